@@ -1,0 +1,86 @@
+"""rlvr: reinforcement learning with verifiable rewards.
+
+Text environments with the Gymnasium API, verifiers whose reward can be trusted, and adapters into
+the trainers people use. Importing it registers every environment with Gymnasium as
+`rlvr/Name-v0` and loads nothing heavy: the rest comes when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from rlvr import core, envs
+from rlvr.core.registry import register as _register
+from rlvr.core.registry import register_installed as _register_installed
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Task": "rlvr.core.task",
+    "TaskSet": "rlvr.core.tasks",
+    "generated": "rlvr.core.tasks",
+    "Scored": "rlvr.core.verdict",
+    "Unscored": "rlvr.core.verdict",
+    "Verdict": "rlvr.core.verdict",
+    "Status": "rlvr.core.verdict",
+    "Cause": "rlvr.core.verdict",
+    "Verifier": "rlvr.core.verifier",
+    "working_on": "rlvr.core.blame",
+    "Environment": "rlvr.core.environment",
+    "environment": "rlvr.core.registry",
+    "environments": "rlvr.core.registry",
+    "make": "rlvr.core.registry",
+    "RlvrError": "rlvr.core.errors",
+    "CannotScore": "rlvr.core.errors",
+    "verifier": "rlvr.verifiers.function",
+    "All": "rlvr.verifiers.compose",
+    "AnyOf": "rlvr.verifiers.compose",
+    "Format": "rlvr.verifiers.text",
+    "Math": "rlvr.verifiers.math",
+    "SingleTurn": "rlvr.envs.turns",
+    "MultiTurn": "rlvr.envs.turns",
+    "Prompt": "rlvr.envs.prompt",
+    "score": "rlvr.scoring",
+    "ascore": "rlvr.scoring",
+}
+_MODULES = {"trl": "rlvr.adapters.trl"}
+
+if TYPE_CHECKING:
+    from rlvr.adapters import trl
+    from rlvr.core.blame import working_on
+    from rlvr.core.environment import Environment
+    from rlvr.core.errors import CannotScore, RlvrError
+    from rlvr.core.registry import environment, environments, make
+    from rlvr.core.task import Task
+    from rlvr.core.tasks import TaskSet, generated
+    from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
+    from rlvr.core.verifier import Verifier
+    from rlvr.envs.prompt import Prompt
+    from rlvr.envs.turns import MultiTurn, SingleTurn
+    from rlvr.scoring import ascore, score
+    from rlvr.verifiers.compose import All, AnyOf
+    from rlvr.verifiers.function import verifier
+    from rlvr.verifiers.math import Math
+    from rlvr.verifiers.text import Format
+
+__all__ = list(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
+    if name in _HOME:
+        found = getattr(importlib.import_module(_HOME[name]), name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module 'rlvr' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+for _spec in envs.BUILT_IN:
+    _register(_spec)
+_register_installed()

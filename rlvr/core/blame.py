@@ -1,0 +1,27 @@
+"""Whose text a verifier is working on, in case it never comes back.
+
+A worker that is killed can't say why it hung. So a verifier says beforehand: `working_on("reference")`
+before it touches the gold answer, `working_on("response")` before what the model wrote. If the
+worker then overstays or dies, the first is `Unscored(gold)`, the second `Scored(limit)`, and
+silence is `Unscored`: nobody's fault is never the model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+Text: TypeAlias = Literal["reference", "response"]
+
+_listeners: list[Callable[[Text], None]] = []
+
+
+def working_on(text: Text) -> None:
+    """Say that from here on, time and memory are spent on account of `text`. Costs nothing outside a worker."""
+    for listener in _listeners:
+        listener(text)
+
+
+def listen(listener: Callable[[Text], None]) -> None:
+    """Have `listener` told. Called once by a scoring worker when it starts."""
+    _listeners.append(listener)

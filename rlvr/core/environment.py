@@ -1,0 +1,136 @@
+"""`Environment`: the Gymnasium contract over text.
+
+An observation is what a policy reads next, an action is what it answered. `rlvr.envs.turns` has
+the two classes that authors use; this module has what every trainer and evaluator relies on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+
+from rlvr.core.errors import OptionError, ResetNeededError
+from rlvr.core.spaces import Text
+from rlvr.core.task import Message, Task
+from rlvr.core.tasks import TaskSet
+from rlvr.core.verdict import Scored, Verdict
+from rlvr.core.verifier import Verifier
+
+
+class Environment(gymnasium.Env[str, str]):
+    """Tasks and a verifier as a `gymnasium.Env[str, str]`.
+
+    Attributes:
+        tasks: what `reset` draws from.
+        verifier: judges the last response of an episode.
+        max_turns: responses an episode may take.
+        name: as registered; for reports.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["ansi"]}
+
+    def __init__(
+        self,
+        tasks: TaskSet,
+        verifier: Verifier,
+        *,
+        max_turns: int = 1,
+        name: str | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode not in (None, "ansi"):
+            raise OptionError(f"render_mode is None or 'ansi', not {render_mode!r}.")
+        if max_turns < 1:
+            raise OptionError(f"max_turns must be at least 1, not {max_turns}.")
+        self.tasks = tasks
+        self.verifier = verifier
+        self.max_turns = max_turns
+        self.name = name or tasks.name
+        self.render_mode = render_mode
+        self.observation_space = Text()
+        self.action_space = Text()
+        self._task: Task | None = None
+        self._messages: list[Message] = []
+        self._turns = 0
+        self._over = True
+
+    def judge(self, task: Task, messages: list[Message]) -> Verdict:
+        """The verdict on a finished episode, of which `messages` is the whole conversation."""
+        raise NotImplementedError
+
+    def reply(self, task: Task, messages: list[Message]) -> str | None:
+        """What the environment answers to the last message, or None where the episode is over."""
+        return None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """Start an episode.
+
+        Args:
+            seed: seeds `self.np_random`, the only source of randomness here.
+            options: `{"task": …}` chooses a task by index, id or as a `Task`; else one is drawn.
+
+        Returns:
+            The prompt as text, and an info with `task_id` and the prompt's chat `messages`.
+        """
+        super().reset(seed=seed)
+        self._task = self._choose(dict(options or {}))
+        self._messages = [dict(m) for m in self._task.prompt]
+        self._turns = 0
+        self._over = False
+        return self._task.text, self._info()
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        """Take the policy's response.
+
+        Returns:
+            observation: the environment's reply, or "" where the episode is over.
+            reward: of the verdict where the episode is over, 0.0 before. **NaN where the verdict is
+                unscored**: leave such an episode out, whatever you average.
+            terminated: the episode came to its own end.
+            truncated: it was cut: out of turns, or no verdict could be reached.
+            info: `task_id`, `messages`, and at the end `verdict`.
+        """
+        if self._task is None or self._over:
+            raise ResetNeededError(
+                "Call env.reset() before env.step(): the episode is over or none was begun."
+            )
+        if not isinstance(action, str):
+            raise TypeError(f"An action is the response as a str, not {type(action).__name__}.")
+        self._turns += 1
+        self._messages.append({"role": "assistant", "content": str(action)})
+        answer = self.reply(self._task, self._messages)
+        cut = answer is not None and self._turns >= self.max_turns
+        if answer is not None and not cut:
+            self._messages.append({"role": "user", "content": answer})
+            return answer, 0.0, False, False, self._info()
+        self._over = True
+        verdict = self.judge(self._task, self._messages)
+        info = self._info() | {"verdict": verdict}
+        if isinstance(verdict, Scored):
+            return "", float(verdict.reward), not cut, cut, info
+        return "", float("nan"), False, True, info
+
+    def render(self) -> str | None:  # type: ignore[override]
+        """The conversation so far, where `render_mode="ansi"`."""
+        if self.render_mode != "ansi":
+            return None
+        return "\n\n".join(f"[{m['role']}]\n{m['content']}" for m in self._messages)
+
+    def _choose(self, options: dict[str, Any]) -> Task:
+        wanted = options.pop("task", None)
+        if options:
+            raise OptionError(f"reset takes the option 'task' alone, not {sorted(options)}.")
+        if wanted is None:
+            return self.tasks[int(self.np_random.integers(len(self.tasks)))]
+        if isinstance(wanted, Task):
+            return wanted
+        if isinstance(wanted, str):
+            return self.tasks.find(wanted)
+        return self.tasks[int(wanted)]
+
+    def _info(self) -> dict[str, Any]:
+        assert self._task is not None
+        return {"task_id": self._task.id, "messages": [dict(m) for m in self._messages]}

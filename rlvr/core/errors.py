@@ -1,0 +1,85 @@
+"""Every error rlvr raises on purpose.
+
+One root, `RlvrError`, and each class is also of the standard type a caller would catch without
+knowing rlvr. Messages say what to do. All survive pickling, so they cross process borders whole.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import gymnasium
+
+if TYPE_CHECKING:
+    from rlvr.core.verdict import Cause
+
+
+class RlvrError(Exception):
+    """The root of every error rlvr raises on purpose."""
+
+
+class UnknownEnvironmentError(RlvrError, LookupError):
+    """No environment has that name; the message lists the nearest ones."""
+
+
+class BrokenEnvironmentError(RlvrError, ImportError):
+    """An environment is registered, but what it points to can't be loaded."""
+
+
+class RegistrationError(RlvrError, ValueError):
+    """A name is taken, or isn't one an environment may have."""
+
+
+class MissingExtraError(RlvrError, ImportError):
+    """A package that an optional part needs isn't installed; the message has the `pip install`."""
+
+
+class TaskError(RlvrError, ValueError):
+    """A task is not plain JSON data, or has no prompt."""
+
+
+class DataError(RlvrError, ValueError):
+    """A data set or file can't be used: it isn't there, or lacks a column."""
+
+
+class OptionError(RlvrError, ValueError):
+    """An option has a value that isn't one of its own, or there's no such option."""
+
+
+class NoRewardError(RlvrError, TypeError):
+    """Something asked an `Unscored` verdict for a number."""
+
+
+class ResetNeededError(RlvrError, gymnasium.error.ResetNeeded):
+    """`step` was called where only `reset` makes sense."""
+
+
+class PoolError(RlvrError, RuntimeError):
+    """The scoring pool is closed, or its processes can't be started."""
+
+
+class CannotScore(RlvrError, RuntimeError):
+    """Raised inside a verifier where no verdict can be reached; becomes `Unscored(cause, message)`.
+
+    For faults met deep inside a verifier: a gold answer that can't be read, a database that isn't
+    there. A wrong answer is never an exception.
+    """
+
+    def __init__(self, cause: Cause, message: str) -> None:
+        super().__init__(cause, message)
+        self.cause = cause
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.cause}: {self.message}"
+
+
+def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
+    """A sentence that offers the names closest to `name`, or all of `known` where none is close."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name.lower(), known, n=most, cutoff=0.5)
+    if close:
+        return "Did you mean " + " or ".join(repr(one) for one in close) + "?"
+    return "There are: " + ", ".join(known) + "." if known else "There are none."

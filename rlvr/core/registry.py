@@ -1,0 +1,186 @@
+"""The names of environments: from code, from installed packages, and for Gymnasium.
+
+An installed package names its environments in the entry-point group `rlvr.environments`::
+
+    [project.entry-points."rlvr.environments"]
+    anagram = "rlvr_anagram:make"         # or "anagram-v2" for version 2
+
+The name is the environment's own. Nothing is imported until an environment is made.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import gymnasium
+
+from rlvr.core.environment import Environment
+from rlvr.core.errors import (
+    BrokenEnvironmentError,
+    MissingExtraError,
+    OptionError,
+    RegistrationError,
+    UnknownEnvironmentError,
+    nearest,
+)
+
+GROUP = "rlvr.environments"
+Factory = TypeVar("Factory", bound=Callable[..., Environment])
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class EnvironmentSpec:
+    """How to make an environment.
+
+    Attributes:
+        name: what `rlvr.make` and the command line take.
+        target: the factory, or `"module:factory"`, imported when first made.
+        gym_name: its part of the Gymnasium id, `rlvr/<gym_name>-v<version>`.
+        version: raised when tasks or rewards change.
+        summary: one line for `rlvr list`.
+        origin: `rlvr`, the distribution that brought it, or `code`.
+    """
+
+    name: str
+    target: str | Callable[..., Environment]
+    gym_name: str
+    version: int = 0
+    summary: str = ""
+    origin: str = "code"
+
+    @property
+    def gym_id(self) -> str:
+        """The id that `gymnasium.make` takes."""
+        return f"rlvr/{self.gym_name}-v{self.version}"
+
+    def load(self) -> Callable[..., Environment]:
+        """The factory. Raises `BrokenEnvironmentError` where it can't be imported."""
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, attribute = self.target.partition(":")
+        try:
+            found: Callable[..., Environment] = getattr(importlib.import_module(module), attribute)
+        except MissingExtraError:
+            raise
+        except Exception as error:
+            raise BrokenEnvironmentError(
+                f"The environment {self.name!r} (from {self.origin}) can't be loaded: "
+                f"{type(error).__name__}: {error}. Its entry point is {self.target!r}."
+            ) from error
+        return found
+
+
+_specs: dict[str, EnvironmentSpec] = {}
+
+
+def register(spec: EnvironmentSpec) -> None:
+    """Add an environment, also to Gymnasium. Registering a name again from code replaces it."""
+    if not _NAME.fullmatch(spec.name):
+        raise RegistrationError(
+            f"{spec.name!r} can't name an environment: use lower-case letters, digits and "
+            f"underscores, a letter first."
+        )
+    there = _specs.get(spec.name)
+    if there is not None and "code" not in (there.origin, spec.origin):
+        raise RegistrationError(
+            f"Two packages bring an environment {spec.name!r}: {there.origin} and {spec.origin}. "
+            f"Uninstall one of them, or rename its entry point."
+        )
+    _specs[spec.name] = spec
+    gymnasium.registry.pop(spec.gym_id, None)
+    gymnasium.register(
+        spec.gym_id,
+        entry_point="rlvr.core.registry:make",
+        kwargs={"environment": spec.name},
+    )
+
+
+def environment(
+    name: str, version: int = 0, gym_name: str | None = None, summary: str | None = None
+) -> Callable[[Factory], Factory]:
+    """Register the decorated factory as the environment `name`.
+
+    The summary is the first line of the factory's docstring, or of its module's.
+    """
+
+    def decorate(factory: Factory) -> Factory:
+        doc = summary or inspect.getdoc(factory) or inspect.getdoc(inspect.getmodule(factory)) or ""
+        line = doc.strip().split("\n")[0]
+        known = _specs.get(name)
+        if known is not None and known.target == f"{factory.__module__}:{factory.__name__}":
+            # It's being imported because it's registered already, by its package's entry point.
+            if known.version != version:
+                raise RegistrationError(
+                    f"{name!r} is version {version} in the code and {known.version} in its entry "
+                    f"point: name the entry point '{name}-v{version}'."
+                )
+            return factory
+        register(EnvironmentSpec(name, factory, gym_name or _gym_name(name), version, line))
+        return factory
+
+    return decorate
+
+
+def make(environment: str, **options: Any) -> Environment:
+    """Make an environment by its name (`gsm8k`) or Gymnasium id (`rlvr/GSM8K-v0`).
+
+    Raises `UnknownEnvironmentError` with the nearest names, `OptionError` for an option its
+    factory doesn't take.
+    """
+    spec = find(environment)
+    factory = spec.load()
+    taken = inspect.signature(factory).parameters
+    render_mode = options.pop("render_mode", None) if "render_mode" not in taken else None
+    if not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        for option in options:
+            if option not in taken:
+                raise OptionError(
+                    f"The environment {spec.name!r} has no option {option!r}. "
+                    f"{nearest(option, taken)}"
+                )
+    made = factory(**options)
+    made.name = spec.name
+    if render_mode is not None:
+        made.render_mode = render_mode
+    return made
+
+
+def find(environment: str) -> EnvironmentSpec:
+    """The spec of a name or Gymnasium id. Raises `UnknownEnvironmentError` with the nearest names."""
+    if environment in _specs:
+        return _specs[environment]
+    for spec in _specs.values():
+        if environment in (spec.gym_id, spec.gym_name):
+            return spec
+    raise UnknownEnvironmentError(
+        f"There's no environment {environment!r}. {nearest(environment, _specs)} "
+        f"`rlvr list` shows all."
+    )
+
+
+def environments() -> list[EnvironmentSpec]:
+    """All that are registered, by name."""
+    return sorted(_specs.values(), key=lambda spec: spec.name)
+
+
+def register_installed() -> None:
+    """Register what installed packages bring. A package that breaks the rules is warned about, never fatal."""
+    for point in importlib.metadata.entry_points(group=GROUP):
+        name, _, version = point.name.partition("-v")
+        origin = point.dist.name if point.dist is not None else point.value
+        number = int(version) if version.isascii() and version.isdigit() else 0
+        try:
+            register(EnvironmentSpec(name, point.value, _gym_name(name), number, "", origin))
+        except RegistrationError as error:
+            gymnasium.logger.warn(str(error))
+
+
+def _gym_name(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))

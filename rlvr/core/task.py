@@ -1,0 +1,101 @@
+"""`Task`: one problem as frozen, plain JSON data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from rlvr.core.errors import TaskError
+
+Message: TypeAlias = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Task:
+    """One problem.
+
+    Attributes:
+        prompt: chat messages, each `{"role": …, "content": …}`. A bare string becomes one user message.
+        reference: the ground truth that the environment's verifier reads. Any JSON value.
+        id: unique within its TaskSet. By default a digest of prompt and reference.
+        metadata: whatever else is known (source, level, fields of the original row). Any JSON object.
+
+    Raises `TaskError` where the prompt is empty or isn't messages. Treat the fields as read-only.
+    """
+
+    prompt: tuple[Message, ...]
+    reference: Any
+    id: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __init__(
+        self,
+        prompt: str | Sequence[Mapping[str, str]],
+        reference: Any,
+        id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        messages = _messages(prompt)
+        set_ = object.__setattr__
+        set_(self, "prompt", messages)
+        set_(self, "reference", reference)
+        set_(self, "metadata", dict(metadata) if metadata else {})
+        set_(self, "id", _digest(messages, reference) if id is None else str(id))
+
+    @property
+    def text(self) -> str:
+        """The prompt as one text: the sole message's content, or `role: content` paragraphs."""
+        if len(self.prompt) == 1:
+            return self.prompt[0]["content"]
+        return "\n\n".join(f"{m['role']}: {m['content']}" for m in self.prompt)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `Task.from_json` turns into an equal task."""
+        return {
+            "id": self.id,
+            "prompt": [dict(m) for m in self.prompt],
+            "reference": self.reference,
+            "metadata": self.metadata,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Task:
+        """The task that `to_json` wrote. Raises `TaskError` naming a missing field."""
+        missing = [name for name in ("prompt", "reference") if name not in data]
+        if missing:
+            raise TaskError(f"A task needs {' and '.join(missing)}; this one has {sorted(data)}.")
+        return cls(data["prompt"], data["reference"], data.get("id"), data.get("metadata"))
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+def _messages(prompt: str | Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
+    if isinstance(prompt, str):
+        return ({"role": "user", "content": prompt},)
+    try:
+        messages = tuple({"role": m["role"], "content": m["content"]} for m in prompt)
+    except (TypeError, KeyError) as error:
+        raise TaskError(
+            "A prompt is a string or a list of messages like "
+            f'{{"role": "user", "content": "…"}}, not {prompt!r:.200}.'
+        ) from error
+    if not messages or not all(isinstance(v, str) for m in messages for v in m.values()):
+        raise TaskError(
+            f"A prompt needs at least one message, with text content, not {prompt!r:.200}."
+        )
+    return messages
+
+
+def _digest(messages: tuple[Message, ...], reference: Any) -> str:
+    try:
+        text = json.dumps([messages, reference], sort_keys=True, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise TaskError(
+            f"A task's reference must be plain JSON data, not {reference!r:.200} ({error}). "
+            f"Convert it first, or give the task an id."
+        ) from error
+    return hashlib.blake2b(text.encode("ascii"), digest_size=8).hexdigest()

@@ -1,0 +1,161 @@
+"""`TaskSet`: a named, versioned sequence of tasks; from a list or from a generator with a seed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from rlvr.core.errors import DataError, OptionError
+from rlvr.core.task import Task
+
+SPLITS: dict[str, tuple[float, float]] = {
+    "train": (0.0, 0.8),
+    "dev": (0.8, 0.9),
+    "test": (0.9, 1.0),
+}
+"""Each split's share of a generator's problems, as an interval of a digest of the prompt."""
+
+
+class TaskSet(Sequence[Task]):
+    """Tasks that exist already, in order.
+
+    Args:
+        tasks: at least one; ids must differ.
+        name: for reports.
+        version: raise it when a task changes.
+    """
+
+    def __init__(self, tasks: Sequence[Task], name: str = "tasks", version: int = 1) -> None:
+        self.name = name
+        self.version = version
+        self._tasks = list(tasks)
+        if not self._tasks:
+            raise DataError(f"The task set {name!r} is empty.")
+        self._by_id = {task.id: i for i, task in enumerate(self._tasks)}
+        if len(self._by_id) < len(self._tasks):
+            seen: set[str] = set()
+            twice = next(t.id for t in self._tasks if t.id in seen or seen.add(t.id))  # type: ignore[func-returns-value]
+            raise DataError(
+                f"Two tasks of {name!r} have the id {twice!r}. Give each an id of its own "
+                f"(by default it's a digest of prompt and reference: is a row there twice?)."
+            )
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+    @overload
+    def __getitem__(self, index: slice) -> TaskSet: ...
+    def __getitem__(self, index: int | slice) -> Task | TaskSet:
+        if isinstance(index, slice):
+            return TaskSet(self._tasks[index], self.name, self.version)
+        return self._tasks[index]
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._tasks)
+
+    def find(self, id: str) -> Task:
+        """The task with that id. Raises `DataError` where there's none."""
+        if id not in self._by_id:
+            raise DataError(f"{self.name!r} has no task with the id {id!r}.")
+        return self._tasks[self._by_id[id]]
+
+
+class GeneratedTaskSet(TaskSet):
+    """Tasks drawn from a random generator, each made when it's asked for.
+
+    Task `i` of a split depends on (seed, split, i) alone: every task has a random stream of its
+    own from `numpy.random.SeedSequence`, so neighbouring seeds share nothing. Streams alone don't
+    keep splits apart where problems are few (there are 810,000 sums of two three-digit numbers),
+    so the prompts are split too: a draw whose prompt's digest falls in another split's share is
+    drawn again.
+
+    Args:
+        generate: `generate(rng, **options) -> Task`, reading randomness from `rng` alone.
+        split: one of `SPLITS`.
+        size: how many tasks the split has.
+        seed: of all splits together; the same one gives disjoint splits.
+        options: handed to `generate`.
+    """
+
+    _tries = 10_000
+
+    def __init__(
+        self,
+        generate: Callable[..., Task],
+        split: str = "train",
+        size: int = 1_000_000,
+        seed: int = 0,
+        name: str | None = None,
+        version: int = 1,
+        **options: Any,
+    ) -> None:
+        if split not in SPLITS:
+            raise OptionError(f"There's no split {split!r}. There are: {', '.join(SPLITS)}.")
+        if size < 1:
+            raise OptionError(f"size must be at least 1, not {size}.")
+        self.name = name or generate.__name__
+        self.version = version
+        self.split = split
+        self._generate = generate
+        self._indices = range(size)
+        self._seed = seed
+        self._stream = list(SPLITS).index(split)
+        self._options = options
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+    @overload
+    def __getitem__(self, index: slice) -> GeneratedTaskSet: ...
+    def __getitem__(self, index: int | slice) -> Task | TaskSet:
+        if isinstance(index, slice):
+            part = GeneratedTaskSet.__new__(GeneratedTaskSet)
+            part.__dict__.update(self.__dict__)
+            part._indices = self._indices[index]
+            return part
+        return self._make(self._indices[index])
+
+    def __iter__(self) -> Iterator[Task]:
+        return (self._make(i) for i in self._indices)
+
+    def find(self, id: str) -> Task:
+        """The task with that id (`split-index`). Raises `DataError` where there's none."""
+        split, _, number = id.rpartition("-")
+        if split == self.split and number.isascii() and number.isdigit():
+            i = int(number)
+            if i in self._indices:
+                return self._make(i)
+        raise DataError(f"{self.name!r} ({self.split}) has no task with the id {id!r}.")
+
+    def _make(self, i: int) -> Task:
+        low, high = SPLITS[self.split]
+        seeds = np.random.SeedSequence(self._seed, spawn_key=(self._stream, i))
+        rng = np.random.Generator(np.random.PCG64(seeds))
+        for _ in range(self._tries):
+            task = self._generate(rng, **self._options)
+            if low <= _share(task.text) < high:
+                return Task(task.prompt, task.reference, f"{self.split}-{i}", task.metadata)
+        raise DataError(
+            f"{self.name!r} found no problem for its {self.split} split in {self._tries} draws: "
+            f"with these options ({self._options}) the generator has too few different prompts."
+        )
+
+
+def _share(text: str) -> float:
+    """A number in [0, 1) that depends on the text alone."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest()
+    return float(int.from_bytes(digest, "big") / 2**48)
+
+
+def generated(
+    generate: Callable[..., Task], split: str = "train", size: int = 1_000_000, **options: Any
+) -> GeneratedTaskSet:
+    """A `GeneratedTaskSet`; `seed`, `name` and `version` may stand among the options."""
+    return GeneratedTaskSet(generate, split, size, **options)

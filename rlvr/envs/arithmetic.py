@@ -1,0 +1,113 @@
+"""Arithmetic in five levels, generated::
+
+    What is 417 + 385? Put the result in \\boxed{}.    →    802
+
+Tasks of a split depend on the seed and their index alone, and no prompt is in two splits.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rlvr.core.environment import Environment
+from rlvr.core.errors import OptionError
+from rlvr.core.registry import environment
+from rlvr.core.task import Task
+from rlvr.core.tasks import generated
+from rlvr.envs.prompt import Prompt
+from rlvr.envs.turns import SingleTurn
+from rlvr.verifiers.math import Math
+
+PROMPT = Prompt("What is {expression}? Put the result in \\boxed{}.")
+_APPLY = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+
+
+@dataclass(frozen=True)
+class Level:
+    """Terms have exactly `digits` digits and are joined by random `operators`; * binds tighter."""
+
+    digits: int
+    terms: int
+    operators: str
+
+
+LEVELS = {
+    1: Level(digits=2, terms=2, operators="+-"),
+    2: Level(digits=3, terms=2, operators="+-"),
+    3: Level(digits=2, terms=2, operators="*"),
+    4: Level(digits=3, terms=3, operators="+-*"),
+    5: Level(digits=4, terms=5, operators="+-*"),
+}
+
+
+@environment("arithmetic")
+def make(
+    split: str = "train",
+    level: int = 1,
+    digits: int | None = None,
+    terms: int | None = None,
+    operators: str | None = None,
+    prompt: Prompt | str | dict[str, str] = PROMPT,
+    size: int = 1_000_000,
+    seed: int = 0,
+    mode: str = "boxed",
+) -> Environment:
+    """Sums, differences and products.
+
+    Args:
+        split: train, dev or test.
+        level: 1 to 5; `digits`, `terms` and `operators` (of "+-*") override its own.
+        prompt: may use {expression}.
+        size: how many tasks the split has.
+        seed: of all tasks of all splits.
+        mode: where the answer is looked for.
+    """
+    if level not in LEVELS:
+        raise OptionError(f"level is one of {', '.join(map(str, LEVELS))}, not {level!r}.")
+    base = LEVELS[level]
+    options = {
+        "digits": base.digits if digits is None else digits,
+        "terms": base.terms if terms is None else terms,
+        "operators": base.operators if operators is None else operators,
+    }
+    if not 1 <= options["digits"] <= 18 or options["terms"] < 2:
+        raise OptionError("digits is between 1 and 18, and terms at least 2.")
+    if not options["operators"] or set(options["operators"]) - set(_APPLY):
+        raise OptionError(f"operators are some of {''.join(_APPLY)!r}, not {operators!r}.")
+    tasks = generated(
+        problem,
+        split=split,
+        size=size,
+        seed=seed,
+        name="arithmetic",
+        prompt=Prompt.of(prompt),
+        **options,
+    )
+    return SingleTurn(tasks, Math(mode))
+
+
+def problem(rng: np.random.Generator, prompt: Prompt, **level: Any) -> Task:
+    """One problem of `digits`, `terms` and `operators`."""
+    low = 10 ** (level["digits"] - 1) if level["digits"] > 1 else 0
+    numbers = [int(n) for n in rng.integers(low, 10 ** level["digits"], size=level["terms"])]
+    signs = [str(s) for s in rng.choice(list(level["operators"]), size=level["terms"] - 1)]
+    spoken = "".join(f" {s} {n}" for s, n in zip(signs, numbers[1:], strict=True))
+    expression = f"{numbers[0]}{spoken}"
+    fields = {"expression": expression, "compact": expression.replace(" ", "")}
+    metadata = {"expression": expression}
+    return Task(prompt.render(fields), str(_result(numbers, signs)), None, metadata)
+
+
+def _result(numbers: list[int], signs: list[str]) -> int:
+    """The value, products first."""
+    sums = [numbers[0]]
+    for sign, number in zip(signs, numbers[1:], strict=True):
+        if sign == "*":
+            sums[-1] *= number
+        else:
+            sums.append(_APPLY[sign](0, number))
+    return sum(sums)

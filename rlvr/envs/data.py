@@ -1,0 +1,135 @@
+"""Rows of a data set: from a local file or from the Hugging Face Hub.
+
+A local file wins where one is named (`data=`) or found under the folder `RLVR_DATA`; else the
+Hub is asked. Formats: JSONL, JSON (a list of rows, or columns of rows), Parquet.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlvr.core.errors import DataError, MissingExtraError, OptionError
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set's rows are.
+
+    Attributes:
+        hub_id: of the data set on the Hub.
+        config: its configuration there, where it has several.
+        splits: our names of its splits to the Hub's.
+        files: our names of its splits to paths under `RLVR_DATA`.
+        columns: that its rows must have.
+    """
+
+    hub_id: str
+    config: str | None
+    splits: Mapping[str, str]
+    files: Mapping[str, str]
+    columns: Sequence[str]
+
+    def rows(self, split: str, data: str | None = None) -> list[Row]:
+        """All rows of a split, each checked to have the columns. Raises `DataError` with the mend."""
+        if split not in self.splits:
+            raise OptionError(f"{self.hub_id} has the splits {', '.join(self.splits)}, not {split!r}.")
+        path = self._local(split, data)
+        found = list(read_file(path)) if path else self._from_hub(split)
+        check_columns(found, self.columns, str(path or self.hub_id))
+        return found
+
+    def _local(self, split: str, data: str | None) -> Path | None:
+        if data is not None:
+            path = Path(data)
+            path = path / self.files[split] if path.is_dir() else path
+            if not path.is_file():
+                raise DataError(f"There's no file {str(path)!r}.")
+            return path
+        folder = os.environ.get("RLVR_DATA")
+        if folder and split in self.files:
+            path = Path(folder) / self.files[split]
+            if path.is_file():
+                return path
+        return None
+
+    def _from_hub(self, split: str) -> list[Row]:
+        try:
+            import datasets
+        except ImportError as error:
+            raise MissingExtraError(
+                f"Loading {self.hub_id!r} from the Hub needs the package 'datasets': "
+                f"pip install 'rlvr[train]'. Or name a local file: data=PATH, or RLVR_DATA=FOLDER."
+            ) from error
+        try:
+            loaded = datasets.load_dataset(self.hub_id, self.config, split=self.splits[split])
+        except Exception as error:
+            raise DataError(
+                f"The Hub's data set {self.hub_id!r} can't be loaded "
+                f"({type(error).__name__}: {error!s:.200}). Name a local file instead: "
+                f"data=PATH, or RLVR_DATA=FOLDER with {self.files.get(split, 'its file')} in it."
+            ) from error
+        return [dict(row) for row in loaded]
+
+
+def read_file(path: Path) -> Iterator[Row]:
+    """The rows of a `.jsonl`, `.json` or `.parquet` file. Raises `DataError` naming a bad line."""
+    if path.suffix == ".parquet":
+        try:
+            import pyarrow.parquet
+        except ImportError as error:
+            raise MissingExtraError(
+                "Parquet files need the package 'pyarrow': pip install 'rlvr[train]'."
+            ) from error
+        yield from pyarrow.parquet.read_table(path).to_pylist()
+        return
+    try:
+        if path.suffix == ".json":
+            yield from _rows_of_json(json.loads(path.read_text(encoding="utf-8")))
+            return
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _row_of_line(line, number, path)
+    except (ValueError, OSError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} can't be read: {error}") from error
+
+
+def check_columns(rows: Iterable[Row], needed: Sequence[str], where: str) -> None:
+    """Raise `DataError` where a row lacks a column, saying what it has and what it needs."""
+    for number, row in enumerate(rows, 1):
+        missing = [column for column in needed if column not in row]
+        if missing:
+            raise DataError(
+                f"Row {number} of {where} has no column {missing[0]!r}. It has: "
+                f"{', '.join(row)}. It needs: {', '.join(needed)}."
+            )
+
+
+def _rows_of_json(data: Any) -> Iterator[Row]:
+    if isinstance(data, dict) and data and all(isinstance(v, dict) for v in data.values()):
+        columns = list(data)  # pandas' default: {"column": {"0": value}}
+        for key in data[columns[0]]:
+            yield {column: data[column].get(key) for column in columns}
+    elif isinstance(data, list) and all(isinstance(row, dict) for row in data):
+        yield from data
+    else:
+        raise DataError("A JSON file of tasks is a list of objects, or columns of values by row.")
+
+
+def _row_of_line(line: str, number: int, path: Path) -> Row:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"Line {number} of {path} is not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise DataError(f"Line {number} of {path} is not a JSON object.")
+    return row

@@ -1,0 +1,66 @@
+"""`Prompt`: a template that is data, not code."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlvr.core.errors import DataError, OptionError
+from rlvr.core.task import Message
+
+_FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    r"""What a model is asked, with `{field}` where a field of the problem goes.
+
+    Nothing else in a template has a meaning, so LaTeX may stand as it is (`\boxed{}`), and nothing
+    in a field is ever read as a template.
+
+    Attributes:
+        user: the user message.
+        system: a system message before it, where there is one.
+    """
+
+    user: str
+    system: str | None = None
+
+    def render(self, fields: Mapping[str, Any]) -> list[Message]:
+        """The chat messages. Raises `OptionError` naming a field the problem hasn't got."""
+        messages = [] if self.system is None else [("system", self.system)]
+        messages.append(("user", self.user))
+        return [{"role": role, "content": _fill(text, fields)} for role, text in messages]
+
+    @classmethod
+    def of(cls, given: Prompt | str | Mapping[str, str]) -> Prompt:
+        """A template from what an option may hold: a `Prompt`, the user message, a mapping with
+        `user` and `system`, or the path of a `.json` file with that mapping."""
+        if isinstance(given, Prompt):
+            return given
+        if isinstance(given, str) and given.endswith(".json"):
+            try:
+                given = json.loads(Path(given).read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise DataError(f"The prompt file {given!r} can't be read: {error}") from error
+        if isinstance(given, str):
+            return cls(given)
+        if not isinstance(given, Mapping) or "user" not in given or set(given) - {"user", "system"}:
+            raise OptionError('A prompt is text, or has "user" and, where wanted, "system".')
+        return cls(**given)
+
+
+def _fill(text: str, fields: Mapping[str, Any]) -> str:
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in fields:
+            raise OptionError(
+                f"The prompt has {{{name}}}, but a problem here has only: {', '.join(fields)}."
+            )
+        return str(fields[name])
+
+    return _FIELD.sub(value, text)

@@ -1,0 +1,130 @@
+"""The template process: imports what verifiers need once, then forks workers from it in milliseconds.
+
+It never runs a verifier and never blocks on anything but its own messages, so it can always do
+its two duties: reap its workers, and kill them all when the scorer's process is gone, however that
+came about. It has its own session, so a Ctrl-C in the terminal is the scorer's to handle.
+
+Run as `python -m rlvr.scoring.template FD`, with the settings as one JSON line on stdin.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import mmap
+import os
+import selectors
+import signal
+import socket
+import sys
+from typing import Any, NoReturn
+
+from rlvr.scoring import wire, worker
+
+PRELOAD = ("sympy", "cloudpickle", "rlvr.verifiers.math.algebra")
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Serve until the scorer hangs up."""
+    os.dup2(2, 1)  # what a verifier prints must not mix with the scorer's own output
+    settings: dict[str, Any] = json.loads(sys.stdin.readline())
+    sys.path[:] = settings["path"]
+    for module in PRELOAD:
+        importlib.import_module(module)
+    control = socket.socket(fileno=int(sys.argv[1]))
+    alarm_out, alarm_in = os.pipe()
+    os.set_blocking(alarm_in, False)
+    os.set_blocking(alarm_out, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(alarm_in, warn_on_full_buffer=False)
+    selector = selectors.DefaultSelector()
+    selector.register(control, selectors.EVENT_READ)
+    selector.register(alarm_out, selectors.EVENT_READ)
+    workers: set[int] = set()
+    parent = os.getppid()
+    try:
+        while True:
+            ready = {key.fileobj for key, _ in selector.select(timeout=1.0)}
+            _drain(alarm_out)
+            ended = _reaped()
+            workers.difference_update(pid for pid, _ in ended)
+            for pid, status in ended:
+                control.sendall(wire.LIFECYCLE.pack(wire.EXITED, pid, status))
+            if os.getppid() != parent:  # a fork of the scorer may still hold the socket open
+                break
+            if control in ready and not _serve(control, workers, settings["memory_mb"]):
+                break
+    except OSError:
+        pass  # the scorer hung up while we were telling it something
+    finally:
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        os._exit(0)
+
+
+def _serve(control: socket.socket, workers: set[int], memory_mb: int) -> bool:
+    """Answer the message that is there. False when the scorer hung up."""
+    message, fds, _, _ = socket.recv_fds(control, wire.LIFECYCLE.size, 2)
+    if len(message) < wire.LIFECYCLE.size:
+        return False
+    what, pid, _ = wire.LIFECYCLE.unpack(message)
+    if what == wire.KILL:
+        if pid in workers:  # not reaped yet, so the pid is still its own
+            os.kill(pid, signal.SIGKILL)
+        return True
+    template = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _become_worker(template, control, fds, memory_mb)
+    for fd in fds:
+        os.close(fd)
+    workers.add(pid)
+    control.sendall(wire.LIFECYCLE.pack(wire.SPAWNED, pid, 0))
+    return True
+
+
+def _become_worker(
+    template: int, control: socket.socket, fds: list[int], memory_mb: int
+) -> NoReturn:
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != template:
+                os._exit(1)
+        control.close()
+        jobs = socket.socket(fileno=fds[0])
+        with mmap.mmap(fds[1], 1) as phase:
+            os.close(fds[1])
+            worker.limit_memory(memory_mb)
+            status = worker.serve(jobs, phase)
+    finally:
+        os._exit(status)
+
+
+def _reaped() -> list[tuple[int, int]]:
+    gone = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return gone
+        if pid == 0:
+            return gone
+        gone.append((pid, status))
+
+
+def _drain(fd: int) -> None:
+    try:
+        while os.read(fd, 4096):
+            pass
+    except BlockingIOError:
+        pass
+
+
+if __name__ == "__main__":
+    main()

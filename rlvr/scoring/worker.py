@@ -1,0 +1,100 @@
+"""What a worker does: one verification after another, until the scorer hangs up."""
+
+from __future__ import annotations
+
+import mmap
+import pickle
+import resource
+import socket
+import sys
+from typing import Any
+
+from rlvr.core import blame
+from rlvr.core.errors import CannotScore
+from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, refused
+from rlvr.core.verifier import Verifier
+from rlvr.scoring import wire
+
+RETIRED = 0
+"""Exit status of a worker that left by itself after its share of jobs."""
+
+_JOBS_PER_WORKER = 50_000  # SymPy's caches and the heap's fragments go with the process
+
+
+def serve(jobs: socket.socket, phase: mmap.mmap) -> int:
+    """Answer jobs until the scorer hangs up or this worker has done its share."""
+    verifiers: dict[int, Verifier] = {}
+
+    def now_working_on(text: str) -> None:
+        phase[0] = wire.PHASES.index(text)
+
+    blame.listen(now_working_on)  # type: ignore[arg-type]
+    for _ in range(_JOBS_PER_WORKER):
+        request = wire.receive(jobs)
+        if request is None:
+            break
+        phase[0] = 0
+        verdict, unharmed = _answer(request, verifiers, phase)
+        jobs.sendall(wire.frame(_pickled(verdict)))
+        if not unharmed:
+            break
+    return RETIRED
+
+
+def _answer(
+    request: bytes, verifiers: dict[int, Verifier], phase: mmap.mmap
+) -> tuple[Verdict, bool]:
+    """The verdict, and whether this worker is fit for another job."""
+    try:
+        key, blob, task, response = pickle.loads(request)
+        if blob is not None:
+            verifiers[key] = pickle.loads(blob)
+        verifier = verifiers[key]
+    except Exception as error:
+        return _internal("the verifier or task doesn't load in a worker", error), True
+    try:
+        verdict: Any = verifier.verify(task, response)
+    except (MemoryError, RecursionError) as error:
+        return _exhausted(verifier.name, error, wire.PHASES[phase[0]]), False
+    except CannotScore as fault:
+        return Unscored(fault.cause, fault.message), True
+    except Exception as error:
+        return _internal(f"{verifier.name} raised", error), True
+    if not isinstance(verdict, Scored | Unscored):
+        said = f"{verifier.name} returned {type(verdict).__name__}, not a verdict"
+        return Unscored(Cause.INTERNAL, said), True
+    return verdict, True
+
+
+def _exhausted(name: str, error: BaseException, phase: str | None) -> Verdict:
+    what = "memory" if isinstance(error, MemoryError) else "stack"
+    if phase == "response":
+        return refused(name, Status.LIMIT, f"judging the response ran out of {what}")
+    if phase == "reference":
+        return Unscored(Cause.GOLD, f"reading the reference ran out of {what}")
+    return Unscored(Cause.INTERNAL, f"{name} ran out of {what}")
+
+
+def _internal(what: str, error: BaseException) -> Unscored:
+    return Unscored(Cause.INTERNAL, f"{what}: {type(error).__name__}: {error!s:.500}")
+
+
+def _pickled(verdict: Verdict) -> bytes:
+    try:
+        return pickle.dumps(verdict, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        return pickle.dumps(_internal("the verdict can't be pickled", error))
+
+
+def limit_memory(megabytes: int) -> None:
+    """Let this process grow by `megabytes` of address space and no more; leave no core dumps.
+
+    Linux only: elsewhere the kernel doesn't enforce RLIMIT_AS.
+    """
+    if sys.platform != "linux":
+        return
+    with open("/proc/self/statm", "rb") as statm:
+        now = int(statm.read().split()[0]) * resource.getpagesize()
+    limit = now + (megabytes << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,0 +1,120 @@
+"""`@rlvr.verifier`: a function becomes a verifier."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from rlvr.core.errors import OptionError
+from rlvr.core.task import Task
+from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, refused, status_of
+from rlvr.core.verifier import Verifier
+from rlvr.verifiers.extraction import MODES, Mode, find_answer
+
+Judge = Callable[[Task, str], Any]
+
+
+class FunctionVerifier(Verifier):
+    """A verifier around `judge(task, answer)`, where `answer` is what extraction found.
+
+    What `judge` returns: a bool, a float in [0, 1], or a verdict. Anything else, and any
+    exception, is a fault of the verifier: `Unscored(internal)`.
+    """
+
+    options = ("mode",)
+
+    def __init__(
+        self,
+        judge: Judge,
+        mode: Mode = "boxed",
+        name: str | None = None,
+        version: int = 1,
+        limit_s: float = 5.0,
+        inline: bool = False,
+    ) -> None:
+        self.judge = judge
+        self.mode = mode
+        self.name = name or judge.__name__
+        self.version = version
+        self.limit_s = limit_s
+        self.inline = inline
+        self.__doc__ = judge.__doc__
+        if inspect.iscoroutinefunction(judge):
+            self.verify = self._verify_async  # type: ignore[method-assign]
+        self.check_options()
+
+    def check_options(self) -> None:
+        """Raise `OptionError` where `mode` isn't one."""
+        if self.mode not in MODES:
+            raise OptionError(f"mode is one of {', '.join(MODES)}, not {self.mode!r}.")
+
+    def settle(self, task: Task, response: str) -> Verdict | None:
+        """Everything where the author said `inline=True`; where there's no answer, always."""
+        found = find_answer(response, self.mode)
+        if found.answer is None:
+            return refused(self.name, Status.UNPARSABLE, found.reason)
+        if self.inline and not self.is_async:
+            return self._verdict(self.judge(task, found.answer), found.answer)
+        return None
+
+    def verify(self, task: Task, response: str) -> Verdict | Awaitable[Verdict]:
+        """Find the answer and let the function judge it."""
+        found = find_answer(response, self.mode)
+        if found.answer is None:
+            return refused(self.name, Status.UNPARSABLE, found.reason)
+        return self._verdict(self.judge(task, found.answer), found.answer)
+
+    async def _verify_async(self, task: Task, response: str) -> Verdict:
+        found = find_answer(response, self.mode)
+        if found.answer is None:
+            return refused(self.name, Status.UNPARSABLE, found.reason)
+        return self._verdict(await self.judge(task, found.answer), found.answer)
+
+    def _verdict(self, judged: Any, answer: str) -> Verdict:
+        if isinstance(judged, Scored | Unscored):
+            return judged
+        try:
+            reward = float(judged)
+        except (TypeError, ValueError):
+            reward = float("nan")
+        if not 0.0 <= reward <= 1.0:
+            return Unscored(
+                Cause.INTERNAL,
+                f"{self.name} returned {judged!r:.100}; a verifier returns a bool, a float in "
+                f"[0, 1], or a verdict (rlvr.Scored for another range).",
+            )
+        status = status_of(reward)
+        feedback = "" if status is Status.CORRECT else f"{self.name}: got {answer[:100]!r}"
+        return Scored(reward, status, {self.name: reward}, feedback, {"answer": answer})
+
+
+def verifier(
+    judge: Judge | None = None,
+    *,
+    mode: Mode = "boxed",
+    name: str | None = None,
+    version: int = 1,
+    limit_s: float = 5.0,
+    inline: bool = False,
+) -> Any:
+    """Make a verifier of `judge(task, answer)`, which may be `async def`::
+
+        @rlvr.verifier
+        def palindrome(task, answer):
+            return answer == answer[::-1]
+
+    Args:
+        mode: where the answer is (`rlvr.verifiers.extraction.find_answer`); `"whole"` hands over
+            everything after the thinking part.
+        name: of the reward component; the function's own by default.
+        version: raise it when a verdict may change.
+        limit_s: seconds one call may run in its worker before it's killed and the item is unscored.
+        inline: run it in the caller's thread. Quick, and nothing can stop it: only for functions
+            that take microseconds whatever the answer.
+    """
+
+    def decorate(judge: Judge) -> FunctionVerifier:
+        return FunctionVerifier(judge, mode, name, version, limit_s, inline)
+
+    return decorate if judge is None else decorate(judge)
