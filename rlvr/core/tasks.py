@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
@@ -20,28 +21,44 @@ SPLITS: dict[str, tuple[float, float]] = {
 
 
 class TaskSet(Sequence[Task]):
-    """Tasks that exist already, in order.
+    """Tasks in order.
 
     Args:
-        tasks: at least one; ids must differ.
+        tasks: at least one, with ids that differ; or a function that loads them when first used,
+            so that an environment whose verifier alone is wanted reads no data.
         name: for reports.
         version: raise it when a task changes.
     """
 
-    def __init__(self, tasks: Sequence[Task], name: str = "tasks", version: int = 1) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[Task] | Callable[[], Sequence[Task]],
+        name: str = "tasks",
+        version: int = 1,
+    ) -> None:
         self.name = name
         self.version = version
-        self._tasks = list(tasks)
-        if not self._tasks:
-            raise DataError(f"The task set {name!r} is empty.")
-        self._by_id = {task.id: i for i, task in enumerate(self._tasks)}
-        if len(self._by_id) < len(self._tasks):
-            seen: set[str] = set()
-            twice = next(t.id for t in self._tasks if t.id in seen or seen.add(t.id))  # type: ignore[func-returns-value]
+        self._load = tasks if callable(tasks) else None
+        self._loaded = None if callable(tasks) else self._checked(tasks)
+
+    @property
+    def _tasks(self) -> list[Task]:
+        if self._loaded is None:
+            assert self._load is not None
+            self._loaded = self._checked(self._load())
+        return self._loaded
+
+    def _checked(self, tasks: Sequence[Task]) -> list[Task]:
+        if not tasks:
+            raise DataError(f"The task set {self.name!r} is empty.")
+        self._by_id = {task.id: i for i, task in enumerate(tasks)}
+        if len(self._by_id) < len(tasks):
+            (twice, count) = Counter(task.id for task in tasks).most_common(1)[0]
             raise DataError(
-                f"Two tasks of {name!r} have the id {twice!r}. Give each an id of its own "
+                f"{count} tasks of {self.name!r} have the id {twice!r}. Give each an id of its own "
                 f"(by default it's a digest of prompt and reference: is a row there twice?)."
             )
+        return list(tasks)
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -60,9 +77,10 @@ class TaskSet(Sequence[Task]):
 
     def find(self, id: str) -> Task:
         """The task with that id. Raises `DataError` where there's none."""
+        tasks = self._tasks
         if id not in self._by_id:
             raise DataError(f"{self.name!r} has no task with the id {id!r}.")
-        return self._tasks[self._by_id[id]]
+        return tasks[self._by_id[id]]
 
 
 class GeneratedTaskSet(TaskSet):

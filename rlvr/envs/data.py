@@ -38,12 +38,17 @@ class Source:
 
     def rows(self, split: str, data: str | None = None) -> list[Row]:
         """All rows of a split, each checked to have the columns. Raises `DataError` with the mend."""
-        if split not in self.splits:
-            raise OptionError(f"{self.hub_id} has the splits {', '.join(self.splits)}, not {split!r}.")
+        self.check_split(split)
         path = self._local(split, data)
         found = list(read_file(path)) if path else self._from_hub(split)
         check_columns(found, self.columns, str(path or self.hub_id))
         return found
+
+    def check_split(self, split: str) -> None:
+        """Raise `OptionError` where there's no such split."""
+        if split not in self.splits:
+            known = ", ".join(self.splits)
+            raise OptionError(f"{self.hub_id} has the splits {known}, not {split!r}.")
 
     def _local(self, split: str, data: str | None) -> Path | None:
         if data is not None:

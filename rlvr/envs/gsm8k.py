@@ -48,9 +48,13 @@ def make(
         mode: where the answer is looked for.
     """
     template = Prompt.of(prompt)
-    rows = SOURCE.rows(split, data)
-    tasks = [_task(i, row, split, template) for i, row in enumerate(rows)]
-    return SingleTurn(TaskSet(tasks, "gsm8k"), Math(mode))
+    SOURCE.check_split(split)
+
+    def load() -> list[Task]:
+        rows = SOURCE.rows(split, data)
+        return [_task(i, row, split, template) for i, row in enumerate(rows)]
+
+    return SingleTurn(TaskSet(load, "gsm8k"), Math(mode))
 
 
 def _task(i: int, row: Row, split: str, prompt: Prompt) -> Task:

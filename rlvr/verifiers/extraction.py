@@ -140,16 +140,21 @@ def _dollars(text: str) -> str | None:
         elif mark in ("\\)", "\\]"):
             start = opened.pop("\\(" if mark == "\\)" else "\\[", None)
             found = (start, begin) if start is not None else found
-        elif mark in opened and (mark == "$$" or _closes(text, begin)):
+        elif mark in opened and (mark == "$$" or _is_formula(text, opened[mark], begin)):
             found = (opened.pop(mark), begin)
         elif mark == "$$" or not text[end : end + 1].isspace():
             opened[mark] = end
     return text[found[0] : found[1]].strip() or None if found else None
 
 
-def _closes(text: str, at: int) -> bool:
-    """Whether the dollar at `at` can close a formula (pandoc's rule)."""
-    return not text[at - 1].isspace() and not text[at + 1 : at + 2].isdigit()
+_PROSE = re.compile(r"<<|[a-z]{2,} [a-z]{2,}|[=+*/(-]\s*$")
+
+
+def _is_formula(text: str, start: int, end: int) -> bool:
+    """Whether what stands between two single dollars is a formula, and not prose between two prices."""
+    if text[end - 1].isspace() or text[end + 1 : end + 2].isdigit():
+        return False
+    return not (text[start].isdigit() and _PROSE.search(text, start, end))
 
 
 def _number(text: str) -> str | None:

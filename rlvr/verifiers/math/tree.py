@@ -71,3 +71,38 @@ def symbols(tree: Tree) -> set[str]:
         elif isinstance(node, Relation):
             todo += [node.left, node.right]
     return found
+
+
+def is_plain(tree: Tree) -> bool:
+    """Whether it's a number as one writes a result: 7, -3/4, 2 1/2, 5%, 3*10^8, x = 7; not 6*7."""
+    if isinstance(tree, Relation):
+        return tree.sign == "=" and isinstance(tree.left, Sym) and is_plain(tree.right)
+    if isinstance(tree, Num):
+        return True
+    if not isinstance(tree, Call):
+        return True  # not an expression to work out: a word, a list
+    args = tree.args
+    if tree.name == "neg":
+        return is_plain(args[0])
+    if tree.name == "div":
+        return all(_is_integer(arg) for arg in args)
+    if tree.name == "add":  # a mixed number
+        return isinstance(args[0], Num) and isinstance(args[1], Call) and args[1].name == "div"
+    if tree.name == "mul":
+        return is_plain(args[0]) and _is_power_of_ten(args[1])
+    return _is_power_of_ten(tree) or tree.name in ("base", "pm")
+
+
+def _is_integer(tree: Tree) -> bool:
+    if isinstance(tree, Call) and tree.name == "neg":
+        return _is_integer(tree.args[0])
+    return isinstance(tree, Num)
+
+
+def _is_power_of_ten(tree: Tree) -> bool:
+    return (
+        isinstance(tree, Call)
+        and tree.name == "pow"
+        and tree.args[0] == Num(Fraction(10))
+        and _is_integer(tree.args[1])
+    )

@@ -21,7 +21,7 @@ from rlvr.verifiers.extraction import MODES, Mode, find_answer
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.numbers import Number, read_integer, read_number
 from rlvr.verifiers.math.reader import Unreadable, read
-from rlvr.verifiers.math.tree import Tree
+from rlvr.verifiers.math.tree import Tree, is_plain
 
 
 class Math(Verifier):
@@ -30,6 +30,8 @@ class Math(Verifier):
     Args:
         mode: where the answer is: `boxed` (for training), `flexible`, or `whole`;
             see `rlvr.verifiers.extraction.find_answer`.
+        unevaluated: accept an expression that still has to be worked out where the gold is a plain
+            number: 6*7 for 42. Off by default, since the question itself often is one.
 
     The reference is a string, in LaTeX or plain: one answer, or a list where several are asked for.
     """
@@ -37,16 +39,19 @@ class Math(Verifier):
     name = "math"
     version = 1
     limit_s = 1.0
-    options = ("mode",)
+    options = ("mode", "unevaluated")
 
-    def __init__(self, mode: Mode = "boxed") -> None:
+    def __init__(self, mode: Mode = "boxed", unevaluated: bool = False) -> None:
         self.mode = mode
+        self.unevaluated = unevaluated
         self.check_options()
 
     def check_options(self) -> None:
         """Raise `OptionError` where `mode` isn't one."""
         if self.mode not in MODES:
             raise OptionError(f"mode is one of {', '.join(MODES)}, not {self.mode!r}.")
+        if not isinstance(self.unevaluated, bool):
+            raise OptionError(f"unevaluated is true or false, not {self.unevaluated!r}.")
 
     def settle(self, task: Task, response: str) -> Verdict | None:
         """The verdict where there's no answer, where the texts are the same, or where both are numbers."""
@@ -92,6 +97,9 @@ class Math(Verifier):
             return refused(self.name, Status.INCORRECT, feedback, answer=answer[:500])
         if gold_tree is None:
             return self._verdict(False, answer, gold.text, "text")
+        if gold.number is not None and not self.unevaluated and not is_plain(tree):
+            feedback = f"{answer[:80]!r} is not worked out to a number"
+            return refused(self.name, Status.INCORRECT, feedback, answer=answer[:500], stage="form")
         # Not at the top: SymPy takes 0.2 s to import, and only workers need it.
         from rlvr.verifiers.math.algebra import equal
 

@@ -1,0 +1,1 @@
+"""What makes an environment look native to a trainer: one file each."""

@@ -1,0 +1,87 @@
+"""The command line: one file a verb, imported when the verb is used.
+
+A user's mistake is one line on standard error and exit status 2, never a traceback; `--debug`
+shows it whole.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+VERBS = {
+    "list": "the environments there are",
+    "show": "a task of an environment, and what answers earn",
+    "score": "verdicts for responses that exist already",
+    "eval": "measure a policy on an environment",
+    "train": "train a model on an environment",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"rlvr.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table alone, so that `rlvr --help` imports no verb."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="rlvr")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(debug: bool) -> None:
+    """Reinforcement learning with verifiable rewards."""
+
+
+def main() -> None:
+    """The console script `rlvr`."""
+    debug = "--debug" in sys.argv
+    if debug:
+        sys.argv.remove("--debug")  # it may stand anywhere
+    try:
+        # Without its standalone mode, click returns what a verb returned, or an Exit's status.
+        status = command(standalone_mode=False)
+        raise SystemExit(status if isinstance(status, int) else 0)
+    except click.Abort:
+        raise SystemExit(130) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(2) from None
+    except BrokenPipeError:
+        # Whoever read our output has left; so does Python's attempt to flush it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except Exception as error:
+        _explain(error, debug)
+
+
+def _explain(error: Exception, debug: bool) -> None:
+    from rlvr.core.errors import RlvrError
+
+    if debug:
+        traceback.print_exc()
+    if isinstance(error, RlvrError):
+        print(f"rlvr: {error}", file=sys.stderr)
+        raise SystemExit(2)
+    if isinstance(error, OSError) and error.strerror:
+        about = f": {error.filename}" if error.filename else ""
+        print(f"rlvr: {error.strerror}{about}", file=sys.stderr)
+        raise SystemExit(2)
+    print(
+        f"rlvr: this shouldn't have happened: {type(error).__name__}: {error}\n"
+        f"Run it again with --debug for the traceback, and please report it.",
+        file=sys.stderr,
+    )
+    raise SystemExit(1)

@@ -1,0 +1,88 @@
+"""`rlvr score ENV FILE.jsonl`: verdicts for responses that exist already, streamed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import IO, Any
+
+import click
+
+from rlvr.cli.lines import verdict_lines
+from rlvr.core.errors import UnknownEnvironmentError, nearest
+from rlvr.core.registry import environments, find, make
+from rlvr.core.verifier import Verifier
+from rlvr.verifiers.kinds import KINDS, verifier_of_kind
+
+UNSCORED = 3
+
+
+@click.command("score")
+@click.argument("env")
+@click.argument("file", type=click.File("rb"))
+@click.option("-o", "--output", type=click.File("wb"), default="-", help="By default: standard output.")
+@click.option("--option", multiple=True, metavar="NAME=VALUE", help="An option for every line.")
+@click.option("--limit-s", type=click.FloatRange(min=0, min_open=True), help="Seconds for one line.")
+def command(
+    env: str, file: IO[bytes], output: IO[bytes], option: tuple[str, ...], limit_s: float | None
+) -> None:
+    """Judge each line of FILE (JSONL; "-" for standard input) by ENV's verifier.
+
+    ENV is an environment, or a kind of verifier: math. A line in has "reference" and "response",
+    and may have "id", "prompt" and "options". A line out, in the same order, has "id", "scored",
+    and either "reward", "status", "components" and "feedback", or "cause" and "message".
+
+    Exit status: 0 where all were scored, 3 where some were not, 2 for bad usage.
+    """
+    verifier = _verifier(env).configure(**_options(option))
+    tally = {"lines": 0, "scored": 0, "reward": 0.0}
+    try:
+        for line in _counted(verdict_lines(file, verifier, limit_s), tally):
+            output.write(json.dumps(line).encode() + b"\n")
+    finally:
+        output.flush()
+    _summarise(tally)
+    if tally["scored"] < tally["lines"]:
+        raise click.exceptions.Exit(UNSCORED)
+
+
+def _verifier(env: str) -> Verifier:
+    if env in KINDS:
+        return verifier_of_kind(env)
+    try:
+        find(env)
+    except UnknownEnvironmentError:
+        known = [*KINDS, *(spec.name for spec in environments())]
+        raise UnknownEnvironmentError(
+            f"There's no environment or kind of verifier {env!r}. {nearest(env, known)}"
+        ) from None
+    return make(env).verifier
+
+
+def _options(given: tuple[str, ...]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals:
+            raise click.UsageError(f"--option takes NAME=VALUE, not {one!r}.")
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
+
+
+def _counted(lines: Iterator[dict[str, Any]], tally: dict[str, float]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        tally["lines"] += 1
+        if line["scored"]:
+            tally["scored"] += 1
+            tally["reward"] += line["reward"]
+        yield line
+
+
+def _summarise(tally: dict[str, float]) -> None:
+    scored, unscored = int(tally["scored"]), int(tally["lines"] - tally["scored"])
+    mean = f", mean reward {tally['reward'] / scored:.4f}" if scored else ""
+    print(f"{scored} scored{mean}, {unscored} unscored", file=sys.stderr)

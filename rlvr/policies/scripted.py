@@ -1,0 +1,45 @@
+"""Policies that are scripts: they bound what an environment pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rlvr.core.environment import Environment
+from rlvr.core.errors import OptionError
+from rlvr.core.task import Task
+
+
+class Scripted:
+    """A policy from a function of the task."""
+
+    def __init__(self, name: str, answer: Callable[[Task], str]) -> None:
+        self.name = name
+        self._answer = answer
+
+    def respond(self, tasks: Sequence[Task]) -> list[str]:
+        """The script's answer to each task."""
+        return [self._answer(task) for task in tasks]
+
+
+NAMES = ("oracle", "empty", "echo")
+
+
+def scripted(name: str, env: Environment) -> Scripted:
+    """`oracle` answers from the reference (what isn't full reward then is a fault of the data or
+    the verifier), `empty` says nothing, `echo` repeats the prompt."""
+    if name == "oracle":
+        return Scripted(name, lambda task: _oracle(task, env))
+    if name == "empty":
+        return Scripted(name, lambda task: "")
+    if name == "echo":
+        return Scripted(name, lambda task: task.text)
+    raise OptionError(f"There's no scripted policy {name!r}. There are: {', '.join(NAMES)}.")
+
+
+def _oracle(task: Task, env: Environment) -> str:
+    shown = env.verifier.demonstrate(task)
+    if shown is None:
+        raise OptionError(
+            f"The verifier of {env.name!r} has no demonstrate(task), so there's no oracle for it."
+        )
+    return shown

@@ -1,0 +1,1 @@
+"""Training from start to end: what `rlvr train` runs. Needs the extra `train`."""

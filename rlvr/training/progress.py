@@ -1,0 +1,59 @@
+"""Live progress of a run's stages: bars in a terminal, plain lines elsewhere. On standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+Advance = Callable[..., None]
+_LINES = 10  # plain lines a stage, where there's no terminal
+
+
+class Stages:
+    """Use as a context; open a `stage` for each part of the work."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._live = self._console.is_terminal
+        columns = (
+            TextColumn("{task.description:<8}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[figures]}"),
+        )
+        self._bars = Progress(*columns, console=self._console, disable=not self._live)
+
+    def __enter__(self) -> Stages:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        self._console.print(line, highlight=False)
+
+    @contextlib.contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Advance]:
+        """Yields `advance(done, **figures)`; figures stand until others of their name come."""
+        bar = self._bars.add_task(name, total=total, figures="")
+        figures: dict[str, float] = {}
+        began = time.monotonic()
+        said = 0
+
+        def advance(done: int, **new: float) -> None:
+            nonlocal said
+            figures.update(new)
+            text = "  ".join(f"{key.replace('_', '-')} {value:.3f}" for key, value in figures.items())
+            self._bars.update(bar, completed=done, figures=text)
+            if not self._live and done * _LINES // total > said:
+                said = done * _LINES // total
+                self.say(f"{name} {done}/{total}  {text}  ({time.monotonic() - began:.0f} s)")
+
+        yield advance

@@ -1,0 +1,17 @@
+"""The generic verifiers by the names that `rlvr score` takes."""
+
+from __future__ import annotations
+
+import importlib
+
+from rlvr.core.verifier import Verifier
+
+KINDS: dict[str, str] = {"math": "rlvr.verifiers.math:Math"}
+"""Name to `module:class`; the class takes no argument, its options are set per line."""
+
+
+def verifier_of_kind(kind: str) -> Verifier:
+    """A new verifier of that kind with its default options. Raises KeyError where there's none."""
+    module, _, name = KINDS[kind].partition(":")
+    made: Verifier = getattr(importlib.import_module(module), name)()
+    return made
