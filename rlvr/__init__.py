@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from rlvr import core, envs
+from rlvr import envs
 from rlvr.core.registry import register as _register
 from rlvr.core.registry import register_installed as _register_installed
 
@@ -64,7 +64,35 @@ if TYPE_CHECKING:
     from rlvr.verifiers.math import Math
     from rlvr.verifiers.text import Format
 
-__all__ = list(_HOME)  # noqa: PLE0605
+__all__ = [
+    "All",
+    "AnyOf",
+    "CannotScore",
+    "Cause",
+    "Environment",
+    "Format",
+    "Math",
+    "MultiTurn",
+    "Prompt",
+    "RlvrError",
+    "Scored",
+    "SingleTurn",
+    "Status",
+    "Task",
+    "TaskSet",
+    "Unscored",
+    "Verdict",
+    "Verifier",
+    "ascore",
+    "environment",
+    "environments",
+    "generated",
+    "make",
+    "score",
+    "trl",
+    "verifier",
+    "working_on",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -78,7 +106,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__})
 
 
 for _spec in envs.BUILT_IN:

@@ -86,9 +86,7 @@ def _policy(
         return scripted(policy, env)
     from rlvr.policies.transformers import TransformersPolicy
 
-    return TransformersPolicy(
-        model, max_new_tokens=max_tokens, temperature=temperature, seed=seed
-    )
+    return TransformersPolicy(model, max_new_tokens=max_tokens, temperature=temperature, seed=seed)
 
 
 def _print(report: Report, run: Run) -> None:

@@ -21,9 +21,13 @@ UNSCORED = 3
 @click.command("score")
 @click.argument("env")
 @click.argument("file", type=click.File("rb"))
-@click.option("-o", "--output", type=click.File("wb"), default="-", help="By default: standard output.")
+@click.option(
+    "-o", "--output", type=click.File("wb"), default="-", help="By default: standard output."
+)
 @click.option("--option", multiple=True, metavar="NAME=VALUE", help="An option for every line.")
-@click.option("--limit-s", type=click.FloatRange(min=0, min_open=True), help="Seconds for one line.")
+@click.option(
+    "--limit-s", type=click.FloatRange(min=0, min_open=True), help="Seconds for one line."
+)
 def command(
     env: str, file: IO[bytes], output: IO[bytes], option: tuple[str, ...], limit_s: float | None
 ) -> None:

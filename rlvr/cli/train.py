@@ -15,7 +15,9 @@ def command() -> None:
 
 @command.command("quickstart")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--steps", type=click.IntRange(min=1), default=60, show_default=True, help="GRPO steps.")
+@click.option(
+    "--steps", type=click.IntRange(min=1), default=60, show_default=True, help="GRPO steps."
+)
 @click.option("--run", "run_path", help="The run's folder; by default runs/quickstart-TIME.")
 def quickstart_command(seed: int, steps: int, run_path: str | None) -> None:
     """Make a small model, warm it up, train it by GRPO, and measure it before and after.

@@ -113,7 +113,7 @@ class Environment(gymnasium.Env[str, str]):
             return "", float(verdict.reward), not cut, cut, info
         return "", float("nan"), False, True, info
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """The conversation so far, where `render_mode="ansi"`."""
         if self.render_mode != "ansi":
             return None

@@ -19,7 +19,7 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Verdict
 
 if TYPE_CHECKING:
-    from rlvr.verifiers import compose
+    from rlvr.verifiers.compose import Gate, Weighted
 
 
 class Verifier(ABC):
@@ -76,7 +76,7 @@ class Verifier(ABC):
         changed.check_options()
         return changed
 
-    def check_options(self) -> None:
+    def check_options(self) -> None:  # noqa: B027  (most have nothing to check)
         """Raise `OptionError` where an option's value isn't one of its own."""
 
     @property
@@ -84,21 +84,22 @@ class Verifier(ABC):
         """Whether `verify` is a coroutine function."""
         return inspect.iscoroutinefunction(self.verify)
 
-    def __mul__(self, weight: float) -> compose.Weighted:
-        return _compose().Weighted.of(self, weight)
+    # Arithmetic on the contract makes the nodes of the next room: the one place where an import goes
+    # up the house's list, at call time only.
+
+    def __mul__(self, weight: float) -> Weighted:
+        from rlvr.verifiers.compose import Weighted
+
+        return Weighted.of(self, weight)
 
     __rmul__ = __mul__
 
-    def __add__(self, other: Verifier) -> compose.Weighted:
-        return _compose().Weighted.of(self) + other
+    def __add__(self, other: Verifier) -> Weighted:
+        from rlvr.verifiers.compose import Weighted
 
-    def __rshift__(self, then: Verifier) -> compose.Gate:
-        return _compose().Gate(self, then)
+        return Weighted.of(self) + other
 
+    def __rshift__(self, then: Verifier) -> Gate:
+        from rlvr.verifiers.compose import Gate
 
-def _compose() -> Any:
-    # The one import that goes up the house's list: arithmetic on the contract makes the nodes of
-    # the next room. At call time only, so nothing is circular when modules load.
-    from rlvr.verifiers import compose
-
-    return compose
+        return Gate(self, then)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from rlvr.core.task import Task
 from rlvr.core.tasks import generated
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
+from rlvr.verifiers.extraction import Mode
 from rlvr.verifiers.math import Math
 
 PROMPT = Prompt("What is {expression}? Put the result in \\boxed{}.")
@@ -33,6 +33,13 @@ class Level:
     digits: int
     terms: int
     operators: str
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.digits <= 18 or self.terms < 2:
+            raise OptionError("digits is between 1 and 18, and terms at least 2.")
+        if not self.operators or set(self.operators) - set(_APPLY):
+            known = "".join(_APPLY)
+            raise OptionError(f"operators are some of {known!r}, not {self.operators!r}.")
 
 
 LEVELS = {
@@ -54,7 +61,7 @@ def make(
     prompt: Prompt | str | dict[str, str] = PROMPT,
     size: int = 1_000_000,
     seed: int = 0,
-    mode: str = "boxed",
+    mode: Mode = "boxed",
 ) -> Environment:
     """Sums, differences and products.
 
@@ -69,15 +76,11 @@ def make(
     if level not in LEVELS:
         raise OptionError(f"level is one of {', '.join(map(str, LEVELS))}, not {level!r}.")
     base = LEVELS[level]
-    options = {
-        "digits": base.digits if digits is None else digits,
-        "terms": base.terms if terms is None else terms,
-        "operators": base.operators if operators is None else operators,
-    }
-    if not 1 <= options["digits"] <= 18 or options["terms"] < 2:
-        raise OptionError("digits is between 1 and 18, and terms at least 2.")
-    if not options["operators"] or set(options["operators"]) - set(_APPLY):
-        raise OptionError(f"operators are some of {''.join(_APPLY)!r}, not {operators!r}.")
+    wanted = Level(
+        digits=base.digits if digits is None else digits,
+        terms=base.terms if terms is None else terms,
+        operators=base.operators if operators is None else operators,
+    )
     tasks = generated(
         problem,
         split=split,
@@ -85,16 +88,16 @@ def make(
         seed=seed,
         name="arithmetic",
         prompt=Prompt.of(prompt),
-        **options,
+        level=wanted,
     )
     return SingleTurn(tasks, Math(mode))
 
 
-def problem(rng: np.random.Generator, prompt: Prompt, **level: Any) -> Task:
-    """One problem of `digits`, `terms` and `operators`."""
-    low = 10 ** (level["digits"] - 1) if level["digits"] > 1 else 0
-    numbers = [int(n) for n in rng.integers(low, 10 ** level["digits"], size=level["terms"])]
-    signs = [str(s) for s in rng.choice(list(level["operators"]), size=level["terms"] - 1)]
+def problem(rng: np.random.Generator, prompt: Prompt, level: Level) -> Task:
+    """One problem of that level. `prompt` may use {expression}, and {compact}: without spaces."""
+    low = 10 ** (level.digits - 1) if level.digits > 1 else 0
+    numbers = [int(n) for n in rng.integers(low, 10**level.digits, size=level.terms)]
+    signs = [str(s) for s in rng.choice(list(level.operators), size=level.terms - 1)]
     spoken = "".join(f" {s} {n}" for s, n in zip(signs, numbers[1:], strict=True))
     expression = f"{numbers[0]}{spoken}"
     fields = {"expression": expression, "compact": expression.replace(" ", "")}

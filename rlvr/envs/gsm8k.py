@@ -20,6 +20,7 @@ from rlvr.core.tasks import TaskSet
 from rlvr.envs.data import Row, Source
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
+from rlvr.verifiers.extraction import Mode
 from rlvr.verifiers.math import Math
 
 SOURCE = Source(
@@ -37,7 +38,7 @@ def make(
     split: str = "train",
     data: str | None = None,
     prompt: Prompt | str | dict[str, str] = PROMPT,
-    mode: str = "boxed",
+    mode: Mode = "boxed",
 ) -> Environment:
     """Grade-school word problems.
 

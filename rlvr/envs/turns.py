@@ -15,7 +15,7 @@ from rlvr.core.verifier import Verifier
 class SingleTurn(Environment):
     """One prompt, one response, one verdict::
 
-        SingleTurn(tasks=TaskSet([Task("2+2?", "4")]), verifier=Math())
+    SingleTurn(tasks=TaskSet([Task("2+2?", "4")]), verifier=Math())
     """
 
     def judge(self, task: Task, messages: list[Message]) -> Verdict:

@@ -48,7 +48,9 @@ class Run:
         (path / "run.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         return cls(path)
 
-    def rollout(self, task: Task, sample: int, response: str, verdict: Verdict, **more: Any) -> None:
+    def rollout(
+        self, task: Task, sample: int, response: str, verdict: Verdict, **more: Any
+    ) -> None:
         """Append a single-turn rollout."""
         messages = [*task.prompt, {"role": "assistant", "content": response}]
         self._append(

@@ -21,7 +21,7 @@ _STARVED = 0.5  # a worker that got less of its time on a processor than this di
 class Packed:
     """A job as bytes, in two forms: for a worker that has the verifier already, and for one that hasn't."""
 
-    __slots__ = ("key", "lean", "verifier_blob", "task", "response")
+    __slots__ = ("key", "lean", "response", "task", "verifier_blob")
 
     def __init__(self, key: int, blob: bytes, task: Task, response: str) -> None:
         self.key = key

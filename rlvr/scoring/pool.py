@@ -156,9 +156,7 @@ class Pool:
             raise PoolError("The scoring pool is closed.")
         if self._thread is None:
             self._start_template()
-            self._thread = threading.Thread(
-                target=self._dispatch, name="rlvr-scoring", daemon=True
-            )
+            self._thread = threading.Thread(target=self._dispatch, name="rlvr-scoring", daemon=True)
             self._thread.start()
 
     def _start_template(self) -> None:
@@ -313,7 +311,8 @@ class Pool:
         decided = []
         for worker in [w for w in self._workers.values() if w.job and w.deadline <= now]:
             job = self._forget(worker)
-            assert job is not None and self._control is not None
+            assert job is not None
+            assert self._control is not None
             verdict = killed(job, worker.cpu_seconds(), worker.phase)
             with contextlib.suppress(OSError):
                 self._control.sendall(wire.LIFECYCLE.pack(wire.KILL, worker.pid, 0))

@@ -11,7 +11,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from typing import Any
 
 from rlvr.core.errors import CannotScore
 from rlvr.core.task import Task
@@ -161,13 +160,14 @@ class _Driver:
                 part.add_done_callback(lock)
         return self._result
 
-    def _finish(self, verdict: Any) -> Verdict | Future[Verdict]:
+    def _finish(self, verdict: object) -> Verdict | Future[Verdict]:
         if not isinstance(verdict, Scored | Unscored):
             verdict = Unscored(Cause.INTERNAL, f"{self._name} returned {verdict!r:.100}")
-        if self._result is None:
+        result = self._result
+        if result is None:
             return verdict
-        self._result.set_result(verdict)
-        return self._result
+        result.set_result(verdict)
+        return result
 
 
 def _at_deadline(one: Verdict | Future[Verdict], deadline_s: float | None) -> Verdict:

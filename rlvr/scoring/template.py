@@ -107,7 +107,7 @@ def _become_worker(
 
 
 def _reaped() -> list[tuple[int, int]]:
-    gone = []
+    gone: list[tuple[int, int]] = []
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)

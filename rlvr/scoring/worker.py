@@ -28,7 +28,7 @@ def serve(jobs: socket.socket, phase: mmap.mmap) -> int:
     def now_working_on(text: str) -> None:
         phase[0] = wire.PHASES.index(text)
 
-    blame.listen(now_working_on)  # type: ignore[arg-type]
+    blame.listen(now_working_on)
     for _ in range(_JOBS_PER_WORKER):
         request = wire.receive(jobs)
         if request is None:

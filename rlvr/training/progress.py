@@ -50,7 +50,9 @@ class Stages:
         def advance(done: int, **new: float) -> None:
             nonlocal said
             figures.update(new)
-            text = "  ".join(f"{key.replace('_', '-')} {value:.3f}" for key, value in figures.items())
+            text = "  ".join(
+                f"{key.replace('_', '-')} {value:.3f}" for key, value in figures.items()
+            )
             self._bars.update(bar, completed=done, figures=text)
             if not self._live and done * _LINES // total > said:
                 said = done * _LINES // total

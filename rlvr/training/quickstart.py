@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import rlvr
+from rlvr.adapters import trl as rlvr_trl
 from rlvr.core.environment import Environment
+from rlvr.core.registry import make
 from rlvr.evaluation.evaluate import Report, evaluate
 from rlvr.evaluation.run import Run
 from rlvr.policies.transformers import TransformersPolicy
@@ -44,7 +45,7 @@ class QuickstartConfig:
     learning_rate: float = 3e-4
     beta: float = 0.001
     held_out: int = 256
-    measure_every: int = 20
+    measure_every: int = 10
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def quickstart(config: QuickstartConfig, run_path: str | Path | None = None) -> 
 
 
 def _additions(split: str, size: int) -> Environment:
-    return rlvr.make(
+    return make(
         "arithmetic", split=split, digits=3, terms=2, operators="+", prompt="{compact}=", size=size
     )
 
@@ -124,7 +125,9 @@ def _warmed_up(config: QuickstartConfig, stages: Stages) -> tuple[Any, Any]:
 
 def _measure(test: Environment, policy: TransformersPolicy, run: Run, step: int) -> Report:
     report = evaluate(test, policy, run=run, step=step)
-    run.metrics(step=step, held_out_accuracy=report.correct, held_out_unscored=report.tasks - report.scored)
+    run.metrics(
+        step=step, held_out_accuracy=report.correct, held_out_unscored=report.tasks - report.scored
+    )
     return report
 
 
@@ -162,7 +165,9 @@ def _train(
     with stages.stage("GRPO", config.steps) as advance:
 
         class Watch(TrainerCallback):  # type: ignore[misc]
-            def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            def on_log(
+                self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any
+            ) -> None:
                 if logs and "reward" in logs:
                     kept = {k: v for k, v in logs.items() if isinstance(v, int | float)}
                     run.metrics(step=state.global_step, **kept)
@@ -175,8 +180,8 @@ def _train(
         trainer = GRPOTrainer(
             model=model,
             args=arguments,
-            train_dataset=rlvr.trl.dataset(train),
-            reward_funcs=rlvr.trl.reward(train),
+            train_dataset=rlvr_trl.dataset(train),
+            reward_funcs=rlvr_trl.reward(train),
             processing_class=tokenizer,
             callbacks=[Watch()],
         )

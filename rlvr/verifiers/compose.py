@@ -80,7 +80,11 @@ class Composite(Verifier):
         assert isinstance(changed, Composite)
         changed.parts = tuple(
             part.configure(
-                **{o: v for o, v in options.items() if any(o in leaf.options for leaf in leaves(part))}
+                **{
+                    o: v
+                    for o, v in options.items()
+                    if any(o in leaf.options for leaf in leaves(part))
+                }
             )
             for part in self.parts
         )

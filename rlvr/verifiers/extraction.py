@@ -40,7 +40,12 @@ def find_answer(response: str, mode: Mode = "boxed") -> Found:
     if mode == "boxed":
         where = " after </think>" if len(text) < len(response) else ""
         return Found(None, f"no \\boxed{{}}{where}")
-    for how, search in (("####", _hashes), ("answer is", _stated), ("$", _dollars), ("number", _number)):
+    for how, search in (
+        ("####", _hashes),
+        ("answer is", _stated),
+        ("$", _dollars),
+        ("number", _number),
+    ):
         answer = search(text)
         if answer is not None and answer.strip():
             return Found(answer.strip(), "", how)
@@ -59,7 +64,9 @@ _BOX = r"\\(?:boxed|fbox)\s*\{"
 _BRACES = re.compile(_BOX + r"|\\.|[{}]", re.DOTALL)
 _BOX_START = re.compile(_BOX)
 # What may stand between two boxes that form one list.
-_JOINT = re.compile(r"(?:[\s$,;&.]|\\[()\[\]]|\\(?:quad|qquad|text\s*\{\s*(?:and|or)\s*\})|\band\b|\bor\b)*")
+_JOINT = re.compile(
+    r"(?:[\s$,;&.]|\\[()\[\]]|\\(?:quad|qquad|text\s*\{\s*(?:and|or)\s*\})|\band\b|\bor\b)*"
+)
 
 
 def _boxed(text: str) -> Found:
@@ -67,7 +74,9 @@ def _boxed(text: str) -> Found:
     if start is None:
         return Found(None, "\\boxed is not followed by {…}")
     open_: list[tuple[int, int, bool]] = []  # where it began, where its content begins, is it a box
-    closed: list[tuple[int, int, int]] = []  # outermost boxes so far: began, content, end of content
+    closed: list[
+        tuple[int, int, int]
+    ] = []  # outermost boxes so far: began, content, end of content
     for token in _BRACES.finditer(text, start.start()):
         word = token.group()
         if word == "}":

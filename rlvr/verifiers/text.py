@@ -14,8 +14,8 @@ KINDS = ("boxed", "think")
 class Format(Verifier):
     """Rewards a form, whatever the answer. Use it as a small part of a sum, or as a gate::
 
-        0.95 * Math() + 0.05 * Format.boxed()
-        Format.think() >> Math()
+    0.95 * Math() + 0.05 * Format.boxed()
+    Format.think() >> Math()
     """
 
     def __init__(self, kind: str) -> None:

@@ -54,8 +54,14 @@ def equal(gold: Tree, answer: Tree) -> tuple[bool, str]:
 
 def _bare(gold: Tree, answer: Tree) -> tuple[Tree, Tree]:
     """`x = 5` against `5`: the side that names a variable is dropped where the gold names none."""
-    if isinstance(answer, Relation) and answer.sign in ("=", "in") and not isinstance(gold, Relation):
-        if isinstance(answer.left, Sym) or isinstance(answer.left, Call) and answer.left.name == "mul":
+    if (
+        isinstance(answer, Relation)
+        and answer.sign in ("=", "in")
+        and not isinstance(gold, Relation)
+    ):
+        if isinstance(answer.left, Sym) or (
+            isinstance(answer.left, Call) and answer.left.name == "mul"
+        ):
             named = not symbols(answer.right) & symbols(answer.left)
             if named and not isinstance(answer.right, Relation):
                 return gold, answer.right

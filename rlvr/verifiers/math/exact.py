@@ -73,7 +73,7 @@ def _power(base: Fraction, exponent: Fraction) -> Fraction | None:
     if base == 0 and exponent < 0:
         raise ZeroDivisionError
     if base in (0, 1, -1):
-        return base if exponent % 2 or base == 0 and exponent else Fraction(1)
+        return base if exponent % 2 or (base == 0 and exponent) else Fraction(1)
     bits = max(base.numerator.bit_length(), base.denominator.bit_length())
     if abs(exponent) * bits > MAX_BITS:
         raise TooLarge

@@ -58,13 +58,12 @@ def read_number(text: str) -> Number | None:
         return _ratio(sign, mixed, top or top_digit, bottom or bottom_digit, percent is not None)
     match = _SLASHED.fullmatch(text)
     if match:
-        return _ratio(*match.groups(), percent=False)
+        sign, mixed, top, bottom = match.groups()
+        return _ratio(sign, mixed, top, bottom, percent=False)
     return None
 
 
-def _ratio(
-    sign: str, mixed: str | None, top: str, bottom: str, percent: bool
-) -> Number | None:
+def _ratio(sign: str, mixed: str | None, top: str, bottom: str, percent: bool) -> Number | None:
     if int(bottom) == 0:
         return None
     value = Fraction(int(top), int(bottom))

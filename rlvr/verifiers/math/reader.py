@@ -63,7 +63,9 @@ def read(text: str) -> Tree:
     return tree
 
 
-_WORD = re.compile(r"(?:\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{)?\s*\(?([A-Za-z][A-Za-z '’.-]*)\)?\s*\}?")
+_WORD = re.compile(
+    r"(?:\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{)?\s*\(?([A-Za-z][A-Za-z '’.-]*)\)?\s*\}?"
+)
 _LETTERS = re.compile(r"[a-zA-Z]+")
 
 
@@ -75,7 +77,9 @@ def _word(text: str) -> Word | None:
     words = _LETTERS.findall(match.group(1))
     if len(words) == 1 and len(words[0]) == 1 and words[0].isupper():
         return Word(words[0].lower())
-    if any(len(word) >= 3 and word.lower() not in _FUNCTIONS | {"and", "sqrt", "pi"} for word in words):
+    if any(
+        len(word) >= 3 and word.lower() not in _FUNCTIONS | {"and", "sqrt", "pi"} for word in words
+    ):
         return Word(" ".join(word.lower() for word in words))
     return None
 
@@ -201,7 +205,11 @@ class _Reader:
             token = self.peek()
             if token in ("^", "**"):
                 self.take()
-                if self.peek() == "\\circ" or self.tokens[self.at : self.at + 3] == ["{", "\\circ", "}"]:
+                if self.peek() == "\\circ" or self.tokens[self.at : self.at + 3] == [
+                    "{",
+                    "\\circ",
+                    "}",
+                ]:
                     self.at += 1 if self.peek() == "\\circ" else 3
                     continue  # degrees: the number counts
                 exponent = self._signed("-", self.atom()) if self._minus() else self.argument()

@@ -130,12 +130,12 @@ def _gold(reference: Any) -> _Gold | Unscored:
     if isinstance(reference, int | float) and not isinstance(reference, bool):
         reference = str(reference)
     if not isinstance(reference, str):
-        return Unscored(
-            Cause.GOLD, f"a math reference is a string, not {type(reference).__name__}"
-        )
+        return Unscored(Cause.GOLD, f"a math reference is a string, not {type(reference).__name__}")
     gold = _read_gold(reference)
     if not gold.cleaned:
-        return Unscored(Cause.GOLD, f"the reference {reference[:80]!r} is empty or too long to read")
+        return Unscored(
+            Cause.GOLD, f"the reference {reference[:80]!r} is empty or too long to read"
+        )
     return gold
 
 
