@@ -11,9 +11,10 @@ The name is the environment's own. Nothing is imported until an environment is m
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import inspect
+import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -172,6 +173,11 @@ def environments() -> list[EnvironmentSpec]:
 
 def register_installed() -> None:
     """Register what installed packages bring. A package that breaks the rules is warned about, never fatal."""
+    if not _any_installed():
+        return
+    # Not at the top: with its e-mail parser it costs an eighth of `import gymnasium`.
+    import importlib.metadata
+
     for point in importlib.metadata.entry_points(group=GROUP):
         name, _, version = point.name.partition("-v")
         origin = point.dist.name if point.dist is not None else point.value
@@ -180,6 +186,24 @@ def register_installed() -> None:
             register(EnvironmentSpec(name, point.value, _gym_name(name), number, "", origin))
         except RegistrationError as error:
             gymnasium.logger.warn(str(error))
+
+
+def _any_installed() -> bool:
+    """Whether any distribution on `sys.path` mentions the group at all, by reading the files alone."""
+    for folder in dict.fromkeys(sys.path):
+        try:
+            names = os.listdir(folder or ".")
+        except OSError:
+            continue
+        for name in names:
+            if name.endswith((".dist-info", ".egg-info")):
+                try:
+                    with open(os.path.join(folder, name, "entry_points.txt"), "rb") as points:
+                        if GROUP.encode() in points.read():
+                            return True
+                except OSError:
+                    continue
+    return False
 
 
 def _gym_name(name: str) -> str:
