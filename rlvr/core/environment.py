@@ -6,11 +6,12 @@ the two classes that authors use; this module has what every trainer and evaluat
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import gymnasium
 
-from rlvr.core.errors import OptionError, ResetNeededError
+from rlvr.core.errors import OptionError, ResetNeededError, ResponseError
 from rlvr.core.spaces import Text
 from rlvr.core.task import Message, Task
 from rlvr.core.tasks import TaskSet
@@ -98,7 +99,7 @@ class Environment(gymnasium.Env[str, str]):
                 "Call env.reset() before env.step(): the episode is over or none was begun."
             )
         if not isinstance(action, str):
-            raise TypeError(f"An action is the response as a str, not {type(action).__name__}.")
+            raise ResponseError(f"An action is the response as a str, not {type(action).__name__}.")
         self._turns += 1
         self._messages.append({"role": "assistant", "content": str(action)})
         answer = self.reply(self._task, self._messages)
@@ -129,7 +130,18 @@ class Environment(gymnasium.Env[str, str]):
             return wanted
         if isinstance(wanted, str):
             return self.tasks.find(wanted)
-        return self.tasks[int(wanted)]
+        try:
+            index = operator.index(wanted)
+        except TypeError:
+            raise OptionError(
+                f"The option 'task' is an index, an id or a Task, not {wanted!r:.100}."
+            ) from None
+        count = len(self.tasks)
+        if not -count <= index < count:
+            raise OptionError(
+                f"{self.name!r} has {count} tasks, counted from 0: there's none at {index}."
+            )
+        return self.tasks[index]
 
     def _info(self) -> dict[str, Any]:
         assert self._task is not None

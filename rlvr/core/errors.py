@@ -52,6 +52,14 @@ class NoRewardError(RlvrError, TypeError):
     """Something asked an `Unscored` verdict for a number."""
 
 
+class RewardError(RlvrError, ValueError):
+    """A reward or a component that isn't a finite number."""
+
+
+class ResponseError(RlvrError, TypeError):
+    """A response, or an environment's action, that isn't a string."""
+
+
 class ResetNeededError(RlvrError, gymnasium.error.ResetNeeded):
     """`step` was called where only `reset` makes sense."""
 

@@ -34,6 +34,7 @@ from rlvr.core.errors import (
 GROUP = "rlvr.environments"
 Factory = TypeVar("Factory", bound=Callable[..., Environment])
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_VERSIONED = re.compile(r"(.*?)(?:-v(\d{1,9}))?", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,22 @@ def register(spec: EnvironmentSpec) -> None:
             f"underscores, a letter first."
         )
     there = _specs.get(spec.name)
+    if there == spec:  # rlvr was reloaded
+        return
     if there is not None and "code" not in (there.origin, spec.origin):
         raise RegistrationError(
-            f"Two packages bring an environment {spec.name!r}: {there.origin} and {spec.origin}. "
-            f"Uninstall one of them, or rename its entry point."
+            f"The environment {spec.name!r} is there twice: from {there.origin} and from "
+            f"{spec.origin}. Uninstall one of them, or rename its entry point."
         )
+    for other in _specs.values():
+        if other.gym_id == spec.gym_id and other.name != spec.name:
+            raise RegistrationError(
+                f"{spec.name!r} would have the Gymnasium id {spec.gym_id!r} of {other.name!r}: "
+                f"give it another name, or a gym_name of its own."
+            )
     _specs[spec.name] = spec
-    gymnasium.registry.pop(spec.gym_id, None)
+    # An id that stayed behind would make the new version under the old one's number.
+    gymnasium.registry.pop(spec.gym_id if there is None else there.gym_id, None)
     gymnasium.register(
         spec.gym_id,
         entry_point="rlvr.core.registry:make",
@@ -112,7 +122,7 @@ def environment(
     """
 
     def decorate(factory: Factory) -> Factory:
-        doc = summary or inspect.getdoc(factory) or inspect.getdoc(inspect.getmodule(factory)) or ""
+        doc = summary or inspect.getdoc(factory) or _doc_of_module(factory)
         line = doc.strip().split("\n")[0]
         known = _specs.get(name)
         if known is not None and known.target == f"{factory.__module__}:{factory.__name__}":
@@ -133,7 +143,7 @@ def make(environment: str, **options: Any) -> Environment:
     """Make an environment by its name (`gsm8k`) or Gymnasium id (`rlvr/GSM8K-v0`).
 
     Raises `UnknownEnvironmentError` with the nearest names, `OptionError` for an option its
-    factory doesn't take.
+    factory doesn't take or one that it needs, `BrokenEnvironmentError` where what it made is none.
     """
     spec = find(environment)
     factory = spec.load()
@@ -146,9 +156,20 @@ def make(environment: str, **options: Any) -> Environment:
                     f"The environment {spec.name!r} has no option {option!r}. "
                     f"{nearest(option, taken)}"
                 )
+    for option, parameter in taken.items():
+        by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        if by_name and parameter.default is parameter.empty and option not in options:
+            raise OptionError(f"The environment {spec.name!r} needs the option {option!r}.")
     made = factory(**options)
+    if not isinstance(made, Environment):
+        raise BrokenEnvironmentError(
+            f"The factory of {spec.name!r} (from {spec.origin}) returned a {type(made).__name__}, "
+            f"not an rlvr.Environment such as rlvr.SingleTurn."
+        )
     made.name = spec.name
     if render_mode is not None:
+        if render_mode not in made.metadata["render_modes"]:
+            raise OptionError(f"render_mode is None or 'ansi', not {render_mode!r}.")
         made.render_mode = render_mode
     return made
 
@@ -179,13 +200,15 @@ def register_installed() -> None:
     import importlib.metadata
 
     for point in importlib.metadata.entry_points(group=GROUP):
-        name, _, version = point.name.partition("-v")
+        match = _VERSIONED.fullmatch(point.name)
+        assert match is not None  # it matches anything; `register` says what may be a name
+        name, version = match.groups()
         origin = point.dist.name if point.dist is not None else point.value
-        number = int(version) if version.isascii() and version.isdigit() else 0
+        spec = EnvironmentSpec(name, point.value, _gym_name(name), int(version or 0), "", origin)
         try:
-            register(EnvironmentSpec(name, point.value, _gym_name(name), number, "", origin))
+            register(spec)
         except RegistrationError as error:
-            gymnasium.logger.warn(str(error))
+            gymnasium.logger.warn("%s", error)  # a % in it is no format
 
 
 def _any_installed() -> bool:
@@ -204,6 +227,11 @@ def _any_installed() -> bool:
                 except OSError:
                     continue
     return False
+
+
+def _doc_of_module(factory: Callable[..., Any]) -> str:
+    module = inspect.getmodule(factory)
+    return (module.__doc__ if module is not None else None) or ""
 
 
 def _gym_name(name: str) -> str:

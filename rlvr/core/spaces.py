@@ -7,6 +7,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from rlvr.core.errors import OptionError
+
 _SAMPLED = np.array(list("abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,?\n"))
 
 
@@ -23,7 +25,7 @@ class Text(gymnasium.Space[str]):
 
     def __init__(self, max_length: int = 1 << 24, seed: int | np.random.Generator | None = None):
         if max_length < 1:
-            raise ValueError(f"max_length must be at least 1, not {max_length}.")
+            raise OptionError(f"max_length must be at least 1, not {max_length}.")
         self.max_length = max_length
         super().__init__(dtype=str, seed=seed)
 
@@ -34,7 +36,7 @@ class Text(gymnasium.Space[str]):
     def sample(self, mask: Any | None = None, probability: Any | None = None) -> str:
         """A random ASCII string of up to 64 characters. Masks are not supported."""
         if mask is not None or probability is not None:
-            raise ValueError("rlvr's Text space takes no mask and no probability.")
+            raise OptionError("rlvr's Text space takes no mask and no probability.")
         size = int(self.np_random.integers(0, min(64, self.max_length) + 1))
         return "".join(self.np_random.choice(_SAMPLED, size=size))
 

@@ -23,7 +23,8 @@ class Task:
         id: unique within its TaskSet. By default a digest of prompt and reference.
         metadata: whatever else is known (source, level, fields of the original row). Any JSON object.
 
-    Raises `TaskError` where the prompt is empty or isn't messages. Treat the fields as read-only.
+    Raises `TaskError` where the prompt isn't messages or has none, and where an id is to be made from
+    a reference that isn't JSON. Treat the fields as read-only.
     """
 
     prompt: tuple[Message, ...]

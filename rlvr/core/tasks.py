@@ -9,7 +9,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from rlvr.core.errors import DataError, OptionError
+from rlvr.core.errors import DataError, OptionError, TaskError
 from rlvr.core.task import Task
 
 SPLITS: dict[str, tuple[float, float]] = {
@@ -51,6 +51,12 @@ class TaskSet(Sequence[Task]):
     def _checked(self, tasks: Sequence[Task]) -> list[Task]:
         if not tasks:
             raise DataError(f"The task set {self.name!r} is empty.")
+        for task in tasks:
+            if not isinstance(task, Task):
+                raise TaskError(
+                    f"The task set {self.name!r} holds a {type(task).__name__}, not tasks only: "
+                    f"make each with rlvr.Task(prompt, reference)."
+                )
         self._by_id = {task.id: i for i, task in enumerate(tasks)}
         if len(self._by_id) < len(tasks):
             (twice, count) = Counter(task.id for task in tasks).most_common(1)[0]
@@ -112,11 +118,13 @@ class GeneratedTaskSet(TaskSet):
         version: int = 1,
         **options: Any,
     ) -> None:
-        if split not in SPLITS:
+        if split not in tuple(SPLITS):  # a tuple also answers for what can't be hashed
             raise OptionError(f"There's no split {split!r}. There are: {', '.join(SPLITS)}.")
-        if size < 1:
-            raise OptionError(f"size must be at least 1, not {size}.")
-        self.name = name or generate.__name__
+        if not _is_integer(size) or size < 1:
+            raise OptionError(f"size is a whole number of at least 1, not {size!r}.")
+        if not _is_integer(seed) or seed < 0:  # None would be another seed at each draw
+            raise OptionError(f"seed is a whole number of at least 0, not {seed!r}.")
+        self.name = name or str(getattr(generate, "__name__", "tasks"))
         self.version = version
         self.split = split
         self._generate = generate
@@ -137,6 +145,8 @@ class GeneratedTaskSet(TaskSet):
             part = GeneratedTaskSet.__new__(GeneratedTaskSet)
             part.__dict__.update(self.__dict__)
             part._indices = self._indices[index]
+            if not part._indices:
+                raise DataError(f"The task set {self.name!r} is empty.")
             return part
         return self._make(self._indices[index])
 
@@ -158,12 +168,20 @@ class GeneratedTaskSet(TaskSet):
         rng = np.random.Generator(np.random.PCG64(seeds))
         for _ in range(self._tries):
             task = self._generate(rng, **self._options)
+            if not isinstance(task, Task):
+                raise TaskError(
+                    f"The generator of {self.name!r} returned {task!r:.100}; it returns an rlvr.Task."
+                )
             if low <= _share(task.text) < high:
                 return Task(task.prompt, task.reference, f"{self.split}-{i}", task.metadata)
         raise DataError(
             f"{self.name!r} found no problem for its {self.split} split in {self._tries} draws: "
             f"with these options ({self._options}) the generator has too few different prompts."
         )
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _share(text: str) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, NoReturn, TypeAlias
 
-from rlvr.core.errors import NoRewardError
+from rlvr.core.errors import NoRewardError, RewardError
 
 
 class Status(StrEnum):
@@ -43,9 +43,11 @@ class Scored:
     Attributes:
         reward: finite; in [0, 1] unless the verifier declares another range.
         status: how it was judged.
-        components: the reward's parts by name, unweighted.
+        components: the reward's parts by name, unweighted; finite too.
         feedback: one or two sentences for a person: what was found, or why it was refused.
         detail: plain data for whoever looks closer (the extracted answer, the deciding stage).
+
+    Raises `RewardError` where the reward or a component isn't a finite number.
     """
 
     reward: float
@@ -56,11 +58,13 @@ class Scored:
     scored: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.reward):
-            raise ValueError(
-                f"A reward must be a finite number, not {self.reward!r}; where there is none, "
-                f"return rlvr.Unscored(cause, message)."
-            )
+        # Verifiers hand over bools, NumPy's and torch's numbers; a verdict is plain JSON data.
+        set_ = object.__setattr__
+        if type(self.reward) is not float or not math.isfinite(self.reward):
+            set_(self, "reward", _number("reward", self.reward))
+        if not all(type(v) is float and math.isfinite(v) for v in self.components.values()):
+            parts = {name: _number(f"component {name!r}", v) for name, v in self.components.items()}
+            set_(self, "components", parts)
 
     def __float__(self) -> float:
         return float(self.reward)
@@ -101,6 +105,19 @@ class Unscored:
 
 
 Verdict: TypeAlias = Scored | Unscored
+
+
+def _number(what: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise RewardError(
+            f"A {what} must be a finite number, not {value!r:.100}; where there is none, "
+            f"return rlvr.Unscored(cause, message)."
+        )
+    return number
 
 
 def correct(name: str, feedback: str = "", **detail: Any) -> Scored:

@@ -62,7 +62,7 @@ class Verifier(ABC):
         """A response that earns full reward, made from the reference; None where there's no such."""
         return None
 
-    def configure(self, **options: Any) -> Verifier:
+    def configure(self, /, **options: Any) -> Verifier:
         """A copy with some of `self.options` changed. Raises `OptionError` naming the ones there are."""
         unknown = sorted(set(options) - set(self.options))
         if unknown:
