@@ -35,9 +35,12 @@ class Level:
     operators: str
 
     def __post_init__(self) -> None:
-        if not 1 <= self.digits <= 18 or self.terms < 2:
-            raise OptionError("digits is between 1 and 18, and terms at least 2.")
-        if not self.operators or set(self.operators) - set(_APPLY):
+        if type(self.digits) is not int or not 1 <= self.digits <= 18:
+            raise OptionError(f"digits is a whole number from 1 to 18, not {self.digits!r}.")
+        if type(self.terms) is not int or not 2 <= self.terms <= 100:
+            raise OptionError(f"terms is a whole number from 2 to 100, not {self.terms!r}.")
+        named = self.operators if isinstance(self.operators, str) else ""
+        if not named or set(named) - set(_APPLY):
             known = "".join(_APPLY)
             raise OptionError(f"operators are some of {known!r}, not {self.operators!r}.")
 
@@ -73,7 +76,7 @@ def make(
         seed: of all tasks of all splits.
         mode: where the answer is looked for.
     """
-    if level not in LEVELS:
+    if level not in tuple(LEVELS):  # a tuple also answers for what can't be hashed
         raise OptionError(f"level is one of {', '.join(map(str, LEVELS))}, not {level!r}.")
     base = LEVELS[level]
     wanted = Level(

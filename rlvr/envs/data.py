@@ -41,6 +41,8 @@ class Source:
         self.check_split(split)
         path = self._local(split, data)
         found = list(read_file(path)) if path else self._from_hub(split)
+        if not found:
+            raise DataError(f"There are no rows in {path or self.hub_id}.")
         check_columns(found, self.columns, str(path or self.hub_id))
         return found
 
@@ -84,7 +86,7 @@ class Source:
 
 
 def read_file(path: Path) -> Iterator[Row]:
-    """The rows of a `.jsonl`, `.json` or `.parquet` file. Raises `DataError` naming a bad line."""
+    """The rows of a `.parquet`, `.json` or (by any other name) JSONL file. Raises `DataError` naming a bad line."""
     if path.suffix == ".parquet":
         try:
             import pyarrow.parquet
@@ -92,17 +94,20 @@ def read_file(path: Path) -> Iterator[Row]:
             raise MissingExtraError(
                 "Parquet files need the package 'pyarrow': pip install 'rlvr[train]'."
             ) from error
-        yield from pyarrow.parquet.read_table(path).to_pylist()
+        try:
+            yield from pyarrow.parquet.read_table(path).to_pylist()
+        except (ValueError, OSError) as error:  # pyarrow's own errors are of these types
+            raise DataError(f"{path} can't be read as Parquet: {error}") from error
         return
     try:
         if path.suffix == ".json":
             yield from _rows_of_json(json.loads(path.read_text(encoding="utf-8")))
             return
-        with path.open(encoding="utf-8") as lines:
+        with path.open("rb") as lines:  # as bytes, so that a line that isn't UTF-8 has its number
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield _row_of_line(line, number, path)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} can't be read: {error}") from error
@@ -130,11 +135,11 @@ def _rows_of_json(data: Any) -> Iterator[Row]:
         raise DataError("A JSON file of tasks is a list of objects, or columns of values by row.")
 
 
-def _row_of_line(line: str, number: int, path: Path) -> Row:
+def _row_of_line(line: bytes, number: int, path: Path) -> Row:
     try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"Line {number} of {path} is not JSON: {error}") from error
+        row = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"Line {number} of {path} is not JSON in UTF-8: {error}") from error
     if not isinstance(row, dict):
         raise DataError(f"Line {number} of {path} is not a JSON object.")
     return row

@@ -63,4 +63,6 @@ def _task(i: int, row: Row, split: str, prompt: Prompt) -> Task:
     if not mark:
         raise DataError(f"GSM8K's row {i} ({split}) has no '####' before its answer.")
     gold = answer.strip().replace(",", "")
-    return Task(prompt.render(row), gold, f"{split}-{i}", {"solution": solution.strip()})
+    # Not the whole row: a template with {answer} in it, as in \boxed{answer}, would show the solution.
+    asked = prompt.render({"question": row["question"]})
+    return Task(asked, gold, f"{split}-{i}", {"solution": solution.strip()})

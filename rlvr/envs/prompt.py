@@ -13,14 +13,16 @@ from rlvr.core.errors import DataError, OptionError
 from rlvr.core.task import Message
 
 _FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_COMMAND = re.compile(r"\\[A-Za-z]+(?:\{[^{}]*\})*\Z")  # in LaTeX, with its arguments so far
 
 
 @dataclass(frozen=True)
 class Prompt:
     r"""What a model is asked, with `{field}` where a field of the problem goes.
 
-    Nothing else in a template has a meaning, so LaTeX may stand as it is (`\boxed{}`), and nothing
-    in a field is ever read as a template.
+    Nothing else in a template has a meaning, so LaTeX may stand as it is (`\boxed{}`,
+    `\boxed{answer}` where no field is called answer), and nothing in a field is ever read as a
+    template.
 
     Attributes:
         user: the user message.
@@ -51,13 +53,19 @@ class Prompt:
             return cls(given)
         if not isinstance(given, Mapping) or "user" not in given or set(given) - {"user", "system"}:
             raise OptionError('A prompt is text, or has "user" and, where wanted, "system".')
-        return cls(**given)
+        user, system = given["user"], given.get("system")
+        if not isinstance(user, str) or not isinstance(system, str | None):
+            raise OptionError('A prompt\'s "user" and "system" are text.')
+        return cls(user, system)
 
 
 def _fill(text: str, fields: Mapping[str, Any]) -> str:
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in fields:
+            # The 200 characters before are enough, and keep a long template linear.
+            if _COMMAND.search(text[max(0, match.start() - 200) : match.start()]):
+                return match.group()
             raise OptionError(
                 f"The prompt has {{{name}}}, but a problem here has only: {', '.join(fields)}."
             )

@@ -28,10 +28,12 @@ class MultiTurn(SingleTurn):
 
         class Guess(MultiTurn):
             def reply(self, task, messages):
-                guess = messages[-1]["content"]
+                guess = messages[-1]["content"].strip()
                 if guess == task.reference:
                     return None                         # over: the verifier judges this message
-                return "higher" if int(guess) < int(task.reference) else "lower"
+                if not guess.isdecimal():
+                    return "a number, please"           # a model may write anything
+                return "higher" if int(guess[:9]) < int(task.reference) else "lower"
 
     `reply` keeps no state of its own: all it may use is in `task` and `messages`. After
     `max_turns` responses the episode is cut and the last message is judged as it stands.
