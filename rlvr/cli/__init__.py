@@ -13,6 +13,8 @@ import traceback
 
 import click
 
+from rlvr import __version__
+
 VERBS = {
     "list": "the environments there are",
     "show": "a task of an environment, and what answers earn",
@@ -39,7 +41,7 @@ class _Verbs(click.Group):
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="rlvr")
+@click.version_option(__version__, prog_name="rlvr")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(debug: bool) -> None:
     """Reinforcement learning with verifiable rewards."""

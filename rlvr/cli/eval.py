@@ -23,7 +23,7 @@ from rlvr.policies.scripted import NAMES, scripted
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many tasks.")
 @click.option("--max-tokens", type=click.IntRange(min=1), default=512, show_default=True)
 @click.option("--temperature", type=click.FloatRange(min=0), default=0.0, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--run", "run_path", help="The run's folder; by default runs/eval-TIME.")
 @environment_options
 def command(
@@ -96,7 +96,8 @@ def _print(report: Report, run: Run) -> None:
         f"reward {report.mean:.4f} ± {report.interval:.4f} · correct {report.correct:.4f} · "
         f"{report.scored} scored, {unscored} unscored of {report.tasks}",
         highlight=False,
+        soft_wrap=True,
     )
     for status, count in report.statuses.items():
         console.print(f"  {status:<20} {count}", highlight=False)
-    console.print(f"run: {run.path}", highlight=False)
+    console.print(f"run: {run.path}", highlight=False, markup=False, soft_wrap=True)

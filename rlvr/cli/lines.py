@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NoReturn
 
 from rlvr.core.errors import OptionError, TaskError
 from rlvr.core.task import Task
@@ -34,7 +35,7 @@ def verdict_lines(
     pending: deque[tuple[Any, Verdict | Future[Verdict]]] = deque()
     for number, line in enumerate(lines, 1):
         pending.append(_begin(number, line, verifier, configured, limit_s))
-        while pending and (len(pending) >= _WINDOW or not isinstance(pending[0][1], Future)):
+        while pending and (len(pending) >= _WINDOW or _is_judged(pending[0][1])):
             yield _line(*pending.popleft())
     while pending:
         yield _line(*pending.popleft())
@@ -51,9 +52,7 @@ def _begin(
     try:
         row = _parsed(line)
         _check_fields(row)
-        options = row.get("options") or {}
-        if not isinstance(options, dict):
-            raise _Malformed('"options" is not an object')
+        options = row.get("options")
         if options:
             key = json.dumps(options, sort_keys=True)
             if key not in configured:
@@ -61,7 +60,8 @@ def _begin(
                     configured.clear()
                 configured[key] = verifier.configure(**options)
             verifier = configured[key]
-        task = Task(row.get("prompt") or "", row["reference"], str(row.get("id", number)))
+        prompt = row.get("prompt")
+        task = Task("" if prompt is None else prompt, row["reference"], str(row.get("id", number)))
     except (_Malformed, OptionError, TaskError) as error:
         known = row.get("id") if isinstance(row, dict) else None
         return known, Unscored(Cause.INPUT, f"line {number}: {error}")
@@ -69,13 +69,27 @@ def _begin(
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
+    if not line.strip():
+        raise _Malformed("empty")
     try:
-        row = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        row = json.loads(line.decode("utf-8"), parse_constant=_not_json, parse_float=_finite)
+    except ValueError as error:
         raise _Malformed(f"not JSON in UTF-8: {error}") from None
+    except RecursionError:
+        raise _Malformed("nested too deeply") from None
     if not isinstance(row, dict):
-        raise _Malformed("not a JSON object")
+        raise _Malformed(f"not a JSON object but {type(row).__name__}")
     return row
+
+
+def _not_json(constant: str) -> NoReturn:
+    """Python's reader takes NaN and Infinity; an id that held one would make our own line no JSON."""
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _not_json(digits[:50])
 
 
 def _check_fields(row: dict[str, Any]) -> None:
@@ -84,6 +98,13 @@ def _check_fields(row: dict[str, Any]) -> None:
             raise _Malformed(f'there\'s no "{field}"; there is: {", ".join(row) or "nothing"}')
     if not isinstance(row["response"], str):
         raise _Malformed(f'"response" is not a string but {type(row["response"]).__name__}')
+    options = row.get("options")
+    if options is not None and not isinstance(options, dict):
+        raise _Malformed(f'"options" is not an object but {type(options).__name__}')
+
+
+def _is_judged(verdict: Verdict | Future[Verdict]) -> bool:
+    return not isinstance(verdict, Future) or verdict.done()
 
 
 def _line(id: Any, verdict: Verdict | Future[Verdict]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from typing import IO, Any
@@ -40,6 +41,7 @@ def command(
     Exit status: 0 where all were scored, 3 where some were not, 2 for bad usage.
     """
     verifier = _verifier(env).configure(**_options(option))
+    _check_apart(file, output)
     tally = {"lines": 0, "scored": 0, "reward": 0.0}
     try:
         for line in _counted(verdict_lines(file, verifier, limit_s), tally):
@@ -49,6 +51,13 @@ def command(
     _summarise(tally)
     if tally["scored"] < tally["lines"]:
         raise click.exceptions.Exit(UNSCORED)
+
+
+def _check_apart(file: IO[bytes], output: IO[bytes]) -> None:
+    """Writing to the file that's being read would empty it before it's read."""
+    names = (file.name, output.name)
+    if all(os.path.isfile(name) for name in names) and os.path.samefile(*names):
+        raise click.UsageError(f"{names[1]!r} is the file to be judged: name another for -o.")
 
 
 def _verifier(env: str) -> Verifier:

@@ -30,13 +30,13 @@ def command(
     console.print(f"[bold]{made.name}[/bold] · {len(made.tasks)} tasks · task {escape(chosen.id)}")
     for message in chosen.prompt:
         console.print(f"\n[dim]{escape(message['role'])}[/dim]")
-        console.print(message["content"], markup=False, highlight=False)
+        console.print(message["content"], markup=False, highlight=False, soft_wrap=True)
     console.print("\n[dim]reference[/dim]")
-    console.print(str(chosen.reference), markup=False, highlight=False)
+    console.print(str(chosen.reference), markup=False, highlight=False, soft_wrap=True)
     for name, response in _examples(made, chosen).items():
         (verdict,) = score([chosen], [response], made.verifier)
-        console.print(f"\n[dim]{name}[/dim]  {_earned(verdict)}")
-        console.print(response[:500] or "(nothing)", markup=False, highlight=False)
+        console.print(f"\n[dim]{name}[/dim]  {_earned(verdict)}", soft_wrap=True)
+        console.print(response[:500] or "(nothing)", markup=False, highlight=False, soft_wrap=True)
 
 
 def _examples(env: Environment, task: Task) -> dict[str, str]:
