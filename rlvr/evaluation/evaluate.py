@@ -77,6 +77,8 @@ def evaluate(
     """
     if env.max_turns > 1:
         raise OptionError(f"{env.name!r} is multi-turn; evaluate takes single-turn environments.")
+    if limit is not None and limit < 1:
+        raise OptionError(f"limit is at least 1, not {limit}.")
     tasks = env.tasks[: min(limit, len(env.tasks))] if limit is not None else env.tasks
     verdicts: list[Verdict] = []
     for i in range(0, len(tasks), batch_size):

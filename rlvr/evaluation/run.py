@@ -1,13 +1,16 @@
 """A run on disk: what was asked, what came of it, line by line.
 
-`runs/NAME/` holds `run.json` (the configuration, versions, time), `rollouts.jsonl` and
+`runs/NAME/` holds `run.json` (the configuration, versions, git state, time), `rollouts.jsonl` and
 `metrics.jsonl`. Lines are only ever appended, each whole and flushed.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import platform
+import subprocess
 import time
 from datetime import UTC, datetime
 from importlib import metadata
@@ -18,6 +21,7 @@ from rlvr.core.errors import DataError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Verdict
 
+_FILES = ("run.json", "rollouts.jsonl", "metrics.jsonl")
 _PACKAGES = ("rlvr", "gymnasium", "numpy", "sympy", "torch", "transformers", "trl")
 
 
@@ -33,9 +37,9 @@ class Run:
         """A new run at `path`, by default `runs/<kind>-<time>`. Raises `DataError` where one is there."""
         began = datetime.now(UTC)
         if path is None:
-            path = Path("runs") / f"{kind}-{began:%Y%m%d-%H%M%S}"
+            path = _new_folder(Path("runs"), f"{kind}-{began:%Y%m%d-%H%M%S}")
         path = Path(path)
-        if (path / "run.json").exists():
+        if any((path / file).exists() for file in _FILES):
             raise DataError(f"There's a run in {str(path)!r} already. Choose another folder.")
         path.mkdir(parents=True, exist_ok=True)
         about = {
@@ -44,6 +48,7 @@ class Run:
             "began": began.isoformat(timespec="seconds"),
             "python": platform.python_version(),
             "versions": _versions(),
+            "git": _git_state(),
         }
         (path / "run.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         return cls(path)
@@ -66,9 +71,16 @@ class Run:
         )
 
     def metrics(self, **values: Any) -> None:
-        """Append a line of metrics with the seconds since the run was opened."""
+        """Append a line of metrics with the seconds since the run was opened.
+
+        A figure that isn't there (the mean of nothing, NaN) is written as null: NaN is no JSON.
+        """
         elapsed = round(time.monotonic() - self._began, 3)
-        self._append("metrics.jsonl", {"seconds": elapsed, **values})
+        figures = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in values.items()
+        }
+        self._append("metrics.jsonl", {"seconds": elapsed, **figures})
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """All lines of metrics so far."""
@@ -80,6 +92,42 @@ class Run:
     def _append(self, file: str, row: dict[str, Any]) -> None:
         with (self.path / file).open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(row) + "\n")
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    """`parent/name`, or with a number behind it where another run of this second has that name."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        path = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            continue
+    raise AssertionError  # itertools.count has no end
+
+
+def _git_state() -> dict[str, Any] | None:
+    """The commit of the current directory, and whether tracked files differ from it.
+
+    None where there's no git, no repository, or no commit yet. Untracked files don't count: the
+    runs themselves are some.
+    """
+    commit = _git("rev-parse", "--verify", "HEAD")
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    if commit is None or changes is None:
+        return None
+    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
+
+
+def _git(*arguments: str) -> str | None:
+    # Without optional locks: it must not get in the way of a git command that runs beside it.
+    command = ["git", "--no-optional-locks", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 def _versions() -> dict[str, str]:

@@ -41,4 +41,4 @@ def plot_run(run: Run) -> Path:
 
 
 def _points(rows: list[dict[str, Any]], key: str) -> list[tuple[int, float]]:
-    return [(row["step"], row[key]) for row in rows if "step" in row and key in row]
+    return [(row["step"], row[key]) for row in rows if "step" in row and row.get(key) is not None]
