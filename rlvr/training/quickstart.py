@@ -2,15 +2,17 @@
 
 A small model is made and warmed up on worked additions that mostly forget to carry; then TRL's
 GRPO trains it against the `arithmetic` environment's verifiable reward. Accuracy is measured on
-held-out tasks that neither stage has seen: the environment's test split.
+held-out tasks that neither stage has seen: the environment's test split. No problem is in two of
+the three.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from typing import Any
 from rlvr.adapters import trl as rlvr_trl
 from rlvr.core.environment import Environment
 from rlvr.core.registry import make
+from rlvr.core.task import Task
+from rlvr.core.tasks import TaskSet
 from rlvr.evaluation.evaluate import Report, evaluate
 from rlvr.evaluation.run import Run
 from rlvr.policies.transformers import TransformersPolicy
@@ -67,9 +71,10 @@ def quickstart(config: QuickstartConfig, run_path: str | Path | None = None) -> 
 
     Raises `MissingExtraError` where the extra `train` isn't installed.
     """
-    run = Run.create(run_path, "quickstart", asdict(config))
     with _quiet(), Stages() as stages:
-        model, tokenizer = _warmed_up(config, stages)
+        run = Run.create(run_path, "quickstart", asdict(config))
+        first = list(_additions("train", config.warmup_steps * _WARMUP_BATCH).tasks)
+        model, tokenizer = _warmed_up(config, first, stages)
         # TRL loads the reference of the KL from where the model came from.
         start = run.path / "model-warmed-up"
         model.save_pretrained(start)
@@ -87,7 +92,9 @@ def quickstart(config: QuickstartConfig, run_path: str | Path | None = None) -> 
             reports[step] = _measure(test, policy, run, step)
             return reports[step].correct
 
-        _train(config, model, tokenizer, run, stages, measure)
+        train = _additions("train", 1)
+        train.tasks = _unseen(first, config)
+        _train(config, model, tokenizer, train, run, stages, measure)
         after = reports.get(config.steps) or _measure(test, policy, run, config.steps)
         stages.say(f"held-out accuracy after GRPO:  {after.correct:.3f}")
         model.save_pretrained(run.path / "model")
@@ -102,13 +109,23 @@ def _additions(split: str, size: int) -> Environment:
     )
 
 
-def _warmed_up(config: QuickstartConfig, stages: Stages) -> tuple[Any, Any]:
+def _unseen(first: list[Task], config: QuickstartConfig) -> TaskSet:
+    """The tasks of GRPO: of the train split behind the warm-up's, without problems it had already."""
+    seen = {task.text for task in first}
+    count = config.steps * _PROMPTS
+    # Of 648,000 problems the warm-up had up to 6%: half as many again are more than enough.
+    start = len(first) + config.seed * 2 * count
+    drawn = _additions("train", start + 2 * count).tasks[start:]
+    fresh = (task for task in drawn if task.text not in seen)
+    return TaskSet(list(itertools.islice(fresh, count)), "arithmetic")
+
+
+def _warmed_up(config: QuickstartConfig, tasks: list[Task], stages: Stages) -> tuple[Any, Any]:
     from rlvr.training.small_model import make_model, make_tokenizer
     from rlvr.training.warmup import warm_up
 
     tokenizer = make_tokenizer()
     model = make_model(tokenizer, config.seed)
-    tasks = _additions("train", config.warmup_steps * _WARMUP_BATCH).tasks
     with stages.stage("warm-up", config.warmup_steps) as advance:
         warm_up(
             model,
@@ -132,15 +149,17 @@ def _measure(test: Environment, policy: TransformersPolicy, run: Run, step: int)
 
 
 def _train(
-    config: QuickstartConfig, model: Any, tokenizer: Any, run: Run, stages: Stages, measure: Any
+    config: QuickstartConfig,
+    model: Any,
+    tokenizer: Any,
+    train: Environment,
+    run: Run,
+    stages: Stages,
+    measure: Callable[[int], float],
 ) -> None:
     from transformers import PrinterCallback, TrainerCallback
     from trl import GRPOConfig, GRPOTrainer
 
-    # The warm-up took tasks from the front of the split; these come from behind them.
-    first = config.warmup_steps * _WARMUP_BATCH + config.seed * config.steps * _PROMPTS
-    train = _additions("train", first + config.steps * _PROMPTS)
-    train.tasks = train.tasks[first:]
     arguments = GRPOConfig(
         output_dir=str(run.path / "trainer"),
         use_cpu=True,
