@@ -48,6 +48,8 @@ def dataset(env: Environment, limit: int | None = None) -> datasets.Dataset:
         raise MissingExtraError(
             "The TRL adapter needs the package 'datasets': pip install 'rlvr[train]'."
         ) from error
+    if limit is not None and limit < 1:
+        raise OptionError(f"limit is at least 1, not {limit}.")
     if limit is None and len(env.tasks) > 100_000:
         raise OptionError(
             f"{env.name!r} has {len(env.tasks)} tasks: say how many with dataset(env, limit=…), "
@@ -64,8 +66,8 @@ def reward(env: Environment, deadline_s: float | None = None) -> RewardFunction:
     the scoring pool, off the training process's threads.
 
     Metrics logged with each batch: `rlvr/<component>`, the mean of each component over the scored
-    rows; `rlvr/<status>`, its share of the scored; `rlvr/unscored`, the share of all rows that got
-    no reward, and `rlvr/unscored/<cause>`. The feedback is logged beside each completion.
+    rows; `rlvr/status/<status>`, its share of the scored; `rlvr/unscored`, the share of all rows
+    that got no reward, and `rlvr/unscored/<cause>`. The feedback is logged beside each completion.
 
     Args:
         env: single-turn.
@@ -111,7 +113,8 @@ def metrics(verdicts: Sequence[Verdict]) -> dict[str, float]:
     causes = Counter(verdict.cause for verdict in verdicts if isinstance(verdict, Unscored))
     total = max(1, len(verdicts))
     if scored:
-        logged |= {f"rlvr/{status}": statuses[status] / len(scored) for status in Status}
+        # Under a folder of its own: a component may well be called "correct".
+        logged |= {f"rlvr/status/{status}": statuses[status] / len(scored) for status in Status}
     logged["rlvr/unscored"] = (len(verdicts) - len(scored)) / total
     return logged | {f"rlvr/unscored/{cause}": causes[cause] / total for cause in Cause}
 

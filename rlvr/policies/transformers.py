@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rlvr.core.errors import DataError, MissingExtraError
+import numpy as np
+
+from rlvr.core.errors import DataError, MissingExtraError, OptionError
 from rlvr.core.task import Task
 
 
@@ -17,7 +19,8 @@ class TransformersPolicy:
         max_new_tokens: of a response.
         temperature: 0 for greedy decoding.
         batch_size: tasks generated for at once.
-        seed: of sampling; it leaves torch's global random state as it was.
+        seed: of sampling: the same calls in the same order get the same responses. Torch's global
+            random state is left as it was.
     """
 
     def __init__(
@@ -30,6 +33,8 @@ class TransformersPolicy:
         batch_size: int = 64,
         seed: int = 0,
     ) -> None:
+        if seed < 0:
+            raise OptionError(f"seed is at least 0, not {seed}.")
         if isinstance(model, str):
             self.name = model
             model, tokenizer = _load(model)
@@ -41,6 +46,7 @@ class TransformersPolicy:
         self.temperature = temperature
         self.batch_size = batch_size
         self.seed = seed
+        self._calls = 0
 
     def respond(self, tasks: Sequence[Task]) -> list[str]:
         """One response for each task, special tokens left out."""
@@ -49,11 +55,17 @@ class TransformersPolicy:
         was_training = self.model.training
         self.model.eval()
         responses: list[str] = []
-        with torch.no_grad(), torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            for i in range(0, len(tasks), self.batch_size):
-                responses += self._generate(tasks[i : i + self.batch_size])
-        self.model.train(was_training)
+        # A stream for each call: with one seed for all, each batch of a task set, and each sample of
+        # a task, would be drawn with the same random numbers.
+        stream = np.random.SeedSequence((self.seed, self._calls)).generate_state(1, np.uint64)
+        self._calls += 1
+        try:
+            with torch.no_grad(), torch.random.fork_rng():
+                torch.manual_seed(int(stream[0]))
+                for i in range(0, len(tasks), self.batch_size):
+                    responses += self._generate(tasks[i : i + self.batch_size])
+        finally:
+            self.model.train(was_training)
         return responses
 
     def _generate(self, tasks: Sequence[Task]) -> list[str]:
