@@ -9,8 +9,10 @@ Run as `python -m rlvr.scoring.template FD`, with the settings as one JSON line 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
+import io
 import json
 import mmap
 import os
@@ -22,17 +24,21 @@ from typing import Any, NoReturn
 
 from rlvr.scoring import wire, worker
 
-PRELOAD = ("sympy", "cloudpickle", "rlvr.verifiers.math.algebra")
+PRELOAD = ("sympy", "cloudpickle", "rlvr.verifiers.math.symbolic")
 _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
     """Serve until the scorer hangs up."""
     os.dup2(2, 1)  # what a verifier prints must not mix with the scorer's own output
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # workers end without flushing
     settings: dict[str, Any] = json.loads(sys.stdin.readline())
     sys.path[:] = settings["path"]
     for module in PRELOAD:
-        importlib.import_module(module)
+        # A head start and no more: the verifier that needs it will say itself what is wrong.
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
     control = socket.socket(fileno=int(sys.argv[1]))
     alarm_out, alarm_in = os.pipe()
     os.set_blocking(alarm_in, False)
@@ -43,7 +49,7 @@ def main() -> None:
     selector.register(control, selectors.EVENT_READ)
     selector.register(alarm_out, selectors.EVENT_READ)
     workers: set[int] = set()
-    parent = os.getppid()
+    parent: int = settings["parent"]
     try:
         while True:
             ready = {key.fileobj for key, _ in selector.select(timeout=1.0)}
@@ -60,7 +66,7 @@ def main() -> None:
         pass  # the scorer hung up while we were telling it something
     finally:
         for pid in workers:
-            os.kill(pid, signal.SIGKILL)
+            _kill(pid)
         os._exit(0)
 
 
@@ -72,12 +78,13 @@ def _serve(control: socket.socket, workers: set[int], memory_mb: int) -> bool:
     what, pid, _ = wire.LIFECYCLE.unpack(message)
     if what == wire.KILL:
         if pid in workers:  # not reaped yet, so the pid is still its own
-            os.kill(pid, signal.SIGKILL)
+            _kill(pid)
         return True
     template = os.getpid()
     pid = os.fork()
     if pid == 0:
         _become_worker(template, control, fds, memory_mb)
+    _lead_group(pid)
     for fd in fds:
         os.close(fd)
     workers.add(pid)
@@ -90,6 +97,7 @@ def _become_worker(
 ) -> NoReturn:
     status = 1
     try:
+        _lead_group(0)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if sys.platform == "linux":
@@ -106,16 +114,33 @@ def _become_worker(
         os._exit(status)
 
 
+def _lead_group(pid: int) -> None:
+    """Make the worker the head of a process group, so that what it starts ends with it.
+
+    Called on both sides of the fork, since either may be the first to need it.
+    """
+    with contextlib.suppress(OSError):
+        os.setpgid(pid, pid)
+
+
+def _kill(worker: int) -> None:
+    """End a worker that isn't reaped yet, so that the number is still its own, and its children."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(worker, signal.SIGKILL)
+
+
 def _reaped() -> list[tuple[int, int]]:
+    """Workers that ended, with their wait status. What they had started is ended too."""
     gone: list[tuple[int, int]] = []
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
+                return gone
+            _kill(ended.si_pid)
+            gone.append(os.waitpid(ended.si_pid, 0))
         except ChildProcessError:
             return gone
-        if pid == 0:
-            return gone
-        gone.append((pid, status))
 
 
 def _drain(fd: int) -> None:

@@ -60,12 +60,15 @@ class Composite(Verifier):
             return verdict
 
     def demonstrate(self, task: Task) -> str | None:
-        """The first part's demonstration that earns the whole its full reward."""
-        for part in self.parts:
-            shown = part.demonstrate(task)
-            if shown is not None:
-                return shown
-        return None
+        """The first of the parts' demonstrations that earns the whole its full reward.
+
+        Each is judged in place to know that. Parts that are async can't be: then the first one is taken on
+        trust.
+        """
+        shown = [one for part in self.parts if (one := part.demonstrate(task)) is not None]
+        if any(leaf.is_async for leaf in leaves(self)):
+            return next(iter(shown), None)
+        return next((one for one in shown if _is_correct(_verify_now(self, task, one))), None)
 
     def configure(self, **options: Any) -> Verifier:
         """A copy in which each option is set on every part that has it."""
@@ -96,6 +99,8 @@ class Weighted(Composite):
 
     def __init__(self, parts: Sequence[Verifier], weights: Sequence[float]) -> None:
         super().__init__("weighted", parts)
+        if len(weights) != len(self.parts):
+            raise OptionError(f"{len(self.parts)} parts need as many weights, not {len(weights)}.")
         self.weights = tuple(float(weight) for weight in weights)
         if not all(math.isfinite(weight) for weight in self.weights):
             raise OptionError(f"Weights must be finite numbers, not {list(weights)}.")
@@ -122,8 +127,10 @@ class Weighted(Composite):
                 return verdict
         reward = math.fsum(total)
         best = math.fsum(weight for weight in self.weights if weight > 0)
-        if reward >= best - 1e-9:
-            return _merge(verdicts, best, Status.CORRECT)
+        if math.isclose(reward, best, rel_tol=1e-9, abs_tol=1e-12):
+            return _merge(verdicts, best, Status.CORRECT)  # 0.7 + 0.2 + 0.1 isn't quite 1.0
+        if reward > best:  # a part's range goes beyond 1
+            return _merge(verdicts, reward, Status.CORRECT)
         if reward > 0:
             return _merge(verdicts, reward, Status.PARTIAL)
         heaviest = max(range(len(verdicts)), key=lambda i: (verdicts[i].scored, self.weights[i]))
@@ -142,7 +149,7 @@ class Gate(Composite):
         (first,) = yield (condition,)
         if not isinstance(first, Scored):
             return first
-        if first.status is not Status.CORRECT:
+        if not _is_correct(first):
             return _merge([first], 0.0, _failure(first))
         (second,) = yield (then,)
         if not isinstance(second, Scored):
@@ -200,6 +207,10 @@ def _verify_now(part: Verifier, task: Task, response: str) -> Verdict:
     if hasattr(verdict, "close"):
         verdict.close()
     raise TypeError(f"{part.name} is async: judge with rlvr.score(…), which runs it on a loop.")
+
+
+def _is_correct(verdict: Verdict) -> bool:
+    return isinstance(verdict, Scored) and verdict.status is Status.CORRECT
 
 
 def _failure(verdict: Verdict) -> Status:

@@ -7,6 +7,7 @@ a model wrote.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 Mode: TypeAlias = Literal["boxed", "flexible", "whole"]
@@ -21,35 +22,59 @@ class Found(NamedTuple):
     how: str = ""
 
 
-def find_answer(response: str, mode: Mode = "boxed") -> Found:
+def find_answer(
+    response: str, mode: Mode = "boxed", accepts: Callable[[str], bool] | None = None
+) -> Found:
     """The answer in `response`.
 
     Only what follows the last `</think>` counts, and nothing inside an unclosed `<think>`.
 
     - `boxed`: the last `\\boxed{…}`. Boxes joined by nothing but "and", "or" and commas are one list.
     - `flexible`: the first of: `\\boxed{}`, `####`, "the answer is", the last `$…$`, the last
-      number (the order of Tülu 3, arXiv:2411.15124).
+      number (the order of Tülu 3, arXiv:2411.15124). A "final answer is" after the last box goes
+      before the box.
     - `whole`: everything after the thinking part.
+
+    Args:
+        accepts: in flexible mode, whether a candidate is of the kind that's asked for (a number,
+            say). It may look at the kind and never at the value. What it accepts is taken first;
+            where it accepts nothing, the first candidate of all is.
     """
     text = after_thinking(response)
     if mode == "whole":
         stripped = text.strip()
         return Found(stripped or None, "" if stripped else "the response is empty", "whole")
-    if "\\boxed" in text or "\\fbox" in text:
-        return _boxed(text)
     if mode == "boxed":
+        if "\\boxed" in text or "\\fbox" in text:
+            return _boxed(text)
         where = " after </think>" if len(text) < len(response) else ""
         return Found(None, f"no \\boxed{{}}{where}")
-    for how, search in (
-        ("####", _hashes),
-        ("answer is", _stated),
-        ("$", _dollars),
-        ("number", _number),
-    ):
-        answer = search(text)
-        if answer is not None and answer.strip():
-            return Found(answer.strip(), "", how)
-    return Found(None, "no answer in any of the known forms")
+    return _flexible(text, accepts)
+
+
+def _flexible(text: str, accepts: Callable[[str], bool] | None) -> Found:
+    box = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
+    if box >= 0:
+        final = text.rfind("inal answer is")
+        if final < box or "\\boxed" in text[final:] or _stated(text[final - 1 :]) is None:
+            return _boxed(text)
+    first: Found | None = None
+    for how, search in (("####", _hashes), ("answer is", _stated)):
+        said = search(text)
+        if said is None:
+            continue
+        for candidate in (_dollars(said), said, _number(said)):
+            if candidate is not None and (candidate := candidate.strip()):
+                if accepts is None or accepts(candidate):
+                    return Found(candidate, "", how)
+                first = first or Found(candidate, "", how)
+    for how, search in (("$", _dollars), ("number", _number)):
+        candidate = search(text)
+        if candidate is not None and (candidate := candidate.strip()):
+            if accepts is None or accepts(candidate):
+                return Found(candidate, "", how)
+            first = first or Found(candidate, "", how)
+    return first or Found(None, "no answer in any of the known forms")
 
 
 def after_thinking(response: str) -> str:
@@ -65,7 +90,9 @@ _BRACES = re.compile(_BOX + r"|\\.|[{}]", re.DOTALL)
 _BOX_START = re.compile(_BOX)
 # What may stand between two boxes that form one list.
 _JOINT = re.compile(
-    r"(?:[\s$,;&.]|\\[()\[\]]|\\(?:quad|qquad|text\s*\{\s*(?:and|or)\s*\})|\band\b|\bor\b)*"
+    r"(?:[\s$,;&.]|\\[()\[\],;! ]|\\q?quad(?![a-zA-Z])|\band\b|\bor\b"
+    r"|\\text\s*\{[^{}]{0,40}\b(?:and|or)\b[^{}]{0,40}\}"
+    r"|(?<=[\s$(])[a-zA-Z](?:_\{?\d\}?)?\s*=)*+"
 )
 
 
@@ -106,11 +133,14 @@ def _boxed(text: str) -> Found:
 # Possessive quantifiers (`*+`) where two repeats could share their text: no backtracking, linear.
 _HASHES = re.compile(r"####[ \t]*+([^\n]+)")
 _STATED = re.compile(
-    r"(?:\banswer\b[* \t]*+(?:is|:|=)|^[* \t]*+A:)[\s:*]*+([^\n]+)", re.IGNORECASE | re.MULTILINE
+    # What is said is looked at, not taken: "Final Answer: The final answer is 5" states it twice.
+    r"(?:\banswer\b[* \t]*+(?:is|:|=)|^[* \t]*+A:)[\s:*]*+(?=([^\n]+))",
+    re.IGNORECASE | re.MULTILINE,
 )
 _DELIMITERS = re.compile(r"\$\$|\$|\\[()\[\]]|\n")
 _NUMBER = re.compile(
-    r"[-−+]?(?:\d{1,3}(?:,\d{3})++(?!\d)|\d++)(?:\.\d++)?(?:/\d++(?!\.\d))?|[-−+]?\.\d++"
+    r"(?<![A-Za-z\d])[-−+]?(?:\d{1,3}(?:,\d{3})++(?!\d)|\d++)(?:\.\d++)?(?:/\d++(?!\.\d))?(?![A-Za-z]*\d)"
+    r"|(?<![A-Za-z\d.])[-−+]?\.\d++"
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$|\*)")
 
@@ -129,9 +159,6 @@ def _stated(text: str) -> str | None:
     if found is None:
         return None
     said = found.group(1)
-    formula = _dollars(said)
-    if formula is not None:
-        return formula
     end = _SENTENCE_END.search(said)
     return (said[: end.start()] if end else said).strip(" *")
 
@@ -151,7 +178,7 @@ def _dollars(text: str) -> str | None:
             found = (start, begin) if start is not None else found
         elif mark in opened and (mark == "$$" or _is_formula(text, opened[mark], begin)):
             found = (opened.pop(mark), begin)
-        elif mark == "$$" or not text[end : end + 1].isspace():
+        else:
             opened[mark] = end
     return text[found[0] : found[1]].strip() or None if found else None
 
@@ -161,8 +188,10 @@ _PROSE = re.compile(r"<<|[a-z]{2,} [a-z]{2,}|[=+*/(-]\s*$")
 
 def _is_formula(text: str, start: int, end: int) -> bool:
     """Whether what stands between two single dollars is a formula, and not prose between two prices."""
-    if text[end - 1].isspace() or text[end + 1 : end + 2].isdigit():
+    if text[end + 1 : end + 2].isdigit():
         return False
+    if text[start].isspace() or text[end - 1].isspace():
+        return "\\" in text[start:end] and text[start].isspace() == text[end - 1].isspace()
     return not (text[start].isdigit() and _PROSE.search(text, start, end))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -35,14 +36,21 @@ class FunctionVerifier(Verifier):
     ) -> None:
         self.judge = judge
         self.mode = mode
-        self.name = name or judge.__name__
+        self.name = name or str(getattr(judge, "__name__", ""))
+        if not self.name:
+            raise OptionError(f"{judge!r:.100} has no name of its own: give one, `name='…'`.")
         self.version = version
         self.limit_s = limit_s
         self.inline = inline
         self.__doc__ = judge.__doc__
-        if inspect.iscoroutinefunction(judge):
-            self.verify = self._verify_async  # type: ignore[method-assign]
         self.check_options()
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function, or an object that is called like one."""
+        return inspect.iscoroutinefunction(self.judge) or inspect.iscoroutinefunction(
+            getattr(type(self.judge), "__call__", None)  # noqa: B004  (the method itself)
+        )
 
     def check_options(self) -> None:
         """Raise `OptionError` where `mode` isn't one."""
@@ -59,7 +67,9 @@ class FunctionVerifier(Verifier):
         return None
 
     def verify(self, task: Task, response: str) -> Verdict | Awaitable[Verdict]:
-        """Find the answer and let the function judge it."""
+        """Find the answer and let the function judge it; awaitable where the function is async."""
+        if self.is_async:
+            return self._verify_async(task, response)
         found = find_answer(response, self.mode)
         if found.answer is None:
             return refused(self.name, Status.UNPARSABLE, found.reason)
@@ -74,10 +84,10 @@ class FunctionVerifier(Verifier):
     def _verdict(self, judged: Any, answer: str) -> Verdict:
         if isinstance(judged, Scored | Unscored):
             return judged
-        try:
-            reward = float(judged)
-        except (TypeError, ValueError):
-            reward = float("nan")
+        try:  # float() reads text too, but "1" is no reward
+            reward = math.nan if isinstance(judged, str | bytes) else float(judged)
+        except (TypeError, ValueError, OverflowError):
+            reward = math.nan
         if not 0.0 <= reward <= 1.0:
             return Unscored(
                 Cause.INTERNAL,

@@ -15,91 +15,152 @@ _CHARACTERS = str.maketrans(
         "−": "-",
         "–": "-",
         "—": "-",
+        "﹣": "-",
         "×": "*",
         "·": "*",
         "⋅": "*",
+        "∗": "*",
         "÷": "/",
         "∕": "/",
         "⁄": "/",
+        "∶": ":",
         "≤": "\\le ",
         "≥": "\\ge ",
+        "⩽": "\\le ",
+        "⩾": "\\ge ",
         "≠": "\\ne ",
+        "≈": "\\approx ",
         "∞": "\\infty ",
         "π": "\\pi ",
+        "θ": "\\theta ",
+        "α": "\\alpha ",
+        "β": "\\beta ",
         "∪": "\\cup ",
         "∩": "\\cap ",
+        "∈": "\\in ",
         "∅": "\\emptyset ",
         "±": "\\pm ",
+        "∓": "\\mp ",
         "°": "^\\circ ",
         "√": "\\sqrt ",
+        "¹": "^1",
         "²": "^2",
         "³": "^3",
+        "⁴": "^4",
         "½": "\\frac12 ",
+        "⅓": "\\frac13 ",
+        "⅔": "\\frac23 ",
         "¼": "\\frac14 ",
         "¾": "\\frac34 ",
+        "’": "'",
+        "′": "'",
         "\u00a0": " ",
         "\u2009": " ",
         "\u202f": " ",
         "\u200b": "",
         "\ufeff": "",
+        "，": ",",
+        "（": "(",
+        "）": ")",
     }
 )
-_DROPPED = re.compile(
-    r"\\(?:left|right|bigg?|Bigg?|displaystyle|textstyle|limits)(?![a-zA-Z])"
-    r"|\\[,;:! ]|\\q?quad(?![a-zA-Z])|~|\*\*(?=\S*$)|^\*\*"
-)
-_RENAMED = re.compile(r"\\([dtc]frac|leq|geq|neq|lt|gt|cdot|times|div|ldots|dots)(?![a-zA-Z])")
-_NAMES = {
-    "dfrac": "\\frac",
-    "tfrac": "\\frac",
-    "cfrac": "\\frac",
-    "leq": "\\le ",
-    "geq": "\\ge ",
-    "neq": "\\ne ",
-    "lt": "<",
-    "gt": ">",
-    "cdot": "*",
-    "times": "*",
-    "div": "/",
-    "ldots": "...",
-    "dots": "...",
+_RENAMES = {
+    "\\dfrac": "\\frac",
+    "\\tfrac": "\\frac",
+    "\\cfrac": "\\frac",
+    "\\dbinom": "\\binom",
+    "\\tbinom": "\\binom",
+    "\\leq": "\\le",
+    "\\geq": "\\ge",
+    "\\leqslant": "\\le",
+    "\\geqslant": "\\ge",
+    "\\neq": "\\ne",
+    "\\lt": "<",
+    "\\gt": ">",
+    "\\cdot": "*",
+    "\\times": "*",
+    "\\div": "/",
+    "\\colon": ":",
+    "\\ldots": "...",
+    "\\dots": "...",
+    "\\lbrace": "\\{",
+    "\\rbrace": "\\}",
+    "\\%": "%",
 }
-_THOUSANDS = re.compile(r"(?<![\d.])\d{1,3}(?:(?:,|\{,\}|\\,| )\d{3})+(?![\d])")
-_DELIMITED = re.compile(r"^(?:\$\$?|\\\(|\\\[)(.*?)(?:\$\$?|\\\)|\\\])$", re.DOTALL)
-_WRAPPED = re.compile(r"^\\(?:boxed|fbox|text|mathrm|mathbf|textbf|mbox|operatorname)\s*\{")
-_MONEY = re.compile(r"^(?:\\?\$|€|£|USD\s?)(?=[-\d.])|^-\\?\$(?=[\d.])")
+# Sizes, spaces and styles: they change the look alone.
+_DROPPED = {
+    "\\left", "\\right", "\\big", "\\Big", "\\bigg", "\\Bigg", "\\bigl", "\\bigr", "\\Bigl",
+    "\\Bigr", "\\displaystyle", "\\textstyle", "\\limits", "\\quad", "\\qquad", "\\,", "\\;",
+    "\\:", "\\!", "\\ ", "~", "\\n", "\\nolimits", "\\boxed", "\\fbox", "\\hspace", "\\phantom",
+}  # fmt: skip
+_COMMAND = re.compile(r"\\\\|\\(?:[a-zA-Z]+|[,;:! %])|~")
+_LONGEST = re.compile(r"\\q?quad(?=[a-zA-Z])")  # "\quadx", run together by careless spacing
+# Thousands marked as such in LaTeX, or by a thin space.
+_MARKED_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,?\\[,!;:]\s?|,\\! ?)(?=\d{3}(?!\d))")
+_SPACED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d])")
+_COMMA_THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
+_DELIMITED = re.compile(r"(?:\$\$?|\\\(|\\\[)(.*?)(?:\$\$?|\\\)|\\\])", re.DOTALL)
+_WRAPPED = re.compile(r"\\(?:boxed|fbox|text|mathrm|mathbf|textbf|mbox|operatorname)\s*\{")
+_MONEY = re.compile(r"(?:\\\$|\$|€|£|USD\s?)\s?(?=[-\d.])")
+_DOUBLED = re.compile(r"\\\\(?=[a-zA-Z(){}\[\]%$])")
 
 
 def clean(answer: str) -> str:
-    """`answer` without delimiters, spacing commands, thousands separators, and the like.
+    """`answer` without delimiters, spacing commands, and the like; "" where it's too long to read.
 
-    Returns "" for one that's too long to read.
+    Thousands separators go where they can't be anything else: `1{,}234` and `1 234`. A plain
+    comma stays; see `without_commas`.
     """
     if len(answer) > MAX_LENGTH:
         return ""
-    text = answer.translate(_CHARACTERS).strip()
+    text = answer.strip()
+    if not text.isascii():
+        text = text.translate(_CHARACTERS)
+    if "\\\\" in text and "\\begin" not in text and "\\\\begin" not in text:
+        text = _DOUBLED.sub(r"\\", text)
     text = _unwrapped(text)
-    money = _MONEY.match(text)
-    if money:
-        text = ("-" if money.group()[0] == "-" else "") + text[money.end() :]
-    text = _THOUSANDS.sub(lambda m: re.sub(r"\D", "", m.group()), text)
-    text = _DROPPED.sub("", text)
-    text = _RENAMED.sub(lambda m: _NAMES[m.group(1)], text)
-    text = text.strip().rstrip(".,;:").strip()
+    if "$" in text or "€" in text or "£" in text or text.startswith("USD"):
+        text = _MONEY.sub("", text).replace("$", " ")
+    if "\\" in text or "~" in text:
+        text = _MARKED_THOUSANDS.sub("", text)
+        text = _LONGEST.sub(" ", text)
+        text = _COMMAND.sub(_command, text)
+        text = text.replace("\\(", " ").replace("\\)", " ").replace("\\[", " ").replace("\\]", " ")
+    if " " in text:
+        text = _SPACED_THOUSANDS.sub(lambda m: m.group().replace(" ", ""), text)
+    text = text.strip().rstrip(".,;:").strip(" *`\n")
     return " ".join(text.split())
 
 
+def without_commas(text: str) -> str | None:
+    """`text` with its commas read as thousands separators, or None where they can't be.
+
+    "1,234" is a number, or two. Inside brackets a comma always separates values.
+    """
+    if "," not in text or not _COMMA_THOUSANDS.search(text) or any(c in text for c in "([{"):
+        return None
+    return _COMMA_THOUSANDS.sub(lambda m: m.group().replace(",", ""), text)
+
+
+def _command(match: re.Match[str]) -> str:
+    command = match.group()
+    if command in _DROPPED:
+        return " "
+    return _RENAMES.get(command, command)
+
+
 def _unwrapped(text: str) -> str:
-    r"""Without dollars, \[…\], \boxed{…} and \text{…} around the whole, however often."""
+    r"""Without dollars, \[…\], \boxed{…}, \text{…} and Markdown around the whole, however often."""
     for _ in range(8):
         before = text
-        text = text.strip("* \n")
-        delimited = _DELIMITED.match(text)
-        if delimited and "$" not in delimited.group(1):
-            text = delimited.group(1).strip()
-        wrapped = _WRAPPED.match(text)
-        if wrapped and text.endswith("}") and closing(text, wrapped.end() - 1) == len(text) - 1:
-            text = text[wrapped.end() : -1].strip()
+        text = text.removeprefix('\\"').removesuffix('\\"').strip('* \n`"')
+        if text[:1] in ("$", "\\"):
+            delimited = _DELIMITED.fullmatch(text)
+            if delimited and "$" not in delimited.group(1):
+                text = delimited.group(1).strip()
+            wrapped = _WRAPPED.match(text)
+            if wrapped and text[-1:] == "}" and closing(text, wrapped.end() - 1) == len(text) - 1:
+                text = text[wrapped.end() : -1].strip()
         text = text.rstrip(".")
         if text == before:
             return text
@@ -109,17 +170,14 @@ def _unwrapped(text: str) -> str:
 def closing(text: str, opening: int) -> int:
     """Where the brace at `opening` is closed, or -1."""
     depth = 0
-    i = opening
-    while i < len(text):
-        char = text[i]
-        if char == "\\":
-            i += 2
-            continue
-        if char == "{":
+    for mark in _BRACE.finditer(text, opening):
+        if mark.group() == "{":
             depth += 1
-        elif char == "}":
+        elif mark.group() == "}":
             depth -= 1
             if depth == 0:
-                return i
-        i += 1
+                return mark.start()
     return -1
+
+
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)

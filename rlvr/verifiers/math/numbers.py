@@ -7,21 +7,23 @@ from fractions import Fraction
 from typing import NamedTuple
 
 MAX_DIGITS = 2000
-"""A longer number is compared as text."""
+"""A longer number is left to the reader."""
 
-_PLAIN = re.compile(r"([-+]?)\s*(\d*)(?:\.(\d*))?\s*(\\?%)?")
-_FRACTION = re.compile(
-    r"([-+]?)\s*(\d+)?\s*\\frac\s*(?:\{\s*(-?\d+)\s*\}|(\d))\s*(?:\{\s*(-?\d+)\s*\}|(\d))\s*(\\?%)?"
+_SHORT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"([-+]?)\s*([0-9]*)(?:\.([0-9]*))?\s*(\\?%)?")
+_LATEX = re.compile(
+    r"([-+]?)\s*([0-9]+)?\s*\\frac\s*(?:\{\s*(-?[0-9]+)\s*\}|([0-9]))"
+    r"\s*(?:\{\s*(-?[0-9]+)\s*\}|([0-9]))"
 )
-_SLASHED = re.compile(r"([-+]?)\s*\(?(?:(\d+)\s+)?(-?\d+)\s*/\s*(-?\d+)\)?")
-_TRUE_INT = re.compile(r"-?(?:0|[1-9]\d{0,17})")
+_SLASHED = re.compile(r"([-+]?)\s*(?:([0-9]+)\s+)?([0-9]+)\s*/\s*([0-9]+)")
 
 
 class Number(NamedTuple):
-    """An exact value, and whether a percent sign stood behind it."""
+    """An exact value, whether a percent sign stood behind it, and whether it's a reduced fraction."""
 
     value: Fraction
     percent: bool = False
+    reduced: bool = True
 
     def equals(self, other: Number) -> bool:
         """50% is 50% and 0.5; and 50 where the other side says percent (data drop the sign freely)."""
@@ -34,7 +36,7 @@ class Number(NamedTuple):
 
 def read_integer(text: str) -> int | None:
     """A short integer in plain digits: the commonest answer by far, so it has a way of its own."""
-    return int(text) if _TRUE_INT.fullmatch(text) else None
+    return int(text) if _SHORT.fullmatch(text) else None
 
 
 def read_number(text: str) -> Number | None:
@@ -44,31 +46,29 @@ def read_number(text: str) -> Number | None:
     """
     if not text or len(text) > MAX_DIGITS:
         return None
-    plain = _PLAIN.fullmatch(text)
-    if plain:
-        sign, whole, decimals, percent = plain.groups()
+    decimal = _DECIMAL.fullmatch(text)
+    if decimal:
+        sign, whole, decimals, percent = decimal.groups()
         if not whole and not decimals:
             return None
-        scale = 10 ** len(decimals or "")
-        value = Fraction(int((whole or "") + (decimals or "")), scale)
+        value = Fraction(int(whole + (decimals or "")), 10 ** len(decimals or ""))
         return Number(-value if sign == "-" else value, percent is not None)
-    match = _FRACTION.fullmatch(text)
-    if match:
-        sign, mixed, top, top_digit, bottom, bottom_digit, percent = match.groups()
-        return _ratio(sign, mixed, top or top_digit, bottom or bottom_digit, percent is not None)
-    match = _SLASHED.fullmatch(text)
-    if match:
-        sign, mixed, top, bottom = match.groups()
-        return _ratio(sign, mixed, top, bottom, percent=False)
-    return None
+    latex = _LATEX.fullmatch(text)
+    if latex:
+        sign, mixed, top, top_digit, bottom, bottom_digit = latex.groups()
+        return _ratio(sign, mixed, top or top_digit, bottom or bottom_digit)
+    slashed = _SLASHED.fullmatch(text)
+    return _ratio(*slashed.groups()) if slashed else None
 
 
-def _ratio(sign: str, mixed: str | None, top: str, bottom: str, percent: bool) -> Number | None:
+def _ratio(sign: str, mixed: str | None, top: str, bottom: str) -> Number | None:
     if int(bottom) == 0:
         return None
     value = Fraction(int(top), int(bottom))
+    reduced = abs(value.denominator) == abs(int(bottom)) != 1 and int(bottom) > 0
     if mixed is not None:
         if value < 0:
             return None
+        reduced = reduced and value < 1
         value += int(mixed)
-    return Number(-value if sign == "-" else value, percent)
+    return Number(-value if sign == "-" else value, False, reduced)

@@ -1,357 +1,531 @@
-"""Reads LaTeX and plain-text answers: a Pratt parser over a small token set.
+"""Reads LaTeX and plain-text answers into trees, by precedence climbing.
 
-Nothing that a model wrote is ever evaluated, imported or looked up: an unknown token ends the
-reading with `Unreadable`. Depth and length are bounded, so is time.
+Nothing that a model wrote is ever evaluated, imported or looked up by name: an unknown token ends
+the reading with `Unreadable`. Length and depth are bounded, and so is time.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from fractions import Fraction
 
-from rlvr.verifiers.math.tree import Call, Group, Num, Relation, Sym, Tree, Word
+from rlvr.verifiers.math.lexer import END, FUNCTIONS, GREEK, Token, Unreadable, tokenize
+from rlvr.verifiers.math.tree import ONE, TWO, ZERO, Call, Group, Num, Relation, Sym, Tree
 
-MAX_TOKENS = 2000
-MAX_DEPTH = 60
+MAX_DEPTH = 50
 
-
-class Unreadable(Exception):
-    """The text isn't mathematics that this reader knows."""
-
-
-_TOKEN = re.compile(
-    r"\s*(?:(\d+\.\d+|\d+|\.\d+)|(\\[a-zA-Z]+|\\.)|([a-zA-Z])|(\*\*|<=|>=|!=|\.\.\.|[^\s]))"
-)
-_WORDS = re.compile(r"\\(?:text|mathrm|mbox|operatorname|mathbf|textbf)\s*\{([^{}]*)\}")
-_FUNCTIONS = {
-    "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh",
-    "ln", "log", "exp",
+_RELATIONS = {
+    "=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", "le": "<=", "ge": ">=",
+    "ne": "!=", "in": "in", "approx": "~", "equiv": "=", "sim": "~", "≈": "~",
 }  # fmt: skip
-_CONSTANTS = {"pi": "pi", "infty": "oo", "emptyset": "empty", "varnothing": "empty"}
-_GREEK = {
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa",
-    "lambda", "mu", "nu", "xi", "rho", "sigma", "tau", "phi", "varphi", "chi", "psi", "omega",
-    "Gamma", "Delta", "Theta", "Lambda", "Sigma", "Phi", "Psi", "Omega", "ell",
+_CONSTANTS = {
+    "pi": "pi", "infty": "oo", "infinity": "oo", "inf": "oo", "emptyset": "empty",
+    "varnothing": "empty",
 }  # fmt: skip
-_RELATIONS = {"=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "\\le": "<=", "\\ge": ">=",
-              "!=": "!=", "\\ne": "!=", "\\in": "in"}  # fmt: skip
-_CLOSING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}", "|": "|"}
+_MATRICES = {"pmatrix", "bmatrix", "matrix", "smallmatrix", "array", "Bmatrix"}
+_BIG = {"sum", "prod", "int", "iint", "lim"}
+_FENCES = {"lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil"), "lvert": ("rvert", "abs"),
+           "lVert": ("rVert", "norm")}  # fmt: skip
 
 
 def read(text: str) -> Tree:
-    """The tree of cleaned `text`. Raises `Unreadable`."""
-    word = _word(text)
-    if word is not None:
-        return word
-    text = _WORDS.sub(lambda m: _spoken(m.group(1)), text)
-    tokens: list[str] = []
-    at = 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None:
-            break
-        tokens.append(match.group(match.lastindex or 0))
-        at = match.end()
-        if len(tokens) > MAX_TOKENS:
-            raise Unreadable(f"over {MAX_TOKENS} symbols")
+    """The tree of cleaned `text`, units included as `unit` calls. Raises `Unreadable`."""
+    tokens = tokenize(text)
     if not tokens:
         raise Unreadable("nothing there")
     reader = _Reader(tokens)
     tree = reader.listing()
-    if reader.peek():
-        raise Unreadable(f"unexpected {reader.peek()!r}")
+    if reader.peek() is not END:
+        raise Unreadable(f"unexpected {reader.peek().text!r}")
     return tree
 
 
-_WORD = re.compile(
-    r"(?:\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{)?\s*\(?([A-Za-z][A-Za-z '’.-]*)\)?\s*\}?"
-)
-_LETTERS = re.compile(r"[a-zA-Z]+")
-
-
-def _word(text: str) -> Word | None:
-    """Text that is words: letters only, with one of at least three letters that is no function's name."""
-    match = _WORD.fullmatch(text)
-    if match is None:
-        return None
-    words = _LETTERS.findall(match.group(1))
-    if len(words) == 1 and len(words[0]) == 1 and words[0].isupper():
-        return Word(words[0].lower())
-    if any(
-        len(word) >= 3 and word.lower() not in _FUNCTIONS | {"and", "sqrt", "pi"} for word in words
-    ):
-        return Word(" ".join(word.lower() for word in words))
-    return None
-
-
-def _spoken(said: str) -> str:
-    """What stands in \\text{…} within a formula: "and" and "or" join; a unit or remark is dropped."""
-    if said.strip().lower() in ("and", "or"):
-        return " , "
-    if said.strip() in _FUNCTIONS:
-        return " \\" + said.strip() + " "
-    return " "
-
-
 class _Reader:
-    def __init__(self, tokens: list[str]) -> None:
+    """Position in the tokens. Every method reads one construct and leaves the position after it."""
+
+    def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
         self.at = 0
         self.depth = 0
+        self.bars = 0  # open |…|, so that the next bar closes
 
-    def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+    # ------------------------------------------------------------------ tokens
 
-    def take(self) -> str:
+    def peek(self, ahead: int = 0) -> Token:
+        at = self.at + ahead
+        return self.tokens[at] if at < len(self.tokens) else END
+
+    def take(self) -> Token:
         token = self.peek()
         self.at += 1
         return token
 
-    def expect(self, *wanted: str) -> str:
+    def skip(self, *texts: str) -> bool:
+        """Take the next token if it's one of these (and not a number)."""
+        token = self.peek()
+        if token.kind != "num" and token.text in texts:
+            self.at += 1
+            return True
+        return False
+
+    def expect(self, *texts: str) -> str:
         token = self.take()
-        if token not in wanted:
-            raise Unreadable(f"{' or '.join(wanted)} expected, not {token or 'the end'!r}")
-        return token
+        if token.text not in texts:
+            wanted = " or ".join(texts)
+            raise Unreadable(f"{wanted} expected, not {token.text or 'the end'}")
+        return token.text
 
-    # listing := relation ((',' | ';' | 'and' | 'or') relation)*
-    def listing(self) -> Tree:
-        items = [self.relation()]
-        while self.peek() in (",", ";") or self._spelled("and") or self._spelled("or"):
-            if self.peek() in (",", ";"):
-                self.take()
-                if self._spelled("and") or self._spelled("or"):
-                    self.at += len("and") if self._spelled("and") else len("or")
-            else:
-                self.at += len("and") if self._spelled("and") else len("or")
-            items.append(self.relation())
-        return items[0] if len(items) == 1 else Group("", tuple(items))
-
-    def _spelled(self, word: str) -> bool:
-        return "".join(self.tokens[self.at : self.at + len(word)]) == word
-
-    def relation(self) -> Tree:
-        left = self.union()
-        while self.peek() in _RELATIONS:
-            sign = _RELATIONS[self.take()]
-            right = self.union()
-            left = Relation(sign, left, right)
-        return left
-
-    def union(self) -> Tree:
-        items = [self.sum()]
-        while self.peek() == "\\cup":
-            self.take()
-            items.append(self.sum())
-        return items[0] if len(items) == 1 else Group("u", tuple(items))
-
-    def sum(self) -> Tree:
+    def deeper(self, construct: Callable[[], Tree]) -> Tree:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Unreadable(f"over {MAX_DEPTH} levels deep")
-        sign = self.take() if self.peek() in ("+", "-", "\\pm") else "+"
-        tree = self._signed(sign, self.product())
-        while self.peek() in ("+", "-", "\\pm", "\\mp"):
-            sign = self.take()
-            term = self.product()
-            if sign in ("\\pm", "\\mp"):
-                tree = Call("pm", (tree, term))
-            else:
-                tree = Call("add", (tree, self._signed(sign, term)))
+        tree = construct()
         self.depth -= 1
         return tree
 
-    @staticmethod
-    def _signed(sign: str, tree: Tree) -> Tree:
-        if sign == "-":
-            return Call("neg", (tree,))
-        return Call("pm", (Num(Fraction(0)), tree)) if sign == "\\pm" else tree
+    # ------------------------------------------------------------------ lists, relations, unions
+
+    def listing(self) -> Tree:
+        """Values joined by commas, semicolons, "and" or "or"."""
+        items = [self.relation()]
+        while True:
+            joined = False
+            while self.skip(",", ";", "and", "or"):
+                joined = True
+            if not joined:
+                break
+            if self.peek() is END or self.peek().text in (")", "]", "}", "\\}"):
+                raise Unreadable("a list that ends with a comma")
+            items.append(self.relation())
+        return items[0] if len(items) == 1 else Group("", tuple(items))
+
+    def relation(self) -> Tree:
+        sides, signs = [self.union()], []
+        while self.peek().kind != "num" and self.peek().text in _RELATIONS:
+            signs.append(_RELATIONS[self.take().text])
+            sides.append(self.union())
+        return Relation(tuple(signs), tuple(sides)) if signs else sides[0]
+
+    def union(self) -> Tree:
+        items = [self.ratio()]
+        while self.peek().text in ("cup", "cap", "setminus") and self.peek().kind == "cmd":
+            operator = self.take().text
+            right = self.ratio()
+            if operator == "cup":
+                items.append(right)
+            else:
+                items = [Call(operator, (_union(items), right))]
+        return _union(items)
+
+    def ratio(self) -> Tree:
+        items = [self.sum()]
+        while self.skip(":"):
+            items.append(self.sum())
+        if len(items) == 2:
+            return Call("div", (items[0], items[1]))
+        return items[0] if len(items) == 1 else Group(":", tuple(items))
+
+    # ------------------------------------------------------------------ arithmetic
+
+    def sum(self) -> Tree:
+        return self.deeper(self._sum)
+
+    def _sum(self) -> Tree:
+        tree = self.signed(self.product)
+        while True:
+            token = self.peek()
+            if token.kind == "num" or token.text not in ("+", "-", "pm", "mp"):
+                return tree
+            self.take()
+            term = self.signed(self.product)
+            if token.text == "+":
+                tree = Call("add", (tree, term))
+            elif token.text == "-":
+                tree = Call("add", (tree, Call("neg", (term,))))
+            else:
+                tree = Call(token.text, (tree, term))
+
+    def signed(self, construct: Callable[[], Tree]) -> Tree:
+        """An optional run of signs, then `construct`."""
+        if self.skip("-"):
+            return Call("neg", (self.deeper(lambda: self.signed(construct)),))
+        if self.skip("+"):
+            return self.deeper(lambda: self.signed(construct))
+        if self.skip("pm"):
+            return Call("pm", (ZERO, construct()))
+        return construct()
 
     def product(self) -> Tree:
         tree = self.power()
         while True:
-            token = self.peek()
-            if token in ("*", "/"):
-                self.take()
-                sign = self.take() if self.peek() in ("+", "-") else "+"
-                factor = self._signed(sign, self.power())
-                tree = Call("mul" if token == "*" else "div", (tree, factor))
-            elif self._begins_factor(token):
-                if token[0].isdigit() and self.tokens[self.at - 1][0].isdigit():
-                    raise Unreadable("two numbers side by side")
-                factor = self.power()
-                mixed = (
-                    isinstance(tree, Num)
-                    and isinstance(factor, Call)
-                    and factor.name == "div"
-                    and token == "\\frac"
-                    and all(isinstance(arg, Num) for arg in factor.args)
-                )
-                tree = Call("add" if mixed else "mul", (tree, factor))
+            if self.skip("*", "ast"):
+                tree = Call("mul", (tree, self.signed(self.power)))
+            elif self.skip("/"):
+                if self.peek().kind == "unit":
+                    tree = _per(tree, self.unit())
+                else:
+                    tree = Call("div", (tree, self.signed(self.power)))
+            elif self.peek().kind == "unit":
+                tree = Call("unit", (tree, Sym(self.unit())))
+            elif self.skip("bmod", "mod"):
+                tree = Call("mod", (tree, self.power()))
+            elif self.begins_factor():
+                tree = self.juxtaposed(tree)
             else:
                 return tree
 
-    def _begins_factor(self, token: str) -> bool:
-        if not token or token in _RELATIONS or self._spelled("and") or self._spelled("or"):
-            return False
-        if token[0].isalnum() or token in ("(", "{", "\\{", "["):
-            return token != "[" and token != "\\{"
-        return token.startswith("\\") and (
-            token[1:] in _FUNCTIONS | _GREEK | set(_CONSTANTS) | {"frac", "sqrt", "binom"}
+    def juxtaposed(self, left: Tree) -> Tree:
+        """Two factors side by side: a product, or a mixed number."""
+        token = self.peek()
+        if token.kind == "num" and self.peek(-1).kind == "num":
+            return self.mixed(left)
+        right = self.power()
+        if token == Token("cmd", "frac") and _is_integer(left) and _is_simple_fraction(right):
+            return Call("add", (left, right))
+        return Call("mul", (left, right))
+
+    def mixed(self, left: Tree) -> Tree:
+        """`2 3/4`: two numbers side by side are a mixed number or nothing."""
+        top = self.power()
+        if not (_is_integer(left) and _is_integer(top) and self.skip("/")):
+            raise Unreadable("two numbers side by side")
+        bottom = self.power()
+        if not _is_integer(bottom):
+            raise Unreadable("two numbers side by side")
+        return Call("add", (left, Call("div", (top, bottom))))
+
+    def begins_factor(self) -> bool:
+        kind, text = self.peek()
+        if kind == "num":
+            return True
+        if kind == "name":
+            return text not in ("and", "or", "mod")
+        if kind == "mark":
+            return text in ("(", "{") or (text == "|" and not self.bars)
+        return kind == "cmd" and (
+            text in FUNCTIONS
+            or text in GREEK
+            or text in _CONSTANTS
+            or text in _BIG
+            or text in _FENCES
+            or text in ("frac", "binom", "sqrt", "overline", "bar", "vec", "hat", "max", "min")
+            or text in ("gcd", "lcm", "overrightarrow", "langle")
+            or (text.startswith("begin:") and text[6:] in _MATRICES)
         )
 
     def power(self) -> Tree:
         base = self.atom()
         while True:
-            token = self.peek()
-            if token in ("^", "**"):
-                self.take()
-                if self.peek() == "\\circ" or self.tokens[self.at : self.at + 3] == [
-                    "{",
-                    "\\circ",
-                    "}",
-                ]:
-                    self.at += 1 if self.peek() == "\\circ" else 3
-                    continue  # degrees: the number counts
-                exponent = self._signed("-", self.atom()) if self._minus() else self.argument()
-                base = Call("pow", (base, exponent))
-            elif token == "!":
-                self.take()
+            if self.skip("!"):
                 base = Call("factorial", (base,))
-            elif token in ("%", "\\%"):
+            elif self.skip("%", "\\%"):
+                base = Call("unit", (base, Sym("%")))
+            elif self.skip("prime", "'"):
+                base = Call("prime", (base,))
+            elif self.peek().text == "_":
                 self.take()
-                base = Call("div", (base, Num(Fraction(100))))
-            elif token == "_" and isinstance(base, Sym | Num):
-                self.take()
-                base = self._subscript(base)
+                base = self.subscript(base)
+            elif self.skip("^", "**"):
+                if self._degrees():
+                    base = Call("unit", (base, Sym("deg")))
+                    continue
+                if self.skip("prime", "'"):
+                    base = Call("prime", (base,))
+                    continue
+                base = Call("pow", (base, self.signed(self.argument)))
+                if self.peek().text in ("^", "**"):
+                    raise Unreadable("a power of a power without brackets")
+            elif self.skip("circ", "degree", "deg"):
+                base = Call("unit", (base, Sym("deg")))
             else:
                 return base
 
-    def _minus(self) -> bool:
-        if self.peek() == "-":
-            self.take()
+    def _degrees(self) -> bool:
+        if self.skip("circ", "degree"):
+            return True
+        if self.peek().text == "{" and self.peek(1).text == "circ" and self.peek(2).text == "}":
+            self.at += 3
             return True
         return False
 
-    def _subscript(self, base: Sym | Num) -> Tree:
-        if self.peek() == "{":
-            self.take()
+    def subscript(self, base: Tree) -> Tree:
+        """`x_1` is a symbol of its own; `101_2` a number in another base."""
+        if self.skip("{"):
             inside = []
-            while self.peek() not in ("}", ""):
-                inside.append(self.take())
-            self.expect("}")
+            while self.peek().text != "}":
+                if self.peek() is END:
+                    raise Unreadable("a subscript that never ends")
+                inside.append(self.take().text)
+            self.take()
             index = "".join(inside)
         else:
-            index = self.take()
+            index = self.take().text
         if isinstance(base, Num):
-            return Call("base", (base, Word(index)))
-        return Sym(f"{base.name}_{index}")
+            return _in_base(base, index)
+        if isinstance(base, Sym):
+            return Sym(f"{base.name}_{index}")
+        raise Unreadable("a subscript on an expression")
 
     def argument(self) -> Tree:
-        r"""A command's argument: {…}, or the next single character, as in \frac12."""
-        if self.peek() == "{":
-            self.take()
-            tree = self.listing()
+        r"""A command's argument: {…}, or the next single character, as in \frac12 and \sqrt3."""
+        if self.skip("{"):
+            tree = self.deeper(self.listing)
             self.expect("}")
             return tree
         token = self.peek()
-        if token[:1].isdigit() and len(token) > 1 and token.isdigit():
-            self.tokens[self.at] = token[1:]
-            return Num(Fraction(int(token[0])))
+        if token.kind == "num" and token.text.isdigit() and len(token.text) > 1:
+            self.tokens[self.at] = Token("num", token.text[1:])
+            return Num(Fraction(int(token.text[0])))
         return self.atom()
 
-    def atom(self) -> Tree:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise Unreadable(f"over {MAX_DEPTH} levels deep")
-        tree = self._atom(self.take())
-        self.depth -= 1
-        return tree
+    # ------------------------------------------------------------------ atoms
 
-    def _atom(self, token: str) -> Tree:
-        if not token:
-            raise Unreadable("it ends too soon")
-        if token[0].isdigit() or (token[0] == "." and len(token) > 1 and token[1].isdigit()):
-            if len(token) > 5000 or not token.isascii():
-                raise Unreadable("a number of over 5000 digits")
-            # int(), not Fraction("…"): Fraction's own regex takes exponents of any size
-            whole, _, decimals = token.partition(".")
-            _check_digits(whole + decimals)
-            return Num(Fraction(int(whole + decimals), 10 ** len(decimals)))
-        if token in ("(", "[", "\\{", "{"):
-            return self._bracketed(token)
-        if token == "|":
+    def atom(self) -> Tree:
+        return self.deeper(self._atom)
+
+    def _atom(self) -> Tree:
+        kind, text = self.take()
+        if kind == "num":
+            return self.number(text)
+        if kind == "mark":
+            return self.bracketed(text)
+        if kind == "name":
+            return self.named(text)
+        if kind == "cmd":
+            return self.commanded(text)
+        if kind == "unit" and text == "$":
+            return Call("unit", (self.power(), Sym("$")))
+        raise Unreadable(f"unexpected {text or 'end'}")
+
+    def number(self, text: str) -> Tree:
+        whole, _, decimals = text.partition(".")
+        value = Fraction(int(whole + decimals or "0"), 10 ** len(decimals))
+        if self.peek().text in ("overline", "bar") and decimals + whole:
+            repeating = self._repeating()
+            if repeating is not None:
+                nines = (10 ** len(repeating) - 1) * 10 ** len(decimals)
+                return Num(value + Fraction(int(repeating), nines))
+        return Num(value)
+
+    def _repeating(self) -> str | None:
+        """The digits under the bar of 0.1(6), where that is what comes next."""
+        _, opening, digits, ending = (self.peek(i) for i in range(4))
+        if opening.text != "{" or digits.kind != "num" or ending.text != "}":
+            return None
+        if not digits.text.isdigit() or len(digits.text) > 100:
+            return None
+        self.at += 4
+        return digits.text
+
+    def bracketed(self, opening: str) -> Tree:
+        if opening == "|":
+            self.bars += 1
             inside = self.sum()
+            self.bars -= 1
             self.expect("|")
             return Call("abs", (inside,))
-        if len(token) == 1 and token.isalpha() and token.isascii():
-            return self._letter(token)
-        if token == "\\frac" or token == "\\binom":
-            name = "div" if token == "\\frac" else "binomial"
-            return Call(name, (self.argument(), self.argument()))
-        if token == "\\sqrt":
-            root: Tree = Num(Fraction(2))
-            if self.peek() == "[":
-                self.take()
-                root = self.sum()
-                self.expect("]")
-            return Call("root", (self.argument(), root))
-        name = token[1:] if token[0] == "\\" else token
-        if name in _FUNCTIONS:
-            return self._function(name)
+        if opening == "\\|":
+            inside = self.sum()
+            self.expect("\\|")
+            return Call("norm", (inside,))
+        if opening not in ("(", "[", "\\{", "{"):
+            raise Unreadable(f"unexpected {opening}")
+        if opening == "\\{" and self.skip("\\}"):
+            return Sym("empty")
+        bars, self.bars = self.bars, 0
+        inside = self.deeper(self.listing)
+        if opening == "\\{" and self.skip("mid", "|", ":"):
+            inside = self.deeper(self.listing)  # a set by its condition
+            self.expect("\\}")
+            self.bars = bars
+            return inside
+        self.bars = bars
+        closing = self.expect(*_CLOSINGS[opening])
+        return _fenced(opening, closing, inside)
+
+    def named(self, word: str) -> Tree:
+        if word in _CONSTANTS:
+            return Sym(_CONSTANTS[word])
+        if word in ("sqrt", "cbrt"):
+            degree = TWO if word == "sqrt" else Num(Fraction(3))
+            return Call("root", (self.argument(), degree))
+        if word in FUNCTIONS:
+            return self.function(word)
+        if word in ("and", "or", "mod"):
+            raise Unreadable(f"unexpected {word}")
+        if word in ("f", "g", "h") and self.peek().text == "(":
+            inside = self.atom()
+            args = inside.items if isinstance(inside, Group) else (inside,)
+            return Call(f"apply:{word}", args)
+        return Sym(word)
+
+    def commanded(self, name: str) -> Tree:
         if name in _CONSTANTS:
             return Sym(_CONSTANTS[name])
-        if name in _GREEK:
+        if name in FUNCTIONS:
+            return self.function(name)
+        if name in GREEK:
             return Sym(name)
-        raise Unreadable(f"unknown {token!r}")
+        if name in ("frac", "binom"):
+            top = self.argument()
+            return Call("div" if name == "frac" else "binomial", (top, self.argument()))
+        if name == "sqrt":
+            degree: Tree = TWO
+            if self.skip("["):
+                degree = self.sum()
+                self.expect("]")
+            return Call("root", (self.argument(), degree))
+        if name in _FENCES:
+            closing, function = _FENCES[name]
+            inside = self.sum()
+            self.expect(closing)
+            return Call(function, (inside,))
+        if name == "langle":
+            inside = self.deeper(self.listing)
+            self.expect("rangle")
+            return Group("()", inside.items if isinstance(inside, Group) else (inside,))
+        if name in ("overline", "bar", "vec", "overrightarrow", "hat"):
+            inside = self.argument()
+            return Call("hat", (inside,)) if name == "hat" else inside
+        if name in ("max", "min", "gcd", "lcm"):
+            inside = self.atom()
+            return Call(name, inside.items if isinstance(inside, Group) else (inside,))
+        if name in _BIG:
+            return self.big(name)
+        if name.startswith("begin:"):
+            return self.environment(name[6:])
+        raise Unreadable(f"unexpected \\{name}")
 
-    def _letter(self, letter: str) -> Tree:
-        for length in (6, 5, 4, 3, 2):
-            word = "".join(self.tokens[self.at - 1 : self.at - 1 + length])
-            if word in _FUNCTIONS or word in ("sqrt", "pi"):
-                self.at += length - 1
-                if word == "sqrt":
-                    return Call("root", (self.argument(), Num(Fraction(2))))
-                return Sym("pi") if word == "pi" else self._function(word)
-        return Sym(letter)
-
-    def _function(self, name: str) -> Tree:
-        power: Tree | None = None
+    def function(self, name: str) -> Tree:
         base: Tree | None = None
-        if name == "log" and self.peek() == "_":
-            self.take()
-            base = self.argument()
-        if self.peek() == "^":
-            self.take()
-            power = self.argument()
-        if self.peek() in ("(", "{"):
+        exponent: Tree | None = None
+        for _ in range(2):
+            if self.skip("_"):
+                base = self.argument()
+            elif self.skip("^"):
+                exponent = self.signed(self.argument)
+        if self.peek().text in ("(", "{") or self.peek().text in _FENCES:
             argument = self.atom()
         else:
-            argument = self.power()
-            while self._begins_factor(self.peek()) and self.peek()[1:] not in _FUNCTIONS:
-                argument = Call("mul", (argument, self.power()))
+            argument = self.bare_argument()
+        if isinstance(argument, Group):
+            raise Unreadable(f"{name} of several values")
+        inverse = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
+        if exponent == Call("neg", (ONE,)) and name in inverse:
+            name, exponent = inverse[name], None
+        if name == "lg":
+            name, base = "log", Num(Fraction(10))
         tree = Call(name, (argument,) if base is None else (argument, base))
-        return tree if power is None else Call("pow", (tree, power))
+        return tree if exponent is None else Call("pow", (tree, exponent))
 
-    def _bracketed(self, opening: str) -> Tree:
-        if opening == "\\{" and self.peek() == "\\}":
-            self.take()
-            return Sym("empty")
-        inside = self.listing()
-        closings = {"(": (")", "]"), "[": ("]", ")"), "\\{": ("\\}",), "{": ("}",)}
-        closing = self.expect(*closings[opening])
-        several = isinstance(inside, Group) and inside.kind == ""
-        items = inside.items if isinstance(inside, Group) and several else (inside,)
-        if opening == "\\{":
-            return Group("{}", items)
-        if opening == "{" or (opening, closing) == ("(", ")"):
-            return Group("()", items) if several and opening == "(" else inside
-        if several:
-            return Group(opening + closing, items)
-        if (opening, closing) == ("[", "]"):
-            return inside
-        raise Unreadable(f"{opening} closed by {closing}")
+    def bare_argument(self) -> Tree:
+        """`\\sin 2x`: the factors that follow, up to the next function or sign."""
+        argument = self.signed(self.power)
+        while self.begins_factor() and self.peek().text not in FUNCTIONS | {"("}:
+            argument = Call("mul", (argument, self.power()))
+        if self.skip("/"):
+            argument = Call("div", (argument, self.power()))
+        return argument
+
+    def big(self, name: str) -> Tree:
+        """A sum, product, integral or limit: kept as it stands, and never worked out."""
+        low: Tree = ZERO
+        high: Tree = ZERO
+        for _ in range(2):
+            if self.skip("_"):
+                low = self._bound()
+            elif self.skip("^"):
+                high = self.argument()
+        return Call(f"big:{name}", (self.product(), low, high))
+
+    def _bound(self) -> Tree:
+        if not self.skip("{"):
+            return self.argument()
+        inside = self.relation()
+        if self.skip("to", "rightarrow"):
+            inside = Relation(("to",), (inside, self.sum()))
+        self.expect("}")
+        return inside
+
+    def environment(self, name: str) -> Tree:
+        """A matrix, a determinant, or cases."""
+        if name not in _MATRICES | {"vmatrix", "cases"}:
+            raise Unreadable(f"unexpected environment {name}")
+        rows: list[tuple[Tree, ...]] = []
+        row: list[Tree] = []
+        while not self.skip(f"end:{name}"):
+            if self.skip("\\\\"):
+                rows.append(tuple(row))
+                row = []
+            elif self.skip("&"):
+                continue
+            else:
+                row.append(self.deeper(self.listing))
+        if row:
+            rows.append(tuple(row))
+        if len({len(row) for row in rows}) != 1:
+            raise Unreadable("rows of different lengths")
+        kind = {"vmatrix": "det", "cases": "cases"}.get(name, "rows")
+        return Group(kind, tuple(Group("row", row) for row in rows))
+
+    def unit(self) -> str:
+        """A unit of measure in one spelling: "cm^2", "mi/h"."""
+        parts: list[str] = []
+        power = ""
+        while self.peek().kind == "unit" or (
+            self.peek().text == "/" and self.peek(1).kind == "unit"
+        ):
+            text = self.take().text
+            if text in ("sq", "cu"):
+                power = "^2" if text == "sq" else "^3"
+                continue
+            parts.append(text + power if text != "/" else text)
+            if text != "/":
+                power = ""
+                if self.skip("^", "**"):
+                    exponent = self.argument()
+                    if not isinstance(exponent, Num):
+                        raise Unreadable("a unit to a strange power")
+                    parts.append(f"^{exponent.value}")
+        return "".join(parts) + ("unit" + power if power else "")
 
 
-def _check_digits(digits: str) -> None:
-    if len(digits) > 4000:
-        raise Unreadable("a number of over 4000 digits")
+_CLOSINGS = {"(": (")", "]"), "[": ("]", ")"), "\\{": ("\\}",), "{": ("}",)}
+
+
+def _fenced(opening: str, closing: str, inside: Tree) -> Tree:
+    several = isinstance(inside, Group) and inside.kind == ""
+    items = inside.items if isinstance(inside, Group) and several else (inside,)
+    if opening == "\\{":
+        return Group("{}", items)
+    if opening == "{":
+        return inside
+    if several:
+        return Group(opening + closing, items)
+    if opening + closing in ("()", "[]"):
+        return inside
+    raise Unreadable(f"{opening} closed by {closing}")
+
+
+def _union(items: list[Tree]) -> Tree:
+    return items[0] if len(items) == 1 else Group("u", tuple(items))
+
+
+def _per(tree: Tree, unit: str) -> Tree:
+    if isinstance(tree, Call) and tree.name == "unit" and isinstance(tree.args[1], Sym):
+        return Call("unit", (tree.args[0], Sym(f"{tree.args[1].name}/{unit}")))
+    return Call("unit", (tree, Sym(f"/{unit}")))
+
+
+def _is_integer(tree: Tree) -> bool:
+    return isinstance(tree, Num) and tree.value.denominator == 1
+
+
+def _is_simple_fraction(tree: Tree) -> bool:
+    return isinstance(tree, Call) and tree.name == "div" and all(map(_is_integer, tree.args))
+
+
+def _in_base(number: Num, index: str) -> Tree:
+    if not (index.isascii() and index.isdigit() and 2 <= int(index[:3]) <= 36):
+        raise Unreadable(f"a number in base {index[:10]}")
+    return Call("base", (number, Num(Fraction(int(index)))))

@@ -1,7 +1,8 @@
-"""What the reader makes of an answer: a small tree of plain tuples-with-names."""
+"""What the reader makes of an answer: a small tree of frozen dataclasses."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
@@ -16,14 +17,14 @@ class Num:
 
 @dataclass(frozen=True, slots=True)
 class Sym:
-    """A symbol or a named constant: x, \\alpha, x_1, pi, e, i, oo."""
+    r"""A symbol or a named constant: x, \alpha, x_1; pi, e, i, oo, empty."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operator or function with its arguments: add, mul, div, pow, neg, pm, sin, log, …"""
+    """An operator or function with its arguments: add, mul, div, pow, neg, pm, root, sin, log, …"""
 
     name: str
     args: tuple[Tree, ...]
@@ -31,7 +32,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Several values: a tuple or interval (with its brackets), a set "{}", a bare list "", a union "u"."""
+    """Several values.
+
+    `kind` is "()" for a tuple, point or open interval; "[]", "[)" or "(]" for the other intervals;
+    "{}" for a set; "" for values side by side ("1, 2" or "1 or 2"); "u" for a union; "rows" for a
+    matrix, whose items are "row" groups; "det" for one between bars; "cases"; ":" for a ratio of
+    three or more.
+    """
 
     kind: str
     items: tuple[Tree, ...]
@@ -39,11 +46,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """An equation or inequality."""
+    """An equation or inequality, or a chain of them: `sides` has one more than `signs`."""
 
-    sign: str
-    left: Tree
-    right: Tree
+    signs: tuple[str, ...]
+    sides: tuple[Tree, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,54 +61,38 @@ class Word:
 
 Tree: TypeAlias = Num | Sym | Call | Group | Relation | Word
 
+CONSTANTS = frozenset({"pi", "e", "i", "oo", "empty"})
+ZERO, ONE, TWO, MINUS_ONE = (Num(Fraction(n)) for n in (0, 1, 2, -1))
 
-def symbols(tree: Tree) -> set[str]:
-    """The names of all symbols in it."""
-    found: set[str] = set()
+
+def children(tree: Tree) -> tuple[Tree, ...]:
+    """The trees directly inside it."""
+    if isinstance(tree, Call):
+        return tree.args
+    if isinstance(tree, Group):
+        return tree.items
+    return tree.sides if isinstance(tree, Relation) else ()
+
+
+def nodes(tree: Tree) -> Iterator[Tree]:
+    """It and everything inside it."""
     todo = [tree]
     while todo:
         node = todo.pop()
-        if isinstance(node, Sym):
-            found.add(node.name)
-        elif isinstance(node, Call):
-            todo.extend(node.args)
-        elif isinstance(node, Group):
-            todo.extend(node.items)
-        elif isinstance(node, Relation):
-            todo += [node.left, node.right]
-    return found
+        yield node
+        todo.extend(children(node))
 
 
-def is_plain(tree: Tree) -> bool:
-    """Whether it's a number as one writes a result: 7, -3/4, 2 1/2, 5%, 3*10^8, x = 7; not 6*7."""
-    if isinstance(tree, Relation):
-        return tree.sign == "=" and isinstance(tree.left, Sym) and is_plain(tree.right)
-    if isinstance(tree, Num):
-        return True
-    if not isinstance(tree, Call):
-        return True  # not an expression to work out: a word, a list
-    args = tree.args
-    if tree.name == "neg":
-        return is_plain(args[0])
-    if tree.name == "div":
-        return all(_is_integer(arg) for arg in args)
-    if tree.name == "add":  # a mixed number
-        return isinstance(args[0], Num) and isinstance(args[1], Call) and args[1].name == "div"
-    if tree.name == "mul":
-        return is_plain(args[0]) and _is_power_of_ten(args[1])
-    return _is_power_of_ten(tree) or tree.name in ("base", "pm")
+def symbols(tree: Tree) -> frozenset[str]:
+    """The names of its symbols, constants left out."""
+    names = {node.name for node in nodes(tree) if isinstance(node, Sym)}
+    return frozenset(names - CONSTANTS)
 
 
-def _is_integer(tree: Tree) -> bool:
-    if isinstance(tree, Call) and tree.name == "neg":
-        return _is_integer(tree.args[0])
-    return isinstance(tree, Num)
-
-
-def _is_power_of_ten(tree: Tree) -> bool:
-    return (
-        isinstance(tree, Call)
-        and tree.name == "pow"
-        and tree.args[0] == Num(Fraction(10))
-        and _is_integer(tree.args[1])
-    )
+def rebuilt(tree: Tree, inside: tuple[Tree, ...]) -> Tree:
+    """The same node with other trees inside."""
+    if isinstance(tree, Call):
+        return Call(tree.name, inside)
+    if isinstance(tree, Group):
+        return Group(tree.kind, inside)
+    return Relation(tree.signs, inside) if isinstance(tree, Relation) else tree

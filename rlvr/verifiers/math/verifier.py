@@ -2,15 +2,16 @@ r"""`Math`: whether the answer in a response equals the gold answer.
 
 Example, from GSM8K: the reference "18" and a response ending "…so she makes \boxed{\$18.00}".
 
-Cheap answers are settled in the caller's thread: the same text, or two numbers. Everything else
-is read into a tree and compared in a worker: exactly, then numerically, then by SymPy. Nothing a
+Cheap answers are settled in the caller's thread: the same text, two numbers, two short expressions
+whose normal forms decide. The rest is compared in a worker: numerically, then by SymPy. Nothing a
 model wrote reaches `eval`, `sympify` or `parse_expr`.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from rlvr.core.blame import working_on
 from rlvr.core.errors import OptionError
@@ -18,127 +19,316 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, correct, refused
 from rlvr.core.verifier import Verifier
 from rlvr.verifiers.extraction import MODES, Mode, find_answer
+from rlvr.verifiers.math.answer import Answer, gold_text, is_plain, is_simplified, readings
 from rlvr.verifiers.math.clean import clean
+from rlvr.verifiers.math.compare import Comparison, Leaf, Truth, quick
+from rlvr.verifiers.math.lexer import Unreadable
 from rlvr.verifiers.math.numbers import Number, read_integer, read_number
-from rlvr.verifiers.math.reader import Unreadable, read
-from rlvr.verifiers.math.tree import Tree, is_plain
+from rlvr.verifiers.math.tree import Call, Group, Num, Relation, Tree, Word, symbols
+
+Units: TypeAlias = Literal["lenient", "required", "ignored"]
+_INLINE_LENGTH = 300  # characters of an answer whose tree is looked at in the caller's thread
 
 
 class Math(Verifier):
     """Full reward where the answer equals `task.reference`, else none.
 
+    The reference is a string in LaTeX or plain text: one answer, or a list where several are asked
+    for. A list of strings holds alternatives, each of them right.
+
     Args:
         mode: where the answer is: `boxed` (for training), `flexible`, or `whole`;
             see `rlvr.verifiers.extraction.find_answer`.
-        unevaluated: accept an expression that still has to be worked out where the gold is a plain
-            number: 6*7 for 42. Off by default, since the question itself often is one.
-
-    The reference is a string, in LaTeX or plain: one answer, or a list where several are asked for.
+        ordered: whether the order of a bare list counts ("1, 2"); tuples are ordered always.
+        units: `lenient`: may be missing, but not be others. `required`: must be there where the
+            reference has them. `ignored`: don't count.
+        simplified: refuse what isn't in simplest form: 2/4 for 1/2, √8 for 2√2.
+        unevaluated: accept an expression that still has to be worked out where the reference is a
+            plain number: 6*7 for 42. Off by default, since the question itself often is one.
+        rounded: accept a value that rounds to a decimal reference at the reference's own digits,
+            and one rounded to at least 3 digits of a reference that isn't a decimal.
+        tolerance: accept a number within this absolute distance of the reference.
+        rename: accept other names for the variables (in order of appearance).
     """
 
     name = "math"
-    version = 1
+    version = 2
     limit_s = 1.0
-    options = ("mode", "unevaluated")
+    options = (
+        "mode", "ordered", "units", "simplified", "unevaluated", "rounded", "tolerance", "rename",
+    )  # fmt: skip
 
-    def __init__(self, mode: Mode = "boxed", unevaluated: bool = False) -> None:
+    def __init__(
+        self,
+        mode: Mode = "boxed",
+        *,
+        ordered: bool = False,
+        units: Units = "lenient",
+        simplified: bool = False,
+        unevaluated: bool = False,
+        rounded: bool = False,
+        tolerance: float = 0.0,
+        rename: bool = False,
+    ) -> None:
         self.mode = mode
+        self.ordered = ordered
+        self.units = units
+        self.simplified = simplified
         self.unevaluated = unevaluated
+        self.rounded = rounded
+        self.tolerance = tolerance
+        self.rename = rename
         self.check_options()
 
     def check_options(self) -> None:
-        """Raise `OptionError` where `mode` isn't one."""
+        """Raise `OptionError` where an option's value isn't one of its own."""
         if self.mode not in MODES:
             raise OptionError(f"mode is one of {', '.join(MODES)}, not {self.mode!r}.")
-        if not isinstance(self.unevaluated, bool):
-            raise OptionError(f"unevaluated is true or false, not {self.unevaluated!r}.")
+        if self.units not in get_args(Units):
+            raise OptionError(f"units is one of {', '.join(get_args(Units))}, not {self.units!r}.")
+        for flag in ("ordered", "simplified", "unevaluated", "rounded", "rename"):
+            if not isinstance(getattr(self, flag), bool):
+                raise OptionError(f"{flag} is true or false, not {getattr(self, flag)!r}.")
+        if isinstance(self.tolerance, bool) or not isinstance(self.tolerance, int | float):
+            raise OptionError(f"tolerance is a number, not {self.tolerance!r}.")
+        if not 0 <= self.tolerance < float("inf"):
+            raise OptionError(f"tolerance is at least 0 and finite, not {self.tolerance!r}.")
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """The verdict where there's no answer, where the texts are the same, or where both are numbers."""
-        gold = _gold(task.reference)
-        if isinstance(gold, Unscored):
-            return gold
-        found = find_answer(response, self.mode)
+        """The verdict where text, numbers or normal forms decide."""
+        golds = _golds(task.reference)
+        if isinstance(golds, Unscored):
+            return golds
+        found = find_answer(response, self.mode, golds[0].accepts)
         if found.answer is None:
             return refused(self.name, Status.UNPARSABLE, found.reason)
-        integer = read_integer(found.answer)
-        if integer is not None and gold.number is not None and not gold.number.percent:
-            return self._verdict(gold.number.value == integer, found.answer, gold.text, "number")
+        if len(golds) == 1 and (integer := read_integer(found.answer)) is not None:
+            number = golds[0].number
+            if number is not None and number.value == integer:
+                return self._verdict(
+                    "number", found.answer, golds[0], self._units_missing(golds[0])
+                )
         text = clean(found.answer)
         if not text:
             return refused(self.name, Status.UNPARSABLE, "the answer is empty or too long to read")
+        undecided = False
+        for gold in golds:
+            verdict = self._settle_one(gold, text, found.answer)
+            if verdict is None:
+                undecided = True
+            elif verdict.status is Status.CORRECT:
+                return verdict
+        return None if undecided else verdict
+
+    def _settle_one(self, gold: _Gold, text: str, said: str) -> Scored | None:
         if text == gold.cleaned:
-            return self._verdict(True, found.answer, gold.text, "text")
-        if gold.number is not None:
-            number = read_number(text)
-            if number is not None:
-                return self._verdict(gold.number.equals(number), found.answer, gold.text, "number")
-        return None
+            return self._verdict("text", said, gold)
+        if gold.number is not None and (number := read_number(text)) is not None:
+            if gold.number.equals(number):
+                wrong = self._units_missing(gold)
+                if self.simplified and not number.reduced:
+                    wrong = "not in simplest form"
+                return self._verdict("number", said, gold, wrong)
+            if not self.rounded and not self.tolerance and "," not in gold.cleaned:
+                return self._verdict("number", said, gold, "another number")
+        if len(text) > _INLINE_LENGTH or len(gold.cleaned) > _INLINE_LENGTH:
+            return None
+        return self._compare(gold, text, said, self._adjusted(quick), "form")
 
     def verify(self, task: Task, response: str) -> Verdict:
         """The verdict on any response."""
         working_on("reference")
+        golds = _golds(task.reference)
+        if isinstance(golds, Unscored):
+            return golds
+        for gold in golds:
+            gold.readings  # noqa: B018  (read now, on the reference's account)
+        working_on("response")
         settled = self.settle(task, response)
         if settled is not None:
             return settled
-        gold = _gold(task.reference)
-        assert not isinstance(gold, Unscored)
-        try:
-            gold_tree: Tree | None = read(gold.cleaned)
-        except Unreadable:
-            gold_tree = None  # a gold that is prose is compared as text alone
-        working_on("response")
-        answer = find_answer(response, self.mode).answer
-        assert answer is not None
-        try:
-            tree = read(clean(answer))
-        except Unreadable as error:
-            feedback = f"can't read {answer[:80]!r}: {error}"
-            return refused(self.name, Status.INCORRECT, feedback, answer=answer[:500])
-        if gold_tree is None:
-            return self._verdict(False, answer, gold.text, "text")
-        if gold.number is not None and not self.unevaluated and not is_plain(tree):
-            feedback = f"{answer[:80]!r} is not worked out to a number"
-            return refused(self.name, Status.INCORRECT, feedback, answer=answer[:500], stage="form")
         # Not at the top: SymPy takes 0.2 s to import, and only workers need it.
-        from rlvr.verifiers.math.algebra import equal
+        from rlvr.verifiers.math.symbolic import Stages
 
-        same, stage = equal(gold_tree, tree)
-        return self._verdict(same, answer, gold.text, stage)
+        said = find_answer(response, self.mode, golds[0].accepts).answer
+        assert said is not None
+        verdict: Scored | None = None
+        for gold in golds:
+            stages = Stages()
+            verdict = self._compare(gold, clean(said), said, self._adjusted(stages), stages)
+            assert verdict is not None
+            if verdict.status is Status.CORRECT:
+                break
+        assert verdict is not None
+        return verdict
 
     def demonstrate(self, task: Task) -> str | None:
         r"""`\boxed{reference}`."""
-        return f"\\boxed{{{task.reference}}}"
+        golds = _golds(task.reference)
+        return None if isinstance(golds, Unscored) else f"\\boxed{{{golds[0].inside}}}"
 
-    def _verdict(self, same: bool, answer: str, gold: str, stage: str) -> Scored:
-        if same:
-            return correct(self.name, "", answer=answer[:500], stage=stage)
-        feedback = f"{answer[:80]!r} is not {gold[:80]!r}"
-        return refused(self.name, Status.INCORRECT, feedback, answer=answer[:500], stage=stage)
+    # ------------------------------------------------------------------ one answer, one gold
+
+    def _compare(self, gold: _Gold, text: str, said: str, leaf: Leaf, stages: Any) -> Scored | None:
+        """The verdict by comparing every reading with every reading; None where `leaf` can't tell."""
+        try:
+            answers = readings(text)
+        except Unreadable as error:
+            return self._verdict("unreadable", said, gold, f"it can't be read: {error}")
+        if gold.readings is None:
+            return self._verdict("text", said, gold, "another text")
+        comparison = Comparison(leaf, self.ordered)
+        undecided = False
+        wrong = "another value"
+        for gold_answer in gold.readings:
+            for answer in answers:
+                refusal = self._refusal(gold, gold_answer, answer)
+                if refusal:
+                    wrong = refusal
+                    continue
+                tree = self._renamed(gold_answer.tree, answer.tree)
+                same = comparison.same(gold_answer.tree, tree)
+                if same is False and _percent(gold_answer, answer):
+                    same = comparison.same(*_by_hundred(gold_answer, answer))
+                if same:
+                    return self._verdict(getattr(stages, "stage", stages), said, gold)
+                undecided = undecided or same is None
+        if undecided:
+            return None
+        return self._verdict(getattr(stages, "stage", stages), said, gold, wrong)
+
+    def _refusal(self, gold: _Gold, gold_answer: Answer, answer: Answer) -> str:
+        """Why this reading of the answer can't count, whatever its value; "" where it can."""
+        ours, theirs = (_kinds(one.units) for one in (gold_answer, answer))
+        if self.units == "required" and ours != theirs:
+            return "the unit is missing or another"
+        if self.units == "lenient" and ours and theirs and ours != theirs:
+            return "another unit"
+        if gold.plain and not self.unevaluated and not is_plain(answer.tree):
+            return "not worked out to a number"
+        if self.simplified and not is_simplified(answer.written):
+            return "not in simplest form"
+        return ""
+
+    def _adjusted(self, leaf: Leaf) -> Leaf:
+        """`leaf`, with the rounding and the tolerance an author allows."""
+        if not self.rounded and not self.tolerance:
+            return leaf
+        from rlvr.verifiers.math.rounding import within
+
+        def adjusted(gold: Tree, answer: Tree) -> Truth:
+            same = leaf(gold, answer)
+            if same is False or (same is None and isinstance(gold, Num)):
+                near = within(gold, answer, self.tolerance, self.rounded)
+                return near if near is not None else same
+            return same
+
+        return adjusted
+
+    def _renamed(self, gold: Tree, answer: Tree) -> Tree:
+        if not self.rename:
+            return answer
+        from rlvr.verifiers.math.renaming import renamed
+
+        return renamed(gold, answer)
+
+    def _units_missing(self, gold: _Gold) -> str:
+        if self.units != "required" or not gold.readings:
+            return ""
+        return "the unit is missing" if any(r.units for r in gold.readings) else ""
+
+    def _verdict(self, stage: str, said: str, gold: _Gold, wrong: str = "") -> Scored:
+        if not wrong:
+            return correct(self.name, "", answer=said[:500], stage=stage)
+        feedback = f"{said[:80]!r} is not {gold.text[:80]!r}: {wrong}"
+        return refused(self.name, Status.INCORRECT, feedback, answer=said[:500], stage=stage)
 
 
 class _Gold:
-    __slots__ = ("cleaned", "number", "text")
+    """A reference, read once."""
+
+    __slots__ = ("_readings", "cleaned", "inside", "number", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.cleaned = clean(text)
+        self.inside = gold_text(text)
+        self.cleaned = clean(self.inside)
         self.number: Number | None = read_number(self.cleaned)
+        self._readings: tuple[Answer, ...] | Literal[False] | None = False
+
+    @property
+    def readings(self) -> tuple[Answer, ...] | None:
+        """The ways to read it; None for prose, which is compared as text."""
+        if self._readings is False:
+            try:
+                self._readings = readings(self.cleaned)
+            except Unreadable:
+                self._readings = None
+        return self._readings
+
+    @property
+    def plain(self) -> bool:
+        """Whether it's a plain number."""
+        return self.number is not None
+
+    def accepts(self, candidate: str) -> bool:
+        """Whether `candidate` could be an answer of this kind: for a number, something with a value."""
+        if self.number is None:
+            return True
+        text = clean(candidate)
+        if read_number(text) is not None:
+            return True
+        try:
+            return any(_has_value(one.tree) for one in readings(text))
+        except Unreadable:
+            return False
 
 
-def _gold(reference: Any) -> _Gold | Unscored:
+def _has_value(tree: Tree) -> bool:
+    """Whether it's a number, worked out or not, or says what one is."""
+    if isinstance(tree, Relation):
+        return _has_value(tree.sides[-1])
+    return not isinstance(tree, Word) and not symbols(tree)
+
+
+def _percent(gold: Answer, answer: Answer) -> bool:
+    return ("%" in gold.units) != ("%" in answer.units) and not isinstance(gold.tree, Group)
+
+
+def _by_hundred(gold: Answer, answer: Answer) -> tuple[Tree, Tree]:
+    """50% is 0.5: the side with the sign is divided by a hundred."""
+    hundred = Num(Fraction(100))
+    if "%" in gold.units:
+        return Call("div", (gold.tree, hundred)), answer.tree
+    return gold.tree, Call("div", (answer.tree, hundred))
+
+
+def _kinds(units: tuple[str, ...]) -> frozenset[str]:
+    """The units that can't be swapped: a percent sign is part of the value, "units" says nothing."""
+    return frozenset(units) - {"%", "unit", "unit^2", "unit^3"}
+
+
+def _golds(reference: Any) -> tuple[_Gold, ...] | Unscored:
+    if isinstance(reference, str):
+        return _read_golds((reference,))
     if isinstance(reference, int | float) and not isinstance(reference, bool):
-        reference = str(reference)
-    if not isinstance(reference, str):
-        return Unscored(Cause.GOLD, f"a math reference is a string, not {type(reference).__name__}")
-    gold = _read_gold(reference)
-    if not gold.cleaned:
-        return Unscored(
-            Cause.GOLD, f"the reference {reference[:80]!r} is empty or too long to read"
-        )
-    return gold
+        return _read_golds((str(reference),))
+    if (
+        isinstance(reference, list | tuple)
+        and reference
+        and all(isinstance(one, str) for one in reference)
+    ):
+        return _read_golds(tuple(reference))
+    return Unscored(
+        Cause.GOLD, f"a math reference is a string or a list of strings, not {reference!r:.80}"
+    )
 
 
-@lru_cache(maxsize=4096)
-def _read_gold(reference: str) -> _Gold:
-    return _Gold(reference)
+@lru_cache(maxsize=2048)
+def _read_golds(references: tuple[str, ...]) -> tuple[_Gold, ...] | Unscored:
+    golds = tuple(_Gold(reference) for reference in references)
+    for gold in golds:
+        if not gold.cleaned:
+            said = f"the reference {gold.text[:80]!r} is empty or too long to read"
+            return Unscored(Cause.GOLD, said)
+    return golds

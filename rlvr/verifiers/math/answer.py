@@ -1,0 +1,249 @@
+"""An answer as it is compared: its tree, with units and names of quantities taken off and kept apart."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from rlvr.verifiers.extraction import find_answer
+from rlvr.verifiers.math.clean import without_commas
+from rlvr.verifiers.math.lexer import Unreadable
+from rlvr.verifiers.math.reader import read
+from rlvr.verifiers.math.tree import (
+    Call,
+    Group,
+    Num,
+    Relation,
+    Sym,
+    Tree,
+    Word,
+    children,
+    rebuilt,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One reading of an answer.
+
+    Attributes:
+        tree: without units.
+        units: those that were there, in order; () where there were none.
+        written: the tree with everything that was written.
+    """
+
+    tree: Tree
+    units: tuple[str, ...]
+    written: Tree
+
+
+def readings(text: str) -> tuple[Answer, ...]:
+    """The ways to read cleaned `text`: one, or two where a comma may mark thousands.
+
+    Raises `Unreadable` where there's none.
+    """
+    without = without_commas(text)
+    if without is None:
+        return (_answer(text),)
+    found = [_answer(without)]
+    with contextlib.suppress(Unreadable):
+        found.append(_answer(text))
+    return tuple(found)
+
+
+def _answer(text: str) -> Answer:
+    word = _word(text)
+    if word is not None:
+        return Answer(word, (), word)
+    written = read(text)
+    units: list[str] = []
+    tree = _without_units(written, units)
+    return Answer(tree, tuple(units), written)
+
+
+_LETTERED = re.compile(r"(?:\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{)?([^{}\\^_=+*/<>]*)\}?")
+_CHOICE = re.compile(r"\(?([A-Za-z])\)?[.:)]?")
+_NUMERALS = {
+    name: Word(str(value))
+    for value, name in enumerate(
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
+    )
+}
+_MATHEMATICAL = frozenset(
+    [
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "log",
+        "sqrt",
+        "pi",
+        "and",
+        "or",
+        "mod",
+        "exp",
+        "inf",
+        "infinity",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "sinh",
+        "cosh",
+        "tanh",
+    ]
+)
+_WORDS = re.compile(r"[A-Za-z]+")
+_JOINTS = re.compile(r"\s*,\s*(?:and|or)\s+|\s*,\s*|\s+and\s+|\s+or\s+")
+
+
+def _word(text: str) -> Tree | None:
+    """Text in words: "east", "(C)", "Tuesday and Friday"; a numeral as its number."""
+    spoken = _LETTERED.fullmatch(text)
+    if spoken is None:
+        return None
+    inside = spoken.group(1).strip().strip(".'\"").strip()
+    if inside.lower() in _NUMERALS:
+        return Num(Fraction(_NUMERALS[inside.lower()].text))
+    choice = _CHOICE.fullmatch(inside)
+    if choice is not None and (choice.group(1).isupper() or inside != choice.group(1)):
+        return Word(choice.group(1).lower())
+    if not _is_prose(inside):
+        return None
+    parts = [part for part in _JOINTS.split(inside) if part]
+    words = tuple(Word(" ".join(re.findall(r"[a-z0-9]+", part.lower()))) for part in parts)
+    return words[0] if len(words) == 1 else Group("", words)
+
+
+def _is_prose(text: str) -> bool:
+    """Whether it's words rather than mathematics or a quantity."""
+    if not text or text[0] in "([|" or text[0].isdigit() or text[0] in "-.$":
+        return False
+    words = [word.lower() for word in _WORDS.findall(text)]
+    return any(len(word) >= 3 and word not in _MATHEMATICAL for word in words)
+
+
+def _without_units(tree: Tree, units: list[str]) -> Tree:
+    """Without units, which are added to `units`; a percentage keeps its own mark."""
+    if isinstance(tree, Call) and tree.name == "unit":
+        unit = tree.args[1]
+        assert isinstance(unit, Sym)
+        units.append(unit.name)
+        return _without_units(tree.args[0], units)
+    inside = children(tree)
+    if not inside:
+        return tree
+    if isinstance(tree, Call) and tree.name.startswith(("sin", "cos", "tan", "cot", "sec", "csc")):
+        return rebuilt(tree, tuple(_in_radians(arg) for arg in inside))
+    return rebuilt(tree, tuple(_without_units(one, units) for one in inside))
+
+
+def _in_radians(tree: Tree) -> Tree:
+    """An angle within a trigonometric function: there, degrees are part of the value."""
+    if isinstance(tree, Call) and tree.name == "unit":
+        if tree.args[1] == Sym("deg"):
+            half_turn = Call("div", (Sym("pi"), Num(Fraction(180))))
+            return Call("mul", (tree.args[0], half_turn))
+        return tree.args[0]
+    inside = tuple(_in_radians(one) for one in children(tree))
+    return rebuilt(tree, inside) if inside else tree
+
+
+def is_plain(tree: Tree) -> bool:
+    """Whether it's a number as one writes a result: 7, -3/4, 2 1/2, 5%, 3*10^8, x = 7; not 6*7."""
+    if isinstance(tree, Relation):
+        return is_plain(tree.sides[-1])
+    if not isinstance(tree, Call):
+        return True
+    args = tree.args
+    if tree.name in ("neg", "unit"):
+        return is_plain(args[0])
+    if tree.name == "div":
+        return all(map(_is_integer, args))
+    if tree.name == "add":  # a mixed number
+        return isinstance(args[0], Num) and isinstance(args[1], Call) and args[1].name == "div"
+    if tree.name == "mul":
+        return is_plain(args[0]) and _is_power_of_ten(args[1])
+    return _is_power_of_ten(tree) or tree.name in ("base", "pm")
+
+
+def _is_integer(tree: Tree) -> bool:
+    if isinstance(tree, Call) and tree.name == "neg":
+        return _is_integer(tree.args[0])
+    return isinstance(tree, Num)
+
+
+def _is_power_of_ten(tree: Tree) -> bool:
+    return (
+        isinstance(tree, Call)
+        and tree.name == "pow"
+        and tree.args[0] == Num(Fraction(10))
+        and _is_integer(tree.args[1])
+    )
+
+
+def is_name(tree: Tree) -> bool:
+    """Whether it names a quantity and has no value of its own: x, f(x), |AB|, NO/BO, (p, q)."""
+    if isinstance(tree, Sym):
+        return tree.name not in ("pi", "e", "i", "oo", "empty")
+    if isinstance(tree, Call):
+        if tree.name.startswith("apply:") or tree.name == "prime":
+            return True
+        return tree.name in ("mul", "div", "abs", "norm", "hat") and all(map(is_name, tree.args))
+    return isinstance(tree, Group) and tree.kind == "()" and all(map(is_name, tree.items))
+
+
+def is_simplified(tree: Tree) -> bool:
+    r"""Whether nothing is left to simplify in its numbers: no \frac{2}{4}, √8, 1/√2 or 2+3."""
+    if not all(map(is_simplified, children(tree))):
+        return False
+    if not isinstance(tree, Call):
+        return True
+    numbers = [arg.value for arg in tree.args if isinstance(arg, Num)]
+    if tree.name == "div":
+        if len(numbers) == 2 and isinstance(tree.args[0], Num):
+            top, bottom = numbers
+            return bottom > 1 and top.denominator == 1 and (top / bottom).denominator == bottom
+        return not any(isinstance(n, Call) and n.name == "root" for n in children(tree)[1:])
+    if tree.name == "root" and len(numbers) == 2 and numbers[0].denominator == 1:
+        degree = int(numbers[1])
+        return not any(numbers[0] % d**degree == 0 for d in range(2, 100))
+    if tree.name == "pow" and len(numbers) == 2:
+        return numbers[0] == 10
+    return not (tree.name in ("add", "mul") and len(numbers) == 2 and not is_plain(tree))
+
+
+def gold_text(reference: str) -> str:
+    r"""The part of a reference that is the answer: what it boxes or states as one, else all of it."""
+    if "\\boxed" in reference or "\\fbox" in reference:
+        found = find_answer(reference, "boxed")
+        if found.answer is not None:
+            return found.answer
+    if "####" in reference or "nswer is" in reference:
+        return find_answer(reference, "flexible").answer or reference
+    return reference
