@@ -1,0 +1,51 @@
+"""What all tests share: the data sets on disk, and the command line as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder `RLVR_DATA`. Its tests are skipped without it, except in CI, where it has to be."""
+    folder = os.environ.get("RLVR_DATA")
+    if folder and Path(folder).is_dir():
+        return Path(folder)
+    reason = f"RLVR_DATA names no folder of data sets (it's {folder!r})"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def rlvr_cli(tmp_path: Path) -> CommandLine:
+    """`python -m rlvr …` in a fresh process, in a folder of its own."""
+
+    def run(
+        *arguments: str | Path,
+        input: str | bytes = "",
+        environ: dict[str, str] | None = None,
+        **options: Any,
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "rlvr", *map(str, arguments)],
+            input=input if isinstance(input, bytes) else input.encode(),
+            capture_output=True,
+            cwd=tmp_path,
+            env=os.environ | {"COLUMNS": "200"} | (environ or {}),
+            timeout=240,
+            **options,
+        )
+        out, err = done.stdout.decode(), done.stderr.decode()
+        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+    return run

@@ -1,0 +1,184 @@
+"""The rule of the house: an import goes down the list of layers only, and `import rlvr` stays light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import rlvr
+
+HOUSE = Path(rlvr.__file__).parent
+LAYERS = (
+    {"cli"},
+    {"training"},
+    {"adapters", "evaluation", "authoring"},
+    {"policies", "envs"},
+    {"scoring"},
+    {"verifiers"},
+    {"sandboxes"},
+    {"core"},
+)
+LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in layer}
+HEAVY = {
+    "torch",
+    "trl",
+    "transformers",
+    "datasets",
+    "ray",
+    "vllm",
+    "matplotlib",
+    "tokenizers",
+    "accelerate",
+    "pyarrow",
+    "verl",
+}
+# Arithmetic on verifiers makes composites: core's one import up, when it's called.
+ALLOWED_UP = ("core/verifier.py", "rlvr.verifiers.compose")
+
+
+class Import(NamedTuple):
+    file: str
+    line: int
+    module: str
+    deferred: bool  # inside a function, or for the type checker alone
+
+    @property
+    def package(self) -> str | None:
+        """The package of the house it leads to, `""` for the facade itself, None for elsewhere."""
+        root, _, rest = self.module.partition(".")
+        return rest.partition(".")[0] if root == "rlvr" else None
+
+
+def imports_of(path: Path, root: Path = HOUSE) -> Iterator[Import]:
+    file = path.relative_to(root).as_posix()
+    package = ["rlvr", *path.relative_to(root).parts[:-1]]
+
+    def walk(node: ast.AST, deferred: bool) -> Iterator[Import]:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(file, node.lineno, alias.name, deferred)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            for alias in node.names:
+                # `from rlvr import scoring` is an import of rlvr.scoring
+                inner = module == "rlvr" and alias.name in LEVEL
+                yield Import(file, node.lineno, f"rlvr.{alias.name}" if inner else module, deferred)
+        type_checking = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.iter_child_nodes(node):
+            yield from walk(child, deferred or function or type_checking)
+
+    yield from walk(ast.parse(path.read_text(encoding="utf-8")), False)
+
+
+def all_imports() -> list[Import]:
+    return [found for path in sorted(HOUSE.rglob("*.py")) for found in imports_of(path)]
+
+
+def complaints(imports: list[Import]) -> list[str]:
+    wrong = []
+    for one in imports:
+        home = one.file.partition("/")[0]
+        if home not in LEVEL or one.package is None:
+            continue
+        if one.package == home or (one.deferred and (one.file, one.module) == ALLOWED_UP):
+            continue
+        if one.package == "":
+            if home != "cli":  # the facade is above everything
+                wrong.append(f"{one.file}:{one.line} imports the facade rlvr")
+        elif one.package not in LEVEL:
+            wrong.append(f"{one.file}:{one.line} imports rlvr.{one.package}, which has no layer")
+        elif LEVEL[one.package] <= LEVEL[home]:
+            wrong.append(f"{one.file}:{one.line} ({home}) imports {one.module}, not below it")
+    return wrong
+
+
+def test_every_package_of_the_house_has_a_layer() -> None:
+    packages = {path.parent.name for path in HOUSE.glob("*/__init__.py")}
+    assert packages <= set(LEVEL)
+
+
+def test_imports_go_down_the_house_only() -> None:
+    assert complaints(all_imports()) == []
+
+
+def test_the_rule_sees_an_import_that_goes_up(tmp_path: Path) -> None:
+    (tmp_path / "verifiers").mkdir()
+    bad = tmp_path / "verifiers" / "bad.py"
+    bad.write_text(
+        "from rlvr import scoring\n"
+        "import rlvr\n"
+        "def f():\n    from ..envs.prompt import Prompt\n"
+        "from rlvr.core.task import Task\n"
+    )
+    found = complaints(list(imports_of(bad, tmp_path)))
+    assert [line.partition(" ")[0].rpartition(":")[2] for line in found] == ["1", "2", "4"]
+
+
+def test_adapters_are_imported_by_the_command_line_and_training_alone() -> None:
+    users = {one.file.partition("/")[0] for one in all_imports() if one.package == "adapters"}
+    assert users <= {"cli", "training", "adapters", "__init__.py"}
+
+
+def test_trainers_packages_are_imported_when_used() -> None:
+    early = [
+        f"{one.file}:{one.line} {one.module}"
+        for one in all_imports()
+        if one.module.partition(".")[0] in HEAVY
+        and not one.deferred
+        and not one.file.startswith("training/")
+    ]
+    assert early == []
+
+
+def test_training_is_imported_when_used() -> None:
+    early = [
+        f"{one.file}:{one.line}"
+        for one in all_imports()
+        if one.package == "training" and not one.file.startswith("training/") and not one.deferred
+    ]
+    assert early == []
+
+
+@pytest.mark.parametrize("module", ["rlvr.adapters.trl", "rlvr.training.quickstart", "rlvr.cli"])
+def test_a_module_that_trains_imports_no_trainer_before_it_is_used(module: str) -> None:
+    assert loaded_after(f"import {module}") & HEAVY == set()
+
+
+def test_import_rlvr_is_light() -> None:
+    heavy = {"sympy", "mpmath", "asyncio", "rich", "click", "multiprocessing", "cloudpickle"}
+    assert loaded_after("import rlvr") & (heavy | HEAVY) == set()
+
+
+def loaded_after(statement: str) -> set[str]:
+    """The top-level modules that `statement` adds to what gymnasium loads by itself."""
+    code = (
+        "import sys, gymnasium\nbefore = set(sys.modules)\n"
+        f"{statement}\nprint(*(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_the_facade_exports_what_its_table_says() -> None:
+    assert sorted(rlvr.__all__) == sorted([*rlvr._HOME, *rlvr._MODULES])
+
+
+def test_every_export_is_there_and_lives_where_the_table_says() -> None:
+    for name in rlvr.__all__:
+        found = getattr(rlvr, name)
+        assert found is not None
+        if name in rlvr._HOME:
+            assert getattr(sys.modules[rlvr._HOME[name]], name) is found
+
+
+def test_an_unknown_export_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Maths'"):
+        rlvr.Maths  # noqa: B018
