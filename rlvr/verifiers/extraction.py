@@ -45,7 +45,7 @@ def find_answer(
         stripped = text.strip()
         return Found(stripped or None, "" if stripped else "the response is empty", "whole")
     if mode == "boxed":
-        if "\\boxed" in text or "\\fbox" in text:
+        if _last_box(text) >= 0:
             return _boxed(text)
         where = " after </think>" if len(text) < len(response) else ""
         return Found(None, f"no \\boxed{{}}{where}")
@@ -53,7 +53,7 @@ def find_answer(
 
 
 def _flexible(text: str, accepts: Callable[[str], bool] | None) -> Found:
-    box = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
+    box = _last_box(text)
     if box >= 0:
         final = text.rfind("inal answer is")
         if final < box or "\\boxed" in text[final:] or _stated(text[final - 1 :]) is None:
@@ -96,8 +96,15 @@ _JOINT = re.compile(
 )
 
 
+def _last_box(text: str) -> int:
+    """Where the last box begins, or -1."""
+    return max(text.rfind("\\boxed"), text.rfind("\\fbox"))
+
+
 def _boxed(text: str) -> Found:
-    start = _BOX_START.search(text)
+    # From the first box on: the searches before it cost more than all the rest in a long response.
+    firsts = (text.find("\\boxed"), text.find("\\fbox"))
+    start = _BOX_START.search(text, min(at for at in firsts if at >= 0))
     if start is None:
         return Found(None, "\\boxed is not followed by {…}")
     open_: list[tuple[int, int, bool]] = []  # where it began, where its content begins, is it a box
@@ -118,6 +125,8 @@ def _boxed(text: str) -> Found:
     last_unclosed = max((began for began, _, is_box in open_ if is_box), default=-1)
     if not closed or last_unclosed > closed[-1][0]:
         return Found(None, "the last \\boxed{ is never closed")
+    if _last_box(text) > closed[-1][2]:
+        return Found(None, "the last \\boxed is not followed by {…}")
     group = [closed[-1]]
     for box in reversed(closed[:-1]):
         gap = _JOINT.match(text, box[2] + 1)

@@ -10,8 +10,10 @@ from fractions import Fraction
 from rlvr.verifiers.extraction import find_answer
 from rlvr.verifiers.math.clean import without_commas
 from rlvr.verifiers.math.lexer import Unreadable
+from rlvr.verifiers.math.normal import Undefined, normal
 from rlvr.verifiers.math.reader import read
 from rlvr.verifiers.math.tree import (
+    ONE,
     Call,
     Group,
     Num,
@@ -183,8 +185,8 @@ def is_plain(tree: Tree) -> bool:
     args = tree.args
     if tree.name in ("neg", "unit"):
         return is_plain(args[0])
-    if tree.name == "div":
-        return all(map(_is_integer, args))
+    if tree.name == "div":  # a fraction, and none that comes out whole
+        return all(map(_is_integer, args)) and not _comes_out_whole(tree)
     if tree.name == "add":  # a mixed number
         return isinstance(args[0], Num) and isinstance(args[1], Call) and args[1].name == "div"
     if tree.name == "mul":
@@ -196,6 +198,14 @@ def _is_integer(tree: Tree) -> bool:
     if isinstance(tree, Call) and tree.name == "neg":
         return _is_integer(tree.args[0])
     return isinstance(tree, Num)
+
+
+def _comes_out_whole(tree: Call) -> bool:
+    try:
+        value = normal(tree)
+    except Undefined:
+        return False
+    return isinstance(value, Num) and value.value.denominator == 1 and tree.args[1] != ONE
 
 
 def _is_power_of_ten(tree: Tree) -> bool:

@@ -96,7 +96,7 @@ _DROPPED = {
 _COMMAND = re.compile(r"\\\\|\\(?:[a-zA-Z]+|[,;:! %])|~")
 _LONGEST = re.compile(r"\\q?quad(?=[a-zA-Z])")  # "\quadx", run together by careless spacing
 # Thousands marked as such in LaTeX, or by a thin space.
-_MARKED_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,?\\[,!;:]\s?|,\\! ?)(?=\d{3}(?!\d))")
+_MARKED_THOUSANDS = re.compile(r"(?<=\d)(?:,? ?\\[,!;:] ?)(?=\d{3}(?!\d))")
 _SPACED_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?: \d{3})+(?![\d])")
 _COMMA_THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
 _DELIMITED = re.compile(r"(?:\$\$?|\\\(|\\\[)(.*?)(?:\$\$?|\\\)|\\\])", re.DOTALL)
@@ -121,6 +121,8 @@ def clean(answer: str) -> str:
     text = _unwrapped(text)
     if "$" in text or "€" in text or "£" in text or text.startswith("USD"):
         text = _MONEY.sub("", text).replace("$", " ")
+    if "{,}" in text:
+        text = text.replace("{,}", "\\,")
     if "\\" in text or "~" in text:
         text = _MARKED_THOUSANDS.sub("", text)
         text = _LONGEST.sub(" ", text)

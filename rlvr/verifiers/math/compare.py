@@ -14,6 +14,7 @@ from typing import TypeAlias
 from rlvr.verifiers.math.answer import is_name
 from rlvr.verifiers.math.normal import Undefined, normal
 from rlvr.verifiers.math.tree import (
+    ZERO,
     Call,
     Group,
     Num,
@@ -21,6 +22,7 @@ from rlvr.verifiers.math.tree import (
     Sym,
     Tree,
     Word,
+    children,
     nodes,
     rebuilt,
     symbols,
@@ -58,6 +60,7 @@ class Comparison:
         if isinstance(answer, Relation) and "?" in answer.signs:
             return False
         gold, answer = _without_names(gold, answer)
+        gold, answer = _spread(gold), _spread(answer)
         gold, answer = _as_sets(gold, answer)
         if isinstance(gold, Group) or isinstance(answer, Group):
             return self._groups(gold, answer)
@@ -91,6 +94,10 @@ class Comparison:
         """A set or matrix of one value is not the value; a list that repeats one value is."""
         if isinstance(answer, Group) and answer.kind == "" and not isinstance(gold, Group):
             return self._every(self.same(gold, item) for item in answer.items[:MAX_ITEMS])
+        for one, other in ((gold, answer), (answer, gold)):
+            ratio = isinstance(one, Group) and one.kind == ":" and len(one.items) == 2
+            if ratio and not isinstance(other, Group | Relation | Word):
+                return self.leaf(Call("div", children(one)), other)
         if isinstance(gold, Group) and gold.kind == "rows" and isinstance(answer, Call):
             return self.leaf(gold, answer)  # a product of matrices, say
         return False
@@ -118,8 +125,12 @@ class Comparison:
         return self._every(rows + columns)
 
     def _ratios(self, gold: Group, answer: Group) -> Truth:
-        """6:4:2 is 3:2:1."""
+        """6:4:2 is 3:2:1; and 05:00, a time, is 5:00."""
         if len(gold.items) != len(answer.items):
+            return False
+        if self._each(gold.items, answer.items):
+            return True
+        if ZERO in gold.items + answer.items:
             return False
         first, other = gold.items[0], answer.items[0]
         pairs = zip(gold.items[1:], answer.items[1:], strict=True)

@@ -205,7 +205,7 @@ _UNITS = {
         "week": "week weeks",
         "month": "month months",
         "year": "yr yrs year years",
-        "mph": "mph",
+        "mi/h": "mph",
         "km/h": "kph kmh",
         "ml": "ml milliliter milliliters millilitre millilitres",
         "L": "liter liters litre litres",
@@ -223,8 +223,8 @@ _UNITS = {
         "deg": "degree degrees",
         "rad": "radian radians rad",
         "unit": "unit units",
-        "am": "am a.m.",
-        "pm": "p.m.",
+        "am": "am a.m a.m.",
+        "pm": "p.m p.m.",
     }.items()
     for spelling in spellings.split()
 }
@@ -235,12 +235,12 @@ _UNITS_IN_TEXT = {
 }  # fmt: skip
 _PIECES = re.compile(
     r"(?P<space>\s+)"
-    r"|(?P<num>\d+\.\d+|\d+|\.\d+)"
-    r"|\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathit|mathsf|mbox|operatorname|mathbb|mathcal|bf|rm)"
+    r"|(?P<num>\d+\.(?:\d+|(?=\\(?:overline|bar)\b))|\d+|\.\d+)"
+    r"|\\(?:text|textbf|textit|textrm|textnormal|textsf|mathrm|mathbf|mathit|mathsf|mbox|operatorname|mathbb|mathcal|bf|rm)"
     r"\s*\{(?P<text>[^{}]*)\}"
     r"|\\(?P<env>begin|end)\s*\{(?P<name>[a-z]+\*?)\}(?:\s*\{[lcr|@. ]*\})?"
     r"|\\(?P<cmd>[a-zA-Z]+)"
-    r"|(?P<word>[a-zA-Z]+(?:\.m\.)?)"
+    r"|(?P<word>[ap]\.m\.?|[a-zA-Z]+)"
     r"|(?P<mark>\\\\|\\[{}|%$#&_]|\*\*|<=|>=|!=|\.\.\.|[^\s\\])",
     re.ASCII,
 )

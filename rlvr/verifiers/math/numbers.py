@@ -19,11 +19,18 @@ _SLASHED = re.compile(r"([-+]?)\s*(?:([0-9]+)\s+)?([0-9]+)\s*/\s*([0-9]+)")
 
 
 class Number(NamedTuple):
-    """An exact value, whether a percent sign stood behind it, and whether it's a reduced fraction."""
+    """An exact value, and how it was written.
+
+    Attributes:
+        percent: a percent sign stood behind it.
+        reduced: it's no fraction, or one in lowest terms.
+        worked_out: it's no fraction that is an integer (84/2 for 42).
+    """
 
     value: Fraction
     percent: bool = False
     reduced: bool = True
+    worked_out: bool = True
 
     def equals(self, other: Number) -> bool:
         """50% is 50% and 0.5; and 50 where the other side says percent (data drop the sign freely)."""
@@ -71,4 +78,5 @@ def _ratio(sign: str, mixed: str | None, top: str, bottom: str) -> Number | None
             return None
         reduced = reduced and value < 1
         value += int(mixed)
-    return Number(-value if sign == "-" else value, False, reduced)
+    worked_out = value.denominator != 1 or int(bottom) == 1
+    return Number(-value if sign == "-" else value, False, reduced, worked_out)

@@ -24,6 +24,10 @@ class NotNumeric(Exception):
     """The expression has a part that isn't worked out numerically (a sum, infinity)."""
 
 
+class TooLarge(Exception):
+    """A part is larger than anything that's worked out for an answer."""
+
+
 def agree(gold: Tree, answer: Tree) -> bool | None:
     """Whether they have the same value at every point that decides; None where none does."""
     names = sorted(symbols(gold) | symbols(answer))
@@ -37,9 +41,17 @@ def agree(gold: Tree, answer: Tree) -> bool | None:
             sign = 1 if point < _POINTS // 2 else -1
             at = {name: sign * mpmath.mpf(rng.randint(2**30, 2**34)) / 2**31 for name in names}
             try:
-                a, b = value(gold, at), value(answer, at)
+                a = value(gold, at)
+            except (NotNumeric, TooLarge):
+                return None
+            except (ValueError, ArithmeticError, mpmath.libmp.NoConvergence):
+                continue
+            try:
+                b = value(answer, at)
             except NotNumeric:
                 return None
+            except TooLarge:
+                return False  # the gold isn't
             except (ValueError, ArithmeticError, mpmath.libmp.NoConvergence):
                 continue
             if not (mpmath.isfinite(a) and mpmath.isfinite(b)):
@@ -64,7 +76,7 @@ def close(a: Any, b: Any) -> bool:
 
 
 def value(tree: Tree, at: dict[str, Any]) -> Any:
-    """The value with the symbols' values `at`. Raises `NotNumeric`, or what mpmath raises."""
+    """The value with the symbols' values `at`. Raises `NotNumeric`, `TooLarge`, or what mpmath raises."""
     if isinstance(tree, Num):
         return mpmath.mpf(tree.value.numerator) / tree.value.denominator
     if isinstance(tree, Sym):
@@ -82,9 +94,9 @@ def value(tree: Tree, at: dict[str, Any]) -> Any:
         raise NotNumeric
     values = [value(arg, at) for arg in tree.args]
     if tree.name == "pow" and abs(values[1]) > _LARGEST_EXPONENT:
-        raise NotNumeric
+        raise TooLarge
     if tree.name in _GROWING and abs(values[0]) > _LARGEST_ARGUMENT:
-        raise NotNumeric
+        raise TooLarge
     return function(*values)
 
 

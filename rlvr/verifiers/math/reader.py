@@ -121,8 +121,6 @@ class _Reader:
         items = [self.sum()]
         while self.skip(":"):
             items.append(self.sum())
-        if len(items) == 2:
-            return Call("div", (items[0], items[1]))
         return items[0] if len(items) == 1 else Group(":", tuple(items))
 
     # ------------------------------------------------------------------ arithmetic

@@ -62,7 +62,7 @@ def _number(tree: Tree) -> Fraction | None:
 def _numerically(tree: Tree) -> Fraction | None:
     import mpmath
 
-    from rlvr.verifiers.math.numeric import NotNumeric, value
+    from rlvr.verifiers.math.numeric import NotNumeric, TooLarge, value
 
     try:
         with mpmath.workdps(50):
@@ -70,5 +70,5 @@ def _numerically(tree: Tree) -> Fraction | None:
             if mpmath.im(found) != 0 or not mpmath.isfinite(found):
                 return None
             return Fraction(mpmath.nstr(mpmath.re(found), 45, strip_zeros=False))
-    except (NotNumeric, ValueError, ArithmeticError):
+    except (NotNumeric, TooLarge, ValueError, ArithmeticError):
         return None

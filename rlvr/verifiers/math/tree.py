@@ -36,8 +36,8 @@ class Group:
 
     `kind` is "()" for a tuple, point or open interval; "[]", "[)" or "(]" for the other intervals;
     "{}" for a set; "" for values side by side ("1, 2" or "1 or 2"); "u" for a union; "rows" for a
-    matrix, whose items are "row" groups; "det" for one between bars; "cases"; ":" for a ratio of
-    three or more.
+    matrix, whose items are "row" groups; "det" for one between bars; "cases"; ":" for a ratio or
+    a time of day.
     """
 
     kind: str

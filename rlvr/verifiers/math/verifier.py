@@ -128,6 +128,8 @@ class Math(Verifier):
                 wrong = self._units_missing(gold)
                 if self.simplified and not number.reduced:
                     wrong = "not in simplest form"
+                elif not number.worked_out and not self.unevaluated:
+                    wrong = "not worked out to a number"
                 return self._verdict("number", said, gold, wrong)
             if not self.rounded and not self.tolerance and "," not in gold.cleaned:
                 return self._verdict("number", said, gold, "another number")
