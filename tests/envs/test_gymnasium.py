@@ -1,0 +1,116 @@
+"""Every registered environment is a Gymnasium environment, by Gymnasium's own checks."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import rlvr
+from rlvr.core.spaces import Text
+
+NAMES = [spec.name for spec in rlvr.environments()]
+IDS = [spec.gym_id for spec in rlvr.environments()]
+
+
+@pytest.fixture(autouse=True)
+def _on_local_data(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RLVR_DATA", str(data))
+
+
+@pytest.fixture
+def strict() -> Iterator[None]:
+    """Gymnasium's warnings are errors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_gymnasiums_checker_has_nothing_to_say(id: str, strict: None) -> None:
+    env = gymnasium.make(id, render_mode="ansi", disable_env_checker=True)
+    check_env(env.unwrapped)
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_an_episode_through_gymnasiums_wrappers(id: str, strict: None) -> None:
+    env = gymnasium.make(id, render_mode="ansi")
+    prompt, info = env.reset(seed=0)
+    assert isinstance(prompt, str)
+    assert info["messages"][-1]["content"] in prompt
+    unwrapped = env.unwrapped
+    assert isinstance(unwrapped, rlvr.Environment)
+    task = unwrapped.tasks.find(info["task_id"])
+    right = unwrapped.verifier.demonstrate(task)
+    assert right is not None
+    observation, reward, terminated, truncated, info = env.step(right)
+    assert (observation, reward, terminated, truncated) == ("", 1.0, True, False)
+    assert info["verdict"].status == "correct"
+    assert info["messages"][-1] == {"role": "assistant", "content": right}
+    rendered = env.render()
+    assert isinstance(rendered, str)
+    assert right in rendered
+    assert prompt in rendered
+
+
+@pytest.mark.parametrize("id", IDS)
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_vectors_of_environments(id: str, mode: str) -> None:
+    # Text has no fixed size, so it can't be in shared memory.
+    options = {"shared_memory": False} if mode == "async" else {}
+    envs = gymnasium.make_vec(
+        id, num_envs=2, vectorization_mode=mode, vector_kwargs=options or None
+    )
+    try:
+        prompts, infos = envs.reset(seed=[0, 1])
+        alone = [rlvr.make(id) for _ in range(2)]
+        expected = [env.reset(seed=seed)[0] for seed, env in enumerate(alone)]
+        assert list(prompts) == expected
+        task = alone[0].tasks.find(infos["task_id"][0])
+        right = alone[0].verifier.demonstrate(task)
+        _, rewards, terminated, truncated, infos = envs.step((right, "no idea"))
+        assert list(rewards) == [1.0, 0.0]
+        assert list(terminated) == [True, True]
+        assert not any(truncated)
+        assert infos["verdict"][0].status == "correct"
+        assert infos["verdict"][1].status == "unparsable"
+    finally:
+        envs.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_seed_gives_the_same_episodes(name: str) -> None:
+    def episodes(seed: int) -> list[str]:
+        env = rlvr.make(name)
+        first = env.reset(seed=seed)[0]
+        return [first] + [env.reset()[0] for _ in range(5)]
+
+    assert episodes(7) == episodes(7)
+    assert episodes(7) != episodes(8)
+    assert len(set(episodes(7))) > 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_reset_touches_no_random_state_but_its_own(name: str) -> None:
+    np.random.seed(3)
+    before = np.random.random(3)
+    np.random.seed(3)
+    rlvr.make(name).reset(seed=11)
+    assert list(np.random.random(3)) == list(before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_observations_and_actions_are_text(name: str) -> None:
+    env = rlvr.make(name)
+    assert env.observation_space == env.action_space == Text()
+    prompt, _ = env.reset(seed=0)
+    assert prompt in env.observation_space
+    observation, reward, *_ = env.step(env.action_space.sample())
+    assert observation in env.observation_space
+    assert not math.isnan(reward)
