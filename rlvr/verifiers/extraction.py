@@ -45,19 +45,20 @@ def find_answer(
         stripped = text.strip()
         return Found(stripped or None, "" if stripped else "the response is empty", "whole")
     if mode == "boxed":
-        if _last_box(text) >= 0:
-            return _boxed(text)
+        boxes = _box_span(text)
+        if boxes is not None:
+            return _boxed(text, *boxes)
         where = " after </think>" if len(text) < len(response) else ""
         return Found(None, f"no \\boxed{{}}{where}")
     return _flexible(text, accepts)
 
 
 def _flexible(text: str, accepts: Callable[[str], bool] | None) -> Found:
-    box = _last_box(text)
-    if box >= 0:
+    boxes = _box_span(text)
+    if boxes is not None:
         final = text.rfind("inal answer is")
-        if final < box or "\\boxed" in text[final:] or _stated(text[final - 1 :]) is None:
-            return _boxed(text)
+        if final < boxes[1] or "\\boxed" in text[final:] or _stated(text[final - 1 :]) is None:
+            return _boxed(text, *boxes)
     first: Found | None = None
     for how, search in (("####", _hashes), ("answer is", _stated)):
         said = search(text)
@@ -87,6 +88,7 @@ def after_thinking(response: str) -> str:
 
 _BOX = r"\\(?:boxed|fbox)\s*\{"
 _BRACES = re.compile(_BOX + r"|\\.|[{}]", re.DOTALL)
+_PLAIN_BOX = re.compile(_BOX + r"\s*([^{}\\\s][^{}\\]*)\}")
 _BOX_START = re.compile(_BOX)
 # What may stand between two boxes that form one list.
 _JOINT = re.compile(
@@ -96,15 +98,17 @@ _JOINT = re.compile(
 )
 
 
-def _last_box(text: str) -> int:
-    """Where the last box begins, or -1."""
-    return max(text.rfind("\\boxed"), text.rfind("\\fbox"))
+def _box_span(text: str) -> tuple[int, int] | None:
+    """Where the first and the last box begin. Each sweep over a long response costs as much as the rest."""
+    last, other = text.rfind("\\boxed"), text.rfind("\\fbox")
+    starts = [text.find(name) for name, at in (("\\boxed", last), ("\\fbox", other)) if at >= 0]
+    return (min(starts), max(last, other)) if starts else None
 
 
-def _boxed(text: str) -> Found:
-    # From the first box on: the searches before it cost more than all the rest in a long response.
-    firsts = (text.find("\\boxed"), text.find("\\fbox"))
-    start = _BOX_START.search(text, min(at for at in firsts if at >= 0))
+def _boxed(text: str, first: int, last: int) -> Found:
+    if first == last and (plain := _PLAIN_BOX.match(text, first)):
+        return Found(plain.group(1), "", "boxed")  # the only one, and nothing in it to take apart
+    start = _BOX_START.search(text, first)
     if start is None:
         return Found(None, "\\boxed is not followed by {…}")
     open_: list[tuple[int, int, bool]] = []  # where it began, where its content begins, is it a box
@@ -125,7 +129,7 @@ def _boxed(text: str) -> Found:
     last_unclosed = max((began for began, _, is_box in open_ if is_box), default=-1)
     if not closed or last_unclosed > closed[-1][0]:
         return Found(None, "the last \\boxed{ is never closed")
-    if _last_box(text) > closed[-1][2]:
+    if last > closed[-1][2]:
         return Found(None, "the last \\boxed is not followed by {…}")
     group = [closed[-1]]
     for box in reversed(closed[:-1]):
