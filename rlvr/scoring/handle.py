@@ -9,10 +9,14 @@ import socket
 import struct
 import tempfile
 import time
+from typing import Any
 
 from rlvr.core.verdict import Verdict
 from rlvr.scoring import wire
+from rlvr.scoring.faults import checked, raised
 from rlvr.scoring.job import Job
+
+_REPRIEVE_S = 1.0
 
 
 class WorkerHandle:
@@ -26,7 +30,8 @@ class WorkerHandle:
         self.gone = False
         self._phase = phase
         self._buffer = bytearray()
-        self._verifiers: set[int] = set()
+        self._verifiers: wire.LastUsed[None] = wire.LastUsed()
+        self._reprieved = False
         self._cpu_before = 0.0
 
     @classmethod
@@ -42,10 +47,11 @@ class WorkerHandle:
         packed = job.packed
         known = packed.key in self._verifiers
         payload = packed.lean if known else packed.full()
-        self._verifiers.add(packed.key)
+        self._verifiers.use(packed.key, None)
         self.job = job
         job.attempts += 1
         self._phase[0] = 0
+        self._reprieved = False
         self._cpu_before = self._cpu()
         self.deadline = time.monotonic() + job.limit_s
         try:
@@ -68,8 +74,31 @@ class WorkerHandle:
         payload = wire.split(self._buffer)
         if payload is None:
             return None
-        verdict: Verdict = pickle.loads(payload)
-        return verdict
+        try:
+            verdict: Any = pickle.loads(payload)
+        except Exception as error:  # its detail holds something that only a worker can load
+            return raised("the verdict doesn't load in the scorer's process", error)
+        return checked("the worker", verdict)
+
+    def last_word(self) -> Verdict | None:
+        """What it has said at its deadline or its end: the verdict, where we were late to read it.
+
+        That happens: another thread of this process may keep the interpreter to itself for
+        seconds, or the process was stopped for a while.
+        """
+        while True:
+            before = len(self._buffer)
+            verdict = self.read()
+            if verdict is not None or len(self._buffer) <= before:
+                return verdict
+
+    def reprieve(self) -> bool:
+        """Once for each job: a little more time for a verdict that is on its way, half read."""
+        if self._reprieved or not self._buffer:
+            return False
+        self._reprieved = True
+        self.deadline = time.monotonic() + _REPRIEVE_S
+        return True
 
     @property
     def phase(self) -> str | None:

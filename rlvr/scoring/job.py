@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 import threading
 from concurrent.futures import Future
+from typing import Any
 
 import cloudpickle
 
@@ -42,21 +44,31 @@ class Packer:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[int, tuple[Verifier, int, bytes]] = {}
+        self._known: dict[int, tuple[Verifier, int, bytes, dict[str, Any]]] = {}
         self._keys = 0
 
     def pack(self, verifier: Verifier, task: Task, response: str) -> Packed:
         """Raises whatever pickling raises."""
         known = self._known.get(id(verifier))
-        if known is None or known[0] is not verifier:
-            # cloudpickle: a verifier defined in __main__ or a notebook has no module to import
-            blob = cloudpickle.dumps(verifier)
+        if known is None or not _same(known[3], vars(verifier)):
+            # cloudpickle: a verifier defined in __main__ or a notebook has no module to import.
+            # The path goes along: it may have grown since the workers were forked.
+            state = dict(vars(verifier))
+            path = [entry for entry in map(os.fspath, sys.path) if os.path.isabs(entry)]
+            blob = pickle.dumps((path, cloudpickle.dumps(verifier)), protocol=5)
             with self._lock:
                 if len(self._known) >= self._kept:
                     self._known.pop(next(iter(self._known)))
                 self._keys += 1
-                known = self._known[id(verifier)] = (verifier, self._keys, blob)
+                known = self._known[id(verifier)] = (verifier, self._keys, blob, state)
         return Packed(known[1], known[2], task, response)
+
+
+def _same(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether no attribute was set since: `part.name = …` must reach the workers too."""
+    return len(before) == len(now) and all(
+        now.get(name, before) is value for name, value in before.items()
+    )
 
 
 class Job:
@@ -67,7 +79,7 @@ class Job:
     def __init__(self, verifier: Verifier, packed: Packed, limit_s: float | None) -> None:
         self.name = verifier.name
         self.packed = packed
-        self.limit_s = verifier.limit_s if limit_s is None else limit_s
+        self.limit_s = float(verifier.limit_s if limit_s is None else limit_s)
         self.attempts = 0
         self.future: Future[Verdict] = Future()
         self._begun = False
@@ -103,7 +115,7 @@ def killed(job: Job, cpu_s: float, phase: str | None) -> Verdict | None:
 def lost(job: Job, status: int, phase: str | None) -> Verdict | None:
     """The verdict on a job whose worker died; None where it should be tried again."""
     code = os.waitstatus_to_exitcode(status)
-    if code == RETIRED:
+    if code == RETIRED and phase is None:
         job.attempts -= 1  # it had left when the job came
         return None
     if job.attempts <= _RETRIES:
@@ -114,3 +126,12 @@ def lost(job: Job, status: int, phase: str | None) -> Verdict | None:
     if phase == "reference":
         return Unscored(Cause.GOLD, f"reading the reference ended the worker ({how})")
     return Unscored(Cause.INTERNAL, f"{job.name} ended its worker ({how}), twice")
+
+
+def orphaned(job: Job) -> Verdict | None:
+    """The verdict on a job whose template died; None where it should be tried again."""
+    if job.attempts <= _RETRIES:
+        return None
+    return Unscored(
+        Cause.INTERNAL, f"the scoring pool's template process ended twice while {job.name} ran"
+    )

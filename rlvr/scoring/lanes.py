@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from rlvr.core.errors import CannotScore
 from rlvr.core.task import Task
-from rlvr.core.verdict import Cause, Scored, Unscored, Verdict
+from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier
+from rlvr.scoring.faults import checked, raised
 from rlvr.scoring.pool import Pool
 
 _lock = threading.RLock()
@@ -32,43 +33,60 @@ def default_pool() -> Pool:
 
 
 def close() -> None:
-    """End this process's pool and loop. Called at exit; the next `score` makes new ones."""
+    """End this process's pool and loop. Called at exit; the next `score` makes new ones.
+
+    What waits or runs becomes `Unscored`.
+    """
     global _pool, _loop
     with _lock:
         pool, _pool = _pool, None
         loop, _loop = _loop, None
+        if loop is not None:
+            asyncio.run_coroutine_threadsafe(_end(loop), loop)
     if pool is not None:
         pool.close()
-    if loop is not None:
-        loop.call_soon_threadsafe(loop.stop)
 
 
 def on_the_loop(
     verifier: Verifier, task: Task, response: str, limit_s: float | None
 ) -> Future[Verdict]:
-    """Run an async verifier on the loop; its time limit ends it there."""
+    """Run an async verifier on the loop; its time limit ends it there. The future never raises."""
     limit = verifier.limit_s if limit_s is None else limit_s
-    return asyncio.run_coroutine_threadsafe(_verify(verifier, task, response, limit), _the_loop())
+    with _lock:  # before `close` or after it, not in between
+        return asyncio.run_coroutine_threadsafe(
+            _verify(verifier, task, response, limit), _the_loop()
+        )
 
 
 async def _verify(verifier: Verifier, task: Task, response: str, limit_s: float) -> Verdict:
-    verdict: Any
+    judging = asyncio.ensure_future(_judged(verifier, task, response))
     try:
-        async with asyncio.timeout(limit_s):
-            verdict = await verifier.verify(task, response)  # type: ignore[misc]
-    except TimeoutError:
-        return Unscored(Cause.TIMEOUT, f"{verifier.name} took over {limit_s:g} s")
-    except CannotScore as fault:
-        return Unscored(fault.cause, fault.message)
-    except Exception as error:
-        return Unscored(
-            Cause.INTERNAL, f"{verifier.name} raised: {type(error).__name__}: {error!s:.500}"
-        )
-    if not isinstance(verdict, Scored | Unscored):
-        return Unscored(
-            Cause.INTERNAL, f"{verifier.name} returned {type(verdict).__name__}, not a verdict"
-        )
-    return verdict
+        # Not `asyncio.timeout`: a verifier that won't be cancelled isn't waited for.
+        await asyncio.wait({judging}, timeout=limit_s)
+    except asyncio.CancelledError:
+        judging.cancel()
+        return Unscored(Cause.INTERNAL, f"{verifier.name} was cancelled: scoring was closed")
+    if judging.done():
+        return judging.result()
+    judging.cancel()
+    return Unscored(Cause.TIMEOUT, f"{verifier.name} took over {limit_s:g} s")
+
+
+async def _judged(verifier: Verifier, task: Task, response: str) -> Verdict:
+    try:
+        return checked(verifier.name, await verifier.verify(task, response))  # type: ignore[misc]
+    except BaseException as error:  # a SystemExit would end the loop, and all that is on it
+        return raised(f"{verifier.name} raised", error)
+
+
+async def _end(loop: asyncio.AbstractEventLoop) -> None:
+    """Stop the loop once everything on it has had its verdict."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=1.0)
+    loop.call_soon(loop.stop)
 
 
 def serialised(callback: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -87,16 +105,19 @@ def _the_loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="rlvr-async", daemon=True).start()
+            threading.Thread(target=_run, args=[_loop], name="rlvr-async", daemon=True).start()
         return _loop
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    with contextlib.closing(loop):
+        loop.run_forever()
 
 
 def _forked() -> None:
     """In a forked child, pool and loop are the parent's: forget them."""
     global _pool, _loop, _lock
     _lock = threading.RLock()
-    if _pool is not None:
-        _pool.abandon()
     _pool = _loop = None
 
 

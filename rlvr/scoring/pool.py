@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import selectors
 import socket
@@ -25,20 +26,23 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections import deque
 from concurrent.futures import Future
 from typing import Any
 
 import gymnasium
 
-from rlvr.core.errors import PoolError
+from rlvr.core.errors import OptionError, PoolError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.scoring import wire
+from rlvr.scoring.faults import described
 from rlvr.scoring.handle import WorkerHandle
-from rlvr.scoring.job import Job, Packer, killed, lost
+from rlvr.scoring.job import Job, Packer, killed, lost, orphaned
 
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()  # of this process, for its forks to abandon
 _STARTS = 3  # how often in a row the template may die before the pool gives up
 
 
@@ -50,12 +54,20 @@ class Pool:
         memory_mb: what one worker may grow by before its verification runs out of memory.
         max_queued: `submit` blocks while more jobs than this wait.
 
-    Threads may share it. A process forked from this one must make its own.
+    Threads may share it. A process forked from this one must make its own: there, this one is closed.
+    Raises `OptionError` where a number isn't positive.
     """
 
     def __init__(
         self, workers: int | None = None, memory_mb: int = 1024, max_queued: int = 4096
     ) -> None:
+        for name, number in (
+            ("workers", workers or 1),
+            ("memory_mb", memory_mb),
+            ("max_queued", max_queued),
+        ):
+            if number < 1:
+                raise OptionError(f"{name} must be at least 1, not {number}.")
         self.size = workers or usable_processors()
         self.memory_mb = memory_mb
         self.max_queued = max_queued
@@ -74,6 +86,7 @@ class Pool:
         self._wake_out, self._wake_in = socket.socketpair()
         self._wake_in.setblocking(False)
         self._next_look = 0.0  # when the dispatcher looks at deadlines again
+        _pools.add(self)
 
     # ------------------------------------------------------------------ what callers use
 
@@ -84,14 +97,22 @@ class Pool:
         return self
 
     def submit(
-        self, verifier: Verifier, task: Task, response: str, limit_s: float | None = None
+        self,
+        verifier: Verifier,
+        task: Task,
+        response: str,
+        limit_s: float | None = None,
+        block: bool = True,
     ) -> Future[Verdict]:
         """Have a worker verify. The future gets a verdict, whatever happens, and never an exception.
 
         Args:
             limit_s: seconds it may run, `verifier.limit_s` by default.
+            block: wait while the queue is full. Else it's overfilled: for those who may not wait
+                (callbacks, event loops) or who `wait_for_room` themselves.
 
-        Blocks while the queue is full. Cancelling the future takes a job that waits out of the queue.
+        Cancelling the future takes a job that waits out of the queue. Raises `PoolError` where the
+        pool is closed or can't start.
         """
         try:
             job = Job(verifier, self._packer.pack(verifier, task, response), limit_s)
@@ -99,24 +120,23 @@ class Pool:
             return _done(
                 Unscored(
                     Cause.INTERNAL,
-                    f"{verifier.name} or its task can't be sent to a worker: "
-                    f"{type(error).__name__}: {error!s:.300}",
+                    f"{verifier.name} or its task can't be sent to a worker: {described(error)}",
                 )
             )
         with self._lock:
             self._ensure_started()
             # The dispatcher makes the room, so it can't wait for it (when a callback submits).
-            while (
-                len(self._queue) >= self.max_queued
-                and not self._closed
-                and threading.current_thread() is not self._thread
-            ):
-                self._room.wait()
-            if self._closed:
-                raise PoolError("The scoring pool is closed.")
+            if block and threading.current_thread() is not self._thread:
+                self._room.wait_for(self._has_room)
+                self._ensure_started()  # the pool may have closed or given up meanwhile
             self._queue.append(job)
             self._hand_out()
         return job.future
+
+    def wait_for_room(self, timeout_s: float | None = None) -> bool:
+        """Wait until the queue isn't full, or for `timeout_s` seconds. Returns whether there's room."""
+        with self._lock:
+            return self._room.wait_for(self._has_room, timeout_s)
 
     def close(self) -> None:
         """End all processes. Jobs that wait or run become `Unscored`."""
@@ -126,15 +146,18 @@ class Pool:
             self._closed = True
             self._room.notify_all()
             thread = self._thread
-        if thread is not None:
-            self._wake()
-            thread.join(timeout=5)
-        self._hang_up()
-        self._wake_out.close()
-        self._wake_in.close()
+            if thread is not None:
+                self._wake()
+        if thread is None:
+            self._wake_out.close()
+            self._wake_in.close()
+        elif thread is not threading.current_thread():  # as in a callback
+            thread.join(timeout=10)  # not for ever: it may be stuck in somebody's callback
 
     def abandon(self) -> None:
         """In a child forked from the pool's process: let go of what is the parent's, ending nothing."""
+        self._lock = threading.Lock()  # another thread may have held it when the process forked
+        self._room = threading.Condition(self._lock)
         self._closed = True
         handles = [*self._workers.values(), *self._coming]
         for sock in [self._control, self._wake_in, self._wake_out, *(h.socket for h in handles)]:
@@ -155,25 +178,34 @@ class Pool:
         if self._closed:
             raise PoolError("The scoring pool is closed.")
         if self._thread is None:
-            self._start_template()
-            self._thread = threading.Thread(target=self._dispatch, name="rlvr-scoring", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._dispatch, name="rlvr-scoring", daemon=True)
+            try:
+                self._start_template()
+                thread.start()
+            except (OSError, RuntimeError) as error:
+                self._hang_up(*self._let_go())
+                raise PoolError(f"The scoring pool can't start its processes: {error}") from error
+            self._thread = thread
 
     def _start_template(self) -> None:
-        ours, theirs = socket.socketpair()
+        settings = {
+            "parent": os.getpid(),
+            "path": [os.path.abspath(p) for p in sys.path],
+            "memory_mb": self.memory_mb,
+        }
+        self._control, theirs = socket.socketpair()
         with theirs:
+            # -P: a stray json.py in the working directory is nobody's business here
             self._template = subprocess.Popen(
-                [sys.executable, "-m", "rlvr.scoring.template", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "rlvr.scoring.template", str(theirs.fileno())],
                 stdin=subprocess.PIPE,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 env=_template_environment(),
             )
-        settings = {"path": [os.path.abspath(p) for p in sys.path], "memory_mb": self.memory_mb}
         assert self._template.stdin is not None
         with contextlib.suppress(BrokenPipeError), self._template.stdin as stdin:
             stdin.write(json.dumps(settings).encode() + b"\n")
-        self._control = ours
         self._starts += 1
         for _ in range(self.size):
             self._spawn()
@@ -184,7 +216,7 @@ class Pool:
         assert self._control is not None
         try:
             socket.send_fds(self._control, [wire.LIFECYCLE.pack(wire.SPAWN, 0, 0)], fds)
-        except OSError:
+        except (BrokenPipeError, ConnectionResetError):
             pass  # the template is gone; the dispatcher sees that too and starts another
         finally:
             for fd in fds:
@@ -203,6 +235,12 @@ class Pool:
         if len(self._queue) < self.max_queued:
             self._room.notify_all()
 
+    def _has_room(self) -> bool:
+        """Also where nobody should wait any longer."""
+        if len(self._queue) >= self.max_queued:
+            self._queue = deque(job for job in self._queue if not job.future.cancelled())
+        return len(self._queue) < self.max_queued or self._closed or self._thread is None
+
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._wake_in.send(b"!")
@@ -215,12 +253,8 @@ class Pool:
             try:
                 why = self._serve()
             except Exception as error:  # a fault of ours must not leave callers waiting for ever
-                why = f"the scoring pool failed: {type(error).__name__}: {error}"
-        with self._lock:
-            self._thread = None  # the next submit starts afresh
+                why = f"the scoring pool failed: {described(error)}"
         self._give_up(why)
-        if not self._closed:
-            self._hang_up()
 
     def _serve(self) -> str:
         """Work until the pool closes or can't go on; returns why."""
@@ -239,13 +273,14 @@ class Pool:
                 overdue = self._kill_overdue()
                 now = time.monotonic()
                 self._next_look = min(
-                    (w.deadline for w in self._workers.values() if w.job), default=float("inf")
+                    (w.deadline for w in self._workers.values() if w.job), default=math.inf
                 )
             for job, verdict in overdue:
                 job.future.set_result(verdict)
             if overdue:
                 continue  # whoever waited may have submitted more
-            wait = None if self._next_look == float("inf") else max(0.0, self._next_look - now)
+            # The system's call takes at most some weeks.
+            wait = None if self._next_look == math.inf else min(3600.0, self._next_look - now)
             for key, _ in self._selector.select(wait):
                 if isinstance(key.data, WorkerHandle):
                     self._on_worker(key.data)
@@ -257,6 +292,8 @@ class Pool:
 
     def _on_worker(self, worker: WorkerHandle) -> None:
         """A worker answered, or hung up."""
+        if self._workers.get(worker.pid) is not worker:
+            return  # its end was reported in this same round
         verdict = worker.read()
         if verdict is None:
             if worker.gone:
@@ -273,7 +310,10 @@ class Pool:
     def _on_control(self) -> None:
         """The template says that a worker started or ended, or is gone itself."""
         assert self._control is not None
-        message = self._control.recv(wire.LIFECYCLE.size, socket.MSG_WAITALL)
+        try:
+            message = self._control.recv(wire.LIFECYCLE.size, socket.MSG_WAITALL)
+        except OSError:  # reset: it was gone before it read all we had to say
+            message = b""
         if len(message) < wire.LIFECYCLE.size:
             self._template_died()
             return
@@ -292,7 +332,7 @@ class Pool:
 
     def _worker_ended(self, worker: WorkerHandle, status: int) -> None:
         """It died by itself: its job is tried once more elsewhere, then judged by the way it died."""
-        verdict = worker.read()  # what it said before it went still counts
+        verdict = worker.last_word()  # what it said before it went still counts
         with self._lock:
             job = self._forget(worker)
             self._spawn()
@@ -310,10 +350,14 @@ class Pool:
         now = time.monotonic()
         decided = []
         for worker in [w for w in self._workers.values() if w.job and w.deadline <= now]:
+            verdict = worker.last_word()
+            if verdict is None and worker.reprieve():
+                continue
+            cpu_s = worker.cpu_seconds()
             job = self._forget(worker)
             assert job is not None
             assert self._control is not None
-            verdict = killed(job, worker.cpu_seconds(), worker.phase)
+            verdict = verdict or killed(job, cpu_s, worker.phase)
             with contextlib.suppress(OSError):
                 self._control.sendall(wire.LIFECYCLE.pack(wire.KILL, worker.pid, 0))
             self._spawn()
@@ -338,48 +382,69 @@ class Pool:
         assert self._control is not None
         self._selector.unregister(self._control)
         with self._lock:
-            jobs = [job for w in list(self._workers.values()) if (job := self._forget(w))]
-            self._queue.extendleft(jobs)
-            self._let_go()
-            if self._closed:
-                return
-        self._hang_up()
-        gymnasium.logger.warn("rlvr: the scoring pool's template process ended; starting another.")
+            workers = list(self._workers.values())
+            orphans = [(job, orphaned(job)) for w in workers if (job := self._forget(w))]
+            self._queue.extendleft(job for job, verdict in reversed(orphans) if verdict is None)
+            for worker in workers:
+                worker.close()
+            gone = self._let_go()
+        for job, verdict in orphans:
+            if verdict is not None:
+                job.future.set_result(verdict)
+        self._hang_up(*gone)
+        with contextlib.suppress(Warning):  # where warnings are errors
+            gymnasium.logger.warn(
+                "rlvr: the scoring pool's template process ended; starting another."
+            )
         with self._lock:
-            self._start_template()
-            self._selector.register(self._control, selectors.EVENT_READ, self._on_control)
+            if not self._closed:
+                self._start_template()
+                assert self._control is not None
+                self._selector.register(self._control, selectors.EVENT_READ, self._on_control)
 
-    def _let_go(self) -> None:
-        """Under the lock: forget all workers."""
+    def _let_go(self) -> tuple[socket.socket | None, subprocess.Popen[bytes] | None]:
+        """Under the lock: forget all processes. Returns what is left to `_hang_up`."""
         for worker in [*self._workers.values(), *self._coming]:
             worker.close()
         self._workers.clear()
         self._coming.clear()
         self._idle.clear()
+        gone = self._control, self._template
+        self._control = self._template = None
+        return gone
 
     def _give_up(self, why: str) -> None:
-        """Nothing more will be judged: everything that waits gets to know."""
+        """Nothing more will be judged by this thread: everything that waits gets to know."""
         with self._lock:
             running = [w.job for w in self._workers.values() if w.job is not None]
             jobs = [*self._queue, *running]
             self._queue.clear()
-            self._let_go()
+            gone = self._let_go()
             self._starts = 0
+            self._thread = None  # the next submit starts afresh
             self._room.notify_all()
+            if self._closed:
+                self._wake_out.close()
+                self._wake_in.close()
         for job in jobs:
             if job.begin():
                 job.future.set_result(Unscored(Cause.INTERNAL, why))
+        self._hang_up(*gone)
 
-    def _hang_up(self) -> None:
+    @staticmethod
+    def _hang_up(control: socket.socket | None, template: subprocess.Popen[bytes] | None) -> None:
         """End the template, which takes its workers along."""
-        if self._control is not None:
-            self._control.close()
-        if self._template is not None:
+        if control is not None:
+            # A fork of this process may hold the socket too, so closing it alone says nothing.
+            with contextlib.suppress(OSError):
+                control.shutdown(socket.SHUT_RDWR)
+            control.close()
+        if template is not None:
             try:
-                self._template.wait(timeout=5)
+                template.wait(timeout=2)
             except subprocess.TimeoutExpired:
-                self._template.kill()
-                self._template.wait()
+                template.kill()
+                template.wait()
 
 
 def _template_environment() -> dict[str, str]:
@@ -405,3 +470,12 @@ def _done(verdict: Verdict) -> Future[Any]:
     future: Future[Any] = Future()
     future.set_result(verdict)
     return future
+
+
+def _abandon_all() -> None:
+    for pool in list(_pools):
+        pool.abandon()
+    _pools.clear()
+
+
+os.register_at_fork(after_in_child=_abandon_all)

@@ -8,15 +8,18 @@ each part goes its own way.
 from __future__ import annotations
 
 import asyncio
+import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 
-from rlvr.core.errors import CannotScore
+from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
-from rlvr.core.verdict import Cause, Scored, Unscored, Verdict
+from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.scoring import lanes
+from rlvr.scoring.faults import checked, raised
 from rlvr.scoring.pool import Pool
 from rlvr.verifiers.compose import Composite, Plan
 
@@ -48,15 +51,21 @@ def score(
     Returns:
         N verdicts in the order given. Never raises on account of a response. From any thread.
     """
-    until = None if deadline_s is None else time.monotonic() + deadline_s + _GRACE_S
-    verdicts: list[Verdict | Future[Verdict]] = [
-        submit(task, response, verifier, limit_s=limit_s, pool=pool)
-        for task, response in zip(tasks, responses, strict=True)
-    ]
-    pending = [one for one in verdicts if isinstance(one, Future)]
-    if pending:
-        wait(pending, None if until is None else max(0.0, until - time.monotonic()))
-    return [_at_deadline(one, deadline_s) for one in verdicts]
+    _check(tasks, responses)
+    until = _until(deadline_s)
+    verdicts: list[Verdict | Future[Verdict]] = []
+    try:
+        for task, response in zip(tasks, responses, strict=True):
+            if time.monotonic() > until:
+                break
+            one = submit(task, response, verifier, limit_s=limit_s, pool=pool, block=False)
+            verdicts.append(one)
+            if isinstance(one, Future):
+                (pool or lanes.default_pool()).wait_for_room(_left(until))
+        wait([one for one in verdicts if isinstance(one, Future)], _left(until))
+        return _at_deadline(verdicts, len(tasks), deadline_s)
+    finally:
+        _cancel(verdicts)
 
 
 async def ascore(
@@ -69,15 +78,31 @@ async def ascore(
     pool: Pool | None = None,
 ) -> list[Verdict]:
     """`score` for asyncio: the loop runs on while workers judge."""
+    pending: list[asyncio.Future[Verdict]] = []
+    _check(tasks, responses)
+    until = _until(deadline_s)
     verdicts: list[Verdict | Future[Verdict]] = []
-    for task, response in zip(tasks, responses, strict=True):
-        verdicts.append(submit(task, response, verifier, limit_s=limit_s, pool=pool))
-        if len(verdicts) % 64 == 0:
-            await asyncio.sleep(0)
-    pending = [asyncio.wrap_future(one) for one in verdicts if isinstance(one, Future)]
-    if pending:
-        await asyncio.wait(pending, timeout=None if deadline_s is None else deadline_s + _GRACE_S)
-    return [_at_deadline(one, deadline_s) for one in verdicts]
+    try:
+        for task, response in zip(tasks, responses, strict=True):
+            if time.monotonic() > until:
+                break
+            one = submit(task, response, verifier, limit_s=limit_s, pool=pool, block=False)
+            verdicts.append(one)
+            if len(verdicts) % 64 == 0:
+                await asyncio.sleep(0)
+            if isinstance(one, Future):
+                while time.monotonic() <= until:
+                    if (pool or lanes.default_pool()).wait_for_room(0):
+                        break
+                    await asyncio.sleep(0.01)
+        pending = [asyncio.wrap_future(one) for one in verdicts if isinstance(one, Future)]
+        if pending:
+            await asyncio.wait(pending, timeout=_left(until))
+        return _at_deadline(verdicts, len(tasks), deadline_s)
+    finally:
+        _cancel(verdicts)
+        for waited in pending:  # or a late verdict would call on a loop that is closed by then
+            waited.cancel()
 
 
 def submit(
@@ -87,25 +112,25 @@ def submit(
     *,
     limit_s: float | None = None,
     pool: Pool | None = None,
+    block: bool = True,
 ) -> Verdict | Future[Verdict]:
-    """One verdict where it can be had at once, else the future of one. The future never raises."""
+    """One verdict where it can be had at once, else the future of one. The future never raises.
+
+    Cancelling it takes what waits out of the pool's queue. `block` is `Pool.submit`'s.
+    """
     if not isinstance(response, str):
         raise TypeError(f"A response is a str, not {type(response).__name__}.")
     if isinstance(verifier, Composite):
-        return _Driver(verifier, task, response, limit_s, pool).advance(None)
+        return _Driver(verifier, task, response, limit_s, pool, block).advance(None)
     try:
         settled = verifier.settle(task, response)
-    except CannotScore as fault:
-        return Unscored(fault.cause, fault.message)
     except Exception as error:
-        return Unscored(
-            Cause.INTERNAL, f"{verifier.name} raised: {type(error).__name__}: {error!s:.500}"
-        )
+        return raised(f"{verifier.name} raised", error)
     if settled is not None:
-        return settled
+        return checked(verifier.name, settled)
     if verifier.is_async:
         return lanes.on_the_loop(verifier, task, response, limit_s)
-    return (pool or lanes.default_pool()).submit(verifier, task, response, limit_s)
+    return (pool or lanes.default_pool()).submit(verifier, task, response, limit_s, block)
 
 
 class _Driver:
@@ -118,13 +143,16 @@ class _Driver:
         response: str,
         limit_s: float | None,
         pool: Pool | None,
+        block: bool,
     ) -> None:
         self._name = verifier.name
         self._plan: Plan = verifier.plan()
-        self._submit: Callable[[Verifier], Verdict | Future[Verdict]] = lambda part: submit(
-            task, response, part, limit_s=limit_s, pool=pool
+        self._submit: Callable[[Verifier, bool], Verdict | Future[Verdict]] = lambda part, block: (
+            submit(task, response, part, limit_s=limit_s, pool=pool, block=block)
         )
+        self._block = block
         self._result: Future[Verdict] | None = None
+        self._waiting: list[Verdict | Future[Verdict]] = []
 
     def advance(self, verdicts: list[Verdict] | None) -> Verdict | Future[Verdict]:
         """Go on until the end or until something has to be waited for."""
@@ -132,48 +160,95 @@ class _Driver:
             try:
                 wanted = next(self._plan) if verdicts is None else self._plan.send(verdicts)
             except StopIteration as stop:
-                return self._finish(stop.value)
+                return self._finish(checked(self._name, stop.value))
             except Exception as error:
-                return self._finish(
-                    Unscored(Cause.INTERNAL, f"{self._name}: {type(error).__name__}: {error}")
-                )
-            parts = [self._submit(part) for part in wanted]
-            waited = [part for part in parts if isinstance(part, Future)]
-            if waited:
-                return self._wait(parts, len(waited))
+                return self._finish(raised(f"{self._name} raised", error))
+            parts: list[Verdict | Future[Verdict]] = []
+            try:
+                for part in wanted:
+                    parts.append(self._submit(part, self._block))
+            except Exception as error:
+                _cancel(parts)
+                if self._result is None:
+                    raise
+                # Nobody up there to raise it to: this is a callback, and somebody waits.
+                return self._finish(raised(self._name, error))
+            missing = sum(isinstance(part, Future) for part in parts)
+            if missing:
+                return self._wait(parts, missing)
             verdicts = [part for part in parts if not isinstance(part, Future)]
 
     def _wait(self, parts: list[Verdict | Future[Verdict]], missing: int) -> Future[Verdict]:
-        if self._result is None:
-            self._result = Future()
-            self._result.set_running_or_notify_cancel()
+        self._block = False  # from here on it's callbacks, in threads that others need
+        self._waiting = parts
+        result = self._result
+        if result is None:
+            result = self._result = Future()
+            result.add_done_callback(self._done)
+        elif result.cancelled():
+            _cancel(parts)
         left = [missing]  # only the thread that takes the last one goes on
 
         def arrived(_: Future[Verdict]) -> None:
             left[0] -= 1
-            if left[0] == 0:
+            if left[0] == 0 and not result.cancelled():
                 self.advance([p.result() if isinstance(p, Future) else p for p in parts])
 
-        lock = lanes.serialised(arrived)
+        callback = lanes.serialised(arrived)
         for part in parts:
             if isinstance(part, Future):
-                part.add_done_callback(lock)
-        return self._result
+                part.add_done_callback(callback)
+        return result
 
-    def _finish(self, verdict: object) -> Verdict | Future[Verdict]:
-        if not isinstance(verdict, Scored | Unscored):
-            verdict = Unscored(Cause.INTERNAL, f"{self._name} returned {verdict!r:.100}")
+    def _done(self, result: Future[Verdict]) -> None:
+        if result.cancelled():
+            _cancel(self._waiting)
+
+    def _finish(self, verdict: Verdict) -> Verdict | Future[Verdict]:
         result = self._result
         if result is None:
             return verdict
-        result.set_result(verdict)
+        if result.set_running_or_notify_cancel():
+            result.set_result(verdict)
         return result
 
 
-def _at_deadline(one: Verdict | Future[Verdict], deadline_s: float | None) -> Verdict:
-    if not isinstance(one, Future):
-        return one
-    if one.done() and not one.cancelled():
-        return one.result()
-    one.cancel()
-    return Unscored(Cause.TIMEOUT, f"not judged within the deadline of {deadline_s:g} s")
+def _check(tasks: Sequence[Task], responses: Sequence[str]) -> None:
+    """Before anything is begun, so that nothing is left behind in the queue."""
+    if len(tasks) != len(responses):
+        raise OptionError(
+            f"score takes a response for each task, not {len(responses)} for {len(tasks)}."
+        )
+    for response in responses:
+        if not isinstance(response, str):
+            raise TypeError(f"A response is a str, not {type(response).__name__}.")
+
+
+def _until(deadline_s: float | None) -> float:
+    """The deadline on `time.monotonic`'s clock."""
+    return math.inf if deadline_s is None else time.monotonic() + deadline_s + _GRACE_S
+
+
+def _left(until: float) -> float | None:
+    """Seconds left, as waiting takes them: not below 0, not infinite, not over what it can count."""
+    if until == math.inf:
+        return None
+    return min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX)
+
+
+def _at_deadline(
+    verdicts: list[Verdict | Future[Verdict]], wanted: int, deadline_s: float | None
+) -> list[Verdict]:
+    late = Unscored(Cause.TIMEOUT, f"not judged within the deadline of {deadline_s} s")
+    judged = [
+        one if not isinstance(one, Future) else one.result() if one.done() else late
+        for one in verdicts
+    ]
+    return judged + [late] * (wanted - len(judged))
+
+
+def _cancel(verdicts: list[Verdict | Future[Verdict]]) -> None:
+    """Nobody waits for what isn't there yet."""
+    for one in verdicts:
+        if isinstance(one, Future):
+            one.cancel()

@@ -8,15 +8,38 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections import OrderedDict
+from typing import TypeVar
 
 LIFECYCLE = struct.Struct("<cii")
 """(what, pid, wait status): SPAWN and KILL go to the template, SPAWNED and EXITED come back."""
 SPAWN, KILL, SPAWNED, EXITED = b"S", b"K", b"s", b"x"
 
-PHASES: tuple[str | None, ...] = (None, "reference", "response")
-"""A worker writes the index of what it works on into one shared byte; see `rlvr.core.blame`."""
+PHASES: tuple[str | None, ...] = (None, "begun", "reference", "response")
+"""A worker writes the index of what it works on into one shared byte; see `rlvr.core.blame`.
+
+None: it hasn't taken the job up. "begun": it has, and hasn't said whose text it is working on."""
 
 _LENGTH = struct.Struct("<I")
+_KEPT_VERIFIERS = 64
+
+Kept = TypeVar("Kept")
+
+
+class LastUsed(OrderedDict[int, Kept]):
+    """What a worker keeps of the verifiers it was sent, by number: those used last.
+
+    Scorer and worker each have one and use it in the same order, so the scorer knows which
+    verifiers a worker still has. Without a bound, a program that makes a verifier for each batch
+    would fill its workers' memory, and the next response would be blamed for it.
+    """
+
+    def use(self, key: int, value: Kept) -> None:
+        """Set it as the one used last."""
+        self[key] = value
+        self.move_to_end(key)
+        while len(self) > _KEPT_VERIFIERS:
+            self.popitem(last=False)
 
 
 def frame(payload: bytes) -> bytes:

@@ -10,20 +10,21 @@ import sys
 from typing import Any
 
 from rlvr.core import blame
-from rlvr.core.errors import CannotScore
-from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, refused
+from rlvr.core.verdict import Cause, Status, Unscored, Verdict, refused
 from rlvr.core.verifier import Verifier
 from rlvr.scoring import wire
+from rlvr.scoring.faults import checked, raised
 
 RETIRED = 0
 """Exit status of a worker that left by itself after its share of jobs."""
 
 _JOBS_PER_WORKER = 50_000  # SymPy's caches and the heap's fragments go with the process
+_BEGUN = wire.PHASES.index("begun")
 
 
 def serve(jobs: socket.socket, phase: mmap.mmap) -> int:
     """Answer jobs until the scorer hangs up or this worker has done its share."""
-    verifiers: dict[int, Verifier] = {}
+    verifiers: wire.LastUsed[Any] = wire.LastUsed()
 
     def now_working_on(text: str) -> None:
         phase[0] = wire.PHASES.index(text)
@@ -33,7 +34,7 @@ def serve(jobs: socket.socket, phase: mmap.mmap) -> int:
         request = wire.receive(jobs)
         if request is None:
             break
-        phase[0] = 0
+        phase[0] = _BEGUN
         verdict, unharmed = _answer(request, verifiers, phase)
         jobs.sendall(wire.frame(_pickled(verdict)))
         if not unharmed:
@@ -42,28 +43,33 @@ def serve(jobs: socket.socket, phase: mmap.mmap) -> int:
 
 
 def _answer(
-    request: bytes, verifiers: dict[int, Verifier], phase: mmap.mmap
+    request: bytes, verifiers: wire.LastUsed[Any], phase: mmap.mmap
 ) -> tuple[Verdict, bool]:
     """The verdict, and whether this worker is fit for another job."""
     try:
         key, blob, task, response = pickle.loads(request)
-        if blob is not None:
-            verifiers[key] = pickle.loads(blob)
-        verifier = verifiers[key]
+        verifier = _verifier(key, blob, verifiers)
     except Exception as error:
-        return _internal("the verifier or task doesn't load in a worker", error), True
+        return raised("the verifier or task doesn't load in a worker", error), True
     try:
         verdict: Any = verifier.verify(task, response)
     except (MemoryError, RecursionError) as error:
         return _exhausted(verifier.name, error, wire.PHASES[phase[0]]), False
-    except CannotScore as fault:
-        return Unscored(fault.cause, fault.message), True
-    except Exception as error:
-        return _internal(f"{verifier.name} raised", error), True
-    if not isinstance(verdict, Scored | Unscored):
-        said = f"{verifier.name} returned {type(verdict).__name__}, not a verdict"
-        return Unscored(Cause.INTERNAL, said), True
-    return verdict, True
+    except BaseException as error:  # also SystemExit: some libraries end the process they are in
+        return raised(f"{verifier.name} raised", error), True
+    return checked(verifier.name, verdict), True
+
+
+def _verifier(key: int, blob: bytes | None, verifiers: wire.LastUsed[Any]) -> Verifier:
+    """Kept as bytes until it has loaded, so that each job says anew why it doesn't."""
+    kept = verifiers[key] if blob is None else blob
+    verifiers.use(key, kept)
+    if isinstance(kept, bytes):
+        path, pickled = pickle.loads(kept)
+        sys.path += [entry for entry in path if entry not in sys.path]
+        verifiers[key] = kept = pickle.loads(pickled)
+    verifier: Verifier = kept
+    return verifier
 
 
 def _exhausted(name: str, error: BaseException, phase: str | None) -> Verdict:
@@ -75,15 +81,11 @@ def _exhausted(name: str, error: BaseException, phase: str | None) -> Verdict:
     return Unscored(Cause.INTERNAL, f"{name} ran out of {what}")
 
 
-def _internal(what: str, error: BaseException) -> Unscored:
-    return Unscored(Cause.INTERNAL, f"{what}: {type(error).__name__}: {error!s:.500}")
-
-
 def _pickled(verdict: Verdict) -> bytes:
     try:
         return pickle.dumps(verdict, protocol=pickle.HIGHEST_PROTOCOL)
     except Exception as error:
-        return pickle.dumps(_internal("the verdict can't be pickled", error))
+        return pickle.dumps(raised("the verdict can't be pickled", error))
 
 
 def limit_memory(megabytes: int) -> None:

@@ -1,0 +1,31 @@
+"""What becomes of a verifier that raised, or returned something that is no verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlvr.core.errors import CannotScore
+from rlvr.core.verdict import Cause, Scored, Unscored, Verdict
+
+
+def raised(what: str, error: BaseException) -> Unscored:
+    """The verdict on an exception: the cause that `CannotScore` names, else `internal`."""
+    if isinstance(error, CannotScore):
+        return Unscored(error.cause, error.message)
+    return Unscored(Cause.INTERNAL, f"{what}: {described(error)}")
+
+
+def described(error: BaseException) -> str:
+    """Type and message, never raising: an exception's own `__str__` may."""
+    try:
+        return f"{type(error).__name__}: {error!s:.500}"
+    except Exception:
+        return type(error).__name__
+
+
+def checked(name: str, verdict: Any) -> Verdict:
+    """`verdict`, or what to say where it isn't one."""
+    if isinstance(verdict, Scored | Unscored):
+        return verdict
+    said = f"{name} returned {type(verdict).__name__}, not a verdict"
+    return Unscored(Cause.INTERNAL, said)
