@@ -69,7 +69,7 @@ def _flexible(text: str, accepts: Callable[[str], bool] | None) -> Found:
                 if accepts is None or accepts(candidate):
                     return Found(candidate, "", how)
                 first = first or Found(candidate, "", how)
-    for how, search in (("$", _dollars), ("number", _number)):
+    for how, search in (("whole", _bare), ("$", _dollars), ("number", _number)):
         candidate = search(text)
         if candidate is not None and (candidate := candidate.strip()):
             if accepts is None or accepts(candidate):
@@ -98,6 +98,18 @@ _JOINT = re.compile(
 )
 
 
+_BARE_LENGTH = 80  # characters of a response that is nothing but its answer
+_TWO_WORDS = re.compile(r"[A-Za-z]{2,}[ :]+[A-Za-z]{2,}|\$|\\\(|\\\[")
+
+
+def _bare(text: str) -> str | None:
+    """The response itself where it's nothing but an answer."""
+    stripped = text.strip()
+    if len(stripped) > _BARE_LENGTH or "\n" in stripped or _TWO_WORDS.search(stripped):
+        return None
+    return stripped
+
+
 def _box_span(text: str) -> tuple[int, int] | None:
     """Where the first and the last box begin. Each sweep over a long response costs as much as the rest."""
     last, other = text.rfind("\\boxed"), text.rfind("\\fbox")
@@ -106,6 +118,9 @@ def _box_span(text: str) -> tuple[int, int] | None:
 
 
 def _boxed(text: str, first: int, last: int) -> Found:
+    if text[last - 1 : last] == "\\":  # escaped once too often on its way here
+        text = text.replace("\\\\boxed", "\\boxed").replace("\\\\fbox", "\\fbox")
+        return _boxed(text, *(_box_span(text) or (first, last)))
     if first == last and (plain := _PLAIN_BOX.match(text, first)):
         return Found(plain.group(1), "", "boxed")  # the only one, and nothing in it to take apart
     start = _BOX_START.search(text, first)
@@ -204,7 +219,7 @@ def _is_formula(text: str, start: int, end: int) -> bool:
     if text[end + 1 : end + 2].isdigit():
         return False
     if text[start].isspace() or text[end - 1].isspace():
-        return "\\" in text[start:end] and text[start].isspace() == text[end - 1].isspace()
+        return "\\" in text[start:end]
     return not (text[start].isdigit() and _PROSE.search(text, start, end))
 
 

@@ -66,6 +66,7 @@ def _answer(text: str) -> Answer:
 
 
 _LETTERED = re.compile(r"(?:\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{)?([^{}\\^_=+*/<>]*)\}?")
+_TEXT_CHOICE = re.compile(r"\(\s*\\(?:text|textbf|mathrm|mathbf)\s*\{\s*([A-Za-z])\s*\}\s*\)")
 _CHOICE = re.compile(r"\(?([A-Za-z])\)?[.:)]?")
 _NUMERALS = {
     name: Word(str(value))
@@ -126,6 +127,9 @@ _JOINTS = re.compile(r"\s*,\s*(?:and|or)\s+|\s*,\s*|\s+and\s+|\s+or\s+")
 
 def _word(text: str) -> Tree | None:
     """Text in words: "east", "(C)", "Tuesday and Friday"; a numeral as its number."""
+    bracketed = _TEXT_CHOICE.fullmatch(text)
+    if bracketed is not None:
+        return Word(bracketed.group(1).lower())
     spoken = _LETTERED.fullmatch(text)
     if spoken is None:
         return None
