@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 
-from rlvr.core.errors import OptionError
+from rlvr.core.errors import OptionError, ResponseError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier
@@ -119,7 +119,7 @@ def submit(
     Cancelling it takes what waits out of the pool's queue. `block` is `Pool.submit`'s.
     """
     if not isinstance(response, str):
-        raise TypeError(f"A response is a str, not {type(response).__name__}.")
+        raise ResponseError(f"A response is a str, not {type(response).__name__}.")
     if isinstance(verifier, Composite):
         return _Driver(verifier, task, response, limit_s, pool, block).advance(None)
     try:
@@ -221,7 +221,7 @@ def _check(tasks: Sequence[Task], responses: Sequence[str]) -> None:
         )
     for response in responses:
         if not isinstance(response, str):
-            raise TypeError(f"A response is a str, not {type(response).__name__}.")
+            raise ResponseError(f"A response is a str, not {type(response).__name__}.")
 
 
 def _until(deadline_s: float | None) -> float:
