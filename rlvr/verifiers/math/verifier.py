@@ -206,7 +206,11 @@ class Math(Verifier):
             return "the unit is missing or another"
         if self.units == "lenient" and ours and theirs and ours != theirs:
             return "another unit"
-        if gold.plain and not self.unevaluated and not is_plain(answer.tree):
+        # The exact value behind a decimal that was rounded isn't an echo of the question.
+        exact_wanted = (
+            self.rounded and gold.number is not None and gold.number.value.denominator > 1
+        )
+        if gold.plain and not self.unevaluated and not exact_wanted and not is_plain(answer.tree):
             return "not worked out to a number"
         if self.simplified and not is_simplified(answer.written):
             return "not in simplest form"
