@@ -151,7 +151,7 @@ def test_old_verifiers_dont_fill_a_workers_memory() -> None:
             rlvr.working_on("response")
             return super().verify(task, response[: len(bytearray(60 << 20))])
 
-    with Pool(1, memory_mb=200) as narrow:
-        for number in range(250):
+    with Pool(1, memory_mb=150) as narrow:
+        for number in range(140):
             (verdict,) = score([TASK], ["a"], Heavy(number), pool=narrow)
             assert float(verdict) == 1.0
