@@ -62,7 +62,9 @@ def score(
             verdicts.append(one)
             if isinstance(one, Future):
                 (pool or lanes.default_pool()).wait_for_room(_left(until))
-        wait([one for one in verdicts if isinstance(one, Future)], _left(until))
+        waited = [one for one in verdicts if isinstance(one, Future)]
+        if waited:  # where nothing is, as with numeric answers, even an empty wait would show
+            wait(waited, _left(until))
         return _at_deadline(verdicts, len(tasks), deadline_s)
     finally:
         _cancel(verdicts)
