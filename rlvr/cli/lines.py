@@ -62,7 +62,7 @@ def _begin(
             verifier = configured[key]
         prompt = row.get("prompt")
         task = Task("" if prompt is None else prompt, row["reference"], str(row.get("id", number)))
-    except (_Malformed, OptionError, TaskError) as error:
+    except (_Malformed, OptionError, TaskError, RecursionError) as error:
         known = row.get("id") if isinstance(row, dict) else None
         return known, Unscored(Cause.INPUT, f"line {number}: {error}")
     return row.get("id"), submit(task, row["response"], verifier, limit_s=limit_s)

@@ -86,7 +86,7 @@ class CannotScore(RlvrError, RuntimeError):
 
 def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
     """A sentence that offers the names closest to `name`, or all of `known` where none is close."""
-    known = sorted(known)
+    known = sorted(set(known))
     close = difflib.get_close_matches(name.lower(), known, n=most, cutoff=0.5)
     if close:
         return "Did you mean " + " or ".join(repr(one) for one in close) + "?"

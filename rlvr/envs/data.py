@@ -55,7 +55,12 @@ class Source:
     def _local(self, split: str, data: str | None) -> Path | None:
         if data is not None:
             path = Path(data)
-            path = path / self.files[split] if path.is_dir() else path
+            if path.is_dir():
+                if split not in self.files:
+                    raise DataError(
+                        f"Name the file of {split!r} itself: {str(path)!r} is a folder."
+                    )
+                path = path / self.files[split]
             if not path.is_file():
                 raise DataError(f"There's no file {str(path)!r}.")
             return path
@@ -77,9 +82,10 @@ class Source:
         try:
             loaded = datasets.load_dataset(self.hub_id, self.config, split=self.splits[split])
         except Exception as error:
+            why = " ".join(str(error).split())  # theirs may have many lines
             raise DataError(
                 f"The Hub's data set {self.hub_id!r} can't be loaded "
-                f"({type(error).__name__}: {error!s:.200}). Name a local file instead: "
+                f"({type(error).__name__}: {why:.200}). Name a local file instead: "
                 f"data=PATH, or RLVR_DATA=FOLDER with {self.files.get(split, 'its file')} in it."
             ) from error
         return [dict(row) for row in loaded]

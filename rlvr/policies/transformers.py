@@ -105,8 +105,9 @@ def _load(name: str) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(name)
         model = AutoModelForCausalLM.from_pretrained(name)
     except (OSError, ValueError) as error:
+        why = " ".join(str(error).split())  # theirs has many lines
         raise DataError(
-            f"The model {name!r} can't be loaded: {error!s:.300}. Give a local folder with "
+            f"The model {name!r} can't be loaded: {why:.300}. Give a local folder with "
             f"config.json, weights and tokenizer, or the id of a model on the Hub."
         ) from error
     if tokenizer.chat_template is None:
