@@ -68,4 +68,5 @@ def test_the_nearest_names_or_all_of_them() -> None:
     assert nearest("gms8k", ["gsm8k", "arithmetic"]) == "Did you mean 'gsm8k'?"
     assert nearest("GSM8K", ["gsm8k", "arithmetic"]) == "Did you mean 'gsm8k'?"
     assert nearest("zzz", ["gsm8k", "arithmetic"]) == "There are: arithmetic, gsm8k."
+    assert nearest("gsm8", ["gsm8k", "gsm8k"]) == "Did you mean 'gsm8k'?"
     assert nearest("zzz", []) == "There are none."

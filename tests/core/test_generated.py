@@ -89,7 +89,7 @@ def test_a_split_without_problems_says_so() -> None:
 
     empty = [split for split in SPLITS if _fails(lambda split=split: generated(same, split)[0])]
     assert len(empty) == 2
-    with pytest.raises(DataError, match="found no problem for its .* split in 10000 draws"):
+    with pytest.raises(DataError, match=r"found no problem for its .* split in 10000 draws"):
         generated(same, empty[0])[0]
 
 

@@ -90,7 +90,7 @@ def test_content_that_is_no_text_is_refused() -> None:
 
 
 def test_a_reference_that_is_no_json_is_refused_where_the_id_needs_it() -> None:
-    with pytest.raises(TaskError, match="plain JSON data.*or give the task an id"):
+    with pytest.raises(TaskError, match=r"plain JSON data.*or give the task an id"):
         Task("2+2?", {4})
     assert Task("2+2?", {4}, "four").id == "four"
 
