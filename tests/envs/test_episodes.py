@@ -108,7 +108,7 @@ def test_no_verdict_is_no_reward_and_a_truncated_episode() -> None:
 
 
 def test_a_broken_reference_is_no_reward_either() -> None:
-    env = SingleTurn(TaskSet([Task("2+2?", ["4"])]), rlvr.Math())
+    env = SingleTurn(TaskSet([Task("2+2?", {"value": "4"})]), rlvr.Math())
     env.reset()
     _, reward, _, truncated, info = env.step("\\boxed{4}")
     assert math.isnan(reward)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
 from collections.abc import Iterator
@@ -19,9 +20,21 @@ NAMES = [spec.name for spec in rlvr.environments()]
 IDS = [spec.gym_id for spec in rlvr.environments()]
 
 
+AIME = [{"problem": f"Find {n}.", "answer": str(n)} for n in range(1, 31)]
+
+
 @pytest.fixture(autouse=True)
-def _on_local_data(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RLVR_DATA", str(data))
+def _on_local_data(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data sets there are, and problems of our own for those that only the Hub has."""
+    folder = tmp_path / "math"
+    folder.mkdir()
+    for file in (data / "math").iterdir():
+        (folder / file.name).symlink_to(file)
+    for year in (2024, 2025):
+        own = folder / f"aime_{year}.jsonl"
+        if not own.exists():
+            own.write_text("".join(json.dumps(row) + "\n" for row in AIME))
+    monkeypatch.setenv("RLVR_DATA", str(tmp_path))
 
 
 @pytest.fixture
