@@ -17,13 +17,10 @@ without `if __name__ == "__main__"`.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import selectors
 import socket
-import subprocess
-import sys
 import threading
 import time
 import weakref
@@ -41,6 +38,7 @@ from rlvr.scoring import wire
 from rlvr.scoring.faults import described
 from rlvr.scoring.handle import WorkerHandle
 from rlvr.scoring.job import Job, Packer, killed, lost, orphaned
+from rlvr.scoring.parent import Template
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()  # of this process, for its forks to abandon
 _STARTS = 3  # how often in a row the template may die before the pool gives up
@@ -80,8 +78,7 @@ class Pool:
         self._packer = Packer()
         self._starts = 0
         self._closed = False
-        self._template: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
+        self._template: Template | None = None
         self._thread: threading.Thread | None = None
         self._wake_out, self._wake_in = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -160,11 +157,10 @@ class Pool:
         self._room = threading.Condition(self._lock)
         self._closed = True
         handles = [*self._workers.values(), *self._coming]
-        for sock in [self._control, self._wake_in, self._wake_out, *(h.socket for h in handles)]:
-            if sock is not None:
-                sock.close()
+        for sock in [self._wake_in, self._wake_out, *(handle.socket for handle in handles)]:
+            sock.close()
         if self._template is not None:
-            self._template.returncode = 0  # not this process's child: nothing to wait for
+            self._template.abandon()
 
     def __enter__(self) -> Pool:
         return self
@@ -183,44 +179,23 @@ class Pool:
                 self._start_template()
                 thread.start()
             except (OSError, RuntimeError) as error:
-                self._hang_up(*self._let_go())
+                gone = self._let_go()
+                if gone is not None:
+                    gone.hang_up()
                 raise PoolError(f"The scoring pool can't start its processes: {error}") from error
             self._thread = thread
 
     def _start_template(self) -> None:
-        settings = {
-            "parent": os.getpid(),
-            "path": [os.path.abspath(p) for p in sys.path],
-            "memory_mb": self.memory_mb,
-        }
-        self._control, theirs = socket.socketpair()
-        with theirs:
-            # -P: a stray json.py in the working directory is nobody's business here
-            self._template = subprocess.Popen(
-                [sys.executable, "-P", "-m", "rlvr.scoring.template", str(theirs.fileno())],
-                stdin=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                env=_template_environment(),
-            )
-        assert self._template.stdin is not None
-        with contextlib.suppress(BrokenPipeError), self._template.stdin as stdin:
-            stdin.write(json.dumps(settings).encode() + b"\n")
+        self._template = Template(self.memory_mb)
         self._starts += 1
         for _ in range(self.size):
             self._spawn()
 
     def _spawn(self) -> None:
+        assert self._template is not None
         handle, fds = WorkerHandle.open()
         self._coming.append(handle)
-        assert self._control is not None
-        try:
-            socket.send_fds(self._control, [wire.LIFECYCLE.pack(wire.SPAWN, 0, 0)], fds)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the template is gone; the dispatcher sees that too and starts another
-        finally:
-            for fd in fds:
-                os.close(fd)
+        self._template.spawn(fds)
 
     def _hand_out(self) -> None:
         """Give waiting jobs to idle workers."""
@@ -258,9 +233,9 @@ class Pool:
 
     def _serve(self) -> str:
         """Work until the pool closes or can't go on; returns why."""
-        assert self._control is not None
+        assert self._template is not None
         self._selector.register(self._wake_out, selectors.EVENT_READ, self._on_wake)
-        self._selector.register(self._control, selectors.EVENT_READ, self._on_control)
+        self._selector.register(self._template.control, selectors.EVENT_READ, self._on_template)
         while True:
             with self._lock:
                 if self._closed:
@@ -307,17 +282,14 @@ class Pool:
         if job is not None:
             job.future.set_result(verdict)
 
-    def _on_control(self) -> None:
+    def _on_template(self) -> None:
         """The template says that a worker started or ended, or is gone itself."""
-        assert self._control is not None
-        try:
-            message = self._control.recv(wire.LIFECYCLE.size, socket.MSG_WAITALL)
-        except OSError:  # reset: it was gone before it read all we had to say
-            message = b""
-        if len(message) < wire.LIFECYCLE.size:
+        assert self._template is not None
+        message = self._template.read()
+        if message is None:
             self._template_died()
             return
-        what, pid, status = wire.LIFECYCLE.unpack(message)
+        what, pid, status = message
         if what == wire.SPAWNED:
             with self._lock:
                 worker = self._coming.popleft()
@@ -356,10 +328,9 @@ class Pool:
             cpu_s = worker.cpu_seconds()
             job = self._forget(worker)
             assert job is not None
-            assert self._control is not None
+            assert self._template is not None
             verdict = verdict or killed(job, cpu_s, worker.phase)
-            with contextlib.suppress(OSError):
-                self._control.sendall(wire.LIFECYCLE.pack(wire.KILL, worker.pid, 0))
+            self._template.kill(worker.pid)
             self._spawn()
             if verdict is None:
                 self._queue.appendleft(job)
@@ -379,8 +350,8 @@ class Pool:
 
     def _template_died(self) -> None:
         """Its workers went with it; their jobs are tried again with another."""
-        assert self._control is not None
-        self._selector.unregister(self._control)
+        assert self._template is not None
+        self._selector.unregister(self._template.control)
         with self._lock:
             workers = list(self._workers.values())
             orphans = [(job, orphaned(job)) for w in workers if (job := self._forget(w))]
@@ -391,7 +362,8 @@ class Pool:
         for job, verdict in orphans:
             if verdict is not None:
                 job.future.set_result(verdict)
-        self._hang_up(*gone)
+        if gone is not None:
+            gone.hang_up()
         with contextlib.suppress(Warning):  # where warnings are errors
             gymnasium.logger.warn(
                 "rlvr: the scoring pool's template process ended; starting another."
@@ -399,18 +371,17 @@ class Pool:
         with self._lock:
             if not self._closed:
                 self._start_template()
-                assert self._control is not None
-                self._selector.register(self._control, selectors.EVENT_READ, self._on_control)
+                control = self._template.control
+                self._selector.register(control, selectors.EVENT_READ, self._on_template)
 
-    def _let_go(self) -> tuple[socket.socket | None, subprocess.Popen[bytes] | None]:
-        """Under the lock: forget all processes. Returns what is left to `_hang_up`."""
+    def _let_go(self) -> Template | None:
+        """Under the lock: forget all processes. Returns the template, to hang up on outside the lock."""
         for worker in [*self._workers.values(), *self._coming]:
             worker.close()
         self._workers.clear()
         self._coming.clear()
         self._idle.clear()
-        gone = self._control, self._template
-        self._control = self._template = None
+        gone, self._template = self._template, None
         return gone
 
     def _give_up(self, why: str) -> None:
@@ -429,34 +400,8 @@ class Pool:
         for job in jobs:
             if job.begin():
                 job.future.set_result(Unscored(Cause.INTERNAL, why))
-        self._hang_up(*gone)
-
-    @staticmethod
-    def _hang_up(control: socket.socket | None, template: subprocess.Popen[bytes] | None) -> None:
-        """End the template, which takes its workers along."""
-        if control is not None:
-            # A fork of this process may hold the socket too, so closing it alone says nothing.
-            with contextlib.suppress(OSError):
-                control.shutdown(socket.SHUT_RDWR)
-            control.close()
-        if template is not None:
-            try:
-                template.wait(timeout=2)
-            except subprocess.TimeoutExpired:
-                template.kill()
-                template.wait()
-
-
-def _template_environment() -> dict[str, str]:
-    """One thread for each numeric library: threads and fork don't mix, and workers are the parallelism."""
-    single = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    package_root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    path = os.environ.get("PYTHONPATH", "")
-    return {
-        **os.environ,
-        **dict.fromkeys(single, "1"),
-        "PYTHONPATH": os.pathsep.join(p for p in (package_root, path) if p),
-    }
+        if gone is not None:
+            gone.hang_up()
 
 
 def usable_processors() -> int:

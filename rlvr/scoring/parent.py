@@ -1,0 +1,103 @@
+"""The scorer's end of the template process: starting it, having it spawn and kill, ending it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+
+from rlvr.scoring import wire
+
+
+class Template:
+    """A running template process; see `rlvr.scoring.template`.
+
+    Args:
+        memory_mb: what one of its workers may grow by.
+
+    Raises OSError where it can't be started.
+    """
+
+    def __init__(self, memory_mb: int) -> None:
+        settings = {
+            "parent": os.getpid(),
+            "path": [os.path.abspath(p) for p in sys.path],
+            "memory_mb": memory_mb,
+        }
+        self.control, theirs = socket.socketpair()
+        try:
+            # -P: a stray json.py in the working directory is nobody's business here
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "rlvr.scoring.template", str(theirs.fileno())],
+                stdin=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                env=_environment(),
+            )
+        except OSError:
+            self.control.close()
+            raise
+        finally:
+            theirs.close()
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as stdin:
+            stdin.write(json.dumps(settings).encode() + b"\n")
+
+    def spawn(self, fds: list[int]) -> None:
+        """Ask for a worker with these descriptors, which are closed here. `read` says when it's there."""
+        try:
+            # A template that is gone is noticed by `read`, and another one started.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                message = wire.LIFECYCLE.pack(wire.SPAWN, 0, 0)
+                socket.send_fds(self.control, [message], fds)
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def kill(self, pid: int) -> None:
+        """Ask for the end of a worker."""
+        with contextlib.suppress(OSError):
+            self.control.sendall(wire.LIFECYCLE.pack(wire.KILL, pid, 0))
+
+    def read(self) -> tuple[bytes, int, int] | None:
+        """Its next message: SPAWNED or EXITED, the pid, the wait status. None where it's gone."""
+        try:
+            message = self.control.recv(wire.LIFECYCLE.size, socket.MSG_WAITALL)
+        except OSError:  # reset: it was gone before it read all we had to say
+            return None
+        if len(message) < wire.LIFECYCLE.size:
+            return None
+        what, pid, status = wire.LIFECYCLE.unpack(message)
+        return what, pid, status
+
+    def hang_up(self) -> None:
+        """End it, which takes its workers along."""
+        # A fork of this process may hold the socket too, so closing it alone says nothing.
+        with contextlib.suppress(OSError):
+            self.control.shutdown(socket.SHUT_RDWR)
+        self.control.close()
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def abandon(self) -> None:
+        """In a forked child: it's the parent's, so let go of it and end nothing."""
+        self.control.close()
+        self._process.returncode = 0  # not this process's child: nothing to wait for
+
+
+def _environment() -> dict[str, str]:
+    """One thread for each numeric library: threads and fork don't mix, and workers are the parallelism."""
+    single = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    package_root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    path = os.environ.get("PYTHONPATH", "")
+    return {
+        **os.environ,
+        **dict.fromkeys(single, "1"),
+        "PYTHONPATH": os.pathsep.join(p for p in (package_root, path) if p),
+    }
