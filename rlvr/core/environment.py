@@ -11,11 +11,11 @@ from typing import Any
 
 import gymnasium
 
-from rlvr.core.errors import OptionError, ResetNeededError, ResponseError
+from rlvr.core.errors import CannotScore, OptionError, ResetNeededError, ResponseError
 from rlvr.core.spaces import Text
 from rlvr.core.task import Message, Task
 from rlvr.core.tasks import TaskSet
-from rlvr.core.verdict import Scored, Verdict
+from rlvr.core.verdict import Cause, Scored, Unscored, Verdict
 from rlvr.core.verifier import Verifier
 
 
@@ -103,13 +103,20 @@ class Environment(gymnasium.Env[str, str]):
             raise ResponseError(f"An action is the response as a str, not {type(action).__name__}.")
         self._turns += 1
         self._messages.append({"role": "assistant", "content": str(action)})
-        answer = self.reply(self._task, self._messages)
+        try:
+            answer = self.reply(self._task, self._messages)
+        except NotImplementedError:
+            raise  # there's no environment yet
+        except Exception as error:  # the environment's fault, and so nobody's wrong answer
+            return self._ended(_unscored(self.name, error), cut=True)
         cut = answer is not None and self._turns >= self.max_turns
         if answer is not None and not cut:
             self._messages.append({"role": "user", "content": answer})
             return answer, 0.0, False, False, self._info()
+        return self._ended(self.judge(self._task, self._messages), cut)
+
+    def _ended(self, verdict: Verdict, cut: bool) -> tuple[str, float, bool, bool, dict[str, Any]]:
         self._over = True
-        verdict = self.judge(self._task, self._messages)
         info = self._info() | {"verdict": verdict}
         if isinstance(verdict, Scored):
             return "", float(verdict.reward), not cut, cut, info
@@ -147,3 +154,10 @@ class Environment(gymnasium.Env[str, str]):
     def _info(self) -> dict[str, Any]:
         assert self._task is not None
         return {"task_id": self._task.id, "messages": [dict(m) for m in self._messages]}
+
+
+def _unscored(name: str, error: Exception) -> Unscored:
+    if isinstance(error, CannotScore):
+        return Unscored(error.cause, error.message)
+    said = f"the reply of {name} raised {type(error).__name__}: {error!s:.500}"
+    return Unscored(Cause.INTERNAL, said)

@@ -44,6 +44,10 @@ class DataError(RlvrError, ValueError):
     """A data set or file can't be used: it isn't there, or lacks a column."""
 
 
+class DataWarning(UserWarning):
+    """A row of a data file was left out; the message says which and why."""
+
+
 class OptionError(RlvrError, ValueError):
     """An option has a value that isn't one of its own, or there's no such option."""
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlvr.core.errors import DataError, MissingExtraError, OptionError
+from rlvr.core.errors import DataError, DataWarning, MissingExtraError, OptionError
 
 Row = Mapping[str, Any]
 
@@ -92,7 +93,11 @@ class Source:
 
 
 def read_file(path: Path) -> Iterator[Row]:
-    """The rows of a `.parquet`, `.json` or (by any other name) JSONL file. Raises `DataError` naming a bad line."""
+    """The rows of a `.parquet`, `.json` or (by any other name) JSONL file.
+
+    A malformed line of JSONL is left out, with a `DataWarning` that names its number. Raises
+    `DataError` where the file as a whole can't be read.
+    """
     if path.suffix == ".parquet":
         try:
             import pyarrow.parquet
@@ -112,7 +117,7 @@ def read_file(path: Path) -> Iterator[Row]:
         with path.open("rb") as lines:  # as bytes, so that a line that isn't UTF-8 has its number
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield _row_of_line(line, number, path)
+                    yield from _row_of_line(line, number, path)
     except (ValueError, OSError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
@@ -141,11 +146,16 @@ def _rows_of_json(data: Any) -> Iterator[Row]:
         raise DataError("A JSON file of tasks is a list of objects, or columns of values by row.")
 
 
-def _row_of_line(line: bytes, number: int, path: Path) -> Row:
+def _row_of_line(line: bytes, number: int, path: Path) -> Iterator[Row]:
+    """The row, or none and a warning: one bad line in a million is no reason to lose the rest."""
     try:
         row = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"Line {number} of {path} is not JSON in UTF-8: {error}") from error
-    if not isinstance(row, dict):
-        raise DataError(f"Line {number} of {path} is not a JSON object.")
-    return row
+        said = f"Line {number} of {path} is not JSON in UTF-8 and is left out: {error}"
+        warnings.warn(said, DataWarning, stacklevel=2)
+        return
+    if isinstance(row, dict):
+        yield row
+    else:
+        said = f"Line {number} of {path} is not a JSON object and is left out."
+        warnings.warn(said, DataWarning, stacklevel=2)

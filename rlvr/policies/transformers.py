@@ -96,6 +96,7 @@ class TransformersPolicy:
 
 def _load(name: str) -> tuple[Any, Any]:
     try:
+        import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError as error:
         raise MissingExtraError(
@@ -114,4 +115,4 @@ def _load(name: str) -> tuple[Any, Any]:
         raise DataError(f"The tokenizer of {name!r} has no chat template, so it can't be prompted.")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return model, tokenizer
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer

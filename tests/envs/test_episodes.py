@@ -190,3 +190,21 @@ def test_rendering_is_the_conversation_so_far(game: Guess) -> None:
     assert shown.render() == "[user]\nGuess my number.\n\n[assistant]\n50\n\n[user]\nlower"
     with pytest.raises(OptionError, match="render_mode is None or 'ansi'"):
         Guess(game.tasks, game.verifier, render_mode="human")
+
+
+class Faulty(rlvr.MultiTurn):
+    def reply(self, task, messages):
+        if messages[-1]["content"] == "gone":
+            raise rlvr.CannotScore(rlvr.Cause.SANDBOX, "the jail is gone")
+        return {}["nothing"]
+
+
+@pytest.mark.parametrize(("said", "cause"), [("hello", "internal"), ("gone", "sandbox")])
+def test_a_reply_that_raises_is_nobodys_wrong_answer(said, cause):
+    env = Faulty(rlvr.TaskSet([rlvr.Task("guess", "7")]), rlvr.Math())
+    env.reset(seed=0)
+    _, reward, terminated, truncated, info = env.step(said)
+    assert math.isnan(reward)
+    assert (terminated, truncated, info["verdict"].cause) == (False, True, cause)
+    with pytest.raises(rlvr.RlvrError, match="reset"):
+        env.step("again")

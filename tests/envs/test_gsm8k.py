@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import rlvr
-from rlvr.core.errors import DataError, OptionError
+from rlvr.core.errors import DataError, DataWarning, OptionError
 
 ROW = {"question": "How many?", "answer": "Add them: 1,000 + 234.\n#### 1,234"}
 
@@ -68,9 +68,6 @@ def test_no_template_shows_the_solution(tmp_path: Path) -> None:
     ("lines", "says"),
     [
         ([ROW, {"question": "x"}], "Row 2 of .*has no column 'answer'. It has: question. It needs: question, answer"),
-        ([ROW, "{"], "Line 2 of .*is not JSON"),
-        ([ROW, "[1]"], "Line 2 of .*is not a JSON object"),
-        ([ROW, ROW, "[" * 100_000], "Line 3 of .*is not JSON"),
         ([ROW | {"answer": "12"}], "row 0 .train. has no '####'"),
         ([], "no rows in"),
         (["", " "], "no rows in"),
@@ -87,8 +84,22 @@ def test_a_bad_file_names_what_is_wrong_and_where(
 def test_a_line_that_is_not_utf8_has_its_number(tmp_path: Path) -> None:
     file = tmp_path / "bad.jsonl"
     file.write_bytes(json.dumps(ROW).encode() + b"\n\xff\xfe\n")
-    with pytest.raises(DataError, match=r"Line 2 of .*UTF-8"):
-        len(rlvr.make("gsm8k", data=str(file)).tasks)
+    with pytest.warns(DataWarning, match=r"Line 2 of .*UTF-8"):
+        assert len(rlvr.make("gsm8k", data=str(file)).tasks) == 1
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ("{", "Line 2 of .*is not JSON"),
+        ("[1]", "Line 2 of .*is not a JSON object"),
+        ("[" * 100_000, "Line 2 of .*is not JSON"),
+    ],
+)
+def test_a_malformed_line_is_named_and_not_fatal(tmp_path: Path, bad: str, says: str) -> None:
+    file = write(tmp_path / "mine.jsonl", ROW, bad, ROW)
+    with pytest.warns(DataWarning, match=says):
+        assert len(rlvr.make("gsm8k", data=file).tasks) == 2
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
