@@ -34,17 +34,23 @@ def environment_options(function: F) -> F:
 def make_environment(
     name: str, split: str | None, data: str | None, env_options: tuple[str, ...]
 ) -> Environment:
-    """The environment as the options say. A VALUE is read as JSON where it is JSON, else as text."""
-    options: dict[str, Any] = {}
-    for given in env_options:
-        option, equals, value = given.partition("=")
-        if not equals:
-            raise click.UsageError(f"--env takes NAME=VALUE, not {given!r}.")
-        try:
-            options[option] = json.loads(value)
-        except ValueError:
-            options[option] = value
+    """The environment as the options say."""
+    options = named_values("--env", env_options)
     for option, text in (("split", split), ("data", data)):
         if text is not None:
             options[option] = text
     return make(name, **options)
+
+
+def named_values(flag: str, given: tuple[str, ...]) -> dict[str, Any]:
+    """What NAME=VALUE options say. A VALUE is read as JSON where it is JSON, else as text."""
+    values: dict[str, Any] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals:
+            raise click.UsageError(f"{flag} takes NAME=VALUE, not {one!r}.")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return values

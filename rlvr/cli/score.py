@@ -11,6 +11,7 @@ from typing import IO, Any
 import click
 
 from rlvr.cli.lines import verdict_lines
+from rlvr.cli.options import named_values
 from rlvr.core.errors import UnknownEnvironmentError, nearest
 from rlvr.core.registry import environments, find, make
 from rlvr.core.verifier import Verifier
@@ -40,7 +41,7 @@ def command(
 
     Exit status: 0 where all were scored, 3 where some were not, 2 for bad usage.
     """
-    verifier = _verifier(env).configure(**_options(option))
+    verifier = _verifier(env).configure(**named_values("--option", option))
     _check_apart(file, output)
     tally = {"lines": 0, "scored": 0, "reward": 0.0}
     try:
@@ -71,19 +72,6 @@ def _verifier(env: str) -> Verifier:
             f"There's no environment or kind of verifier {env!r}. {nearest(env, known)}"
         ) from None
     return make(env).verifier
-
-
-def _options(given: tuple[str, ...]) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not equals:
-            raise click.UsageError(f"--option takes NAME=VALUE, not {one!r}.")
-        try:
-            options[name] = json.loads(value)
-        except ValueError:
-            options[name] = value
-    return options
 
 
 def _counted(lines: Iterator[dict[str, Any]], tally: dict[str, float]) -> Iterator[dict[str, Any]]:
