@@ -64,11 +64,18 @@ def _flexible(text: str, accepts: Callable[[str], bool] | None) -> Found:
         said = search(text)
         if said is None:
             continue
-        for candidate in (_dollars(said), said, _number(said)):
+        said = _affirmed(said)
+        if said.startswith("not ") or _names_several(said, how):
+            numbers: tuple[str | None, ...] = (said,)  # no number in it is the answer
+        else:
+            numbers = (_dollars(said), said, _number(said))
+        for candidate in numbers:
             if candidate is not None and (candidate := candidate.strip()):
                 if accepts is None or accepts(candidate):
                     return Found(candidate, "", how)
                 first = first or Found(candidate, "", how)
+        if len(numbers) == 1 and first is not None:
+            return first
     for how, search in (("whole", _bare), ("$", _dollars), ("number", _number)):
         candidate = search(text)
         if candidate is not None and (candidate := candidate.strip()):
@@ -92,7 +99,8 @@ _PLAIN_BOX = re.compile(_BOX + r"\s*([^{}\\\s][^{}\\]*)\}")
 _BOX_START = re.compile(_BOX)
 # What may stand between two boxes that form one list.
 _JOINT = re.compile(
-    r"(?:[\s$,;&.]|\\[()\[\],;! ]|\\q?quad(?![a-zA-Z])|\band\b|\bor\b"
+    r"(?:[\s$,;&.*/|-]|\\[()\[\],;! \\]|\\q?quad(?![a-zA-Z])|\b(?:and|AND|or|OR)\b"
+    r"|(?<=\n)(?:\d|\(?[a-zA-Z])[.)](?=[\s$*])"
     r"|\\text\s*\{[^{}]{0,40}\b(?:and|or)\b[^{}]{0,40}\}"
     r"|(?<=[\s$(])[a-zA-Z](?:_\{?\d\}?)?\s*=)*+"
 )
@@ -161,8 +169,8 @@ def _boxed(text: str, first: int, last: int) -> Found:
 # Possessive quantifiers (`*+`) where two repeats could share their text: no backtracking, linear.
 _HASHES = re.compile(r"####[ \t]*+([^\n]+)")
 _STATED = re.compile(
-    # What is said is looked at, not taken: "Final Answer: The final answer is 5" states it twice.
-    r"(?:\banswer\b[* \t]*+(?:is|:|=)|^[* \t]*+A:)[\s:*]*+(?=([^\n]+))",
+    # What is said isn't taken along: "Final Answer: The final answer is 5" states it twice.
+    r"(?:\banswer\b[* \t]*+(?:is|:|=)|^[* \t]*+A:)[\s:*]*+(?=[^\n])",
     re.IGNORECASE | re.MULTILINE,
 )
 _DELIMITERS = re.compile(r"\$\$|\$|\\[()\[\]]|\n")
@@ -171,6 +179,27 @@ _NUMBER = re.compile(
     r"|(?<![A-Za-z\d.])[-−+]?\.\d++"
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$|\*)")
+
+
+_DENIAL = re.compile(r"\bnot\b")
+_CHOICE_OF_NUMBERS = re.compile(r"\b(?:or|either|between|maybe|perhaps)\b")
+
+
+def _affirmed(said: str) -> str:
+    """A statement up to what it denies behind a number: "6, not 5" says 6."""
+    denial = _DENIAL.search(said)
+    if denial is None or not _NUMBER.search(said, 0, denial.start()):
+        return said
+    head = said[: denial.start()].rstrip(" ,")
+    return head.removesuffix(" but").removesuffix(" and").rstrip(" ,")
+
+
+def _names_several(said: str, how: str) -> bool:
+    """Whether a statement leaves open which of several numbers is meant."""
+    if not _CHOICE_OF_NUMBERS.search(said) and (how != "####" or "=" in said):
+        return False
+    numbers = {found.group().replace(",", "") for found in _NUMBER.finditer(said)}
+    return len(numbers) > 1
 
 
 def _hashes(text: str) -> str | None:
@@ -186,14 +215,18 @@ def _stated(text: str) -> str | None:
         pass
     if found is None:
         return None
-    said = found.group(1)
+    line_end = text.find("\n", found.end())
+    said = text[found.end() : line_end if line_end >= 0 else len(text)]
     end = _SENTENCE_END.search(said)
     return (said[: end.start()] if end else said).strip(" *")
 
 
 def _dollars(text: str) -> str | None:
-    """The last formula between dollars or LaTeX's brackets. Money is none: "$5 and $6" holds no formula."""
-    found: tuple[int, int] | None = None
+    """The last formula between dollars or LaTeX's brackets, with those joined to it: "$4$ or $5$".
+
+    Money is none: "$5 and $6" holds no formula.
+    """
+    found: list[tuple[int, int]] = []
     opened: dict[str, int] = {}
     for match in _DELIMITERS.finditer(text):
         mark, begin, end = match.group(), match.start(), match.end()
@@ -203,12 +236,24 @@ def _dollars(text: str) -> str | None:
             opened[mark] = end
         elif mark in ("\\)", "\\]"):
             start = opened.pop("\\(" if mark == "\\)" else "\\[", None)
-            found = (start, begin) if start is not None else found
+            if start is not None:
+                _join(text, found, start, begin)
         elif mark in opened and (mark == "$$" or _is_formula(text, opened[mark], begin)):
-            found = (opened.pop(mark), begin)
+            _join(text, found, opened.pop(mark), begin)
         else:
             opened[mark] = end
-    return text[found[0] : found[1]].strip() or None if found else None
+    return ", ".join(text[start:end].strip() for start, end in found).strip(", ") or None
+
+
+_FORMULA_JOINT = re.compile(r"[$)\]\\\s]*(?:(?:,|;|\bor\b|\band\b)[$(\[\\\s]*)+")
+
+
+def _join(text: str, found: list[tuple[int, int]], start: int, end: int) -> None:
+    """Put a formula behind those it's joined to; otherwise it's the first of a new list."""
+    gap = text[found[-1][1] : start] if found else ""
+    if len(gap) > 24 or len(found) > 64 or not _FORMULA_JOINT.fullmatch(gap):
+        found.clear()
+    found.append((start, end))
 
 
 _PROSE = re.compile(r"<<|[a-z]{2,} [a-z]{2,}|[=+*/(-]\s*$")
