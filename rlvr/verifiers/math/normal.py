@@ -12,8 +12,11 @@ from math import comb, factorial, gcd, isqrt
 
 from rlvr.verifiers.math.tree import ONE, Call, Group, Num, Relation, Sym, Tree, Word, rebuilt
 
-MAX_BITS = 20_000
-"""No intermediate value grows past this many bits: what would stays as it is written."""
+MAX_BITS = 12_000
+"""No intermediate value grows past this many bits: what would stays as it is written.
+
+Python writes no integer of over 4300 digits (14,000 bits), and trees are sorted as they're written.
+"""
 
 _MINUS = Fraction(-1)
 
@@ -272,7 +275,7 @@ def _number_power(base: Fraction, exponent: Fraction) -> Tree:
             return _product([Call("pow", (Sym("i"), Num(Fraction(exponent.numerator)))),
                              _number_power(-base, exponent)])  # fmt: skip
         return kept
-    if exponent.denominator > 64 or bits > 256:
+    if exponent.denominator > 64 or bits > 256 or bits * exponent.denominator > MAX_BITS:
         return kept
     whole, part = divmod(exponent, 1)
     # (p/q)^(n/d) = (p^n q^(d-n))^(1/d) / q, so that one radicand remains

@@ -38,6 +38,9 @@ HOSTILE = {
     "5000 commas": "1," * 5000 + "1",
     "nested powers": "((" * 24 + "x" + "+1)^2)" * 24,
     "division by zero": "1/(1/(1/(1/0)))",
+    "a product of factorials": "1000!" * 50,  # over the digits that Python writes of one integer
+    "a root of high degree": "9" * 76 + "^{63/64}",
+    "powers that nearly cancel": "3^{9999}-3^{9998}",
 }
 GOLDS = ("42", "x^2+1", "\\frac{\\sqrt{3}}{2}", "(1,2)", "\\sum_{k=1}^n k")
 
@@ -65,6 +68,10 @@ def test_hostile_answer_gets_a_verdict_and_harms_nobody(answer):
         "\\(" * 50_000,
         "answer is " * 20_000,
         "answer is" + "\n" * 100_000,
+        "answer: " * 40_000,
+        "####" + " " * 200_000 + "not",
+        "$x$ or " * 40_000,
+        "\\boxed{1}" + " - " * 60_000 + "x\\boxed{2}",
         "\n" * 200_000,
         "<think>" * 20_000,
         "\\boxed{1} " + "\\text{" * 20_000 + "\\boxed{2}",
