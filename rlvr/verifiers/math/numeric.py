@@ -10,12 +10,16 @@ from typing import Any
 
 import mpmath
 
-from rlvr.verifiers.math.tree import Call, Num, Sym, Tree, symbols
+from rlvr.verifiers.math.tree import Call, Num, Sym, Tree, nodes, symbols
 
 DIGITS = 60
 """Two values are equal where they agree to so many; 1/2004! and 1/2006! differ in the first."""
 
 _POINTS = 6
+_STEPPED = (3, 1009, -1013)
+"""Further points for functions with corners and steps: whole numbers, and large ones."""
+
+_WITH_STEPS = {"abs", "norm", "floor", "ceil", "max", "min", "mod"}
 _LARGEST_EXPONENT = mpmath.mpf(10) ** 12
 _LARGEST_ARGUMENT = 10**6
 
@@ -31,15 +35,20 @@ class TooLarge(Exception):
 def agree(gold: Tree, answer: Tree) -> bool | None:
     """Whether they have the same value at every point that decides; None where none does."""
     names = sorted(symbols(gold) | symbols(answer))
+    points = _POINTS + len(_STEPPED) if _has_steps(gold) or _has_steps(answer) else _POINTS
     rng = random.Random(20_260_101)  # the same points every time
     ratios: list[Any] = []
     compared = 0
     with mpmath.workdps(DIGITS + 15):
-        for point in range(_POINTS if names else 1):
+        for point in range(points if names else 1):
             # Positive points first. At negative ones, roots and logarithms may leave the reals,
             # where √(1/n) and 1/√n part: there only real values are compared.
-            sign = 1 if point < _POINTS // 2 else -1
+            sign = 1 if point < _POINTS // 2 or point >= _POINTS else -1
             at = {name: sign * mpmath.mpf(rng.randint(2**30, 2**34)) / 2**31 for name in names}
+            if point >= _POINTS:
+                at = {
+                    name: mpmath.mpf(_STEPPED[point - _POINTS] + i) for i, name in enumerate(names)
+                }
             try:
                 a = value(gold, at)
             except (NotNumeric, TooLarge):
@@ -68,6 +77,10 @@ def agree(gold: Tree, answer: Tree) -> bool | None:
                 return False
             compared += 1
     return True if compared else None
+
+
+def _has_steps(tree: Tree) -> bool:
+    return any(isinstance(n, Call) and n.name in _WITH_STEPS for n in nodes(tree))
 
 
 def close(a: Any, b: Any) -> bool:
