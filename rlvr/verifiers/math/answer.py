@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 from rlvr.verifiers.extraction import find_answer
+from rlvr.verifiers.math.beside import labelled, without_condition
 from rlvr.verifiers.math.clean import without_commas
-from rlvr.verifiers.math.lexer import Unreadable
 from rlvr.verifiers.math.normal import Undefined, normal
 from rlvr.verifiers.math.reader import read
 from rlvr.verifiers.math.tree import (
@@ -20,10 +19,13 @@ from rlvr.verifiers.math.tree import (
     Relation,
     Sym,
     Tree,
-    Word,
     children,
+    nodes,
     rebuilt,
+    symbols,
 )
+from rlvr.verifiers.math.vocabulary import Unreadable
+from rlvr.verifiers.math.words import in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,124 +36,59 @@ class Answer:
         tree: without units.
         units: those that were there, in order; () where there were none.
         written: the tree with everything that was written.
+        beside: what else was said, and may be missing but not be another; see `beside`.
     """
 
     tree: Tree
     units: tuple[str, ...]
     written: Tree
+    beside: str = ""
 
 
 def readings(text: str) -> tuple[Answer, ...]:
-    """The ways to read cleaned `text`: one, or two where a comma may mark thousands.
+    """The ways to read cleaned `text`, the likeliest first.
 
-    Raises `Unreadable` where there's none.
+    More than one where a comma may mark thousands, where a logarithm has no base, and where a
+    choice's letter has the choice behind it. Raises `Unreadable` where there's none.
     """
-    without = without_commas(text)
-    if without is None:
-        return (_answer(text),)
-    found = [_answer(without)]
-    with contextlib.suppress(Unreadable):
-        found.append(_answer(text))
+    found: list[Answer] = []
+    choice = labelled(text)
+    if choice is not None:
+        found.append(Answer(choice[0], (), choice[0], choice[1]))
+    rest, condition = without_condition(text)
+    without = without_commas(rest)
+    try:
+        found += _answers(rest if without is None else without, condition)
+    except Unreadable:
+        if not found:
+            raise
+    if without is not None:
+        with contextlib.suppress(Unreadable):
+            found += _answers(rest, condition)
     return tuple(found)
 
 
-def _answer(text: str) -> Answer:
-    word = _word(text)
+def _answers(text: str, condition: str) -> list[Answer]:
+    word = in_words(text)
     if word is not None:
-        return Answer(word, (), word)
+        return [Answer(word, (), word, condition)]
     written = read(text)
     units: list[str] = []
     tree = _without_units(written, units)
-    return Answer(tree, tuple(units), written)
+    found = [Answer(tree, tuple(units), written, condition)]
+    if any(isinstance(node, Call) and node.name == "log" for node in nodes(tree)):
+        decimal = _to_base_ten(tree)
+        if decimal != tree:
+            found.append(Answer(decimal, tuple(units), written, condition))
+    return found
 
 
-_LETTERED = re.compile(r"(?:\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{)?([^{}\\^_=+*/<>]*)\}?")
-_TEXT_CHOICE = re.compile(r"\(\s*\\(?:text|textbf|mathrm|mathbf)\s*\{\s*([A-Za-z])\s*\}\s*\)")
-_CHOICE = re.compile(r"\(?([A-Za-z])\)?[.:)]?")
-_NUMERALS = {
-    name: Word(str(value))
-    for value, name in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-            "twenty",
-        ]
-    )
-}
-_MATHEMATICAL = frozenset(
-    [
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "log",
-        "sqrt",
-        "pi",
-        "and",
-        "or",
-        "mod",
-        "exp",
-        "inf",
-        "infinity",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "sinh",
-        "cosh",
-        "tanh",
-    ]
-)
-_WORDS = re.compile(r"[A-Za-z]+")
-_JOINTS = re.compile(r"\s*,\s*(?:and|or)\s+|\s*,\s*|\s+and\s+|\s+or\s+")
-
-
-def _word(text: str) -> Tree | None:
-    """Text in words: "east", "(C)", "Tuesday and Friday"; a numeral as its number."""
-    bracketed = _TEXT_CHOICE.fullmatch(text)
-    if bracketed is not None:
-        return Word(bracketed.group(1).lower())
-    spoken = _LETTERED.fullmatch(text)
-    if spoken is None:
-        return None
-    inside = spoken.group(1).strip().strip(".'\"").strip()
-    if inside.lower() in _NUMERALS:
-        return Num(Fraction(_NUMERALS[inside.lower()].text))
-    choice = _CHOICE.fullmatch(inside)
-    if choice is not None and (choice.group(1).isupper() or inside != choice.group(1)):
-        return Word(choice.group(1).lower())
-    if not _is_prose(inside):
-        return None
-    parts = [part for part in _JOINTS.split(inside) if part]
-    words = tuple(Word(" ".join(re.findall(r"[a-z0-9]+", part.lower()))) for part in parts)
-    return words[0] if len(words) == 1 else Group("", words)
-
-
-def _is_prose(text: str) -> bool:
-    """Whether it's words rather than mathematics or a quantity."""
-    if not text or text[0] in "([|" or text[0].isdigit() or text[0] in "-.$":
-        return False
-    words = [word.lower() for word in _WORDS.findall(text)]
-    return any(len(word) >= 3 and word not in _MATHEMATICAL for word in words)
+def _to_base_ten(tree: Tree) -> Tree:
+    """Logarithms without a base, which are natural to some, as decimal ones."""
+    inside = tuple(map(_to_base_ten, children(tree)))
+    if isinstance(tree, Call) and tree.name == "log" and len(inside) == 1:
+        return Call("log", (*inside, Num(Fraction(10))))
+    return rebuilt(tree, inside) if inside else tree
 
 
 def _without_units(tree: Tree, units: list[str]) -> Tree:
@@ -228,8 +165,27 @@ def is_name(tree: Tree) -> bool:
     if isinstance(tree, Call):
         if tree.name.startswith("apply:") or tree.name == "prime":
             return True
-        return tree.name in ("mul", "div", "abs", "norm", "hat") and all(map(is_name, tree.args))
+        names = ("mul", "div", "abs", "norm", "hat", "angle", "triangle")
+        return tree.name in names and all(map(is_name, tree.args))
     return isinstance(tree, Group) and tree.kind == "()" and all(map(is_name, tree.items))
+
+
+def is_quantity(tree: Tree) -> bool:
+    """Whether it says which quantity was asked for, without determining its symbols: m + n, sin A, P(2).
+
+    2x isn't one, nor x + 1: whoever writes 2x = 10 is still on the way to x.
+    """
+    if is_name(tree):
+        return True
+    if not isinstance(tree, Call):
+        return False
+    if tree.name in ("sin", "cos", "tan", "cot", "sec", "csc", "gcd", "lcm") or (
+        tree.name in ("max", "min") or tree.name.startswith("big:")
+    ):
+        return bool(symbols(tree))
+    if tree.name == "mul" and isinstance(tree.args[0], Sym) and tree.args[0].name.isupper():
+        return True  # P(2), a value of some function
+    return tree.name in ("add", "mul", "div", "pow") and len(symbols(tree)) > 1
 
 
 def is_simplified(tree: Tree) -> bool:

@@ -60,6 +60,7 @@ _CHARACTERS = str.maketrans(
         "\u200b": "",
         "\ufeff": "",
         "，": ",",
+        "¢": "\\text{ cents}",
         "（": "(",
         "）": ")",
     }
@@ -91,9 +92,19 @@ _RENAMES = {
 _DROPPED = {
     "\\left", "\\right", "\\big", "\\Big", "\\bigg", "\\Bigg", "\\bigl", "\\bigr", "\\Bigl",
     "\\Bigr", "\\displaystyle", "\\textstyle", "\\limits", "\\quad", "\\qquad", "\\,", "\\;",
-    "\\:", "\\!", "\\ ", "~", "\\n", "\\nolimits", "\\boxed", "\\fbox", "\\hspace", "\\phantom",
+    "\\:", "\\!", "\\ ", "~", "\\n", "\\nolimits", "\\boxed", "\\fbox",
+    "\\scriptstyle", "\\small", "\\normalsize", "\\large", "\\Large", "\\LARGE", "\\huge", "\\Huge",
 }  # fmt: skip
 _COMMAND = re.compile(r"\\\\|\\(?:[a-zA-Z]+|[,;:! %])|~")
+# Colours, spaces of a given width, and the width of the gap between two rows of a matrix.
+_LOOKS = re.compile(
+    r"\\(?:text)?color\s*\{[\w!]*\}|\\[hv]space\*?\s*\{[^{}]*\}|\\[hv]?phantom\s*(?:\{[^{}]*\}|[-+=])"
+)
+_ROW_GAP = re.compile(r"(\\\\)\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm)\s*\]")
+_SPOKEN_BASE = re.compile(r"\\(?:text|mathrm)\s*\{\s*\(?\s*base[ -](\w+)\s*\)?\s*\}")
+_SPOKEN_MODULUS = re.compile(
+    r"\\(?:text|mathrm)\s*\{\s*\(\s*mod\s*(?:(\w+)\s*\)\s*\}|\}\s*(\w+)\s*\))"
+)
 _LONGEST = re.compile(r"\\q?quad(?=[a-zA-Z])")  # "\quadx", run together by careless spacing
 # Thousands marked as such in LaTeX, or by a thin space.
 _MARKED_THOUSANDS = re.compile(r"(?<=\d)(?:,? ?\\[,!;:] ?)(?=\d{3}(?!\d))")
@@ -114,23 +125,36 @@ def clean(answer: str) -> str:
     if len(answer) > MAX_LENGTH:
         return ""
     text = answer.strip()
+    dotted = text.endswith(("...", "dots", "…"))
     if not text.isascii():
         text = text.translate(_CHARACTERS)
     if "\\\\" in text and "\\begin" not in text and "\\\\begin" not in text:
         text = _DOUBLED.sub(r"\\", text)
-    text = _unwrapped(text)
+    text = _unwrapped(text, dotted)
     if "$" in text or "€" in text or "£" in text or text.startswith("USD"):
         text = _MONEY.sub("", text).replace("$", " ")
     if "{,}" in text:
         text = text.replace("{,}", "\\,")
+    if "{:}" in text:
+        text = text.replace("{:}", ":")
     if "\\" in text or "~" in text:
+        if "color" in text or "space" in text or "phantom" in text:
+            text = _LOOKS.sub(" ", text)
+        if "base" in text:
+            text = _SPOKEN_BASE.sub(r"_{\1}", text)
+        if "mod" in text:
+            text = _SPOKEN_MODULUS.sub(r"\\pmod{\1\2}", text)
+        if "\\\\" in text:
+            text = _ROW_GAP.sub(r"\1 ", text)
         text = _MARKED_THOUSANDS.sub("", text)
         text = _LONGEST.sub(" ", text)
         text = _COMMAND.sub(_command, text)
         text = text.replace("\\(", " ").replace("\\)", " ").replace("\\[", " ").replace("\\]", " ")
     if " " in text:
         text = _SPACED_THOUSANDS.sub(lambda m: m.group().replace(" ", ""), text)
-    text = text.strip().rstrip(".,;:").strip(" *`\n")
+    if not dotted:  # "3, 5, …" goes on
+        text = text.strip().rstrip(".,;:")
+    text = text.strip(" *`\n")
     return " ".join(text.split())
 
 
@@ -151,7 +175,7 @@ def _command(match: re.Match[str]) -> str:
     return _RENAMES.get(command, command)
 
 
-def _unwrapped(text: str) -> str:
+def _unwrapped(text: str, dotted: bool) -> str:
     r"""Without dollars, \[…\], \boxed{…}, \text{…} and Markdown around the whole, however often."""
     for _ in range(8):
         before = text
@@ -163,7 +187,7 @@ def _unwrapped(text: str) -> str:
             wrapped = _WRAPPED.match(text)
             if wrapped and text[-1:] == "}" and closing(text, wrapped.end() - 1) == len(text) - 1:
                 text = text[wrapped.end() : -1].strip()
-        text = text.rstrip(".")
+        text = text if dotted else text.rstrip(".")
         if text == before:
             return text
     return text

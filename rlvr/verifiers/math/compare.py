@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import TypeAlias
 
-from rlvr.verifiers.math.answer import is_name
+from rlvr.verifiers.math.answer import is_name, is_quantity
 from rlvr.verifiers.math.normal import Undefined, normal
+from rlvr.verifiers.math.sets import TURNED, as_sets
 from rlvr.verifiers.math.tree import (
     ZERO,
     Call,
@@ -33,10 +35,6 @@ Leaf: TypeAlias = Callable[[Tree, Tree], Truth]
 
 MAX_ITEMS = 200
 """Longer lists and sets are equal only where they're written alike."""
-
-_INTERVALS = ("()", "[]", "[)", "(]")
-_TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!=", "~": "~"}
-_INFINITE = Sym("oo")
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Comparison:
             return False
         gold, answer = _without_names(gold, answer)
         gold, answer = _spread(gold), _spread(answer)
-        gold, answer = _as_sets(gold, answer)
+        gold, answer = as_sets(gold, answer)
         if isinstance(gold, Group) or isinstance(answer, Group):
             return self._groups(gold, answer)
         if isinstance(gold, Relation) or isinstance(answer, Relation):
@@ -77,6 +75,8 @@ class Comparison:
     def _groups(self, gold: Tree, answer: Tree) -> Truth:
         if not isinstance(gold, Group) or not isinstance(answer, Group):
             return self._one_against_many(gold, answer)
+        if {gold.kind, answer.kind} == {"", "()"}:
+            gold, answer = _point(gold), _point(answer)
         kinds = {gold.kind, answer.kind}
         if len(kinds) > 1 and not _comparable(gold, answer):
             return False
@@ -96,7 +96,7 @@ class Comparison:
             return self._every(self.same(gold, item) for item in answer.items[:MAX_ITEMS])
         for one, other in ((gold, answer), (answer, gold)):
             ratio = isinstance(one, Group) and one.kind == ":" and len(one.items) == 2
-            if ratio and not isinstance(other, Group | Relation | Word):
+            if ratio and not _may_be_time(one) and not isinstance(other, Group | Relation | Word):
                 return self.leaf(Call("div", children(one)), other)
         if isinstance(gold, Group) and gold.kind == "rows" and isinstance(answer, Call):
             return self.leaf(gold, answer)  # a product of matrices, say
@@ -118,18 +118,24 @@ class Comparison:
         return seen
 
     def _unordered(self, gold: Sequence[Tree], answer: Sequence[Tree]) -> Truth:
-        """As sets: every value of one is in the other."""
+        """As sets: every value of one is in the other. Of equally many, each as often as there."""
         table = [[self.same(a, b) for b in answer] for a in gold]
-        rows: list[Truth] = [_some(row) for row in table]
-        columns: list[Truth] = [_some(column) for column in zip(*table, strict=True)]
-        return self._every(rows + columns)
+        columns = list(zip(*table, strict=True))
+        if len(gold) == len(answer):
+            for row in table:
+                for j, same in enumerate(row):
+                    if same is True and row.count(True) != columns[j].count(True):
+                        return False if None not in row and None not in columns[j] else None
+        return self._every([_some(line) for line in (*table, *columns)])
 
     def _ratios(self, gold: Group, answer: Group) -> Truth:
-        """6:4:2 is 3:2:1; and 05:00, a time, is 5:00."""
+        """6:4:2 is 3:2:1; but 10:30, a time, is not 1:3."""
         if len(gold.items) != len(answer.items):
             return False
         if self._each(gold.items, answer.items):
             return True
+        if _may_be_time(gold):
+            return False
         if ZERO in gold.items + answer.items:
             return False
         first, other = gold.items[0], answer.items[0]
@@ -144,7 +150,7 @@ class Comparison:
         straight = self._sided(gold, answer)
         if straight is True:
             return True
-        signs = tuple(_TURNED.get(sign, sign) for sign in reversed(answer.signs))
+        signs = tuple(TURNED.get(sign, sign) for sign in reversed(answer.signs))
         turned = self._sided(gold, Relation(signs, tuple(reversed(answer.sides))))
         if turned is True:
             return True
@@ -205,6 +211,31 @@ def _comparable(gold: Group, answer: Group) -> bool:
     if kinds == {"", "()"}:  # brackets are often left off, or put around a list of solutions
         return not any(isinstance(item, Group) for item in gold.items + answer.items)
     return kinds == {"rows", "()"} and _is_vector(gold) and _is_vector(answer)
+
+
+def _may_be_time(ratio: Tree) -> bool:
+    """Whether it could be a time of day, and hardly a ratio, which would have been reduced."""
+    values = [item.value for item in children(ratio) if isinstance(item, Num)]
+    if len(values) != 2 or any(value.denominator != 1 for value in values):
+        return False
+    hours, minutes = map(int, values)
+    return hours <= 24 and (minutes == 0 or 10 <= minutes < 60) and gcd(hours, minutes) > 1
+
+
+def _point(group: Group) -> Group:
+    """`y = 2, x = 1` as the point (1, 2), where its names are neighbours in the alphabet."""
+    named: dict[str, Tree] = {}
+    for item in group.items:
+        if not isinstance(item, Relation) or item.signs != ("=",):
+            return group
+        name, value = item.sides
+        if not isinstance(name, Sym) or len(name.name) != 1 or name.name in named:
+            return group
+        named[name.name] = value
+    names = sorted(named)
+    if len(names) < 2 or ord(names[-1]) - ord(names[0]) != len(names) - 1:
+        return group
+    return Group("()", tuple(named[name] for name in names))
 
 
 def _is_vector(group: Group) -> bool:
@@ -284,7 +315,8 @@ def _without_names(gold: Tree, answer: Tree) -> tuple[Tree, Tree]:
     """`x = 5` against `5`: a name of the value is dropped where the other side has none."""
     if isinstance(gold, Group) and isinstance(answer, Group) and gold.kind in ("", "{}"):
         return gold, answer  # item by item
-    gold_value, answer_value = _named_value(gold), _named_value(answer)
+    gold_value = _named_value(gold)
+    answer_value = _named_value(answer) or _value_of_quantity(answer, gold)
     if gold_value is not None and not isinstance(answer, Relation):
         return gold_value, answer
     if answer_value is not None and not isinstance(gold, Relation):
@@ -299,6 +331,15 @@ def _without_names(gold: Tree, answer: Tree) -> tuple[Tree, Tree]:
         if ours == theirs or (functions and {type(ours), type(theirs)} == {Sym, Call}):
             return gold_value, answer_value  # y = 2x and f(x) = 2x
     return gold, answer
+
+
+def _value_of_quantity(answer: Tree, gold: Tree) -> Tree | None:
+    """The 42 of `m + n = 42`, where the gold is a bare value."""
+    if not isinstance(answer, Relation) or answer.signs != ("=",) or isinstance(gold, Relation):
+        return None
+    quantity, found = answer.sides
+    bare = not symbols(found) and not symbols(gold) and found != ZERO  # x + y = 0 is an equation
+    return found if bare and is_quantity(quantity) else None
 
 
 def _named_value(tree: Tree) -> Tree | None:
@@ -317,68 +358,6 @@ def _named_value(tree: Tree) -> Tree | None:
     if is_name(right) and isinstance(right, Sym) and right.name not in symbols(left):
         return left if tree.signs[0] == "=" and not is_name(left) else None
     return None
-
-
-def _as_sets(gold: Tree, answer: Tree) -> tuple[Tree, Tree]:
-    """Inequalities in one variable become intervals where the other side is one, or both are."""
-    if isinstance(gold, Relation) and isinstance(answer, Relation):
-        ours, theirs = _solution_set(gold), _solution_set(answer)
-        if ours is not None and theirs is not None and _variable(gold) == _variable(answer):
-            return ours, theirs
-        return gold, answer
-    gold_set, answer_set = _solution_set(gold), _solution_set(answer)
-    if gold_set is not None and isinstance(answer, Group) and answer_set is None:
-        return gold_set, answer
-    if answer_set is not None and isinstance(gold, Group) and gold_set is None:
-        return gold, answer_set
-    if gold_set is not None and answer_set is not None:
-        return gold_set, answer_set
-    return gold, answer
-
-
-def _variable(relation: Relation) -> frozenset[str]:
-    return symbols(relation) & {side.name for side in relation.sides if isinstance(side, Sym)}
-
-
-def _solution_set(tree: Tree) -> Tree | None:
-    """What `x > 2`, or `x < 1 or x > 2`, stands for; None for anything else."""
-    if isinstance(tree, Relation):
-        if tree.signs == ("in",) and isinstance(tree.sides[0], Sym):
-            return tree.sides[1]
-        return _interval(tree)
-    if (
-        isinstance(tree, Group)
-        and tree.kind == ""
-        and all(isinstance(item, Relation) for item in tree.items)
-    ):
-        parts = [_interval(item) for item in tree.items if isinstance(item, Relation)]
-        if all(part is not None for part in parts) and len(symbols(tree)) == 1:
-            return Group("u", tuple(part for part in parts if part is not None))
-    return None
-
-
-def _interval(relation: Relation) -> Tree | None:
-    """`a < x <= b` as (a, b]."""
-    signs, sides = relation.signs, relation.sides
-    if signs[0] in (">", ">="):
-        signs = tuple(_TURNED.get(sign, sign) for sign in reversed(signs))
-        sides = tuple(reversed(sides))
-    if set(signs) - {"<", "<="}:
-        return None
-    if len(signs) == 2 and isinstance(sides[1], Sym):
-        low, high = sides[0], sides[2]
-        brackets = ("(" if signs[0] == "<" else "[") + (")" if signs[1] == "<" else "]")
-    elif len(signs) == 1 and isinstance(sides[0], Sym) and sides[0] != _INFINITE:
-        low, high = Call("neg", (_INFINITE,)), sides[1]
-        brackets = "()" if signs[0] == "<" else "(]"
-    elif len(signs) == 1 and isinstance(sides[1], Sym) and sides[1] != _INFINITE:
-        low, high = sides[0], _INFINITE
-        brackets = "()" if signs[0] == "<" else "[)"
-    else:
-        return None
-    if symbols(low) or symbols(high):
-        return None
-    return Group(brackets, (low, high))
 
 
 def _words(gold: Tree, answer: Tree) -> Truth:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from rlvr.verifiers.math.lexer import END, FUNCTIONS, GREEK, Token, Unreadable, tokenize
-from rlvr.verifiers.math.tree import ONE, TWO, ZERO, Call, Group, Num, Relation, Sym, Tree
-
-MAX_DEPTH = 50
+from rlvr.verifiers.math.cursor import Cursor
+from rlvr.verifiers.math.lexer import tokenize
+from rlvr.verifiers.math.tree import ONE, TWO, ZERO, Call, Group, Num, Relation, Sym, Tree, children
+from rlvr.verifiers.math.vocabulary import END, FUNCTIONS, GREEK, Token, Unreadable
 
 _RELATIONS = {
     "=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", "le": "<=", "ge": ">=",
@@ -40,48 +40,13 @@ def read(text: str) -> Tree:
     return tree
 
 
-class _Reader:
-    """Position in the tokens. Every method reads one construct and leaves the position after it."""
+class _Reader(Cursor):
+    """Every method reads one construct and leaves the position after it."""
 
     def __init__(self, tokens: list[Token]) -> None:
-        self.tokens = tokens
-        self.at = 0
-        self.depth = 0
+        super().__init__(tokens)
         self.bars = 0  # open |…|, so that the next bar closes
-
-    # ------------------------------------------------------------------ tokens
-
-    def peek(self, ahead: int = 0) -> Token:
-        at = self.at + ahead
-        return self.tokens[at] if at < len(self.tokens) else END
-
-    def take(self) -> Token:
-        token = self.peek()
-        self.at += 1
-        return token
-
-    def skip(self, *texts: str) -> bool:
-        """Take the next token if it's one of these (and not a number)."""
-        token = self.peek()
-        if token.kind != "num" and token.text in texts:
-            self.at += 1
-            return True
-        return False
-
-    def expect(self, *texts: str) -> str:
-        token = self.take()
-        if token.text not in texts:
-            wanted = " or ".join(texts)
-            raise Unreadable(f"{wanted} expected, not {token.text or 'the end'}")
-        return token.text
-
-    def deeper(self, construct: Callable[[], Tree]) -> Tree:
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise Unreadable(f"over {MAX_DEPTH} levels deep")
-        tree = construct()
-        self.depth -= 1
-        return tree
+        self.condition = False  # in {x : …}, where a colon makes no ratio
 
     # ------------------------------------------------------------------ lists, relations, unions
 
@@ -100,6 +65,8 @@ class _Reader:
         return items[0] if len(items) == 1 else Group("", tuple(items))
 
     def relation(self) -> Tree:
+        self.unsaid()
+        self.skip("=", "approx")  # "Area = 5", whose words are gone
         sides, signs = [self.union()], []
         while self.peek().kind != "num" and self.peek().text in _RELATIONS:
             signs.append(_RELATIONS[self.take().text])
@@ -119,7 +86,7 @@ class _Reader:
 
     def ratio(self) -> Tree:
         items = [self.sum()]
-        while self.skip(":"):
+        while not self.condition and self.skip(":"):
             items.append(self.sum())
         return items[0] if len(items) == 1 else Group(":", tuple(items))
 
@@ -129,6 +96,7 @@ class _Reader:
         return self.deeper(self._sum)
 
     def _sum(self) -> Tree:
+        self.unsaid()
         tree = self.signed(self.product)
         while True:
             token = self.peek()
@@ -167,6 +135,14 @@ class _Reader:
                 tree = Call("unit", (tree, Sym(self.unit())))
             elif self.skip("bmod", "mod"):
                 tree = Call("mod", (tree, self.power()))
+            elif self.skip("pmod"):
+                modulus = self.argument()
+                if not isinstance(modulus, Num | Sym):
+                    raise Unreadable("a modulus that is worked out")
+                tree = Call("unit", (tree, Sym(f"mod {_shown(modulus)}")))
+            elif self.unsaid():
+                if self.begins_factor():
+                    raise Unreadable("words between two factors")
             elif self.begins_factor():
                 tree = self.juxtaposed(tree)
             else:
@@ -207,7 +183,8 @@ class _Reader:
             or text in _BIG
             or text in _FENCES
             or text in ("frac", "binom", "sqrt", "overline", "bar", "vec", "hat", "max", "min")
-            or text in ("gcd", "lcm", "overrightarrow", "langle")
+            or text in ("gcd", "lcm", "overrightarrow", "langle", "angle", "triangle")
+            or text.startswith("bb:")
             or (text.startswith("begin:") and text[6:] in _MATRICES)
         )
 
@@ -225,7 +202,9 @@ class _Reader:
                 base = self.subscript(base)
             elif self.skip("^", "**"):
                 if self._degrees():
-                    base = Call("unit", (base, Sym("deg")))
+                    base = Call("unit", (base, Sym(f"deg{self._scale()}")))
+                    continue
+                if self._ordinal():
                     continue
                 if self.skip("prime", "'"):
                     base = Call("prime", (base,))
@@ -234,7 +213,7 @@ class _Reader:
                 if self.peek().text in ("^", "**"):
                     raise Unreadable("a power of a power without brackets")
             elif self.skip("circ", "degree", "deg"):
-                base = Call("unit", (base, Sym("deg")))
+                base = Call("unit", (base, Sym(f"deg{self._scale()}")))
             else:
                 return base
 
@@ -242,6 +221,20 @@ class _Reader:
         if self.skip("circ", "degree"):
             return True
         if self.peek().text == "{" and self.peek(1).text == "circ" and self.peek(2).text == "}":
+            self.at += 3
+            return True
+        return False
+
+    def _scale(self) -> str:
+        """The C or F of a temperature."""
+        scale = self.peek()
+        if scale.kind == "name" and scale.text in ("C", "F"):
+            return self.take().text
+        return ""
+
+    def _ordinal(self) -> bool:
+        """The {th} of 14^{th}."""
+        if self.peek().text == "{" and self.peek(1).kind == "said" and self.peek(2).text == "}":
             self.at += 3
             return True
         return False
@@ -328,18 +321,33 @@ class _Reader:
             return Call("norm", (inside,))
         if opening not in ("(", "[", "\\{", "{"):
             raise Unreadable(f"unexpected {opening}")
+        if opening == "{" and self.peek() == Token("mark", "}"):
+            raise Unreadable("empty braces")
         if opening == "\\{" and self.skip("\\}"):
             return Sym("empty")
         bars, self.bars = self.bars, 0
+        condition = self.condition
+        self.condition = opening == "\\{" and self.peek().kind == "name"
         inside = self.deeper(self.listing)
         if opening == "\\{" and self.skip("mid", "|", ":"):
-            inside = self.deeper(self.listing)  # a set by its condition
-            self.expect("\\}")
-            self.bars = bars
-            return inside
-        self.bars = bars
+            return self.builder(inside, bars, condition)
+        self.bars, self.condition = bars, condition
+        if opening == "{" and self.skip("over"):
+            inside = Call("div", (inside, self.deeper(self.listing)))
         closing = self.expect(*_CLOSINGS[opening])
         return _fenced(opening, closing, inside)
+
+    def builder(self, elements: Tree, bars: int, condition: bool) -> Tree:
+        """A set by its condition: over the reals, what the condition says."""
+        inside = self.deeper(self.listing)
+        self.expect("\\}")
+        self.bars, self.condition = bars, condition
+        if not any(isinstance(part, Relation) for part in (inside, *children(inside))):
+            raise Unreadable("a set whose condition is none")
+        reals = isinstance(elements, Relation) and elements.sides[1:] == (Sym("bb:R"),)
+        if isinstance(elements, Sym) or reals:
+            return inside
+        return Group("{}", (elements, inside))
 
     def named(self, word: str) -> Tree:
         if word in _CONSTANTS:
@@ -384,7 +392,13 @@ class _Reader:
             return Group("()", inside.items if isinstance(inside, Group) else (inside,))
         if name in ("overline", "bar", "vec", "overrightarrow", "hat"):
             inside = self.argument()
+            if name in ("overline", "bar") and isinstance(inside, Sym):
+                name = "hat"  # a conjugate or a mean, and not the variable itself
             return Call("hat", (inside,)) if name == "hat" else inside
+        if name.startswith("bb:"):
+            return Sym(name)
+        if name in ("angle", "triangle") and self.peek().kind == "name":
+            return Call(name, (self.power(),))  # ∠A, and ∠ABC by what follows
         if name in ("max", "min", "gcd", "lcm"):
             inside = self.atom()
             return Call(name, inside.items if isinstance(inside, Group) else (inside,))
@@ -463,6 +477,9 @@ class _Reader:
             rows.append(tuple(row))
         if len({len(row) for row in rows}) != 1:
             raise Unreadable("rows of different lengths")
+        cells = tuple(cell for row in rows for cell in row)
+        if name == "cases" and len(cells) == len(rows) and all(map(_is_relation, cells)):
+            return Group("", cells)  # a system's solution
         kind = {"vmatrix": "det", "cases": "cases"}.get(name, "rows")
         return Group(kind, tuple(Group("row", row) for row in rows))
 
@@ -488,6 +505,8 @@ class _Reader:
         return "".join(parts) + ("unit" + power if power else "")
 
 
+_BASES = "two three four five six seven eight nine ten"
+_SPOKEN_BASES = {name: str(base) for base, name in enumerate(_BASES.split(), 2)}
 _CLOSINGS = {"(": (")", "]"), "[": ("]", ")"), "\\{": ("\\}",), "{": ("}",)}
 
 
@@ -515,6 +534,14 @@ def _per(tree: Tree, unit: str) -> Tree:
     return Call("unit", (tree, Sym(f"/{unit}")))
 
 
+def _shown(tree: Num | Sym) -> str:
+    return str(tree.value) if isinstance(tree, Num) else tree.name
+
+
+def _is_relation(tree: Tree) -> bool:
+    return isinstance(tree, Relation)
+
+
 def _is_integer(tree: Tree) -> bool:
     return isinstance(tree, Num) and tree.value.denominator == 1
 
@@ -524,6 +551,7 @@ def _is_simple_fraction(tree: Tree) -> bool:
 
 
 def _in_base(number: Num, index: str) -> Tree:
+    index = _SPOKEN_BASES.get(index.strip(), index)
     if not (index.isascii() and index.isdigit() and 2 <= int(index[:3]) <= 36):
         raise Unreadable(f"a number in base {index[:10]}")
     return Call("base", (number, Num(Fraction(int(index)))))

@@ -9,6 +9,7 @@ model wrote reaches `eval`, `sympify` or `parse_expr`.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias, get_args
@@ -22,9 +23,9 @@ from rlvr.verifiers.extraction import MODES, Mode, find_answer
 from rlvr.verifiers.math.answer import Answer, gold_text, is_plain, is_simplified, readings
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.compare import Comparison, Leaf, Truth, quick
-from rlvr.verifiers.math.lexer import Unreadable
 from rlvr.verifiers.math.numbers import Number, read_integer, read_number
 from rlvr.verifiers.math.tree import Call, Group, Num, Relation, Tree, Word, symbols
+from rlvr.verifiers.math.vocabulary import Unreadable
 
 Units: TypeAlias = Literal["lenient", "required", "ignored"]
 _INLINE_LENGTH = 300  # characters of an answer whose tree is looked at in the caller's thread
@@ -52,7 +53,7 @@ class Math(Verifier):
     """
 
     name = "math"
-    version = 2
+    version = 3
     limit_s = 1.0
     options = (
         "mode", "ordered", "units", "simplified", "unevaluated", "rounded", "tolerance", "rename",
@@ -184,7 +185,7 @@ class Math(Verifier):
         wrong = "another value"
         for gold_answer in gold.readings:
             for answer in answers:
-                refusal = self._refusal(gold, gold_answer, answer)
+                refusal = self._refusal(gold, gold_answer, answer, said)
                 if refusal:
                     wrong = refusal
                     continue
@@ -199,13 +200,16 @@ class Math(Verifier):
             return None
         return self._verdict(getattr(stages, "stage", stages), said, gold, wrong)
 
-    def _refusal(self, gold: _Gold, gold_answer: Answer, answer: Answer) -> str:
+    def _refusal(self, gold: _Gold, gold_answer: Answer, answer: Answer, said: str) -> str:
         """Why this reading of the answer can't count, whatever its value; "" where it can."""
-        ours, theirs = (_kinds(one.units) for one in (gold_answer, answer))
+        ours = _kinds(gold_answer.units, gold.text)
+        theirs = _kinds(answer.units, said)
         if self.units == "required" and ours != theirs:
             return "the unit is missing or another"
-        if self.units == "lenient" and ours and theirs and ours != theirs:
+        if self.units == "lenient" and ours and theirs and not _compatible(ours, theirs):
             return "another unit"
+        if gold_answer.beside and answer.beside and gold_answer.beside != answer.beside:
+            return "another condition, or another text of the choice"
         # The exact value behind a decimal that was rounded isn't an echo of the question.
         exact_wanted = (
             self.rounded and gold.number is not None and gold.number.value.denominator > 1
@@ -309,9 +313,18 @@ def _by_hundred(gold: Answer, answer: Answer) -> tuple[Tree, Tree]:
     return gold.tree, Call("div", (answer.tree, hundred))
 
 
-def _kinds(units: tuple[str, ...]) -> frozenset[str]:
+def _kinds(units: tuple[str, ...], text: str) -> frozenset[str]:
     """The units that can't be swapped: a percent sign is part of the value, "units" says nothing."""
-    return frozenset(units) - {"%", "unit", "unit^2", "unit^3"}
+    money = {"$"} if _DOLLARS.search(text) else set()
+    return frozenset(money.union(units)) - {"%", "unit", "unit^2", "unit^3"}
+
+
+def _compatible(ours: frozenset[str], theirs: frozenset[str]) -> bool:
+    """Whether two sets of units may be meant alike: degrees may be those of a scale of temperature."""
+    return ours == theirs or ours ^ theirs in ({"deg", "degC"}, {"deg", "degF"})
+
+
+_DOLLARS = re.compile(r"\\\$\s?[\d.]")  # cleaning takes them off
 
 
 def _golds(reference: Any) -> tuple[_Gold, ...] | Unscored:

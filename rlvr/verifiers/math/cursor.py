@@ -1,0 +1,62 @@
+"""Where the reader stands in an answer's tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rlvr.verifiers.math.tree import Tree
+from rlvr.verifiers.math.vocabulary import END, Token, Unreadable
+
+MAX_DEPTH = 50
+
+
+class Cursor:
+    """A position in the tokens, and how deep the construct is that's read there."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens = tokens
+        self.at = 0
+        self.depth = 0
+
+    def peek(self, ahead: int = 0) -> Token:
+        """The next token, or one behind it; `END` past the last."""
+        at = self.at + ahead
+        return self.tokens[at] if at < len(self.tokens) else END
+
+    def take(self) -> Token:
+        """The next token, which is passed over."""
+        token = self.peek()
+        self.at += 1
+        return token
+
+    def skip(self, *texts: str) -> bool:
+        """Take the next token if it's one of these (and not a number)."""
+        token = self.peek()
+        if token.kind != "num" and token.text in texts:
+            self.at += 1
+            return True
+        return False
+
+    def expect(self, *texts: str) -> str:
+        """Take the next token, which must be one of these."""
+        token = self.take()
+        if token.text not in texts:
+            wanted = " or ".join(texts)
+            raise Unreadable(f"{wanted} expected, not {token.text or 'the end'}")
+        return token.text
+
+    def unsaid(self) -> bool:
+        """Pass over a remark, which stands at the beginning or the end of a value."""
+        if self.peek().kind != "said":
+            return False
+        self.at += 1
+        return True
+
+    def deeper(self, construct: Callable[[], Tree]) -> Tree:
+        """What `construct` reads, one level deeper."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Unreadable(f"over {MAX_DEPTH} levels deep")
+        tree = construct()
+        self.depth -= 1
+        return tree
