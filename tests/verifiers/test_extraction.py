@@ -2,6 +2,7 @@
 
 import pytest
 
+import rlvr
 from rlvr.verifiers.extraction import find_answer
 
 BOXED = [
@@ -99,6 +100,34 @@ def test_flexible(response, answer):
         )
     else:
         assert found.answer == answer
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "The answer is 5 or 6",
+        "The answer is 5 6",
+        "The answer is 5 \\text{ vs } 6",
+        "The answer is x=5, x=6",
+        "The answer is 5 (alternatively 6)",
+        "The answer is A=5, B=6",
+        "#### 5 6",
+        "$5 \\lor 6$",
+        "5 \\to 6",
+        "5 6",
+        "(A) 5 (B) 6",
+    ],
+)
+def test_flexible_takes_no_number_of_several(response):
+    """Whichever of them is right, it isn't paid."""
+    for gold in ("5", "6"):
+        verdict = rlvr.Math("flexible").verify(rlvr.Task("", gold), response)
+        assert verdict.reward == 0.0
+
+
+def test_a_reason_behind_the_answer_is_left_off():
+    found = find_answer("The answer is 18 dollars because 9*2 = 18.", "flexible", str.isdigit)
+    assert found.answer == "18"
 
 
 def test_flexible_prefers_what_is_accepted():

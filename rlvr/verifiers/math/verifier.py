@@ -298,6 +298,8 @@ def _has_value(tree: Tree) -> bool:
     """Whether it's a number, worked out or not, or says what one is."""
     if isinstance(tree, Relation):
         return _has_value(tree.sides[-1])
+    if isinstance(tree, Group):
+        return all(map(_has_value, tree.items))
     return not isinstance(tree, Word) and not symbols(tree)
 
 

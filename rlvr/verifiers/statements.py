@@ -1,0 +1,187 @@
+"""The answer in a response that boxes none: what it states as one, its last formula, its last number.
+
+A number is only ever taken on its own. Where several stand together and no reading of them all is
+known, which one is meant is left open, and none is taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+
+def named_answer(text: str, accepts: Callable[[str], bool] | None) -> tuple[str | None, str, str]:
+    """The answer, why there's none, and how it was found; `accepts` as in `find_answer`."""
+
+    def fits(candidate: str) -> bool:
+        return accepts is None or accepts(candidate)
+
+    for how, search in (("####", _hashes), ("answer is", stated)):
+        said = search(text)
+        if said is None or not (said := _affirmed(said).strip()):
+            continue
+        for candidate in _within(said, how):
+            if fits(candidate):
+                return candidate, "", how
+        return said, "", how
+    bare = _bare(text)
+    if bare and (fits(bare) or len(_numbers(bare)) > 1):
+        return bare, "", "whole"
+    formula, start, end = _dollars(text)
+    if formula and fits(formula):
+        return formula, "", "$"
+    # Not the last number of a formula that was passed over: that is one of several in it.
+    number = _number(f"{text[:start]} {text[end:]}" if formula else text)
+    if number is not None and fits(number):
+        return number, "", "number"
+    first = formula or bare or number
+    return first, "" if first else "no answer in any of the known forms", "$"
+
+
+def _within(said: str, how: str) -> list[str]:
+    """What a statement may mean: its formula, all of it, its first clause, the one number there."""
+    if said.startswith("not ") or _names_several(said, how):
+        return [said]
+    formula = _dollars(said)[0]
+    clause = _CLAUSE.split(said, maxsplit=1)[0].strip()
+    candidates = [formula, said, clause]
+    for part in (said, clause):
+        if len(_numbers(part)) == 1:
+            candidates.append(_number(part))
+    return [candidate for candidate in candidates if candidate]
+
+
+def _numbers(text: str) -> set[str]:
+    """The different numbers in it."""
+    return {found.group().replace(",", "") for found in _NUMBER.finditer(text)}
+
+
+# Possessive quantifiers (`*+`) where two repeats could share their text: no backtracking, linear.
+_HASHES = re.compile(r"####[ \t]*+([^\n]+)")
+_STATED = re.compile(
+    # What is said isn't taken along: "Final Answer: The final answer is 5" states it twice.
+    r"(?:\banswer\b[* \t]*+(?:is|:|=)|^[* \t]*+A:)[\s:*]*+(?=[^\n])",
+    re.IGNORECASE | re.MULTILINE,
+)
+_DELIMITERS = re.compile(r"\$\$|\$|\\[()\[\]]|\n")
+_NUMBER = re.compile(
+    r"(?<![A-Za-z\d])[-−+]?(?:\d{1,3}(?:,\d{3})++(?!\d)|\d++)(?:\.\d++)?(?:/\d++(?!\.\d))?(?![A-Za-z]*\d)"
+    r"|(?<![A-Za-z\d.])[-−+]?\.\d++"
+)
+_CLAUSE = re.compile(r"\b(?:because|since|as|which|where|given|so)\b")
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$|\*)")
+
+
+_DENIAL = re.compile(r"\bnot\b")
+_CHOICE_OF_NUMBERS = re.compile(r"\b(?:or|either|between|maybe|perhaps)\b")
+
+
+def _affirmed(said: str) -> str:
+    """A statement up to what it denies behind a number: "6, not 5" says 6."""
+    denial = _DENIAL.search(said)
+    if denial is None or not _NUMBER.search(said, 0, denial.start()):
+        return said
+    head = said[: denial.start()].rstrip(" ,")
+    return head.removesuffix(" but").removesuffix(" and").rstrip(" ,")
+
+
+def _names_several(said: str, how: str) -> bool:
+    """Whether a statement leaves open which of several numbers is meant."""
+    if not _CHOICE_OF_NUMBERS.search(said) and (how != "####" or "=" in said):
+        return False
+    return len(_numbers(said)) > 1
+
+
+def _hashes(text: str) -> str | None:
+    found = None
+    for found in _HASHES.finditer(text):  # noqa: B007  (the last one)
+        pass
+    return found.group(1) if found else None
+
+
+def stated(text: str) -> str | None:
+    """What the last "the answer is" says, up to the end of its sentence; None where none is said."""
+    found = None
+    for found in _STATED.finditer(text):  # noqa: B007
+        pass
+    if found is None:
+        return None
+    line_end = text.find("\n", found.end())
+    said = text[found.end() : line_end if line_end >= 0 else len(text)]
+    end = _SENTENCE_END.search(said)
+    return (said[: end.start()] if end else said).strip(" *")
+
+
+def _dollars(text: str) -> tuple[str | None, int, int]:
+    """The last formula between dollars or LaTeX's brackets, with those joined to it: "$4$ or $5$".
+
+    Money is none: "$5 and $6" holds no formula. Returns it, where it starts and where it ends.
+    """
+    found: list[tuple[int, int]] = []
+    opened: dict[str, int] = {}
+    for match in _DELIMITERS.finditer(text):
+        mark, begin, end = match.group(), match.start(), match.end()
+        if mark == "\n":
+            opened.pop("$", None)
+        elif mark in ("\\(", "\\["):
+            opened[mark] = end
+        elif mark in ("\\)", "\\]"):
+            start = opened.pop("\\(" if mark == "\\)" else "\\[", None)
+            if start is not None:
+                _join(text, found, start, begin)
+        elif mark in opened and (mark == "$$" or _is_formula(text, opened[mark], begin)):
+            _join(text, found, opened.pop(mark), begin)
+        else:
+            opened[mark] = end
+    if not found:
+        return None, 0, 0
+    formula = ", ".join(text[start:end].strip() for start, end in found).strip(", ")
+    return formula or None, found[0][0], found[-1][1]
+
+
+_FORMULA_JOINT = re.compile(r"[$)\]\\\s]*(?:(?:,|;|\bor\b|\band\b)[$(\[\\\s]*)+")
+
+
+def _join(text: str, found: list[tuple[int, int]], start: int, end: int) -> None:
+    """Put a formula behind those it's joined to; otherwise it's the first of a new list."""
+    gap = text[found[-1][1] : start] if found else ""
+    if len(gap) > 24 or len(found) > 64 or not _FORMULA_JOINT.fullmatch(gap):
+        found.clear()
+    found.append((start, end))
+
+
+_PROSE = re.compile(r"<<|[a-z]{2,} [a-z]{2,}|[=+*/(-]\s*$")
+
+
+def _is_formula(text: str, start: int, end: int) -> bool:
+    """Whether what stands between two single dollars is a formula, and not prose between two prices."""
+    if text[end + 1 : end + 2].isdigit():
+        return False
+    if text[start].isspace() or text[end - 1].isspace():
+        return "\\" in text[start:end]
+    return not (text[start].isdigit() and _PROSE.search(text, start, end))
+
+
+def _number(text: str) -> str | None:
+    found = None
+    for found in _NUMBER.finditer(text):  # noqa: B007
+        pass
+    if found is None:
+        return None
+    number = found.group()
+    # "7-3": the sign belongs to a number only where nothing stands before it
+    if number[0] in "-−+" and found.start() > 0 and text[found.start() - 1].isalnum():
+        number = number[1:]
+    return number
+
+
+_BARE_LENGTH = 80  # characters of a response that is nothing but its answer
+_TWO_WORDS = re.compile(r"[A-Za-z]{2,}[ :]+[A-Za-z]{2,}|\$|\\\(|\\\[")
+
+
+def _bare(text: str) -> str | None:
+    """The response itself where it's nothing but an answer."""
+    stripped = text.strip()
+    if len(stripped) > _BARE_LENGTH or "\n" in stripped or _TWO_WORDS.search(stripped):
+        return None
+    return stripped
