@@ -215,6 +215,7 @@ def _quiet() -> Iterator[None]:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         import datasets
+        import torch
         import transformers
         import trl  # noqa: F401
     except ImportError as error:
@@ -223,9 +224,16 @@ def _quiet() -> Iterator[None]:
         raise MissingExtraError(
             f"The quickstart needs the extra 'train' ({error}): pip install 'rlvr[train]'."
         ) from error
+    # So small a model gains nothing from a second thread, and threads that wait for one another
+    # by spinning make each step a hundred times longer where something else wants the processor.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     datasets.disable_progress_bars()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
