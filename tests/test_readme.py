@@ -42,6 +42,16 @@ def test_the_authors_example_is_an_environment(monkeypatch):
     assert (right.reward, wrong.reward, bare.reward) == (1.0, 0.05, 0.0)
 
 
+def test_the_several_turns_example():
+    (code,) = [code for code in blocks(ROOT / "docs/authors.md", "python") if "Guess" in code]
+    exec(compile(code, "authors.md", "exec"), {"__name__": "authors_guess"})
+    env = rlvr.make("guess")
+    check_env(env, skip_render_check=True)
+    env.reset(options={"task": "42"})
+    assert [env.step(said)[0] for said in ("hm", "7", "99")] == ["Say a number.", "higher", "lower"]
+    assert env.step("42")[1:4] == (1.0, True, False)
+
+
 def test_the_gymnasium_example(capsys):
     exec(compile(example("import gymnasium"), "README.md", "exec"), {})
     assert "What is" in capsys.readouterr().out

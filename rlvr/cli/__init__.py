@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 import traceback
+import warnings
 
 import click
 
@@ -52,11 +53,13 @@ def main() -> None:
     debug = "--debug" in sys.argv
     if debug:
         sys.argv.remove("--debug")  # it may stand anywhere
+    warnings.showwarning = _warn
     try:
         # Without its standalone mode, click returns what a verb returned, or an Exit's status.
         status = command(standalone_mode=False)
         raise SystemExit(status if isinstance(status, int) else 0)
     except click.Abort:
+        print("rlvr: interrupted; what is written is incomplete", file=sys.stderr)
         raise SystemExit(130) from None
     except click.ClickException as error:
         error.show()
@@ -67,6 +70,10 @@ def main() -> None:
         raise SystemExit(1) from None
     except Exception as error:
         _explain(error, debug)
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"rlvr: warning: {message}", file=sys.stderr)
 
 
 def _explain(error: Exception, debug: bool) -> None:

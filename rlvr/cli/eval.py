@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -10,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from rlvr.cli.options import environment_options, make_environment
 from rlvr.core.environment import Environment
-from rlvr.evaluation.evaluate import Report, evaluate
+from rlvr.core.registry import find
+from rlvr.evaluation.evaluate import Report, check_single_turn, evaluate
 from rlvr.evaluation.run import Run
 from rlvr.policies.base import Policy
 from rlvr.policies.scripted import NAMES, scripted
@@ -45,10 +47,14 @@ def command(
     made = make_environment(env, split, data, env_options)
     if limit is None and len(made.tasks) > 100_000:
         raise click.UsageError(f"{env} has {len(made.tasks)} tasks: say how many with --limit.")
+    Run.check_free(run_path)
     answers = _policy(policy, model, made, max_tokens, temperature, seed)
     config = {
         "environment": env,
+        "version": find(env).version,
         "split": split,
+        "data": data,
+        "RLVR_DATA": os.environ.get("RLVR_DATA"),
         "options": list(env_options),
         "policy": answers.name,
         "limit": limit,
@@ -56,7 +62,10 @@ def command(
         "temperature": temperature,
         "seed": seed,
     }
-    made.tasks[0]  # data that can't be loaded is said before a run is made
+    # What can't work is said before a run is made.
+    check_single_turn(made)
+    if policy is not None:
+        answers.respond([made.tasks[0]])
     run = Run.create(run_path, "eval", config)
     console = Console(file=sys.stderr)
     columns = (TextColumn(env), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -13,7 +13,7 @@ def command() -> None:
     """Train a model on an environment's verifiable reward."""
 
 
-@command.command("quickstart")
+@command.command("quickstart", short_help="make a small model and train it by GRPO, on a CPU")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--steps", type=click.IntRange(min=1), default=60, show_default=True, help="GRPO steps."
@@ -22,7 +22,7 @@ def command() -> None:
 def quickstart_command(seed: int, steps: int, run_path: str | None) -> None:
     """Make a small model, warm it up, train it by GRPO, and measure it before and after.
 
-    Nothing is downloaded. On two CPU cores it takes about a minute.
+    Nothing is downloaded. On two CPU cores it takes about a minute where nothing else wants them.
     """
     # The training stack takes seconds to import: not before it's asked for.
     from rlvr.training.quickstart import QuickstartConfig, quickstart

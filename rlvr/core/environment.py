@@ -7,6 +7,7 @@ the two classes that authors use; this module has what every trainer and evaluat
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -16,14 +17,14 @@ from rlvr.core.spaces import Text
 from rlvr.core.task import Message, Task
 from rlvr.core.tasks import TaskSet
 from rlvr.core.verdict import Cause, Scored, Unscored, Verdict
-from rlvr.core.verifier import Verifier
+from rlvr.core.verifier import Verifier, a_verifier
 
 
 class Environment(gymnasium.Env[str, str]):
     """Tasks and a verifier as a `gymnasium.Env[str, str]`.
 
     Attributes:
-        tasks: what `reset` draws from.
+        tasks: what `reset` draws from. A list of tasks becomes a `TaskSet`.
         verifier: judges the last response of an episode.
         max_turns: responses an episode may take.
         name: as registered; for reports.
@@ -34,7 +35,7 @@ class Environment(gymnasium.Env[str, str]):
 
     def __init__(
         self,
-        tasks: TaskSet,
+        tasks: TaskSet | Sequence[Task],
         verifier: Verifier,
         *,
         max_turns: int = 1,
@@ -45,10 +46,10 @@ class Environment(gymnasium.Env[str, str]):
             raise OptionError(f"render_mode is None or 'ansi', not {render_mode!r}.")
         if max_turns < 1:
             raise OptionError(f"max_turns must be at least 1, not {max_turns}.")
-        self.tasks = tasks
-        self.verifier = verifier
+        self.tasks = tasks if isinstance(tasks, TaskSet) else TaskSet(tasks)
+        self.verifier = a_verifier(verifier)
         self.max_turns = max_turns
-        self.name = name or tasks.name
+        self.name = name or self.tasks.name
         self.render_mode = render_mode
         self.observation_space = Text()
         self.action_space = Text()
@@ -121,6 +122,9 @@ class Environment(gymnasium.Env[str, str]):
         if isinstance(verdict, Scored):
             return "", float(verdict.reward), not cut, cut, info
         return "", float("nan"), False, True, info
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, verifier={self.verifier.name!r})"
 
     def render(self) -> str | None:
         """The conversation so far, where `render_mode="ansi"`."""

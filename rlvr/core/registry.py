@@ -120,6 +120,8 @@ def environment(
 
     The summary is the first line of the factory's docstring, or of its module's.
     """
+    if not isinstance(name, str):
+        raise RegistrationError('An environment has a name: @rlvr.environment("anagram").')
 
     def decorate(factory: Factory) -> Factory:
         doc = summary or inspect.getdoc(factory) or _doc_of_module(factory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -32,7 +32,7 @@ class TaskSet(Sequence[Task]):
 
     def __init__(
         self,
-        tasks: Sequence[Task] | Callable[[], Sequence[Task]],
+        tasks: Iterable[Task] | Callable[[], Iterable[Task]],
         name: str = "tasks",
         version: int = 1,
     ) -> None:
@@ -48,7 +48,8 @@ class TaskSet(Sequence[Task]):
             self._loaded = self._checked(self._load())
         return self._loaded
 
-    def _checked(self, tasks: Sequence[Task]) -> list[Task]:
+    def _checked(self, given: Iterable[Task]) -> list[Task]:
+        tasks = list(given)
         if not tasks:
             raise DataError(f"The task set {self.name!r} is empty.")
         for task in tasks:
@@ -64,7 +65,7 @@ class TaskSet(Sequence[Task]):
                 f"{count} tasks of {self.name!r} have the id {twice!r}. Give each an id of its own "
                 f"(by default it's a digest of prompt and reference: is a row there twice?)."
             )
-        return list(tasks)
+        return tasks
 
     def __len__(self) -> int:
         return len(self._tasks)

@@ -103,3 +103,18 @@ class Verifier(ABC):
         from rlvr.verifiers.compose import Gate
 
         return Gate(self, then)
+
+
+def a_verifier(given: Any) -> Verifier:
+    """`given`, which must be a verifier. Raises `OptionError` that says how to make one."""
+    if isinstance(given, Verifier):
+        return given
+    if isinstance(given, type) and issubclass(given, Verifier):
+        mend = f"Make one of the class: {given.__name__}()."
+    elif isinstance(getattr(given, "verifier", None), Verifier):
+        mend = "An environment has its own as env.verifier."
+    elif callable(given):
+        mend = "A function becomes one with @rlvr.verifier."
+    else:
+        mend = "rlvr.Math() is one; a function becomes one with @rlvr.verifier."
+    raise OptionError(f"A verifier is an rlvr.Verifier, not {given!r:.80}. {mend}")

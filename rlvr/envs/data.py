@@ -66,6 +66,8 @@ class Source:
                 raise DataError(f"There's no file {str(path)!r}.")
             return path
         folder = os.environ.get("RLVR_DATA")
+        if folder and not Path(folder).is_dir():
+            raise DataError(f"RLVR_DATA names {folder!r}, and there's no such folder.")
         if folder and split in self.files:
             path = Path(folder) / self.files[split]
             if path.is_file():

@@ -75,8 +75,7 @@ def evaluate(
         batch_size: tasks handed to the policy at a time.
         progress: called with how many are done and how many there are.
     """
-    if env.max_turns > 1:
-        raise OptionError(f"{env.name!r} is multi-turn; evaluate takes single-turn environments.")
+    check_single_turn(env)
     if limit is not None and limit < 1:
         raise OptionError(f"limit is at least 1, not {limit}.")
     tasks = env.tasks[: min(limit, len(env.tasks))] if limit is not None else env.tasks
@@ -91,3 +90,9 @@ def evaluate(
                 run.rollout(task, 0, response, verdict, **labels)
         progress(len(verdicts), len(tasks))
     return Report.of(verdicts)
+
+
+def check_single_turn(env: Environment) -> None:
+    """Raise `OptionError` where an environment can't be evaluated yet."""
+    if env.max_turns > 1:
+        raise OptionError(f"{env.name!r} is multi-turn; evaluate takes single-turn environments.")

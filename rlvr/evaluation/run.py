@@ -32,15 +32,20 @@ class Run:
         self.path = path
         self._began = time.monotonic()
 
+    @staticmethod
+    def check_free(path: str | Path | None) -> None:
+        """Raise `DataError` where there's a run at `path`; for those who have long work to do before."""
+        if path is not None and any((Path(path) / file).exists() for file in _FILES):
+            raise DataError(f"There's a run in {str(path)!r} already. Choose another folder.")
+
     @classmethod
     def create(cls, path: str | Path | None, kind: str, config: dict[str, Any]) -> Run:
         """A new run at `path`, by default `runs/<kind>-<time>`. Raises `DataError` where one is there."""
         began = datetime.now(UTC)
         if path is None:
             path = _new_folder(Path("runs"), f"{kind}-{began:%Y%m%d-%H%M%S}")
+        cls.check_free(path)
         path = Path(path)
-        if any((path / file).exists() for file in _FILES):
-            raise DataError(f"There's a run in {str(path)!r} already. Choose another folder.")
         path.mkdir(parents=True, exist_ok=True)
         about = {
             "kind": kind,

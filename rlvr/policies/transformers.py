@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,11 +98,17 @@ class TransformersPolicy:
 def _load(name: str) -> tuple[Any, Any]:
     try:
         import torch
+        import transformers
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError as error:
         raise MissingExtraError(
             "A local model needs torch and transformers: pip install 'rlvr[train]'."
         ) from error
+    folder = Path(name).expanduser()
+    if name.startswith((".", "/", "~")) and not (folder / "config.json").is_file():
+        what = "no config.json in" if folder.is_dir() else "no folder"
+        raise DataError(f"There's {what} {name!r}. A model's folder has config.json and weights.")
+    transformers.logging.disable_progress_bar()
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
         model = AutoModelForCausalLM.from_pretrained(name)

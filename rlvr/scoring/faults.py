@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 from rlvr.core.errors import CannotScore
@@ -16,11 +17,13 @@ def raised(what: str, error: BaseException) -> Unscored:
 
 
 def described(error: BaseException) -> str:
-    """Type and message, never raising: an exception's own `__str__` may."""
+    """Type, message and where it was raised; never raising itself: an exception's own `__str__` may."""
     try:
-        return f"{type(error).__name__}: {error!s:.500}"
+        said = f"{type(error).__name__}: {error!s:.500}"
     except Exception:
-        return type(error).__name__
+        said = type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__, limit=-1)
+    return f"{said} ({frames[0].filename}, line {frames[0].lineno})" if frames else said
 
 
 def checked(name: str, verdict: Any) -> Verdict:

@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 
-from rlvr.core.errors import OptionError, ResponseError
+from rlvr.core.errors import OptionError, ResponseError, TaskError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
-from rlvr.core.verifier import Verifier
+from rlvr.core.verifier import Verifier, a_verifier
 from rlvr.scoring import lanes
 from rlvr.scoring.faults import checked, raised
 from rlvr.scoring.pool import Pool
@@ -51,7 +51,7 @@ def score(
     Returns:
         N verdicts in the order given. Never raises on account of a response. From any thread.
     """
-    _check(tasks, responses)
+    _check(tasks, responses, verifier)
     until = _until(deadline_s)
     verdicts: list[Verdict | Future[Verdict]] = []
     try:
@@ -81,7 +81,7 @@ async def ascore(
 ) -> list[Verdict]:
     """`score` for asyncio: the loop runs on while workers judge."""
     pending: list[asyncio.Future[Verdict]] = []
-    _check(tasks, responses)
+    _check(tasks, responses, verifier)
     until = _until(deadline_s)
     verdicts: list[Verdict | Future[Verdict]] = []
     try:
@@ -215,13 +215,20 @@ class _Driver:
         return result
 
 
-def _check(tasks: Sequence[Task], responses: Sequence[str]) -> None:
+def _check(tasks: Sequence[Task], responses: Sequence[str], verifier: Verifier) -> None:
     """Before anything is begun, so that nothing is left behind in the queue."""
+    a_verifier(verifier)
+    if isinstance(tasks, Task) or isinstance(responses, str):
+        raise OptionError(
+            "score takes a list of tasks and a list of responses: [task], [response]."
+        )
     if len(tasks) != len(responses):
         raise OptionError(
             f"score takes a response for each task, not {len(responses)} for {len(tasks)}."
         )
-    for response in responses:
+    for task, response in zip(tasks, responses, strict=True):
+        if not isinstance(task, Task):
+            raise TaskError(f"A task is an rlvr.Task, not {task!r:.80}.")
         if not isinstance(response, str):
             raise ResponseError(f"A response is a str, not {type(response).__name__}.")
 

@@ -99,6 +99,8 @@ def quickstart(config: QuickstartConfig, run_path: str | Path | None = None) -> 
         stages.say(f"held-out accuracy after GRPO:  {after.correct:.3f}")
         model.save_pretrained(run.path / "model")
         tokenizer.save_pretrained(run.path / "model")
+    with contextlib.suppress(OSError):
+        (run.path / "trainer").rmdir()  # TRL makes it, and nothing is kept there
     plot_run(run)
     return Outcome(before, after, run.path)
 
@@ -193,7 +195,8 @@ def _train(
                     advance(state.global_step, reward=logs["reward"], kl=logs.get("kl", 0.0))
 
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-                if state.global_step % config.measure_every == 0:
+                # Often at first, where most is learned.
+                if state.global_step in (1, 2, 5) or state.global_step % config.measure_every == 0:
                     advance(state.global_step, held_out=measure(state.global_step))
 
         trainer = GRPOTrainer(

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, Unscored, Verdict
-from rlvr.core.verifier import Verifier
+from rlvr.core.verifier import Verifier, a_verifier
 
 Plan: TypeAlias = Generator[Sequence[Verifier], list[Verdict], Verdict]
 """Yields verifiers whose verdicts it needs next, is sent the verdicts, returns the combined one."""
@@ -31,7 +31,7 @@ class Composite(Verifier):
 
     def __init__(self, name: str, parts: Sequence[Verifier]) -> None:
         self.name = name
-        self.parts = tuple(parts)
+        self.parts = tuple(a_verifier(part) for part in parts)
         if not self.parts:
             raise OptionError(f"{type(self).__name__} needs at least one verifier.")
         names = [leaf.name for leaf in leaves(self)]
@@ -43,6 +43,9 @@ class Composite(Verifier):
             )
         self.version = sum(part.version for part in self.parts)
         self.limit_s = sum(part.limit_s for part in self.parts)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(part.name for part in self.parts)})"
 
     @abstractmethod
     def plan(self) -> Plan:
@@ -227,5 +230,5 @@ def _merge(verdicts: Sequence[Verdict], reward: float, status: Status) -> Scored
     scored = [verdict for verdict in verdicts if isinstance(verdict, Scored)]
     components = {name: value for one in scored for name, value in one.components.items()}
     detail = {name: value for one in scored for name, value in one.detail.items()}
-    feedback = "; ".join(one.feedback for one in scored if one.feedback)
+    feedback = "; ".join(dict.fromkeys(one.feedback for one in scored if one.feedback))
     return Scored(reward, status, components, feedback, detail)

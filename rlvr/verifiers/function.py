@@ -33,6 +33,7 @@ class FunctionVerifier(Verifier):
         version: int = 1,
         limit_s: float = 5.0,
         inline: bool = False,
+        demonstrate: Callable[[Task], str | None] | None = None,
     ) -> None:
         self.judge = judge
         self.mode = mode
@@ -42,6 +43,7 @@ class FunctionVerifier(Verifier):
         self.version = version
         self.limit_s = limit_s
         self.inline = inline
+        self._demonstrate = demonstrate
         self.__doc__ = judge.__doc__
         self.check_options()
 
@@ -56,6 +58,14 @@ class FunctionVerifier(Verifier):
         """Raise `OptionError` where `mode` isn't one."""
         if self.mode not in MODES:
             raise OptionError(f"mode is one of {', '.join(MODES)}, not {self.mode!r}.")
+
+    def demonstrate(self, task: Task) -> str | None:
+        """What the author's function makes; else the reference, where it's a string."""
+        if self._demonstrate is not None:
+            return self._demonstrate(task)
+        if not isinstance(task.reference, str):
+            return None
+        return task.reference if self.mode == "whole" else f"\\boxed{{{task.reference}}}"
 
     def settle(self, task: Task, response: str) -> Verdict | None:
         """Everything where the author said `inline=True`; where there's no answer, always."""
@@ -107,6 +117,7 @@ def verifier(
     version: int = 1,
     limit_s: float = 5.0,
     inline: bool = False,
+    demonstrate: Callable[[Task], str | None] | None = None,
 ) -> Any:
     """Make a verifier of `judge(task, answer)`, which may be `async def`::
 
@@ -122,9 +133,11 @@ def verifier(
         limit_s: seconds one call may run in its worker before it's killed and the item is unscored.
         inline: run it in the caller's thread. Quick, and nothing can stop it: only for functions
             that take microseconds whatever the answer.
+        demonstrate: makes a response that earns full reward from a task; for the oracle policy and
+            `rlvr show`. By default a string reference, boxed where `mode` asks for a box.
     """
 
     def decorate(judge: Judge) -> FunctionVerifier:
-        return FunctionVerifier(judge, mode, name, version, limit_s, inline)
+        return FunctionVerifier(judge, mode, name, version, limit_s, inline, demonstrate)
 
     return decorate if judge is None else decorate(judge)

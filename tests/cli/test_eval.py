@@ -113,7 +113,7 @@ def test_a_model_of_transformers(rlvr_cli: CommandLine, tmp_path: Path) -> None:
         (["arithmetic", "--policy", "echo", "--limit", "1", "--seed", "-1"], "--seed"),
         (["arithmetic", "--policy", "echo", "--limit", "1", "--run", "there"], "a run in 'there' already"),
         (["gsm8k", "--policy", "echo", "--data", "nowhere"], "no file 'nowhere'"),
-        (["arithmetic", "--limit", "1", "--model", "./nowhere"], "model './nowhere' can't be loaded"),
+        (["arithmetic", "--limit", "1", "--model", "./nowhere"], "There's no folder './nowhere'"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_a_line_and_status_2_and_leaves_no_run(

@@ -89,7 +89,8 @@ def test_a_conversation_is_refused(env: rlvr.SingleTurn) -> None:
         evaluate(game, answers())
 
 
-def test_there_is_no_oracle_where_the_verifier_shows_nothing(env: rlvr.SingleTurn) -> None:
+def test_there_is_no_oracle_where_the_verifier_shows_nothing() -> None:
+    env = rlvr.SingleTurn([rlvr.Task("q", "1")], rlvr.Format.think())
     with pytest.raises(OptionError, match=r"no demonstrate\(task\)"):
         evaluate(env, scripted("oracle", env))
 
