@@ -10,6 +10,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+# Here, and not first where it's used: imported from six modules deep, NumPy takes a quarter longer
+# (its calls then cross a border of the interpreter's frame stack, back and forth).
+import gymnasium  # noqa: F401
+
 from rlvr import envs
 from rlvr.core.registry import register as _register
 from rlvr.core.registry import register_installed as _register_installed
