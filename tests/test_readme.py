@@ -87,6 +87,11 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_placeholder_is_left(page):
+    assert "@@" not in page.read_text()
+
+
 def test_every_option_of_math_is_documented():
     text = (ROOT / "docs/math.md").read_text()
     assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == set(rlvr.Math.options)
