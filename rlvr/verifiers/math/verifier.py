@@ -285,6 +285,10 @@ class _Gold:
         """Whether `candidate` could be an answer of this kind: for a number, something with a value."""
         if self.number is None:
             return True
+        if len(candidate) > _INLINE_LENGTH:
+            return (
+                False  # no number is written in so many characters, and this is the caller's thread
+            )
         text = clean(candidate)
         if read_number(text) is not None:
             return True
