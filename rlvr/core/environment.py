@@ -12,11 +12,12 @@ from typing import Any
 
 import gymnasium
 
-from rlvr.core.errors import CannotScore, OptionError, ResetNeededError, ResponseError
+from rlvr.core.errors import OptionError, ResetNeededError, ResponseError
+from rlvr.core.faults import raised
 from rlvr.core.spaces import Text
 from rlvr.core.task import Message, Task
 from rlvr.core.tasks import TaskSet
-from rlvr.core.verdict import Cause, Scored, Unscored, Verdict
+from rlvr.core.verdict import Scored, Verdict
 from rlvr.core.verifier import Verifier, a_verifier
 
 
@@ -109,7 +110,7 @@ class Environment(gymnasium.Env[str, str]):
         except NotImplementedError:
             raise  # there's no environment yet
         except Exception as error:  # the environment's fault, and so nobody's wrong answer
-            return self._ended(_unscored(self.name, error), cut=True)
+            return self._ended(raised(f"the reply of {self.name} raised", error), cut=True)
         cut = answer is not None and self._turns >= self.max_turns
         if answer is not None and not cut:
             self._messages.append({"role": "user", "content": answer})
@@ -158,10 +159,3 @@ class Environment(gymnasium.Env[str, str]):
     def _info(self) -> dict[str, Any]:
         assert self._task is not None
         return {"task_id": self._task.id, "messages": [dict(m) for m in self._messages]}
-
-
-def _unscored(name: str, error: Exception) -> Unscored:
-    if isinstance(error, CannotScore):
-        return Unscored(error.cause, error.message)
-    said = f"the reply of {name} raised {type(error).__name__}: {error!s:.500}"
-    return Unscored(Cause.INTERNAL, said)

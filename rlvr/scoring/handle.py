@@ -11,9 +11,9 @@ import tempfile
 import time
 from typing import Any
 
+from rlvr.core.faults import checked, raised
 from rlvr.core.verdict import Verdict
 from rlvr.scoring import wire
-from rlvr.scoring.faults import checked, raised
 from rlvr.scoring.job import Job
 
 _REPRIEVE_S = 1.0

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from rlvr.core.faults import checked, raised
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier
-from rlvr.scoring.faults import checked, raised
 from rlvr.scoring.pool import Pool
 
 _lock = threading.RLock()

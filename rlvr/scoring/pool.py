@@ -31,11 +31,11 @@ from typing import Any
 import gymnasium
 
 from rlvr.core.errors import OptionError, PoolError
+from rlvr.core.faults import described
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.scoring import wire
-from rlvr.scoring.faults import described
 from rlvr.scoring.handle import WorkerHandle
 from rlvr.scoring.job import Job, Packer, killed, lost, orphaned
 from rlvr.scoring.parent import Template

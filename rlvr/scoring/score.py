@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 
 from rlvr.core.errors import OptionError, ResponseError, TaskError
+from rlvr.core.faults import checked, raised
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier, a_verifier
 from rlvr.scoring import lanes
-from rlvr.scoring.faults import checked, raised
 from rlvr.scoring.pool import Pool
 from rlvr.verifiers.compose import Composite, Plan
 

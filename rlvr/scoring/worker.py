@@ -10,10 +10,10 @@ import sys
 from typing import Any
 
 from rlvr.core import blame
+from rlvr.core.faults import checked, raised
 from rlvr.core.verdict import Cause, Status, Unscored, Verdict, refused
 from rlvr.core.verifier import Verifier
 from rlvr.scoring import wire
-from rlvr.scoring.faults import checked, raised
 
 RETIRED = 0
 """Exit status of a worker that left by itself after its share of jobs."""

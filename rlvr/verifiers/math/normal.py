@@ -39,7 +39,9 @@ def normal(tree: Tree) -> Tree:
     args = tuple(normal(arg) for arg in tree.args)
     if any(isinstance(arg, Group | Relation | Word) for arg in args):
         return Call(tree.name, args)
-    return _RULES.get(tree.name, _other)(Call(tree.name, args))
+    # No rule for "base": a number in another base stands for itself. 2516_8 isn't 1358, nor 2516_9.
+    rule = _RULES.get(tree.name)
+    return rule(Call(tree.name, args)) if rule else Call(tree.name, args)
 
 
 def key(tree: Tree) -> str:
@@ -108,11 +110,6 @@ def _ceil(tree: Call) -> Tree:
     return Num(Fraction(-(-x.value // 1))) if isinstance(x, Num) else tree
 
 
-def _base(tree: Call) -> Tree:
-    """A number in another base stands for itself: 2516_8 isn't 1358, nor 2516_9."""
-    return tree
-
-
 def _mod(tree: Call) -> Tree:
     numbers = _integers(tree)
     return Num(Fraction(numbers[0] % numbers[1])) if numbers and numbers[1] else tree
@@ -124,10 +121,6 @@ def _log(tree: Call) -> Tree:
         return Num(Fraction(0))
     if tree.name == "ln" and tree.args[0] == Sym("e"):
         return ONE
-    return tree
-
-
-def _other(tree: Call) -> Tree:
     return tree
 
 
@@ -143,7 +136,6 @@ _RULES = {
     "abs": _abs,
     "floor": _floor,
     "ceil": _ceil,
-    "base": _base,
     "mod": _mod,
     "ln": _log,
     "log": _log,

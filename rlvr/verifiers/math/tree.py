@@ -62,7 +62,7 @@ class Word:
 Tree: TypeAlias = Num | Sym | Call | Group | Relation | Word
 
 CONSTANTS = frozenset({"pi", "e", "i", "oo", "empty"})
-ZERO, ONE, TWO, MINUS_ONE = (Num(Fraction(n)) for n in (0, 1, 2, -1))
+ZERO, ONE, TWO = (Num(Fraction(n)) for n in (0, 1, 2))
 
 
 def children(tree: Tree) -> tuple[Tree, ...]:

@@ -1,4 +1,4 @@
-"""What becomes of a verifier that raised, or returned something that is no verdict."""
+"""What becomes of an author's code that raised, or returned something that is no verdict."""
 
 from __future__ import annotations
 
