@@ -72,6 +72,14 @@ class PoolError(RlvrError, RuntimeError):
     """The scoring pool is closed, or its processes can't be started."""
 
 
+class SandboxError(RlvrError, RuntimeError):
+    """There's no sandbox to be had, or one failed; never the fault of the program in it."""
+
+
+class JailError(SandboxError):
+    """A jail hung up, died or didn't answer in time. The pool replaces it and tries again once."""
+
+
 class CannotScore(RlvrError, RuntimeError):
     """Raised inside a verifier where no verdict can be reached; becomes `Unscored(cause, message)`.
 

@@ -1,0 +1,50 @@
+"""The seam between the pool and what builds jails: a `Backend` launches a jail and gives its `Link`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Link(Protocol):
+    """A two-way stream of bytes to the process in a jail. Used by one thread at a time, but `close`."""
+
+    def exchange(self, data: bytes, wanted: int, deadline: float) -> bytes:
+        """Send all of `data` and receive until `wanted` bytes are there, both at once.
+
+        Sending alone would deadlock where the jail is itself writing an answer into a full pipe.
+
+        Args:
+            deadline: on `time.monotonic()`'s clock.
+
+        Returns:
+            All that has arrived: `wanted` bytes or more.
+
+        Raises `JailError` where the jail hung up or the deadline passed.
+        """
+
+    def close(self) -> None:
+        """End the jail and all that runs in it; returns when it's gone, or after some seconds.
+
+        Any thread may call it, more than once, also while another is in `exchange`.
+        """
+
+
+class Backend(Protocol):
+    """One way to build jails."""
+
+    name: str
+
+    def why_not(self) -> str | None:
+        """Why it can't be used on this machine, and what to do about it; None where it can."""
+
+    def launch(self, code: str, memory_mb: int) -> Link:
+        """Start a jail in which `python3 -I -c CODE` runs, its stdin and stdout the link.
+
+        The jail ends when its stdin does, so a client that dies takes it along.
+
+        Args:
+            memory_mb: of everything in the jail together, where the backend can hold that.
+
+        Raises `SandboxError`.
+        """
