@@ -41,5 +41,7 @@ def sources() -> bytes:
         if one.name.endswith(".py")
     }
 
-    data = json.dumps({name: one.read_text("utf-8") for name, one in sorted(found.items())}).encode()
+    data = json.dumps(
+        {name: one.read_text("utf-8") for name, one in sorted(found.items())}
+    ).encode()
     return struct.pack("<I", len(data)) + data

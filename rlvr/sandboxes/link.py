@@ -29,6 +29,9 @@ class Link(Protocol):
         Any thread may call it, more than once, also while another is in `exchange`.
         """
 
+    def abandon(self) -> None:
+        """In a child forked from the client: let go of the descriptors, touching nothing else."""
+
 
 class Backend(Protocol):
     """One way to build jails."""

@@ -1,0 +1,115 @@
+"""The languages that programs may be written in: how each is compiled and run.
+
+A language works where its tools are in the jail: those of the machine for bubblewrap, those that the
+image was built with for Docker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rlvr.core.errors import OptionError, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """How to compile and run programs in a language.
+
+    Attributes:
+        name: as rlvr calls it.
+        aliases: other names, as Markdown fences have them.
+        file: what the main file is called.
+        compile: the compiler's command line; empty where there's none.
+        run: the program's command line, arguments come after it. Empty for Python, which a warm
+            interpreter runs. `{memory_mb}` stands for the memory limit.
+        address_space: whether virtual memory may be limited too, which makes an allocation that is
+            far too large fail rather than kill. Not where a runtime reserves more than it uses.
+        environment: variables beside PATH, HOME and LANG.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    file: str
+    run: tuple[str, ...] = ()
+    compile: tuple[str, ...] = ()
+    address_space: bool = True
+    environment: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The commands that have to be in the jail."""
+        first = (command[0] for command in (self.compile, self.run) if command)
+        return tuple(tool for tool in first if "/" not in tool)
+
+
+_MAIN = "/box/main"
+
+LANGUAGES: dict[str, Language] = {
+    each.name: each
+    for each in (
+        Language("python", ("py", "python3", "py3", "pypy", "pypy3"), "main.py"),
+        Language(
+            "c",
+            ("c11", "c17", "gcc"),
+            "main.c",
+            run=(_MAIN,),
+            compile=("gcc", "-O2", "-std=gnu17", "-o", _MAIN, "main.c", "-lm"),
+        ),
+        Language(
+            "cpp",
+            ("c++", "cc", "cxx", "cpp17", "c++17", "cpp20", "c++20", "g++"),
+            "main.cpp",
+            run=(_MAIN,),
+            compile=("g++", "-O2", "-std=gnu++20", "-o", _MAIN, "main.cpp"),
+        ),
+        Language(
+            "rust",
+            ("rs",),
+            "main.rs",
+            run=(_MAIN,),
+            compile=("rustc", "-O", "--edition=2021", "-o", _MAIN, "main.rs"),
+        ),
+        Language(
+            "go",
+            ("golang",),
+            "main.go",
+            run=(_MAIN,),
+            compile=("go", "build", "-o", _MAIN, "main.go"),
+            address_space=False,
+            environment=(("GOCACHE", "/tmp/go"), ("GO111MODULE", "off"), ("CGO_ENABLED", "0")),
+        ),
+        Language(
+            "java",
+            (),
+            "Main.java",
+            run=("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss64m", "-Xmx{memory_mb}m", "-cp", "/box", "Main"),
+            compile=("javac", "-J-XX:+UseSerialGC", "-encoding", "UTF-8", "Main.java"),
+            address_space=False,
+        ),
+        Language(
+            "javascript",
+            ("js", "node", "nodejs", "mjs", "ecmascript"),
+            "main.js",
+            run=("node", "--stack-size=4000", "--max-old-space-size={memory_mb}", "/box/main.js"),
+            compile=("node", "--check", "main.js"),
+            address_space=False,
+        ),
+        Language(
+            "bash",
+            ("sh", "shell", "zsh"),
+            "main.sh",
+            run=("bash", "/box/main.sh"),
+            compile=("bash", "-n", "main.sh"),
+        ),
+    )
+}  # fmt: skip
+
+_BY_NAME = {name: each for each in LANGUAGES.values() for name in (each.name, *each.aliases)}
+
+
+def language_of(name: str) -> Language:
+    """The language of that name or alias, in any case. Raises `OptionError` naming the nearest."""
+    found = _BY_NAME.get(name.strip().lower()) if isinstance(name, str) else None
+    if found is None:
+        raise OptionError(f"There's no language {name!r:.40}. {nearest(str(name), LANGUAGES)}")
+    return found

@@ -1,0 +1,141 @@
+"""`PipeLink`: the link to a jail that is a child process, over its standard input and output."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+
+from rlvr.core.errors import JailError
+
+_MOST_STDERR = 4096
+_PIPE_BYTES = 1 << 20
+_END_S = 5.0
+
+
+class PipeLink:
+    """A `Link` to a process.
+
+    Args:
+        command: its command line. It gets a last argument more: a descriptor to write its
+            pid to, as JSON with "child-pid" (the option `--info-fd` of bwrap).
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the link)
+        told, tell = os.pipe()
+        self._told = told
+        self._lock = threading.Lock()
+        self._closed = False
+        try:
+            # Not --die-with-parent: that ties a jail to the thread which starts it. It ends when its
+            # standard input does, and the kernel sees to that, whatever becomes of this process.
+            self._process = subprocess.Popen(
+                [command[0], "--info-fd", str(tell), *command[1:]],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                bufsize=0,
+                pass_fds=[tell],
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(told)
+            self._stderr.close()
+            raise
+        finally:
+            os.close(tell)
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
+        for fd in (self._in, self._out):
+            os.set_blocking(fd, False)
+            with contextlib.suppress(OSError):  # where users may not have larger ones
+                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+    def exchange(self, data: bytes, wanted: int, deadline: float) -> bytes:
+        """See `Link`."""
+        poll = select.poll()
+        poll.register(self._out, select.POLLIN)
+        left = memoryview(data)
+        got = bytearray()
+        if left:
+            poll.register(self._in, select.POLLOUT)
+        while left or len(got) < wanted:
+            if self._closed:
+                raise JailError("The jail was closed.")
+            ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+            if not ready:
+                raise JailError("The jail did not answer in time.")
+            for fd, _ in ready:
+                if fd == self._out:
+                    got += self._received()
+                else:
+                    left = left[self._sent(left) :]
+                    if not left:
+                        poll.unregister(self._in)
+        return bytes(got)
+
+    def close(self) -> None:
+        """See `Link`."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._kill()
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """See `Link`."""
+        self._closed = True
+        for pipe in (self._process.stdin, self._process.stdout, self._stderr):
+            assert pipe is not None
+            pipe.close()
+        with contextlib.suppress(OSError):
+            os.close(self._told)
+        self._process.returncode = self._process.returncode or 0  # a fork isn't its parent
+
+    def _kill(self) -> None:
+        """End the jail's pid 1, and with it all that is in the jail."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            os.set_blocking(self._told, False)
+            os.kill(int(json.loads(os.read(self._told, 4096))["child-pid"]), signal.SIGKILL)
+            return
+        self._process.kill()
+
+    def _received(self) -> bytes:
+        try:
+            data = os.read(self._out, 1 << 20)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise JailError(f"The jail hung up: {error}.") from None
+        if not data:
+            raise JailError(f"The jail ended. {self._said()}".strip())
+        return data
+
+    def _sent(self, data: memoryview) -> int:
+        try:
+            return os.write(self._in, data[: 1 << 20])
+        except BlockingIOError:
+            return 0
+        except OSError:
+            raise JailError(f"The jail ended. {self._said()}".strip()) from None
+
+    def _said(self) -> str:
+        """The end of what it wrote on standard error."""
+        size = os.fstat(self._stderr.fileno()).st_size
+        said = os.pread(self._stderr.fileno(), _MOST_STDERR, max(0, size - _MOST_STDERR))
+        return said.decode("utf-8", "replace").strip()

@@ -1,0 +1,116 @@
+"""The seccomp filter that every program runs under: a deny-list of system calls.
+
+What is denied gives EPERM, as it would for lack of privilege. What the list can't know, because the
+kernel is newer than it, gives ENOSYS.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import platform
+import struct
+
+# Name: number on x86_64, on aarch64 (None: there's no such call).
+_DENIED = {
+    # other processes
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
+    "kcmp": (312, 272), "pidfd_open": (434, 434), "pidfd_getfd": (438, 438),
+    "process_madvise": (440, 440), "process_mrelease": (448, 448), "perf_event_open": (298, 241),
+    "migrate_pages": (256, 238), "move_pages": (279, 239), "mbind": (237, 235),
+    "set_mempolicy": (238, 237), "get_mempolicy": (239, 236), "setpriority": (141, 140),
+    "ioprio_set": (251, 30), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274), "sched_setaffinity": (203, 122),
+    # namespaces and file systems
+    "unshare": (272, 97), "setns": (308, 268), "chroot": (161, 51), "pivot_root": (155, 41),
+    "mount": (165, 40), "umount2": (166, 39), "open_tree": (428, 428), "move_mount": (429, 429),
+    "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433),
+    "mount_setattr": (442, 442), "open_tree_attr": (467, 467), "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265), "fanotify_init": (300, 262), "fanotify_mark": (301, 263),
+    "quotactl": (179, 60), "quotactl_fd": (443, 443), "lookup_dcookie": (212, 18),
+    "swapon": (167, 224), "swapoff": (168, 225), "uselib": (134, None), "ustat": (136, None),
+    "sysfs": (139, None), "acct": (163, 89),
+    # the network, and memory that outlives or hides from its program
+    "socket": (41, 198), "shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195),
+    "shmdt": (67, 197), "semget": (64, 190), "semop": (65, 193), "semctl": (66, 191),
+    "semtimedop": (220, 192), "msgget": (68, 186), "msgsnd": (69, 189), "msgrcv": (70, 188),
+    "msgctl": (71, 187), "mq_open": (240, 180), "mq_unlink": (241, 181),
+    "mq_timedsend": (242, 182), "mq_timedreceive": (243, 183), "mq_notify": (244, 184),
+    "mq_getsetattr": (245, 185), "memfd_create": (319, 279), "memfd_secret": (447, 447),
+    "vmsplice": (278, 75), "add_key": (248, 217), "request_key": (249, 218),
+    "keyctl": (250, 219),
+    # the kernel's wide or rarely trodden surfaces
+    "bpf": (321, 280), "userfaultfd": (323, 282), "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "personality": (135, 92),
+    "modify_ldt": (154, None), "iopl": (172, None), "ioperm": (173, None),
+    "vhangup": (153, 58), "_sysctl": (156, None), "nfsservctl": (180, 42),
+    # the machine
+    "kexec_load": (246, 104), "kexec_file_load": (320, 294), "create_module": (174, None),
+    "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
+    "reboot": (169, 142), "sethostname": (170, 161), "setdomainname": (171, 162),
+    "syslog": (103, 116), "settimeofday": (164, 170), "clock_settime": (227, 112),
+    "clock_adjtime": (305, 266), "adjtimex": (159, 171),
+}  # fmt: skip
+_CLONE, _CLONE3, _PRLIMIT = (56, 220), (435, 435), (302, 261)
+_LAST_KNOWN = 470
+# Any new namespace (NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET).
+_NEW_NAMESPACE = 0x7E020000
+_ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+
+_LOAD, _EQUAL, _ABOVE, _ANY_BIT, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
+_ALLOW, _KILL = 0x7FFF0000, 0x80000000
+_DENY, _NO_SUCH_CALL = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
+_NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, 16
+_SET_SECCOMP, _FILTER = 22, 2
+
+
+def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("HBBI", code, if_true, if_false, value)
+
+
+def _program() -> bytes:
+    """In the instructions of classic BPF; see seccomp(2). Jumps count the instructions left out."""
+    column, architecture = _ARCHITECTURES[platform.machine()]
+    steps = [
+        _step(_LOAD, _ARCHITECTURE),
+        _step(_EQUAL, architecture, 1),
+        _step(_RETURN, _KILL),  # another machine's call numbers, as by int 0x80
+        _step(_LOAD, _NUMBER),
+        # Newer than this list, or x86's x32 calls, whose numbers have a high bit.
+        _step(_ABOVE, _LAST_KNOWN, 0, 1),
+        _step(_RETURN, _NO_SUCH_CALL),
+        _step(
+            _EQUAL, _CLONE3[column], 0, 1
+        ),  # its flags are in memory; C libraries fall back to clone
+        _step(_RETURN, _NO_SUCH_CALL),
+        _step(_EQUAL, _CLONE[column], 0, 4),
+        _step(_LOAD, _ARGUMENT),
+        _step(_ANY_BIT, _NEW_NAMESPACE, 0, 1),
+        _step(_RETURN, _DENY),
+        _step(_RETURN, _ALLOW),
+        _step(_EQUAL, _PRLIMIT[column], 0, 4),
+        _step(_LOAD, _ARGUMENT),
+        _step(_EQUAL, 0, 1),  # one's own limits alone
+        _step(_RETURN, _DENY),
+        _step(_RETURN, _ALLOW),
+    ]
+    numbers = sorted(call[column] for call in _DENIED.values() if call[column] is not None)
+    for i, number in enumerate(numbers):
+        steps.append(_step(_EQUAL, number, len(numbers) - i))
+    return b"".join([*steps, _step(_RETURN, _ALLOW), _step(_RETURN, _DENY)])
+
+
+class _Code(ctypes.Structure):
+    _fields_ = [("count", ctypes.c_ushort), ("steps", ctypes.c_void_p)]
+
+
+_bytes = _program()
+_buffer = ctypes.create_string_buffer(_bytes, len(_bytes))
+_code = _Code(len(_bytes) // 8, ctypes.cast(_buffer, ctypes.c_void_p))
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def install() -> None:
+    """Put this process, and all it will start, under the filter. Needs `kernel.no_new_privileges` first."""
+    if _libc.prctl(_SET_SECCOMP, _FILTER, ctypes.byref(_code), 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "seccomp")

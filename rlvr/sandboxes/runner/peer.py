@@ -1,0 +1,230 @@
+"""Calls between a solution and its tests, over a socket that joins their cells.
+
+Both sides speak the same way: a request (`ask`) is answered by a reply, and while one waits it serves
+what the other asks in turn, as when a test hands over a function. What a side may be asked is its own
+list of operations. A length (u32), then JSON.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+import socket
+import struct
+
+from .values import Coder, Unreadable
+
+_LENGTH = struct.Struct("<I")
+MOST_BYTES = 1 << 26
+_MOST_NESTED = 50
+
+
+class Gone(Exception):
+    """The other side hung up, or said something that is no message."""
+
+
+class Peer:
+    """One side.
+
+    Args:
+        channel: the socket's descriptor.
+        operations: name to function of decoded arguments: what the other side may ask for.
+        classes: those that both sides have, by name.
+    """
+
+    def __init__(self, channel: int, operations: dict, classes: dict) -> None:
+        self._socket = socket.socket(fileno=channel)
+        self._operations = operations
+        self._kept: list = []
+        self._numbers: dict[int, int] = {}
+        self._foreign: dict[int, object] = {}
+        self.coder = Coder(self._keep, self._found, classes)
+        self.make_handle = lambda number, about: None
+        self.make_error = RuntimeError
+        self.answers = 0
+        self._nested = 0
+
+    # A handle is [number, owner's?, what it is]; each side calls its own objects "mine".
+
+    def _keep(self, value):
+        theirs = self.foreign_number(value)
+        if theirs is not None:
+            return {"handle": [theirs, False, {}]}
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = self._numbers[id(value)] = len(self._kept)
+            self._kept.append(value)
+        return {"handle": [number, True, describe(value)]}
+
+    def _found(self, inside):
+        try:
+            number, senders, about = inside
+            if not senders:
+                return self._kept[number]
+            if number not in self._foreign:
+                self._foreign[number] = self.make_handle(int(number), dict(about))
+            return self._foreign[number]
+        except Exception as error:
+            raise Unreadable("no handle: %r" % error) from None
+
+    def foreign_number(self, value) -> int | None:
+        """The number of the other side's object that `value` stands for here, if it does."""
+        return None
+
+    def ask(self, operation: str, *arguments):
+        """Have the other side do something; returns its value or raises what it raised. Raises `Gone`."""
+        return self.settle(self.exchange(operation, arguments))
+
+    def exchange(self, operation: str, arguments) -> dict:
+        """The reply as it came."""
+        self.send({"ask": operation, "with": self.coder.encode(list(arguments))})
+        while True:
+            message = self.receive()
+            if "ask" not in message:
+                self.answers += 1
+                return message
+            self.serve(message)
+
+    def settle(self, reply: dict):
+        """The value in a reply, or what it says was raised."""
+        if "raised" in reply:
+            raise self._error(reply["raised"])
+        try:
+            return self.coder.decode(reply.get("value"))
+        except (Unreadable, RecursionError) as error:
+            raise Gone("no value: %s" % error) from None
+
+    def serve(self, message: dict) -> None:
+        """Do what the other side asks and reply."""
+        self._nested += 1
+        try:
+            if self._nested > _MOST_NESTED:
+                raise RecursionError("calls back and forth are nested too deeply")
+            operation = self._operations[message["ask"]]
+            reply = operation(self.coder.decode(message["with"]), message)
+        except Gone:
+            raise
+        except BaseException as error:
+            reply = {"raised": described(error)}
+        finally:
+            self._nested -= 1
+        self.send(reply)
+
+    def send(self, message: dict) -> None:
+        data = json.dumps(message).encode("ascii")
+        if len(data) > MOST_BYTES:
+            if "ask" in message:
+                raise ValueError("the arguments are too large to be handed over")
+            data = json.dumps(
+                {"raised": ["ValueError", [], "too large to be handed over"]}
+            ).encode()
+        try:
+            self._socket.sendall(_LENGTH.pack(len(data)) + data)
+        except OSError as error:
+            raise Gone(str(error)) from None
+
+    def receive(self) -> dict:
+        (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size))
+        if length > MOST_BYTES:
+            raise Gone("a message of %d bytes" % length)
+        try:
+            message = json.loads(self._exactly(length))
+        except (ValueError, RecursionError) as error:
+            raise Gone("no message: %s" % error) from None
+        if not _is_message(message):
+            raise Gone("no message")
+        return message
+
+    def _exactly(self, wanted: int) -> bytes:
+        data = bytearray()
+        while len(data) < wanted:
+            try:
+                got = self._socket.recv(min(wanted - len(data), 1 << 20))
+            except OSError as error:
+                raise Gone(str(error)) from None
+            if not got:
+                raise Gone("it ended")
+            data += got
+        return bytes(data)
+
+    def _error(self, said):
+        """An exception like the one that was raised there: of the built-in type, or of one named alike."""
+        name, bases, text = said
+        return self.make_error(str(name), [str(base) for base in bases], str(text))
+
+
+def _is_message(message) -> bool:
+    """Whether it has the shape of one; what is in it is looked at where it's used."""
+    if not isinstance(message, dict):
+        return False
+    if "ask" in message:
+        return isinstance(message["ask"], str) and isinstance(message.get("with"), list)
+    if "raised" in message:
+        said = message["raised"]
+        return isinstance(said, list) and len(said) == 3 and isinstance(said[1], list)
+    return True
+
+
+def describe(value) -> dict:
+    """What the other side should know of an object that stays here."""
+    kind = type(value)
+    about = {"type": str(kind.__name__), "callable": callable(value)}
+    if isinstance(value, type):
+        about["class"] = str(value.__name__)
+        if issubclass(value, BaseException):
+            about["error"] = builtin_names(value)
+    return about
+
+
+def described(error: BaseException) -> list:
+    """An exception as [type's name, names of its built-in bases, text]."""
+    try:
+        text = str(error)[:2000]
+    except BaseException:
+        text = ""
+    return [type(error).__name__, builtin_names(type(error)), text]
+
+
+def builtin_names(kind: type) -> list[str]:
+    """The built-in exceptions among a class and its bases, the nearest first."""
+    return [
+        base.__name__
+        for base in kind.__mro__
+        if issubclass(base, BaseException) and getattr(builtins, base.__name__, None) is base
+    ]
+
+
+def local_error(name: str, bases: list[str], text: str, known: dict) -> BaseException:
+    """An exception to raise here for one raised there. `known` keeps the classes made, by name."""
+    own = getattr(builtins, name, None)
+    if name in _WOULD_END_A_LOOP:
+        return RuntimeError("%s: %s" % (name, text))
+    if isinstance(own, type) and issubclass(own, Exception) and bases[:1] == [name]:
+        return _made(own, text)
+    return _made(local_class(name, bases, known), text)
+
+
+# Raised inside a test's `for` or `all(…)`, these would end it as though all were done.
+_WOULD_END_A_LOOP = ("StopIteration", "StopAsyncIteration", "GeneratorExit")
+
+
+def local_class(name: str, bases: list[str], known: dict) -> type:
+    """An exception class of that name here, below the nearest built-in one it's below there."""
+    if name not in known:
+        near = (getattr(builtins, base, None) for base in bases)
+        base = next(
+            (one for one in near if isinstance(one, type) and issubclass(one, Exception)), Exception
+        )
+        if base.__name__ in _WOULD_END_A_LOOP:
+            base = RuntimeError
+        known[name] = type(name, (base,), {})
+    return known[name]
+
+
+def _made(kind: type, text: str) -> BaseException:
+    try:
+        return kind(text)
+    except TypeError:  # UnicodeDecodeError and its like want more arguments
+        made = kind.__new__(kind)
+        made.args = (text,)
+        return made

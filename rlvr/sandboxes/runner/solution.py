@@ -1,0 +1,146 @@
+"""The solution's side: run its source as a module, then do what its tests ask.
+
+Everything here may be tampered with by the solution, which shares the process. That buys it nothing:
+all it can do is to answer something else, and answers are judged elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import os
+import sys
+import types
+
+from . import python
+from .peer import Gone, Peer, described, local_error
+
+NAME = "solution"
+
+
+def serve(channel: int, told: int, message: dict) -> None:
+    """Load the program's files (a prelude may come first), then serve calls until the tests hang up."""
+    from .cell import keep_only  # the cell imports this module
+
+    keep_only([channel])
+    python.standard_streams()
+    known: dict = {}
+    classes: dict = {}
+    operations: dict = {}
+    peer = Peer(channel, operations, classes)
+    peer.make_handle = lambda number, about: _Foreign(peer, number)
+    peer.make_error = lambda name, bases, text: local_error(name, bases, text, known)
+    peer.foreign_number = lambda value: value.number if type(value) is _Foreign else None
+    module = types.ModuleType(NAME)
+    sys.modules[NAME] = module
+    operations.update(_operations(peer, module))
+    try:
+        peer.send(_load(message["sources"], module, classes))
+        while True:
+            asked = peer.receive()
+            if "ask" not in asked:
+                raise Gone("no question")
+            peer.serve(asked)
+    except Gone:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
+
+
+def _load(paths: list[str], module: types.ModuleType, classes: dict) -> dict:
+    """Run the sources in one namespace, the last of them the solution itself."""
+    for path in paths:
+        code = python.compile_source(path)
+        if isinstance(code, str):
+            return {"compile_error": code}
+        try:
+            exec(code, module.__dict__)
+        except BaseException as error:
+            return {"raised": described(error)}
+        if path is not paths[-1]:
+            classes.update(own_classes(module.__dict__, module.__name__))
+    return {"value": None}
+
+
+def own_classes(namespace: dict, name: str) -> dict:
+    """The classes that a module's source defined, by name; exceptions cross in another way."""
+    return {
+        one.__name__: one
+        for one in namespace.values()
+        if isinstance(one, type) and one.__module__ == name and not issubclass(one, BaseException)
+    }
+
+
+class _Foreign:
+    """A function or an iterator that the tests handed over."""
+
+    def __init__(self, peer: Peer, number: int) -> None:
+        self._peer = peer
+        self.number = number
+
+    def __call__(self, *arguments):
+        return self._peer.ask("call", self, list(arguments))
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        found = self._peer.ask("next", self)
+        if found is None:
+            raise StopIteration
+        return found[0]
+
+
+def _operations(peer: Peer, module: types.ModuleType) -> dict:
+    """What the tests may ask of objects here. Each takes its arguments and returns a reply."""
+
+    def value(result) -> dict:
+        return {"value": peer.coder.encode(result)}
+
+    def names(arguments, message) -> dict:
+        (wanted,) = arguments
+        found = {}
+        for name in wanted:
+            if name in module.__dict__:
+                one = module.__dict__[name]
+                if isinstance(one, types.ModuleType):
+                    found[name] = {"module": one.__name__}
+                else:
+                    found[name] = {"value": peer.coder.encode(one)}
+        return {"value": json.dumps(found)}
+
+    def call(arguments, message) -> dict:
+        target, positional, named = arguments
+        sent = json.dumps(message["with"][1:])
+        reply = value(target(*positional, **named))
+        # Tests may look at what became of the lists they handed over.
+        now = peer.coder.encode([positional, named])
+        if json.dumps(now) != sent:
+            reply["arguments"] = now
+        return reply
+
+    def following(arguments, message) -> dict:
+        try:
+            return {"value": {"tuple": [peer.coder.encode(next(arguments[0]))]}}
+        except StopIteration:
+            return {"value": None}
+
+    simple = {
+        "get": getattr,
+        "set": setattr,
+        "item": operator.getitem,
+        "len": len,
+        "str": str,
+        "repr": repr,
+        "bool": bool,
+        "int": operator.index,
+        "float": float,
+        "iter": iter,
+        "instance": isinstance,
+    }
+
+    def plain(function):
+        return lambda arguments, message: value(function(*arguments))
+
+    operations = {name: plain(function) for name, function in simple.items()}
+    return {**operations, "names": names, "call": call, "next": following}

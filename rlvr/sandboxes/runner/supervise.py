@@ -1,0 +1,226 @@
+"""Run one untrusted child to its end, within limits, and say how it ended. Runs in a cell's pid 1."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import signal
+import time
+from collections.abc import Callable
+
+from . import filter as seccomp
+from . import kernel
+
+_FIRST_LOOK_S, _SLOWEST_LOOK_S = 0.004, 0.04
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICK = os.sysconf("SC_CLK_TCK")
+_MIB = 1 << 20
+FAULT = 250  # the child's exit status where it never got as far as the program
+
+
+class Ending:
+    """How a child ended: plain fields, as the broker passes them on."""
+
+    def __init__(self, code: int, limit: str | None, wall: float, cpu: float, peak: int) -> None:
+        self.status = code if code >= 0 else None
+        self.signal = -code if code < 0 else None
+        self.limit = limit
+        self.wall = wall
+        self.cpu = cpu
+        self.memory = peak / _MIB
+
+
+def run(
+    action: Callable[[], None],
+    limits: dict,
+    uid: int | None,
+    output: list[int],
+    trouble: int,
+) -> Ending:
+    """Fork, lock the child down, have it run `action`, wait, kill all that's left of it.
+
+    Args:
+        action: runs in the child and never returns, or execs.
+        limits: the fields of `Limits`, and "address_space" (bytes, 0 for none).
+        uid: a user and group id of the program's own; None where this user may have one alone.
+        output: the descriptors whose files may not grow past `output_kb`.
+        trouble: a descriptor where the child says what went wrong before the program began.
+    """
+    began = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _lock_down(limits, uid)
+            action()
+        except BaseException as error:
+            os.write(trouble, repr(error).encode("utf-8", "replace")[:2000])
+        finally:
+            os._exit(FAULT)
+    watch = _Watch(limits, output)
+    limit = watch.until_end(pid, began + limits["wall_s"])
+    if limit is not None:
+        _kill(pid)
+    wall = time.monotonic() - began
+    tasks = len(_others())
+    _kill(-1)
+    code, cpu, peak = _reap(pid)
+    limit = limit or watch.afterwards(code, cpu, peak, tasks)
+    return Ending(code, limit, wall, cpu, max(peak, watch.peak))
+
+
+def _lock_down(limits: dict, uid: int | None) -> None:
+    """Session, limits, user, capabilities, system calls: in the order in which each still can be set."""
+    os.setsid()
+    _raise_oom_score()
+    for what, most in _rlimits(limits):
+        resource.setrlimit(what, (most, most))
+    cpu = int(limits["cpu_s"]) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+    if uid is not None:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    kernel.no_new_privileges()
+    kernel.drop_capabilities()
+    seccomp.install()
+
+
+def _rlimits(limits: dict) -> list[tuple[int, int]]:
+    wanted = [
+        (resource.RLIMIT_CORE, 0),
+        # One limit for all files, what is printed among them.
+        (
+            resource.RLIMIT_FSIZE,
+            max(int(limits["file_mb"] * _MIB), int(limits["output_kb"] * 1024)),
+        ),
+        (resource.RLIMIT_NOFILE, 256),
+        # A little more than is allowed, so that whoever asks for too many is seen to have them.
+        (resource.RLIMIT_NPROC, int(limits["processes"]) + 2 + limits["spare"]),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    ]
+    if limits["address_space"]:
+        wanted.append((resource.RLIMIT_AS, limits["address_space"]))
+    return wanted
+
+
+def _raise_oom_score() -> None:
+    """Out of memory, the kernel should take the program, not the runner."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    except OSError:
+        pass  # hidden here; the memory limit is watched all the same
+
+
+class _Watch:
+    """Looks at all processes of the cell from time to time."""
+
+    def __init__(self, limits: dict, output: list[int]) -> None:
+        self._cpu = float(limits["cpu_s"])
+        self._memory = limits["memory_mb"] * _MIB
+        self._processes = int(limits["processes"])
+        self._output = output
+        self._most_output = int(limits["output_kb"] * 1024)
+        self.peak = 0
+
+    def until_end(self, pid: int, deadline: float) -> str | None:
+        """Wait until `pid` ends (None) or a limit is passed (its name)."""
+        handle = os.pidfd_open(pid)
+        try:
+            poll = select.poll()
+            poll.register(handle, select.POLLIN)
+            pause = _FIRST_LOOK_S
+            while True:
+                left = deadline - time.monotonic()
+                if poll.poll(max(0.0, min(pause, left)) * 1000):
+                    return None
+                if left <= pause:
+                    if time.monotonic() >= deadline:
+                        return "wall"
+                    continue
+                passed = self._passed()
+                if passed:
+                    return passed
+                pause = min(pause * 1.5, _SLOWEST_LOOK_S)
+        finally:
+            os.close(handle)
+
+    def _passed(self) -> str | None:
+        cpu, memory, tasks = 0.0, 0, 0
+        for pid in _others():
+            try:
+                with open("/proc/%s/stat" % pid, "rb") as file:
+                    fields = file.read().rpartition(b")")[2].split()
+            except OSError:
+                continue  # ended meanwhile
+            cpu += sum(map(int, fields[11:15])) / _TICK
+            tasks += int(fields[17])
+            memory += int(fields[21]) * _PAGE
+        if memory > self._memory:
+            memory = _shared_out(memory)
+        self.peak = max(self.peak, memory)
+        if memory > self._memory:
+            return "memory"
+        if tasks > self._processes:
+            return "processes"
+        if cpu >= self._cpu:
+            return "cpu"
+        return self._flooded()
+
+    def _flooded(self) -> str | None:
+        over = any(os.fstat(fd).st_size > self._most_output for fd in self._output)
+        return "output" if over else None
+
+    def afterwards(self, code: int, cpu: float, peak: int, tasks: int) -> str | None:
+        """The limit that ended it, where it ended by itself or by the kernel's hand."""
+        if self._flooded():
+            return "output"
+        if code == -signal.SIGXFSZ:
+            return "file size"
+        if code == -signal.SIGXCPU or cpu > self._cpu:
+            return "cpu"
+        if peak > self._memory:
+            return "memory"
+        if tasks > self._processes:  # what it had started when it ended, zombies included
+            return "processes"
+        return None
+
+
+def _others() -> list[str]:
+    """The pids in this namespace, but this process's."""
+    return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+
+
+def _shared_out(memory: int) -> int:
+    """Memory with each shared page counted once, where the kernel tells; forks share most of theirs."""
+    total = 0
+    try:
+        for pid in _others():
+            with open("/proc/%s/smaps_rollup" % pid, "rb") as file:
+                total += next(int(line.split()[1]) for line in file if line.startswith(b"Pss:"))
+    except (OSError, StopIteration):
+        return memory
+    return total * 1024
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def _reap(main: int) -> tuple[int, float, int]:
+    """Wait for every child, its orphans among them: `main`'s exit code, processor time, peak memory in bytes."""
+    code, cpu, peak = -signal.SIGKILL, 0.0, 0
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, 0)
+        except ChildProcessError:
+            return code, cpu, peak
+        cpu += usage.ru_utime + usage.ru_stime
+        peak = max(peak, usage.ru_maxrss * 1024)
+        if pid == main:
+            code = os.waitstatus_to_exitcode(status)

@@ -1,0 +1,194 @@
+"""Values as JSON, both ways: what may cross between a solution and its tests.
+
+Plain data is rebuilt on the other side as what Python itself has: None, bool, int, float, complex,
+str, bytes, bytearray, list, tuple, dict, set, frozenset, range, deque, and the standard library's
+Fraction, Decimal, date, time, datetime and timedelta. A subclass of one of these arrives as the plain
+type, whatever it overrides (a named tuple as a named tuple made anew). An object of a class that both
+sides have from the prelude is rebuilt from its attributes. All else stays where it is, and a
+handle to it crosses.
+"""
+
+from __future__ import annotations
+
+import base64
+import collections
+import datetime
+import decimal
+import fractions
+
+MOST_DEPTH = 400
+_SMALL = 1 << 63
+
+
+class Unreadable(Exception):
+    """What came isn't a value."""
+
+
+class Coder:
+    """Encodes this side's values and decodes the other side's.
+
+    Args:
+        keep: puts an object into this side's table; returns its encoding as a handle.
+        find: what a handle stands for here.
+        classes: by name, those that both sides have.
+    """
+
+    def __init__(self, keep, find, classes: dict) -> None:
+        self._keep = keep
+        self._find = find
+        self._classes = classes
+
+    # Type's own methods are called throughout (`list.__iter__(value)`): a subclass may override them.
+
+    def encode(self, value, depth: int = 0):
+        """JSON for a value. Raises ValueError where it's nested too deeply (or in a circle)."""
+        kind = type(value)
+        if value is None or kind is bool or kind is str or kind is float:
+            return value
+        if kind is int:
+            return value if -_SMALL < value < _SMALL else {"int": hex(value)}
+        if depth > MOST_DEPTH:
+            raise ValueError("a value is nested more than %d deep, or in a circle" % MOST_DEPTH)
+        if kind is list:
+            return [self.encode(one, depth + 1) for one in value]
+        return self._by_class(value, kind, depth + 1)
+
+    def _by_class(self, value, kind: type, depth: int):
+        several = lambda items: [self.encode(one, depth) for one in items]  # noqa: E731
+        if self._classes.get(kind.__name__) is kind:
+            state = _state(value)
+            return {"object": [kind.__name__, list(zip(state, several(state.values())))]}
+        for base, encoded in _PLAIN.items():
+            if isinstance(value, base) and issubclass(kind, base):
+                return encoded(value, several)
+        numpy = _from_numpy(value, kind)
+        if numpy is not None:
+            return self.encode(numpy[0], depth)
+        return self._keep(value)
+
+    def decode(self, data):
+        """The value of such JSON. Raises `Unreadable`."""
+        if data is None or isinstance(data, (bool, int, float, str)):
+            return data
+        if isinstance(data, list):
+            return [self.decode(one) for one in data]
+        if not isinstance(data, dict) or len(data) != 1:
+            raise Unreadable("no value")
+        ((tag, inside),) = data.items()
+        if tag == "handle":
+            return self._find(inside)
+        if tag == "object":
+            return self._rebuilt(inside)
+        try:
+            return _REBUILT[tag](inside, self.decode)
+        except Unreadable:
+            raise
+        except Exception as error:
+            raise Unreadable("no %s: %s" % (tag, error)) from None
+
+    def _rebuilt(self, inside):
+        try:
+            name, state = inside
+            kind = self._classes[name]
+            made = object.__new__(kind)
+            for key, value in state:
+                object.__setattr__(made, str(key), self.decode(value))
+            return made
+        except Exception as error:
+            raise Unreadable("no object: %s" % error) from None
+
+
+def _state(value) -> dict:
+    found = {}
+    for kind in type(value).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for name in [slots] if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
+                found[name] = getattr(value, name)
+    found.update(getattr(value, "__dict__", {}))
+    return {str(name): one for name, one in found.items()}
+
+
+def _from_numpy(value, kind: type):
+    """NumPy's numbers and arrays are plain data too: as a tuple of one, None where it's neither."""
+    if kind.__module__.partition(".")[0] != "numpy":
+        return None
+    if hasattr(value, "tolist") and kind.__name__ != "matrix":
+        return (value.tolist(),)
+    return None
+
+
+def _int(value, several):
+    number = int.__index__(value) if type(value) is not int else value
+    return number if -_SMALL < number < _SMALL else {"int": hex(number)}
+
+
+def _dict(value, several):
+    return {"dict": [several(pair) for pair in dict.items(value)]}
+
+
+def _tuple(value, several):
+    names = getattr(type(value), "_fields", None)
+    items = several(tuple.__iter__(value))
+    if type(value) is not tuple and isinstance(names, tuple) and len(names) == len(items):
+        return {"named": [type(value).__name__, list(names), items]}
+    return {"tuple": items}
+
+
+def _delta(value, several):
+    return {"delta": [value.days, value.seconds, value.microseconds]}
+
+
+# In this order: a subclass stands before its base.
+_PLAIN = {
+    bool: lambda value, several: bool(value),
+    int: _int,
+    float: lambda value, several: float.__float__(value),
+    complex: lambda value, several: {"complex": [complex.real.__get__(value), complex.imag.__get__(value)]},
+    str: lambda value, several: str.__getitem__(value, slice(None)),
+    bytes: lambda value, several: {"bytes": _text(value)},
+    bytearray: lambda value, several: {"bytearray": _text(value)},
+    list: lambda value, several: several(list.__iter__(value)),
+    tuple: _tuple,
+    dict: _dict,
+    set: lambda value, several: {"set": several(set.__iter__(value))},
+    frozenset: lambda value, several: {"frozenset": several(frozenset.__iter__(value))},
+    range: lambda value, several: {"range": several((value.start, value.stop, value.step))},
+    collections.deque: lambda value, several: {"deque": several(collections.deque.__iter__(value))},
+    fractions.Fraction: lambda value, several: {"fraction": several((value.numerator, value.denominator))},
+    decimal.Decimal: lambda value, several: {"decimal": decimal.Decimal.__str__(value)},
+    datetime.datetime: lambda value, several: {"datetime": datetime.datetime.isoformat(value)},
+    datetime.date: lambda value, several: {"date": datetime.date.isoformat(value)},
+    datetime.time: lambda value, several: {"time": datetime.time.isoformat(value)},
+    datetime.timedelta: _delta,
+}  # fmt: skip
+
+
+def _text(value) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _named(inside, decode):
+    name, names, items = inside
+    return collections.namedtuple(name, names)(*map(decode, items))
+
+
+_REBUILT = {
+    "int": lambda inside, decode: int(inside, 16),
+    "complex": lambda inside, decode: complex(float(inside[0]), float(inside[1])),
+    "bytes": lambda inside, decode: base64.b64decode(inside),
+    "bytearray": lambda inside, decode: bytearray(base64.b64decode(inside)),
+    "tuple": lambda inside, decode: tuple(map(decode, inside)),
+    "named": _named,
+    "dict": lambda inside, decode: {decode(key): decode(value) for key, value in inside},
+    "set": lambda inside, decode: set(map(decode, inside)),
+    "frozenset": lambda inside, decode: frozenset(map(decode, inside)),
+    "range": lambda inside, decode: range(*map(decode, inside)),
+    "deque": lambda inside, decode: collections.deque(map(decode, inside)),
+    "fraction": lambda inside, decode: fractions.Fraction(*map(decode, inside)),
+    "decimal": lambda inside, decode: decimal.Decimal(str(inside)),
+    "datetime": lambda inside, decode: datetime.datetime.fromisoformat(inside),
+    "date": lambda inside, decode: datetime.date.fromisoformat(inside),
+    "time": lambda inside, decode: datetime.time.fromisoformat(inside),
+    "delta": lambda inside, decode: datetime.timedelta(*map(decode, inside)),
+}
