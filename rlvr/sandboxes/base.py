@@ -23,7 +23,7 @@ class Limit(StrEnum):
     WALL = "wall"  # time on the clock
     CPU = "cpu"  # processor time, of all its processes together
     MEMORY = "memory"  # resident memory, of all its processes together
-    PROCESSES = "processes"  # processes and threads at once
+    PROCESSES = "processes"  # processes at once (too many threads are an error in the program)
     OUTPUT = "output"  # standard output or standard error
     FILE_SIZE = "file size"  # one file it wrote
     FILES = "files"  # what it left to be collected: too large, or too many
@@ -48,7 +48,7 @@ class Limits:
     """
 
     wall_s: float = 10.0
-    cpu_s: float = 10.0
+    cpu_s: float = 5.0
     memory_mb: int = 512
     output_kb: int = 4096
     processes: int = 64

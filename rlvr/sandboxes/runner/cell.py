@@ -82,8 +82,7 @@ class _Cell:
         """Compile, run, serve calls or judge; returns how that ended."""
         what = message["do"]
         limits = message["limits"]
-        # Where programs have this user's id, its other processes count as theirs.
-        limits["spare"] = 0 if self._uid is not None else 8 + int(limits["processes"])
+        limits["spare"] = self._spare(what, limits)
         stdin, stdout, stderr, *others = fds
         for name, fd in zip(message.get("files", ()), others):
             _copy_in(os.path.join(SCRATCH, name), fd, 0o666)
@@ -126,6 +125,12 @@ class _Cell:
             made.append(os.dup(self._compiled))
         self._sweep()
         return reply
+
+    def _spare(self, what: str, limits: dict) -> int:
+        """Processes that count as the program's and aren't, where it shares the runner's user id."""
+        if self._uid is not None:
+            return 0
+        return 8 if what == "run" else 8 + int(limits["processes"])
 
     # ---------------------------------------------------------------- in the child, locked down
 

@@ -62,10 +62,9 @@ def run(
     if limit is not None:
         _kill(pid)
     wall = time.monotonic() - began
-    tasks = len(_others())
     _kill(-1)
-    code, cpu, peak = _reap(pid)
-    limit = limit or watch.afterwards(code, cpu, peak, tasks)
+    code, cpu, peak, left = _reap(pid)
+    limit = limit or watch.afterwards(code, cpu, peak, left)
     return Ending(code, limit, wall, cpu, max(peak, watch.peak))
 
 
@@ -148,23 +147,23 @@ class _Watch:
             os.close(handle)
 
     def _passed(self) -> str | None:
-        cpu, memory, tasks = 0.0, 0, 0
-        for pid in _others():
+        cpu, memory = 0.0, 0
+        others = _others()
+        for pid in others:
             try:
                 with open("/proc/%s/stat" % pid, "rb") as file:
                     fields = file.read().rpartition(b")")[2].split()
             except OSError:
                 continue  # ended meanwhile
             cpu += sum(map(int, fields[11:15])) / _TICK
-            tasks += int(fields[17])
             memory += int(fields[21]) * _PAGE
+        if len(others) > self._processes:
+            return "processes"
         if memory > self._memory:
-            memory = _shared_out(memory)
+            memory = _shared_out(others, memory)
         self.peak = max(self.peak, memory)
         if memory > self._memory:
             return "memory"
-        if tasks > self._processes:
-            return "processes"
         if cpu >= self._cpu:
             return "cpu"
         return self._flooded()
@@ -173,7 +172,7 @@ class _Watch:
         over = any(os.fstat(fd).st_size > self._most_output for fd in self._output)
         return "output" if over else None
 
-    def afterwards(self, code: int, cpu: float, peak: int, tasks: int) -> str | None:
+    def afterwards(self, code: int, cpu: float, peak: int, left: int) -> str | None:
         """The limit that ended it, where it ended by itself or by the kernel's hand."""
         if self._flooded():
             return "output"
@@ -183,7 +182,9 @@ class _Watch:
             return "cpu"
         if peak > self._memory:
             return "memory"
-        if tasks > self._processes:  # what it had started when it ended, zombies included
+        # What it had started when it ended, zombies included. Several forks that fail at once count for
+        # each other, so a bomb may be stopped a little below the limit.
+        if left > self._processes or (code != 0 and 4 * left >= 3 * self._processes > 6):
             return "processes"
         return None
 
@@ -193,15 +194,17 @@ def _others() -> list[str]:
     return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
 
 
-def _shared_out(memory: int) -> int:
+def _shared_out(pids: list[str], memory: int) -> int:
     """Memory with each shared page counted once, where the kernel tells; forks share most of theirs."""
     total = 0
-    try:
-        for pid in _others():
+    for pid in pids:
+        try:
             with open("/proc/%s/smaps_rollup" % pid, "rb") as file:
-                total += next(int(line.split()[1]) for line in file if line.startswith(b"Pss:"))
-    except (OSError, StopIteration):
-        return memory
+                total += sum(int(line.split()[1]) for line in file if line.startswith(b"Pss:"))
+        except PermissionError:
+            return memory
+        except OSError:
+            continue  # ended meanwhile
     return total * 1024
 
 
@@ -212,15 +215,21 @@ def _kill(pid: int) -> None:
         pass
 
 
-def _reap(main: int) -> tuple[int, float, int]:
-    """Wait for every child, its orphans among them: `main`'s exit code, processor time, peak memory in bytes."""
-    code, cpu, peak = -signal.SIGKILL, 0.0, 0
+def _reap(main: int) -> tuple[int, float, int, int]:
+    """Wait for every child, the orphans among them.
+
+    Returns `main`'s exit code, processor time in seconds, peak memory in bytes, and how many others
+    there were.
+    """
+    code, cpu, peak, others = -signal.SIGKILL, 0.0, 0, 0
     while True:
         try:
             pid, status, usage = os.wait4(-1, 0)
         except ChildProcessError:
-            return code, cpu, peak
+            return code, cpu, peak, others
         cpu += usage.ru_utime + usage.ru_stime
         peak = max(peak, usage.ru_maxrss * 1024)
         if pid == main:
             code = os.waitstatus_to_exitcode(status)
+        else:
+            others += 1
