@@ -40,6 +40,7 @@ _HOME = {
     "verifier": "rlvr.verifiers.function",
     "All": "rlvr.verifiers.compose",
     "AnyOf": "rlvr.verifiers.compose",
+    "Code": "rlvr.verifiers.code",
     "Format": "rlvr.verifiers.text",
     "Math": "rlvr.verifiers.math",
     "SingleTurn": "rlvr.envs.turns",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from rlvr.envs.prompt import Prompt
     from rlvr.envs.turns import MultiTurn, SingleTurn
     from rlvr.scoring import ascore, score
+    from rlvr.verifiers.code import Code
     from rlvr.verifiers.compose import All, AnyOf
     from rlvr.verifiers.function import verifier
     from rlvr.verifiers.math import Math
@@ -73,6 +75,7 @@ __all__ = [
     "AnyOf",
     "CannotScore",
     "Cause",
+    "Code",
     "Environment",
     "Format",
     "Math",

@@ -6,7 +6,10 @@ import importlib
 
 from rlvr.core.verifier import Verifier
 
-KINDS: dict[str, str] = {"math": "rlvr.verifiers.math:Math"}
+KINDS: dict[str, str] = {
+    "math": "rlvr.verifiers.math:Math",
+    "code": "rlvr.verifiers.code:Code",
+}
 """Name to `module:class`; the class takes no argument, its options are set per line."""
 
 

@@ -1,0 +1,66 @@
+"""The fields of a code task's reference, each checked to be of its type.
+
+What is wrong is told by its type and place: a hidden test's content isn't repeated. All raise
+`CannotScore(gold)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rlvr.core.errors import CannotScore
+from rlvr.core.verdict import Cause
+
+
+def name_of(given: Mapping[str, Any]) -> str:
+    """The entry point's name; "" where there's none."""
+    name = text(given, "entry_point", "")
+    if name and not name.isidentifier():
+        raise wrong(f'has the "entry_point" {name!r:.80}, which is no name')
+    return name
+
+
+def items(given: Mapping[str, Any], key: str) -> list[Any] | tuple[Any, ...]:
+    """A list that isn't empty."""
+    found = given[key]
+    if not isinstance(found, list | tuple) or not found:
+        raise wrong(f'has "{key}" empty or of type {type(found).__name__}; it\'s a list')
+    return found
+
+
+def text(given: Mapping[str, Any], key: str, default: str) -> str:
+    """Text, or the default where there's nothing or null."""
+    found = given.get(key)
+    if found is None:
+        return default
+    if not isinstance(found, str):
+        raise wrong(f'has "{key}" of type {type(found).__name__}; it\'s text')
+    utf8(found, f'"{key}"')
+    return found
+
+
+def content(test: Mapping[str, Any], names: tuple[str, str], where: str) -> bytes:
+    """A test's input or output, by the first of its names that is there."""
+    for name in names:
+        if name in test:
+            if not isinstance(test[name], str):
+                kind = type(test[name]).__name__
+                raise wrong(f'has {where} with "{name}" of type {kind}; it\'s text')
+            return utf8(test[name], where)
+    raise wrong(
+        f'has {where} without "{names[0]}"; it has {", ".join(map(str, test)) or "nothing"}'
+    )
+
+
+def utf8(said: str, where: str) -> bytes:
+    """As bytes."""
+    try:
+        return said.encode()
+    except UnicodeEncodeError as error:
+        raise wrong(f"has {where} with text that is no Unicode: {error.reason}") from None
+
+
+def wrong(what: str) -> CannotScore:
+    """What to raise: the reference is, has or expects something that it can't."""
+    return CannotScore(Cause.GOLD, f"the reference {what}")

@@ -1,0 +1,68 @@
+"""The code that a prompt gives away: HumanEval's bare form.
+
+A HumanEval prompt is the head of a module: imports, sometimes helper functions (`poly` in
+HumanEval/32, `encode_cyclic` in 38, `encode_shift` in 50), and the function to be completed, with
+its docstring. The tests call the helpers too, so these are the author's and not the solution's.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeAlias, TypeGuard
+
+from rlvr.core.task import Message
+from rlvr.verifiers.code.extraction import fenced_blocks
+
+_Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_LONGEST = 200_000  # characters; longer ones are no heads of modules
+
+
+def given_code(prompt: Sequence[Message], entry_point: str) -> str | None:
+    """The Python code in a prompt that defines `entry_point`, or None where there's none.
+
+    Of the last message that has such code and isn't a model's: the whole message where it is
+    Python, else its last fenced block that is.
+    """
+    asked = [m["content"] for m in reversed(prompt) if m["role"] != "assistant"]
+    return next(filter(None, (_in_text(text, entry_point) for text in asked)), None)
+
+
+@lru_cache(maxsize=2048)
+def prelude_of(code: str, entry_point: str) -> str:
+    """All of such code but the definition of `entry_point`."""
+    module = _parsed(code)
+    assert module is not None  # `given_code` has read it
+    lines = code.split("\n")
+    for node in module.body:
+        if _defines(node, entry_point):
+            first = min(part.lineno for part in (node, *node.decorator_list))
+            lines[first - 1 : node.end_lineno] = [""] * len(lines[first - 1 : node.end_lineno])
+    return "\n".join(lines)
+
+
+@lru_cache(maxsize=2048)
+def _in_text(text: str, entry_point: str) -> str | None:
+    blocks = [block.text for block in fenced_blocks(text) if block.language in ("", "python", "py")]
+    for code in (text, *reversed(blocks)):
+        module = _parsed(code) if entry_point in code else None
+        if module is not None and any(_defines(node, entry_point) for node in module.body):
+            return code
+    return None
+
+
+def _parsed(code: str) -> ast.Module | None:
+    """The author's code, never a model's; a head that ends before a body gets one."""
+    if len(code) > _LONGEST:
+        return None
+    for whole in (code, code.rstrip() + "\n    pass\n"):
+        try:
+            return ast.parse(whole)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return None
+
+
+def _defines(node: ast.stmt, name: str) -> TypeGuard[_Definition]:
+    return isinstance(node, _Definition) and node.name == name

@@ -1,0 +1,164 @@
+"""What a code task's reference holds, read and checked. docs/code.md has its forms.
+
+Everything wrong with one is the author's fault and nobody's wrong answer: `CannotScore(gold)`, with
+a message that says what is wrong and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rlvr.core.errors import OptionError
+from rlvr.sandboxes.base import FunctionTests, Limits, Program
+from rlvr.sandboxes.languages import language_of
+from rlvr.verifiers.code.compare import Comparison
+from rlvr.verifiers.code.fields import content, items, name_of, text, utf8, wrong
+
+_FORMS = (
+    '{"tests": [{"stdin", "stdout"}]}, {"entry_point", "test"} or {"asserts": […]}, '
+    "each with what docs/code.md says may go with it"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test of a program that reads standard input."""
+
+    stdin: bytes
+    expected: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A code task's reference, read.
+
+    Attributes:
+        tests: cases for a program, or tests that call a solution's functions.
+        public: whether each test is public.
+        language: that the program is to be in; its name, not an alias.
+        limits: for each test of a program; for a solution's tests together.
+        check: how a program's output is judged: by comparison, or by a checker program.
+        entry_point: the function that's asked for, where the reference names it.
+        solution: a right one, where the reference has it.
+    """
+
+    tests: tuple[Case, ...] | FunctionTests
+    public: tuple[bool, ...]
+    language: str
+    limits: Limits
+    check: Comparison | Program
+    entry_point: str = ""
+    solution: str | None = None
+
+    @classmethod
+    def of(cls, given: Any, language: str = "python", limits: Limits | None = None) -> Reference:
+        """Read one; `language` and `limits` count where it names none. Raises `CannotScore(gold)`."""
+        if not isinstance(given, Mapping):
+            raise wrong(f"is {_FORMS}; it's of type {type(given).__name__}")
+        functions = any(key in given for key in ("test", "asserts"))
+        if functions == ("tests" in given):
+            both = "both, tests of programs and of functions" if functions else list(given)
+            raise wrong(f"is one of {_FORMS}; this one has {both!s:.200}")
+        try:
+            named = text(given, "language", "python" if functions else language)
+            spoken = language_of(named).name
+            allowed = Limits.of(given.get("limits"), limits)
+            check = given.get("checker")
+            if functions and check is not None:
+                raise wrong('has a "checker", which is for {"tests": …} alone')
+            if functions and spoken != "python":
+                raise wrong(f"has tests of functions, which are for Python alone, not {spoken}")
+            judged = Comparison() if check is None else _check(check)
+        except OptionError as error:
+            raise wrong(f"can't be used: {error}") from None
+        tests, public = _functions(given) if functions else _cases(given, judged)
+        return cls(
+            tests,
+            public,
+            spoken,
+            allowed,
+            judged,
+            name_of(given),
+            text(given, "solution", "") or None,
+        )
+
+
+def public_part(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The reference with its public tests alone and no solution; None where no test is public.
+
+    Raises `CannotScore(gold)`.
+    """
+    public = Reference.of(given).public
+    if not any(public):
+        return None
+    part = {key: value for key, value in given.items() if key not in ("solution", "test")}
+    for key in ("tests", "asserts"):
+        if key in given:
+            part[key] = [test for test, shown in zip(given[key], public, strict=False) if shown]
+    if "test" in given and public[-1]:
+        part["test"] = given["test"]
+    return part | {"public": sum(public)}
+
+
+def _cases(
+    given: Mapping[str, Any], check: Comparison | Program
+) -> tuple[tuple[Case, ...], tuple[bool, ...]]:
+    tests = items(given, "tests")
+    cases = []
+    for number, test in enumerate(tests, 1):
+        where = f"test {number}"
+        if not isinstance(test, Mapping):
+            raise wrong(f'has {where} of type {type(test).__name__}, not {{"stdin", "stdout"}}')
+        stdin = content(test, ("stdin", "input"), where)
+        cases.append(Case(stdin, content(test, ("stdout", "output"), where)))
+    if isinstance(check, Comparison) and not any(case.expected.strip() for case in cases):
+        raise wrong("expects no output in any test: a program that does nothing would pass")
+    return tuple(cases), _public(given, [test.get("public") for test in tests])
+
+
+def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...]]:
+    asserts: list[str] = []
+    flags: list[Any] = []
+    for number, test in enumerate(items(given, "asserts") if "asserts" in given else (), 1):
+        flags.append(test.get("public") if isinstance(test, Mapping) else None)
+        source = test.get("assert") if isinstance(test, Mapping) else test
+        if not isinstance(source, str) or not source.strip():
+            raise wrong(
+                f"has assert {number} of type {type(test).__name__}, or blank; it's a statement"
+            )
+        utf8(source, f"assert {number}")
+        asserts.append(source)
+    check = text(given, "test", "")
+    if "test" in given:
+        flags.append(None)
+        if not check.strip() or not name_of(given):
+            raise wrong('has a "test" without source, or without the "entry_point" it gets')
+    setup, prelude = text(given, "setup", ""), text(given, "prelude", "")
+    entry_point = name_of(given) if check else ""
+    tests = FunctionTests(tuple(asserts), check, entry_point, setup, prelude)
+    return tests, _public(given, flags)
+
+
+def _public(given: Mapping[str, Any], flags: list[Any]) -> tuple[bool, ...]:
+    first = given.get("public")
+    first = 0 if first is None else first
+    if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first <= len(flags):
+        raise wrong(
+            f'has "public": {first!r:.40}; it\'s how many of the {len(flags)} tests are public'
+        )
+    for number, flag in enumerate(flags, 1):
+        if flag is not None and not isinstance(flag, bool):
+            raise wrong(f'has "public": {flag!r:.40} in test {number}; it\'s true or false')
+    return tuple(bool(flag) or number < first for number, flag in enumerate(flags))
+
+
+def _check(given: Any) -> Comparison | Program:
+    """Raises `OptionError`."""
+    if not isinstance(given, Mapping) or "source" not in given:
+        return Comparison.of(given)
+    source, language = text(given, "source", ""), text(given, "language", "python")
+    if not source.strip():
+        raise wrong("has a checker without source")
+    return Program(utf8(source, "the checker"), language_of(language).name)

@@ -1,0 +1,92 @@
+"""Run a program or a solution on its tests, and say what came of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rlvr.core.errors import CannotScore
+from rlvr.core.verdict import Cause
+from rlvr.sandboxes import Sandbox
+from rlvr.sandboxes.base import Execution, FunctionTests, Input, Program
+from rlvr.verifiers.code.checker import Asked, refusals
+from rlvr.verifiers.code.compare import Comparison
+from rlvr.verifiers.code.reference import Case, Reference
+from rlvr.verifiers.code.result import Result, at_limit, excerpt, of_execution, of_outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of a program's tests.
+
+    Attributes:
+        results: of the tests in order; up to the first that failed, where it was to stop there.
+        compile_error: the compiler's message, where there is no program.
+        load_error: how a solution failed before any test, likewise.
+    """
+
+    results: tuple[Result, ...] = ()
+    compile_error: str | None = None
+    load_error: str | None = None
+
+
+async def run_all(sandbox: Sandbox, source: bytes, reference: Reference, stop: bool) -> Ran:
+    """Run it on the reference's tests; with `stop`, up to the first that fails.
+
+    Raises `SandboxError`, and `CannotScore(gold)` where tests or checker can't do their work.
+    """
+    if isinstance(reference.tests, FunctionTests):
+        return await _solution(sandbox, source, reference, reference.tests, stop)
+    return await _program(sandbox, source, reference, reference.tests, stop)
+
+
+async def _program(
+    sandbox: Sandbox, source: bytes, reference: Reference, cases: tuple[Case, ...], stop: bool
+) -> Ran:
+    check = reference.check
+    known: dict[int, Result] = {}
+
+    def look(i: int, execution: Execution) -> bool:
+        difference = ""
+        if execution.ok and isinstance(check, Comparison):
+            difference = check.difference(execution.stdout, cases[i].expected)
+        known[i] = of_execution(cases[i], execution, difference)
+        return known[i].passed or not stop
+
+    program = Program(source, reference.language)
+    inputs = [Input(stdin=case.stdin) for case in cases]
+    run = await sandbox.arun(program, inputs, reference.limits, look)
+    if run.compile_error is not None:
+        return Ran(compile_error=run.compile_error)
+    results = [known[i] for i in range(len(run.executions))]
+    if isinstance(check, Program):
+        ended = enumerate(zip(cases, run.executions, strict=False), 1)
+        asked = [Asked(n, case, one.stdout) for n, (case, one) in ended if one.ok]
+        for one, why in zip(asked, await refusals(sandbox, check, asked, stop), strict=False):
+            if why:
+                execution = run.executions[one.number - 1]
+                results[one.number - 1] = of_execution(one.case, execution, why)
+    return Ran(_cut(results) if stop else tuple(results))
+
+
+async def _solution(
+    sandbox: Sandbox, source: bytes, reference: Reference, tests: FunctionTests, stop: bool
+) -> Ran:
+    run = await sandbox.arun_tests(source, tests, reference.limits, stop)
+    if run.broken:
+        raise CannotScore(Cause.GOLD, f"the tests can't be run: {excerpt(run.broken)}")
+    if run.compile_error is not None:
+        return Ran(compile_error=run.compile_error)
+    if run.load_error is not None:
+        return Ran(load_error=run.load_error)
+    sources = [*tests.asserts, *([tests.check] if tests.check else [])]
+    told = zip(sources, run.outcomes, strict=False)
+    results = [of_outcome(source, outcome, tests.entry_point) for source, outcome in told]
+    if run.limit is not None and len(results) < len(sources) and all(r.passed for r in results):
+        results.append(at_limit(sources[len(results)], run.limit))
+    return Ran(_cut(results) if stop else tuple(results))
+
+
+def _cut(results: list[Result]) -> tuple[Result, ...]:
+    """Up to the first that failed: what comes after it wasn't judged to the end."""
+    failed = next((i for i, result in enumerate(results) if not result.passed), len(results))
+    return tuple(results[: failed + 1])

@@ -1,0 +1,127 @@
+"""`Code`: whether the program in a response passes its task's tests.
+
+Example, from MBPP: the reference `{"asserts": ["assert is_not_prime(10) == True", …]}` and a response
+with a fenced block in Python that defines `is_not_prime`. docs/code.md has the whole policy.
+
+Expected outputs never enter the sandbox: a program gets its input and nothing else, a solution the
+arguments that its functions are called with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias, get_args
+
+from rlvr.core.errors import CannotScore, OptionError, SandboxError
+from rlvr.core.task import Task
+from rlvr.core.verdict import Cause, Status, Verdict, refused
+from rlvr.core.verifier import Verifier
+from rlvr.sandboxes import Sandbox, default_sandbox
+from rlvr.sandboxes.base import FunctionTests, Limits
+from rlvr.sandboxes.languages import language_of
+from rlvr.verifiers.code.extraction import Found, defines, fenced, find_program
+from rlvr.verifiers.code.given import given_code, prelude_of
+from rlvr.verifiers.code.reference import Reference
+from rlvr.verifiers.code.report import NAME, verdict_on
+from rlvr.verifiers.code.running import run_all
+
+Reward: TypeAlias = Literal["all", "fraction"]
+
+
+class Code(Verifier):
+    """Full reward where the program passes all tests of `task.reference`; see docs/code.md.
+
+    Args:
+        reward: `all`: all or nothing, and testing ends at the first failure. `fraction`: the share
+            of tests that pass.
+        language: of programs whose reference names none. Tests of functions are Python's.
+        limits: for each test of a program and for all tests of a solution's functions together, where
+            the reference sets none: `{"wall_s": 2, "memory_mb": 256}`.
+        sandbox: where programs run; by default the process's own.
+
+    Raises `OptionError`.
+    """
+
+    name = NAME
+    version = 1
+    # The sandbox bounds each run from when it begins: time in its queue must not count.
+    limit_s = math.inf
+    options = ("reward", "language", "limits")
+
+    def __init__(
+        self,
+        reward: Reward = "all",
+        *,
+        language: str = "python",
+        limits: Limits | Mapping[str, Any] | None = None,
+        sandbox: Sandbox | None = None,
+    ) -> None:
+        self.reward = reward
+        self.language = language
+        self.limits = limits
+        self.sandbox = sandbox
+        self.check_options()
+
+    def check_options(self) -> None:
+        """Raise `OptionError` where an option's value isn't one of its own."""
+        if self.reward not in get_args(Reward):
+            known = ", ".join(get_args(Reward))
+            raise OptionError(f"reward is one of {known}, not {self.reward!r:.80}.")
+        if not isinstance(self.language, str):
+            raise OptionError(f"language is a name, not {self.language!r:.80}.")
+        language_of(self.language)
+        if not isinstance(self.limits, Limits):
+            self.limits = Limits.of(self.limits)
+
+    async def verify(self, task: Task, response: str) -> Verdict:
+        """Find the program, run it, compare. Raises `CannotScore` for faults that aren't its own."""
+        assert isinstance(self.limits, Limits)
+        reference = Reference.of(task.reference, self.language, self.limits)
+        found = find_program(response, reference.language, reference.entry_point)
+        if found.source is None:
+            return refused(NAME, Status.UNPARSABLE, found.reason)
+        source = found.source
+        if isinstance(reference.tests, FunctionTests) and reference.entry_point:
+            given = given_code(task.prompt, reference.entry_point)
+            if given is not None:
+                source = _completed(given, found, reference.entry_point)
+                reference = _with_prelude(reference, reference.tests, given)
+        fraction = self.reward == "fraction"
+        try:
+            # A lone surrogate is no Unicode: no compiler takes it, and none has to be asked here.
+            program = source.encode("utf-8", "surrogatepass")
+            sandbox = self.sandbox
+            if sandbox is None:  # in a thread: it may have to look for one, and others use the loop
+                sandbox = await asyncio.to_thread(default_sandbox)
+            ran = await run_all(sandbox, program, reference, stop=not fraction)
+        except SandboxError as error:
+            raise CannotScore(Cause.SANDBOX, str(error)) from error
+        return verdict_on(ran, reference, found, fraction)
+
+    def demonstrate(self, task: Task) -> str | None:
+        """The reference's own solution, fenced; None where it has none."""
+        try:
+            reference = Reference.of(task.reference, self.language)
+        except CannotScore:
+            return None
+        return fenced(reference.solution, reference.language) if reference.solution else None
+
+
+def _completed(given: str, found: Found, entry_point: str) -> str:
+    """What was found; behind the prompt's code where it is but the rest of that."""
+    assert found.source is not None
+    if found.fenced or defines(found.source, entry_point):
+        return found.source
+    newline = "" if given.endswith("\n") or found.source.startswith("\n") else "\n"
+    return given + newline + found.source
+
+
+def _with_prelude(reference: Reference, tests: FunctionTests, given: str) -> Reference:
+    """With what the prompt gave away beside the function, where the reference has no prelude."""
+    if tests.prelude:
+        return reference
+    prelude = prelude_of(given, reference.entry_point)
+    return dataclasses.replace(reference, tests=dataclasses.replace(tests, prelude=prelude))
