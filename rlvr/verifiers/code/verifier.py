@@ -97,7 +97,7 @@ class Code(Verifier):
             if sandbox is None:  # in a thread: it may have to look for one, and others use the loop
                 sandbox = await asyncio.to_thread(default_sandbox)
             ran = await run_all(sandbox, program, reference, stop=not fraction)
-        except SandboxError as error:
+        except (SandboxError, OptionError) as error:  # OptionError: RLVR_SANDBOX names none
             raise CannotScore(Cause.SANDBOX, str(error)) from error
         return verdict_on(ran, reference, found, fraction)
 
