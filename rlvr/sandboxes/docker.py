@@ -34,7 +34,7 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 ARGUMENT = 128 * 1024  # bytes: the kernel's bound for one argument
-AWAY_S = 10.0  # how long `launch` waits for a daemon that isn't there: it may be restarting
+AWAY_S = 15.0  # how long `launch` waits for a daemon that isn't there: it may be restarting
 ATTEMPTS = 3
 ASK_S = 2.0  # how long `why_not` waits for an answer
 
@@ -94,7 +94,7 @@ class Docker:
                 f"{ARGUMENT}. Send what's long over the link."
             )
         docker = package()
-        began = time.monotonic()
+        absent_until = time.monotonic() + AWAY_S
         refusals = 0
         while True:
             name = new_name()
@@ -105,9 +105,8 @@ class Docker:
                 raise SandboxError(self._no_image()) from None
             except AwayError as error:
                 refusals += error.hung
-                if refusals >= ATTEMPTS or (
-                    not error.hung and time.monotonic() - began > AWAY_S + refusals * self.timeout_s
-                ):
+                absent = not error.hung and time.monotonic() > absent_until
+                if refusals >= ATTEMPTS or absent:
                     raise SandboxError(str(error)) from error
             except docker.errors.APIError as error:
                 refusals += 1
@@ -128,14 +127,14 @@ class Docker:
         except BaseException:
             if connection is not None:
                 connection.close()
-            # Made or not: an answer may be lost after the deed. What even this misses is reaped.
+            # Made or not: an answer may be lost after the deed. What this misses is reaped.
             reaper.wanted = True
-            remove(name)
+            remove(name, patient=False)
             raise
         return DockerLink(connection, lambda: how_it_ended(name), lambda: remove(name))
 
     def _create(self, api: Any, name: str, code: str, memory_mb: int) -> None:
-        package_types = package().types
+        types = package().types
         # In memory, so bounded by the jail's; a program has a folder of its own over each.
         memory = f"rw,exec,nosuid,nodev,mode=1777,size={memory_mb}m"
         host_config = api.create_host_config(
@@ -143,7 +142,7 @@ class Docker:
             network_mode="none",
             read_only=True,
             mem_limit=f"{memory_mb}m",
-            memswap_limit=f"{memory_mb}m",  # with memory_limit the same, no swap
+            memswap_limit=f"{memory_mb}m",  # the same as memory, no swap
             pids_limit=PROCESSES,
             cap_drop=["ALL"],
             cap_add=list(CAPABILITIES),
@@ -152,8 +151,8 @@ class Docker:
             init=False,
             oom_score_adj=500,  # where the whole machine runs out, a jail goes before the trainer
             tmpfs={"/tmp": memory, "/box": memory},
-            ulimits=[package_types.Ulimit(name="core", soft=0, hard=0)],
-            log_config=package_types.LogConfig(type="none"),
+            ulimits=[types.Ulimit(name="core", soft=0, hard=0)],
+            log_config=types.LogConfig(type="none"),
             runtime=self.runtime,
         )
         api.create_container(
@@ -166,6 +165,7 @@ class Docker:
             environment=ENVIRONMENT,
             stdin_open=True,  # with StdinOnce: it ends with our connection, so with our death
             labels={LABEL: "1", OWNER: docker_owner.me()},
+            stop_signal="SIGKILL",  # a daemon that starts again stops what's there, and would wait 10 s
             healthcheck={"test": ["NONE"]},
             host_config=host_config,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -37,7 +38,7 @@ def package() -> ModuleType:
         import docker
     except ImportError:
         raise MissingExtraError(
-            'Docker\'s client for Python isn\'t installed: pip install "rlvr[docker]"'
+            "Docker's client for Python isn't installed: pip install \"rlvr[docker]\""
         ) from None
     module: ModuleType = docker
     return module
@@ -60,6 +61,7 @@ def client(timeout_s: float) -> Iterator[Any]:
     import urllib3
 
     address, settings = _settings(docker)
+    _knock(address, timeout_s)
     api = None
     try:
         api = docker.APIClient(**settings, version=_versions.get(address), timeout=timeout_s)
@@ -99,14 +101,28 @@ def _settings(docker: ModuleType) -> tuple[str, dict[str, Any]]:
     return address, settings
 
 
-def _away(address: str, error: Exception, timeout_s: float) -> AwayError:
-    said = str(error)
-    if "Permission denied" in said:
-        return AwayError(
+def _knock(address: str, timeout_s: float) -> None:
+    """Raises `AwayError` where nobody is there; docker-py would leave a socket behind for that."""
+    kind, _, place = address.partition("://")
+    try:
+        if kind == "unix":
+            with socket.socket(socket.AF_UNIX) as door:
+                door.settimeout(timeout_s)
+                door.connect(place)
+        else:
+            host, _, port = place.rstrip("/").rpartition(":")
+            socket.create_connection((host, int(port)), timeout_s).close()
+    except PermissionError:
+        raise AwayError(
             f"You may not use Docker's socket {address}: add yourself to the group `docker` "
             f"(sudo usermod -aG docker $USER, then log in again), or run as root."
-        )
-    if "timed out" in said.lower():
+        ) from None
+    except (OSError, ValueError) as error:
+        raise _away(address, error, timeout_s) from None
+
+
+def _away(address: str, error: Exception, timeout_s: float) -> AwayError:
+    if "timed out" in str(error).lower():
         return AwayError(
             f"Docker's daemon at {address} hasn't answered in {timeout_s:g} s: see whether "
             f"`docker version` does, else restart it.",

@@ -16,6 +16,7 @@ from rlvr.sandboxes.docker_client import AwayError, client, package
 LABEL = "rlvr.sandbox"
 OWNER = "rlvr.owner"
 GONE_S = 15.0  # how long `remove` tries
+ONCE_S = 5.0  # how long it waits for one answer
 ENDED_S = 1.0  # how long `how_it_ended` waits for the daemon to know
 
 # Names of this process's containers, from before they're made until they're known to be gone.
@@ -31,17 +32,21 @@ def new_name() -> str:
     return name
 
 
-def remove(name: str) -> None:
-    """Make sure that a container is gone. Gives up after `GONE_S` seconds, and leaves it to `reap`."""
-    deadline = time.monotonic() + GONE_S
-    while (left := deadline - time.monotonic()) > 0:
-        with contextlib.suppress(AwayError), client(max(1.0, left / 2)) as api:
+def remove(name: str, patient: bool = True) -> None:
+    """Make sure that a container is gone.
+
+    Tries for `GONE_S` seconds, or once where not `patient`, and leaves the rest to the reaper.
+    """
+    deadline = time.monotonic() + (GONE_S if patient else 0)
+    while True:
+        with contextlib.suppress(AwayError), client(ONCE_S) as api:
             if _removed(api, name):
-                _mine.discard(name)
-                return
+                break
+        if time.monotonic() >= deadline:
+            reaper.wanted = True
+            break
         time.sleep(0.05)
     _mine.discard(name)
-    reaper.wanted = True
 
 
 def _removed(api: Any, name: str) -> bool:
@@ -85,6 +90,10 @@ class Reaper:
     """Removes containers whose owner is dead: once in each process, and again after trouble."""
 
     def __init__(self) -> None:
+        self.start_over()
+
+    def start_over(self) -> None:
+        """As in a new process, which a forked child is: the lock may be held by a thread it hasn't got."""
         self._lock = threading.Lock()
         self.wanted = True
 
@@ -127,7 +136,7 @@ def reap(timeout_s: float = 20.0) -> int:
 def _forked() -> None:
     """In a forked child: the containers are the parent's."""
     _mine.clear()
-    reaper.__init__()  # type: ignore[misc]  # its lock may be held, by a thread that isn't here
+    reaper.start_over()
 
 
 os.register_at_fork(after_in_child=_forked)

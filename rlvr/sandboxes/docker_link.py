@@ -81,7 +81,9 @@ class DockerLink:
         """Send all of `data` while receiving `wanted` bytes or more; see `Link`. Raises `JailError`."""
         with self._using:
             if self._closed or self._owner != os.getpid():
-                raise JailError("This jail is closed, or belongs to the process that forked this one.")
+                raise JailError(
+                    "This jail is closed, or belongs to the process that forked this one."
+                )
             out = bytearray()
             view = memoryview(data)
             poll = select.poll()

@@ -1,0 +1,119 @@
+"""Help for the tests that need Docker: its daemon, its image, and what containers there are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rlvr.sandboxes import docker_owner
+from rlvr.sandboxes.docker import Docker
+from rlvr.sandboxes.docker_client import client
+from rlvr.sandboxes.docker_containers import OWNER
+from rlvr.sandboxes.image import build
+
+SCRIPT = Path(__file__).parents[2] / ".ci/dockerd"
+# Programs for jails. Each says when it's there.
+ECHO = """
+import os
+os.write(1, b"!")
+while data := os.read(0, 1 << 16):
+    while data:
+        data = data[os.write(1, data):]
+"""
+DEAF = "import os, time; os.write(1, b'!'); time.sleep(600)"
+
+
+def dockerd(verb: str, folder: Path | None = None) -> None:
+    """`.ci/dockerd VERB`, for the machine's daemon or for one in a folder of its own."""
+    environment = {**os.environ, "DOCKERD_DIR": str(folder or "")}
+    subprocess.run([SCRIPT, verb], check=True, env=environment, timeout=60)
+
+
+@contextlib.contextmanager
+def docker_with_image() -> Iterator[Docker]:
+    """Docker, with its daemon started and its image built where they weren't there."""
+    backend = Docker()
+    reason = backend.why_not() or ""
+    started = "No Docker daemon" in reason and os.geteuid() == 0
+    if started:
+        dockerd("start")
+    try:
+        if "no image" in (backend.why_not() or ""):
+            build(from_host=True)
+        if reason := backend.why_not() or "":
+            raise RuntimeError(reason)
+        yield backend
+    finally:
+        if started:
+            dockerd("stop")
+
+
+def containers(owner: str | None = None) -> list[str]:
+    """Names of the sandboxes' containers of a process, this one by default, in whatever state."""
+    with client(10) as api:
+        label = f"{OWNER}={owner or docker_owner.me()}"
+        return [each["Names"][0] for each in api.containers(all=True, filters={"label": [label]})]
+
+
+def none_left(owner: str | None = None, seconds: float = 10.0) -> bool:
+    """Whether a process's containers are gone, or go within some seconds."""
+    deadline = time.monotonic() + seconds
+    while containers(owner):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def soon(seconds: float = 20.0) -> float:
+    """A deadline."""
+    return time.monotonic() + seconds
+
+
+def copy_image(backend: Docker, address: str) -> None:
+    """The backend's image, from the machine's daemon to the one at an address."""
+    with client(60) as api:
+        archive: Any = api.get_image(backend.image)
+        before = os.environ.get("DOCKER_HOST")
+        os.environ["DOCKER_HOST"] = address
+        try:
+            with client(60) as other:
+                other.load_image(archive)
+        finally:
+            os.environ.pop("DOCKER_HOST")
+            if before is not None:
+                os.environ["DOCKER_HOST"] = before
+
+
+CLIENT = """
+import sys, time
+from rlvr.sandboxes import docker_owner
+from rlvr.sandboxes.docker import Docker
+link = Docker().launch(sys.argv[1], 64)
+assert link.exchange(b"", 1, time.monotonic() + 20) == b"!"
+print(docker_owner.me(), flush=True)
+time.sleep(600)
+"""
+
+
+def client_process(code: str) -> tuple[subprocess.Popen[str], str]:
+    """A process with a jail, and what it calls itself."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLIENT, code], stdout=subprocess.PIPE, text=True, env=os.environ
+    )
+    assert process.stdout is not None
+    owner = process.stdout.readline().strip()
+    assert len(containers(owner)) == 1
+    return process, owner
+
+
+def killed(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
