@@ -26,6 +26,7 @@ LAYERS = (
 )
 LEVEL = {package: level for level, layer in enumerate(LAYERS) for package in layer}
 HEAVY = {
+    "docker",
     "torch",
     "trl",
     "transformers",

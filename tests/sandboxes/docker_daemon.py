@@ -31,7 +31,7 @@ DEAF = "import os, time; os.write(1, b'!'); time.sleep(600)"
 
 
 def dockerd(verb: str, folder: Path | None = None) -> None:
-    """`.ci/dockerd VERB`, for the machine's daemon or for one in a folder of its own."""
+    """`.ci/dockerd VERB`, for the machine's daemon or for one of its own in a folder."""
     environment = {**os.environ, "DOCKERD_DIR": str(folder or "")}
     subprocess.run([SCRIPT, verb], check=True, env=environment, timeout=60)
 
