@@ -12,6 +12,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import rlvr
+from rlvr.verifiers.kinds import verifier_of_kind
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -92,6 +93,9 @@ def test_no_placeholder_is_left(page):
     assert "@@" not in page.read_text()
 
 
-def test_every_option_of_math_is_documented():
-    text = (ROOT / "docs/math.md").read_text()
-    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == set(rlvr.Math.options)
+@pytest.mark.parametrize("kind", ["math", "code"])
+def test_every_option_of_a_verifier_is_documented(kind):
+    _, _, options = (ROOT / f"docs/{kind}.md").read_text().partition("## Options\n")
+    options, _, _ = options.partition("\n## ")
+    verifier = verifier_of_kind(kind)
+    assert set(re.findall(r"^\| `(\w+)` \|", options, re.MULTILINE)) == set(verifier.options)

@@ -13,7 +13,11 @@ def _built_in(name: str, gym_name: str, summary: str) -> EnvironmentSpec:
 BUILT_IN = (
     _built_in("arithmetic", "Arithmetic", "Sums, differences and products in five levels"),
     _built_in("aime", "AIME", "The American Invitational Mathematics Examination, 2024 and 2025"),
+    _built_in("code", "Code", "Any problems for programs with tests; Codeforces by default"),
+    _built_in("code_repair", "CodeRepair", "Programs in several attempts, with public tests' say"),
     _built_in("gsm8k", "GSM8K", "Grade-school word problems (Cobbe et al. 2021)"),
+    _built_in("humaneval", "HumanEval", "Python functions to be completed (Chen et al. 2021)"),
     _built_in("math", "MATH", "Any problems with answers; MATH by default (Hendrycks et al. 2021)"),
     _built_in("math500", "MATH500", "The 500 problems of MATH held out by Lightman et al. (2023)"),
+    _built_in("mbpp", "MBPP", "Small Python functions, the sanitized part (Austin et al. 2021)"),
 )

@@ -21,17 +21,27 @@ IDS = [spec.gym_id for spec in rlvr.environments()]
 
 
 AIME = [{"problem": f"Find {n}.", "answer": str(n)} for n in range(1, 31)]
+CODE = [
+    {
+        "problem": f"Add {n} to a number.",
+        "tests": [{"input": "1", "output": str(n + 1)}],
+        "solution": f"print(int(input()) + {n})",
+    }
+    for n in range(30)
+]
 
 
 @pytest.fixture(autouse=True)
 def _on_local_data(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The data sets there are, and problems of our own for those that only the Hub has."""
-    folder = tmp_path / "math"
-    folder.mkdir()
-    for file in (data / "math").iterdir():
-        (folder / file.name).symlink_to(file)
+    for name in ("math", "code"):
+        (tmp_path / name).mkdir()
+        for file in (data / name).iterdir():
+            if file.name != "rllm_test_codeforces.json":  # it has no solutions
+                (tmp_path / name / file.name).symlink_to(file)
+    (tmp_path / "code/rllm_test_codeforces.json").write_text(json.dumps(CODE))
     for year in (2024, 2025):
-        own = folder / f"aime_{year}.jsonl"
+        own = tmp_path / f"math/aime_{year}.jsonl"
         if not own.exists():
             own.write_text("".join(json.dumps(row) + "\n" for row in AIME))
     monkeypatch.setenv("RLVR_DATA", str(tmp_path))
@@ -89,10 +99,12 @@ def test_vectors_of_environments(id: str, mode: str) -> None:
         right = alone[0].verifier.demonstrate(task)
         _, rewards, terminated, truncated, infos = envs.step((right, "no idea"))
         assert list(rewards) == [1.0, 0.0]
-        assert list(terminated) == [True, True]
+        # Where there are several turns, a wrong answer isn't the end.
+        assert list(terminated) == [True, alone[0].max_turns == 1]
         assert not any(truncated)
         assert infos["verdict"][0].status == "correct"
-        assert infos["verdict"][1].status == "unparsable"
+        if alone[0].max_turns == 1:
+            assert infos["verdict"][1].status == "unparsable"
     finally:
         envs.close()
 

@@ -1,0 +1,180 @@
+r"""Any problems for programs that read standard input; by default a set from Codeforces.
+
+It's the Codeforces part of `agentica-org/DeepCoder-Preview-Dataset` on the Hub. One of it, shortened::
+
+    {"problem": "You are given two integers $x$ and $y$. Output two integers: the minimum …",
+     "tests": [{"input": "10\n1 9\n8 4\n…", "output": "1 9\n4 8\n…"}]}
+
+A row of one's own may also have `language`, `limits`, `checker`, `public` and `solution`, each as in
+a reference (docs/code.md).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rlvr.core.environment import Environment
+from rlvr.core.errors import CannotScore, DataError, DataWarning, OptionError
+from rlvr.core.registry import environment
+from rlvr.core.task import Task
+from rlvr.core.tasks import TaskSet
+from rlvr.envs.data import Row, Source
+from rlvr.envs.prompt import Prompt
+from rlvr.envs.turns import SingleTurn
+from rlvr.sandboxes.languages import language_of
+from rlvr.verifiers.code import Code
+from rlvr.verifiers.code.compare import KINDS
+from rlvr.verifiers.code.reference import Reference
+from rlvr.verifiers.code.verifier import Reward
+
+CODEFORCES = Source(
+    hub_id="agentica-org/DeepCoder-Preview-Dataset",
+    config="codeforces",
+    splits={"test": "test"},
+    files={"test": "code/rllm_test_codeforces.json"},
+    columns=("tests",),
+)
+_SPLITS = {"train": "train", "test": "test", "dev": "validation"}
+PROMPT = Prompt(
+    "{problem}\n\nWrite a program in {language} that reads standard input and writes to standard "
+    "output. Answer with the whole program in a ```{language} block."
+)
+_PROBLEM = ("problem", "prompt", "question", "description")
+_KEPT = ("difficulty", "level", "name", "source", "tags", "url")
+
+
+@environment("code", gym_name="Code")
+def make(
+    split: str = "test",
+    dataset: str | None = None,
+    config: str | None = None,
+    data: str | None = None,
+    language: str = "python",
+    public: int = 0,
+    limits: Mapping[str, Any] | None = None,
+    checker: str = "checker",
+    reward: Reward = "all",
+    prompt: Prompt | str | dict[str, str] = PROMPT,
+) -> Environment:
+    """Programs that read standard input and write standard output, from any data set.
+
+    Args:
+        split: test alone for the default data set; train, dev or test for another.
+        dataset: an id on the Hub.
+        config: the data set's configuration, where it has several.
+        data: a local file instead.
+        language: to be written in, where a row has no `language`.
+        public: how many of a row's first tests are public, where the row doesn't say.
+        limits: for each test, where a row has no `limits`.
+        checker: the column that says how outputs are judged: a comparison's name or tolerances, a
+            checker program, or its source in Python.
+        reward: `all` or nothing, or the `fraction` of tests that pass.
+        prompt: may use {problem} and {language}.
+    """
+    template = Prompt.of(prompt)
+    source = source_of(split, dataset, config, data)
+    verifier = Code(reward, language=language, limits=limits)
+
+    def load() -> list[Task]:
+        return list(tasks_of(source, split, data, template, verifier.language, public, checker))
+
+    return SingleTurn(TaskSet(load, "code"), verifier)
+
+
+def source_of(split: str, dataset: str | None, config: str | None, data: str | None) -> Source:
+    """Where the rows are. Raises `OptionError` where there's no such split."""
+    source = CODEFORCES
+    if dataset is not None or config is not None:
+        source = Source(dataset or CODEFORCES.hub_id, config, _SPLITS, {}, ("tests",))
+    elif data is not None and split not in CODEFORCES.splits:  # a file has the split one says
+        source = Source("a local file", None, _SPLITS, CODEFORCES.files, ("tests",))
+    source.check_split(split)
+    return source
+
+
+def tasks_of(
+    source: Source,
+    split: str,
+    data: str | None,
+    prompt: Prompt,
+    language: str,
+    public: int,
+    checker: str = "checker",
+) -> Iterator[Task]:
+    """The tasks of a source. A row that can't be used is left out, with a `DataWarning`."""
+    for number, row in enumerate(source.rows(split, data)):
+        try:
+            yield _task(f"{split}-{number}", row, prompt, language, public, checker)
+        except (DataError, OptionError, CannotScore) as error:
+            said = error.message if isinstance(error, CannotScore) else str(error)
+            message = f"Row {split}-{number} of {data or source.hub_id} is left out: {said}"
+            warnings.warn(message, DataWarning, stacklevel=2)
+
+
+def _task(id: str, row: Row, prompt: Prompt, language: str, public: int, checker: str) -> Task:
+    problem = next((row[name] for name in _PROBLEM if isinstance(row.get(name), str)), None)
+    if problem is None:
+        raise DataError(f"it has no problem, which is text under {' or '.join(_PROBLEM)}")
+    tests = _tests(row["tests"])
+    reference: dict[str, Any] = {
+        "tests": tests,
+        "language": language_of(row.get("language") or language).name,
+        "public": min(public, len(tests)) if row.get("public") is None else row["public"],
+    }
+    if row.get(checker) is not None:
+        reference["checker"] = _checker(row[checker])
+    reference |= {key: row[key] for key in ("limits", "solution") if row.get(key) is not None}
+    Reference.of(reference)
+    fields = {"problem": problem.strip(), "language": reference["language"]}
+    return Task(prompt.render(fields), reference, id, {k: row[k] for k in _KEPT if k in row})
+
+
+def _tests(given: Any) -> list[dict[str, Any]]:
+    """Tests from what data sets have: a list, or columns of inputs and outputs; or either as text."""
+    if isinstance(given, str):
+        given = _literal(given)
+    if isinstance(given, Mapping) and {"inputs", "outputs"} <= set(given):
+        if given.get("fn_name"):
+            raise DataError("its tests call a function, and don't give standard input")
+        if len(given["inputs"]) != len(given["outputs"]):
+            raise DataError(
+                f"it has {len(given['inputs'])} inputs and {len(given['outputs'])} outputs"
+            )
+        pairs = zip(given["inputs"], given["outputs"], strict=True)
+        given = [{"stdin": stdin, "stdout": stdout} for stdin, stdout in pairs]
+    if not isinstance(given, list | tuple):
+        raise DataError(f"its tests are a {type(given).__name__}, not a list")
+    for test in given:
+        kind = test.get("testtype") or test.get("type") if isinstance(test, Mapping) else None
+        if isinstance(kind, str) and not kind.startswith("stdin"):
+            raise DataError(
+                f"its tests are of the type {kind!r:.40}, and don't give standard input"
+            )
+    return list(given)
+
+
+def _literal(text: str) -> Any:
+    """What JSON says, or a Python literal."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        raise DataError("its tests are text that is neither JSON nor a Python literal") from error
+
+
+def _checker(given: Any) -> Any:
+    """A column's value as a reference's "checker"."""
+    if not isinstance(given, str) or given in KINDS:
+        return given
+    try:
+        read = json.loads(given)
+    except ValueError:
+        return {"language": "python", "source": given}
+    return read
