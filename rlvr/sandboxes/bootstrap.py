@@ -7,9 +7,9 @@ import json
 import struct
 from importlib import resources
 
-
 CODE = """
-import importlib.abc, importlib.util, json, os, struct, sys
+import json, os, struct, sys
+from importlib.machinery import ModuleSpec
 def exactly(n):
     data = b""
     while len(data) < n:
@@ -18,17 +18,21 @@ def exactly(n):
         data += got
     return data
 sources = json.loads(exactly(struct.unpack("<I", exactly(4))[0]))
-class Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+class Runner:
     def find_spec(self, name, path=None, target=None):
         if name in sources:
-            return importlib.util.spec_from_loader(name, self, is_package=name == "runner")
-    def get_source(self, name):
-        return sources[name]
-sys.meta_path.insert(0, Finder())
+            return ModuleSpec(name, self, is_package=name == "runner")
+    def create_module(self, spec):
+        pass
+    def exec_module(self, module):
+        name = module.__spec__.name
+        exec(compile(sources[name], name, "exec"), module.__dict__)
+sys.path[:] = [entry for entry in sys.path if entry]
+sys.meta_path.insert(0, Runner())
 from runner import broker
 broker.main()
 """
-"""What `python3 -I -c` runs in a jail: takes the sources, imports the broker and leaves the rest to it."""
+"""What Python runs in a jail: takes the sources, imports the broker and leaves the rest to it."""
 
 
 @functools.cache

@@ -1,7 +1,8 @@
 """The seccomp filter that every program runs under: a deny-list of system calls.
 
 What is denied gives EPERM, as it would for lack of privilege. What the list can't know, because the
-kernel is newer than it, gives ENOSYS.
+kernel is newer than it, gives ENOSYS. Most of it is laid on the zygote, once: to set up a long filter
+takes the kernel as long as a short program runs. What cells need themselves is denied in each program.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import ctypes
 import errno
 import platform
 import struct
+
+from . import kernel
 
 # Name: number on x86_64, on aarch64 (None: there's no such call).
 _DENIED = {
@@ -68,7 +71,7 @@ def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("HBBI", code, if_true, if_false, value)
 
 
-def _program() -> bytes:
+def _program(names: list[str], checks: list[bytes]) -> bytes:
     """In the instructions of classic BPF; see seccomp(2). Jumps count the instructions left out."""
     column, architecture = _ARCHITECTURES[platform.machine()]
     steps = [
@@ -76,6 +79,17 @@ def _program() -> bytes:
         _step(_EQUAL, architecture, 1),
         _step(_RETURN, _KILL),  # another machine's call numbers, as by int 0x80
         _step(_LOAD, _NUMBER),
+        *checks,
+    ]
+    numbers = [number for name in names if (number := _DENIED[name][column]) is not None]
+    for i, number in enumerate(numbers):
+        steps.append(_step(_EQUAL, number, len(numbers) - i))
+    return b"".join([*steps, _step(_RETURN, _ALLOW), _step(_RETURN, _DENY)])
+
+
+def _unknown() -> list[bytes]:
+    column, _ = _ARCHITECTURES[platform.machine()]
+    return [
         # Newer than this list, or x86's x32 calls, whose numbers have a high bit.
         _step(_ABOVE, _LAST_KNOWN, 0, 1),
         _step(_RETURN, _NO_SUCH_CALL),
@@ -83,6 +97,12 @@ def _program() -> bytes:
             _EQUAL, _CLONE3[column], 0, 1
         ),  # its flags are in memory; C libraries fall back to clone
         _step(_RETURN, _NO_SUCH_CALL),
+    ]
+
+
+def _by_argument() -> list[bytes]:
+    column, _ = _ARCHITECTURES[platform.machine()]
+    return [
         _step(_EQUAL, _CLONE[column], 0, 4),
         _step(_LOAD, _ARGUMENT),
         _step(_ANY_BIT, _NEW_NAMESPACE, 0, 1),
@@ -94,23 +114,28 @@ def _program() -> bytes:
         _step(_RETURN, _DENY),
         _step(_RETURN, _ALLOW),
     ]
-    numbers = sorted(call[column] for call in _DENIED.values() if call[column] is not None)
-    for i, number in enumerate(numbers):
-        steps.append(_step(_EQUAL, number, len(numbers) - i))
-    return b"".join([*steps, _step(_RETURN, _ALLOW), _step(_RETURN, _DENY)])
 
 
 class _Code(ctypes.Structure):
     _fields_ = [("count", ctypes.c_ushort), ("steps", ctypes.c_void_p)]
 
 
-_bytes = _program()
-_buffer = ctypes.create_string_buffer(_bytes, len(_bytes))
-_code = _Code(len(_bytes) // 8, ctypes.cast(_buffer, ctypes.c_void_p))
-_libc = ctypes.CDLL(None, use_errno=True)
+class Filter:
+    """A part of the filter, assembled once."""
+
+    def __init__(self, names: list[str], checks: list[bytes]) -> None:
+        code = _program(names, checks)
+        self._buffer = ctypes.create_string_buffer(code, len(code))
+        self._code = _Code(len(code) // 8, ctypes.cast(self._buffer, ctypes.c_void_p))
+        self._address = ctypes.addressof(self._code)
+
+    def install(self) -> None:
+        """Put this process, and all it will start, under it. Needs `kernel.no_new_privileges` first."""
+        if kernel.prctl(_SET_SECCOMP, _FILTER, self._address, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def install() -> None:
-    """Put this process, and all it will start, under the filter. Needs `kernel.no_new_privileges` first."""
-    if _libc.prctl(_SET_SECCOMP, _FILTER, ctypes.byref(_code), 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "seccomp")
+# What the zygote and its cells do themselves: build file systems, wait for a child, make files in memory.
+_NEEDED = ["mount", "umount2", "pidfd_open", "memfd_create"]
+FOR_ALL = Filter([name for name in _DENIED if name not in _NEEDED], _unknown())
+FOR_PROGRAMS = Filter(_NEEDED, _by_argument())

@@ -43,6 +43,7 @@ class Peer:
         self.make_error = RuntimeError
         self.answers = 0
         self._nested = 0
+        self._data = bytearray()
 
     # A handle is [number, owner's?, what it is]; each side calls its own objects "mine".
 
@@ -136,16 +137,17 @@ class Peer:
         return message
 
     def _exactly(self, wanted: int) -> bytes:
-        data = bytearray()
-        while len(data) < wanted:
+        while len(self._data) < wanted:
             try:
-                got = self._socket.recv(min(wanted - len(data), 1 << 20))
+                got = self._socket.recv(max(wanted - len(self._data), 1 << 16))
             except OSError as error:
                 raise Gone(str(error)) from None
             if not got:
                 raise Gone("it ended")
-            data += got
-        return bytes(data)
+            self._data += got
+        data = bytes(self._data[:wanted])
+        del self._data[:wanted]
+        return data
 
     def _error(self, said):
         """An exception like the one that was raised there: of the built-in type, or of one named alike."""

@@ -11,26 +11,24 @@ import marshal
 import os
 import signal
 import sys
-import threading
 import traceback
 import types
 
-_COMPILED, _FAILED = b"C", b"E"
+from .files import keep_only, read
+
+_COMPILED, FAILED = b"C", b"E"
 
 
-def run(path: str, args: list[str], compiled: int, told: int) -> None:
+def run(path: str, args: list[str], compiled: int) -> None:
     """Never returns.
 
     Args:
         compiled: a file that the program's tests share: its code, once the first has compiled it,
             or why it doesn't compile. Written before the program runs, closed to it.
-        told: a descriptor to close before the program runs.
     """
     code = _code(path, compiled)
-    from .cell import keep_only  # the cell imports this module
-
     keep_only([])
-    standard_streams()
+    set_up()
     if code is None:
         os._exit(1)
     sys.argv = [path, *args]
@@ -38,33 +36,40 @@ def run(path: str, args: list[str], compiled: int, told: int) -> None:
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     main.__dict__.update(__file__=path, __builtins__=builtins)
-    del path, args, compiled, told
+    del path, args, compiled
     finish(_execute(code, main.__dict__))
 
 
-def standard_streams() -> None:
-    """What a new interpreter sets up: file objects for descriptors 0 to 2 (as in C.UTF-8), signals, `exit`."""
+_streams: list[io.TextIOWrapper] = []
 
-    def opened(fd: int, mode: str, errors: str, **more: bool) -> io.TextIOWrapper:
-        raw = io.open(fd, mode, closefd=False)
-        return io.TextIOWrapper(raw, encoding="utf-8", errors=errors, **more)
 
-    sys.stdin = sys.__stdin__ = opened(0, "rb", "surrogateescape")
-    sys.stdout = sys.__stdout__ = opened(1, "wb", "surrogateescape")
-    sys.stderr = sys.__stderr__ = opened(2, "wb", "backslashreplace", line_buffering=True)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # an OSError says it
-        signal.signal(ignored, signal.SIG_IGN)
+def make_streams() -> None:
+    """Make the file objects for descriptors 0 to 2 beforehand, whatever these will be; as in C.UTF-8."""
+
+    def opened(fd: int, name: str, mode: str, errors: str, **more: bool) -> io.TextIOWrapper:
+        file = io.open(fd, mode, 8192, closefd=False)
+        getattr(file, "raw", file).name = name
+        return io.TextIOWrapper(file, encoding="utf-8", errors=errors, **more)
+
+    _streams.append(opened(0, "<stdin>", "rb", "surrogateescape"))
+    _streams.append(opened(1, "<stdout>", "wb", "surrogateescape"))
+    _streams.append(opened(2, "<stderr>", "wb", "backslashreplace", line_buffering=True))
     builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
     builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
 
 
-def compile_source(path: str):
-    """The code in a file, or the message of why it can't be compiled."""
+def set_up() -> None:
+    """What else a new interpreter has: standard streams and signals."""
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__ = _streams
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # an OSError says it
+        signal.signal(ignored, signal.SIG_IGN)
+
+
+def compile_source(source: bytes, name: str):
+    """The code in a source, or the message of why it can't be compiled."""
     try:
-        with open(path, "rb") as file:
-            source = file.read()
-        return compile(source, path, "exec", dont_inherit=True)
+        return compile(source, name, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         # Only the message: a traceback would show the runner.
         return "".join(traceback.format_exception_only(type(error), error))
@@ -72,12 +77,14 @@ def compile_source(path: str):
 
 def _code(path: str, compiled: int):
     """The program's code, compiled at most once for all its tests; None where it doesn't compile."""
-    kept = os.pread(compiled, os.fstat(compiled).st_size, 0)
+    kept = read(compiled)
     if kept[:1] == _COMPILED:
         return marshal.loads(kept[1:])
-    code = compile_source(path)
+    fd = os.open(path, os.O_RDONLY)
+    code = compile_source(read(fd), path)
+    os.close(fd)
     if isinstance(code, str):
-        os.pwrite(compiled, _FAILED + code.encode("utf-8", "backslashreplace")[:20000], 0)
+        os.pwrite(compiled, FAILED + code.encode("utf-8", "backslashreplace")[:20000], 0)
         return None
     os.pwrite(compiled, _COMPILED + marshal.dumps(code), 0)
     return code
@@ -110,7 +117,9 @@ def exit_status(stop: SystemExit) -> int:
 def finish(status: int) -> None:
     """End this process as the interpreter ends: threads, exit handlers, buffers."""
     try:
-        threading._shutdown()
+        # Not imported here: where it is, every fork takes half as long again.
+        if "threading" in sys.modules:
+            sys.modules["threading"]._shutdown()
         atexit._run_exitfuncs()
     except BaseException:
         traceback.print_exc()

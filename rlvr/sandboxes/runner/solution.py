@@ -13,17 +13,17 @@ import sys
 import types
 
 from . import python
+from .files import keep_only
 from .peer import Gone, Peer, described, local_error
 
 NAME = "solution"
+_MUTABLE = (list, dict, set, bytearray, tuple)  # a tuple may hold others
 
 
-def serve(channel: int, told: int, message: dict) -> None:
-    """Load the program's files (a prelude may come first), then serve calls until the tests hang up."""
-    from .cell import keep_only  # the cell imports this module
-
+def serve(channel: int, sources: list[tuple[str, bytes]]) -> None:
+    """Load the sources (a prelude may come first), then serve calls until the tests hang up. Never returns."""
     keep_only([channel])
-    python.standard_streams()
+    python.set_up()
     known: dict = {}
     classes: dict = {}
     operations: dict = {}
@@ -35,7 +35,7 @@ def serve(channel: int, told: int, message: dict) -> None:
     sys.modules[NAME] = module
     operations.update(_operations(peer, module))
     try:
-        peer.send(_load(message["sources"], module, classes))
+        peer.send(_load(sources, module, classes))
         while True:
             asked = peer.receive()
             if "ask" not in asked:
@@ -47,19 +47,19 @@ def serve(channel: int, told: int, message: dict) -> None:
         os._exit(0)
 
 
-def _load(paths: list[str], module: types.ModuleType, classes: dict) -> dict:
+def _load(sources: list[tuple[str, bytes]], module: types.ModuleType, classes: dict) -> dict:
     """Run the sources in one namespace, the last of them the solution itself."""
-    for path in paths:
-        code = python.compile_source(path)
+    for name, source in sources:
+        code = python.compile_source(source, name)
         if isinstance(code, str):
             return {"compile_error": code}
         try:
             exec(code, module.__dict__)
         except BaseException as error:
             return {"raised": described(error)}
-        if path is not paths[-1]:
+        if name is not sources[-1][0]:
             classes.update(own_classes(module.__dict__, module.__name__))
-    return {"value": None}
+    return {"names": [name for name in module.__dict__ if type(name) is str]}
 
 
 def own_classes(namespace: dict, name: str) -> dict:
@@ -111,12 +111,12 @@ def _operations(peer: Peer, module: types.ModuleType) -> dict:
 
     def call(arguments, message) -> dict:
         target, positional, named = arguments
-        sent = json.dumps(message["with"][1:])
         reply = value(target(*positional, **named))
         # Tests may look at what became of the lists they handed over.
-        now = peer.coder.encode([positional, named])
-        if json.dumps(now) != sent:
-            reply["arguments"] = now
+        if any(type(one) in _MUTABLE for one in (*positional, *named.values())):
+            now = peer.coder.encode([positional, named])
+            if now != message["with"][1:]:
+                reply["arguments"] = now
         return reply
 
     def following(arguments, message) -> dict:

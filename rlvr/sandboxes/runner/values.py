@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import base64
 import collections
-import datetime
-import decimal
-import fractions
+import importlib
 
 MOST_DEPTH = 400
 _SMALL = 1 << 63
@@ -58,8 +56,10 @@ class Coder:
         if self._classes.get(kind.__name__) is kind:
             state = _state(value)
             return {"object": [kind.__name__, list(zip(state, several(state.values())))]}
-        for base, encoded in _PLAIN.items():
-            if isinstance(value, base) and issubclass(kind, base):
+        for base in kind.__mro__:
+            # By name: what isn't imported needn't be for this, and then no value is of it.
+            encoded = _PLAIN.get((base.__module__, base.__qualname__))
+            if encoded is not None and _is_the(base):
                 return encoded(value, several)
         numpy = _from_numpy(value, kind)
         if numpy is not None:
@@ -139,29 +139,34 @@ def _delta(value, several):
     return {"delta": [value.days, value.seconds, value.microseconds]}
 
 
-# In this order: a subclass stands before its base.
+def _is_the(base: type) -> bool:
+    """Whether it's the class of that name, and not one that calls itself so."""
+    return getattr(importlib.import_module(base.__module__), base.__qualname__, None) is base
+
+
 _PLAIN = {
-    bool: lambda value, several: bool(value),
-    int: _int,
-    float: lambda value, several: float.__float__(value),
-    complex: lambda value, several: {"complex": [complex.real.__get__(value), complex.imag.__get__(value)]},
-    str: lambda value, several: str.__getitem__(value, slice(None)),
-    bytes: lambda value, several: {"bytes": _text(value)},
-    bytearray: lambda value, several: {"bytearray": _text(value)},
-    list: lambda value, several: several(list.__iter__(value)),
-    tuple: _tuple,
-    dict: _dict,
-    set: lambda value, several: {"set": several(set.__iter__(value))},
-    frozenset: lambda value, several: {"frozenset": several(frozenset.__iter__(value))},
-    range: lambda value, several: {"range": several((value.start, value.stop, value.step))},
-    collections.deque: lambda value, several: {"deque": several(collections.deque.__iter__(value))},
-    fractions.Fraction: lambda value, several: {"fraction": several((value.numerator, value.denominator))},
-    decimal.Decimal: lambda value, several: {"decimal": decimal.Decimal.__str__(value)},
-    datetime.datetime: lambda value, several: {"datetime": datetime.datetime.isoformat(value)},
-    datetime.date: lambda value, several: {"date": datetime.date.isoformat(value)},
-    datetime.time: lambda value, several: {"time": datetime.time.isoformat(value)},
-    datetime.timedelta: _delta,
+    ("builtins", "bool"): lambda value, several: bool(value),
+    ("builtins", "int"): _int,
+    ("builtins", "float"): lambda value, several: float.__float__(value),
+    ("builtins", "complex"): lambda value, several: {"complex": [_REAL(value), _IMAGINARY(value)]},
+    ("builtins", "str"): lambda value, several: str.__getitem__(value, slice(None)),
+    ("builtins", "bytes"): lambda value, several: {"bytes": _text(value)},
+    ("builtins", "bytearray"): lambda value, several: {"bytearray": _text(value)},
+    ("builtins", "list"): lambda value, several: several(list.__iter__(value)),
+    ("builtins", "tuple"): _tuple,
+    ("builtins", "dict"): _dict,
+    ("builtins", "set"): lambda value, several: {"set": several(set.__iter__(value))},
+    ("builtins", "frozenset"): lambda value, several: {"frozenset": several(frozenset.__iter__(value))},
+    ("builtins", "range"): lambda value, several: {"range": several((value.start, value.stop, value.step))},
+    ("collections", "deque"): lambda value, several: {"deque": several(collections.deque.__iter__(value))},
+    ("fractions", "Fraction"): lambda value, several: {"fraction": several((value.numerator, value.denominator))},
+    ("decimal", "Decimal"): lambda value, several: {"decimal": str(value)},
+    ("datetime", "datetime"): lambda value, several: {"datetime": value.isoformat()},
+    ("datetime", "date"): lambda value, several: {"date": value.isoformat()},
+    ("datetime", "time"): lambda value, several: {"time": value.isoformat()},
+    ("datetime", "timedelta"): _delta,
 }  # fmt: skip
+_REAL, _IMAGINARY = complex.real.__get__, complex.imag.__get__
 
 
 def _text(value) -> str:
@@ -185,10 +190,14 @@ _REBUILT = {
     "frozenset": lambda inside, decode: frozenset(map(decode, inside)),
     "range": lambda inside, decode: range(*map(decode, inside)),
     "deque": lambda inside, decode: collections.deque(map(decode, inside)),
-    "fraction": lambda inside, decode: fractions.Fraction(*map(decode, inside)),
-    "decimal": lambda inside, decode: decimal.Decimal(str(inside)),
-    "datetime": lambda inside, decode: datetime.datetime.fromisoformat(inside),
-    "date": lambda inside, decode: datetime.date.fromisoformat(inside),
-    "time": lambda inside, decode: datetime.time.fromisoformat(inside),
-    "delta": lambda inside, decode: datetime.timedelta(*map(decode, inside)),
+    "fraction": lambda inside, decode: _kind("fractions", "Fraction")(*map(decode, inside)),
+    "decimal": lambda inside, decode: _kind("decimal", "Decimal")(str(inside)),
+    "datetime": lambda inside, decode: _kind("datetime", "datetime").fromisoformat(inside),
+    "date": lambda inside, decode: _kind("datetime", "date").fromisoformat(inside),
+    "time": lambda inside, decode: _kind("datetime", "time").fromisoformat(inside),
+    "delta": lambda inside, decode: _kind("datetime", "timedelta")(*map(decode, inside)),
 }
+
+
+def _kind(module: str, name: str) -> type:
+    return getattr(importlib.import_module(module), name)

@@ -5,23 +5,26 @@ from __future__ import annotations
 import gc
 import os
 import socket
-import struct
 import sys
 import traceback
 
-# What programs import most: a fork finds it there.
-import bisect, collections, copy, dataclasses, datetime, decimal, enum, fractions  # noqa: E401, F401, I001
-import functools, heapq, io, itertools, json, math, operator, random, re, string, typing  # noqa: E401, F401
+# What programs import most, so that a fork finds it there. No more than that: each fork pays for every page.
+# Least of all threading and random, which do something at each fork.
+import bisect, collections, functools, heapq, itertools, math, operator, re, string, typing  # noqa: E401, F401
 
-from . import cell, kernel
+from . import cell, kernel, python
+from . import filter as seccomp
+from .cells import PID
 
 _NEW = kernel.NEWPID | kernel.NEWNS | kernel.NEWIPC
-PID = struct.Struct("<i")
 
 
 def main(broker: socket.socket) -> None:
     """For each descriptor that comes, a cell that has it as its control; the reply is the cell's pid."""
     kernel.undumpable()
+    kernel.no_new_privileges()
+    seccomp.FOR_ALL.install()
+    python.make_streams()
     gc.collect()
     gc.freeze()  # a collection in a fork would copy every page it touches
     while True:
