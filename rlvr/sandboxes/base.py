@@ -8,13 +8,14 @@ bytes stay bytes: nothing is decoded with its errors hidden.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from rlvr.core.errors import OptionError, nearest
+
+_MOST = 10**6  # of any limit, in its own unit: no system call takes more
 
 
 class Limit(StrEnum):
@@ -44,7 +45,8 @@ class Limits:
         files: how many files and folders it may make.
         compile_s: seconds on the clock to compile it.
 
-    Raises `OptionError` where a number isn't positive.
+    Raises `OptionError` where a number isn't positive (seconds) or isn't at least 1 (all else), or is
+    more than a million.
     """
 
     wall_s: float = 10.0
@@ -60,8 +62,12 @@ class Limits:
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not math.isfinite(value) or value <= 0:
-                raise OptionError(f"The limit {name} is a positive number, not {value!r:.40}.")
+            if not number or not 0 < value <= _MOST:  # infinity and NaN aren't, either
+                raise OptionError(
+                    f"The limit {name} is a positive number, not {value!r:.40} (up to {_MOST})."
+                )
+            if value < 1 and not name.endswith("_s"):  # rounded to 0, many of them mean "no limit"
+                raise OptionError(f"The limit {name} is at least 1, not {value!r:.40}.")
 
     @classmethod
     def of(cls, given: Mapping[str, Any] | None, default: Limits | None = None) -> Limits:
@@ -83,7 +89,7 @@ class Program:
     Attributes:
         source: its main file.
         language: a name or an alias ("python", "cpp", "c++", "js", …).
-        files: further files beside it, by name.
+        files: further files beside it, by plain name.
     """
 
     source: bytes

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rlvr.core.errors import JailError, OptionError, SandboxError
-from rlvr.sandboxes import bootstrap, functions
+from rlvr.core.errors import JailError, SandboxError
+from rlvr.sandboxes import bootstrap, functions, programs
 from rlvr.sandboxes.base import (
     Execution,
     FunctionTests,
     Input,
-    Limit,
     Limits,
     Program,
     Run,
@@ -25,9 +24,6 @@ from rlvr.sandboxes.runner import frames
 
 _START_S = 20.0  # a jail that isn't there by then won't be
 _GRACE_S = 15.0  # beyond what a request's own limits add up to
-_MIB = 1 << 20
-_MOST_FILES = 200
-_COMPILER = Limits(memory_mb=2048, output_kb=1024, processes=128, file_mb=256, disk_mb=512)
 
 Proceed = Callable[[int, Execution], bool]
 
@@ -49,7 +45,7 @@ class Jail:
         hello = {
             "do": "hello",
             "tools": sorted({tool for each in LANGUAGES.values() for tool in each.tools}),
-            "limits": _limits(Limits(), LANGUAGES["python"]),
+            "limits": programs.allowed(Limits(), LANGUAGES["python"]),
         }
         try:
             self._send(bootstrap.sources() + frames.packed(hello), 1, _START_S)
@@ -82,22 +78,11 @@ class Jail:
     ) -> Run:
         """Run a program on inputs, in order, until `proceed` says no."""
         language = self._language(program.language)
-        files = _checked({language.file: program.source, **program.files}, "program")
-        command = [part.format(memory_mb=int(limits.memory_mb)) for part in language.run]
-        allowed = _limits(limits, language)
-        opening = {
-            "do": "open",
-            "files": list(files),
-            "compile": list(language.compile),
-            "environment": dict(language.environment),
-            "limits": allowed,
-            "compile_limits": _limits(_compiling(limits), None),
-        }
-        requests = [_request(language, command, one, allowed) for one in inputs]
+        opening = programs.opening(program, language, limits)
+        requests = [programs.request(one, language, limits) for one in inputs]
         seconds = limits.wall_s + _GRACE_S
         # The first input goes along with the program, so that the jail doesn't wait for us.
-        first = frames.packed(opening, list(files.values())) + b"".join(requests[:1])
-        self._send(first, 1 + len(requests[:1]), seconds)
+        self._send(opening + b"".join(requests[:1]), 1 + len(requests[:1]), seconds)
         opened, _ = self._answer(limits.compile_s + _GRACE_S)
         executions: list[Execution] = []
         for i, (given, request) in enumerate(zip(inputs, requests, strict=True)):
@@ -107,7 +92,7 @@ class Jail:
             error = opened.get("compile_error", answer.get("compile_error"))
             if error is not None:
                 return Run((), str(error))
-            execution = _execution(answer, blobs, given)
+            execution = programs.execution(answer, blobs, given)
             executions.append(execution)
             if proceed is not None and not proceed(i, execution):
                 break
@@ -118,13 +103,13 @@ class Jail:
         self, solution: bytes, tests: FunctionTests, limits: Limits, stop: bool
     ) -> TestRun:
         """Run a Python solution's tests, the two apart from each other."""
-        allowed = _limits(limits, LANGUAGES["python"])
+        allowed = programs.allowed(limits, LANGUAGES["python"])
         # The tests run a little longer than the solution may: whose time is over is then plain.
         longer = dataclasses.replace(
             limits, wall_s=limits.wall_s + 1, memory_mb=max(1024, limits.memory_mb)
         )
         header, blobs = functions.request(solution, tests, stop)
-        header |= {"limits": allowed, "test_limits": _limits(longer, LANGUAGES["python"])}
+        header |= {"limits": allowed, "test_limits": programs.allowed(longer, LANGUAGES["python"])}
         seconds = longer.wall_s + _GRACE_S
         began = time.monotonic()
         self._send(frames.packed(header, blobs), 1, seconds)
@@ -159,63 +144,3 @@ class Jail:
             raise JailError(f"The jail failed: {header['fault']}.")
         self._awaited -= 1
         return header, blobs
-
-
-def _limits(limits: Limits, language: Language | None) -> dict[str, Any]:
-    """The limits as the runner takes them."""
-    allowed: dict[str, Any] = dataclasses.asdict(limits)
-    # Twice over and some more: what is merely reserved shouldn't fail, what can't ever fit should.
-    space = (2 * limits.memory_mb + 512) * _MIB if language and language.address_space else 0
-    return {**allowed, "address_space": int(space)}
-
-
-def _compiling(limits: Limits) -> Limits:
-    return dataclasses.replace(_COMPILER, wall_s=limits.compile_s, cpu_s=2 * limits.compile_s)
-
-
-def _request(language: Language, command: list[str], given: Input, limits: dict[str, Any]) -> bytes:
-    files = _checked(given.files, "input")
-    _checked(dict.fromkeys(given.collect, b""), "collected")
-    header = {
-        "do": "run",
-        "command": [*command, *given.args] if command else None,
-        "file": language.file,
-        "args": list(given.args),
-        "files": list(files),
-        "collect": list(given.collect),
-        "limits": limits,
-    }
-    return frames.packed(header, [given.stdin, *files.values()])
-
-
-def _checked(files: Mapping[str, bytes], what: str) -> Mapping[str, bytes]:
-    """Raises `OptionError` where a name isn't a plain one, or there are too many."""
-    for name in files:
-        if not name or "/" in name or "\0" in name or name in (".", ".."):
-            raise OptionError(f"The {what} file {name!r:.80} needs a plain name, without a folder.")
-    if len(files) > _MOST_FILES:
-        raise OptionError(f"There are {len(files)} {what} files; at most {_MOST_FILES} can be.")
-    return files
-
-
-def _execution(answer: dict[str, Any], blobs: list[bytes], given: Input) -> Execution:
-    try:
-        stdout, stderr, *collected = blobs
-        refused: dict[str, str] = answer["refused"]
-        names = [name for name in given.collect if name not in refused]
-        limit = answer["limit"]
-        if limit is None and "larger than its limit" in refused.values():
-            limit = Limit.FILES
-        return Execution(
-            status=answer["status"],
-            signal=answer["signal"],
-            limit=None if limit is None else Limit(limit),
-            stdout=stdout,
-            stderr=stderr,
-            wall_s=float(answer["wall"]),
-            cpu_s=float(answer["cpu"]),
-            memory_mb=float(answer["memory"]),
-            files=dict(zip(names, collected, strict=True)),
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise JailError(f"The jail answered nonsense: {error!r}.") from None

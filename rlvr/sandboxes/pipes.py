@@ -19,6 +19,7 @@ from rlvr.core.errors import JailError
 _MOST_STDERR = 4096
 _PIPE_BYTES = 1 << 20
 _END_S = 5.0
+_LOOK_S = 1.0  # how often to look whether it has been closed
 
 
 class PipeLink:
@@ -34,6 +35,7 @@ class PipeLink:
         told, tell = os.pipe()
         self._told = told
         self._lock = threading.Lock()
+        self._in_use = threading.Lock()  # the pipes
         self._closed = False
         try:
             # Not --die-with-parent: that ties a jail to the thread which starts it. It ends when its
@@ -53,7 +55,8 @@ class PipeLink:
             raise
         finally:
             os.close(tell)
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         for fd in (self._in, self._out):
             os.set_blocking(fd, False)
@@ -62,6 +65,10 @@ class PipeLink:
 
     def exchange(self, data: bytes, wanted: int, deadline: float) -> bytes:
         """See `Link`."""
+        with self._in_use:
+            return self._exchange(data, wanted, deadline)
+
+    def _exchange(self, data: bytes, wanted: int, deadline: float) -> bytes:
         poll = select.poll()
         poll.register(self._out, select.POLLIN)
         left = memoryview(data)
@@ -71,10 +78,10 @@ class PipeLink:
         while left or len(got) < wanted:
             if self._closed:
                 raise JailError("The jail was closed.")
-            ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-            if not ready:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
                 raise JailError("The jail did not answer in time.")
-            for fd, _ in ready:
+            for fd, _ in poll.poll(min(left_s, _LOOK_S) * 1000):
                 if fd == self._out:
                     got += self._received()
                 else:
@@ -95,7 +102,9 @@ class PipeLink:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self.abandon()
+        # Who is in `exchange` sees the pipes end. Only then may their numbers become other files'.
+        with self._in_use:
+            self.abandon()
 
     def abandon(self) -> None:
         """See `Link`."""
@@ -109,6 +118,8 @@ class PipeLink:
 
     def _kill(self) -> None:
         """End the jail's pid 1, and with it all that is in the jail."""
+        if self._process.poll() is not None:
+            return  # long gone, and its pid may be somebody else's
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             os.set_blocking(self._told, False)
             os.kill(int(json.loads(os.read(self._told, 4096))["child-pid"]), signal.SIGKILL)

@@ -1,0 +1,129 @@
+"""Programs on the wire: what goes to a jail, and what its answer means.
+
+What a jail could only choke on is refused here, as an `OptionError`: inside, it would look like a jail
+that failed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rlvr.core.errors import JailError, OptionError
+from rlvr.sandboxes.base import Execution, Input, Limit, Limits, Program
+from rlvr.sandboxes.languages import Language
+from rlvr.sandboxes.runner import frames
+
+_MIB = 1 << 20
+_PAGE = 4096
+_MOST_FILES = 200
+_MOST_NAME = 255  # bytes
+_MOST_NAMES = 50_000  # bytes of JSON, all together: they go in one message
+_MOST_ARGUMENTS = 100_000  # bytes, all together; one alone may not be more than 128 KiB in Linux
+_COMPILER = Limits(memory_mb=2048, output_kb=1024, processes=128, file_mb=256, disk_mb=512)
+
+
+def opening(program: Program, language: Language, limits: Limits) -> bytes:
+    """The request for a new cell with the program in it. Raises `OptionError`."""
+    if language.file in program.files:
+        raise OptionError(
+            f"A program in {language.name} has its source in {language.file!r}: no other file is called that."
+        )
+    files = _checked({language.file: program.source, **program.files}, "program", limits)
+    compiling = dataclasses.replace(
+        _COMPILER, wall_s=limits.compile_s, cpu_s=min(2 * limits.compile_s, 10**6)
+    )
+    header = {
+        "do": "open",
+        "files": list(files),
+        "compile": list(language.compile),
+        "environment": dict(language.environment),
+        "limits": allowed(limits, language),
+        "compile_limits": allowed(compiling, None),
+    }
+    return frames.packed(header, list(files.values()))
+
+
+def request(given: Input, language: Language, limits: Limits) -> bytes:
+    """The request for one run of the program. Raises `OptionError`."""
+    files = _checked(given.files, "input", limits)
+    _checked(dict.fromkeys(given.collect, b""), "collected", limits)
+    for argument in given.args:
+        if "\0" in argument or _encoded(argument) is None:
+            raise OptionError(f"The argument {argument!r:.80} can't stand in a command line.")
+    if sum(len(_encoded(argument) or b"") + 16 for argument in given.args) > _MOST_ARGUMENTS:
+        raise OptionError("The arguments are too long for a command line: use standard input.")
+    command = [part.format(memory_mb=int(limits.memory_mb)) for part in language.run]
+    header = {
+        "do": "run",
+        "command": [*command, *given.args] if command else None,
+        "file": language.file,
+        "args": list(given.args),
+        "files": list(files),
+        "collect": list(given.collect),
+        "limits": allowed(limits, language),
+    }
+    return frames.packed(header, [given.stdin, *files.values()])
+
+
+def execution(answer: dict[str, Any], blobs: list[bytes], given: Input) -> Execution:
+    """What the jail's answer says of one run. Raises `JailError` where it says nothing sensible."""
+    try:
+        stdout, stderr, *collected = blobs
+        refused: dict[str, str] = answer["refused"]
+        names = [name for name in given.collect if name not in refused]
+        limit = answer["limit"]
+        if limit is None and "larger than its limit" in refused.values():
+            limit = Limit.FILES
+        return Execution(
+            status=answer["status"],
+            signal=answer["signal"],
+            limit=None if limit is None else Limit(limit),
+            stdout=stdout,
+            stderr=stderr,
+            wall_s=float(answer["wall"]),
+            cpu_s=float(answer["cpu"]),
+            memory_mb=float(answer["memory"]),
+            files=dict(zip(names, collected, strict=True)),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise JailError(f"The jail answered nonsense: {error!r}.") from None
+
+
+def allowed(limits: Limits, language: Language | None) -> dict[str, Any]:
+    """The limits as the runner takes them."""
+    found: dict[str, Any] = dataclasses.asdict(limits)
+    # Twice over and some more: what is merely reserved shouldn't fail, what can't ever fit should.
+    space = (2 * limits.memory_mb + 512) * _MIB if language and language.address_space else 0
+    return {**found, "address_space": int(space)}
+
+
+def _checked(files: Mapping[str, bytes], what: str, limits: Limits) -> Mapping[str, bytes]:
+    """Raises `OptionError` where a name isn't a plain one, or they are too many or too large together."""
+    for name in files:
+        if not name or "/" in name or "\0" in name or name in (".", ".."):
+            raise OptionError(f"The {what} file {name!r:.80} needs a plain name, without a folder.")
+        encoded = _encoded(name)
+        if encoded is None or len(encoded) > _MOST_NAME:
+            raise OptionError(f"The {what} file {name!r:.80} has a name that no file can have.")
+    if len(files) > _MOST_FILES or len(json.dumps(list(files))) > _MOST_NAMES:
+        raise OptionError(
+            f"There are {len(files)} {what} files; at most {_MOST_FILES} can be, with names of "
+            f"{_MOST_NAMES} bytes together."
+        )
+    # Each takes up whole pages.
+    if sum(len(data) + _PAGE for data in files.values()) > limits.disk_mb * _MIB:
+        raise OptionError(
+            f"The {what} files don't fit into the limit disk_mb, {limits.disk_mb} MiB."
+        )
+    return files
+
+
+def _encoded(name: str) -> bytes | None:
+    """As Linux takes it; None where that can't be."""
+    try:
+        return name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return None
