@@ -27,7 +27,8 @@ class Runner:
     def exec_module(self, module):
         name = module.__spec__.name
         exec(compile(sources[name], name, "exec"), module.__dict__)
-sys.path[:] = [entry for entry in sys.path if entry]
+import site
+sys.path[:] = [entry for entry in (*sys.path, *site.getsitepackages()) if entry and os.path.exists(entry)]
 sys.meta_path.insert(0, Runner())
 from runner import broker
 broker.main()

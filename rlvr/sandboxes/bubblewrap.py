@@ -18,6 +18,7 @@ from pathlib import Path
 from rlvr.core.errors import SandboxError
 from rlvr.sandboxes.jail import Jail
 from rlvr.sandboxes.languages import LANGUAGES
+from rlvr.sandboxes.link import PYTHON_FLAGS
 from rlvr.sandboxes.pipes import PipeLink
 
 _INSTALL = (
@@ -56,7 +57,7 @@ class Bubblewrap:
     def launch(self, code: str, memory_mb: int) -> PipeLink:
         """Start a jail. The memory of all of it isn't limited here: each program's own is."""
         try:
-            return PipeLink([*_command(self._python), self._python, "-I", "-c", code])
+            return PipeLink([*_command(self._python), self._python, *PYTHON_FLAGS, "-c", code])
         except OSError as error:
             raise SandboxError(f"bubblewrap can't be started: {error}. {_INSTALL}") from None
 

@@ -20,13 +20,17 @@ from rlvr.sandboxes.docker_containers import (
     remove,
 )
 from rlvr.sandboxes.docker_link import DockerLink
+from rlvr.sandboxes.link import PYTHON_FLAGS
 
 __all__ = ["IMAGE", "Docker", "reap"]
 
 IMAGE = "rlvr-sandbox"
 PROCESSES = 256
-# What the runner needs to change users, make namespaces, mount in them and clear up after programs.
-CAPABILITIES = ("SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE", "FOWNER", "SYS_ADMIN")
+# What the runner needs to change users, make namespaces, mount in them, see what programs use, and clear
+# up after them. A program has none of it.
+CAPABILITIES = (
+    "SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE", "FOWNER", "SYS_ADMIN", "SYS_PTRACE",
+)  # fmt: skip
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -87,7 +91,7 @@ class Docker:
         return None
 
     def launch(self, code: str, memory_mb: int) -> DockerLink:
-        """Start a container in which `python3 -I -c CODE` runs; see `Backend`. Raises `SandboxError`."""
+        """Start a container in which `python3 -S -s -c CODE` runs; see `Backend`. Raises `SandboxError`."""
         if len(code.encode()) >= ARGUMENT:
             raise OptionError(
                 f"{len(code.encode())} bytes of code don't fit into an argument: the kernel takes "
@@ -158,7 +162,7 @@ class Docker:
         api.create_container(
             self.image,
             name=name,
-            entrypoint=["python3", "-I", "-c", code],
+            entrypoint=["python3", *PYTHON_FLAGS, "-c", code],
             user="0:0",
             hostname="jail",
             working_dir="/",

@@ -152,8 +152,9 @@ CLEAN = f"""
 import gc, os, sys
 found = []
 half, rest = {MARK[:16]!r}, {MARK[16:]!r}
-for where in ("/tmp", "/dev/shm", "/dev/mqueue", "/var/tmp", "/run"):
+for where in ("/tmp", "/dev/shm", "/dev/mqueue"):
     if os.path.isdir(where) and os.listdir(where): found.append(where)
+if os.path.isdir("/box") and os.listdir("/box") != ["main.py"]: found.append("/box")
 if [p for p in os.listdir("/proc") if p.isdigit()] != [str(os.getpid())]: found.append("processes")
 if sorted(os.environ) != ["HOME", "LANG", "PATH"]: found.append("environment")
 frame = sys._getframe()

@@ -32,6 +32,11 @@ class Link(Protocol):
         """In a child forked from the client: let go of the descriptors, touching nothing else."""
 
 
+PYTHON_FLAGS = ("-S", "-s")
+"""No `site`: what it finds may run code of the machine's (`.pth` files) before ours. Not `-I` either: with it,
+PYTHONHASHSEED doesn't count, and sets would be ordered differently in each jail."""
+
+
 class Backend(Protocol):
     """One way to build jails."""
 
@@ -41,7 +46,7 @@ class Backend(Protocol):
         """Why it can't be used on this machine, and what to do about it; None where it can."""
 
     def launch(self, code: str, memory_mb: int) -> Link:
-        """Start a jail in which `python3 -I -c CODE` runs, its stdin and stdout the link.
+        """Start a jail in which `python3 -S -s -c CODE` runs, its stdin and stdout the link.
 
         The jail ends when its stdin does, so a client that dies takes it along.
 
