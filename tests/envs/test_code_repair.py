@@ -160,6 +160,13 @@ def test_over_humaneval(data: Path) -> None:
     assert env.step(right)[1:4] == (1.0, True, False)
 
 
+def test_a_completion_is_taken_for_the_public_tests_too(data: Path) -> None:
+    env = rlvr.make("code_repair", source="humaneval", data=str(data))
+    env.reset(options={"task": "HumanEval/2"})
+    assert "truncate_number(3.5) == 0.5" in env.step("    return number")[0]
+    assert env.step("    return number % 1.0")[1:4] == (1.0, True, False)
+
+
 def test_all_of_humaneval_is_solved_by_its_solutions(data: Path) -> None:
     """The public examples too: none contradicts the benchmark's own tests."""
     env = rlvr.make("code_repair", source="humaneval", data=str(data))

@@ -16,6 +16,7 @@ from rlvr.core.task import Message
 from rlvr.verifiers.code.extraction import fenced_blocks
 
 _Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_KEPT = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _LONGEST = 200_000  # characters; longer ones are no heads of modules
 
 
@@ -31,15 +32,22 @@ def given_code(prompt: Sequence[Message], entry_point: str) -> str | None:
 
 @lru_cache(maxsize=2048)
 def prelude_of(code: str, entry_point: str) -> str:
-    """All of such code but the definition of `entry_point`."""
+    """What such code gives away: imports, other functions and classes, constants.
+
+    Not what it does with the function, as examples of its use: there is none yet.
+    """
     module = _parsed(code)
     assert module is not None  # `given_code` has read it
     lines = code.split("\n")
+    kept: list[str] = []
     for node in module.body:
-        if _defines(node, entry_point):
-            first = min(part.lineno for part in (node, *node.decorator_list))
-            lines[first - 1 : node.end_lineno] = [""] * len(lines[first - 1 : node.end_lineno])
-    return "\n".join(lines)
+        if isinstance(node, _KEPT) and not _defines(node, entry_point):
+            decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+            first = min(part.lineno for part in (node, *decorators))
+            kept += lines[first - 1 : node.end_lineno]
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and not _mentions(node, entry_point):
+            kept += lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join(kept)
 
 
 @lru_cache(maxsize=2048)
@@ -66,3 +74,7 @@ def _parsed(code: str) -> ast.Module | None:
 
 def _defines(node: ast.stmt, name: str) -> TypeGuard[_Definition]:
     return isinstance(node, _Definition) and node.name == name
+
+
+def _mentions(node: ast.stmt, name: str) -> bool:
+    return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node))

@@ -6,8 +6,11 @@ a message that says what is wrong and where.
 
 from __future__ import annotations
 
+import builtins
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any
 
 from rlvr.core.errors import OptionError
@@ -20,6 +23,9 @@ _FORMS = (
     '{"tests": [{"stdin", "stdout"}]}, {"entry_point", "test"} or {"asserts": […]}, '
     "each with what docs/code.md says may go with it"
 )
+
+
+_CALL = re.compile(r"(?<![\w.])([^\W\d]\w*+)\s*+\(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class Reference:
         limits: for each test of a program; for a solution's tests together.
         check: how a program's output is judged: by comparison, or by a checker program.
         entry_point: the function that's asked for, where the reference names it.
+        sought: the name that a response's program should define: the entry point, else the function
+            that all asserts call; "" where there's none such.
         solution: a right one, where the reference has it.
     """
 
@@ -50,6 +58,7 @@ class Reference:
     limits: Limits
     check: Comparison | Program
     entry_point: str = ""
+    sought: str = ""
     solution: str | None = None
 
     @classmethod
@@ -81,6 +90,7 @@ class Reference:
             allowed,
             judged,
             name_of(given),
+            name_of(given) or _called(tests),
             text(given, "solution", "") or None,
         )
 
@@ -139,6 +149,15 @@ def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...
     entry_point = name_of(given) if check else ""
     tests = FunctionTests(tuple(asserts), check, entry_point, setup, prelude)
     return tests, _public(given, flags)
+
+
+def _called(tests: tuple[Case, ...] | FunctionTests) -> str:
+    """The one function that isn't Python's own and that every assert calls; "" where that's not one."""
+    if not isinstance(tests, FunctionTests) or not tests.asserts:
+        return ""
+    called = set.intersection(*(set(_CALL.findall(test)) for test in tests.asserts))
+    names = [name for name in called if not hasattr(builtins, name) and not iskeyword(name)]
+    return names[0] if len(names) == 1 else ""
 
 
 def _public(given: Mapping[str, Any], flags: list[Any]) -> tuple[bool, ...]:

@@ -80,7 +80,7 @@ class Code(Verifier):
         """Find the program, run it, compare. Raises `CannotScore` for faults that aren't its own."""
         assert isinstance(self.limits, Limits)
         reference = Reference.of(task.reference, self.language, self.limits)
-        found = find_program(response, reference.language, reference.entry_point)
+        found = find_program(response, reference.language, reference.sought)
         if found.source is None:
             return refused(NAME, Status.UNPARSABLE, found.reason)
         source = found.source

@@ -42,6 +42,27 @@ def test_asserts() -> None:
     assert read.public == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("asserts", "name"),
+    [
+        (["assert f(1) == 1"], "f"),
+        (["assert set(f(1)) == set((1,))", "assert math.isclose(f (2), 2)"], "f"),
+        (["assert f(g(1)) == 1", "assert f(2) == g(2)", "assert f(3)"], "f"),
+        (["assert f(g(1)) == 1", "assert f(2) == g(2)"], ""),
+        (["assert f(1)", "assert g(1)"], ""),
+        (["assert sum([1]) == 1"], ""),
+        (["assert x.f(1)"], ""),
+        (["assert not (1)", "assert (2)"], ""),
+        (["x = 1"], ""),
+    ],
+)
+def test_the_function_that_all_asserts_call(asserts: list[str], name: str) -> None:
+    read = Reference.of({"asserts": asserts})
+    assert (read.entry_point, read.sought) == ("", name)
+    read = Reference.of({"asserts": asserts, "entry_point": "named"})
+    assert (read.entry_point, read.sought) == ("named", "named")
+
+
 def test_asserts_before_a_check() -> None:
     read = Reference.of({"asserts": ["assert f()"], "entry_point": "f", "test": "x", "public": 1})
     assert read.tests == FunctionTests(("assert f()",), "x", "f")

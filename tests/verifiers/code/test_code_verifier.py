@@ -224,7 +224,8 @@ def test_setup_is_the_tests_own() -> None:
 
 def test_the_block_that_defines_the_entry_point() -> None:
     right, use = "def double(n): return 2 * n", "print(double(2))"
-    assert scored(CHECK, python(right) + python(use)).reward == 1
+    for reference in (CHECK, ASSERTS):
+        assert scored(reference, python(right) + python(use)).reward == 1
 
 
 # ------------------------------------------------------------------ HumanEval's bare form

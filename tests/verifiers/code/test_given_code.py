@@ -18,13 +18,8 @@ def f(xs: List[int]) -> int:
     """Docstring."""
 '''
 REST = """from typing import List
-
 def helper(x):
-    return x
-
-
-
-"""
+    return x"""
 
 
 @pytest.mark.parametrize(
@@ -61,8 +56,32 @@ def test_the_last_message_that_has_it_and_is_not_a_models() -> None:
     assert given_code([system, model], "f") is None
 
 
-def test_the_prelude_is_all_but_the_function() -> None:
-    assert prelude_of(HEAD, "f").rstrip("\n") == REST.rstrip("\n")
-    assert prelude_of("def f(x):\n", "f").strip() == ""
-    assert prelude_of("def f(x): ...\nY = 1\ndef f(x): ...\n", "f").strip() == "Y = 1"
-    assert prelude_of(HEAD, "helper").count("def f") == 1
+def test_the_prelude_is_what_else_is_defined() -> None:
+    assert prelude_of(HEAD, "f") == REST
+    assert prelude_of("def f(x):\n", "f") == ""
+    assert (
+        prelude_of("def f(x): ...\nY = 1\nZ: int = 2\ndef f(x): ...\n", "f") == "Y = 1\nZ: int = 2"
+    )
+    assert "def f" in prelude_of(HEAD, "helper")
+
+
+def test_the_prelude_does_nothing_with_the_function() -> None:
+    code = """import math
+@cache
+def g(x):
+    return f(x)
+class C:
+    def m(self): return f(1)
+def f(x):
+    ...
+assert f(1) == 2
+print(f(1))
+y = f(1)
+z: int = f(1)
+if __name__ == "__main__":
+    f(1)
+for i in range(3):
+    f(i)
+"""
+    kept = code.partition("def f(x)")[0].rstrip("\n")
+    assert prelude_of(code, "f") == kept
