@@ -11,7 +11,51 @@ import click
 
 @click.group("sandbox")
 def command() -> None:
-    """Build the image that programs run in, and clear up after dead processes."""
+    """Check what the sandbox of this machine holds, build its image, clear up after dead processes."""
+
+
+@command.command("check", short_help="try the hostile list, and say what held")
+@click.option(
+    "--backend",
+    default="auto",
+    show_default=True,
+    help="auto, docker or bubblewrap.",
+)
+def check_command(backend: str) -> None:
+    """Run programs that try to break out, hang, crash or cheat, and say what came of each.
+
+    Exit status: 0 where all held, 1 where something didn't.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import track
+    from rich.table import Table
+
+    from rlvr.sandboxes.check import findings
+    from rlvr.sandboxes.hostile import ATTEMPTS
+    from rlvr.sandboxes.pool import Sandbox
+
+    console = Console()
+    table = Table("tried", "wanted", "came back", "held")
+    with Sandbox(backend, jails=1) as sandbox:
+        console.print(f"{sandbox.choice.backend.name}: {escape(sandbox.choice.why)}")
+        found = list(
+            track(
+                findings(sandbox),
+                "trying",
+                total=len(ATTEMPTS),
+                transient=True,
+                console=Console(stderr=True),
+            )
+        )
+    failed = [one for one in found if not one.held]
+    for one in found:
+        held = "[green]yes[/green]" if one.held else "[bold red]NO[/bold red]"
+        table.add_row(*map(escape, (one.tried, one.wanted, one.came)), held)
+    console.print(table)
+    console.print(f"{len(found) - len(failed)} of {len(found)} held")
+    if failed:
+        raise click.exceptions.Exit(1)
 
 
 @command.command("build", short_help="build the image that Docker's jails are made of")
