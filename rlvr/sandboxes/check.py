@@ -97,7 +97,7 @@ def look(x):
     for name in ("cmdline", "environ", "maps"):
         try: found.append(open("/proc/self/" + name).read())
         except OSError: pass
-    mark = {MARK[:16]!r} + {MARK[16:]!r}  # put together only now, so as not to be found here
+    mark = ''.join([{MARK[:16]!r}, {MARK[16:]!r}])  # put together only now, so as not to be found here
     return any(mark in one for one in found)
 """
 

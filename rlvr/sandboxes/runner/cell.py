@@ -54,6 +54,7 @@ class _Cell:
         self._compiled = -1
         self._uid: int | None = None
         self._placed = False
+        self._environment: dict = {}
 
     def build(self, message: dict, fds: list[int]) -> None:
         """Mount fresh file systems and write a program's files."""
@@ -72,8 +73,10 @@ class _Cell:
         if self._compiled >= 0:
             os.close(self._compiled)
         self._compiled = os.memfd_create("compiled")
-        os.environ.clear()
-        os.environ.update(message["environment"])
+        if message["environment"] != self._environment:
+            self._environment = message["environment"]
+            os.environ.clear()
+            os.environ.update(self._environment)
         os.chdir(SCRATCH)
 
     def act(self, message: dict, fds: list[int], made: list[int]) -> dict:

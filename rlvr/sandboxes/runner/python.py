@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal
 import _sitebuiltins
 import atexit
 import builtins
@@ -9,7 +10,6 @@ import io
 import linecache
 import marshal
 import os
-import signal
 import sys
 import traceback
 import types
@@ -61,9 +61,10 @@ def make_streams() -> None:
 def set_up() -> None:
     """What else a new interpreter has: standard streams and signals."""
     sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__ = _streams
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # an OSError says it
-        signal.signal(ignored, signal.SIG_IGN)
+    # The module `signal` turns numbers into enums, which takes a fork as long as all else here.
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    for ignored in (_signal.SIGPIPE, _signal.SIGXFSZ):  # an OSError says it
+        _signal.signal(ignored, _signal.SIG_IGN)
 
 
 def compile_source(source: bytes, name: str):
