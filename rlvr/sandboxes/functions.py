@@ -10,7 +10,8 @@ from rlvr.core.errors import JailError
 from rlvr.sandboxes.base import FunctionTests, Limit, Outcome, TestRun
 
 # As `runner/testing.py` reports them.
-_PREPARING, _TESTING, _ANSWERED = "P", "T", "A"
+_PREPARING, _TESTING, _DONE, _ANSWERED = "P", "T", "D", "A"
+_HUNG_UP = "it ended"  # as `runner/peer.py` says it
 
 
 def request(
@@ -38,21 +39,26 @@ def _result(
     answer: dict[str, Any], output: list[bytes], tests: FunctionTests, wall_s: float
 ) -> TestRun:
     stdout, stderr = output
-    at, judge, solution = answer["at"], answer["judge"], answer["solution"] or {}
+    at, judge, solution = answer["at"], answer["judge"], answer["solution"]
     entries: list[dict[str, Any]] = answer["entries"]
     told = {key: value for entry in entries for key, value in entry.items()}
-    ending = _ending(solution)
-    outcomes = [_outcome(entry, ending) for entry in entries if "passed" in entry]
+    outcomes = [_outcome(entry, solution) for entry in entries if "passed" in entry]
     limit = solution.get("limit") or judge["limit"]
     broken = str(told.get("broken", ""))
-    load_error = _text(told, "load_error")
+    compile_error, load_error = _text(told, "compile_error"), _text(told, "load_error")
+    # A solution that was waiting for its tests all that time is over its limit as well.
+    idle = solution.get("limit") in (None, Limit.WALL)
+    if not broken and idle and at[:1] != _DONE and _on_their_own(at):
+        broken = f"the tests by themselves: {_ending(judge)}"
     if limit is None and not outcomes and load_error is None and "gone" in told:
-        load_error = f"the solution {ending} while it was loaded"
-    if judge["limit"] and not solution.get("limit") and not broken and _on_their_own(at):
-        broken = f"the tests go over their limit of {judge['limit']} by themselves"
+        load_error = f"while it was loaded, the solution {_gone(told['gone'], solution)}"
+    explained = limit or broken or compile_error is not None or load_error is not None
+    if not explained and len(outcomes) < len(tests) and all(one.passed for one in outcomes):
+        # The tests' process is gone, and the solution has had a part in it: so it's a test that failed.
+        outcomes.append(Outcome(False, f"the test {_ending(judge)}"))
     return TestRun(
         outcomes=tuple(outcomes),
-        compile_error=_text(told, "compile_error"),
+        compile_error=compile_error,
         load_error=load_error,
         limit=None if limit is None else Limit(limit),
         broken=broken,
@@ -64,23 +70,30 @@ def _result(
 
 def _on_their_own(at: str) -> bool:
     """Whether tests ended before the solution had given them anything that they could choke on."""
-    return at[0] == _PREPARING or (at[0] == _TESTING and at[1] != _ANSWERED)
+    return at[:1] in ("", _PREPARING) or (at[:1] == _TESTING and at[1:] != _ANSWERED)
 
 
-def _outcome(entry: dict[str, Any], ending: str) -> Outcome:
+def _outcome(entry: dict[str, Any], solution: dict[str, Any]) -> Outcome:
     if "gone" in entry:
-        return Outcome(False, f"the solution {ending} before it answered")
+        return Outcome(False, f"the solution {_gone(entry['gone'], solution)} before it answered")
     return Outcome(bool(entry["passed"]), str(entry.get("error", "")))
 
 
-def _ending(solution: dict[str, Any]) -> str:
-    """How the solution's process ended, for a sentence."""
-    if solution.get("limit"):
-        return f"went over its limit of {solution['limit']}"
-    if solution.get("signal"):
-        return f"was ended by signal {solution['signal']}"
-    if solution.get("status") is not None:
-        return f"exited with status {solution['status']}"
+def _gone(why: str, solution: dict[str, Any]) -> str:
+    """What became of the solution that can't be asked any more, for a sentence."""
+    if why == _HUNG_UP or solution.get("limit") or solution.get("signal"):
+        return _ending(solution)
+    return f"sent what is no answer ({why})"
+
+
+def _ending(process: dict[str, Any]) -> str:
+    """How a process ended, for a sentence."""
+    if process.get("limit"):
+        return f"went over its limit of {process['limit']}"
+    if process.get("signal"):
+        return f"was ended by signal {process['signal']}"
+    if process.get("status") is not None:
+        return f"exited with status {process['status']}"
     return "broke off"
 
 

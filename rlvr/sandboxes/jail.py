@@ -104,9 +104,14 @@ class Jail:
     ) -> TestRun:
         """Run a Python solution's tests, the two apart from each other."""
         allowed = programs.allowed(limits, LANGUAGES["python"])
-        # The tests run a little longer than the solution may: whose time is over is then plain.
+        # The tests may run a little longer than the solution: whose time is over is then plain. And they
+        # have what they need to report, however little the solution may use.
         longer = dataclasses.replace(
-            limits, wall_s=limits.wall_s + 1, memory_mb=max(1024, limits.memory_mb)
+            limits,
+            wall_s=limits.wall_s + 1,
+            cpu_s=limits.cpu_s + 1,
+            memory_mb=max(1024, limits.memory_mb),
+            file_mb=max(16, limits.file_mb),
         )
         header, blobs = functions.request(solution, tests, stop)
         header |= {"limits": allowed, "test_limits": programs.allowed(longer, LANGUAGES["python"])}

@@ -41,7 +41,7 @@ class Peer:
         self.coder = Coder(self._keep, self._found, classes)
         self.make_handle = lambda number, about: None
         self.make_error = RuntimeError
-        self.answers = 0
+        self.received = 0  # bytes
         self._nested = 0
         self._data = bytearray()
 
@@ -74,15 +74,22 @@ class Peer:
 
     def ask(self, operation: str, *arguments):
         """Have the other side do something; returns its value or raises what it raised. Raises `Gone`."""
-        return self.settle(self.exchange(operation, arguments))
+        return self.settle(self.exchange(self.question(operation, arguments)))
 
-    def exchange(self, operation: str, arguments) -> dict:
-        """The reply as it came."""
-        self.send({"ask": operation, "with": self.coder.encode(list(arguments))})
+    def question(self, operation: str, arguments) -> bytes:
+        """A request as it's sent. Raises ValueError where the arguments are too large or nested too deeply."""
+        message = {"ask": operation, "with": self.coder.encode(list(arguments))}
+        data = json.dumps(message).encode("ascii")
+        if len(data) > MOST_BYTES:
+            raise ValueError("the arguments are too large to be handed over")
+        return data
+
+    def exchange(self, question: bytes) -> dict:
+        """The reply as it came. Raises `Gone`."""
+        self._send(question)
         while True:
             message = self.receive()
             if "ask" not in message:
-                self.answers += 1
                 return message
             self.serve(message)
 
@@ -111,20 +118,24 @@ class Peer:
             self._nested -= 1
         self.send(reply)
 
-    def send(self, message: dict) -> None:
-        data = json.dumps(message).encode("ascii")
-        if len(data) > MOST_BYTES:
-            if "ask" in message:
-                raise ValueError("the arguments are too large to be handed over")
-            data = json.dumps(
-                {"raised": ["ValueError", [], "too large to be handed over"]}
-            ).encode()
+    def send(self, reply: dict) -> None:
+        """Send a reply; that it can't be sent, where it can't."""
+        try:
+            data = json.dumps(reply).encode("ascii")
+            if len(data) > MOST_BYTES:
+                raise ValueError("too large to be handed over")
+        except (ValueError, RecursionError) as error:
+            data = json.dumps({"raised": described(error)}).encode("ascii")
+        self._send(data)
+
+    def _send(self, data: bytes) -> None:
         try:
             self._socket.sendall(_LENGTH.pack(len(data)) + data)
         except OSError as error:
             raise Gone(str(error)) from None
 
     def receive(self) -> dict:
+        """The next message. Raises `Gone` where there's none, or what came is none."""
         (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size))
         if length > MOST_BYTES:
             raise Gone("a message of %d bytes" % length)
@@ -145,6 +156,7 @@ class Peer:
             if not got:
                 raise Gone("it ended")
             self._data += got
+            self.received += len(got)
         data = bytes(self._data[:wanted])
         del self._data[:wanted]
         return data
@@ -152,7 +164,7 @@ class Peer:
     def _error(self, said):
         """An exception like the one that was raised there: of the built-in type, or of one named alike."""
         name, bases, text = said
-        return self.make_error(str(name), [str(base) for base in bases], str(text))
+        return self.make_error(name, bases, text)
 
 
 def _is_message(message) -> bool:
@@ -163,7 +175,9 @@ def _is_message(message) -> bool:
         return isinstance(message["ask"], str) and isinstance(message.get("with"), list)
     if "raised" in message:
         said = message["raised"]
-        return isinstance(said, list) and len(said) == 3 and isinstance(said[1], list)
+        if not isinstance(said, list) or len(said) != 3 or not isinstance(said[1], list):
+            return False
+        return all(isinstance(text, str) for text in (said[0], *said[1], said[2]))
     return True
 
 
@@ -227,6 +241,11 @@ def _made(kind: type, text: str) -> BaseException:
     try:
         return kind(text)
     except TypeError:  # UnicodeDecodeError and its like want more arguments
+        if issubclass(kind, _GROUP):
+            return kind(text, [Exception("which it held")])
         made = kind.__new__(kind)
         made.args = (text,)
         return made
+
+
+_GROUP = getattr(builtins, "BaseExceptionGroup", ())  # from Python 3.11 on

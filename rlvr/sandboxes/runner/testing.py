@@ -1,8 +1,8 @@
 """The tests' side: run the tests, with the solution's functions as proxies.
 
-No code of the solution's runs here, and what it answers is plain data made anew. Handles to its objects
-can be called, read and iterated; they never say that they equal anything but themselves, and no
-operator hands them a value that they could learn from.
+No code of the solution's runs here, and what it answers is plain data made anew, or a handle. Whatever it
+sends, it's a test that fails by it: what can't be made sense of must never look like a fault of ours, nor like
+tests that can't be run, for then there would be no reward where there should be none.
 """
 
 from __future__ import annotations
@@ -11,22 +11,26 @@ import builtins
 import collections.abc
 import importlib
 import json
-import mmap
 import os
 import sys
+import time
 import traceback
 import types
 
 from . import python
+from .arguments import bring_up_to_date
 from .files import keep_only, read
-from .peer import Gone, Peer, described, local_class, local_error
+from .handles import handle_or_class, number_of
+from .names import called_in_all, names_in
+from .peer import Gone, Peer, described, local_error
+from .report import DONE, TESTING, WAITING, Report
 from .solution import own_classes
 from .values import Unreadable
 
-# The first byte of the report: where the tests were when they ended.
-PREPARING, WAITING, TESTING, DONE = b"P", b"W", b"T", b"D"
 _ALIASES = {"np": "numpy", "pd": "pandas", "nx": "networkx"}
-_MOST_SAID = 2000
+# How much a solution may take of its tests' own time and memory before what they do is no longer theirs
+# alone: seconds (the tests have one more than the solution) and bytes.
+_MOST_WAITED_S, _MOST_RECEIVED = 1.0, 1 << 16
 
 
 class _Broken(Exception):
@@ -38,51 +42,33 @@ def judge(channel: int, report: int, tests: int) -> None:
     message = json.loads(read(tests))
     keep_only([channel, report])
     python.set_up()
-    notes = _Report(report)
+    notes = Report(report)
     try:
         _Session(channel, message, notes).run()
     except _Broken as error:
-        notes.add({"broken": str(error)[:_MOST_SAID]})
+        notes.add("broken", str(error))
     except Gone as error:
-        notes.add({"gone": str(error)[:_MOST_SAID]})
+        notes.add("gone", str(error))
+    except BaseException as error:
+        # Until it has answered, nothing can be the solution's doing; from then on everything may be.
+        notes.add("broken" if notes.is_preparing else "gone", type(error).__name__)
     notes.state(DONE)
     os._exit(0)
 
 
-class _Report:
-    """A file that the broker reads afterwards, whatever becomes of this process."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._end = 16
-        os.ftruncate(fd, 16)
-        self._head = mmap.mmap(fd, 16)  # so that a note costs no system call
-        self.state(PREPARING)
-
-    def state(self, what: bytes) -> None:
-        self._head[0:1] = what
-
-    def answered(self) -> None:
-        """The solution has answered something: from now on, it may be what the tests choke on."""
-        self._head[1:2] = b"A"
-
-    def add(self, entry: dict) -> None:
-        line = json.dumps(entry).encode() + b"\n"
-        self._end += os.pwrite(self._fd, line, self._end)
-
-
 class _Session:
-    def __init__(self, channel: int, message: dict, notes: _Report) -> None:
+    def __init__(self, channel: int, message: dict, notes: Report) -> None:
         self._message = message
         self._notes = notes
         self._errors: dict = {}
         self._classes: dict = {}
         self._offered: set[str] = set()
         self._over = False
+        self._gone: str | None = None
         self._peer = peer = Peer(channel, {"call": self._called, "next": self._next}, self._classes)
-        peer.make_handle = lambda number, about: make_handle(self, number, about, self._errors)
+        peer.make_handle = lambda number, about: handle_or_class(self, number, about, self._errors)
         peer.make_error = lambda name, bases, text: local_error(name, bases, text, self._errors)
-        peer.foreign_number = lambda value: value._number if type(value) is Handle else None
+        peer.foreign_number = number_of
 
     def run(self) -> None:
         """Everything, in order."""
@@ -104,9 +90,8 @@ class _Session:
             codes.append(self._execute(check, "check", namespace))
             if not callable(namespace.get("check")):
                 raise _Broken("the test code defines no check(candidate)")
-        if not self._loaded():
+        if not self._loaded(namespace, entry, [*codes, *statements]):
             return
-        self._bind(namespace, entry, [*codes, *statements])
         for code in statements:
             self._try(lambda: exec(code, namespace))  # noqa: B023  (called at once)
             if self._over:
@@ -116,13 +101,13 @@ class _Session:
 
     # ---------------------------------------------------------------- the tests' own code
 
-    def _compiled(self, source: str, what: str):
+    def _compiled(self, source: str, what: str) -> types.CodeType:
         try:
             return compile(source, "<%s>" % what, "exec", dont_inherit=True)
         except Exception as error:
             raise _Broken("%s doesn't compile: %s" % (what, error)) from None
 
-    def _execute(self, source: str, what: str, namespace: dict):
+    def _execute(self, source: str, what: str, namespace: dict) -> types.CodeType:
         code = self._compiled(source, what)
         try:
             exec(code, namespace)
@@ -135,86 +120,110 @@ class _Session:
 
     def _try(self, test) -> None:
         self._notes.state(TESTING)
+        wrong = None
         try:
             test()
-            entry = {"passed": True}
-        except Gone as error:
-            entry = {"passed": False, "gone": str(error)}
-            self._over = True
         except BaseException as error:
-            if isinstance(error, ImportError) and error.name:
-                # Of the interpreter's own making (what crosses over has no name): a module the tests want.
-                raise _Broken("a test raised %s: %s" % (type(error).__name__, error)) from None
-            entry = {"passed": False, "error": _said(error)}
+            wrong = error
+        # Also where the test itself caught it: a solution that isn't there any more has passed nothing.
+        if self._gone is not None:
+            self._over = True
+            self._notes.add("gone", self._gone, passed=False)
+        elif wrong is None:
+            self._notes.add("error", "", passed=True)
+        elif isinstance(wrong, _Broken):
+            raise wrong
+        elif isinstance(wrong, ImportError) and wrong.name:
+            # Of the interpreter's own making (what crosses over has no name): a module the tests want.
+            raise _Broken("a test raised %s: %s" % (type(wrong).__name__, wrong)) from None
+        else:
             self._over = self._message["stop"]
-        self._notes.add(entry)
+            self._notes.add("error", _said(wrong), passed=False)
 
     # ---------------------------------------------------------------- the solution
 
-    def _loaded(self) -> bool:
+    def _loaded(self, namespace: dict, entry: str, codes: list[types.CodeType]) -> bool:
+        """Whether the solution is there to be called; then the tests have what they name of it."""
         self._notes.state(WAITING)
+        began = time.monotonic()
         reply = self._peer.receive()
-        self._notes.state(TESTING)
         if "compile_error" in reply:
-            self._notes.add({"compile_error": str(reply["compile_error"])[:_MOST_SAID]})
+            self._notes.add("compile_error", _text(reply["compile_error"]))
             return False
         if "raised" in reply:
             name, _, text = reply["raised"]
-            self._notes.add({"load_error": ("%s: %s" % (name, text))[:_MOST_SAID]})
+            self._notes.add("load_error", "%s: %s" % (name, text))
             return False
         names = reply.get("names")
-        self._offered = set(map(str, names)) if isinstance(names, list) else set()
+        if isinstance(names, list):
+            self._offered = {name for name in names if isinstance(name, str)}
+        plain = self._bind(namespace, entry, codes)
+        waited = time.monotonic() - began
+        if plain or waited > _MOST_WAITED_S or self._peer.received > _MOST_RECEIVED:
+            self._notes.answered()
         return True
 
-    def _bind(self, namespace: dict, entry: str, codes: list[types.CodeType]) -> None:
-        """Give the tests what they name and don't have themselves."""
-        free = _names(codes) - set(namespace)
+    def _bind(self, namespace: dict, entry: str, codes: list[types.CodeType]) -> bool:
+        """Give the tests what they name and don't have themselves; returns whether any of it is data."""
+        free = names_in(codes) - set(namespace)
         wanted = {name for name in free if not hasattr(builtins, name)}
         if entry:
             wanted.add(entry)
-        elif not wanted:
-            wanted = _called_in_all(self._message["asserts"])
+        elif any(hasattr(builtins, name) for name in self._offered):
+            called = called_in_all(self._message["asserts"])
+            if not called & wanted:
+                wanted |= called
         # It says what it has, and is asked for that alone: what else the tests name is their own affair.
-        reply = self.ask("names", sorted(wanted & self._offered))
-        try:
-            found = dict(json.loads(reply))
-        except (TypeError, ValueError):
-            raise Gone("no names") from None
-        for name in wanted.difference(found, [entry]).intersection(sys.stdlib_module_names):
+        reply = self._peer.ask("names", sorted(wanted & self._offered))
+        found = _found(reply, wanted)
+        for name in wanted.difference(found, [entry]) & set(_standard_library()):
             found[name] = {"module": name}
+        plain = False
         for name, one in found.items():
-            if name not in wanted:
-                continue
             if "module" in one:
                 self._import(name, one["module"], namespace)
-            else:
-                try:
-                    namespace[name] = self._peer.coder.decode(one["value"])
-                except (Unreadable, KeyError) as error:
-                    raise Gone("no value: %s" % error) from None
+                continue
+            try:
+                namespace[name] = self._peer.coder.decode(one["value"])
+            except (Unreadable, KeyError, RecursionError) as error:
+                raise Gone("no value: %s" % error) from None
+            plain |= number_of(namespace[name]) is None
+        return plain
 
-    def _import(self, name: str, module: str, namespace: dict) -> None:
+    def _import(self, name: str, module: object, namespace: dict) -> None:
         """A module that the solution imported and the tests use: our own, and only under its own name."""
         if module != _ALIASES.get(name, name):
             return
         try:
             namespace[name] = importlib.import_module(module)
-        except ImportError:
+        except Exception:
             pass  # the tests will say what they lack
 
     def _candidate(self, namespace: dict, entry: str):
         if entry not in namespace:
-            raise NameError("the solution defines no %s" % entry, name=entry)
+            raise NameError("the solution defines no %s" % entry)
         return namespace[entry]
 
     def ask(self, operation: str, *arguments):
         """Ask the solution; while it works, it's what the tests wait for."""
-        return self._peer.settle(self.exchange(operation, arguments))
+        return self._settled(self.exchange(operation, arguments))
 
     def exchange(self, operation: str, arguments) -> dict:
         """The same; the reply as it came."""
+        if self._gone is not None:
+            raise Gone(self._gone)
+        try:
+            question = self._peer.question(operation, arguments)
+        except (ValueError, RecursionError, MemoryError) as error:
+            if self._notes.is_answered:
+                raise  # what is too large or too deep may have come from the solution
+            raise _Broken("a test's arguments can't be handed over: %s" % error) from None
         self._notes.state(WAITING)
-        reply = self._peer.exchange(operation, arguments)
+        try:
+            reply = self._peer.exchange(question)
+        except BaseException as error:
+            self._gone = str(error) if isinstance(error, Gone) else type(error).__name__
+            raise Gone(self._gone) from None
         self._notes.state(TESTING)
         self._notes.answered()
         return reply
@@ -226,12 +235,20 @@ class _Session:
             try:
                 positional, keywords = self._peer.coder.decode(reply["arguments"])
                 for ours, theirs in zip(arguments, positional):
-                    _bring_up_to_date(ours, theirs)
+                    bring_up_to_date(ours, theirs, self._classes)
                 for name, ours in named.items():
-                    _bring_up_to_date(ours, keywords[name])
+                    bring_up_to_date(ours, keywords[name], self._classes)
             except (Unreadable, TypeError, ValueError, KeyError, RecursionError) as error:
-                raise Gone("no arguments: %s" % error) from None
-        return self._peer.settle(reply)
+                self._gone = "no arguments: %s" % error
+                raise Gone(self._gone) from None
+        return self._settled(reply)
+
+    def _settled(self, reply: dict):
+        try:
+            return self._peer.settle(reply)
+        except Gone as error:
+            self._gone = str(error)
+            raise
 
     def _called(self, arguments, message) -> dict:
         """The solution calls a function that a test handed over."""
@@ -251,132 +268,27 @@ class _Session:
             return {"value": None}
 
 
+def _found(reply: object, wanted: set[str]) -> dict[str, dict]:
+    """What the solution says of the names it was asked for."""
+    try:
+        found = json.loads(_text(reply))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise Gone("no names")
+    return {name: one for name, one in found.items() if name in wanted and isinstance(one, dict)}
+
+
+def _text(said: object) -> str:
+    if not isinstance(said, str):
+        raise Gone("no text")
+    return said
+
+
 def _said(error: BaseException) -> str:
     name, _, text = described(error)
-    return ("%s: %s" % (name, text) if text else name)[:_MOST_SAID]
+    return "%s: %s" % (name, text) if text else name
 
 
-def _bring_up_to_date(ours, theirs) -> None:
-    """Give a mutable argument the content that it has after the call, keeping its identity."""
-    if type(ours) is not type(theirs):
-        return
-    if isinstance(ours, list):
-        for i, (one, other) in enumerate(zip(ours, theirs)):
-            if type(one) is type(other) and isinstance(one, (list, dict, set, bytearray)):
-                _bring_up_to_date(one, other)
-            else:
-                ours[i] = other
-        del ours[len(theirs) :]
-        ours.extend(theirs[len(ours) :])
-    elif isinstance(ours, dict):
-        for key in [key for key in ours if key not in theirs]:
-            del ours[key]
-        for key, other in theirs.items():
-            if (
-                key in ours
-                and type(ours[key]) is type(other)
-                and isinstance(other, (list, dict, set))
-            ):
-                _bring_up_to_date(ours[key], other)
-            else:
-                ours[key] = other
-    elif isinstance(ours, set):
-        ours.clear()
-        ours.update(theirs)
-    elif isinstance(ours, bytearray):
-        ours[:] = theirs
-
-
-def _names(codes: list[types.CodeType]) -> set[str]:
-    """The names that code uses (of attributes, too: it takes far less time than to parse it)."""
-    found: set[str] = set()
-    for code in codes:
-        found.update(code.co_names)
-        found |= _names([one for one in code.co_consts if isinstance(one, types.CodeType)])
-    return found
-
-
-def _called_in_all(asserts: list[str]) -> set[str]:
-    """Where a solution is named like a built-in function (`sum`): what every assert calls, the innermost."""
-    import ast
-
-    counted: list[list[str]] = []
-    for source in asserts:
-        calls = [
-            node.func.id
-            for node in ast.walk(ast.parse(source))
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-        ]
-        counted.append(calls)
-    common = set.intersection(*map(set, counted)) if counted else set()
-    innermost = [name for name in reversed(counted[0]) if name in common] if counted else []
-    return set(innermost[:1])
-
-
-def make_handle(session: _Session, number: int, about: dict, errors: dict):
-    """What stands here for an object of the solution's."""
-    if "error" in about:  # `except` and `pytest.raises` need a class
-        return local_class(str(about.get("class")), list(about["error"]), errors)
-    return Handle(session, number, about)
-
-
-class Handle:
-    """An object that stays with the solution."""
-
-    __slots__ = ("_about", "_number", "_session")
-
-    def __init__(self, session: _Session, number: int, about: dict) -> None:
-        self._session = session
-        self._number = number
-        self._about = about
-
-    def __call__(self, *arguments, **named):
-        return self._session.call(self, arguments, named)
-
-    def __getattr__(self, name: str):
-        if name.startswith("__") and name.endswith("__") and name not in ("__name__", "__doc__"):
-            raise AttributeError(name)
-        return self._session.ask("get", self, name)
-
-    def __getitem__(self, key):
-        return self._session.ask("item", self, key)
-
-    def __len__(self):
-        return self._session.ask("len", self)
-
-    def __iter__(self):
-        iterator = self._session.ask("iter", self)
-        if not isinstance(iterator, Handle):
-            return iter(iterator)
-        return _each(self._session, iterator)
-
-    def __next__(self):
-        return next(_each(self._session, self))
-
-    def __contains__(self, value) -> bool:
-        return any(one is value or one == value for one in self)
-
-    def __str__(self) -> str:
-        return self._session.ask("str", self)
-
-    __repr__ = __str__
-
-    def __bool__(self) -> bool:
-        return self._session.ask("bool", self)
-
-    def __int__(self):
-        return self._session.ask("int", self)
-
-    def __float__(self):
-        return self._session.ask("float", self)
-
-    def __instancecheck__(self, value) -> bool:
-        return isinstance(value, Handle) and self._session.ask("instance", value, self)
-
-
-def _each(session: _Session, iterator: Handle):
-    while True:
-        found = session.ask("next", iterator)
-        if found is None:
-            return
-        yield found[0]
+def _standard_library() -> frozenset[str]:
+    return getattr(sys, "stdlib_module_names", frozenset())  # from Python 3.10 on

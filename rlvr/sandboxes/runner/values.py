@@ -54,7 +54,7 @@ class Coder:
     def _by_class(self, value, kind: type, depth: int):
         several = lambda items: [self.encode(one, depth) for one in items]  # noqa: E731
         if self._classes.get(kind.__name__) is kind:
-            state = _state(value)
+            state = state_of(value)
             return {"object": [kind.__name__, list(zip(state, several(state.values())))]}
         for base in kind.__mro__:
             # By name: what isn't imported needn't be for this, and then no value is of it.
@@ -98,7 +98,8 @@ class Coder:
             raise Unreadable("no object: %s" % error) from None
 
 
-def _state(value) -> dict:
+def state_of(value) -> dict:
+    """The attributes of an object, by name, wherever it keeps them."""
     found = {}
     for kind in type(value).__mro__:
         slots = vars(kind).get("__slots__", ())

@@ -1,0 +1,48 @@
+"""What the tests' process leaves for the broker: a file that's read whatever becomes of the process."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+
+# The first byte: where the tests were when they ended. As `rlvr.sandboxes.functions` reads it.
+PREPARING, WAITING, TESTING, DONE = b"P", b"W", b"T", b"D"
+HEAD = 16
+_MOST_SAID = 2000  # characters of one message
+_MOST_BYTES = 1 << 19  # of all entries; what comes after that is told without its message
+
+
+class Report:
+    """The file: 16 bytes of state, then a line of JSON for each thing to tell."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._end = HEAD
+        os.ftruncate(fd, HEAD)
+        self._head = mmap.mmap(fd, HEAD)  # so that a note costs no system call
+        self.state(PREPARING)
+
+    def state(self, what: bytes) -> None:
+        """Where the tests are."""
+        self._head[0:1] = what
+
+    @property
+    def is_preparing(self) -> bool:
+        """Whether the tests haven't heard from the solution yet."""
+        return self._head[0:1] == PREPARING
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether `answered` was called."""
+        return self._head[1:2] == b"A"
+
+    def answered(self) -> None:
+        """The solution has answered something: from now on, it may be what the tests choke on."""
+        self._head[1:2] = b"A"
+
+    def add(self, what: str, message: str, **more: bool) -> None:
+        """An entry. Its message may be the solution's own and is cut, so that no solution can fill the file."""
+        said = message[:_MOST_SAID] if self._end < _MOST_BYTES else ""
+        line = json.dumps({**more, what: said}).encode() + b"\n"
+        self._end += os.pwrite(self._fd, line, self._end)
