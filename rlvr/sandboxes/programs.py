@@ -58,7 +58,7 @@ def request(given: Input, language: Language, limits: Limits) -> bytes:
     command = [part.format(memory_mb=int(limits.memory_mb)) for part in language.run]
     header = {
         "do": "run",
-        "command": [*command, *given.args] if command else None,
+        "command": command or None,
         "file": language.file,
         "args": list(given.args),
         "files": list(files),

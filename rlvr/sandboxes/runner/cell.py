@@ -55,6 +55,7 @@ class _Cell:
         self._uid: int | None = None
         self._placed = False
         self._environment: dict = {}
+        self._untouched: dict = {}
 
     def build(self, message: dict, fds: list[int]) -> None:
         """Mount fresh file systems and write a program's files."""
@@ -178,24 +179,35 @@ class _Cell:
             if mounted:
                 kernel.unmount(where)
             kernel.mount("tmpfs", where, _FLAGS, self._tmpfs + "mode=1777")
+            self._untouched[where] = _state(where)
 
     def _collect(self, names: list[str], limits: dict, made: list[int]) -> dict:
         """Bring back plain files as descriptors; say of the others why not."""
         refused = {}
+        # What a file has as holes takes no space until it's copied, so the copies are counted.
+        left = int(limits["disk_mb"] * _MIB)
         for name in names:
             copy = os.memfd_create("collected")
-            why = copy_out(os.path.join(SCRATCH, name), copy, int(limits["file_mb"] * _MIB))
+            most = min(int(limits["file_mb"] * _MIB), left)
+            why = copy_out(os.path.join(SCRATCH, name), copy, most)
             if why:
                 refused[name] = why
                 os.close(copy)
             else:
+                left -= os.fstat(copy).st_size
                 made.append(copy)
         return refused
 
     def _sweep(self) -> None:
-        """A test leaves no file for the next one."""
+        """A test leaves no file for the next one, nor anything written on the folders themselves."""
         for where in (SCRATCH, SHARED_MEMORY):
-            if os.path.isdir(where) and os.listdir(where):
+            if os.path.isdir(where) and _state(where) != self._untouched[where]:
                 os.chdir("/")
                 self._fresh(where, mounted=True)
                 os.chdir(SCRATCH)
+
+
+def _state(folder: str) -> tuple:
+    """Differs once anything in a folder, or of it, was changed: entries, mode, owner, times, attributes."""
+    now = os.stat(folder)
+    return now.st_mode, now.st_uid, now.st_nlink, now.st_size, now.st_mtime_ns, now.st_ctime_ns

@@ -45,25 +45,30 @@ _DENIED = {
     # the kernel's wide or rarely trodden surfaces
     "bpf": (321, 280), "userfaultfd": (323, 282), "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "personality": (135, 92),
-    "modify_ldt": (154, None), "iopl": (172, None), "ioperm": (173, None),
+    "io_setup": (206, 0), "io_destroy": (207, 1), "io_submit": (209, 2), "io_cancel": (210, 3),
+    "io_getevents": (208, 4), "io_pgetevents": (333, 292), "remap_file_pages": (216, 234),
+    "seccomp": (317, 277), "set_mempolicy_home_node": (450, 450), "modify_ldt": (154, None), "iopl": (172, None), "ioperm": (173, None),
     "vhangup": (153, 58), "_sysctl": (156, None), "nfsservctl": (180, 42),
-    # the machine
+    # the machine: sync writes out everybody's files, and who waits for that can't be killed
+    "sync": (162, 81), "syncfs": (306, 267), "statmount": (457, 457), "listmount": (458, 458),
+    "listns": (470, 470),
     "kexec_load": (246, 104), "kexec_file_load": (320, 294), "create_module": (174, None),
     "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
     "reboot": (169, 142), "sethostname": (170, 161), "setdomainname": (171, 162),
     "syslog": (103, 116), "settimeofday": (164, 170), "clock_settime": (227, 112),
     "clock_adjtime": (305, 266), "adjtimex": (159, 171),
 }  # fmt: skip
-_CLONE, _CLONE3, _PRLIMIT = (56, 220), (435, 435), (302, 261)
+_CLONE, _CLONE3, _PRLIMIT, _MMAP = (56, 220), (435, 435), (302, 261), (9, 222)
 _LAST_KNOWN = 470
+_SHARED_ANONYMOUS = 0x21
 # Any new namespace (NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET).
 _NEW_NAMESPACE = 0x7E020000
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
-_LOAD, _EQUAL, _ABOVE, _ANY_BIT, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
+_LOAD, _EQUAL, _ABOVE, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x54, 0x06
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
 _DENY, _NO_SUCH_CALL = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
-_NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, 16
+_NUMBER, _ARCHITECTURE, _ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 40
 _SET_SECCOMP, _FILTER = 22, 2
 
 
@@ -111,6 +116,13 @@ def _by_argument() -> list[bytes]:
         _step(_EQUAL, _PRLIMIT[column], 0, 4),
         _step(_LOAD, _ARGUMENT),
         _step(_EQUAL, 0, 1),  # one's own limits alone
+        _step(_RETURN, _DENY),
+        _step(_RETURN, _ALLOW),
+        # Memory that's shared and no file's: it stays when a process lets go of its pages, and counts as nobody's.
+        _step(_EQUAL, _MMAP[column], 0, 5),
+        _step(_LOAD, _FOURTH_ARGUMENT),
+        _step(_AND, _SHARED_ANONYMOUS),
+        _step(_EQUAL, _SHARED_ANONYMOUS, 0, 1),
         _step(_RETURN, _DENY),
         _step(_RETURN, _ALLOW),
     ]

@@ -10,6 +10,7 @@ import io
 import linecache
 import marshal
 import os
+import resource
 import sys
 import traceback
 import types
@@ -71,7 +72,14 @@ def compile_source(source: bytes, name: str):
     """The code in a source, or the message of why it can't be compiled."""
     try:
         return compile(source, name, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+        OverflowError,
+        SystemError,
+    ) as error:
         # Only the message: a traceback would show the runner.
         return "".join(traceback.format_exception_only(type(error), error))
 
@@ -87,7 +95,12 @@ def _code(path: str, compiled: int):
     if isinstance(code, str):
         os.pwrite(compiled, FAILED + code.encode("utf-8", "backslashreplace")[:20000], 0)
         return None
-    os.pwrite(compiled, _COMPILED + marshal.dumps(code), 0)
+    try:
+        kept = _COMPILED + marshal.dumps(code)
+    except ValueError:  # nested too deeply for that; then each test compiles it anew
+        return code
+    if len(kept) <= resource.getrlimit(resource.RLIMIT_FSIZE)[0]:
+        os.pwrite(compiled, kept, 0)
     return code
 
 
@@ -100,7 +113,7 @@ def _execute(code, namespace: dict) -> int:
     except BaseException as error:
         error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
         linecache.checkcache()
-        sys.excepthook(type(error), error, error.__traceback__)
+        _report(error)
         return 1
     return 0
 
@@ -111,8 +124,18 @@ def exit_status(stop: SystemExit) -> int:
         return 0
     if isinstance(stop.code, int):
         return stop.code & 0xFF
-    print(stop.code, file=sys.stderr)
+    try:
+        print(stop.code, file=sys.stderr)
+    except BaseException:
+        pass  # as the interpreter has it
     return 1
+
+
+def _report(error: BaseException) -> None:
+    try:
+        sys.excepthook(type(error), error, error.__traceback__)
+    except BaseException:  # the program's own, or its own standard error
+        sys.__excepthook__(type(error), error, error.__traceback__)
 
 
 def finish(status: int) -> None:

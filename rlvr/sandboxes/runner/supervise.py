@@ -72,10 +72,12 @@ def _lock_down(limits: dict, uid: int | None) -> None:
     """Session, limits, user, capabilities, system calls: in the order in which each still can be set."""
     os.setsid()
     _raise_oom_score()
-    for what, most in _rlimits(limits):
-        resource.setrlimit(what, (most, most))
     cpu = int(limits["cpu_s"]) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+    for what, soft, hard in [*_rlimits(limits), (resource.RLIMIT_CPU, cpu, cpu + 1)]:
+        most = resource.getrlimit(what)[1]  # not to be raised, as an ordinary user
+        if most != resource.RLIM_INFINITY:
+            soft, hard = min(soft, most), min(hard, most)
+        resource.setrlimit(what, (soft, hard))
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -84,9 +86,10 @@ def _lock_down(limits: dict, uid: int | None) -> None:
     seccomp.FOR_PROGRAMS.install()
 
 
-def _rlimits(limits: dict) -> list[tuple[int, int]]:
+def _rlimits(limits: dict) -> list[tuple[int, int, int]]:
     wanted = [
-        (resource.RLIMIT_CORE, 0),
+        # Not 0: a kernel that pipes them to a program on the host does so all the same. 1 it takes for none.
+        (resource.RLIMIT_CORE, 1),
         # One limit for all files, what is printed among them.
         (
             resource.RLIMIT_FSIZE,
@@ -100,7 +103,7 @@ def _rlimits(limits: dict) -> list[tuple[int, int]]:
     ]
     if limits["address_space"]:
         wanted.append((resource.RLIMIT_AS, limits["address_space"]))
-    return wanted
+    return [(what, most, most) for what, most in wanted]
 
 
 def _raise_oom_score() -> None:
