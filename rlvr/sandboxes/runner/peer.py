@@ -17,6 +17,9 @@ from .values import Coder, Unreadable
 _LENGTH = struct.Struct("<I")
 MOST_BYTES = 1 << 26
 _MOST_NESTED = 50
+# Made once: the functions of the module `json` make an encoder for each call.
+_dumps = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
+_loads = json.JSONDecoder().decode
 
 
 class Gone(Exception):
@@ -79,7 +82,7 @@ class Peer:
     def question(self, operation: str, arguments) -> bytes:
         """A request as it's sent. Raises ValueError where the arguments are too large or nested too deeply."""
         message = {"ask": operation, "with": self.coder.encode(list(arguments))}
-        data = json.dumps(message).encode("ascii")
+        data = _dumps(message).encode("ascii")
         if len(data) > MOST_BYTES:
             raise ValueError("the arguments are too large to be handed over")
         return data
@@ -121,11 +124,11 @@ class Peer:
     def send(self, reply: dict) -> None:
         """Send a reply; that it can't be sent, where it can't."""
         try:
-            data = json.dumps(reply).encode("ascii")
+            data = _dumps(reply).encode("ascii")
             if len(data) > MOST_BYTES:
                 raise ValueError("too large to be handed over")
         except (ValueError, RecursionError) as error:
-            data = json.dumps({"raised": described(error)}).encode("ascii")
+            data = _dumps({"raised": described(error)}).encode("ascii")
         self._send(data)
 
     def _send(self, data: bytes) -> None:
@@ -140,7 +143,7 @@ class Peer:
         if length > MOST_BYTES:
             raise Gone("a message of %d bytes" % length)
         try:
-            message = json.loads(self._exactly(length))
+            message = _loads(self._exactly(length).decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise Gone("no message: %s" % error) from None
         if not _is_message(message):

@@ -35,6 +35,7 @@ class Coder:
         self._keep = keep
         self._find = find
         self._classes = classes
+        self._encoders: dict = {}  # by type: looking one up takes longer than using it
 
     # Type's own methods are called throughout (`list.__iter__(value)`): a subclass may override them.
 
@@ -56,11 +57,11 @@ class Coder:
         if self._classes.get(kind.__name__) is kind:
             state = state_of(value)
             return {"object": [kind.__name__, list(zip(state, several(state.values())))]}
-        for base in kind.__mro__:
-            # By name: what isn't imported needn't be for this, and then no value is of it.
-            encoded = _PLAIN.get((base.__module__, base.__qualname__))
-            if encoded is not None and _is_the(base):
-                return encoded(value, several)
+        if kind not in self._encoders:
+            self._encoders[kind] = _encoder_of(kind)
+        encoder = self._encoders[kind]
+        if encoder is not None:
+            return encoder(value, several)
         numpy = _from_numpy(value, kind)
         if numpy is not None:
             return self.encode(numpy[0], depth)
@@ -138,6 +139,16 @@ def _tuple(value, several):
 
 def _delta(value, several):
     return {"delta": [value.days, value.seconds, value.microseconds]}
+
+
+def _encoder_of(kind: type):
+    """What encodes values of a type as the plain type that it is or is made from; None where it's none."""
+    for base in kind.__mro__:
+        # By name: what isn't imported needn't be for this, and then no value is of it.
+        encoder = _PLAIN.get((base.__module__, base.__qualname__))
+        if encoder is not None and _is_the(base):
+            return encoder
+    return None
 
 
 def _is_the(base: type) -> bool:
