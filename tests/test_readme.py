@@ -53,6 +53,12 @@ def test_the_several_turns_example():
     assert env.step("42")[1:4] == (1.0, True, False)
 
 
+def test_the_sandbox_example(capsys):
+    (code,) = blocks(ROOT / "docs/sandbox.md", "python")
+    exec(compile(code, "sandbox.md", "exec"), {})
+    assert capsys.readouterr().out == "[b'2\\n', b'42\\n']\n"
+
+
 def test_the_gymnasium_example(capsys):
     exec(compile(example("import gymnasium"), "README.md", "exec"), {})
     assert "What is" in capsys.readouterr().out
