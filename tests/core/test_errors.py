@@ -23,6 +23,8 @@ STANDARD = {
     "ResponseError": TypeError,
     "ResetNeededError": gymnasium.error.ResetNeeded,
     "PoolError": RuntimeError,
+    "SandboxError": RuntimeError,
+    "JailError": RuntimeError,
     "CannotScore": RuntimeError,
 }
 CLASSES = [
