@@ -64,6 +64,7 @@ def run(
     wall = time.monotonic() - began
     _kill(-1)
     code, cpu, peak, left = _reap(pid)
+    cpu = max(cpu, watch.cpu)
     limit = limit or watch.afterwards(code, cpu, peak, left)
     return Ending(code, limit, wall, cpu, max(peak, watch.peak))
 
@@ -120,12 +121,13 @@ class _Watch:
     """Looks at all processes of the cell from time to time."""
 
     def __init__(self, limits: dict, output: list[int]) -> None:
-        self._cpu = float(limits["cpu_s"])
+        self._most_cpu = float(limits["cpu_s"])
         self._memory = limits["memory_mb"] * _MIB
         self._processes = int(limits["processes"])
         self._output = output
         self._most_output = int(limits["output_kb"] * 1024)
-        self.peak = 0
+        self._seen: dict[str, float] = {}
+        self.cpu, self.peak = 0.0, 0
 
     def until_end(self, pid: int, deadline: float) -> str | None:
         """Wait until `pid` ends (None) or a limit is passed (its name)."""
@@ -150,7 +152,7 @@ class _Watch:
             os.close(handle)
 
     def _passed(self) -> str | None:
-        cpu, memory = 0.0, 0
+        cpu, memory, unseen = 0.0, 0, 0
         pids = others()
         for pid in pids:
             try:
@@ -158,16 +160,23 @@ class _Watch:
                     fields = file.read().rpartition(b")")[2].split()
             except OSError:
                 continue  # ended meanwhile
-            cpu += sum(map(int, fields[11:15])) / _TICK
+            own, waited_for = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
+            cpu += (own + waited_for) / _TICK
+            self._seen[pid] = own / _TICK
             memory += int(fields[21]) * _PAGE
+            if fields[0] == b"Z" and int(fields[17]) > 1:
+                unseen += _held_by_threads(pid)
         if len(pids) > self._processes:
             return "processes"
-        if memory > self._memory:
+        if memory + unseen > self._memory:
             memory = _shared_out(pids, memory)
+        memory += unseen
         self.peak = max(self.peak, memory)
+        # A child that nobody waits for takes its time along when it ends, but for what was seen of it.
+        self.cpu = max(self.cpu, cpu, sum(self._seen.values()))
         if memory > self._memory:
             return "memory"
-        if cpu >= self._cpu:
+        if self.cpu >= self._most_cpu:
             return "cpu"
         return self._flooded()
 
@@ -181,7 +190,7 @@ class _Watch:
             return "output"
         if code == -signal.SIGXFSZ:
             return "file size"
-        if code == -signal.SIGXCPU or cpu > self._cpu:
+        if code == -signal.SIGXCPU or cpu > self._most_cpu:
             return "cpu"
         if peak > self._memory:
             return "memory"
@@ -195,6 +204,19 @@ class _Watch:
 def others() -> list[str]:
     """The pids in this namespace, but this process's."""
     return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+
+
+def _held_by_threads(pid: str) -> int:
+    """The memory of a process whose first thread has ended: only the others tell."""
+    try:
+        for thread in os.listdir("/proc/%s/task" % pid):
+            with open("/proc/%s/task/%s/statm" % (pid, thread), "rb") as file:
+                pages = int(file.read().split()[1])
+            if pages:
+                return pages * _PAGE
+    except OSError:
+        pass  # ended meanwhile
+    return 0
 
 
 def _shared_out(pids: list[str], memory: int) -> int:
