@@ -8,12 +8,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from docker_daemon import DEAF, ECHO, client_process, copy_image, dockerd, killed, none_left, soon
 
-from rlvr.core.errors import JailError
+from rlvr.core.errors import JailError, SandboxError
+from rlvr.sandboxes import Program, Sandbox
 from rlvr.sandboxes.docker import Docker
 from rlvr.sandboxes.docker_client import client
 
@@ -94,4 +96,44 @@ def test_a_daemon_away_for_longer_than_close_waits(
     link.close()
     dockerd("start", own_daemon)
     backend.launch(ECHO, 64).close()
+    assert all_containers() == []
+
+
+def test_a_batch_whose_daemon_is_killed_and_restarted(own_daemon: Path) -> None:
+    program = Program(b"import time\ntime.sleep(0.05)\nprint(int(input()) + 1)")
+    with Sandbox("docker", jails=2) as sandbox, ThreadPoolExecutor(4) as threads:
+        sandbox.start()
+
+        def judged(number: int) -> int | None:
+            try:
+                run = sandbox.run(program, [str(number).encode()] * 3)
+            except SandboxError:
+                return None  # no verdict, which is no wrong one
+            outputs = {done.stdout for done in run.executions}
+            assert len(run.executions) == 3
+            return int(outputs.pop()) if len(outputs) == 1 else -1
+
+        results = [threads.submit(judged, number) for number in range(60)]
+        while sum(one.done() for one in results) < 10:
+            time.sleep(0.01)
+        dockerd("kill", own_daemon)
+        time.sleep(0.5)
+        dockerd("start", own_daemon)
+        came = [one.result(60) for one in results]
+        assert all(one in (number + 1, None) for number, one in enumerate(came))
+        # What was running had a second try; what came later didn't notice.
+        assert sum(one is None for one in came) <= 4
+        assert judged(1) == 2
+    assert none_left()
+    assert all_containers() == []
+
+
+def test_jails_that_died_while_they_waited(own_daemon: Path) -> None:
+    with Sandbox("docker", jails=2) as sandbox:
+        sandbox.start()
+        dockerd("kill", own_daemon)
+        dockerd("start", own_daemon)
+        for _ in range(4):
+            (done,) = sandbox.run(Program(b"print(1)")).executions
+            assert done.stdout == b"1\n"
     assert all_containers() == []
