@@ -7,7 +7,10 @@ import pytest
 from docker_daemon import docker_with_image
 
 from rlvr.core.errors import RlvrError
+from rlvr.sandboxes import Sandbox
+from rlvr.sandboxes.bubblewrap import Bubblewrap
 from rlvr.sandboxes.docker import Docker
+from rlvr.sandboxes.link import Backend
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +25,30 @@ def docker() -> Iterator[Docker]:
         pytest.skip(str(error))
     yield backend
     available.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def bubblewrap() -> Bubblewrap:
+    """Bubblewrap. Skips where it can't be used; but CI has to have it."""
+    backend = Bubblewrap()
+    reason = backend.why_not()
+    if reason and os.environ.get("CI"):
+        pytest.fail(f"CI has to test bubblewrap: {reason}")
+    if reason:
+        pytest.skip(reason)
+    return backend
+
+
+@pytest.fixture(scope="module")
+def sandbox(bubblewrap: Bubblewrap) -> Iterator[Sandbox]:
+    """One jail, so that what one program leaves behind would be there for the next."""
+    with Sandbox(bubblewrap, jails=1) as one:
+        yield one
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", "docker"])
+def every_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """One jail of each backend that the machine has."""
+    backend: Backend = request.getfixturevalue(request.param)
+    with Sandbox(backend, jails=1) as one:
+        yield one
