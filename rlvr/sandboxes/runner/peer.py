@@ -17,6 +17,7 @@ from .values import Coder, Unreadable
 _LENGTH = struct.Struct("<I")
 MOST_BYTES = 1 << 26
 _MOST_NESTED = 50
+_MOST_KEY = 200  # characters
 # Made once: the functions of the module `json` make an encoder for each call.
 _dumps = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 _loads = json.JSONDecoder().decode
@@ -241,6 +242,13 @@ def local_class(name: str, bases: list[str], known: dict) -> type:
 
 
 def _made(kind: type, text: str) -> BaseException:
+    if issubclass(kind, KeyError):  # its text is how its key is written
+        import ast
+
+        try:
+            return kind(ast.literal_eval(text[:_MOST_KEY]))
+        except Exception:
+            pass
     try:
         return kind(text)
     except TypeError:  # UnicodeDecodeError and its like want more arguments

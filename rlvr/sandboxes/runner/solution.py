@@ -34,6 +34,14 @@ def serve(channel: int, sources: list[tuple[str, bytes]]) -> None:
     module = types.ModuleType(NAME)
     sys.modules[NAME] = module
     operations.update(_operations(peer, module, classes))
+    reply = peer.send
+
+    def print_and_send(message: dict) -> None:
+        # Once the tests have what they asked for, they may be over, and nobody waits for what's unwritten.
+        _flush()
+        reply(message)
+
+    peer.send = print_and_send  # type: ignore[method-assign]
     try:
         peer.send(_load(sources, module, classes))
         while True:
@@ -42,9 +50,16 @@ def serve(channel: int, sources: list[tuple[str, bytes]]) -> None:
                 raise Gone("no question")
             peer.serve(asked)
     except Gone:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        _flush()
         os._exit(0)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            pass  # a stream of the solution's, or closed
 
 
 def _load(sources: list[tuple[str, bytes]], module: types.ModuleType, classes: dict) -> dict:
