@@ -1,4 +1,4 @@
-"""Where the program is in a response: Markdown's fences, as CommonMark reads them.
+"""Where the program is in a response.
 
 Linear in the response's length, and nothing is parsed as a program: `ast.parse` on what a model
 wrote can crash the process it runs in.
@@ -11,16 +11,9 @@ from typing import NamedTuple
 
 from rlvr.sandboxes.languages import language_of
 from rlvr.verifiers.extraction import after_thinking
+from rlvr.verifiers.fences import fenced_blocks
 
-# A fence: its indentation, with the marks of a list's items before it, then what follows it. Every
-# repetition is possessive, so that no line is read twice. Backticks may not follow backticks.
-_FENCE = re.compile(
-    r"((?:[ \t]|[-*+][ \t]|[0-9]{1,9}+[.)][ \t])*+)(?:(`{3,}+)([^`]*+)|(~{3,}+)(.*+))\r?\Z",
-    re.DOTALL,
-)
-_NAME = re.compile(r"[\s{.]*+([a-z][a-z0-9_+#-]*+)", re.IGNORECASE)
 _BARE = re.compile(r"[ \t]*+(?:`{3,}+|~{3,}+)")
-_CLOSING_INDENT = 3  # further in than its opening, a closing fence is text (CommonMark 4.5)
 
 
 class Found(NamedTuple):
@@ -29,13 +22,6 @@ class Found(NamedTuple):
     source: str | None
     reason: str = ""
     fenced: bool = False
-
-
-class Block(NamedTuple):
-    """A fenced block: the first word of its info string in lower case ("" without one), and its text."""
-
-    language: str
-    text: str
 
 
 def find_program(response: str, language: str = "python", entry_point: str = "") -> Found:
@@ -72,56 +58,6 @@ def find_program(response: str, language: str = "python", entry_point: str = "")
     return Found(chosen.text, "", fenced=True)
 
 
-def fenced_blocks(text: str) -> list[Block]:
-    """The fenced code blocks in a Markdown text, in order.
-
-    A fence is three or more backticks or tildes on a line of their own, at any indentation or as a
-    list's item. It's closed by as many of the same, or more, without an info string. The last may
-    lack its end and then runs to the text's; it's none where nothing follows. The fence's
-    indentation is taken off the block's lines.
-    """
-    blocks: list[Block] = []
-    opening = ""  # of the block we're in
-    indent = 0
-    language = ""
-    inside: list[str] = []
-    for line in text.split("\n"):
-        fence = _FENCE.match(line)
-        if not opening:
-            if fence is not None:
-                opening = fence[2] or fence[4]
-                indent = len(fence[1])
-                language = _first_word(fence[3] or fence[5] or "")
-        elif fence is not None and _closes(fence, opening, indent):
-            blocks.append(Block(language, "\n".join([*inside, ""])))
-            opening = ""
-            inside = []
-        else:
-            margin = len(line) - len(line.lstrip(" \t"))
-            inside.append(line[min(margin, indent) :])
-    if opening and any(line.strip() for line in inside):
-        blocks.append(Block(language, "\n".join(inside)))
-    return blocks
-
-
-def _closes(fence: re.Match[str], opening: str, indent: int) -> bool:
-    marks = fence[2] or fence[4]
-    info = fence[3] or fence[5] or ""
-    return (
-        marks[0] == opening[0]
-        and len(marks) >= len(opening)
-        and not info.strip()
-        and not fence[1].strip()
-        and len(fence[1]) <= indent + _CLOSING_INDENT
-    )
-
-
-def _first_word(info: str) -> str:
-    """Of an info string, without what tools put around a language: `{.python}`, `python:main.py`."""
-    named = _NAME.match(info)
-    return named[1].lower() if named else info.strip()
-
-
 def defines(source: str, name: str) -> bool:
     """Whether Python code defines `name` at a line's start: a function, a class, an assignment."""
     pattern = (
@@ -129,10 +65,3 @@ def defines(source: str, name: str) -> bool:
         rf"|^{re.escape(name)}[ \t]*+(?::[^=\n]*+)?+=(?!=)"
     )
     return re.search(pattern, source, re.MULTILINE) is not None
-
-
-def fenced(source: str, language: str) -> str:
-    """`source` as a fenced block that `find_program` gives back whole."""
-    longest = max((len(run) for run in re.findall(r"`{3,}", source)), default=2)
-    marks = "`" * (longest + 1)
-    return f"{marks}{language}\n{source.rstrip()}\n{marks}"

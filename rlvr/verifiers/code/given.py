@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TypeAlias, TypeGuard
 
 from rlvr.core.task import Message
-from rlvr.verifiers.code.extraction import fenced_blocks
+from rlvr.verifiers.fences import fenced_blocks
 
 _Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _KEPT = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

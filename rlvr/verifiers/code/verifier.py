@@ -22,11 +22,12 @@ from rlvr.core.verifier import Verifier
 from rlvr.sandboxes import Sandbox, default_sandbox
 from rlvr.sandboxes.base import FunctionTests, Limits
 from rlvr.sandboxes.languages import language_of
-from rlvr.verifiers.code.extraction import Found, defines, fenced, find_program
+from rlvr.verifiers.code.extraction import Found, defines, find_program
 from rlvr.verifiers.code.given import given_code, prelude_of
 from rlvr.verifiers.code.reference import Reference
 from rlvr.verifiers.code.report import NAME, verdict_on
 from rlvr.verifiers.code.running import run_all
+from rlvr.verifiers.fences import fenced
 
 Reward: TypeAlias = Literal["all", "fraction"]
 

@@ -8,7 +8,8 @@ import pytest
 
 from rlvr.core.errors import OptionError
 from rlvr.sandboxes.languages import LANGUAGES
-from rlvr.verifiers.code.extraction import defines, fenced, fenced_blocks, find_program
+from rlvr.verifiers.code.extraction import defines, find_program
+from rlvr.verifiers.fences import fenced, fenced_blocks
 
 FOUND = [
     ("```python\na\n```", "a\n"),
