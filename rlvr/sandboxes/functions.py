@@ -8,6 +8,7 @@ from typing import Any
 
 from rlvr.core.errors import JailError
 from rlvr.sandboxes.base import FunctionTests, Limit, Outcome, TestRun
+from rlvr.sandboxes.simple import is_simple
 
 # As `runner/testing.py` reports them.
 _PREPARING, _TESTING, _DONE, _ANSWERED = "P", "T", "D", "A"
@@ -22,7 +23,8 @@ def request(
     files = {"prelude.py": tests.prelude.encode(), "solution.py": solution}
     if not tests.prelude:
         del files["prelude.py"]
-    return {"do": "functions", "files": list(files)}, [told, *files.values()]
+    header = {"do": "functions", "files": list(files), "simple": is_simple(tests)}
+    return header, [told, *files.values()]
 
 
 def result(

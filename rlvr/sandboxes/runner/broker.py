@@ -13,8 +13,9 @@ import socket
 import sys
 
 from . import frames, kernel, zygote
-from .cells import Cell, Cells, Fault, close, memory
+from .cells import Cell, Cells, Fault, close
 from .files import read
+from .tests import Tests
 
 _GRACE_S = 5.0
 _MOST_MESSAGE = 20000
@@ -51,7 +52,7 @@ class _Broker:
     def __init__(self, cells: Cells) -> None:
         self._cells = cells
         self._cell: Cell | None = None  # programs and solutions, one after the other
-        self._judge: Cell | None = None  # tests of solutions; nothing that a model wrote runs in it
+        self._tests = Tests(cells)
         self._compiles = False  # whether what was opened last can be run
 
     def answer(self, header: dict, blobs: list[bytes]) -> tuple[dict, list[bytes]]:
@@ -64,21 +65,21 @@ class _Broker:
         if what == "run":
             return self._run(header, blobs)
         if what == "functions":
-            return self._functions(header, blobs)
+            self._cell = self._cells.build(self._cell, {}, header["limits"])
+            return self._tests.run(self._cell, header, blobs)
         raise Fault("no such request: %r" % what)
 
     def _hello(self, header: dict) -> dict:
         tools = {tool: shutil.which(tool) is not None for tool in header["tools"]}
         limits = header["limits"]
-        # What fails here would fail every program; and both cells are warm then.
-        self._judge = self._cells.build(None, {}, limits)
+        # What fails here would fail every program.
         self._cell = self._cells.build(None, {}, limits)
-        for cell in (self._judge, self._cell):
-            trial = {"do": "run", "command": ["true"], "limits": limits}
-            reply, made = self._act(cell, trial, [b"", b"[]"])
-            close(made)
-            if reply["status"] != 0:
-                raise Fault("a trial run ended with %s" % reply)
+        trial = {"do": "run", "command": ["true"], "limits": limits}
+        reply, made = self._act(self._cell, trial, [b"", b"[]"])
+        close(made)
+        if reply["status"] != 0:
+            raise Fault("a trial run ended with %s" % reply)
+        self._tests.warm_up(limits)
         return {"python": sys.version.split()[0], "tools": tools}
 
     def _act(self, cell: Cell, message: dict, blobs: list[bytes]) -> tuple[dict, list[int]]:
@@ -100,7 +101,7 @@ class _Broker:
         if compiler:
             message = {"do": "compile", "command": compiler, "limits": header["compile_limits"]}
             reply, made = self._act(self._cell, message, [b""])
-            said = b"\n".join(_slurp(fd, _MOST_MESSAGE) for fd in (made[1], made[0]))
+            said = b"\n".join(read(fd, _MOST_MESSAGE) for fd in (made[1], made[0]))
             close(made)
             if reply["status"] != 0 or reply["limit"] is not None:
                 return {"compile_error": _compile_error(reply, said)}
@@ -120,57 +121,12 @@ class _Broker:
         if reply["signal"] == 9 and reply["limit"] is None and _oom_kills() > before:
             reply["limit"] = "memory"
         if reply.pop("compile_error", False):
-            message_of = _slurp(others[-1], _MOST_MESSAGE)[1:]
+            message_of = read(others[-1], _MOST_MESSAGE)[1:]
             reply, others = {"compile_error": message_of.decode("utf-8", "replace")}, []
         most = int(limits["output_kb"] * _KIB)
-        found = [_slurp(stdout, most), _slurp(stderr, most), *map(read, others)]
+        found = [read(stdout, most), read(stderr, most), *map(read, others)]
         close(made)
         return reply, found
-
-    # ---------------------------------------------------------------- functions and their tests
-
-    def _functions(self, header: dict, blobs: list[bytes]) -> tuple[dict, list[bytes]]:
-        """A solution in one cell, its tests in another, a socket between them.
-
-        The first blob is the tests, the others are the solution's files.
-        """
-        tests, *sources = blobs
-        limits = header["limits"]
-        self._cell = solution = self._cells.build(self._cell, {}, limits)
-        self._judge = judge = self._cells.build(self._judge, {}, limits)
-        near, far = socket.socketpair()
-        report = os.memfd_create("report")
-        opened = [report]
-        try:
-            serving = {"do": "serve", "sources": header["files"], "limits": limits}
-            judging = {"do": "judge", "limits": header["test_limits"]}
-            handed = [near.fileno(), *map(memory, sources)]
-            opened += handed[1:]
-            output = solution.begin(serving, [b""], tuple(handed))
-            opened += output
-            opened += judge.begin(judging, [b"", tests], (report, far.fileno()))
-            near.close()
-            far.close()
-            verdict, made = self._cells.reply(judge, header["test_limits"]["wall_s"] + _GRACE_S)
-            opened += made
-            written = read(report)
-            entries = [json.loads(line) for line in written[16:].splitlines()]
-            ended: dict = {}
-            if not all(entry.get("passed") for entry in entries) or verdict["limit"]:
-                # How the solution ended says which limit it hit, if any. Its tests have hung up.
-                ended, made = self._cells.last_word(solution, 1.0)
-                opened += made
-            reply = {"judge": verdict, "solution": ended, "entries": entries}
-            most = int(limits["output_kb"] * _KIB)
-            printed = [_slurp(fd, most) for fd in output]
-            return {**reply, "at": written[:2].decode("ascii")}, printed
-        except BaseException:
-            solution.usable = judge.usable = False
-            raise
-        finally:
-            near.close()
-            far.close()
-            close(opened)
 
 
 def _compile_error(reply: dict, said: bytes) -> str:
@@ -178,15 +134,6 @@ def _compile_error(reply: dict, said: bytes) -> str:
     if reply["limit"]:
         return "compiling went over its limit of %s\n%s" % (reply["limit"], text)
     return text or "the compiler ended with %s" % (reply["status"] or reply["signal"])
-
-
-def _slurp(fd: int, most: int) -> bytes:
-    """A file's content from its start, `most` bytes of it at most."""
-    wanted = min(os.fstat(fd).st_size, most)
-    data = os.pread(fd, wanted, 0)
-    while len(data) < wanted and (more := os.pread(fd, wanted - len(data), len(data))):
-        data += more
-    return data
 
 
 def _oom_kills() -> int:

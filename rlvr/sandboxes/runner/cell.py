@@ -17,7 +17,7 @@ from . import kernel, python, supervise
 from .cells import MOST_FDS, MOST_MESSAGE
 from .files import copy_in, copy_out, keep_only, read
 from .solution import serve
-from .testing import judge
+from .testing import judge, judge_many
 
 PROGRAM, SCRATCH, SHARED_MEMORY = "/box", "/tmp", "/dev/shm"
 _FLAGS = kernel.NOSUID | kernel.NODEV
@@ -127,7 +127,9 @@ class _Cell:
         elif what == "serve":
             serve(fds[0], [(name, read(fd)) for name, fd in zip(message["sources"], fds[1:])])
         elif what == "judge":
-            judge(fds[2], fds[1], fds[0])
+            judge(*fds)
+        elif what == "judge many":
+            judge_many(fds[0])
 
     def _exec(self, command: list[str], where: str, told: int) -> None:
         os.chdir(where)

@@ -7,7 +7,6 @@ import os
 import select
 import socket
 import struct
-import time
 
 MOST_MESSAGE = 1 << 17
 MOST_FDS = 250
@@ -125,15 +124,18 @@ class Cells:
         """What a cell answers, if anything, once what it does has lost its purpose."""
         return cell.receive() if self._answers(cell, seconds) else ({}, [])
 
-    def _answers(self, cell: Cell, seconds: float) -> bool:
-        until = time.monotonic() + seconds
-        poll = select.poll()
-        poll.register(cell.control, select.POLLIN)
+    def wait(self, poll: select.poll, seconds: float) -> bool:
+        """Whether any of what is polled answers in time."""
         poll.register(self._link, 0)  # a hang-up is told all the same
-        ready = dict(poll.poll(max(0.0, until - time.monotonic()) * 1000))
+        ready = dict(poll.poll(seconds * 1000))
         if self._link in ready:
             os._exit(0)  # nobody waits for what is being done here
         return bool(ready)
+
+    def _answers(self, cell: Cell, seconds: float) -> bool:
+        poll = select.poll()
+        poll.register(cell.control, select.POLLIN)
+        return self.wait(poll, seconds)
 
     def _is_idle(self, cell: Cell) -> bool:
         """Whether all it was told to do is done, and nothing of it went over a limit."""

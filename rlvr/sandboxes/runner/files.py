@@ -39,14 +39,12 @@ def copy_out(path: str, copy: int, most: int) -> str:
         os.close(fd)
 
 
-def read(fd: int) -> bytes:
-    """All of a file, from its start."""
-    size, data = os.fstat(fd).st_size, b""
-    while len(data) < size:
-        got = os.pread(fd, size - len(data), len(data))
-        if not got:
-            break
-        data += got
+def read(fd: int, most: int = 1 << 40) -> bytes:
+    """A file's content from its start, `most` bytes of it at most."""
+    wanted = min(os.fstat(fd).st_size, most)
+    data = os.pread(fd, wanted, 0)
+    while len(data) < wanted and (more := os.pread(fd, wanted - len(data), len(data))):
+        data += more
     return data
 
 

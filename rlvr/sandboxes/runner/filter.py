@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import platform
+import os
 import struct
 
 from . import kernel
@@ -78,7 +78,7 @@ def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
 
 def _program(names: list[str], checks: list[bytes]) -> bytes:
     """In the instructions of classic BPF; see seccomp(2). Jumps count the instructions left out."""
-    column, architecture = _ARCHITECTURES[platform.machine()]
+    column, architecture = _ARCHITECTURES[os.uname().machine]
     steps = [
         _step(_LOAD, _ARCHITECTURE),
         _step(_EQUAL, architecture, 1),
@@ -93,7 +93,7 @@ def _program(names: list[str], checks: list[bytes]) -> bytes:
 
 
 def _unknown() -> list[bytes]:
-    column, _ = _ARCHITECTURES[platform.machine()]
+    column, _ = _ARCHITECTURES[os.uname().machine]
     return [
         # Newer than this list, or x86's x32 calls, whose numbers have a high bit.
         _step(_ABOVE, _LAST_KNOWN, 0, 1),
@@ -106,7 +106,7 @@ def _unknown() -> list[bytes]:
 
 
 def _by_argument() -> list[bytes]:
-    column, _ = _ARCHITECTURES[platform.machine()]
+    column, _ = _ARCHITECTURES[os.uname().machine]
     return [
         _step(_EQUAL, _CLONE[column], 0, 4),
         _step(_LOAD, _ARGUMENT),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import signal
 
 NEWNS, NEWIPC, NEWPID = 0x20000, 0x08000000, 0x20000000
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, REC, PRIVATE = 1, 2, 4, 8, 32, 1 << 14, 1 << 18
 _DETACH = 2
 _SET_DUMPABLE, _NO_NEW_PRIVILEGES, _AMBIENT, _CLEAR_ALL = 4, 38, 47, 4
-_CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine())
+_CLONE = {"x86_64": 56, "aarch64": 220}.get(os.uname().machine)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # With the interpreter's lock kept: between a clone and the child's first step no other code may run.
@@ -41,7 +40,7 @@ _NO_CAPABILITIES = (ctypes.c_uint32 * 6)()
 def clone(flags: int) -> int:
     """fork() into new namespaces: 0 in the child, its pid in the parent."""
     if _CLONE is None:
-        raise OSError("no clone() for " + platform.machine())
+        raise OSError("no clone() for " + os.uname().machine)
     _before_fork()
     pid = _syscall(_CLONE, flags | signal.SIGCHLD, 0, 0, 0, 0)
     if pid == 0:

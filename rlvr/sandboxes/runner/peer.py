@@ -49,6 +49,10 @@ class Peer:
         self._nested = 0
         self._data = bytearray()
 
+    def hang_up(self) -> None:
+        """Close the channel."""
+        self._socket.close()
+
     # A handle is [number, owner's?, what it is]; each side calls its own objects "mine".
 
     def _keep(self, value):

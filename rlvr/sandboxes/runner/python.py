@@ -48,7 +48,7 @@ def make_streams() -> None:
     """Make the file objects for descriptors 0 to 2 beforehand, whatever these will be; as in C.UTF-8."""
 
     def opened(fd: int, name: str, mode: str, errors: str, **more: bool) -> io.TextIOWrapper:
-        file = io.open(fd, mode, 8192, closefd=False)
+        file = open(fd, mode, 8192, closefd=False)
         getattr(file, "raw", file).name = name
         return io.TextIOWrapper(file, encoding="utf-8", errors=errors, **more)
 

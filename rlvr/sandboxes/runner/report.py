@@ -41,6 +41,10 @@ class Report:
         """The solution has answered something: from now on, it may be what the tests choke on."""
         self._head[1:2] = b"A"
 
+    def close(self) -> None:
+        """No more notes."""
+        self._head.close()
+
     def add(self, what: str, message: str, **more: bool) -> None:
         """An entry. Its message may be the solution's own and is cut, so that no solution can fill the file."""
         said = message[:_MOST_SAID] if self._end < _MOST_BYTES else ""

@@ -125,6 +125,7 @@ class _Watch:
         self._memory = limits["memory_mb"] * _MIB
         self._processes = int(limits["processes"])
         self._output = output
+        self._slowest = limits.get("look_s", _SLOWEST_LOOK_S)
         self._most_output = int(limits["output_kb"] * 1024)
         self._seen: dict[str, float] = {}
         self.cpu, self.peak = 0.0, 0
@@ -147,7 +148,7 @@ class _Watch:
                 passed = self._passed()
                 if passed:
                     return passed
-                pause = min(pause * 1.5, _SLOWEST_LOOK_S)
+                pause = min(pause * 1.5, self._slowest)
         finally:
             os.close(handle)
 

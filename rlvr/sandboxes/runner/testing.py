@@ -12,6 +12,7 @@ import collections.abc
 import importlib
 import json
 import os
+import socket
 import sys
 import time
 import traceback
@@ -27,6 +28,7 @@ from .report import DONE, TESTING, WAITING, Report
 from .solution import own_classes
 from .values import Unreadable
 
+CALM, UPSET = b"+", b"-"  # whether the process that judges many may go on
 _ALIASES = {"np": "numpy", "pd": "pandas", "nx": "networkx"}
 # How much a solution may take of its tests' own time and memory before what they do is no longer theirs
 # alone: seconds (the tests have one more than the solution) and bytes.
@@ -42,18 +44,53 @@ def judge(channel: int, report: int, tests: int) -> None:
     message = json.loads(read(tests))
     keep_only([channel, report])
     python.set_up()
+    _judged(channel, message, report)
+    os._exit(0)
+
+
+def judge_many(control: int) -> None:
+    """Run tests one after the other, for as long as nothing unusual happens. Never returns.
+
+    For tests that only compare what calls return: what they could leave behind is a process that something
+    odd has happened to, and this one ends then.
+    """
+    keep_only([control])
+    python.set_up()
+    broker = socket.socket(fileno=control)
+    usual = True
+    while usual:
+        data, fds, _, _ = socket.recv_fds(broker, 1, 3)
+        if not data:
+            break
+        channel, report, tests = fds
+        usual = _judged(channel, json.loads(read(tests)), report)
+        os.close(report)
+        os.close(tests)
+        broker.send(CALM if usual else UPSET)
+    os._exit(0)
+
+
+def _judged(channel: int, message: dict, report: int) -> bool:
+    """Run tests and report; returns whether all they did was to pass or to fail."""
     notes = Report(report)
+    session = _Session(channel, message, notes)
     try:
-        _Session(channel, message, notes).run()
+        session.run()
+        usual = session.usual
     except _Broken as error:
         notes.add("broken", str(error))
+        usual = False
     except Gone as error:
         notes.add("gone", str(error))
+        usual = False
     except BaseException as error:
         # Until it has answered, nothing can be the solution's doing; from then on everything may be.
         notes.add("broken" if notes.is_preparing else "gone", type(error).__name__)
+        usual = False
     notes.state(DONE)
-    os._exit(0)
+    notes.close()
+    session.hang_up()
+    return usual
 
 
 class _Session:
@@ -64,11 +101,16 @@ class _Session:
         self._classes: dict = {}
         self._offered: set[str] = set()
         self._over = False
+        self.usual = True  # nothing was raised but AssertionErrors
         self._gone: str | None = None
         self._peer = peer = Peer(channel, {"call": self._called, "next": self._next}, self._classes)
         peer.make_handle = lambda number, about: handle_or_class(self, number, about, self._errors)
         peer.make_error = lambda name, bases, text: local_error(name, bases, text, self._errors)
         peer.foreign_number = number_of
+
+    def hang_up(self) -> None:
+        """Let go of the solution."""
+        self._peer.hang_up()
 
     def run(self) -> None:
         """Everything, in order."""
@@ -125,6 +167,7 @@ class _Session:
             test()
         except BaseException as error:
             wrong = error
+            self.usual = self.usual and type(error) is AssertionError
         # Also where the test itself caught it: a solution that isn't there any more has passed nothing.
         if self._gone is not None:
             self._over = True

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+# What programs import most, so that a fork finds it there. No more than that: each fork pays for every page.
+# Least of all threading and random, which do something at each fork.
+import bisect  # noqa: F401
 import gc
 import os
 import socket
 import sys
 import traceback
-
-# What programs import most, so that a fork finds it there. No more than that: each fork pays for every page.
-# Least of all threading and random, which do something at each fork.
-import bisect, collections, functools, heapq, itertools, math, operator, re, string, typing  # noqa: E401, F401
 
 from . import cell, kernel, python
 from . import filter as seccomp
