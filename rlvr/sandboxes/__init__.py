@@ -34,10 +34,16 @@ __all__ = [
     "Sandbox",
     "TestRun",
     "default_sandbox",
+    "made_sandbox",
 ]
 
 _lock = threading.Lock()
 _default: Sandbox | None = None
+
+
+def made_sandbox() -> Sandbox | None:
+    """The sandbox of this process, if `default_sandbox` has made it already. Never waits."""
+    return _default
 
 
 def default_sandbox() -> Sandbox:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from typing import Any
 
@@ -19,12 +20,18 @@ def request(
     solution: bytes, tests: FunctionTests, stop: bool
 ) -> tuple[dict[str, Any], list[bytes]]:
     """Header and blobs: the tests, then the solution's files. The two go to different cells."""
-    told = json.dumps({**dataclasses.asdict(tests), "stop": stop}).encode()
+    told = _told(tests, stop)
     files = {"prelude.py": tests.prelude.encode(), "solution.py": solution}
     if not tests.prelude:
         del files["prelude.py"]
     header = {"do": "functions", "files": list(files), "simple": is_simple(tests)}
     return header, [told, *files.values()]
+
+
+@functools.lru_cache(maxsize=256)
+def _told(tests: FunctionTests, stop: bool) -> bytes:
+    """The tests as JSON. Kept: a group of rollouts has the same."""
+    return json.dumps({**dataclasses.asdict(tests), "stop": stop}).encode()
 
 
 def result(

@@ -7,6 +7,7 @@ that failed.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -92,6 +93,7 @@ def execution(answer: dict[str, Any], blobs: list[bytes], given: Input) -> Execu
         raise JailError(f"The jail answered nonsense: {error!r}.") from None
 
 
+@functools.lru_cache(maxsize=256)
 def allowed(limits: Limits, language: Language | None) -> dict[str, Any]:
     """The limits as the runner takes them."""
     found: dict[str, Any] = dataclasses.asdict(limits)

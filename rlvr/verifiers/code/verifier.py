@@ -19,7 +19,7 @@ from rlvr.core.errors import CannotScore, OptionError, SandboxError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Status, Verdict, refused
 from rlvr.core.verifier import Verifier
-from rlvr.sandboxes import Sandbox, default_sandbox
+from rlvr.sandboxes import Sandbox, default_sandbox, made_sandbox
 from rlvr.sandboxes.base import FunctionTests, Limits
 from rlvr.sandboxes.languages import language_of
 from rlvr.verifiers.code.extraction import Found, defines, find_program
@@ -94,7 +94,7 @@ class Code(Verifier):
         try:
             # A lone surrogate is no Unicode: no compiler takes it, and none has to be asked here.
             program = source.encode("utf-8", "surrogatepass")
-            sandbox = self.sandbox
+            sandbox = self.sandbox or made_sandbox()
             if sandbox is None:  # in a thread: it may have to look for one, and others use the loop
                 sandbox = await asyncio.to_thread(default_sandbox)
             ran = await run_all(sandbox, program, reference, stop=not fraction)
