@@ -79,6 +79,8 @@ class Jail:
         """Run a program on inputs, in order, until `proceed` says no."""
         language = self._language(program.language)
         opening = programs.opening(program, language, limits)
+        if programs.is_too_large(program, limits):
+            return Run((), "its source doesn't fit into the limits disk_mb and files")
         requests = [programs.request(one, language, limits) for one in inputs]
         seconds = limits.wall_s + _GRACE_S
         # The first input goes along with the program, so that the jail doesn't wait for us.

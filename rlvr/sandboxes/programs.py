@@ -32,7 +32,7 @@ def opening(program: Program, language: Language, limits: Limits) -> bytes:
         raise OptionError(
             f"A program in {language.name} has its source in {language.file!r}: no other file is called that."
         )
-    files = _checked({language.file: program.source, **program.files}, "program", limits)
+    files = _checked({language.file: program.source, **program.files}, "program")
     compiling = dataclasses.replace(
         _COMPILER, wall_s=limits.compile_s, cpu_s=min(2 * limits.compile_s, 10**6)
     )
@@ -49,8 +49,10 @@ def opening(program: Program, language: Language, limits: Limits) -> bytes:
 
 def request(given: Input, language: Language, limits: Limits) -> bytes:
     """The request for one run of the program. Raises `OptionError`."""
-    files = _checked(given.files, "input", limits)
-    _checked(dict.fromkeys(given.collect, b""), "collected", limits)
+    files = _checked(given.files, "input")
+    if not _fit(files, limits):
+        raise OptionError(f"The input files don't fit into the limits disk_mb and files.")
+    _checked(dict.fromkeys(given.collect, b""), "collected")
     for argument in given.args:
         if "\0" in argument or _encoded(argument) is None:
             raise OptionError(f"The argument {argument!r:.80} can't stand in a command line.")
@@ -102,8 +104,19 @@ def allowed(limits: Limits, language: Language | None) -> dict[str, Any]:
     return {**found, "address_space": int(space)}
 
 
-def _checked(files: Mapping[str, bytes], what: str, limits: Limits) -> Mapping[str, bytes]:
-    """Raises `OptionError` where a name isn't a plain one, or they are too many or too large together."""
+def is_too_large(program: Program, limits: Limits) -> bool:
+    """Whether the files of a program are more than it may write. That's the program's fault: no `OptionError`."""
+    return not _fit({"": program.source, **program.files}, limits)
+
+
+def _fit(files: Mapping[str, bytes], limits: Limits) -> bool:
+    # Each takes up whole pages.
+    size = sum(len(data) + _PAGE for data in files.values())
+    return size <= limits.disk_mb * _MIB and len(files) <= limits.files
+
+
+def _checked(files: Mapping[str, bytes], what: str) -> Mapping[str, bytes]:
+    """Raises `OptionError` where a name isn't a plain one, or there are too many."""
     for name in files:
         if not name or "/" in name or "\0" in name or name in (".", ".."):
             raise OptionError(f"The {what} file {name!r:.80} needs a plain name, without a folder.")
@@ -114,11 +127,6 @@ def _checked(files: Mapping[str, bytes], what: str, limits: Limits) -> Mapping[s
         raise OptionError(
             f"There are {len(files)} {what} files; at most {_MOST_FILES} can be, with names of "
             f"{_MOST_NAMES} bytes together."
-        )
-    # Each takes up whole pages.
-    if sum(len(data) + _PAGE for data in files.values()) > limits.disk_mb * _MIB:
-        raise OptionError(
-            f"The {what} files don't fit into the limit disk_mb, {limits.disk_mb} MiB."
         )
     return files
 

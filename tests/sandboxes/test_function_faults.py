@@ -1,0 +1,318 @@
+"""A solution can fail its tests in every way there is, and none makes it unscored: never `broken`, never a fault.
+
+`SandboxError` would be retried and then masked, `broken` would be the task's fault: for a model that can't
+solve a task, either is better than no reward. So whoever can bring it about has found a hole.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from rlvr.sandboxes import FunctionTests, Limit, Limits, Program, Sandbox, TestRun
+
+LIMITS = Limits(wall_s=3, cpu_s=2, memory_mb=256, file_mb=4, disk_mb=8)
+GOLD = 48151
+ASSERTS = FunctionTests(asserts=(f"assert f(1) == {GOLD}", f"assert f([2, 3]) == {GOLD}"))
+CHECK = FunctionTests(
+    check=f"def check(candidate):\n    assert candidate(1) == {GOLD}\n    assert candidate([2, 3]) == {GOLD}\n",
+    entry_point="f",
+)
+# Tests of the careless kind: they catch all, they ask for texts, they copy and they sort.
+CARELESS = FunctionTests(
+    check=f"""
+import copy
+def check(candidate):
+    passed = 0
+    for n in (1, [2, 3]):
+        try:
+            got = candidate(n)
+        except:
+            continue
+        try: print(str(got)[:9], repr(got)[:9], bool(got), got == n, copy.copy(got) is got)
+        except: pass
+        try: sorted([got, n]), list(got), len(got), int(got), float(got)
+        except: pass
+        passed += got == {GOLD}
+    assert passed == 2
+""",
+    entry_point="f",
+)
+FORMS = {"asserts": ASSERTS, "check": CHECK, "careless": CARELESS}
+RIGHT = f"def f(n): return {GOLD}"
+
+# What speaks on the channel by itself. `told` waits for what the tests ask, `say` answers, `raw` sends bytes.
+CHANNEL = """
+import json, os, struct, sys
+def peer():
+    frame = sys._getframe()
+    while frame:
+        for value in list(frame.f_locals.values()):
+            if type(value).__name__ == "Peer": return value
+        frame = frame.f_back
+peer = peer()
+raw = peer._socket.sendall
+def send(data): raw(struct.pack("<I", len(data)) + data)
+def say(message): send(json.dumps(message).encode())
+told = peer.receive
+def bound():
+    say({"names": ["f"]}); told()
+    say({"value": json.dumps({"f": {"value": {"handle": [0, True, {"callable": True}]}}})}); told()
+"""
+ON_THE_CHANNEL = {
+    "it closes it": "peer._socket.close()",
+    "it closes every descriptor": "os.closerange(0, 1024)",
+    "it shuts it for writing": "peer._socket.shutdown(1)",
+    "half a message": "raw(b'\\x10\\0\\0\\0{')\nos._exit(0)",
+    "a length beyond all bounds": "raw(b'\\xff' * 64)",
+    "a long message that never ends": "raw(struct.pack('<I', 1 << 25) + b'[' * 1000)\nwhile True: pass",
+    "no JSON": "send(b'\\xff\\xfe')",
+    "no object": "say([1, 2])",
+    "an empty message": "send(b'')",
+    "a flood": "while True: raw(b'x' * (1 << 20))",
+    "a flood of questions": "while True: say({'ask': 'call', 'with': []})",
+    "questions about everything": "for ask in ('names', 'get', 'set', 'call', 'next', '__init__', ''):\n    for with_ in ([], [1], [{'handle': [0, False, {}]}], [{'handle': [-1, False, {}]}, [1]], [None, None]):\n        say({'ask': ask, 'with': with_})\n        print(told())",
+    "deep nesting": "send(b'[' * 100000)",
+    "deep nesting that is JSON": "send(b'{\"value\": ' + b'[' * 900 + b']' * 900 + b'}')",
+    "names of a wrong kind": "say({'names': [['f'], {'f': 1}, None, 5]})",
+    "a million names": "say({'names': ['x%d' % i for i in range(10 ** 6)]})",
+    "what was raised isn't that": "say({'raised': 5})",
+    "what was raised is deep": "send(b'{\"raised\": [\"a\", [], ' + b'[' * 900 + b']' * 900 + b']}')",
+    "raised, by a name with a NUL": "bound()\nsay({'raised': ['a\\0b', ['\\0'], '\\ud800']})",
+    "raised, by a name of surrogates": "bound()\nsay({'raised': ['\\ud800', [], '\\udfff']})",
+    "raised, by a name of megabytes": "bound()\nsay({'raised': ['x' * (1 << 24), ['Exception'], 'x' * (1 << 24)]})",
+    "raised, as what the interpreter alone raises": "bound()\nfor name in ('SystemExit', 'KeyboardInterrupt', 'GeneratorExit', 'BaseException', 'MemoryError', 'RecursionError', 'ExceptionGroup', 'BaseExceptionGroup', 'Gone', '_Broken', 'type', 'object', '__import__'):\n    say({'raised': [name, [name, 'BaseException'], 'x']}); told()",
+    "an ImportError with a name": "bound()\nsay({'raised': ['ModuleNotFoundError', ['ModuleNotFoundError', 'ImportError'], \"No module named 'numpy'\"]})",
+    "a compile error that is no text": "say({'compile_error': [[[]]]})",
+    "bindings that are no JSON": "say({'names': ['f']}); told()\nsay({'value': '['})",
+    "bindings that are deep": "say({'names': ['f']}); told()\nsay({'value': '[' * 100000})",
+    "bindings that are a list": "say({'names': ['f']}); told()\nsay({'value': '[[1, 2]]'})",
+    "bindings to numbers": "say({'names': ['f']}); told()\nsay({'value': json.dumps({'f': 5, 5: 'f'})})",
+    "bindings to nothing": "say({'names': ['f']}); told()\nsay({'value': json.dumps({'f': {}})})",
+    "bindings to what can't be read": "say({'names': ['f']}); told()\nsay({'value': json.dumps({'f': {'value': {'nonsense': 1}}})})",
+    "bindings to a deep value": "say({'names': ['f']}); told()\nsay({'value': '{\"f\": {\"value\": ' + '[' * 900 + ']' * 900 + '}}'})",
+    "bindings to modules": "say({'names': ['f']}); told()\nsay({'value': json.dumps({'f': {'module': ['os']}, 'g': {'module': 'os'}})})",
+    "bindings of megabytes": "say({'names': ['f']}); told()\nsay({'value': json.dumps({'f': {'value': 'x' * (60 << 20)}})})",
+    "a question instead of bindings": "say({'names': ['f']})\nwhile True: say({'ask': 'next', 'with': [{'handle': [0, False, {}]}]})",
+    "an answer of millions of lists": "bound()\nsend(b'{\"value\": [' + b'[],' * 5_000_000 + b'0]}')",
+    "an answer of many classes": 'bound()\nsend(b\'{"value": [\' + b\'{"named": ["a", ["b"], [1]]},\' * 200_000 + b\'0]}\')',
+    "an answer of unhashables": "bound()\nsay({'value': {'set': [[1], [2]]}})",
+    "an answer of a strange number": "bound()\nsay({'value': {'int': '0x' + 'f' * 30_000_000}})",
+    "an answer of a number in tens of digits": "bound()\nsend(b'{\"value\": ' + b'9' * 5_000_000 + b'}')",
+    "an answer of fractions": "bound()\nsay({'value': {'fraction': ['1e100000000', 1]}})",
+    "an answer with a huge exponent": "bound()\nsay({'value': {'decimal': '1e999999999'}})",
+    "an answer of handles that aren't": "bound()\nfor inside in ([1], [1, 2], ['x', True, {}], [[], True, {}], [1e308, True, {}], [99, False, {}], [0, True, {'error': 5, 'class': 'x'}], [1, True, {'error': ['Nothing'], 'class': '\\0'}], [2, True, []]):\n    say({'value': {'handle': inside}}); told()",
+    "an answer that is a class of exceptions": "bound()\nfor i in range(2): say({'value': {'handle': [7, True, {'class': 'AssertionError', 'error': ['AssertionError']}]}})\ntold()",
+    "arguments changed to what can't be": "bound()\nsay({'value': 1, 'arguments': 5})",
+    "arguments changed to deep ones": "bound()\nsend(b'{\"value\": 1, \"arguments\": ' + b'[' * 900 + b']' * 900 + b'}')",
+    "answers nobody asked for": "for i in range(1000): say({'value': None})",
+    "a wrong answer to everything": "say({'names': ['f']})\nwhile True:\n    told(); say({'value': '{}'})",
+}
+IN_THE_FUNCTION = {
+    "os._exit(0)": "import os\ndef f(n): os._exit(0)",
+    "SIGKILL": "import os\ndef f(n): os.kill(os.getpid(), 9)",
+    "SIGSEGV": "import ctypes\ndef f(n): ctypes.string_at(0)",
+    "SIGSTOP": "import os\ndef f(n): os.kill(os.getpid(), 19)",
+    "another program": "import os\ndef f(n): os.execv('/bin/true', ['true'])",
+    "another program that lives on": "import os\ndef f(n): os.execv('/bin/sh', ['sh', '-c', 'sleep 60 & sleep 60'])",
+    "hanging": "import time\ndef f(n): time.sleep(1e6)",
+    "a busy loop": "def f(n):\n    while True: pass",
+    "hanging while it's loaded": "import time\ntime.sleep(1e6)",
+    "dying while it's loaded": "import os\nos.kill(os.getpid(), 9)",
+    "memory": "def f(n):\n    return [b'x' * (1 << 20) + bytes([i % 251]) for i in range(4000)]",
+    "one huge allocation": "def f(n): return bytearray(1 << 44)",
+    "a fork bomb": "import os\ndef f(n):\n    while True:\n        try: os.fork()\n        except OSError: pass",
+    "a fork bomb while it's loaded": "import os\nwhile True: os.fork()",
+    "a fork that answers as well": "import os\ndef f(n):\n    os.fork()\n    return 0",
+    "threads": "import threading, time\ndef f(n):\n    while True: threading.Thread(target=time.sleep, args=[60], daemon=True).start()",
+    "a full disk": "def f(n):\n    i = 0\n    while True:\n        open(f'/tmp/{i}', 'wb').write(bytes(1 << 20)); i += 1",
+    "no file left": "import os\nfor folder in ('/tmp', '/dev/shm', '/box', '/'):\n    for name in os.listdir(folder):\n        try: os.unlink(f'{folder}/{name}')\n        except OSError: pass\ntry: os.rmdir('/tmp')\nexcept OSError: pass\ntry: os.chmod('/tmp', 0)\nexcept OSError: pass\ndef f(n): return 0",
+    "a flood of output": "def f(n):\n    while True: print('x' * 100000)",
+    "standard streams closed": "import os, sys\ndef f(n):\n    os.close(0); os.close(1); os.close(2)\n    sys.stdout = sys.stderr = None\n    return 0",
+    "standard streams that fail": "import sys\nclass Out:\n    def write(self, x): raise SystemExit\n    def flush(self): raise KeyboardInterrupt\nsys.stdout = sys.stderr = Out()\ndef f(n): return 0",
+    "infinite recursion": "def f(n): return f(n)",
+    "recursion without a limit": "import sys\nsys.setrecursionlimit(10 ** 9)\ndef f(n): return f(n)",
+    "a circle": "def f(n):\n    x = []; x.append(x); return x",
+    "a circle in its argument": "def f(n):\n    if n != 1: n.append(n)\n    return 0",
+    "a deep list": "def f(n):\n    x = []\n    for i in range(100000): x = [x]\n    return x",
+    "a list as deep as it may be": "def f(n):\n    x = []\n    for i in range(240): x = [x]\n    return x",
+    "tuples as deep as they may be": "def f(n):\n    x = ()\n    for i in range(160): x = (x,)\n    return x",
+    "a dict of a million keys": "def f(n): return dict.fromkeys(range(10 ** 6))",
+    "a list of twenty million": "def f(n): return [0] * 20_000_000",
+    "a text too long to be sent": "def f(n): return 'x' * (70 << 20)",
+    "a number of 10⁷ digits": "def f(n): return 1 << 33_000_000",
+    "NaN": "def f(n): return float('nan')",
+    "surrogates": "def f(n): return '\\ud800'",
+    "an error whose text fails": "class E(Exception):\n    def __str__(self): raise E\n    __repr__ = __str__\ndef f(n): raise E",
+    "an error whose text exits": "import os\nclass E(Exception):\n    def __str__(self): os._exit(0)\ndef f(n): raise E",
+    "an error whose text is none": "class E(Exception):\n    def __str__(self): return 5\ndef f(n): raise E",
+    "an error whose text is long": "def f(n): raise ValueError('\\U0001f600' * 10 ** 6)",
+    "an error whose class lies": "class M(type):\n    __name__ = property(lambda c: 1 / 0)\n    __mro__ = property(lambda c: 1 / 0)\nclass E(Exception, metaclass=M): pass\ndef f(n): raise E",
+    "an error with a strange name": "E = type('a b\\n', (Exception,), {})\ndef f(n): raise E('x')",
+    "a NameError by name": "def f(n): raise NameError('f', name='numpy')",
+    "an ImportError by name": "def f(n): raise ModuleNotFoundError(\"No module named 'numpy'\", name='numpy')",
+    "a module that isn't there": "def f(n):\n    import numpy_that_is_not_there",
+    "a module that isn't there, while it's loaded": "import numpy_that_is_not_there",
+    "a module named as the function": "import os as f",
+    "a module that lies about its name": "import types\nf = types.ModuleType('os')\nmath = types.ModuleType('no_such_module')",
+    "an exception group": "def f(n): raise ExceptionGroup('x', [ValueError()]) if 'ExceptionGroup' in dir(__builtins__) else ValueError()",
+    "MemoryError": "def f(n): raise MemoryError",
+    "SystemExit": "def f(n): raise SystemExit(0)",
+    "KeyboardInterrupt": "def f(n): raise KeyboardInterrupt",
+    "SystemExit while it's loaded": "raise SystemExit(0)",
+    "the runner's own exceptions": "import sys\nfrom runner.peer import Gone\ndef f(n): raise Gone('x')",
+    "an object whose class lies": "class A:\n    __class__ = property(lambda s: int)\n    def __eq__(self, other): return True\n    def __index__(self): return 1\ndef f(n): return A()",
+    "an object whose class raises": "class A:\n    @property\n    def __class__(self): raise SystemExit\ndef f(n): return A()",
+    "an object whose methods lie": "class A:\n    def __len__(self): return -1\n    def __bool__(self): return 5\n    def __str__(self): return 5\n    __repr__ = __str__\n    def __iter__(self): return 5\n    def __int__(self): return 'x'\n    def __float__(self): return 'x'\n    def __getattr__(self, name): raise SystemExit\n    def __next__(self): return self\ndef f(n): return A()",
+    "an object whose length is huge": "class A:\n    def __len__(self): return (1 << 63) - 1\n    def __iter__(self):\n        while True: yield self\ndef f(n): return A()",
+    "an endless generator": "def f(n):\n    while True: yield n",
+    "a list that lies": "class L(list):\n    def __iter__(self): raise SystemExit\n    def __len__(self): return 10 ** 18\ndef f(n): return L([1])",
+    "a dict that changes": "class D(dict):\n    def items(self):\n        while True: yield 1, 1\ndef f(n): return D(a=1)",
+    "a tuple with names that can't be": "class T(tuple):\n    _fields = ('class', '1x')\ndef f(n): return T((1, 2))",
+    "a tuple with the names of a million": "class T(tuple):\n    _fields = tuple('x%d' % i for i in range(100000))\ndef f(n): return T(range(100000))",
+    "patched modules": "import json, os, socket, struct, sys\nfor module in (json, os, socket, struct):\n    for name in list(vars(module)):\n        if not name.startswith('__'):\n            try: setattr(module, name, None)\n            except Exception: pass\ndef f(n): return 0",
+    "patched built-ins": "import builtins\nfor name in ('len', 'list', 'isinstance', 'type', 'getattr', 'str', 'repr', 'dict', 'iter', 'next'): setattr(builtins, name, lambda *a, **k: exit())\ndef f(n): return 0",
+    "patched runner": "import sys\nfor name, module in list(sys.modules.items()):\n    if name.startswith('runner'):\n        for one in list(vars(module)): setattr(module, one, None)\ndef f(n): return 0",
+    "a tracer": "import sys, threading\ndef f(n):\n    def trace(*a): raise SystemExit\n    sys.settrace(trace)\n    return 0",
+    "a collector that runs amok": "import gc\nclass A:\n    def __del__(self): A(); raise SystemExit\nA()\ndef f(n):\n    gc.set_threshold(1)\n    return 0",
+    "signals to itself": "import os, signal\ndef f(n):\n    for number in range(1, 65):\n        if number not in (9, 19): os.kill(os.getpid(), number)\n    return 0",
+    "a timer": "import signal\nsignal.setitimer(signal.ITIMER_REAL, 0.001)\ndef f(n):\n    while True: pass",
+    "an answer in thousands of steps": "class A:\n    def __iter__(self): return self\n    def __next__(self): return 0\n    def __len__(self): return 10 ** 9\ndef f(n): return A()",
+}
+OF_THE_SOURCE = {
+    "nothing": b"",
+    "a NUL": b"def f(n): return 0\0",
+    "no UTF-8": b"x = '\xff'\ndef f(n): return 0",
+    "a strange encoding": b"# -*- coding: nonsense -*-\ndef f(n): return 0",
+    "UTF-16": "def f(n): return 0".encode("utf-16"),
+    "parentheses": b"x = " + b"(" * 5000 + b")" * 5000,
+    "lambdas": b"x = " + b"lambda:" * 1500 + b"0\ndef f(n): return 0",
+    "minuses": b"x = " + b"-" * 100_000 + b"1\ndef f(n): return 0",
+    "a sum": b"x = " + b"1+" * 200_000 + b"1\ndef f(n): return 0",
+    "a power": b"x = 9 ** 9 ** 9 ** 9\ndef f(n): return 0",
+    "megabytes": b"x = '" + b"x" * (8 << 20) + b"'\ndef f(n): return 0",
+    "blocks": b"".join(b" " * i + b"if 1:\n" for i in range(150)),
+    "a tab": b"if 1:\n\tx = 1\n        y = 2\n",
+}  # fmt: skip
+
+
+def judged(sandbox: Sandbox, solution: bytes | str, tests: FunctionTests) -> TestRun:
+    source = solution if isinstance(solution, bytes) else solution.encode()
+    return sandbox.run_tests(source, tests, LIMITS)  # SandboxError is what no solution may cause
+
+
+def has_failed(run: TestRun, tests: FunctionTests) -> None:
+    """Scored, and no reward: what didn't pass has a reason, and it's not the tests'."""
+    assert run.broken == ""
+    failed = [one for one in run.outcomes if not one.passed]
+    assert all(one.error for one in failed)
+    assert failed or run.limit or run.compile_error is not None or run.load_error is not None, run
+    assert sum(one.passed for one in run.outcomes) < len(tests)
+
+
+def the_next_is_right(sandbox: Sandbox, tests: FunctionTests) -> None:
+    run = judged(sandbox, RIGHT, tests)
+    assert [one.passed for one in run.outcomes] == [True] * len(tests), run
+
+
+@pytest.mark.parametrize("form", ["asserts", "careless"])
+@pytest.mark.parametrize("how", ON_THE_CHANNEL)
+def test_whatever_it_says_on_the_channel(sandbox: Sandbox, how: str, form: str) -> None:
+    run = judged(sandbox, CHANNEL + ON_THE_CHANNEL[how], FORMS[form])
+    has_failed(run, FORMS[form])
+    the_next_is_right(sandbox, FORMS[form])
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("how", IN_THE_FUNCTION)
+def test_whatever_the_function_does(sandbox: Sandbox, how: str, form: str) -> None:
+    has_failed(judged(sandbox, IN_THE_FUNCTION[how], FORMS[form]), FORMS[form])
+    the_next_is_right(sandbox, FORMS[form])
+
+
+@pytest.mark.parametrize("how", OF_THE_SOURCE)
+def test_whatever_the_source_is(sandbox: Sandbox, how: str) -> None:
+    has_failed(judged(sandbox, OF_THE_SOURCE[how], ASSERTS), ASSERTS)
+    the_next_is_right(sandbox, ASSERTS)
+    run = sandbox.run(
+        Program(OF_THE_SOURCE[how]), [b""], LIMITS
+    )  # nor does it make a program unscored
+    assert run.compile_error is not None or len(run.executions) == 1
+
+
+def test_texts_of_errors_do_not_fill_the_report(sandbox: Sandbox) -> None:
+    tests = FunctionTests(asserts=("assert f(1) == 1",) * 1500)
+    run = judged(sandbox, "def f(n): raise ValueError('\\U0001f600' * 5000)", tests)
+    assert len(run.outcomes) == 1500
+    assert not any(one.passed for one in run.outcomes)
+    assert run.outcomes[0].error.startswith("ValueError: \U0001f600")
+
+
+def test_a_solution_that_is_gone_passes_nothing(sandbox: Sandbox) -> None:
+    """Not even a test that wants an exception and would take any."""
+    raising = "def check(candidate):\n    try:\n        candidate(1)\n    except:\n        return\n    assert False\n"
+    for end in ("os._exit(0)", "os.kill(os.getpid(), 9)", "os.closerange(3, 99)"):
+        tests = FunctionTests(check=raising, entry_point="f")
+        run = judged(sandbox, f"import os\ndef f(n): {end}", tests)
+        assert [one.passed for one in run.outcomes] == [False], end
+    assert judged(sandbox, "def f(n): 1 / 0", tests).outcomes[0].passed
+
+
+# ---------------------------------------------------------------- what is the tests' own fault
+
+BROKEN = {
+    "an assert with a syntax error": FunctionTests(asserts=("assert f(1) == 1", "assert f(1 =")),
+    "a check with a syntax error": FunctionTests(check="def check(candidate:", entry_point="f"),
+    "a setup with a syntax error": FunctionTests(asserts=("assert f(1)",), setup="x ="),
+    "a setup that raises": FunctionTests(asserts=("assert f(1)",), setup="1 / 0"),
+    "a prelude that raises": FunctionTests(asserts=("assert f(1)",), prelude="import no_such_module"),
+    "no check": FunctionTests(check="def tests(candidate): pass", entry_point="f"),
+    "a check that is no function": FunctionTests(check="check = 5", entry_point="f"),
+    "a module that isn't there": FunctionTests(asserts=("import no_such_module\nassert f(1) == 1",)),
+    "an endless setup": FunctionTests(asserts=("assert f(1)",), setup="while True: pass"),
+    "a setup that sleeps": FunctionTests(asserts=("assert f(1)",), setup="import time\ntime.sleep(60)"),
+    "an endless test": FunctionTests(asserts=("while True: pass",)),
+    "a test that sleeps": FunctionTests(check="def check(f):\n    import time\n    time.sleep(60)", entry_point="f"),
+    "a setup that exits": FunctionTests(asserts=("assert f(1)",), setup="import os\nos._exit(3)"),
+    "a setup that dies": FunctionTests(asserts=("assert f(1)",), setup="import ctypes\nctypes.string_at(0)"),
+    "memory": FunctionTests(asserts=("assert f(1)",), setup="x = [bytes([i % 251]) * (1 << 20) for i in range(4000)]"),
+    "arguments too large": FunctionTests(asserts=("assert f('x' * (70 << 20))",)),
+    "arguments too deep": FunctionTests(asserts=("x = []\nx.append(x)\nf(x)",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_tests_that_cannot_be_run_are_nobodys_wrong_answer(sandbox: Sandbox, how: str) -> None:
+    run = sandbox.run_tests(RIGHT.encode(), BROKEN[how], Limits(wall_s=2, cpu_s=2, memory_mb=256))
+    assert run.broken
+    the_next_is_right(sandbox, ASSERTS)
+
+
+SLOW_SETUP = "import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass\n"
+BLAMES = {
+    "a late answer": "import time\ntime.sleep(2.6)\n" + RIGHT,
+    "a late answer, and gone": "import os, threading, time\ntime.sleep(2.6)\nthreading.Thread(target=lambda: (time.sleep(0.2), os._exit(0))).start()\n" + RIGHT,
+    "all processors taken": "import os\nfor i in range(5): os.fork()\nwhile True: pass\n" + RIGHT,
+    "much to read": CHANNEL + "say({'names': ['f']}); told()\nsay({'value': json.dumps({'f': {'value': {'handle': [0, True, {'x': 'x' * (50 << 20)}]}}})}); told()\nimport time\ntime.sleep(60)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", BLAMES)
+def test_a_solution_cannot_use_up_the_time_of_its_tests(sandbox: Sandbox, how: str) -> None:
+    """Tests that work for long before they first call are over their limit by its doing, not their own."""
+    limits = Limits(wall_s=3, cpu_s=3, memory_mb=256)
+    check = f"def check(candidate):\n    {SLOW_SETUP.strip().replace(chr(10), chr(10) + '    ')}\n    assert candidate(1) == {GOLD + 1}\n"
+    tests = FunctionTests(check=check, entry_point="f")
+    run = sandbox.run_tests(BLAMES[how].encode(), tests, limits)
+    has_failed(run, tests)
+
+
+def test_limits_of_a_solution_are_told(sandbox: Sandbox) -> None:
+    for source, limit in (
+        ("def f(n):\n    while True: pass", Limit.CPU),
+        ("import time\ndef f(n): time.sleep(60)", Limit.WALL),
+        ("def f(n): return [bytes([i % 251]) * (1 << 20) for i in range(4000)]", Limit.MEMORY),
+        ("def f(n):\n    while True: print('x' * 1000)", Limit.OUTPUT),
+    ):
+        run = sandbox.run_tests(source.encode(), ASSERTS, Limits(wall_s=3, cpu_s=1, memory_mb=256))
+        assert run.limit is limit
+        assert not any(one.passed for one in run.outcomes)
