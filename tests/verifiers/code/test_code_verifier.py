@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -108,6 +110,13 @@ def test_unfenced_programs_are_taken_as_they_are() -> None:
     assert scored(DOUBLES, f"<think>Doubling…</think>\n{DOUBLE}\n").status is Status.CORRECT
 
 
+@pytest.fixture(scope="module")
+def machines_own() -> Iterator[Sandbox]:
+    """Bubblewrap: its languages are those of this machine."""
+    with Sandbox("bubblewrap", jails=1) as sandbox:
+        yield sandbox
+
+
 @pytest.mark.parametrize(
     ("language", "source"),
     [
@@ -115,14 +124,15 @@ def test_unfenced_programs_are_taken_as_they_are() -> None:
         ("bash", "read n; echo $((2 * n))"),
     ],
 )
-def test_other_languages(language: str, source: str) -> None:
+def test_other_languages(language: str, source: str, machines_own: Sandbox) -> None:
     response = f"```{language}\n{source}\n```"
     for verdict in (
-        judged(DOUBLES | {"language": language}, response),
-        judged(DOUBLES, response, language=language),
+        judged(DOUBLES | {"language": language}, response, sandbox=machines_own),
+        judged(DOUBLES, response, language=language, sandbox=machines_own),
     ):
         if isinstance(verdict, Unscored) and "has no" in verdict.message:
             assert verdict.cause is Cause.SANDBOX
+            assert not os.environ.get("CI"), verdict.message
             pytest.skip(verdict.message)
         assert isinstance(verdict, Scored), verdict
         assert verdict.status is Status.CORRECT
