@@ -43,6 +43,7 @@ _HOME = {
     "Code": "rlvr.verifiers.code",
     "Format": "rlvr.verifiers.text",
     "Math": "rlvr.verifiers.math",
+    "Sql": "rlvr.verifiers.sql",
     "SingleTurn": "rlvr.envs.turns",
     "MultiTurn": "rlvr.envs.turns",
     "Prompt": "rlvr.envs.prompt",
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from rlvr.verifiers.compose import All, AnyOf
     from rlvr.verifiers.function import verifier
     from rlvr.verifiers.math import Math
+    from rlvr.verifiers.sql import Sql
     from rlvr.verifiers.text import Format
 
 __all__ = [
@@ -84,6 +86,7 @@ __all__ = [
     "RlvrError",
     "Scored",
     "SingleTurn",
+    "Sql",
     "Status",
     "Task",
     "TaskSet",

@@ -9,6 +9,7 @@ from rlvr.core.verifier import Verifier
 KINDS: dict[str, str] = {
     "math": "rlvr.verifiers.math:Math",
     "code": "rlvr.verifiers.code:Code",
+    "sql": "rlvr.verifiers.sql:Sql",
 }
 """Name to `module:class`; the class takes no argument, its options are set per line."""
 

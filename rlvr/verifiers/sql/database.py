@@ -1,0 +1,139 @@
+"""A database file, opened so that nothing can be written and little can be done but read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+import urllib.parse
+from dataclasses import dataclass
+
+from rlvr.core.errors import CannotScore
+from rlvr.core.verdict import Cause
+from rlvr.verifiers.sql.guard import Guard, limit
+
+_HOT = bytes.fromhex("d9d505f920a163d7")  # a rollback journal that is still needed
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which file a path leads to, and which state of it. Cheap, and another whenever it's written."""
+
+    path: str
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, path: str) -> Identity:
+        """Raises `CannotScore(gold)` where there's no such file, or where part of it is elsewhere."""
+        try:
+            found = os.stat(path)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise _unusable(path, f"can't be read: {why}") from None
+        if not stat.S_ISREG(found.st_mode):
+            raise _unusable(path, "is no file")
+        # Opened as immutable, a database is read as it was before what these two hold.
+        if _holds(path + "-wal", b""):
+            name = os.path.basename(path)
+            raise _unusable(
+                path, f"has changes in {name}-wal: run PRAGMA wal_checkpoint(TRUNCATE) on it"
+            )
+        if _holds(path + "-journal", _HOT):
+            raise _unusable(path, "was left within a write: open it once for writing")
+        return cls(
+            path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        )
+
+
+class Database:
+    """An open database and its guard.
+
+    Attributes:
+        identity: of the file when it was opened.
+        connection: on which queries run; nothing else may.
+        guard: what it may do.
+        tables: names of the tables and views that may be read.
+    """
+
+    def __init__(self, identity: Identity, clock: bool) -> None:
+        self.identity = identity
+        self.clock = clock
+        self.connection = _opened(identity.path)
+        try:
+            limit(self.connection)
+            # Read before the guard is set: later, SQLite would ask the guard whether it may.
+            rows = self.connection.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY rowid"
+            ).fetchall()
+            modules = self.connection.execute("PRAGMA module_list").fetchall()
+        except (sqlite3.Error, MemoryError) as error:
+            self.connection.close()
+            raise _unusable(
+                identity.path, f"is no database that SQLite can read: {error}"
+            ) from None
+        self.tables = tuple(
+            name
+            for name, sql in rows
+            if not name.lower().startswith("sqlite_") and not _is_virtual(sql)
+        )
+        self.guard = Guard(
+            frozenset(name.lower() for name in self.tables),
+            frozenset(name.lower() for (name,) in modules),
+            clock,
+        )
+        self.connection.set_authorizer(self.guard)
+
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        """The columns of each table and view. Slow: it opens the file again."""
+        found: dict[str, tuple[str, ...]] = {}
+        with contextlib.closing(_opened(self.identity.path)) as connection:
+            for table in self.tables:
+                with contextlib.suppress(sqlite3.Error):  # a view may be of tables that are gone
+                    rows = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+                    found[table] = tuple(name for (name,) in rows)
+        return found
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.connection.close()
+
+
+def _holds(path: str, head: bytes) -> bool:
+    """Whether there's such a file, and it isn't empty, and begins like this."""
+    try:
+        if not os.stat(path).st_size:
+            return False
+        with open(path, "rb") as file:
+            return file.read(len(head)) == head
+    except OSError:
+        return False
+
+
+def _opened(path: str) -> sqlite3.Connection:
+    """A read-only connection. Raises `CannotScore(gold)`."""
+    where = urllib.parse.quote(os.fsencode(os.path.abspath(path)))
+    try:
+        connection = sqlite3.connect(
+            f"file:{where}?mode=ro&immutable=1",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,  # a thread has its own, but the collector may be in any
+        )
+        for pragma in ("query_only=ON", "trusted_schema=OFF", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error as error:
+        raise _unusable(path, f"can't be opened: {error}") from None
+    return connection
+
+
+def _is_virtual(sql: str | None) -> bool:
+    return (sql or "").lstrip().upper().startswith("CREATE VIRTUAL")
+
+
+def _unusable(path: str, why: str) -> CannotScore:
+    return CannotScore(Cause.GOLD, f"the database {path!r:.300} {why}")

@@ -1,0 +1,127 @@
+"""Run one query within its budget, and say what came of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from rlvr.core.verdict import Status
+from rlvr.verifiers.sql.database import Database
+
+Row: TypeAlias = tuple[Any, ...]
+
+_PACE = 10_000  # steps of SQLite's virtual machine between two looks at the budget
+_CELLS = 64  # fetched at once: each may be as large as a value may be
+_CELL_BYTES = 64  # what a value takes here besides its text
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one query may use on one database.
+
+    Attributes:
+        steps: of SQLite's virtual machine. Unlike seconds they're the same on every machine.
+        rows: in its result.
+        bytes: of its result in memory.
+    """
+
+    steps: int = 100_000_000
+    rows: int = 100_000
+    bytes: int = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A query's result: None, int, float, str or bytes by row."""
+
+    rows: list[Row]
+    columns: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A query that has no result: `incorrect` by its own error, or `limit` where it ran away."""
+
+    status: Status
+    message: str
+
+
+def run(
+    database: Database, sql: str, budget: Budget, decode: Callable[[bytes], str] | None = None
+) -> Rows | Failed:
+    """The result of `sql`.
+
+    Args:
+        decode: of text from UTF-8. By default Python's own, and where text isn't UTF-8, the
+            bytes that can't be read become lone surrogates.
+    """
+    database.connection.text_factory = decode or str
+    came = _run(database, sql, budget)
+    if decode is None and isinstance(came, Failed) and "decode to UTF-8" in came.message:
+        database.connection.text_factory = _tolerant
+        came = _run(database, sql, budget)
+    return came
+
+
+def _tolerant(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
+
+
+def _run(database: Database, sql: str, budget: Budget) -> Rows | Failed:
+    left = max(1, budget.steps // _PACE)
+
+    def spent() -> bool:
+        nonlocal left
+        left -= 1
+        return left < 0
+
+    connection = database.connection
+    connection.set_progress_handler(spent, min(_PACE, budget.steps))
+    database.guard.denied = ""
+    cursor = connection.cursor()
+    try:
+        cursor.execute(sql)
+        return _fetched(cursor, budget)
+    except MemoryError:
+        return Failed(Status.LIMIT, "the query ran out of memory")
+    except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
+        return _failed(error, database, budget)
+    finally:
+        cursor.close()
+
+
+def _fetched(cursor: sqlite3.Cursor, budget: Budget) -> Rows | Failed:
+    if cursor.description is None:
+        return Failed(Status.INCORRECT, "the statement returns no table")
+    columns = len(cursor.description)
+    at_once = max(1, _CELLS // columns)
+    rows: list[Row] = []
+    size = 0
+    while chunk := cursor.fetchmany(at_once):
+        rows += chunk
+        size += len(chunk) * columns * _CELL_BYTES
+        size += sum(len(v) for row in chunk for v in row if type(v) is str or type(v) is bytes)
+        if len(rows) > budget.rows:
+            return Failed(Status.LIMIT, f"the query returns more than {budget.rows} rows")
+        if size > budget.bytes:
+            said = f"the query's result is larger than {budget.bytes / (1 << 20):g} MiB"
+            return Failed(Status.LIMIT, said)
+    return Rows(rows, columns, size)
+
+
+def _failed(error: Exception, database: Database, budget: Budget) -> Failed:
+    said = str(error)
+    if said == "interrupted":
+        return Failed(Status.LIMIT, f"the query takes more than {budget.steps} steps")
+    if "too big" in said:
+        return Failed(Status.LIMIT, f"the query makes too large a value: {said}")
+    if database.guard.denied:
+        return Failed(Status.INCORRECT, f"not allowed: {database.guard.denied}")
+    if "one statement" in said:
+        said = "there's more than one statement; one query is allowed"
+    elif isinstance(error, sqlite3.ProgrammingError) and "binding" in said:
+        said = "the query has a parameter in it, and there's no value for it"
+    return Failed(Status.INCORRECT, said)

@@ -1,0 +1,103 @@
+"""Where the query is in a response, and what is mended about it. Linear in the response's length."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from rlvr.verifiers.extraction import after_thinking
+from rlvr.verifiers.fences import fenced_blocks
+from rlvr.verifiers.sql.statement import first_statement, only_statement, tokens
+
+_NAMES = frozenset(
+    [
+        "sql",
+        "sqlite",
+        "sqlite3",
+        "mysql",
+        "postgres",
+        "postgresql",
+        "pgsql",
+        "tsql",
+        "plsql",
+        "psql",
+    ]
+)
+# What models and shells put before a query: "SQLite:", "sqlite>", "SQL query:", a line "sql".
+_PREFIX = re.compile(
+    r"\A\s*+(?:(?:sqlite3?|mysql|postgres(?:ql)?|sql|query|answer)\b[ \t]*+){1,3}+[:>]?\s*+"
+    r"(?=(?:--|/\*|SELECT\b|WITH\b|VALUES\b))",
+    re.IGNORECASE,
+)
+# A line where a query may begin. "With this in mind" and "Select the rows" are prose.
+_START = re.compile(
+    r"^(?:[ \t>*-]|[0-9]{1,3}[.)])*+(?:[\w* ]{1,40}+:[* \t]*+)?"
+    r"(?=SELECT\b|select\b|Select\b[^\n]*\b(?i:from)\b|VALUES\s*\("
+    r"|(?i:WITH)\s+(?:(?i:RECURSIVE)\s+)?[\w\"`\[\]]++\s*(?:\([^()]*+\)\s*)?(?i:AS)\b)",
+    re.MULTILINE,
+)
+_BLANK = re.compile(r"\n[ \t\r]*\n")
+_ANSWER = re.compile(r"<answer>((?:[^<]|<(?!/?answer>))*+)</answer>", re.IGNORECASE)
+
+
+class Found(NamedTuple):
+    """`query` is None where none was found, and `reason` says why in words for a person."""
+
+    query: str | None
+    reason: str = ""
+
+
+def find_query(response: str) -> Found:
+    """The query in `response`.
+
+    Only what follows the last `</think>` counts, and of that the last `<answer>…</answer>` where
+    there's one. There: the last block that is fenced as SQL, else the last that names no language,
+    else, where nothing is fenced, the text from the first line of the last paragraph that begins
+    a SELECT, WITH or VALUES, up to a semicolon or a blank line outside brackets.
+    """
+    text = after_thinking(response)
+    answers = _ANSWER.findall(text)
+    text = answers[-1] if answers and answers[-1].strip() else text
+    blocks = [block for block in fenced_blocks(text) if block.text.strip()]
+    for names in (_NAMES, {""}):
+        chosen = [block.text for block in blocks if block.language in names]
+        if chosen:
+            return Found(mended(chosen[-1]))
+    if blocks:
+        others = ", ".join(list(dict.fromkeys(block.language[:20] for block in blocks))[:5])
+        return Found(None, f"no fenced block in SQL: the blocks are in {others}")
+    query = _in_prose(text)
+    if query is None:
+        said = "there's no fenced block in SQL, and no line begins with SELECT, WITH or VALUES"
+        return Found(None, said if text.strip() else "the response is empty")
+    return Found(query)
+
+
+def mended(sql: str) -> str:
+    """`sql` without a shell's prompt or a label before it, and without semicolons after it."""
+    return only_statement(_PREFIX.sub("", sql, count=1).strip().strip("`").strip())
+
+
+def _in_prose(text: str) -> str | None:
+    """The last query in a text without fences. A WITH and the SELECT on its next line are one."""
+    start = end = 0
+    for match in _START.finditer(text):
+        if match.end() >= end:
+            start, end = match.end(), _end(text, match.end())
+    query = first_statement(text[start:end])[0]
+    return query.rstrip("`").strip() or None if end else None
+
+
+def _end(text: str, start: int) -> int:
+    """Where the query that begins at `start` ends: a semicolon, or a blank line outside brackets."""
+    depth, last = 0, start
+    for token in tokens(text, start):
+        gap = _BLANK.search(text, last, token.start) if depth == 0 else None
+        if gap is not None:
+            return gap.start()
+        if token.text == ";":
+            return token.end
+        depth = token.depth + (token.text == "(")
+        last = token.end
+    gap = _BLANK.search(text, last) if depth == 0 else None
+    return gap.start() if gap else len(text)

@@ -1,0 +1,49 @@
+"""What SQLite says about a query, with the names of the schema that it may have meant."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+from rlvr.verifiers.sql.database import Database
+
+_COLUMN = re.compile(r"no such column: (.+)", re.DOTALL)
+_TABLE = re.compile(r"no such table: (.+)", re.DOTALL)
+_AMBIGUOUS = re.compile(r"ambiguous column name: (.+)", re.DOTALL)
+_MOST = 3
+_LONGEST = 64  # characters of a name that are compared: the comparison takes quadratic time
+
+
+def explained(message: str, database: Database) -> str:
+    """`message`, with the nearest names where a name is wrong."""
+    message = message[:500]
+    if match := _COLUMN.match(message):
+        return message + _nearest_columns(match[1], database)
+    if match := _TABLE.match(message):
+        name = match[1].rpartition(".")[2]
+        return message + _among(name, {table.lower(): table for table in database.tables}, "tables")
+    if match := _AMBIGUOUS.match(message):
+        name = match[1].rpartition(".")[2].lower()
+        homes = [t for t, columns in database.columns().items() if name in map(str.lower, columns)]
+        return f"{message}; it's in {', '.join(homes[:6])}" if homes else message
+    return message
+
+
+def _nearest_columns(said: str, database: Database) -> str:
+    _, _, name = said.rpartition(".")
+    homes: dict[str, list[str]] = {}
+    for table, columns in database.columns().items():
+        for column in columns:
+            homes.setdefault(column.lower(), []).append(f"{table}.{column}")
+    if name.lower() in homes:  # a right name in a wrong place
+        return f"; there's {', '.join(homes[name.lower()][:_MOST])}"
+    near = get_close_matches(name.lower()[:_LONGEST], list(homes), n=_MOST, cutoff=0.5)
+    found = [home for one in near for home in homes[one]]
+    return f"; nearest are {', '.join(found[:_MOST])}" if found else ""
+
+
+def _among(name: str, known: dict[str, str], what: str) -> str:
+    near = get_close_matches(name.lower()[:_LONGEST], list(known), n=_MOST, cutoff=0.5)
+    if near:
+        return f"; nearest are {', '.join(known[one] for one in near)}"
+    return f"; the {what} are {', '.join(list(known.values())[:12])}"

@@ -1,0 +1,124 @@
+"""What a query may do: SQLite's authorizer, and its limits.
+
+The guard is asked while a statement is compiled, for each thing that the statement would do, so
+nothing is done before it's allowed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+
+VALUE_BYTES = 1_000_000
+"""Bytes that one value in a query may have."""
+
+HEAP_BYTES = 256 << 20
+"""Of memory for all of a process's SQLite. SQLite lets it be lowered only, so it's no option."""
+
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: VALUE_BYTES,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 200,
+    sqlite3.SQLITE_LIMIT_VDBE_OP: 1_000_000,
+    sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 100,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 1_000,
+    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 0,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+_CLOCK = frozenset(("current_date", "current_time", "current_timestamp"))
+_CHANCE = frozenset(("random", "randomblob"))
+_FORBIDDEN = frozenset(
+    [
+        "load_extension",
+        "readfile",
+        "writefile",
+        "edit",
+        "fts3_tokenizer",
+        "fts5",
+        "fts5_source_id",
+        "optimize",
+        "changes",
+        "total_changes",
+        "last_insert_rowid",
+        "subtype",
+        "rtreecheck",
+        "rtreedepth",
+        "rtreenode",
+    ]
+)
+
+
+class Guard:
+    """An authorizer: SELECT, reading ordinary tables and views, and functions without side effects.
+
+    Args:
+        readable: the names of the tables and views that may be read, in lower case.
+        modules: the names of virtual tables' modules, in lower case: none may be read.
+        clock: whether the functions that read the clock may be called.
+
+    Attributes:
+        denied: what the last statement wanted to do and may not, in words; "" where nothing.
+    """
+
+    def __init__(
+        self, readable: Collection[str], modules: Collection[str], clock: bool = False
+    ) -> None:
+        self._readable = readable
+        self._modules = modules
+        self._clock = clock
+        self.denied = ""
+
+    def __call__(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
+        """SQLite's question, answered."""
+        if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
+            return sqlite3.SQLITE_OK
+        if action == sqlite3.SQLITE_READ:
+            name = (first or "").lower()
+            # Without a column it's also asked for what a query names itself, as in WITH.
+            if name in self._readable or (not second and not self._is_of_sqlite(name)):
+                return sqlite3.SQLITE_OK
+            self.denied = f"reading {first}, which is no table or view of the database"
+        elif action == sqlite3.SQLITE_FUNCTION:
+            self.denied = self._refusal(second or "") or self.denied
+            if not self._refusal(second or ""):
+                return sqlite3.SQLITE_OK
+        else:
+            what = _ACTIONS.get(action, "anything but reading")
+            self.denied = f"{what}: a query may only read"
+        return sqlite3.SQLITE_DENY
+
+    def _is_of_sqlite(self, name: str) -> bool:
+        return name.startswith(("sqlite_", "pragma_")) or name in self._modules
+
+    def _refusal(self, function: str) -> str:
+        name = function.lower()
+        if name in _CHANCE:
+            return f"{name}(), which isn't the same twice"
+        if name in _CLOCK and not self._clock:
+            return f"{name}, which isn't the same tomorrow"
+        if name in _FORBIDDEN or name.startswith("sqlite_"):
+            return f"the function {name}"
+        return ""
+
+
+def limit(connection: sqlite3.Connection) -> None:
+    """Set the limits of a connection, and of the heap of this process's SQLite."""
+    connection.execute(f"PRAGMA hard_heap_limit={HEAP_BYTES}")
+    for category, most in _LIMITS.items():
+        connection.setlimit(category, most)
+
+
+_ACTIONS = {
+    value: name.removeprefix("SQLITE_").replace("_", " ")
+    for name, value in vars(sqlite3).items()
+    if name.startswith(
+        (
+            "SQLITE_CREATE_", "SQLITE_DROP_", "SQLITE_ALTER_", "SQLITE_INSERT", "SQLITE_UPDATE",
+            "SQLITE_DELETE", "SQLITE_PRAGMA", "SQLITE_ATTACH", "SQLITE_DETACH",
+            "SQLITE_TRANSACTION", "SQLITE_SAVEPOINT", "SQLITE_REINDEX", "SQLITE_ANALYZE",
+        )
+    )
+}  # fmt: skip

@@ -1,0 +1,57 @@
+"""What an SQL task's reference holds, read and checked.
+
+`{"sql": the gold, "databases": [path, …]}`. Everything wrong with one is the author's fault and
+nobody's wrong answer: `CannotScore(gold)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rlvr.core.errors import CannotScore
+from rlvr.core.verdict import Cause
+from rlvr.verifiers.sql.statement import only_statement, refusal
+
+_KEYS = {"sql", "databases", "database"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An SQL task's reference.
+
+    Attributes:
+        sql: the gold query, without a semicolon at its end.
+        databases: paths of SQLite files; a response is right when it's right on each.
+    """
+
+    sql: str
+    databases: tuple[str, ...]
+
+    @classmethod
+    def of(cls, given: Any) -> Reference:
+        """Read one. Raises `CannotScore(gold)`."""
+        if not isinstance(given, Mapping) or "sql" not in given:
+            kind = list(given) if isinstance(given, Mapping) else type(given).__name__
+            raise _wrong(f'is {{"sql", "databases": [paths]}}; this one is {kind!s:.200}')
+        unknown = sorted(set(map(str, given)) - _KEYS)
+        if unknown:
+            raise _wrong(f'has {unknown[0]!r:.80}; it may have "sql" and "databases"')
+        sql, paths = given["sql"], given.get("databases", given.get("database"))
+        if not isinstance(sql, str) or not sql.strip():
+            raise _wrong(f'has an "sql" that is blank or of type {type(sql).__name__}')
+        if isinstance(paths, str):
+            paths = [paths]
+        if not isinstance(paths, list | tuple) or not paths:
+            raise _wrong('has no "databases", which is a list of paths')
+        if not all(isinstance(path, str) and path and "\0" not in path for path in paths):
+            raise _wrong('has "databases" of which one is no path')
+        why = refusal(sql)
+        if why:
+            raise _wrong(f"can't be run: {why}")
+        return cls(only_statement(sql), tuple(dict.fromkeys(paths)))
+
+
+def _wrong(why: str) -> CannotScore:
+    return CannotScore(Cause.GOLD, f"an SQL reference {why}")
