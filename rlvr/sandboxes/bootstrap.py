@@ -8,32 +8,43 @@ import struct
 from importlib import resources
 
 CODE = """
-import json, os, struct, sys
+import marshal, os, site, sys
 from importlib.machinery import ModuleSpec
-def exactly(n):
+def exactly(fd, n):
     data = b""
     while len(data) < n:
-        got = os.read(0, n - len(data))
+        got = os.read(fd, n - len(data))
         if not got: os._exit(0)
         data += got
     return data
-sources = json.loads(exactly(struct.unpack("<I", exactly(4))[0]))
+out, into = os.pipe()
+if os.fork() == 0:
+    import json
+    sources = json.loads(exactly(0, int.from_bytes(exactly(0, 4), "little")))
+    codes = {name: compile(source, name, "exec") for name, source in sources.items()}
+    data = marshal.dumps(codes)
+    data = len(data).to_bytes(4, "little") + data
+    while data: data = data[os.write(into, data):]
+    os._exit(0)
+codes = marshal.loads(exactly(out, int.from_bytes(exactly(out, 4), "little")))
+os.wait(), os.close(out), os.close(into)
 class Runner:
     def find_spec(self, name, path=None, target=None):
-        if name in sources:
+        if name in codes:
             return ModuleSpec(name, self, is_package=name == "runner")
     def create_module(self, spec):
         pass
     def exec_module(self, module):
-        name = module.__spec__.name
-        exec(compile(sources[name], name, "exec"), module.__dict__)
-import site
+        exec(codes.pop(module.__spec__.name), module.__dict__)
 sys.path[:] = [entry for entry in (*sys.path, *site.getsitepackages()) if entry and os.path.exists(entry)]
 sys.meta_path.insert(0, Runner())
 from runner import broker
 broker.main()
 """
-"""What Python runs in a jail: takes the sources, imports the broker and leaves the rest to it."""
+"""What Python runs in a jail: has the sources compiled, imports the broker and leaves the rest to it.
+
+Compiled by a child: what that leaves in memory would be copied by every fork there will be.
+"""
 
 
 @functools.cache
