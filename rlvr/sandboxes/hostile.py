@@ -149,31 +149,34 @@ ATTEMPTS: tuple[Attempt, ...] = (
 )  # fmt: skip
 
 CLEAN = f"""
-import gc, os, sys
+import ctypes, os
 found = []
-half, rest = {MARK[:16]!r}, {MARK[16:]!r}
+half, rest = {MARK[:16]!r}.encode(), {MARK[16:]!r}.encode()
 for where in ("/tmp", "/dev/shm", "/dev/mqueue"):
     if os.path.isdir(where) and os.listdir(where): found.append(where)
 if os.path.isdir("/box") and os.listdir("/box") != ["main.py"]: found.append("/box")
 if [p for p in os.listdir("/proc") if p.isdigit()] != [str(os.getpid())]: found.append("processes")
+try: os.kill(-1, 0)
+except ProcessLookupError: pass  # nobody else, whether /proc would tell or not
+except OSError: found.append("somebody's processes")
+else: found.append("processes")
 if sorted(os.environ) != ["HOME", "LANG", "PATH"]: found.append("environment")
-frame = sys._getframe()
-while frame:
-    if (half + rest) in repr(frame.f_locals): found.append("a frame")
-    frame = frame.f_back
-if any(isinstance(x, (str, bytes)) and (half + rest) in str(x) for x in gc.get_objects()): found.append("an object")
-try:
-    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
-        for line in maps:
-            bounds, flags = line.split()[:2]
-            low, high = (int(x, 16) for x in bounds.split("-"))
-            if flags[0] != "r" or "[v" in line or high - low > 1 << 28: continue
-            memory.seek(low)
-            try: data = memory.read(high - low)
-            except OSError: continue
-            if data.find(half.encode() + rest.encode()) >= 0: found.append("memory at " + bounds)
-            data = None
-except OSError: pass
+def is_in(data):
+    # The halves are never put together here, or there they would be.
+    at = data.find(half)
+    while at >= 0 and data[at + 16:at + 32] != rest: at = data.find(half, at + 1)
+    return at >= 0
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # dumpable, or this program may not read its own memory
+with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
+    for line in maps.read().splitlines():
+        bounds, flags = line.split()[:2]
+        low, high = (int(x, 16) for x in bounds.split("-"))
+        if flags[0] != "r" or "[v" in line or high - low > 1 << 28: continue
+        memory.seek(low)
+        try: data = memory.read(high - low)
+        except OSError: continue
+        if is_in(data): found.append("memory at " + bounds)
+        data = None
 print(found or "clean")
 """
 """A program that looks for what an earlier one left, and prints "clean"."""

@@ -51,7 +51,7 @@ def request(given: Input, language: Language, limits: Limits) -> bytes:
     """The request for one run of the program. Raises `OptionError`."""
     files = _checked(given.files, "input")
     if not _fit(files, limits):
-        raise OptionError(f"The input files don't fit into the limits disk_mb and files.")
+        raise OptionError("The input files don't fit into the limits disk_mb and files.")
     _checked(dict.fromkeys(given.collect, b""), "collected")
     for argument in given.args:
         if "\0" in argument or _encoded(argument) is None:

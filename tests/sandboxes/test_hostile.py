@@ -12,7 +12,7 @@ import pytest
 
 import rlvr
 from rlvr.sandboxes import Input, Limit, Limits, Program, Sandbox
-from rlvr.sandboxes.hostile import ATTEMPTS, CLEAN, Attempt
+from rlvr.sandboxes.hostile import ATTEMPTS, CLEAN, MARK, Attempt
 
 MIB = 1 << 20
 
@@ -37,6 +37,20 @@ def test_an_attempt_comes_to_what_it_should_and_leaves_nothing(
     (execution,) = every_sandbox.run(attempt.program, [attempt.given], attempt.limits).executions
     assert attempt.held(execution), (attempt.wanted, execution)
     after_it_all_is_clean(every_sandbox)
+
+
+def test_the_clean_program_finds_what_is_there(sandbox: Sandbox) -> None:
+    """Or it would be clean after every attempt, whatever was left."""
+    for left in (
+        f"x = {MARK!r}",
+        f"x = input({MARK!r})",
+        "open('/tmp/left', 'w').close()",
+        "import os; os.environ['A'] = ''",
+        "import os\nif os.fork() == 0: import time; time.sleep(9)",
+    ):
+        (execution,) = sandbox.run(Program(f"{left}\n{CLEAN}".encode()), [b"\n"]).executions
+        assert b"clean" not in execution.stdout, left
+        assert execution.stdout, execution
 
 
 def test_every_attempt_has_a_name_of_its_own() -> None:
