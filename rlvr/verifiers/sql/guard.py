@@ -85,6 +85,8 @@ class Guard:
             self.denied = self._refusal(second or "") or self.denied
             if not self._refusal(second or ""):
                 return sqlite3.SQLITE_OK
+        elif first == "sqlite_master":  # as it declares the virtual table that a query names
+            self.denied = self.denied or "reading a virtual table, which a table of a module is"
         else:
             what = _ACTIONS.get(action, "anything but reading")
             self.denied = f"{what}: a query may only read"
