@@ -42,6 +42,8 @@ _HOME = {
     "AnyOf": "rlvr.verifiers.compose",
     "Code": "rlvr.verifiers.code",
     "Format": "rlvr.verifiers.text",
+    "Instructions": "rlvr.verifiers.instructions",
+    "instruction": "rlvr.verifiers.instructions",
     "Math": "rlvr.verifiers.math",
     "Sql": "rlvr.verifiers.sql",
     "SingleTurn": "rlvr.envs.turns",
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from rlvr.verifiers.code import Code
     from rlvr.verifiers.compose import All, AnyOf
     from rlvr.verifiers.function import verifier
+    from rlvr.verifiers.instructions import Instructions, instruction
     from rlvr.verifiers.math import Math
     from rlvr.verifiers.sql import Sql
     from rlvr.verifiers.text import Format
@@ -80,6 +83,7 @@ __all__ = [
     "Code",
     "Environment",
     "Format",
+    "Instructions",
     "Math",
     "MultiTurn",
     "Prompt",
@@ -97,6 +101,7 @@ __all__ = [
     "environment",
     "environments",
     "generated",
+    "instruction",
     "make",
     "score",
     "trl",

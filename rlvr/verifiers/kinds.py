@@ -10,6 +10,8 @@ KINDS: dict[str, str] = {
     "math": "rlvr.verifiers.math:Math",
     "code": "rlvr.verifiers.code:Code",
     "sql": "rlvr.verifiers.sql:Sql",
+    "ifeval": "rlvr.verifiers.instructions:Instructions",
+    "ifbench": "rlvr.verifiers.instructions:Instructions",
 }
 """Name to `module:class`; the class takes no argument, its options are set per line."""
 

@@ -1,0 +1,165 @@
+"""The instructions there are: a public id, the function that checks it, its arguments.
+
+An author adds one in five lines, in a module of their own::
+
+    @instruction("acme:ends_with_question", says="End with a question.")
+    def ends_with_question(text: Text) -> bool:
+        return text.stripped.endswith("?")
+
+What a check takes after the text are its kwargs: their names, types and defaults are read off its
+signature. It answers for any text, and the same every time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rlvr.core.errors import RegistrationError, nearest
+from rlvr.verifiers.instructions.kwargs import MISSING, Judge, read_kwarg, shown, signature, wrong
+
+_Function = TypeVar("_Function", bound=Judge)
+
+FAMILIES = (
+    "keywords", "language", "length", "format", "copying", "letters", "punctuation", "counts",
+    "ratios", "words", "positions", "sentences", "frames", "layout", "nesting", "custom", "tables",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Where a check and the published one differ.
+
+    Attributes:
+        published: what the published check does.
+        ours: what this one does instead.
+        report: the upstream report.
+        function: the published behaviour, for `reference_bugs=True`.
+    """
+
+    published: str
+    ours: str
+    report: str
+    function: Judge
+
+
+@dataclass(frozen=True)
+class Check:
+    """One instruction.
+
+    Attributes:
+        id: its public id.
+        says: what it asks, with `{kwarg}`s, as a sentence for a prompt or for feedback.
+        function: takes a `Text` and the kwargs.
+        kwargs: name to (type, default).
+        cheap: whether it takes microseconds on a page of text, and linear time.
+        deviation: from the published check, where there's one.
+    """
+
+    id: str
+    says: str
+    function: Judge
+    kwargs: Mapping[str, tuple[Any, Any]]
+    cheap: bool
+    deviation: Deviation | None = None
+
+    def bound(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The kwargs, checked. Those that are None count as not given: the Hub's columns are so.
+
+        Raises `CannotScore(gold)` where one is missing, of another type or not the check's.
+        """
+        taken = {name: value for name, value in given.items() if value is not None}
+        there = ", ".join(self.kwargs) or "none"
+        for name in taken:
+            if name not in self.kwargs:
+                raise wrong(f"{self.id} takes no {name!r}. Its kwargs are: {there}.")
+        for name, (kind, default) in self.kwargs.items():
+            if name in taken:
+                taken[name] = read_kwarg(self.id, name, kind, taken[name])
+            elif default is MISSING:
+                raise wrong(f"{self.id} needs {name!r}. Its kwargs are: {there}.")
+        return taken
+
+    def sentence(self, kwargs: Mapping[str, Any]) -> str:
+        """What it asks with these kwargs, as a sentence."""
+        values = {name: shown(value) for name, value in kwargs.items()}
+        return self.says.format_map({**dict.fromkeys(self.kwargs, "…"), **values})
+
+
+_checks: dict[str, Check] = {}
+_added: tuple[Check, ...] = ()
+
+
+def instruction(id: str, *, says: str, cheap: bool = False) -> Callable[[_Function], _Function]:
+    """Register a check under `id`, which has the form `family:name`.
+
+    Args:
+        says: one imperative sentence with `{kwarg}` for each kwarg that it names.
+        cheap: it may run in the caller's thread: microseconds on a page, linear, no data to load.
+
+    Raises `RegistrationError` where the id is taken or has no family.
+    """
+    family, mark, name = id.partition(":")
+    if not (mark and family and name) or any(map(str.isspace, id)):
+        raise RegistrationError(f"An instruction's id is family:name, not {id!r}.")
+
+    def decorate(function: _Function) -> _Function:
+        add(Check(id, says, function, signature(id, function), cheap))
+        return function
+
+    return decorate
+
+
+def deviates(
+    id: str, *, published: str, ours: str, report: str
+) -> Callable[[_Function], _Function]:
+    """Make the decorated function what `reference_bugs=True` does for `id`."""
+
+    def decorate(function: _Function) -> _Function:
+        known = _checks[id]
+        deviation = Deviation(published, ours, report, function)
+        _checks[id] = Check(id, known.says, known.function, known.kwargs, known.cheap, deviation)
+        return function
+
+    return decorate
+
+
+def add(check: Check) -> None:
+    """Add a check. One of rlvr's own can't be replaced; an author's can, as when a cell is run again."""
+    global _added
+    built_in = getattr(check.function, "__module__", "").startswith(__package__ + ".")
+    if not built_in:
+        load_families()
+        there = _checks.get(check.id)
+        if there is not None and there not in _added:
+            raise RegistrationError(f"The instruction {check.id!r} is rlvr's: choose another id.")
+        _added = (*(one for one in _added if one.id != check.id), check)
+    _checks[check.id] = check
+
+
+def added() -> tuple[Check, ...]:
+    """The authors' checks: another tuple whenever one is added."""
+    return _added
+
+
+def find(id: Any) -> Check:
+    """The check of that id. Raises `CannotScore(gold)` with the nearest ids."""
+    load_families()
+    if not isinstance(id, str) or id not in _checks:
+        said = f"There's no instruction {id!r:.100}."
+        raise wrong(f"{said} {nearest(id, _checks)}" if isinstance(id, str) else said)
+    return _checks[id]
+
+
+def checks() -> Iterator[Check]:
+    """All there are, by id."""
+    load_families()
+    return iter(sorted(_checks.values(), key=lambda check: check.id))
+
+
+def load_families() -> None:
+    """Import the modules with rlvr's own checks."""
+    for family in FAMILIES:
+        importlib.import_module(f"{__package__}.{family}")

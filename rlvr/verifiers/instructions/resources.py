@@ -1,0 +1,134 @@
+"""What the checks need of other packages and their data: loaded at first use, in a worker as a rule.
+
+A resource that is missing is no wrong answer: `CannotScore(internal)`, with the command that mends it.
+Everything here is a function of its arguments: the language detector is seeded, nothing is drawn.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections import Counter
+from functools import cache, lru_cache
+from typing import Any
+
+from rlvr.core.errors import CannotScore
+from rlvr.core.verdict import Cause
+
+NLTK_PACKAGES = {
+    "punkt_tab": "tokenizers/punkt_tab/english/",
+    "averaged_perceptron_tagger_eng": "taggers/averaged_perceptron_tagger_eng/",
+}
+"""What `rlvr data nltk` fetches, and where it lies in a folder that `NLTK_DATA` names."""
+
+_SAMPLES = 15  # of a text whose language the first one leaves open
+_CACHED = 400  # characters; longer texts aren't kept
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of an English text, by Punkt (Kiss and Strunk, 2006) with nltk's `punkt_tab`."""
+    found: list[str] = _punkt().tokenize(text)
+    return found
+
+
+def tokens(text: str) -> list[str]:
+    """Treebank tokens, sentence by sentence: what `nltk.word_tokenize` gives."""
+    return [token for sentence in sentences(text) for token in sentence_tokens(sentence)]
+
+
+def sentence_tokens(sentence: str) -> list[str]:
+    """Treebank tokens of one sentence."""
+    return list(_short_tokens(sentence) if len(sentence) <= _CACHED else _tokens(sentence))
+
+
+def tag_of_first(words: list[str]) -> str:
+    """The Penn Treebank tag of the first of `words`, seen with those that follow it."""
+    # The tagger reads left to right and looks two words ahead, so what comes later can't matter.
+    tagged: list[tuple[str, str]] = _tagger().tag(words[:3])
+    return tagged[0][1]
+
+
+@lru_cache(maxsize=4096)
+def language_of(text: str) -> str | None:
+    """The language's code by langdetect; None where the text has no letters to go by.
+
+    langdetect samples a text, and where two languages are near each other a sample is a toss-up.
+    So its generator is seeded (its own: Python's isn't touched), and where the first sample doesn't
+    decide, the language that most of them find is taken.
+    """
+    langdetect = _package("langdetect")
+    votes: Counter[str] = Counter()
+    for seed in range(_SAMPLES):
+        langdetect.DetectorFactory.seed = seed
+        try:
+            found = langdetect.detect_langs(text)
+        except langdetect.LangDetectException:
+            return None
+        votes[found[0].lang if found else "unknown"] += 1
+        if seed == 0 and len(found) == 1:
+            break
+    return votes.most_common(1)[0][0]
+
+
+def is_emoji(character: str) -> bool:
+    """Whether one character is an emoji by itself."""
+    found: bool = _package("emoji").is_emoji(character)
+    return found
+
+
+@lru_cache(maxsize=65536)
+def syllables(word: str) -> int:
+    """Syllables of an English word by syllapy's list and, beyond it, its rules; 0 where it has none."""
+    count: int = _package("syllapy").count(word)
+    return count
+
+
+@lru_cache(maxsize=16384)
+def _short_tokens(sentence: str) -> tuple[str, ...]:
+    return _tokens(sentence)
+
+
+def _tokens(sentence: str) -> tuple[str, ...]:
+    return tuple(_word_tokenizer().tokenize(sentence))
+
+
+@cache
+def _word_tokenizer() -> Any:
+    return _package("nltk.tokenize").NLTKWordTokenizer()
+
+
+@cache
+def _punkt() -> Any:
+    _package("nltk")
+    from rlvr.verifiers.instructions.punkt import Punkt
+
+    try:
+        return Punkt()
+    except LookupError as error:
+        raise _missing("punkt_tab") from error
+
+
+@cache
+def _tagger() -> Any:
+    try:
+        return _package("nltk.tag.perceptron").PerceptronTagger(lang="eng")
+    except LookupError as error:
+        raise _missing("averaged_perceptron_tagger_eng") from error
+
+
+def _package(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise CannotScore(
+            Cause.INTERNAL,
+            f"this instruction needs the package {name.partition('.')[0]!r}: "
+            f"pip install 'rlvr[ifeval]'.",
+        ) from error
+
+
+def _missing(package: str) -> CannotScore:
+    return CannotScore(
+        Cause.INTERNAL,
+        f"this instruction needs nltk's {package!r}, and it isn't in NLTK_DATA nor in nltk's own "
+        f"places: run `rlvr data nltk` once.",
+    )
