@@ -149,7 +149,8 @@ def finish(status: int) -> None:
         traceback.print_exc()
     for stream, failed in ((sys.stdout, 120), (sys.stderr, 0)):
         try:
-            stream.flush()
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
         except BaseException:
             status = status or failed
     os._exit(status)

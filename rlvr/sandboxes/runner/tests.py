@@ -11,7 +11,7 @@ import os
 import select
 import socket
 
-from .cells import Cell, Cells, close, memory
+from .cells import Cell, Cells, Fault, close, memory
 from .files import read
 from .report import HEAD
 from .testing import CALM, UPSET
