@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from rlvr.verifiers.instructions.registry import (
-    instruction,
-)
+from rlvr.verifiers.instructions.registry import deviates, instruction
 from rlvr.verifiers.instructions.resources import sentence_tokens
 from rlvr.verifiers.instructions.text import EDGES, Text
 from rlvr.verifiers.instructions.vocabulary import CONJUNCTIONS, NAMES, PRONOUNS
@@ -43,6 +41,18 @@ def repeats(text: Text, small_n: int) -> bool:
 def conjunctions(text: Text, small_n: int) -> bool:
     """Of and, but, for, nor, or, so, yet."""
     found = {chunk.strip(EDGES).lower() for chunk in text.chunks} & CONJUNCTIONS
+    return len(found) >= small_n
+
+
+@deviates(
+    "count:conjunctions",
+    published='counts "and", "And" and "and," as three different ones',
+    ours="counts them as one",
+    report="none found",
+)
+def published_conjunctions(text: Text, small_n: int) -> bool:
+    """Different spellings, case and punctuation included."""
+    found = {chunk for chunk in text.chunks if chunk.strip(EDGES).lower() in CONJUNCTIONS}
     return len(found) >= small_n
 
 

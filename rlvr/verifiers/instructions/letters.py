@@ -21,6 +21,8 @@ _UNDETECTED = {
     "ours": "counts as not followed",
     "report": "https://github.com/allenai/open-instruct/pull/1777",
 }
+# A token in capitals ends in one; and the tokenizer cuts "'Tis" after its T, "CAn't" before its n.
+_CAPITAL_END = re.compile(r"[A-Z](?![a-z])|'T(?:is|was)|[A-Z]n'[tT]")
 _LETTER = re.compile(r"[a-zA-Z]")
 _LOWERCASE_WORD = re.compile(r"\b[a-z]+\b")
 
@@ -63,7 +65,8 @@ def published_english_lowercase(text: Text) -> bool:
 )
 def capital_word_frequency(text: Text, capital_frequency: int, capital_relation: Relation) -> bool:
     """Among the Treebank tokens; "I" and "A" are such words too."""
-    count = sum(map(str.isupper, text.tokens))
+    likely = (one for one in text.sentences if not one.isascii() or _CAPITAL_END.search(one))
+    count = sum(token.isupper() for one in likely for token in resources.sentence_tokens(one))
     return holds(count, capital_relation, capital_frequency)
 
 

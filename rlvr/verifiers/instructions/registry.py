@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from rlvr.core.errors import RegistrationError, nearest
@@ -159,6 +160,7 @@ def checks() -> Iterator[Check]:
     return iter(sorted(_checks.values(), key=lambda check: check.id))
 
 
+@cache
 def load_families() -> None:
     """Import the modules with rlvr's own checks."""
     for family in FAMILIES:

@@ -7,7 +7,6 @@ Everything here is a function of its arguments: the language detector is seeded,
 from __future__ import annotations
 
 import importlib
-from collections import Counter
 from functools import cache, lru_cache
 from typing import Any
 
@@ -20,7 +19,6 @@ NLTK_PACKAGES = {
 }
 """What `rlvr data nltk` fetches, and where it lies in a folder that `NLTK_DATA` names."""
 
-_SAMPLES = 15  # of a text whose language the first one leaves open
 _CACHED = 400  # characters; longer texts aren't kept
 
 
@@ -49,24 +47,11 @@ def tag_of_first(words: list[str]) -> str:
 
 @lru_cache(maxsize=4096)
 def language_of(text: str) -> str | None:
-    """The language's code by langdetect; None where the text has no letters to go by.
+    """The language's code by langdetect's method; None where the text has no letters to go by."""
+    _package("langdetect")
+    from rlvr.verifiers.instructions import languages
 
-    langdetect samples a text, and where two languages are near each other a sample is a toss-up.
-    So its generator is seeded (its own: Python's isn't touched), and where the first sample doesn't
-    decide, the language that most of them find is taken.
-    """
-    langdetect = _package("langdetect")
-    votes: Counter[str] = Counter()
-    for seed in range(_SAMPLES):
-        langdetect.DetectorFactory.seed = seed
-        try:
-            found = langdetect.detect_langs(text)
-        except langdetect.LangDetectException:
-            return None
-        votes[found[0].lang if found else "unknown"] += 1
-        if seed == 0 and len(found) == 1:
-            break
-    return votes.most_common(1)[0][0]
+    return languages.language_of(text)
 
 
 def is_emoji(character: str) -> bool:
