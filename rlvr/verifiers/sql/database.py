@@ -63,7 +63,7 @@ class Database:
     def __init__(self, identity: Identity, clock: bool) -> None:
         self.identity = identity
         self.clock = clock
-        self.connection = _opened(identity.path)
+        self.connection = opened(identity.path)
         try:
             limit(self.connection)
             # Read before the guard is set: later, SQLite would ask the guard whether it may.
@@ -91,7 +91,7 @@ class Database:
     def columns(self) -> dict[str, tuple[str, ...]]:
         """The columns of each table and view. Slow: it opens the file again."""
         found: dict[str, tuple[str, ...]] = {}
-        with contextlib.closing(_opened(self.identity.path)) as connection:
+        with contextlib.closing(opened(self.identity.path)) as connection:
             for table in self.tables:
                 with contextlib.suppress(sqlite3.Error):  # a view may be of tables that are gone
                     rows = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
@@ -114,7 +114,7 @@ def _holds(path: str, head: bytes) -> bool:
         return False
 
 
-def _opened(path: str) -> sqlite3.Connection:
+def opened(path: str) -> sqlite3.Connection:
     """A read-only connection. Raises `CannotScore(gold)`."""
     where = urllib.parse.quote(os.fsencode(os.path.abspath(path)))
     try:

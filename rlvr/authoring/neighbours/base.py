@@ -1,0 +1,71 @@
+"""What a task's own database gives its neighbours: the schema, and rows to begin from."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import urllib.parse
+from dataclasses import dataclass
+from typing import Any
+
+from rlvr.verifiers.sql.schema import Schema, quoted, read_schema
+
+_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A schema, and up to 200 rows of each table by its name in lower case."""
+
+    schema: Schema
+    rows: dict[str, list[tuple[Any, ...]]]
+
+    @classmethod
+    def of(cls, path: str) -> Base:
+        """Of a database file. Raises `sqlite3.Error`."""
+        where = urllib.parse.quote(os.fsencode(os.path.abspath(path)))
+        connection = sqlite3.connect(f"file:{where}?mode=ro&immutable=1", uri=True)
+        connection.text_factory = lambda text: text.decode("utf-8", "replace")
+        with contextlib.closing(connection):
+            schema = read_schema(connection)
+            rows = {}
+            for table in schema.tables:
+                if not table.is_view:
+                    names = ", ".join(quoted(column.name) for column in table.columns)
+                    found = connection.execute(
+                        f"SELECT {names} FROM {quoted(table.name)} LIMIT {_ROWS}"
+                    )
+                    rows[table.name.lower()] = found.fetchall()
+        return cls(schema, rows)
+
+
+def empty_database(schema: Schema) -> sqlite3.Connection:
+    """A database in memory with this schema and no rows. Raises `sqlite3.Error`."""
+    made = sqlite3.connect(":memory:", isolation_level=None)
+    made.execute("PRAGMA page_size=512")
+    made.execute("PRAGMA foreign_keys=OFF")
+    for statement in (*(table.sql for table in schema.tables), *schema.indexes):
+        made.execute(statement)
+    return made
+
+
+def without_orphans(database: sqlite3.Connection, schema: Schema) -> None:
+    """Delete rows that break a foreign key until none does."""
+    for _ in range(len(schema.tables) + 1):
+        gone = 0
+        for table in schema.tables:
+            if table.is_view or not table.foreign_keys:
+                continue
+            try:
+                broken = database.execute(
+                    f"SELECT DISTINCT rowid FROM pragma_foreign_key_check({quoted(table.name)}) "
+                    "WHERE rowid IS NOT NULL"
+                ).fetchall()
+            except sqlite3.Error:  # a key that SQLite can't check, as of a table that isn't there
+                continue
+            for row in broken:
+                database.execute(f"DELETE FROM {quoted(table.name)} WHERE rowid=?", row)
+            gone += len(broken)
+        if not gone:
+            return

@@ -1,0 +1,241 @@
+"""Mutants that can be shown to be the gold in other words, so that no database could tell them apart.
+
+Shown, not guessed: by the same normal form after sqlglot's simplification, or by a rule below
+whose premises the schema states. What isn't shown counts as a mutant that is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
+from sqlglot.optimizer.simplify import simplify
+
+from rlvr.authoring.neighbours.mutants import Mutant
+from rlvr.authoring.neighbours.scope import place_of, sources
+from rlvr.verifiers.sql.schema import Schema
+
+Node: TypeAlias = Any  # its type is called otherwise in older versions of sqlglot
+
+
+def shown(gold: str, mutant: Mutant, schema: Schema) -> str:
+    """By which rule the mutant is the gold; "" where none shows it."""
+    ours, theirs = _read(gold), _read(mutant.sql)
+    for name, rule in (("same normal form", None), *_RULES):
+        a, b = ours.copy(), theirs.copy()
+        if rule is not None:
+            a, b = rule(a, schema), rule(b, schema)
+        if _normal(a) == _normal(b):
+            return name
+    a, b = ours, theirs
+    for _, rule in _RULES:
+        a, b = rule(a, schema), rule(b, schema)
+    return "several rules" if _normal(a) == _normal(b) else ""
+
+
+def _read(sql: str) -> Node:
+    return sqlglot.parse_one(sql, read="sqlite")
+
+
+def _normal(tree: Node) -> str:
+    return str(simplify(normalize_identifiers(tree.copy(), dialect="sqlite")).sql("sqlite")).lower()
+
+
+def _distinct(tree: Node, schema: Schema) -> Node:
+    """DISTINCT changes nothing where rows can't be the same: a key is among them, or all that
+    they're grouped by; or there's but one row."""
+    for select in tree.find_all(exp.Select):
+        if select.args.get("distinct") and (_in_set(select) or _rows_differ(select, schema)):
+            select.set("distinct", None)
+    return tree
+
+
+def _in_set(select: Node) -> bool:
+    """Whether what reads its rows doesn't count them: IN, EXISTS, or a compound that's a set itself."""
+    parent = select.parent
+    if isinstance(parent, exp.Subquery):
+        parent = parent.parent
+    if select.args.get("limit"):
+        return False
+    if isinstance(parent, exp.SetOperation):
+        return bool(parent.args.get("distinct")) or isinstance(parent, exp.Intersect | exp.Except)
+    return isinstance(parent, exp.Exists) or (
+        isinstance(parent, exp.In) and select is not parent.this
+    )
+
+
+def _counted(tree: Node, schema: Schema) -> Node:
+    """COUNT(x) counts rows where x is never NULL; DISTINCT in it changes nothing for a key."""
+    for count in tree.find_all(exp.Count):
+        select = count.parent_select
+        if select is None or any(join.side for join in select.args.get("joins") or ()):
+            continue
+        inner = count.this
+        one = isinstance(inner, exp.Distinct) and len(inner.expressions) == 1
+        column = inner.expressions[0] if one else inner
+        if not isinstance(column, exp.Column):
+            continue
+        place = place_of(column, schema)
+        table = schema.table(place[0]) if place else None
+        known = table.column(place[1]) if table and place else None
+        if table is None or known is None or place is None:
+            continue
+        if not (known.required or known.key or place in _tested(select, schema)):
+            continue
+        alone = len(list(sources(select))) == 1 and not select.args.get("joins")
+        if one and not (alone and frozenset({known.name}) in table.uniques):
+            continue
+        count.set("this", exp.Star())
+    return tree
+
+
+def _single(tree: Node, schema: Schema) -> Node:
+    """One row has no order, no repetition, and is within every LIMIT above 0."""
+    for select in tree.find_all(exp.Select):
+        if _one_row(select):
+            select.set("order", None)
+            limit = select.args.get("limit")
+            if limit is not None and limit.expression.is_int and int(limit.expression.this) > 0:
+                select.set("limit", None)
+            select.set("distinct", None)
+    return tree
+
+
+def _joined(tree: Node, schema: Schema) -> Node:
+    """A LEFT JOIN finds a partner for every row by a foreign key that can't be NULL."""
+    for join in tree.find_all(exp.Join):
+        on, select = join.args.get("on"), join.parent
+        if join.side == "LEFT" and _in_where(join, select, schema):
+            join.set("side", None)
+        if join.side != "LEFT" or not isinstance(on, exp.EQ) or not isinstance(select, exp.Select):
+            continue
+        if not isinstance(join.this, exp.Table):
+            continue
+        sides = [on.this, on.expression]
+        if not all(isinstance(side, exp.Column) for side in sides):
+            continue
+        sides.sort(key=lambda side: side.table.lower() == join.alias_or_name.lower())
+        ours, theirs = (place_of(side, schema) for side in sides)
+        if ours and theirs and _refers(schema, ours, theirs):
+            join.set("side", None)
+    return tree
+
+
+def _in_where(join: Node, select: Node, schema: Schema) -> bool:
+    """Whether a condition is true only of rows that have a partner."""
+    name = join.alias_or_name.lower()
+    return any(column.table.lower() == name for column in _strict(select))
+
+
+def _tested(select: Node, schema: Schema) -> set[Any]:
+    """The columns that can't be NULL in rows for which WHERE is true."""
+    return {place_of(column, schema) for column in _strict(select)}
+
+
+def _strict(select: Node) -> list[Node]:
+    """Columns that WHERE compares, by AND alone, with something: never true for NULL."""
+    where = select.args.get("where") if isinstance(select, exp.Select) else None
+    found: list[Node] = []
+    left = [where.this] if where is not None else []
+    while left:
+        one = left.pop()
+        if isinstance(one, exp.And):
+            left += [one.this, one.expression]
+        elif isinstance(one, exp.Paren):
+            left.append(one.this)
+        elif isinstance(one, _COMPARISONS):
+            sides = [one.this, one.args.get("expression")]
+            found += [side for side in sides if isinstance(side, exp.Column)]
+    return found
+
+
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.In, exp.Between)
+
+
+def _refers(schema: Schema, ours: tuple[str, str], theirs: tuple[str, str]) -> bool:
+    table = schema.table(ours[0])
+    column = table.column(ours[1]) if table else None
+    if table is None or column is None or not (column.required or column.key):
+        return False
+    return any(
+        len(key.columns) == 1
+        and key.columns[0].lower() == ours[1]
+        and (key.table.lower(), key.others[0].lower()) == theirs
+        for key in table.foreign_keys
+    )
+
+
+def _unordered(tree: Node, schema: Schema) -> Node:
+    """Nobody sees the order within a query that another reads, unless it has a LIMIT."""
+    for order in list(tree.find_all(exp.Order)):
+        select = order.parent
+        inner = isinstance(select, exp.Query) and select is not tree
+        if inner and not select.args.get("limit") and not isinstance(select, exp.SetOperation):
+            order.pop()
+    return tree
+
+
+_RULES: tuple[tuple[str, Callable[[Node, Schema], Node]], ...] = (
+    ("one row", _single),
+    ("rows differ by a key", _distinct),
+    ("never NULL", _counted),
+    ("always a partner", _joined),
+    ("order within", _unordered),
+)
+
+
+def _fixed(select: Node, table: str, schema: Schema) -> set[str]:
+    """The table's columns that WHERE, by AND alone, holds equal to one value."""
+    where = select.args.get("where")
+    parts = [where.this] if where is not None else []
+    names = set()
+    while parts:
+        one = parts.pop()
+        if isinstance(one, exp.And):
+            parts += [one.this, one.expression]
+        elif isinstance(one, exp.EQ) and isinstance(one.expression, exp.Literal):
+            place = place_of(one.this, schema) if isinstance(one.this, exp.Column) else None
+            known = schema.table(table)
+            column = known.column(place[1]) if place and known and place[0] == table else None
+            if column is not None:
+                names.add(column.name)
+    return names
+
+
+def _one_row(select: Node) -> bool:
+    """Whether it's aggregates over everything."""
+    if select.args.get("group") or not select.expressions:
+        return False
+    return all(
+        any(agg.find_ancestor(exp.Select) is select for agg in one.find_all(exp.AggFunc))
+        and one.find(exp.Window) is None
+        for one in select.expressions
+    )
+
+
+def _rows_differ(select: Node, schema: Schema) -> bool:
+    if _one_row(select):
+        return True
+    group = select.args.get("group")
+    texts = {one.unalias().sql("sqlite").lower() for one in select.expressions}
+    if group is not None:
+        return all(one.sql("sqlite").lower() in texts for one in group.expressions)
+    tables = list(sources(select))
+    if len(tables) != 1 or select.args.get("joins"):
+        return False
+    table = schema.table(tables[0].name)
+    if table is None:
+        return False
+    shown_ = [one.unalias() for one in select.expressions]
+    if any(isinstance(one, exp.Star) for one in shown_):
+        names = {column.name for column in table.columns}
+    else:
+        found = (place_of(one, schema) for one in shown_ if isinstance(one, exp.Column))
+        known = (table.column(place[1]) for place in found if place)
+        names = {column.name for column in known if column is not None}
+    required = {column.name for column in table.columns if column.required or column.key}
+    names = names | _fixed(select, table.name.lower(), schema)
+    return any(unique <= names and unique <= required for unique in table.uniques)

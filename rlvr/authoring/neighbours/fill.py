@@ -1,0 +1,261 @@
+"""Fill a schema with few rows that are aimed at a gold.
+
+Every value is drawn from the task's own rows, from what the gold compares with, or from its
+neighbours in value; NULL where a column may be NULL. SQLite itself refuses what breaks a
+constraint, and foreign keys are drawn from the rows they refer to.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from rlvr.authoring.neighbours.aims import Aims
+from rlvr.authoring.neighbours.base import Base, empty_database, without_orphans
+from rlvr.authoring.neighbours.scope import Place
+from rlvr.verifiers.sql.schema import Column, ForeignKey, Table, quoted
+
+Value: TypeAlias = Any
+Record: TypeAlias = dict[str, Value]
+"""A row by its columns' names in lower case."""
+
+_UNREAD = 6  # rows of a table that the gold doesn't read
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a candidate is filled.
+
+    Attributes:
+        rows: of each table that the gold reads.
+        hits: share of rows that the gold's conditions are to be true of.
+        base: share of rows that begin as one of the task's own.
+        nulls: share of NULLs in columns that may have them, of tables that the gold reads.
+        repeats: share of values that repeat one of the same column.
+        partners: share of the rows referred to that may be.
+    """
+
+    rows: int
+    hits: float
+    base: float
+    nulls: float
+    repeats: float
+    partners: float
+
+
+PROFILES = (
+    Profile(12, 0.6, 0.7, 0.06, 0.15, 0.7),
+    Profile(25, 0.5, 0.5, 0.10, 0.30, 0.6),
+    Profile(6, 0.7, 0.5, 0.00, 0.25, 0.6),
+    Profile(40, 0.4, 0.6, 0.05, 0.35, 0.8),
+    Profile(15, 0.8, 0.3, 0.15, 0.50, 0.5),
+    Profile(3, 0.9, 0.6, 0.00, 0.10, 1.0),
+    Profile(30, 0.3, 0.9, 0.02, 0.05, 0.9),
+)
+
+
+def candidate(base: Base, aims: Aims, profile: Profile, rng: random.Random) -> sqlite3.Connection:
+    """A database in memory. Raises `sqlite3.Error` where the schema can't be made again."""
+    made = empty_database(base.schema)
+    filling = _Filling(base, aims, profile, rng)
+    for table in _parents_first(base):
+        filling.fill(table)
+        names = ", ".join(quoted(column.name) for column in table.columns)
+        marks = ", ".join("?" * len(table.columns))
+        rows = [
+            tuple(record[column.name.lower()] for column in table.columns)
+            for record in filling.records[table.name.lower()]
+        ]
+        made.execute("BEGIN")
+        made.executemany(
+            f"INSERT OR IGNORE INTO {quoted(table.name)} ({names}) VALUES ({marks})", rows
+        )
+        made.execute("COMMIT")
+    without_orphans(made, base.schema)
+    return made
+
+
+def _parents_first(base: Base) -> list[Table]:
+    """Tables, those that are referred to before those that refer; cycles in the order declared."""
+    left = [table for table in base.schema.tables if not table.is_view]
+    names = {table.name.lower() for table in left}
+    done: list[Table] = []
+    while left:
+        known = {table.name.lower() for table in done}
+        ready = [
+            table
+            for table in left
+            if all(
+                key.table.lower() in known | {table.name.lower()} or key.table.lower() not in names
+                for key in table.foreign_keys
+            )
+        ]
+        done += ready or left[:1]
+        left = [table for table in left if table not in done]
+    return done
+
+
+@dataclass
+class _Filling:
+    base: Base
+    aims: Aims
+    profile: Profile
+    rng: random.Random
+    records: dict[str, list[Record]] = field(default_factory=dict)
+    favourites: dict[str, list[Record]] = field(default_factory=dict)
+    """Rows that the gold's conditions were aimed at: their children find them more often."""
+
+    def fill(self, table: Table) -> None:
+        name = table.name.lower()
+        made = self.records[name] = []
+        liked = self.favourites[name] = []
+        read = name in self.aims.tables
+        count = self.profile.rows if read else min(_UNREAD, self.profile.rows)
+        if read and self.aims.sizes:
+            count = max(count, min(120, 4 * max(self.aims.sizes)))
+        originals = self.base.rows.get(name, [])
+        names = [column.name.lower() for column in table.columns]
+        parents = _Parents(self, table)
+        sticky: Record = {}
+        left = 0  # rows of the group that is being filled
+        for _ in range(count):
+            hit = self.rng.random() < self.profile.hits
+            original = None
+            if originals and self.rng.random() < self.profile.base:
+                original = dict(zip(names, self.rng.choice(originals), strict=True))
+            if left <= 0:
+                sticky = parents.chosen(hit)
+                left = self.rng.choice([*self.aims.sizes, 1] if self.aims.sizes else (1, 1, 2, 3))
+                group = {c: None for c in names if (name, c) in self.aims.grouped}
+            record: Record = {}
+            for column in table.columns:
+                key = column.name.lower()
+                if key in sticky:
+                    record[key] = sticky[key]
+                elif group.get(key) is not None and self.rng.random() < 0.9:
+                    record[key] = group[key]
+                else:
+                    record[key] = self._value(table, column, original, made, hit)
+                    if key in group:
+                        group[key] = record[key]
+            left -= 1
+            made.append(record)
+            if hit:
+                liked.append(record)
+
+    def _value(
+        self, table: Table, column: Column, original: Record | None, made: list[Record], hit: bool
+    ) -> Value:
+        rng, place = self.rng, (table.name.lower(), column.name.lower())
+        single = any(unique == {column.name} for unique in table.uniques)
+        if single:
+            return self._unique(place, column, original, made, hit)
+        read = place[0] in self.aims.tables
+        may_be_null = not column.required and not column.key
+        if read and may_be_null and rng.random() < self.profile.nulls:
+            return None
+        if hit and rng.random() < 0.85 and self.aims.hits.get(place):
+            return _fitting(rng.choice(self.aims.hits[place]), column)
+        if rng.random() < 0.5 and self.aims.misses.get(place):
+            return _fitting(rng.choice(self.aims.misses[place]), column)
+        linked = self._linked(place)
+        if linked and rng.random() < 0.7:
+            return rng.choice(linked)
+        if made and rng.random() < self.profile.repeats:
+            return rng.choice(made)[place[1]]
+        if original is not None and rng.random() < 0.9:
+            return original[place[1]]
+        return self._drawn(place, column)
+
+    def _unique(
+        self, place: Place, column: Column, original: Record | None, made: list[Record], hit: bool
+    ) -> Value:
+        """A value that the column hasn't got yet."""
+        taken = {record[place[1]] for record in made}
+        wanted = self.aims.hits.get(place, []) if hit else self.aims.misses.get(place, [])
+        linked = self._linked(place)
+        choices = [_fitting(one, column) for one in wanted]
+        choices += self.rng.sample(linked, min(3, len(linked)))
+        choices += [original[place[1]]] if original is not None else []
+        for choice in choices:
+            if choice is not None and choice not in taken:
+                return choice
+        numbers = [one for one in taken if isinstance(one, int)]
+        if column.affinity in ("INTEGER", "NUMERIC", "REAL") and (numbers or not taken):
+            return max(numbers, default=0) + self.rng.randint(1, 3)
+        return f"{self._drawn(place, column)}{len(taken)}"
+
+    def _linked(self, place: Place) -> list[Value]:
+        """Values of the columns that the gold compares this one with, as far as they're filled."""
+        found: list[Value] = []
+        for a, b in self.aims.links:
+            other = b if a == place else a if b == place else None
+            if other is not None and other[0] != place[0]:
+                found += [
+                    r[other[1]] for r in self.records.get(other[0], []) if r[other[1]] is not None
+                ]
+        return found
+
+    def _drawn(self, place: Place, column: Column) -> Value:
+        """A value of the column's own kind."""
+        rows = self.base.rows.get(place[0], [])
+        if rows:
+            table = self.base.schema.table(place[0])
+            assert table is not None
+            at = [c.name.lower() for c in table.columns].index(place[1])
+            value = self.rng.choice(rows)[at]
+            if value is not None or not (column.required or column.key):
+                near = self.rng.random() < 0.3 and isinstance(value, int | float)
+                return value + self.rng.choice((-1, 1)) if near else value
+        if column.affinity == "TEXT" or not column.type:
+            return self.rng.choice(("a", "b", "B", "ab", "" if not column.key else "c"))
+        return self.rng.randint(0, 9)
+
+
+class _Parents:
+    """Which rows a table's foreign keys refer to: some never, some more than once."""
+
+    def __init__(self, filling: _Filling, table: Table) -> None:
+        self._filling = filling
+        self._table = table
+        self._allowed: list[tuple[ForeignKey, list[Record], list[Record]]] = []
+        rng = filling.rng
+        for key in table.foreign_keys:
+            rows = filling.records.get(key.table.lower(), [])
+            kept = [row for row in rows if rng.random() < filling.profile.partners] or rows[:1]
+            liked = filling.favourites.get(key.table.lower(), [])
+            self._allowed.append((key, kept, [row for row in liked if row in kept]))
+
+    def chosen(self, hit: bool) -> Record:
+        """Values for the columns of all foreign keys."""
+        rng = self._filling.rng
+        values: Record = {}
+        for key, rows, liked in self._allowed:
+            columns = [self._table.column(name) for name in key.columns]
+            optional = all(c is not None and not c.required and not c.key for c in columns)
+            if optional and rng.random() < self._filling.profile.nulls:
+                values |= {name.lower(): None for name in key.columns}
+                continue
+            pool = liked if liked and (hit or rng.random() < 0.4) else rows
+            if not pool:
+                continue  # drawn like any other; orphans are taken out at the end
+            row = rng.choice(pool)
+            for ours, theirs in zip(key.columns, key.others, strict=True):
+                if theirs.lower() in row:
+                    values.setdefault(ours.lower(), row[theirs.lower()])
+        return values
+
+
+def _fitting(value: Value, column: Column) -> Value:
+    """A literal as the column would hold it: '12' in a column of numbers is a number."""
+    if isinstance(value, str) and column.affinity in ("INTEGER", "REAL", "NUMERIC"):
+        try:
+            number = float(value)
+        except ValueError:
+            return value
+        return int(number) if number.is_integer() else number
+    if isinstance(value, int | float) and column.affinity == "TEXT":
+        return str(value)
+    return value

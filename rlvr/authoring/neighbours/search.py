@@ -1,0 +1,187 @@
+"""Neighbours of one task: candidates are made from a seed, and kept where they kill a mutant."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from rlvr.authoring.neighbours.aims import aims_of
+from rlvr.authoring.neighbours.base import Base
+from rlvr.authoring.neighbours.equivalents import shown
+from rlvr.authoring.neighbours.fill import PROFILES, candidate
+from rlvr.authoring.neighbours.mutants import Mutant, constants, mutants_of
+from rlvr.verifiers.sql.compare import difference
+from rlvr.verifiers.sql.database import Identity, opened
+from rlvr.verifiers.sql.execution import Row, Rows
+from rlvr.verifiers.sql.order import order_of, ranked
+
+_STEPS = 200  # looks at a query on a candidate, each after 10,000 steps
+_TRIES = 49  # candidates
+
+
+@dataclass
+class Neighbours:
+    """What was found for one gold.
+
+    Attributes:
+        databases: SQLite files as bytes, smallest number first that kill what can be killed.
+        passing: mutants that give the gold's result on the task's own database, by kind.
+        killed: those of them that a neighbour tells apart, by kind.
+        equivalent: those that were shown to be the gold in other words, by the rule that shows it.
+        left: the others, as text.
+        failing: mutants that the task's own database tells apart already, or that don't run.
+        empty: whether the gold's result is empty on the task's own database and on all neighbours.
+    """
+
+    databases: list[bytes] = field(default_factory=list)
+    passing: Counter[str] = field(default_factory=Counter)
+    killed: Counter[str] = field(default_factory=Counter)
+    equivalent: Counter[str] = field(default_factory=Counter)
+    left: list[str] = field(default_factory=list)
+    failing: int = 0
+    empty: bool = True
+
+
+def neighbours_of(
+    sql: str, path: str, most: int = 10, seed: int = 0, largest: int = 256 << 10
+) -> Neighbours:
+    """Neighbour databases for the gold `sql` on the database at `path`.
+
+    Args:
+        most: how many are kept.
+        seed: the same one gives the same databases.
+        largest: bytes that one may have.
+
+    Raises `sqlite3.Error` where the gold or the database can't be used, and
+    `sqlglot.errors.SqlglotError` where sqlglot can't read the gold.
+    """
+    base = Base.of(path)
+    found = Neighbours()
+    with contextlib.closing(_read_only(path)) as own:
+        gold = _Gold(sql, own)
+        every = mutants_of(sql, base.schema) + constants(gold.rows.rows, gold.rows.columns)
+        passing = [mutant for mutant in every if not gold.tells(mutant)]
+    found.failing = len(every) - len(passing)
+    found.passing = Counter(mutant.kind for mutant in passing)
+    found.empty = not gold.rows.rows
+    alive = []
+    for mutant in passing:
+        rule = shown(sql, mutant, base.schema) if mutant.kind != "constant" else ""
+        if rule:
+            found.equivalent[rule] += 1
+        else:
+            alive.append(mutant)
+    alive = _search(sql, base, alive, found, most, seed, largest)
+    found.left = [mutant.sql for mutant in alive]
+    return found
+
+
+def _search(
+    sql: str,
+    base: Base,
+    alive: list[Mutant],
+    found: Neighbours,
+    most: int,
+    seed: int,
+    largest: int,
+) -> list[Mutant]:
+    aims = aims_of(sql, base.schema)
+    rng = random.Random(f"{seed} {sql}")
+    spare: list[tuple[sqlite3.Connection, _Gold]] = []  # on which the gold's result is empty
+    for number in range(_TRIES):
+        if not alive or len(found.databases) >= most:
+            break
+        made = candidate(base, aims, PROFILES[number % len(PROFILES)], rng)
+        try:
+            gold = _Gold(sql, made)
+        except sqlite3.Error:
+            made.close()
+            continue
+        if gold.says_nothing:
+            spare.append((made, gold))
+            continue
+        alive = _kept(made, gold, alive, found, largest)
+        made.close()
+    for made, gold in spare:  # better than none: a mutant may have rows where the gold has none
+        if alive and len(found.databases) < most:
+            alive = _kept(made, gold, alive, found, largest)
+        made.close()
+    return alive
+
+
+def _kept(
+    made: sqlite3.Connection, gold: _Gold, alive: list[Mutant], found: Neighbours, largest: int
+) -> list[Mutant]:
+    """The mutants that are alive after this candidate, which is kept where there are fewer."""
+    dead = [mutant for mutant in alive if gold.tells(mutant)]
+    if not dead:
+        return alive
+    data = made.serialize()
+    if len(data) > largest:
+        return alive
+    found.databases.append(data)
+    found.killed.update(mutant.kind for mutant in dead)
+    found.empty = found.empty and not gold.rows.rows
+    gone = set(map(id, dead))
+    return [mutant for mutant in alive if id(mutant) not in gone]
+
+
+class _Gold:
+    """The gold's result on one database."""
+
+    def __init__(self, sql: str, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._order = order_of(sql)
+        rows = self._run(sql)
+        if rows is None:
+            raise sqlite3.OperationalError("the gold doesn't run on it, or takes too long")
+        self.rows = rows
+        self._ranks: Any = False
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it has no row, or one of NULLs and zeros, as aggregates over nothing are."""
+        return not self.rows.rows or (len(self.rows.rows) == 1 and not any(self.rows.rows[0]))
+
+    def tells(self, mutant: Mutant) -> bool:
+        """Whether the mutant's result is another. A mutant that fails is told at once."""
+        rows = self._run(mutant.sql)
+        if rows is None:
+            return True
+        return bool(difference(self.rows, rows, ordered=self._order.ordered, ranks=self._ranked))
+
+    def _ranked(self) -> Any:
+        if self._ranks is False:
+            self._ranks = ranked(self._order, self.rows.rows, self._variant)
+        return self._ranks
+
+    def _variant(self, sql: str) -> list[Row] | None:
+        rows = self._run(sql)
+        return None if rows is None else rows.rows
+
+    def _run(self, sql: str) -> Rows | None:
+        looks = 0
+
+        def spent() -> bool:
+            nonlocal looks
+            looks += 1
+            return looks > _STEPS
+
+        self._database.set_progress_handler(spent, 10_000)
+        try:
+            cursor = self._database.execute(sql)
+            if cursor.description is None:
+                return None
+            return Rows(cursor.fetchmany(20_000), len(cursor.description), 0)
+        except (sqlite3.Error, sqlite3.Warning):
+            return None
+        finally:
+            self._database.set_progress_handler(None, 0)
+
+
+def _read_only(path: str) -> sqlite3.Connection:
+    return opened(Identity.of(path).path)

@@ -1,0 +1,122 @@
+"""`rlvr data`: what is done to tasks before they're trained on."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rlvr.authoring.neighbours.files import Summary
+
+
+@click.group("data")
+def command() -> None:
+    """Make tasks better before they're trained on."""
+
+
+@command.command("neighbours", short_help="databases that tell wrong queries from right ones")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A folder: gets tasks.jsonl, and databases/ with the neighbours.",
+)
+@click.option(
+    "--databases",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder of databases that FILE names; by default where FILE is.",
+)
+@click.option("-n", "most", default=10, show_default=True, type=click.IntRange(1, 100),
+              help="Neighbours of a task, at most.")  # fmt: skip
+@click.option("--seed", default=0, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), help="The first tasks alone.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes; by default one a processor."
+)
+def neighbours_command(
+    file: Path,
+    output: Path,
+    databases: Path | None,
+    most: int,
+    seed: int,
+    limit: int | None,
+    workers: int | None,
+) -> None:
+    """Make small databases on which queries that are wrong give another result than the gold.
+
+    FILE is JSONL, each line with "sql" and "database" (a path or a name), or with a "reference" of
+    both. A gold is changed in one thing at a time; a neighbour is kept where it tells one of these
+    mutants from the gold that no other does. The same seed gives the same files.
+
+    Exit status: 0 where every gold could be used, 3 where some couldn't: these keep their own
+    database alone.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from rlvr.authoring.neighbours import files
+    from rlvr.envs.data import read_file
+
+    rows = list(read_file(file))[:limit]
+    golds = [files.gold_of(r, n, databases or file.parent) for n, r in enumerate(rows, 1)]
+    different = list(dict.fromkeys(golds))
+    folder = output / "databases"
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = files.Summary(tasks=len(rows))
+    paths: dict[files.Gold, list[str]] = {}
+    processes = min(workers or len(os.sched_getaffinity(0)), len(different))
+    context = multiprocessing.get_context("forkserver")
+    with (
+        ProcessPoolExecutor(processes, mp_context=context) if processes > 1 else nullcontext()
+    ) as pool:
+        found = files.found_for(different, most, seed, pool)
+        shown = Console(stderr=True)
+        for gold, one in track(found, "making", len(different), console=shown, transient=True):
+            if isinstance(one, str):
+                summary.failed.append(f"{gold.database}: {gold.sql[:200]}: {one}")
+                paths[gold] = [gold.database]
+            else:
+                summary.add(one)
+                paths[gold] = files.write(folder, gold, one)
+    with (output / "tasks.jsonl").open("w", encoding="utf-8") as out:
+        for row, gold in zip(rows, golds, strict=True):
+            out.write(files.with_databases(row, paths[gold]))
+    _print(summary, Console())
+    (output / "left.txt").write_text("\n".join(summary.left) + "\n", encoding="utf-8")
+    if summary.failed:
+        for line in summary.failed[:20]:
+            click.echo(f"can't be used: {line}", err=True)
+        raise click.exceptions.Exit(3)
+
+
+def _print(summary: Summary, console: object) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    assert isinstance(console, Console)
+    table = Table("mutants by what is changed", "pass the task's own", "killed")
+    for kind, count in sorted(summary.passing.items(), key=lambda item: -item[1]):
+        table.add_row(kind, str(count), str(summary.killed[kind]))
+    passing, killed = sum(summary.passing.values()), sum(summary.killed.values())
+    table.add_row("all", str(passing), str(killed), style="bold")
+    console.print(table)
+    equivalent = sum(summary.equivalent.values())
+    why = ", ".join(f"{rule} {n}" for rule, n in summary.equivalent.most_common())
+    console.print(f"{summary.failing} more fail on the task's own database already")
+    console.print(f"{equivalent} shown to be the gold in other words ({why or 'none'})")
+    console.print(
+        f"{len(summary.left)} left, in left.txt; {100 * summary.rate:.1f}% killed of the others"
+    )
+    console.print(
+        f"{summary.databases} neighbours of {summary.golds} golds in {summary.tasks} tasks, "
+        f"{summary.bytes / (1 << 20):.1f} MiB; {summary.without} golds have none, "
+        f"{summary.empty} are empty on every database"
+    )
