@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_TRIALS, _VOTES = 7, 7
+_TRIALS, _VOTES = 7, 15
 _LATIN = re.compile("[A-z]")
 _OTHERS = re.compile("[\u0300-\u1dff\u1f00-\U0010ffff]")  # Vietnamese letters are Latin too
 _LONGEST = 10_000  # characters that are looked at
@@ -77,7 +77,7 @@ def _sample(grams_N: Integers, seed: int) -> Floats:
 
 def _trial(grams_N: Integers, draws: _Draws, weight: float) -> Floats:
     shares_G_L = _profiles().shares_G_L
-    likely_L = shares_G_L[grams_N[draws.one()]] + weight
+    likely_L: Floats = shares_G_L[grams_N[draws.one()]] + weight
     likely_L /= likely_L.sum()
     for begun in range(0, _LOOKS, _AT_ONCE):
         looks = min(_AT_ONCE, _LOOKS - begun)
