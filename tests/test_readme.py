@@ -99,7 +99,7 @@ def test_no_placeholder_is_left(page):
     assert "@@" not in page.read_text()
 
 
-@pytest.mark.parametrize("kind", ["math", "code"])
+@pytest.mark.parametrize("kind", ["math", "code", "sql"])
 def test_every_option_of_a_verifier_is_documented(kind):
     _, _, options = (ROOT / f"docs/{kind}.md").read_text().partition("## Options\n")
     options, _, _ = options.partition("\n## ")

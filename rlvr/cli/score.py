@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Judge each line of FILE (JSONL; "-" for standard input) by ENV's verifier.
 
-    ENV is an environment, or a kind of verifier: math or code. A line in has "reference" and
+    ENV is an environment, or a kind of verifier: math, code or sql. A line in has "reference" and
     "response", and may have "id", "prompt" and "options". A line out, in the same order, has "id",
     "scored", and either "reward", "status", "components" and "feedback", or "cause" and "message".
 

@@ -31,6 +31,12 @@ CODE = [
 ]
 
 
+BIRD = [
+    {"question": f"How many, and {n}?", "SQL": f"SELECT count(*) + {n} FROM wine", "db_id": "wine_1"}
+    for n in range(30)
+]
+
+
 @pytest.fixture(autouse=True)
 def _on_local_data(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The data sets there are, and problems of our own for those that only the Hub has."""
@@ -40,6 +46,12 @@ def _on_local_data(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             if file.name != "rllm_test_codeforces.json":  # it has no solutions
                 (tmp_path / name / file.name).symlink_to(file)
     (tmp_path / "code/rllm_test_codeforces.json").write_text(json.dumps(CODE))
+    (tmp_path / "sql").mkdir()
+    for part in ("databases", "queries.jsonl"):
+        (tmp_path / "sql" / part).symlink_to(data / "sql" / part)
+    (tmp_path / "sql/bird_mini_dev.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in BIRD)
+    )
     for year in (2024, 2025):
         own = tmp_path / f"math/aime_{year}.jsonl"
         if not own.exists():

@@ -207,8 +207,9 @@ class _Filling:
             at = [c.name.lower() for c in table.columns].index(place[1])
             value = self.rng.choice(rows)[at]
             if value is not None or not (column.required or column.key):
-                near = self.rng.random() < 0.3 and isinstance(value, int | float)
-                return value + self.rng.choice((-1, 1)) if near else value
+                if self.rng.random() < 0.3:
+                    return _beside(value, self.rng)
+                return value
         if column.affinity == "TEXT" or not column.type:
             return self.rng.choice(("a", "b", "B", "ab", "" if not column.key else "c"))
         return self.rng.randint(0, 9)
@@ -246,6 +247,13 @@ class _Parents:
                 if theirs.lower() in row:
                     values.setdefault(ours.lower(), row[theirs.lower()])
         return values
+
+
+def _beside(value: Value, rng: random.Random) -> Value:
+    """A value near it: the data may hold one value alone, and a constant would do."""
+    if isinstance(value, int | float):
+        return value + rng.choice((-1, 1))
+    return value + rng.choice("xyz") if isinstance(value, str) else value
 
 
 def _fitting(value: Value, column: Column) -> Value:

@@ -69,7 +69,7 @@ def constants(rows: Sequence[Sequence[Any]], columns: int) -> list[Mutant]:
     if not rows:
         nothing = ", ".join(["NULL"] * columns)
         return [Mutant("constant", f"SELECT {nothing} WHERE 0")]
-    if len(rows) * columns > 400:
+    if len(rows) * columns > 5000:
         return []
     lines = [", ".join(map(_literal, row)) for row in rows]
     return [Mutant("constant", "VALUES " + ", ".join(f"({line})" for line in lines))]

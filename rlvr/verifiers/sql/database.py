@@ -13,6 +13,7 @@ from rlvr.core.errors import CannotScore
 from rlvr.core.verdict import Cause
 from rlvr.verifiers.sql.guard import Guard, limit
 
+_CATALOGUE = ("sqlite_master", "sqlite_schema")
 _HOT = bytes.fromhex("d9d505f920a163d7")  # a rollback journal that is still needed
 
 
@@ -58,9 +59,11 @@ class Database:
         connection: on which queries run; nothing else may.
         guard: what it may do.
         tables: names of the tables and views that may be read.
+
+    With `catalogue` the schema may be read too, as sqlite_master has it. Raises `CannotScore(gold)`.
     """
 
-    def __init__(self, identity: Identity, clock: bool) -> None:
+    def __init__(self, identity: Identity, clock: bool = False, catalogue: bool = False) -> None:
         self.identity = identity
         self.clock = clock
         self.connection = opened(identity.path)
@@ -82,7 +85,7 @@ class Database:
             if not name.lower().startswith("sqlite_") and not _is_virtual(sql)
         )
         self.guard = Guard(
-            frozenset(name.lower() for name in self.tables),
+            frozenset(name.lower() for name in (*self.tables, *(_CATALOGUE if catalogue else ()))),
             frozenset(name.lower() for (name,) in modules),
             clock,
         )

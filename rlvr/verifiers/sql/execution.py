@@ -34,11 +34,12 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A query's result: None, int, float, str or bytes by row."""
+    """A query's result: None, int, float, str or bytes by row; `names` are the columns'."""
 
     rows: list[Row]
     columns: int
     size: int
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +51,24 @@ class Failed:
 
 
 def run(
-    database: Database, sql: str, budget: Budget, decode: Callable[[bytes], str] | None = None
+    database: Database,
+    sql: str,
+    budget: Budget,
+    decode: Callable[[bytes], str] | None = None,
+    first: int | None = None,
 ) -> Rows | Failed:
     """The result of `sql`.
 
     Args:
         decode: of text from UTF-8. By default Python's own, and where text isn't UTF-8, the
             bytes that can't be read become lone surrogates.
+        first: rows that are wanted; by default all.
     """
     database.connection.text_factory = decode or str
-    came = _run(database, sql, budget)
+    came = _run(database, sql, budget, first)
     if decode is None and isinstance(came, Failed) and "decode to UTF-8" in came.message:
         database.connection.text_factory = _tolerant
-        came = _run(database, sql, budget)
+        came = _run(database, sql, budget, first)
     return came
 
 
@@ -70,7 +76,7 @@ def _tolerant(text: bytes) -> str:
     return text.decode("utf-8", "surrogateescape")
 
 
-def _run(database: Database, sql: str, budget: Budget) -> Rows | Failed:
+def _run(database: Database, sql: str, budget: Budget, first: int | None) -> Rows | Failed:
     left = max(1, budget.steps // _PACE)
 
     def spent() -> bool:
@@ -84,7 +90,7 @@ def _run(database: Database, sql: str, budget: Budget) -> Rows | Failed:
     cursor = connection.cursor()
     try:
         cursor.execute(sql)
-        return _fetched(cursor, budget)
+        return _fetched(cursor, budget, first)
     except MemoryError:
         return Failed(Status.LIMIT, "the query ran out of memory")
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
@@ -93,7 +99,7 @@ def _run(database: Database, sql: str, budget: Budget) -> Rows | Failed:
         cursor.close()
 
 
-def _fetched(cursor: sqlite3.Cursor, budget: Budget) -> Rows | Failed:
+def _fetched(cursor: sqlite3.Cursor, budget: Budget, first: int | None) -> Rows | Failed:
     if cursor.description is None:
         return Failed(Status.INCORRECT, "the statement returns no table")
     columns = len(cursor.description)
@@ -104,12 +110,15 @@ def _fetched(cursor: sqlite3.Cursor, budget: Budget) -> Rows | Failed:
         rows += chunk
         size += len(chunk) * columns * _CELL_BYTES
         size += sum(len(v) for row in chunk for v in row if type(v) is str or type(v) is bytes)
+        if first is not None and len(rows) >= first:
+            del rows[first:]
+            break
         if len(rows) > budget.rows:
             return Failed(Status.LIMIT, f"the query returns more than {budget.rows} rows")
         if size > budget.bytes:
             said = f"the query's result is larger than {budget.bytes / (1 << 20):g} MiB"
             return Failed(Status.LIMIT, said)
-    return Rows(rows, columns, size)
+    return Rows(rows, columns, size, tuple(part[0] for part in cursor.description))
 
 
 def _failed(error: Exception, database: Database, budget: Budget) -> Failed:

@@ -75,7 +75,7 @@ def find_query(response: str) -> Found:
 
 def mended(sql: str) -> str:
     """`sql` without a shell's prompt or a label before it, and without semicolons after it."""
-    return only_statement(_PREFIX.sub("", sql, count=1).strip().strip("`").strip())
+    return only_statement(_PREFIX.sub("", sql, count=1))
 
 
 def _in_prose(text: str) -> str | None:
@@ -85,7 +85,7 @@ def _in_prose(text: str) -> str | None:
         if match.end() >= end:
             start, end = match.end(), _end(text, match.end())
     query = first_statement(text[start:end])[0]
-    return query.rstrip("`").strip() or None if end else None
+    return query or None if end else None
 
 
 def _end(text: str, start: int) -> int:

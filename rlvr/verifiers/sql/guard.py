@@ -78,7 +78,8 @@ class Guard:
         if action == sqlite3.SQLITE_READ:
             name = (first or "").lower()
             # Without a column it's also asked for what a query names itself, as in WITH.
-            if name in self._readable or (not second and not self._is_of_sqlite(name)):
+            own = not second and not self._is_of_sqlite(name)
+            if name in self._readable or own:
                 return sqlite3.SQLITE_OK
             self.denied = f"reading {first}, which is no table or view of the database"
         elif action == sqlite3.SQLITE_FUNCTION:

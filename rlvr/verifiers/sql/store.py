@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from rlvr.verifiers.sql.database import Database, Identity
 from rlvr.verifiers.sql.execution import Rows
 
-Role: TypeAlias = Literal["gold", "response"]
+Role: TypeAlias = Literal["gold", "response", "look"]
 
 _OPEN = 48  # databases; each has up to 2 MB of pages
 _RESULT_BYTES = 64 << 20
@@ -41,7 +41,7 @@ class Store(threading.local):
         self.drop(known)
         if len(self._open) >= _OPEN:
             self._open.popitem(last=False)[1].close()
-        self._open[key] = opened = Database(identity, clock)
+        self._open[key] = opened = Database(identity, clock, catalogue=role == "look")
         return opened
 
     def drop(self, database: Database | None) -> None:
