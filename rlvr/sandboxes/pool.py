@@ -42,7 +42,7 @@ class Sandbox:
     def __init__(
         self, backend: str | Backend = "auto", jails: int | None = None, memory_mb: int = 4096
     ) -> None:
-        for name, number in (("jails", jails or 1), ("memory_mb", memory_mb)):
+        for name, number in (("jails", 1 if jails is None else jails), ("memory_mb", memory_mb)):
             if number < 1:
                 raise OptionError(f"{name} must be at least 1, not {number}.")
         self.choice: Choice = chosen(backend)
