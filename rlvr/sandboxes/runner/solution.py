@@ -24,6 +24,13 @@ def serve(channel: int, sources: list[tuple[str, bytes]]) -> None:
     """Load the sources (a prelude may come first), then serve calls until the tests hang up. Never returns."""
     keep_only([channel])
     python.set_up()
+    answer(channel, sources)
+    _flush()
+    os._exit(0)
+
+
+def answer(channel: int, sources: list[tuple[str, bytes]]) -> None:
+    """The same, in a process that is set up for it, and returning."""
     known: dict = {}
     classes: dict = {}
     operations: dict = {}
@@ -50,8 +57,7 @@ def serve(channel: int, sources: list[tuple[str, bytes]]) -> None:
                 raise Gone("no question")
             peer.serve(asked)
     except Gone:
-        _flush()
-        os._exit(0)
+        peer.hang_up()
 
 
 def _flush() -> None:

@@ -44,7 +44,7 @@ def judge(channel: int, report: int, tests: int) -> None:
     message = json.loads(read(tests))
     keep_only([channel, report])
     python.set_up()
-    _judged(channel, message, report)
+    judged(channel, message, report)
     os._exit(0)
 
 
@@ -63,14 +63,14 @@ def judge_many(control: int) -> None:
         if not data:
             break
         channel, report, tests = fds
-        usual = _judged(channel, json.loads(read(tests)), report)
+        usual = judged(channel, json.loads(read(tests)), report)
         os.close(report)
         os.close(tests)
         broker.send(CALM if usual else UPSET)
     os._exit(0)
 
 
-def _judged(channel: int, message: dict, report: int) -> bool:
+def judged(channel: int, message: dict, report: int) -> bool:
     """Run tests and report; returns whether all they did was to pass or to fail."""
     notes = Report(report)
     session = _Session(channel, message, notes)

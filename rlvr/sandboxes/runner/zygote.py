@@ -14,6 +14,7 @@ import traceback
 from . import cell, kernel, python
 from . import filter as seccomp
 from .cells import PID
+from .warm import warm_up
 
 _NEW = kernel.NEWPID | kernel.NEWNS | kernel.NEWIPC
 
@@ -24,7 +25,7 @@ def main(broker: socket.socket) -> None:
     kernel.no_new_privileges()
     seccomp.FOR_ALL.install()
     python.make_streams()
-    gc.collect()
+    warm_up()
     gc.freeze()  # a collection in a fork would copy every page it touches
     while True:
         data, fds, _, _ = socket.recv_fds(broker, 1, 1)
