@@ -41,6 +41,7 @@ _HOME = {
     "All": "rlvr.verifiers.compose",
     "AnyOf": "rlvr.verifiers.compose",
     "Code": "rlvr.verifiers.code",
+    "Coherent": "rlvr.verifiers.coherence",
     "Format": "rlvr.verifiers.text",
     "Instructions": "rlvr.verifiers.instructions",
     "instruction": "rlvr.verifiers.instructions",
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from rlvr.envs.turns import MultiTurn, SingleTurn
     from rlvr.scoring import ascore, score
     from rlvr.verifiers.code import Code
+    from rlvr.verifiers.coherence import Coherent
     from rlvr.verifiers.compose import All, AnyOf
     from rlvr.verifiers.function import verifier
     from rlvr.verifiers.instructions import Instructions, instruction
@@ -81,6 +83,7 @@ __all__ = [
     "CannotScore",
     "Cause",
     "Code",
+    "Coherent",
     "Environment",
     "Format",
     "Instructions",
