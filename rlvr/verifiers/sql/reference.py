@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from rlvr.core.errors import CannotScore
@@ -47,10 +48,16 @@ class Reference:
             raise _wrong('has no "databases", which is a list of paths')
         if not all(isinstance(path, str) and path and "\0" not in path for path in paths):
             raise _wrong('has "databases" of which one is no path')
-        why = refusal(sql)
+        query, why = _read(sql)
         if why:
             raise _wrong(f"can't be run: {why}")
-        return cls(only_statement(sql), tuple(dict.fromkeys(paths)))
+        return cls(query, tuple(dict.fromkeys(paths)))
+
+
+@lru_cache(maxsize=8192)
+def _read(sql: str) -> tuple[str, str]:
+    """The gold without a semicolon, and why it can't be run."""
+    return only_statement(sql), refusal(sql)
 
 
 def _wrong(why: str) -> CannotScore:

@@ -82,14 +82,18 @@ def tokens(sql: str, start: int = 0) -> Iterator[Token]:
 
 def first_statement(sql: str) -> tuple[str, str]:
     """What stands before the first semicolon that ends a statement, and what stands after it."""
-    for token in tokens(sql):
-        if token.text == ";":
-            return sql[: token.start].strip(), sql[token.end :]
+    if ";" in sql:
+        for token in tokens(sql):
+            if token.text == ";":
+                return sql[: token.start].strip(), sql[token.end :]
     return sql.strip(), ""
 
 
 def only_statement(sql: str) -> str:
     """`sql` without the semicolons and comments at its end; as it is where more follows."""
+    bare = sql.rstrip("; \t\r\n\f\v")
+    if ";" not in bare:
+        return bare.lstrip()
     body, rest = first_statement(sql)
     return body if not _code(rest).strip("; \t\r\n\f\v") else sql.strip()
 

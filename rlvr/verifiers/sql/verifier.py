@@ -112,28 +112,22 @@ class Sql(Verifier):
 
     def settle(self, task: Task, response: str) -> Verdict | None:
         """The verdict where there's no query, or one that only writes."""
-        found = find_query(response)
-        if found.query is None:
-            return refused(self.name, Status.UNPARSABLE, found.reason)
-        why = refusal(found.query)
-        if why:
-            return refused(self.name, Status.INCORRECT, why, query=found.query[:500])
-        return None
+        found = self._found(response)
+        return None if isinstance(found, str) else found
 
     def verify(self, task: Task, response: str) -> Verdict:
         """The verdict on any response."""
         working_on("reference")
         reference = Reference.of(task.reference)
         gold_sql = self._prepared(reference.sql)
+        budget, decode = self._budget, self._decode
         self._check_clock(reference.sql)
         identities = [Identity.of(path) for path in reference.databases]
         golds = [self._gold(identity, gold_sql) for identity in identities]
         working_on("response")
-        settled = self.settle(task, response)
-        if settled is not None:
-            return settled
-        query = find_query(response).query
-        assert query is not None
+        query = self._found(response)
+        if not isinstance(query, str):
+            return query
         detail: dict[str, Any] = {"query": query[:500], "databases": len(golds)}
         if not any(gold.rows for gold in golds):
             detail["empty_gold"] = True  # any query without rows is right on it
@@ -149,7 +143,7 @@ class Sql(Verifier):
         for number, (identity, gold) in enumerate(zip(identities, golds, strict=True), 1):
             where = f" on database {number} of {len(golds)}" if len(golds) > 1 else ""
             database = STORE.database(identity, "response", self.clock)
-            came = run(database, sql, self._budget, self._decode)
+            came = run(database, sql, budget, decode)
             if isinstance(came, Failed):
                 said = explained(came.message, database) + where
                 if came.status is Status.LIMIT:
@@ -171,6 +165,16 @@ class Sql(Verifier):
             return fenced(Reference.of(task.reference).sql, "sql")
         except CannotScore:
             return None
+
+    def _found(self, response: str) -> str | Scored:
+        """The response's query, or the verdict where there's none or one that only writes."""
+        found = find_query(response)
+        if found.query is None:
+            return refused(self.name, Status.UNPARSABLE, found.reason)
+        why = refusal(found.query)
+        if why:
+            return refused(self.name, Status.INCORRECT, why, query=found.query[:500])
+        return found.query
 
     # ------------------------------------------------------------------ the gold
 
