@@ -85,17 +85,16 @@ def _renamed(rows: Sequence[Row], columns: list[int], names: list[dict[float, fl
 def _matched(gold: list[Row], rows: list[Row], tolerance: float) -> list[Row]:
     """`rows`, of which each that has a partner in `gold` is replaced by it; in their own order.
 
-    Rows that stand at the same place are tried first, then those that agree in what is no number.
-    Partners are found by augmenting paths among few rows, in sorted order among many.
+    Where those at the same places are near, these are the pairs. Else they're found by augmenting
+    paths among few rows, in sorted order among many; rows must agree in what is no number.
     """
+    if all(_same(ours, theirs, tolerance) for ours, theirs in zip(gold, rows, strict=False)):
+        return list(gold)
     result = list(rows)
     pools: dict[tuple[object, ...], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
     for at, (ours, theirs) in enumerate(zip(gold, rows, strict=False)):
-        if _same(ours, theirs, tolerance):
-            result[at] = ours
-        else:
-            pools[_exact(ours)][0].append(at)
-            pools[_exact(theirs)][1].append(at)
+        pools[_exact(ours)][0].append(at)
+        pools[_exact(theirs)][1].append(at)
     for ours_at, theirs_at in pools.values():
         if len(theirs_at) <= _MATCHED:
             pairs = _assigned(gold, rows, ours_at, theirs_at, tolerance)

@@ -1,0 +1,111 @@
+"""Where the query is in a response."""
+
+from __future__ import annotations
+
+import pytest
+
+from rlvr.verifiers.sql.extraction import find_query
+from rlvr.verifiers.sql.statement import orders, refusal, without_word
+
+
+@pytest.mark.parametrize(
+    ("response", "query"),
+    [
+        ("```sql\nSELECT 1;\n```", "SELECT 1"),
+        ("```sql\nSELECT 1\n```\nor\n```sql\nSELECT 2 ;; \n```", "SELECT 2"),
+        ("```SQLite\nSELECT 1\n```", "SELECT 1"),
+        ("```\nSELECT 1\n```", "SELECT 1"),
+        ("```\nno\n```\n```sql\nSELECT 1\n```\n```\na | b\n```", "SELECT 1"),
+        ("<think>```sql\nSELECT 1\n```</think>```\nSELECT 2\n```", "SELECT 2"),
+        ("```sql\nSELECT 1\n```\n<answer>SELECT 2</answer>", "SELECT 2"),
+        ("<answer>\n```sql\nSELECT 2\n```\n</answer>", "SELECT 2"),
+        ("```sql\nsqlite> SELECT 1;\n```", "SELECT 1"),
+        ("```\nsql\nSELECT 1\n```", "SELECT 1"),
+        ("```sql\nSELECT 1; -- done; really\n```", "SELECT 1"),
+        ("```sql\n-- first\nSELECT 1\n```", "-- first\nSELECT 1"),
+        ("```sql\nSELECT `a` FROM `b`\n```", "SELECT `a` FROM `b`"),
+        ("```sql\nSELECT ';' FROM t;\n```", "SELECT ';' FROM t"),
+        ("The query is:\n\nSELECT a\nFROM t\nWHERE x = 'it; is';\n\nIt works.",
+         "SELECT a\nFROM t\nWHERE x = 'it; is'"),
+        ("SELECT a FROM t\n\nThis shows it.", "SELECT a FROM t"),
+        ("SQL: SELECT a FROM t", "SELECT a FROM t"),
+        ("Final answer: select a from t;", "select a from t"),
+        ("With this in mind:\nSELECT a FROM t", "SELECT a FROM t"),
+        ("Select the rows first.\n\nSELECT a FROM t", "SELECT a FROM t"),
+        ("WITH x AS (\nSELECT 1\n\n)\nSELECT * FROM x", "WITH x AS (\nSELECT 1\n\n)\nSELECT * FROM x"),
+        ("SELECT 1;\n\nno, rather\n\nSELECT 2;", "SELECT 2"),
+    ],
+)  # fmt: skip
+def test_the_query_is_found(response: str, query: str) -> None:
+    assert find_query(response).query == query
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        ("", "the response is empty"),
+        ("I don't know.", "no line begins with SELECT"),
+        ("```python\nSELECT 1\n```", "no fenced block in SQL: the blocks are in python"),
+        ("<think>SELECT 1", "the response is empty"),
+    ],
+)
+def test_there_is_none(response: str, reason: str) -> None:
+    found = find_query(response)
+    assert found.query is None
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize(
+    ("sql", "why"),
+    [
+        ("SELECT 1", ""),
+        ("/* a */ -- b\n WITH x AS (SELECT 1) SELECT * FROM x", ""),
+        ("VALUES (1)", ""),
+        ("SELECT 1; -- more", ""),
+        ("SELECT 1; SELECT 2", "more than one statement"),
+        ("DELETE FROM t", "this is DELETE"),
+        ("-- x\ndrop table t", "this is DROP"),
+        ("EXPLAIN SELECT 1", "this is EXPLAIN"),
+        ("SELECT 1\0", "NUL"),
+        ("hello", "a query begins with SELECT"),
+        ("", "a query begins with SELECT"),
+    ],
+)
+def test_the_static_gate(sql: str, why: str) -> None:
+    assert why in refusal(sql)
+    assert bool(refusal(sql)) == bool(why)
+
+
+@pytest.mark.parametrize(
+    ("sql", "ordered"),
+    [
+        ("SELECT a FROM t ORDER BY a", True),
+        ("SELECT a FROM t order\nby a", True),
+        ("SELECT a FROM (SELECT a FROM t ORDER BY a)", False),
+        ("SELECT 'order by' FROM t", False),
+        ("SELECT a -- order by a\nFROM t", False),
+        ("SELECT rank() OVER (ORDER BY a) FROM t", False),
+        ("WITH x AS (SELECT 1 ORDER BY 1) SELECT * FROM x", False),
+        ('SELECT "order by" FROM t', False),
+        ("SELECT a FROM t UNION SELECT b FROM t ORDER BY 1", True),
+    ],
+)
+def test_the_outermost_order(sql: str, ordered: bool) -> None:
+    assert orders(sql) is ordered
+
+
+def test_a_word_is_taken_out_of_the_code_alone() -> None:
+    sql = "SELECT DISTINCT 'distinct', \"distinct\", count(distinct a) FROM t -- distinct"
+    assert without_word(sql, "DISTINCT") == (
+        "SELECT  'distinct', \"distinct\", count( a) FROM t -- distinct"
+    )
+
+
+@pytest.mark.parametrize(
+    "piece", ["SELECT ", "(", "'", "/*", "`", "```\n", "<answer>", "WITH a AS (", ";\n\nSELECT 1"]
+)
+def test_a_long_response_takes_linear_work(piece: str) -> None:
+    """It ends at all: anything that looks twice at each character wouldn't."""
+    find_query(piece * 20_000)
+    find_query("```sql\n" + piece * 20_000)
+    refusal(piece * 20_000)

@@ -1,0 +1,256 @@
+"""`Sql`: whose fault is whose, what comes back, what is kept between verifications."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rlvr
+from rlvr import Cause, Scored, Sql, Status, Unscored
+from rlvr.core.errors import OptionError
+from rlvr.scoring import Pool
+
+Judge = Any  # the fixture of conftest.py
+
+COUNT = "SELECT count(*) FROM singer"
+
+
+def test_a_right_query(judge: Judge) -> None:
+    assert judge(COUNT, "SELECT sum(1) FROM singer;") == Scored(
+        1.0,
+        Status.CORRECT,
+        {"sql": 1.0},
+        "",
+        {"query": "SELECT sum(1) FROM singer", "databases": 1},
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "feedback"),
+    [
+        ("SELECT count(*) FROM concert", "incorrect", "another result: other rows"),
+        ("SELECT nam FROM singer", "incorrect", "no such column: nam; nearest are singer.name, old.name"),
+        ("SELECT singer_id FROM singer", "incorrect", "no such column: singer_id; there's concert.singer_id"),
+        ("SELECT * FROM singers", "incorrect", "no such table: singers; nearest are singer"),
+        ("SELECT * FROM xyz", "incorrect", "no such table: xyz; the tables are singer, concert, old"),
+        ("SELECT id FROM singer, concert", "incorrect", "ambiguous column name: id; it's in singer, concert"),
+        ("SELECT nofn(1)", "incorrect", "no such function: nofn"),
+        ("SELECT FROM", "incorrect", 'near "FROM": syntax error'),
+        ("SELECT 1; SELECT 2", "incorrect", "there's more than one statement; one query is allowed"),
+        ("SELECT * FROM sqlite_master", "incorrect", "not allowed: reading sqlite_master"),
+        ("SELECT random()", "incorrect", "not allowed: random()"),
+        ("SELECT date('now')", "incorrect", "not allowed: reading the clock"),
+        ("SELECT value FROM json_each('[1]')", "incorrect", "not allowed: reading a virtual table"),
+        ("WITH x AS (SELECT 1) DELETE FROM singer", "incorrect", "not allowed: DELETE"),
+        ("DROP TABLE singer", "incorrect", "this is DROP"),
+        ("WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT max(x) FROM r",
+         "limit", "the query takes more than 1000000 steps"),
+        ("WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT x FROM r",
+         "limit", "the query returns more than 1000 rows"),
+        ("SELECT zeroblob(1000000000)", "limit", "too large a value"),
+        ("```python\n1\n```", "unparsable", "no fenced block in SQL"),
+    ],
+)  # fmt: skip
+def test_what_a_query_did_is_told(judge: Judge, query: str, status: str, feedback: str) -> None:
+    verdict = judge(COUNT, query, max_steps=1_000_000, max_rows=1000)
+    assert isinstance(verdict, Scored), verdict
+    assert (verdict.reward, str(verdict.status)) == (0.0, status)
+    assert feedback in verdict.feedback
+
+
+def test_what_the_gold_gives_is_not_told(judge: Judge) -> None:
+    verdict = judge("SELECT 'c4n4ry'", "SELECT 1")
+    assert "c4n4ry" not in repr(verdict)
+
+
+@pytest.mark.parametrize(
+    ("gold", "message"),
+    [
+        ("SELECT nope FROM singer", "the gold fails on"),
+        ("DELETE FROM singer", "this is DELETE"),
+        ("SELECT 1; SELECT 2", "more than one statement"),
+        ("", "blank"),
+        ("SELECT random()", "not allowed: random()"),
+        ("SELECT date('now')", "clock=true"),
+        ("SELECT * FROM sqlite_master", "not allowed"),
+        ("WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r) SELECT max(x) FROM r",
+         "max_steps and max_rows may be raised"),
+    ],
+)  # fmt: skip
+def test_a_gold_that_fails_is_nobodys_wrong_answer(judge: Judge, gold: str, message: str) -> None:
+    verdict = judge(gold, "SELECT 1", max_steps=1_000_000)
+    assert isinstance(verdict, Unscored), verdict
+    assert verdict.cause is Cause.GOLD
+    assert message in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        (None, 'is {"sql", "databases": [paths]}'),
+        ({"sql": "SELECT 1"}, 'has no "databases"'),
+        ({"sql": "SELECT 1", "databases": []}, 'has no "databases"'),
+        ({"sql": "SELECT 1", "databases": [7]}, "one is no path"),
+        ({"sql": 1, "databases": ["x"]}, "of type int"),
+        ({"sql": "SELECT 1", "databases": ["x"], "more": 1}, "has 'more'"),
+        ({"sql": "SELECT 1", "databases": ["nowhere.sqlite"]}, "No such file"),
+        ({"sql": "SELECT 1", "databases": ["/"]}, "is no file"),
+        ({"sql": "SELECT 1", "databases": ["x\ny" * 9]}, "No such file"),
+    ],
+)
+def test_a_reference_that_cannot_be_used(pool: Pool, reference: Any, message: str) -> None:
+    task = rlvr.Task("", reference, "t")
+    (verdict,) = rlvr.score([task], ["```sql\nSELECT 1\n```"], Sql(), pool=pool)
+    assert isinstance(verdict, Unscored), verdict
+    assert verdict.cause is Cause.GOLD
+    assert message in verdict.message
+
+
+def test_a_file_that_is_no_database(judge: Judge, tmp_path: Path) -> None:
+    (tmp_path / "text.sqlite").write_text("no database " * 1000)
+    verdict = judge("SELECT 1", "SELECT 1", databases=[str(tmp_path / "text.sqlite")])
+    assert verdict.cause is Cause.GOLD
+    assert "is no database that SQLite can read" in verdict.message
+
+
+def test_changes_that_are_not_in_the_file_yet(judge: Judge, database: str) -> None:
+    connection = sqlite3.connect(database)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("INSERT INTO singer VALUES (6, 'Fay', 1, 'FR', 1)")
+    connection.commit()
+    verdict = judge(COUNT, COUNT)
+    assert verdict.cause is Cause.GOLD
+    assert "wal_checkpoint" in verdict.message
+    connection.close()
+    assert judge("SELECT 6", COUNT).reward == 1.0
+
+
+def test_a_database_that_is_written_is_read_anew(judge: Judge, database: str) -> None:
+    assert judge(COUNT, "SELECT 5").reward == 1.0
+    with sqlite3.connect(database) as connection:
+        connection.execute("DELETE FROM singer WHERE id = 1")
+    assert judge(COUNT, "SELECT 5").reward == 0.0
+    assert judge(COUNT, "SELECT 4").reward == 1.0
+
+
+def test_odd_paths(judge: Judge, database: str, tmp_path: Path) -> None:
+    for name in ("a b.sqlite", "q?mode=rwc#x%41.sqlite", "ü'\".sqlite"):
+        path = tmp_path / name
+        shutil.copy(database, path)
+        assert judge(COUNT, "SELECT 5", databases=[str(path)]).reward == 1.0
+    assert {p.name for p in tmp_path.iterdir()} >= {"q?mode=rwc#x%41.sqlite"}
+
+
+def test_right_on_all_databases(judge: Judge, database: str, tmp_path: Path) -> None:
+    more = str(tmp_path / "more.sqlite")
+    shutil.copy(database, more)
+    with sqlite3.connect(more) as connection:
+        connection.execute("DELETE FROM singer WHERE id > 2")
+    both = [database, more]
+    assert judge(COUNT, COUNT, databases=both).reward == 1.0
+    verdict = judge(COUNT, "SELECT 5", databases=both)
+    assert verdict.feedback == "another result on database 2 of 2: other rows"
+    assert verdict.detail["failed_on"] == 2
+
+
+def test_an_empty_gold_is_said_to_be(judge: Judge) -> None:
+    verdict = judge("SELECT name FROM singer WHERE 0", "SELECT NULL WHERE 0")
+    assert verdict.reward == 1.0
+    assert verdict.detail["empty_gold"] is True
+
+
+def test_views_may_be_read(judge: Judge) -> None:
+    assert judge("SELECT name FROM singer WHERE age > 40", "SELECT * FROM old").reward == 1.0
+
+
+def test_queries_may_name_things_themselves(judge: Judge) -> None:
+    with_ = "WITH c AS (SELECT * FROM singer) SELECT count(*) FROM c"
+    recursive = "WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r WHERE x < 5) SELECT count(*) FROM r"
+    inner = "SELECT count(*) FROM (SELECT 1 FROM singer)"
+    for query in (with_, recursive, inner):
+        assert judge(COUNT, query).reward == 1.0
+
+
+def test_text_that_is_not_utf_8(judge: Judge, database: str) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE singer SET name = CAST(x'ff41' AS TEXT) WHERE id = 1")
+    gold = "SELECT name FROM singer"
+    assert judge(gold, gold).reward == 1.0
+    assert judge(gold, "SELECT 'A' UNION ALL SELECT name FROM singer WHERE id > 1").reward == 0.0
+
+
+@pytest.mark.parametrize(
+    ("dialect", "query"),
+    [
+        ("mysql", "SELECT IF(age > 40, 'old', 'young') FROM `singer`"),
+        ("postgres", "SELECT CASE WHEN age::int > 40 THEN 'old' ELSE 'young' END FROM singer"),
+    ],
+)
+def test_other_dialects(judge: Judge, dialect: str, query: str) -> None:
+    gold = "SELECT iif(age > 40, 'old', 'young') FROM singer"
+    assert judge(gold, query, dialect=dialect).reward == 1.0
+
+
+def test_what_is_no_query_of_the_dialect(judge: Judge) -> None:
+    verdict = judge(COUNT, "SELECT ((", dialect="mysql")
+    assert verdict.status is Status.INCORRECT
+    assert "can't be read as mysql" in verdict.feedback
+    assert judge(COUNT, "SELECT " + "(" * 4000, dialect="mysql").reward == 0.0
+    assert "at most 10000" in judge(COUNT, "SELECT " + "1," * 9000 + "1", dialect="mysql").feedback
+
+
+def test_the_clock_may_be_allowed(judge: Judge) -> None:
+    assert judge("SELECT date('now') > '2000'", "SELECT 1", clock=True).reward == 1.0
+    assert judge("SELECT current_date > '2000'", "SELECT 1", clock=True).reward == 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"preset": "exact"}, "preset is one of rlvr, spider, spider_distinct, bird"),
+        ({"reward": "soft_f1"}, "of the preset 'bird' alone"),
+        ({"preset": "bird", "columns": "any"}, "of the preset 'rlvr' alone"),
+        ({"columns": True}, "columns is one of ordered, any"),
+        ({"tolerance": -1}, "tolerance is at least 0"),
+        ({"tolerance": "1"}, "tolerance is a number"),
+        ({"clock": 1}, "clock is one of true or false"),
+        ({"max_steps": 0}, "max_steps is a whole number above 0"),
+        ({"max_rows": 1.5}, "max_rows is a whole number above 0"),
+        ({"dialect": ["mysql"]}, "dialect is one of sqlite, mysql, postgres"),
+        ({"budget": 1}, "no option 'budget'"),
+    ],
+)
+def test_options(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(OptionError, match=says):
+        Sql().configure(**options)
+
+
+def test_a_demonstration_earns_full_reward(judge: Judge) -> None:
+    task = rlvr.Task("", {"sql": "SELECT `name` FROM `singer`;", "databases": ["x"]})
+    shown = Sql().demonstrate(task)
+    assert shown == "```sql\nSELECT `name` FROM `singer`\n```"
+    assert judge("SELECT name FROM singer", shown).reward == 1.0
+    assert Sql().demonstrate(rlvr.Task("", {"sql": ""}, "t")) is None
+
+
+def test_the_same_query_again_costs_no_run_of_the_gold(database: str) -> None:
+    """Where the file's identity is the same, what's kept counts, whatever is in the file."""
+    from rlvr.verifiers.sql.store import STORE
+
+    task = rlvr.Task("", {"sql": "SELECT 'kept'", "databases": [database]}, "t")
+    verifier = Sql()
+    assert float(verifier.verify(task, "```sql\nSELECT 'kept'\n```")) == 1.0
+    asked: list[Any] = []
+    result = STORE.result
+    STORE.result = lambda key, make: result(key, lambda: asked.append(key) or make())  # type: ignore[method-assign]
+    try:
+        verifier.verify(task, "```sql\nSELECT 'kept'\n```")
+    finally:
+        del STORE.result
+    assert asked == []
+    assert os.path.exists(database)
