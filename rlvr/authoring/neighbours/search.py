@@ -136,9 +136,10 @@ class _Gold:
     def __init__(self, sql: str, database: sqlite3.Connection) -> None:
         self._database = database
         self._order = order_of(sql)
+        self._said = "it returns no table"
         rows = self._run(sql)
         if rows is None:
-            raise sqlite3.OperationalError("the gold doesn't run on it, or takes too long")
+            raise sqlite3.OperationalError(f"the gold doesn't run: {self._said}")
         self.rows = rows
         self._ranks: Any = False
 
@@ -177,7 +178,8 @@ class _Gold:
             if cursor.description is None:
                 return None
             return Rows(cursor.fetchmany(20_000), len(cursor.description), 0)
-        except (sqlite3.Error, sqlite3.Warning):
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            self._said = str(error)
             return None
         finally:
             self._database.set_progress_handler(None, 0)
