@@ -101,10 +101,9 @@ def _command(python: str) -> list[str]:
     for folder in ("/box", "/tmp"):
         found += ["--dir", folder]
     found += ["--remount-ro", "/", "--chdir", "/", "--clearenv"]
-    path = ":".join(
-        [*(f"{root}/bin" for root in dict.fromkeys(extra)), "/usr/local/bin", "/usr/bin", "/bin"]
-    )
-    for name, value in _environment(path).items():
+    own = [f"{root}/bin" for root in dict.fromkeys(extra)]
+    commands = ":".join([*own, "/usr/local/bin", "/usr/bin", "/bin"])
+    for name, value in _environment(commands).items():
         found += ["--setenv", name, value]
     return found
 

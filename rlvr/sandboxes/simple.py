@@ -16,10 +16,7 @@ from rlvr.sandboxes.base import FunctionTests
 # Modules whose import does nothing, and whose functions change nothing.
 _MODULES = frozenset({"math", "typing"})
 _BUILTINS = frozenset(
-    "abs all any bin bool bytes callable chr complex dict divmod enumerate filter float frozenset hash hex "
-    "int isinstance iter len list map max min next oct ord pow range repr reversed round set slice sorted "
-    "str sum tuple type zip True False None AssertionError Exception IndexError KeyError TypeError ValueError "
-    "ZeroDivisionError".split()
+    ["abs", "all", "any", "bin", "bool", "bytes", "callable", "chr", "complex", "dict", "divmod", "enumerate", "filter", "float", "frozenset", "hash", "hex", "int", "isinstance", "iter", "len", "list", "map", "max", "min", "next", "oct", "ord", "pow", "range", "repr", "reversed", "round", "set", "slice", "sorted", "str", "sum", "tuple", "type", "zip", "True", "False", "None", "AssertionError", "Exception", "IndexError", "KeyError", "TypeError", "ValueError", "ZeroDivisionError"]
 )
 _LEADS_ELSEWHERE = ("format", "format_map", "mro")  # "{0.__class__}".format(…)
 _NODES = (

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .values import state_of
 
 
-def bring_up_to_date(ours, theirs, classes: dict) -> None:
+def bring_up_to_date(ours: Any, theirs: Any, classes: dict[str, Any]) -> None:
     """Give a mutable argument the content that it has after the call, keeping its identity.
 
     `classes`: those that both sides have, by name.
@@ -38,5 +40,5 @@ def bring_up_to_date(ours, theirs, classes: dict) -> None:
             object.__setattr__(ours, name, value)
 
 
-def _goes_inside(one, other) -> bool:
+def _goes_inside(one: Any, other: Any) -> bool:
     return type(one) is type(other) and isinstance(one, (list, dict, set, bytearray))

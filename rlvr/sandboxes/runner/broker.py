@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import sys
+from typing import Any
 
 from . import frames, kernel, zygote
 from .cells import Cell, Cells, Fault, close
@@ -55,7 +56,9 @@ class _Broker:
         self._tests = Tests(cells)
         self._compiles = False  # whether what was opened last can be run
 
-    def answer(self, header: dict, blobs: list[bytes]) -> tuple[dict, list[bytes]]:
+    def answer(
+        self, header: dict[str, Any], blobs: list[bytes]
+    ) -> tuple[dict[str, Any], list[bytes]]:
         """Do what a frame asks for."""
         what = header.pop("do")
         if what == "hello":
@@ -69,7 +72,7 @@ class _Broker:
             return self._tests.run(self._cell, header, blobs)
         raise Fault("no such request: %r" % what)
 
-    def _hello(self, header: dict) -> dict:
+    def _hello(self, header: dict[str, Any]) -> dict[str, Any]:
         tools = {tool: shutil.which(tool) is not None for tool in header["tools"]}
         limits = header["limits"]
         # What fails here would fail every program.
@@ -82,7 +85,9 @@ class _Broker:
         self._tests.warm_up(limits)
         return {"python": sys.version.split()[0], "tools": tools}
 
-    def _act(self, cell: Cell, message: dict, blobs: list[bytes]) -> tuple[dict, list[int]]:
+    def _act(
+        self, cell: Cell, message: dict[str, Any], blobs: list[bytes]
+    ) -> tuple[dict[str, Any], list[int]]:
         """Have a cell do one thing: its reply, and descriptors of stdout, stderr and what it made."""
         output = cell.begin(message, blobs)
         reply, made = self._cells.reply(cell, message["limits"]["wall_s"] + _GRACE_S)
@@ -90,7 +95,7 @@ class _Broker:
 
     # ---------------------------------------------------------------- programs with standard input
 
-    def _open(self, header: dict, blobs: list[bytes]) -> dict:
+    def _open(self, header: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:
         """Put a program into a cell, and compile it where it has to be."""
         compiler, limits = header["compile"], header["limits"]
         files = dict(zip(header["files"], blobs))
@@ -108,7 +113,9 @@ class _Broker:
         self._compiles = True
         return {}
 
-    def _run(self, header: dict, blobs: list[bytes]) -> tuple[dict, list[bytes]]:
+    def _run(
+        self, header: dict[str, Any], blobs: list[bytes]
+    ) -> tuple[dict[str, Any], list[bytes]]:
         """One test of the open program. The first blob is standard input, the others are files."""
         if self._cell is None or not self._compiles:
             return {"skipped": True}, []
@@ -129,7 +136,7 @@ class _Broker:
         return reply, found
 
 
-def _compile_error(reply: dict, said: bytes) -> str:
+def _compile_error(reply: dict[str, Any], said: bytes) -> str:
     text = said.decode("utf-8", "replace").strip()
     if reply["limit"]:
         return "compiling went over its limit of %s\n%s" % (reply["limit"], text)

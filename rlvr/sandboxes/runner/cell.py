@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import socket
+from typing import Any
 
 from . import kernel, python, supervise
 from .cells import MOST_FDS, MOST_MESSAGE
@@ -54,10 +55,10 @@ class _Cell:
         self._compiled = -1
         self._uid: int | None = None
         self._placed = False
-        self._environment: dict = {}
-        self._untouched: dict = {}
+        self._environment: dict[str, Any] = {}
+        self._untouched: dict[str, Any] = {}
 
-    def build(self, message: dict, fds: list[int]) -> None:
+    def build(self, message: dict[str, Any], fds: list[int]) -> None:
         """Mount fresh file systems and write a program's files."""
         first, before = not self._tmpfs, self._tmpfs
         self._uid = message["uid"]
@@ -80,7 +81,7 @@ class _Cell:
             os.environ.update(self._environment)
         os.chdir(SCRATCH)
 
-    def act(self, message: dict, fds: list[int], made: list[int]) -> dict:
+    def act(self, message: dict[str, Any], fds: list[int], made: list[int]) -> dict[str, Any]:
         """Compile, run, serve calls or judge; returns how that ended. Descriptors to send along go to `made`."""
         limits = message["limits"]
         limits["spare"] = self._spare(message["do"], limits)
@@ -114,7 +115,7 @@ class _Cell:
         self._sweep()
         return reply
 
-    def _begin(self, message: dict, fds: list[int], told: int) -> None:
+    def _begin(self, message: dict[str, Any], fds: list[int], told: int) -> None:
         """In the child, locked down: become the program. `told` is for what goes wrong before that."""
         what = message["do"]
         if what == "compile":
@@ -141,7 +142,7 @@ class _Cell:
             os.write(2, ("%s: %s\n" % (command[0], error.strerror)).encode())
             os._exit(126)
 
-    def _spare(self, what: str, limits: dict) -> int:
+    def _spare(self, what: str, limits: dict[str, Any]) -> int:
         """Processes that count as the program's and aren't, where it shares the runner's user id."""
         if self._uid is not None:
             return 0
@@ -183,7 +184,7 @@ class _Cell:
             kernel.mount("tmpfs", where, _FLAGS, self._tmpfs + "mode=1777")
             self._untouched[where] = _state(where)
 
-    def _collect(self, names: list[str], limits: dict, made: list[int]) -> dict:
+    def _collect(self, names: list[str], limits: dict[str, Any], made: list[int]) -> dict[str, Any]:
         """Bring back plain files as descriptors; say of the others why not."""
         refused = {}
         # What a file has as holes takes no space until it's copied, so the copies are counted.
@@ -209,7 +210,7 @@ class _Cell:
                 os.chdir(SCRATCH)
 
 
-def _state(folder: str) -> tuple:
+def _state(folder: str) -> tuple[float, ...]:
     """Differs once anything in a folder, or of it, was changed: entries, mode, owner, times, attributes."""
     now = os.stat(folder)
     return now.st_mode, now.st_uid, now.st_nlink, now.st_size, now.st_mtime_ns, now.st_ctime_ns

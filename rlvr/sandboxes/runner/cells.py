@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import struct
+from typing import Any
 
 MOST_MESSAGE = 1 << 17
 MOST_FDS = 250
@@ -26,7 +27,9 @@ class Cell:
         self.usable = True
         self._pid = pid
 
-    def begin(self, message: dict, blobs: list[bytes], more: tuple = ()) -> list[int]:
+    def begin(
+        self, message: dict[str, Any], blobs: list[bytes], more: tuple[int, ...] = ()
+    ) -> list[int]:
         """Have it do something with standard input and files; returns descriptors of its stdout and stderr."""
         output = [os.memfd_create("stdout"), os.memfd_create("stderr")]
         stdin, *files = map(memory, blobs)
@@ -35,14 +38,14 @@ class Cell:
         close([stdin, *files])
         return output
 
-    def send(self, message: dict, fds: list[int]) -> None:
+    def send(self, message: dict[str, Any], fds: list[int]) -> None:
         """A message, with descriptors."""
         try:
             socket.send_fds(self.control, [json.dumps(message).encode()], fds)
         except OSError:
             self.usable = False  # it has ended, which is found when its reply is read
 
-    def receive(self) -> tuple[dict, list[int]]:
+    def receive(self) -> tuple[dict[str, Any], list[int]]:
         """A reply and the descriptors that came along. Raises `Fault`."""
         try:
             data, fds, _, _ = socket.recv_fds(self.control, MOST_MESSAGE, MOST_FDS)
@@ -89,9 +92,9 @@ class Cells:
         self,
         kept: Cell | None,
         files: dict[str, bytes],
-        limits: dict,
+        limits: dict[str, Any],
         compiles: bool = False,
-        environment: dict = {},
+        environment: dict[str, Any] | None = None,
     ) -> Cell:
         """A cell with these files in it: the one that's kept, where it can be used again, else a new one."""
         if kept is None or not self._is_idle(kept):
@@ -102,7 +105,12 @@ class Cells:
         message = {
             "do": "build",
             "uid": self._uid if self._many_users else None,
-            "environment": {"PATH": self._path, "HOME": "/tmp", "LANG": "C.UTF-8", **environment},
+            "environment": {
+                "PATH": self._path,
+                "HOME": "/tmp",
+                "LANG": "C.UTF-8",
+                **(environment or {}),
+            },
             "disk_mb": int(limits["disk_mb"]) + (256 if compiles else 0),
             "inodes": int(limits["files"]) + 64,
             "files": list(files),
@@ -113,14 +121,14 @@ class Cells:
         close(fds)
         return kept
 
-    def reply(self, cell: Cell, seconds: float) -> tuple[dict, list[int]]:
+    def reply(self, cell: Cell, seconds: float) -> tuple[dict[str, Any], list[int]]:
         """What a cell answers. Raises `Fault` where it ends or stays silent."""
         if not self._answers(cell, seconds):
             cell.usable = False
             raise Fault("a cell did not answer in time")
         return cell.receive()
 
-    def last_word(self, cell: Cell, seconds: float) -> tuple[dict, list[int]]:
+    def last_word(self, cell: Cell, seconds: float) -> tuple[dict[str, Any], list[int]]:
         """What a cell answers, if anything, once what it does has lost its purpose."""
         return cell.receive() if self._answers(cell, seconds) else ({}, [])
 

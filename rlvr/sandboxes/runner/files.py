@@ -24,7 +24,7 @@ def copy_out(path: str, copy: int, most: int) -> str:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
-        return os.strerror(error.errno)
+        return os.strerror(error.errno or 0)
     try:
         about = os.fstat(fd)
         if not stat.S_ISREG(about.st_mode):

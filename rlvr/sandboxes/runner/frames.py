@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+from typing import Any
 
 _START = struct.Struct("<II")
 _LENGTH = struct.Struct("<Q")
@@ -22,7 +23,7 @@ class FrameError(Exception):
     """What came isn't a frame."""
 
 
-def packed(header: dict, blobs: list[bytes] | tuple[bytes, ...] = ()) -> bytes:
+def packed(header: dict[str, Any], blobs: list[bytes] | tuple[bytes, ...] = ()) -> bytes:
     """A whole frame."""
     text = json.dumps(header).encode()
     lengths = b"".join(_LENGTH.pack(len(blob)) for blob in blobs)
@@ -33,7 +34,7 @@ def needed(data: bytes | bytearray) -> int:
     """How many bytes the frame at the start of `data` has in all, as far as `data` tells: at least that many."""
     if len(data) < _START.size:
         return _START.size
-    header, blobs = _START.unpack_from(data)
+    header, blobs = (int(one) for one in _START.unpack_from(data))
     if header > MOST_HEADER or blobs > MOST_BLOBS:
         raise FrameError("not a frame")
     at = _START.size + blobs * _LENGTH.size
@@ -45,7 +46,7 @@ def needed(data: bytes | bytearray) -> int:
     return total
 
 
-def unpacked(data: bytes | bytearray) -> tuple[dict, list[bytes]]:
+def unpacked(data: bytes | bytearray) -> tuple[dict[str, Any], list[bytes]]:
     """Header and blobs of the whole frame that `data` is."""
     header, blobs = _START.unpack_from(data)
     at = _START.size + blobs * _LENGTH.size
@@ -67,7 +68,7 @@ def _lengths(data: bytes | bytearray, blobs: int) -> tuple[int, ...]:
     return struct.unpack_from("<%dQ" % blobs, data, _START.size)
 
 
-def receive(fd: int) -> tuple[dict, list[bytes]] | None:
+def receive(fd: int) -> tuple[dict[str, Any], list[bytes]] | None:
     """The next frame from a blocking descriptor; None where the other side hung up."""
     data = bytearray()
     while len(data) < (wanted := needed(data)):
@@ -78,7 +79,7 @@ def receive(fd: int) -> tuple[dict, list[bytes]] | None:
     return unpacked(data)
 
 
-def send(fd: int, header: dict, blobs: list[bytes] | tuple[bytes, ...] = ()) -> None:
+def send(fd: int, header: dict[str, Any], blobs: list[bytes] | tuple[bytes, ...] = ()) -> None:
     """Write a whole frame to a blocking descriptor."""
     left = memoryview(packed(header, blobs))
     while left:

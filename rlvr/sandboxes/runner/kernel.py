@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from typing import Any
 
 NEWNS, NEWIPC, NEWPID = 0x20000, 0x08000000, 0x20000000
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, REC, PRIVATE = 1, 2, 4, 8, 32, 1 << 14, 1 << 18
@@ -17,7 +18,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _held = ctypes.PyDLL(None, use_errno=True)
 
 
-def _function(name: str, *arguments: object, library: ctypes.CDLL = _libc) -> ctypes._CFuncPtr:
+def _function(name: str, *arguments: object, library: ctypes.CDLL = _libc) -> Any:
     # Looked up here, once: in a fork, the look-up and its memory cost as much as the fork itself.
     found = getattr(library, name)
     found.argtypes = arguments
@@ -42,7 +43,7 @@ def clone(flags: int) -> int:
     if _CLONE is None:
         raise OSError("no clone() for " + os.uname().machine)
     _before_fork()
-    pid = _syscall(_CLONE, flags | signal.SIGCHLD, 0, 0, 0, 0)
+    pid: int = _syscall(_CLONE, flags | signal.SIGCHLD, 0, 0, 0, 0)
     if pid == 0:
         _after_fork_child()
         return 0

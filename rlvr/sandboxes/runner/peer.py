@@ -11,6 +11,8 @@ import builtins
 import json
 import socket
 import struct
+from collections.abc import Callable
+from typing import Any
 
 from .values import Coder, Unreadable
 
@@ -34,17 +36,25 @@ class Peer:
         channel: the socket's descriptor.
         operations: name to function of decoded arguments: what the other side may ask for.
         classes: those that both sides have, by name.
+
+    Attributes:
+        make_handle: what stands here for an object of the other side's, by its number and what it is.
+        make_error: an exception like one raised there, by name, built-in bases and text.
+        foreign_number: the number of the other side's object that a value stands for here, if it does.
+        before_reply: called before each reply is sent.
     """
 
-    def __init__(self, channel: int, operations: dict, classes: dict) -> None:
+    def __init__(self, channel: int, operations: dict[str, Any], classes: dict[str, Any]) -> None:
         self._socket = socket.socket(fileno=channel)
         self._operations = operations
-        self._kept: list = []
+        self._kept: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._foreign: dict[int, object] = {}
         self.coder = Coder(self._keep, self._found, classes)
-        self.make_handle = lambda number, about: None
-        self.make_error = RuntimeError
+        self.make_handle: Callable[[int, dict[str, Any]], object] = lambda number, about: None
+        self.make_error: Callable[[str, list[str], str], Any] = _plain_error
+        self.foreign_number: Callable[[Any], int | None] = lambda value: None
+        self.before_reply: Callable[[], None] = lambda: None
         self.received = 0  # bytes
         self._nested = 0
         self._data = bytearray()
@@ -55,7 +65,7 @@ class Peer:
 
     # A handle is [number, owner's?, what it is]; each side calls its own objects "mine".
 
-    def _keep(self, value):
+    def _keep(self, value: Any) -> Any:
         theirs = self.foreign_number(value)
         if theirs is not None:
             return {"handle": [theirs, False, {}]}
@@ -65,7 +75,7 @@ class Peer:
             self._kept.append(value)
         return {"handle": [number, True, describe(value)]}
 
-    def _found(self, inside):
+    def _found(self, inside: Any) -> Any:
         try:
             number, senders, about = inside
             if not senders:
@@ -76,15 +86,11 @@ class Peer:
         except Exception as error:
             raise Unreadable("no handle: %r" % error) from None
 
-    def foreign_number(self, value) -> int | None:
-        """The number of the other side's object that `value` stands for here, if it does."""
-        return None
-
-    def ask(self, operation: str, *arguments):
+    def ask(self, operation: str, *arguments: Any) -> Any:
         """Have the other side do something; returns its value or raises what it raised. Raises `Gone`."""
         return self.settle(self.exchange(self.question(operation, arguments)))
 
-    def question(self, operation: str, arguments) -> bytes:
+    def question(self, operation: str, arguments: Any) -> bytes:
         """A request as it's sent. Raises ValueError where the arguments are too large or nested too deeply."""
         message = {"ask": operation, "with": self.coder.encode(list(arguments))}
         data = _dumps(message).encode("ascii")
@@ -92,7 +98,7 @@ class Peer:
             raise ValueError("the arguments are too large to be handed over")
         return data
 
-    def exchange(self, question: bytes) -> dict:
+    def exchange(self, question: bytes) -> dict[str, Any]:
         """The reply as it came. Raises `Gone`."""
         self._send(question)
         while True:
@@ -101,7 +107,7 @@ class Peer:
                 return message
             self.serve(message)
 
-    def settle(self, reply: dict):
+    def settle(self, reply: dict[str, Any]) -> Any:
         """The value in a reply, or what it says was raised."""
         if "raised" in reply:
             raise self._error(reply["raised"])
@@ -110,7 +116,7 @@ class Peer:
         except (Unreadable, RecursionError) as error:
             raise Gone("no value: %s" % error) from None
 
-    def serve(self, message: dict) -> None:
+    def serve(self, message: dict[str, Any]) -> None:
         """Do what the other side asks and reply."""
         self._nested += 1
         try:
@@ -126,8 +132,9 @@ class Peer:
             self._nested -= 1
         self.send(reply)
 
-    def send(self, reply: dict) -> None:
+    def send(self, reply: dict[str, Any]) -> None:
         """Send a reply; that it can't be sent, where it can't."""
+        self.before_reply()
         try:
             data = _dumps(reply).encode("ascii")
             if len(data) > MOST_BYTES:
@@ -142,7 +149,7 @@ class Peer:
         except OSError as error:
             raise Gone(str(error)) from None
 
-    def receive(self) -> dict:
+    def receive(self) -> dict[str, Any]:
         """The next message. Raises `Gone` where there's none, or what came is none."""
         (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size))
         if length > MOST_BYTES:
@@ -153,7 +160,8 @@ class Peer:
             raise Gone("no message: %s" % error) from None
         if not _is_message(message):
             raise Gone("no message")
-        return message
+        found: dict[str, Any] = message
+        return found
 
     def _exactly(self, wanted: int) -> bytes:
         while len(self._data) < wanted:
@@ -169,13 +177,17 @@ class Peer:
         del self._data[:wanted]
         return data
 
-    def _error(self, said):
+    def _error(self, said: Any) -> Any:
         """An exception like the one that was raised there: of the built-in type, or of one named alike."""
         name, bases, text = said
         return self.make_error(name, bases, text)
 
 
-def _is_message(message) -> bool:
+def _plain_error(name: str, bases: list[str], text: str) -> RuntimeError:
+    return RuntimeError("%s: %s" % (name, text))
+
+
+def _is_message(message: Any) -> bool:
     """Whether it has the shape of one; what is in it is looked at where it's used."""
     if not isinstance(message, dict):
         return False
@@ -189,7 +201,7 @@ def _is_message(message) -> bool:
     return True
 
 
-def describe(value) -> dict:
+def describe(value: Any) -> dict[str, Any]:
     """What the other side should know of an object that stays here."""
     kind = type(value)
     about = {"type": str(kind.__name__), "callable": callable(value)}
@@ -200,7 +212,7 @@ def describe(value) -> dict:
     return about
 
 
-def described(error: BaseException) -> list:
+def described(error: BaseException) -> list[Any]:
     """An exception as [type's name, names of its built-in bases, text]."""
     try:
         text = str(error)[:2000]
@@ -218,7 +230,7 @@ def builtin_names(kind: type) -> list[str]:
     ]
 
 
-def local_error(name: str, bases: list[str], text: str, known: dict) -> BaseException:
+def local_error(name: str, bases: list[str], text: str, known: dict[str, Any]) -> Any:
     """An exception to raise here for one raised there. `known` keeps the classes made, by name."""
     own = getattr(builtins, name, None)
     if name in _WOULD_END_A_LOOP:
@@ -232,7 +244,7 @@ def local_error(name: str, bases: list[str], text: str, known: dict) -> BaseExce
 _WOULD_END_A_LOOP = ("StopIteration", "StopAsyncIteration", "GeneratorExit")
 
 
-def local_class(name: str, bases: list[str], known: dict) -> type:
+def local_class(name: str, bases: list[str], known: dict[str, Any]) -> Any:
     """An exception class of that name here, below the nearest built-in one it's below there."""
     if name not in known:
         near = (getattr(builtins, base, None) for base in bases)
@@ -245,7 +257,7 @@ def local_class(name: str, bases: list[str], known: dict) -> type:
     return known[name]
 
 
-def _made(kind: type, text: str) -> BaseException:
+def _made(kind: Any, text: str) -> Any:
     if issubclass(kind, KeyError):  # its text is how its key is written
         import ast
 

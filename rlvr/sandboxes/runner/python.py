@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import _sitebuiltins
 import atexit
 import builtins
@@ -14,6 +14,7 @@ import resource
 import sys
 import traceback
 import types
+from typing import Any
 
 from .files import keep_only, read
 
@@ -47,9 +48,10 @@ _streams: list[io.TextIOWrapper] = []
 def make_streams() -> None:
     """Make the file objects for descriptors 0 to 2 beforehand, whatever these will be; as in C.UTF-8."""
 
-    def opened(fd: int, name: str, mode: str, errors: str, **more: bool) -> io.TextIOWrapper:
-        file = open(fd, mode, 8192, closefd=False)
-        getattr(file, "raw", file).name = name
+    def opened(fd: int, name: str, mode: str, errors: str, **more: Any) -> io.TextIOWrapper:
+        file = open(fd, mode, 8192, closefd=False)  # noqa: SIM115
+        raw: Any = getattr(file, "raw", file)
+        raw.name = name
         return io.TextIOWrapper(file, encoding="utf-8", errors=errors, **more)
 
     _streams.append(opened(0, "<stdin>", "rb", "surrogateescape"))
@@ -61,14 +63,15 @@ def make_streams() -> None:
 
 def set_up() -> None:
     """What else a new interpreter has: standard streams and signals."""
-    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__ = _streams
+    sys.stdin, sys.stdout, sys.stderr = _streams
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = _streams  # type: ignore[misc]
     # The module `signal` turns numbers into enums, which takes a fork as long as all else here.
     _signal.signal(_signal.SIGINT, _signal.default_int_handler)
     for ignored in (_signal.SIGPIPE, _signal.SIGXFSZ):  # an OSError says it
         _signal.signal(ignored, _signal.SIG_IGN)
 
 
-def compile_source(source: bytes, name: str):
+def compile_source(source: bytes, name: str) -> Any:
     """The code in a source, or the message of why it can't be compiled."""
     try:
         return compile(source, name, "exec", dont_inherit=True)
@@ -84,7 +87,7 @@ def compile_source(source: bytes, name: str):
         return "".join(traceback.format_exception_only(type(error), error))
 
 
-def _code(path: str, compiled: int):
+def _code(path: str, compiled: int) -> Any:
     """The program's code, compiled at most once for all its tests; None where it doesn't compile."""
     kept = read(compiled)
     if kept[:1] == _COMPILED:
@@ -104,7 +107,7 @@ def _code(path: str, compiled: int):
     return code
 
 
-def _execute(code, namespace: dict) -> int:
+def _execute(code: Any, namespace: dict[str, Any]) -> int:
     """Run it; returns the exit status, as the interpreter would have it."""
     try:
         exec(code, namespace)

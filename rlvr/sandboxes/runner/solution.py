@@ -11,6 +11,7 @@ import operator
 import os
 import sys
 import types
+from typing import Any
 
 from . import python
 from .files import keep_only
@@ -31,9 +32,9 @@ def serve(channel: int, sources: list[tuple[str, bytes]]) -> None:
 
 def answer(channel: int, sources: list[tuple[str, bytes]]) -> None:
     """The same, in a process that is set up for it, and returning."""
-    known: dict = {}
-    classes: dict = {}
-    operations: dict = {}
+    known: dict[str, Any] = {}
+    classes: dict[str, Any] = {}
+    operations: dict[str, Any] = {}
     peer = Peer(channel, operations, classes)
     peer.make_handle = lambda number, about: _Foreign(peer, number)
     peer.make_error = lambda name, bases, text: local_error(name, bases, text, known)
@@ -41,14 +42,8 @@ def answer(channel: int, sources: list[tuple[str, bytes]]) -> None:
     module = types.ModuleType(NAME)
     sys.modules[NAME] = module
     operations.update(_operations(peer, module, classes))
-    reply = peer.send
-
-    def print_and_send(message: dict) -> None:
-        # Once the tests have what they asked for, they may be over, and nobody waits for what's unwritten.
-        _flush()
-        reply(message)
-
-    peer.send = print_and_send  # type: ignore[method-assign]
+    # Once the tests have what they asked for, they may be over, and nobody waits for what's unwritten.
+    peer.before_reply = _flush
     try:
         peer.send(_load(sources, module, classes))
         while True:
@@ -68,7 +63,9 @@ def _flush() -> None:
             pass  # a stream of the solution's, or closed
 
 
-def _load(sources: list[tuple[str, bytes]], module: types.ModuleType, classes: dict) -> dict:
+def _load(
+    sources: list[tuple[str, bytes]], module: types.ModuleType, classes: dict[str, Any]
+) -> dict[str, Any]:
     """Run the sources in one namespace, the last of them the solution itself."""
     for name, source in sources:
         code = python.compile_source(source, name)
@@ -83,7 +80,7 @@ def _load(sources: list[tuple[str, bytes]], module: types.ModuleType, classes: d
     return {"names": [name for name in module.__dict__ if type(name) is str]}
 
 
-def own_classes(namespace: dict, name: str) -> dict:
+def own_classes(namespace: dict[str, Any], name: str) -> dict[str, Any]:
     """The classes that a module's source defined, by name; exceptions cross in another way."""
     return {
         one.__name__: one
@@ -99,26 +96,26 @@ class _Foreign:
         self._peer = peer
         self.number = number
 
-    def __call__(self, *arguments):
+    def __call__(self, *arguments: Any) -> Any:
         return self._peer.ask("call", self, list(arguments))
 
-    def __iter__(self):
+    def __iter__(self) -> Any:
         return self
 
-    def __next__(self):
+    def __next__(self) -> Any:
         found = self._peer.ask("next", self)
         if found is None:
             raise StopIteration
         return found[0]
 
 
-def _operations(peer: Peer, module: types.ModuleType, classes: dict) -> dict:
+def _operations(peer: Peer, module: types.ModuleType, classes: dict[str, Any]) -> dict[str, Any]:
     """What the tests may ask of objects here. Each takes its arguments and returns a reply."""
 
-    def value(result) -> dict:
+    def value(result: Any) -> dict[str, Any]:
         return {"value": peer.coder.encode(result)}
 
-    def names(arguments, message) -> dict:
+    def names(arguments: Any, message: Any) -> dict[str, Any]:
         (wanted,) = arguments
         found = {}
         for name in wanted:
@@ -130,7 +127,7 @@ def _operations(peer: Peer, module: types.ModuleType, classes: dict) -> dict:
                     found[name] = {"value": peer.coder.encode(one)}
         return {"value": json.dumps(found)}
 
-    def call(arguments, message) -> dict:
+    def call(arguments: Any, message: Any) -> dict[str, Any]:
         target, positional, named = arguments
         reply = value(target(*positional, **named))
         # Tests may look at what became of the lists they handed over.
@@ -144,7 +141,7 @@ def _operations(peer: Peer, module: types.ModuleType, classes: dict) -> dict:
                 reply["arguments"] = now
         return reply
 
-    def following(arguments, message) -> dict:
+    def following(arguments: Any, message: Any) -> dict[str, Any]:
         try:
             return {"value": {"tuple": [peer.coder.encode(next(arguments[0]))]}}
         except StopIteration:
@@ -164,7 +161,7 @@ def _operations(peer: Peer, module: types.ModuleType, classes: dict) -> dict:
         "instance": isinstance,
     }
 
-    def plain(function):
+    def plain(function: Any) -> Any:
         return lambda arguments, message: value(function(*arguments))
 
     operations = {name: plain(function) for name, function in simple.items()}

@@ -8,6 +8,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 from . import filter as seccomp
 from . import kernel
@@ -33,7 +34,7 @@ class Ending:
 
 def run(
     action: Callable[[], None],
-    limits: dict,
+    limits: dict[str, Any],
     uid: int | None,
     output: list[int],
     trouble: int,
@@ -69,7 +70,7 @@ def run(
     return Ending(code, limit, wall, cpu, max(peak, watch.peak))
 
 
-def _lock_down(limits: dict, uid: int | None) -> None:
+def _lock_down(limits: dict[str, Any], uid: int | None) -> None:
     """Session, limits, user, capabilities, system calls: in the order in which each still can be set."""
     os.setsid()
     _raise_oom_score()
@@ -87,7 +88,7 @@ def _lock_down(limits: dict, uid: int | None) -> None:
     seccomp.FOR_PROGRAMS.install()
 
 
-def _rlimits(limits: dict) -> list[tuple[int, int, int]]:
+def _rlimits(limits: dict[str, Any]) -> list[tuple[int, int, int]]:
     wanted = [
         # Not 0: a kernel that pipes them to a program on the host does so all the same. 1 it takes for none.
         (resource.RLIMIT_CORE, 1),
@@ -120,7 +121,7 @@ def _raise_oom_score() -> None:
 class _Watch:
     """Looks at all processes of the cell from time to time."""
 
-    def __init__(self, limits: dict, output: list[int]) -> None:
+    def __init__(self, limits: dict[str, Any], output: list[int]) -> None:
         self._most_cpu = float(limits["cpu_s"])
         self._memory = limits["memory_mb"] * _MIB
         self._processes = int(limits["processes"])

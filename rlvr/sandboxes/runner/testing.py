@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 import types
+from typing import Any
 
 from . import python
 from .arguments import bring_up_to_date
@@ -70,7 +71,7 @@ def judge_many(control: int) -> None:
     os._exit(0)
 
 
-def judged(channel: int, message: dict, report: int) -> bool:
+def judged(channel: int, message: dict[str, Any], report: int) -> bool:
     """Run tests and report; returns whether all they did was to pass or to fail."""
     notes = Report(report)
     session = _Session(channel, message, notes)
@@ -94,11 +95,11 @@ def judged(channel: int, message: dict, report: int) -> bool:
 
 
 class _Session:
-    def __init__(self, channel: int, message: dict, notes: Report) -> None:
+    def __init__(self, channel: int, message: dict[str, Any], notes: Report) -> None:
         self._message = message
         self._notes = notes
-        self._errors: dict = {}
-        self._classes: dict = {}
+        self._errors: dict[str, Any] = {}
+        self._classes: dict[str, Any] = {}
         self._offered: set[str] = set()
         self._over = False
         self.usual = True  # nothing was raised but AssertionErrors
@@ -149,7 +150,7 @@ class _Session:
         except Exception as error:
             raise _Broken("%s doesn't compile: %s" % (what, error)) from None
 
-    def _execute(self, source: str, what: str, namespace: dict) -> types.CodeType:
+    def _execute(self, source: str, what: str, namespace: dict[str, Any]) -> types.CodeType:
         code = self._compiled(source, what)
         try:
             exec(code, namespace)
@@ -160,7 +161,7 @@ class _Session:
             ) from None
         return code
 
-    def _try(self, test) -> None:
+    def _try(self, test: Any) -> None:
         self._notes.state(TESTING)
         wrong = None
         try:
@@ -185,7 +186,7 @@ class _Session:
 
     # ---------------------------------------------------------------- the solution
 
-    def _loaded(self, namespace: dict, entry: str, codes: list[types.CodeType]) -> bool:
+    def _loaded(self, namespace: dict[str, Any], entry: str, codes: list[types.CodeType]) -> bool:
         """Whether the solution is there to be called; then the tests have what they name of it."""
         self._notes.state(WAITING)
         began = time.monotonic()
@@ -206,7 +207,7 @@ class _Session:
             self._notes.answered()
         return True
 
-    def _bind(self, namespace: dict, entry: str, codes: list[types.CodeType]) -> bool:
+    def _bind(self, namespace: dict[str, Any], entry: str, codes: list[types.CodeType]) -> bool:
         """Give the tests what they name and don't have themselves; returns whether any of it is data."""
         free = names_in(codes) - set(namespace)
         wanted = {name for name in free if not hasattr(builtins, name)}
@@ -233,7 +234,7 @@ class _Session:
             plain |= number_of(namespace[name]) is None
         return plain
 
-    def _import(self, name: str, module: object, namespace: dict) -> None:
+    def _import(self, name: str, module: object, namespace: dict[str, Any]) -> None:
         """A module that the solution imported and the tests use: our own, and only under its own name."""
         if module != _ALIASES.get(name, name):
             return
@@ -242,16 +243,16 @@ class _Session:
         except Exception:
             pass  # the tests will say what they lack
 
-    def _candidate(self, namespace: dict, entry: str):
+    def _candidate(self, namespace: dict[str, Any], entry: str) -> Any:
         if entry not in namespace:
             raise NameError("the solution defines no %s" % entry)
         return namespace[entry]
 
-    def ask(self, operation: str, *arguments):
+    def ask(self, operation: str, *arguments: Any) -> Any:
         """Ask the solution; while it works, it's what the tests wait for."""
         return self._settled(self.exchange(operation, arguments))
 
-    def exchange(self, operation: str, arguments) -> dict:
+    def exchange(self, operation: str, arguments: Any) -> dict[str, Any]:
         """The same; the reply as it came."""
         if self._gone is not None:
             raise Gone(self._gone)
@@ -271,7 +272,7 @@ class _Session:
         self._notes.answered()
         return reply
 
-    def call(self, target, arguments: tuple, named: dict):
+    def call(self, target: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Call a function of the solution's; lists and the like that it changed are changed here too."""
         reply = self.exchange("call", (target, list(arguments), named))
         if "arguments" in reply:
@@ -286,21 +287,21 @@ class _Session:
                 raise Gone(self._gone) from None
         return self._settled(reply)
 
-    def _settled(self, reply: dict):
+    def _settled(self, reply: dict[str, Any]) -> Any:
         try:
             return self._peer.settle(reply)
         except Gone as error:
             self._gone = str(error)
             raise
 
-    def _called(self, arguments, message) -> dict:
+    def _called(self, arguments: Any, message: Any) -> dict[str, Any]:
         """The solution calls a function that a test handed over."""
         function, positional = arguments
         if not callable(function):
             raise TypeError("not a function")
         return {"value": self._peer.coder.encode(function(*positional))}
 
-    def _next(self, arguments, message) -> dict:
+    def _next(self, arguments: Any, message: Any) -> dict[str, Any]:
         """The solution takes the next item of an iterator that a test handed over."""
         (iterator,) = arguments
         if not isinstance(iterator, collections.abc.Iterator):
@@ -311,7 +312,7 @@ class _Session:
             return {"value": None}
 
 
-def _found(reply: object, wanted: set[str]) -> dict[str, dict]:
+def _found(reply: object, wanted: set[str]) -> dict[str, dict[str, Any]]:
     """What the solution says of the names it was asked for."""
     try:
         found = json.loads(_text(reply))

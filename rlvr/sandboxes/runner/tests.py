@@ -10,6 +10,7 @@ import json
 import os
 import select
 import socket
+from typing import Any
 
 from .cells import Cell, Cells, Fault, close, memory
 from .files import read
@@ -27,14 +28,15 @@ class Tests:
     def __init__(self, cells: Cells) -> None:
         self._cells = cells
         self._judge: Cell | None = None  # a process for each solution's tests
-        self._bench: Cell | None = None  # one process for those of many
-        self._line: socket.socket | None = None  # to that process
+        self._bench: _Bench | None = None  # one process for those of many
 
-    def warm_up(self, limits: dict) -> None:
+    def warm_up(self, limits: dict[str, Any]) -> None:
         """Have the process that stays start."""
         self._start(limits)
 
-    def run(self, solution: Cell, header: dict, blobs: list[bytes]) -> tuple[dict, list[bytes]]:
+    def run(
+        self, solution: Cell, header: dict[str, Any], blobs: list[bytes]
+    ) -> tuple[dict[str, Any], list[bytes]]:
         """What came of the tests, which are the first blob; the others are the solution's files."""
         tests, *sources = blobs
         limits = header["limits"]
@@ -53,7 +55,7 @@ class Tests:
             verdict = judged((theirs, report, told), header["test_limits"], hung_up)
             written = read(report)
             entries = [json.loads(line) for line in written[HEAD:].splitlines()]
-            ended: dict = {}
+            ended: dict[str, Any] = {}
             if verdict["limit"] or not all(entry.get("passed") for entry in entries):
                 # How the solution ended says which limit it hit, if any. Its tests have hung up.
                 ended, made = self._cells.last_word(solution, 1.0)
@@ -68,7 +70,9 @@ class Tests:
         finally:
             close(opened)
 
-    def _by_itself(self, fds: tuple[int, int, int], limits: dict, hang_up: list[int]) -> dict:
+    def _by_itself(
+        self, fds: tuple[int, int, int], limits: dict[str, Any], hang_up: list[int]
+    ) -> dict[str, Any]:
         """Judge in a process of their own: how that ended."""
         self._judge = judge = self._cells.build(self._judge, {}, limits)
         made = judge.begin({"do": "judge", "limits": limits}, [b""], fds)
@@ -80,20 +84,23 @@ class Tests:
         close(more)
         return reply
 
-    def _by_the_bench(self, fds: tuple[int, int, int], limits: dict, hang_up: list[int]) -> dict:
+    def _by_the_bench(
+        self, fds: tuple[int, int, int], limits: dict[str, Any], hang_up: list[int]
+    ) -> dict[str, Any]:
         """Judge in the process that stays, which is replaced where it may have been upset."""
-        line = self._line if self._line is not None and self._is_there() else self._start(limits)
+        if self._bench is None or not self._bench.is_there:
+            self._start(limits)
+        bench = self._bench
+        assert bench is not None
         try:
-            socket.send_fds(line, [b"+"], list(fds))
-            close(hang_up)
-            bench = self._bench
-            poll = select.poll()
-            for fd in (line.fileno(), bench.control.fileno()):
-                poll.register(fd, select.POLLIN)
-            if not self._cells.wait(poll, limits["wall_s"]):
+            try:
+                socket.send_fds(bench.line, [b"+"], list(fds))
+            finally:
+                close(hang_up)
+            if not self._cells.wait(bench.poll(), limits["wall_s"]):
                 self._dismiss()
                 return {"limit": "wall", "status": None, "signal": 9}
-            said = line.recv(1)
+            said = bench.line.recv(1)
             if said == UPSET:
                 self._dismiss()
             if said in (CALM, UPSET):
@@ -102,7 +109,7 @@ class Tests:
             pass
         # It has ended, by a limit or by the kernel's hand; or had ended before, which says nothing of these tests.
         try:
-            reply, made = self._cells.reply(self._bench, _GRACE_S)
+            reply, made = self._cells.reply(bench.cell, _GRACE_S)
             close(made)
             if not read(fds[1]):
                 raise Fault("the tests' process ended before it had begun with them")
@@ -110,25 +117,37 @@ class Tests:
         finally:
             self._dismiss()
 
-    def _start(self, limits: dict) -> socket.socket:
+    def _start(self, limits: dict[str, Any]) -> None:
         self._dismiss()
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         endless = {**limits, "wall_s": _FOR_EVER_S, "cpu_s": _FOR_EVER_S, "look_s": 0.25}
-        self._bench = self._cells.build(None, {}, limits)
-        close(self._bench.begin({"do": "judge many", "limits": endless}, [b""], (far.fileno(),)))
+        cell = self._cells.build(None, {}, limits)
+        close(cell.begin({"do": "judge many", "limits": endless}, [b""], (far.fileno(),)))
         far.close()
-        self._line = near
-        return near
-
-    def _is_there(self) -> bool:
-        """Whether it neither ended nor said anything unasked."""
-        poll = select.poll()
-        poll.register(self._line, select.POLLIN)
-        poll.register(self._bench.control, select.POLLIN)
-        return not poll.poll(0)
+        self._bench = _Bench(cell, near)
 
     def _dismiss(self) -> None:
         if self._bench is not None:
-            self._bench.end()
-            self._line.close()
-        self._bench = self._line = None
+            self._bench.cell.end()
+            self._bench.line.close()
+        self._bench = None
+
+
+class _Bench:
+    """The process that judges many, its cell and the line to it."""
+
+    def __init__(self, cell: Cell, line: socket.socket) -> None:
+        self.cell = cell
+        self.line = line
+
+    def poll(self) -> select.poll:
+        """What to wait for: that it says something, or ends."""
+        poll = select.poll()
+        poll.register(self.line, select.POLLIN)
+        poll.register(self.cell.control, select.POLLIN)
+        return poll
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it neither ended nor said anything unasked."""
+        return not self.poll().poll(0)

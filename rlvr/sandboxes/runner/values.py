@@ -13,9 +13,15 @@ from __future__ import annotations
 import base64
 import collections
 import importlib
+from collections.abc import Iterable
+from typing import Any
 
 MOST_DEPTH = 400
 _SMALL = 1 << 63
+
+
+_REAL: Any = complex.real.__get__
+_IMAGINARY: Any = complex.imag.__get__
 
 
 class Unreadable(Exception):
@@ -31,15 +37,15 @@ class Coder:
         classes: by name, those that both sides have.
     """
 
-    def __init__(self, keep, find, classes: dict) -> None:
+    def __init__(self, keep: Any, find: Any, classes: dict[str, Any]) -> None:
         self._keep = keep
         self._find = find
         self._classes = classes
-        self._encoders: dict = {}  # by type: looking one up takes longer than using it
+        self._encoders: dict[type, Any] = {}  # by type: looking one up takes longer than using it
 
     # Type's own methods are called throughout (`list.__iter__(value)`): a subclass may override them.
 
-    def encode(self, value, depth: int = 0):
+    def encode(self, value: Any, depth: int = 0) -> Any:
         """JSON for a value. Raises ValueError where it's nested too deeply (or in a circle)."""
         kind = type(value)
         if value is None or kind is bool or kind is str or kind is float:
@@ -52,8 +58,10 @@ class Coder:
             return [self.encode(one, depth + 1) for one in value]
         return self._by_class(value, kind, depth + 1)
 
-    def _by_class(self, value, kind: type, depth: int):
-        several = lambda items: [self.encode(one, depth) for one in items]  # noqa: E731
+    def _by_class(self, value: Any, kind: type, depth: int) -> Any:
+        def several(items: Iterable[Any]) -> list[Any]:
+            return [self.encode(one, depth) for one in items]
+
         if self._classes.get(kind.__name__) is kind:
             state = state_of(value)
             return {"object": [kind.__name__, list(zip(state, several(state.values())))]}
@@ -67,7 +75,7 @@ class Coder:
             return self.encode(numpy[0], depth)
         return self._keep(value)
 
-    def decode(self, data):
+    def decode(self, data: Any) -> Any:
         """The value of such JSON. Raises `Unreadable`."""
         if data is None or isinstance(data, (bool, int, float, str)):
             return data
@@ -87,7 +95,7 @@ class Coder:
         except Exception as error:
             raise Unreadable("no %s: %s" % (tag, error)) from None
 
-    def _rebuilt(self, inside):
+    def _rebuilt(self, inside: Any) -> Any:
         try:
             name, state = inside
             kind = self._classes[name]
@@ -99,7 +107,7 @@ class Coder:
             raise Unreadable("no object: %s" % error) from None
 
 
-def state_of(value) -> dict:
+def state_of(value: Any) -> dict[str, Any]:
     """The attributes of an object, by name, wherever it keeps them."""
     found = {}
     for kind in type(value).__mro__:
@@ -111,7 +119,7 @@ def state_of(value) -> dict:
     return {str(name): one for name, one in found.items()}
 
 
-def _from_numpy(value, kind: type):
+def _from_numpy(value: Any, kind: type) -> Any:
     """NumPy's numbers and arrays are plain data too: as a tuple of one, None where it's neither."""
     if kind.__module__.partition(".")[0] != "numpy":
         return None
@@ -120,16 +128,16 @@ def _from_numpy(value, kind: type):
     return None
 
 
-def _int(value, several):
+def _int(value: Any, several: Any) -> Any:
     number = int.__index__(value) if type(value) is not int else value
     return number if -_SMALL < number < _SMALL else {"int": hex(number)}
 
 
-def _dict(value, several):
+def _dict(value: Any, several: Any) -> Any:
     return {"dict": [several(pair) for pair in dict.items(value)]}
 
 
-def _tuple(value, several):
+def _tuple(value: Any, several: Any) -> Any:
     names = getattr(type(value), "_fields", None)
     items = several(tuple.__iter__(value))
     if type(value) is not tuple and isinstance(names, tuple) and len(names) == len(items):
@@ -137,11 +145,11 @@ def _tuple(value, several):
     return {"tuple": items}
 
 
-def _delta(value, several):
+def _delta(value: Any, several: Any) -> Any:
     return {"delta": [value.days, value.seconds, value.microseconds]}
 
 
-def _encoder_of(kind: type):
+def _encoder_of(kind: type) -> Any:
     """What encodes values of a type as the plain type that it is or is made from; None where it's none."""
     for base in kind.__mro__:
         # By name: what isn't imported needn't be for this, and then no value is of it.
@@ -156,7 +164,7 @@ def _is_the(base: type) -> bool:
     return getattr(importlib.import_module(base.__module__), base.__qualname__, None) is base
 
 
-_PLAIN = {
+_PLAIN: dict[tuple[str, str], Any] = {
     ("builtins", "bool"): lambda value, several: bool(value),
     ("builtins", "int"): _int,
     ("builtins", "float"): lambda value, several: float.__float__(value),
@@ -178,19 +186,18 @@ _PLAIN = {
     ("datetime", "time"): lambda value, several: {"time": value.isoformat()},
     ("datetime", "timedelta"): _delta,
 }  # fmt: skip
-_REAL, _IMAGINARY = complex.real.__get__, complex.imag.__get__
 
 
-def _text(value) -> str:
+def _text(value: Any) -> str:
     return base64.b64encode(value).decode("ascii")
 
 
-def _named(inside, decode):
+def _named(inside: Any, decode: Any) -> Any:
     name, names, items = inside
     return collections.namedtuple(name, names)(*map(decode, items))
 
 
-_REBUILT = {
+_REBUILT: dict[str, Any] = {
     "int": lambda inside, decode: int(inside, 16),
     "complex": lambda inside, decode: complex(float(inside[0]), float(inside[1])),
     "bytes": lambda inside, decode: base64.b64decode(inside),
@@ -211,5 +218,5 @@ _REBUILT = {
 }
 
 
-def _kind(module: str, name: str) -> type:
+def _kind(module: str, name: str) -> Any:
     return getattr(importlib.import_module(module), name)
