@@ -16,7 +16,10 @@ from rlvr.sandboxes.base import FunctionTests
 # Modules whose import does nothing, and whose functions change nothing.
 _MODULES = frozenset({"math", "typing"})
 _BUILTINS = frozenset(
-    ["abs", "all", "any", "bin", "bool", "bytes", "callable", "chr", "complex", "dict", "divmod", "enumerate", "filter", "float", "frozenset", "hash", "hex", "int", "isinstance", "iter", "len", "list", "map", "max", "min", "next", "oct", "ord", "pow", "range", "repr", "reversed", "round", "set", "slice", "sorted", "str", "sum", "tuple", "type", "zip", "True", "False", "None", "AssertionError", "Exception", "IndexError", "KeyError", "TypeError", "ValueError", "ZeroDivisionError"]
+    "abs all any bin bool bytes callable chr complex dict divmod enumerate filter float frozenset hash hex "  # noqa: SIM905
+    "int isinstance iter len list map max min next oct ord pow range repr reversed round set slice sorted "
+    "str sum tuple type zip True False None AssertionError Exception IndexError KeyError TypeError ValueError "
+    "ZeroDivisionError".split()
 )
 _LEADS_ELSEWHERE = ("format", "format_map", "mro")  # "{0.__class__}".format(…)
 _NODES = (
