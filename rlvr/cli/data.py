@@ -97,6 +97,19 @@ def neighbours_command(
         raise click.exceptions.Exit(3)
 
 
+@command.command("nltk", short_help="the tokenizer and tagger that checking instructions needs")
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path),
+    help="A folder; by default the first that NLTK_DATA names, else nltk's own.",
+)  # fmt: skip
+def nltk_command(output: Path | None) -> None:
+    """Download once what nltk needs to find sentences and verbs, where it isn't there yet."""
+    from rlvr.verifiers.instructions.nltk_data import fetched
+
+    for package, where in fetched(output):
+        click.echo(f"{package}: {where}")
+
+
 def _print(summary: Summary, console: object) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -17,6 +17,11 @@ BUILT_IN = (
     _built_in("code_repair", "CodeRepair", "Programs in several attempts, with public tests' say"),
     _built_in("gsm8k", "GSM8K", "Grade-school word problems (Cobbe et al. 2021)"),
     _built_in("humaneval", "HumanEval", "Python functions to be completed (Chen et al. 2021)"),
+    _built_in(
+        "ifbench", "IFBench", "Instructions of 58 kinds beyond IFEval's (Pyatkin et al. 2025)"
+    ),
+    _built_in("ifeval", "IFEval", "Instructions that a program can check (Zhou et al. 2023)"),
+    _built_in("if_rlvr", "IFRLVR", "Composed instructions for any prompts, in one turn or several"),
     _built_in("math", "MATH", "Any problems with answers; MATH by default (Hendrycks et al. 2021)"),
     _built_in("math500", "MATH500", "The 500 problems of MATH held out by Lightman et al. (2023)"),
     _built_in("bird", "BIRD", "Questions over large databases, with hints (Li et al. 2023)"),

@@ -152,15 +152,15 @@ def variety(words: list[str]) -> float | None:
 
 
 def echo(words: list[str], prompt: list[str]) -> float | None:
-    """Share of the runs of five words that are the prompt's; of 12 words or more."""
+    """Share of the runs of five words that are the prompt's; of 8 words or more."""
     ours, theirs = _fives(words), _fives(prompt)
-    return len(ours & theirs) / len(ours) if len(words) >= 12 else None
+    return len(ours & theirs) / len(ours) if len(words) >= 8 else None
 
 
 def copy(words: list[str], prompt: list[str]) -> float | None:
-    """Runs of five words in both, to those in either: 1 for the prompt itself; of 12 words or more."""
+    """Runs of five words in both, to those in either: 1 for the prompt itself; of 8 words or more."""
     ours, theirs = _fives(words), _fives(prompt)
-    return len(ours & theirs) / len(ours | theirs) if len(words) >= 12 else None
+    return len(ours & theirs) / len(ours | theirs) if len(words) >= 8 else None
 
 
 def _fives(words: list[str]) -> set[tuple[str, ...]]:

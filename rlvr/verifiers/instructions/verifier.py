@@ -94,6 +94,13 @@ class Instructions(Verifier):
         working_on("response")
         return self._judge(wanted, response)
 
+    def demonstrate(self, task: Task) -> str | None:
+        """A text that follows all of them, where they're of those that rlvr composes tasks of."""
+        from rlvr.verifiers.instructions.composing import satisfying
+
+        wanted = read(task.reference)
+        return satisfying([one.check.id for one in wanted], [one.kwargs for one in wanted])
+
     def _is_cheap(self, one: Wanted) -> bool:
         return one.check.cheap and not (self.reference_bugs and one.check.deviation)
 

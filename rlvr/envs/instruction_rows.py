@@ -1,0 +1,67 @@
+"""What the instruction-following environments share: rows with a prompt, ids and kwargs become tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rlvr.core.environment import Environment
+from rlvr.core.task import Task
+from rlvr.core.tasks import TaskSet
+from rlvr.core.verifier import Verifier
+from rlvr.envs.data import Row, Source
+from rlvr.envs.prompt import Prompt
+from rlvr.envs.turns import SingleTurn
+from rlvr.verifiers.coherence import Coherent
+from rlvr.verifiers.instructions import Instructions
+from rlvr.verifiers.instructions.verifier import Reward, Strictness
+
+PROMPT = Prompt("{prompt}")
+COLUMNS = ("key", "prompt", "instruction_id_list", "kwargs")
+Mend = Callable[[Row], Row | None]
+
+
+def guarded(verifier: Instructions, guard: str | None) -> Verifier:
+    """The verifier behind `Coherent(guard)`, where a guard is wanted."""
+    return verifier if guard is None else Coherent(guard) >> verifier  # type: ignore[arg-type]
+
+
+def benchmark(
+    name: str,
+    source: Source,
+    split: str,
+    data: str | None,
+    prompt: Prompt | str | Mapping[str, str],
+    mode: Strictness,
+    reward: Reward,
+    reference_bugs: bool,
+    guard: str | None,
+    mend: Mend = lambda row: row,
+) -> Environment:
+    """A single-turn environment over a benchmark's rows.
+
+    Args:
+        mend: makes a row right, or leaves it out (None); not applied with `reference_bugs`.
+    """
+    template = Prompt.of(prompt)
+    source.check_split(split)
+
+    def load() -> list[Task]:
+        rows = source.rows(split, data)
+        right = rows if reference_bugs else [one for row in rows if (one := mend(row)) is not None]
+        return [_task(row, template) for row in right]
+
+    verifier = guarded(Instructions(mode, reward, reference_bugs), guard)
+    return SingleTurn(TaskSet(load, name), verifier)
+
+
+def _task(row: Row, template: Prompt) -> Task:
+    reference: dict[str, Any] = {
+        "instruction_id_list": list(row["instruction_id_list"]),
+        # The Hub's columns have every kwarg there is, null where it isn't the instruction's.
+        "kwargs": [
+            {k: v for k, v in (one or {}).items() if v is not None} for one in row["kwargs"]
+        ],
+    }
+    asked = template.render({"prompt": row["prompt"]})
+    return Task(asked, reference, str(row["key"]), {"instructions": len(row["kwargs"])})
