@@ -174,6 +174,8 @@ def test_constants_say_what_the_result_is() -> None:
         ("SELECT name FROM team WHERE id IN (SELECT team_id FROM player)",
          "SELECT name FROM team WHERE id IN (SELECT DISTINCT team_id FROM player)", True),
         ("SELECT age FROM player WHERE age > 1", "SELECT age FROM player WHERE age >= 1", False),
+        ("SELECT NAME FROM `Team`", 'SELECT name FROM "team"', True),
+        ("SELECT name FROM team WHERE city = 'York'", "SELECT name FROM team WHERE city = 'yORK'", False),
         ("SELECT city, count(*) FROM team GROUP BY city",
          "SELECT DISTINCT city, count(*) FROM team GROUP BY city", True),
     ],

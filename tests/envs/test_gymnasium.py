@@ -32,7 +32,11 @@ CODE = [
 
 
 BIRD = [
-    {"question": f"How many, and {n}?", "SQL": f"SELECT count(*) + {n} FROM wine", "db_id": "wine_1"}
+    {
+        "question": f"How many, and {n}?",
+        "SQL": f"SELECT count(*) + {n} FROM wine",
+        "db_id": "wine_1",
+    }
     for n in range(30)
 ]
 

@@ -41,7 +41,7 @@ def _read(sql: str) -> Node:
 
 
 def _normal(tree: Node) -> str:
-    return str(simplify(normalize_identifiers(tree.copy(), dialect="sqlite")).sql("sqlite")).lower()
+    return str(simplify(normalize_identifiers(tree.copy(), dialect="sqlite")).sql("sqlite"))
 
 
 def _distinct(tree: Node, schema: Schema) -> Node:
@@ -220,9 +220,9 @@ def _rows_differ(select: Node, schema: Schema) -> bool:
     if _one_row(select):
         return True
     group = select.args.get("group")
-    texts = {one.unalias().sql("sqlite").lower() for one in select.expressions}
+    texts = {_normal(one.unalias()) for one in select.expressions}
     if group is not None:
-        return all(one.sql("sqlite").lower() in texts for one in group.expressions)
+        return all(_normal(one) in texts for one in group.expressions)
     tables = list(sources(select))
     if len(tables) != 1 or select.args.get("joins"):
         return False

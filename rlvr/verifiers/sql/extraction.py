@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.fences import fenced_blocks
-from rlvr.verifiers.sql.statement import first_statement, only_statement, tokens
+from rlvr.verifiers.sql.statement import (
+    begins_like_a_statement,
+    first_statement,
+    only_statement,
+    tokens,
+)
 
 _NAMES = frozenset(
     [
@@ -51,18 +56,28 @@ def find_query(response: str) -> Found:
     """The query in `response`.
 
     Only what follows the last `</think>` counts, and of that the last `<answer>…</answer>` where
-    there's one. There: the last block that is fenced as SQL, else the last that names no language,
+    there's one with a query. There: the last block that is fenced as SQL, else the last that names no language,
     else, where nothing is fenced, the text from the first line of the last paragraph that begins
     a SELECT, WITH or VALUES, up to a semicolon or a blank line outside brackets.
     """
     text = after_thinking(response)
     answers = _ANSWER.findall(text)
-    text = answers[-1] if answers and answers[-1].strip() else text
+    if answers:
+        found = _in_text(answers[-1])
+        if found.query is not None:
+            return found
+    return _in_text(text)
+
+
+def _in_text(text: str) -> Found:
     blocks = [block for block in fenced_blocks(text) if block.text.strip()]
     for names in (_NAMES, {""}):
         chosen = [block.text for block in blocks if block.language in names]
         if chosen:
-            return Found(mended(chosen[-1]))
+            sql = mended(chosen[-1])
+            if not begins_like_a_statement(sql):  # words before it, in the block
+                sql = _in_prose(sql) or sql
+            return Found(sql)
     if blocks:
         others = ", ".join(list(dict.fromkeys(block.language[:20] for block in blocks))[:5])
         return Found(None, f"no fenced block in SQL: the blocks are in {others}")

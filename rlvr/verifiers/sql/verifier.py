@@ -9,7 +9,6 @@ nobody's wrong answer. Files are opened read-only behind an authorizer; see `gua
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -27,14 +26,13 @@ from rlvr.verifiers.sql.extraction import find_query
 from rlvr.verifiers.sql.feedback import explained
 from rlvr.verifiers.sql.order import order_of, ranked
 from rlvr.verifiers.sql.reference import Reference
-from rlvr.verifiers.sql.statement import refusal
+from rlvr.verifiers.sql.statement import reads_the_clock, refusal
 from rlvr.verifiers.sql.store import STORE, Role
 
 Preset: TypeAlias = Literal["rlvr", "spider", "spider_distinct", "bird"]
 Reward: TypeAlias = Literal["match", "soft_f1", "r_ves"]
 Dialect: TypeAlias = Literal["sqlite", "mysql", "postgres"]
 
-_NOW = re.compile(r"""['"]\s*now\s*['"]""", re.IGNORECASE)
 _DEFAULT = Budget()
 
 
@@ -136,7 +134,7 @@ class Sql(Verifier):
         except Untranslatable as error:
             said = f"the query can't be read as {self.dialect}: {error}"
             return refused(self.name, Status.INCORRECT, said, **detail)
-        if not self.clock and _NOW.search(sql):
+        if not self.clock and reads_the_clock(sql):
             said = "not allowed: reading the clock ('now'), which isn't the same tomorrow"
             return refused(self.name, Status.INCORRECT, said, **detail)
         lowest = 1.25 if self.reward == "r_ves" else 1.0
@@ -186,6 +184,7 @@ class Sql(Verifier):
             if isinstance(came, Failed):
                 hint = ""
                 if came.status is Status.LIMIT:
+                    STORE.drop(self._open(identity, "gold"))
                     hint = "; max_steps and max_rows may be raised"
                 raise CannotScore(
                     Cause.GOLD, f"the gold fails on {identity.path!r:.300}: {came.message}{hint}"
@@ -200,13 +199,15 @@ class Sql(Verifier):
         """Runs a variant of the gold; None where it fails, and then it's done without."""
 
         def rows(sql: str) -> list[Row] | None:
-            came = run(self._open(identity, "gold"), sql, self._budget, self._decode)
-            return None if isinstance(came, Failed) else came.rows
+            try:
+                return self._gold(identity, sql).rows
+            except CannotScore:
+                return None
 
         return rows
 
     def _check_clock(self, sql: str) -> None:
-        if not self.clock and _NOW.search(sql):
+        if not self.clock and reads_the_clock(sql):
             said = "the gold reads the clock ('now'), so its result changes: allow it by clock=true"
             raise CannotScore(Cause.GOLD, said)
 

@@ -33,6 +33,9 @@ from rlvr.verifiers.sql.statement import orders, refusal, without_word
         ("With this in mind:\nSELECT a FROM t", "SELECT a FROM t"),
         ("Select the rows first.\n\nSELECT a FROM t", "SELECT a FROM t"),
         ("WITH x AS (\nSELECT 1\n\n)\nSELECT * FROM x", "WITH x AS (\nSELECT 1\n\n)\nSELECT * FROM x"),
+        ("```sql\nHere it is:\nSELECT 1\n```", "SELECT 1"),
+        ("```sql\nSELECT 1\n```\n<answer>42</answer>", "SELECT 1"),
+        ("```sql\nDELETE FROM t\nSELECT 1\n```", "DELETE FROM t\nSELECT 1"),
         ("SELECT 1;\n\nno, rather\n\nSELECT 2;", "SELECT 2"),
     ],
 )  # fmt: skip
