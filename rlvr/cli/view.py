@@ -1,0 +1,46 @@
+"""`rlvr view RUN [RUN2]`: a run in a browser."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from rlvr.evaluation.view import write_view
+
+
+@click.command("view")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run2", type=click.Path(path_type=Path), required=False)
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False),
+              help="The file to write; by default RUN/report.html.")  # fmt: skip
+@click.option("--open/--no-open", "open_", default=True, help="Open it in a browser.")
+def command(run: Path, run2: Path | None, out: Path | None, open_: bool) -> None:
+    """Write RUN, or two runs side by side, as one HTML file and open it in a browser.
+
+    The file holds every rollout and loads nothing: send it to whoever should look.
+    """
+    console = Console(stderr=True)
+    with console.status("reading") as status:
+        view = write_view(
+            [run] if run2 is None else [run, run2],
+            out,
+            lambda done: status.update(f"reading: {done} rollouts"),
+        )
+    for warning in view.warnings:
+        print(f"rlvr: warning: {warning}", file=sys.stderr)
+    print(view.path)
+    if open_ and not _open(view.path):
+        print("rlvr: found no browser here; open the file in yours", file=sys.stderr)
+
+
+def _open(path: Path) -> bool:
+    # Without a display, `webbrowser` would start one in the terminal and wait for it.
+    shows = sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    )
+    return shows and webbrowser.open(path.resolve().as_uri())
