@@ -104,7 +104,8 @@ def test_tests_that_hang_on_what_they_get(sandbox: Sandbox) -> None:
     assert is_simple(tests)
     limits = Limits(wall_s=1)
     hung = sandbox.run_tests(b"def f(x): return 10 ** 12", tests, limits)
-    assert hung.limit == "wall" and not hung.broken
+    assert hung.limit == "wall"
+    assert not hung.broken
     assert all(one.passed for one in sandbox.run_tests(b"def f(x): return 3", tests).outcomes)
 
 
@@ -120,6 +121,7 @@ def test_tests_that_hang_by_themselves(sandbox: Sandbox) -> None:
 def test_names_of_one_are_not_there_for_the_next(sandbox: Sandbox) -> None:
     first = FunctionTests(setup="secret = 41", asserts=("assert f(1) == secret + 1",))
     second = FunctionTests(asserts=("assert f(1) == secret + 1",))
-    assert is_simple(first) and is_simple(second)
+    assert is_simple(first)
+    assert is_simple(second)
     assert sandbox.run_tests(b"def f(x): return 42", first).outcomes[0].passed
     assert "secret" in sandbox.run_tests(b"def f(x): return 42", second).outcomes[0].error
