@@ -29,7 +29,7 @@ def quickstart_command(seed: int, steps: int, run_path: str | None) -> None:
 
     began = time.monotonic()
     outcome = quickstart(QuickstartConfig(seed=seed, steps=steps), run_path)
-    before, after = outcome.before.correct, outcome.after.correct
+    before, after = outcome.before.correct.value, outcome.after.correct.value
     Console().print(
         f"held-out accuracy {before:.3f} → {after:.3f} "
         f"(seed {seed}, {steps} steps, {time.monotonic() - began:.0f} s)\n"

@@ -1,98 +1,193 @@
-"""`evaluate`: a policy's reward on an environment's tasks."""
+"""`evaluate`: a policy's rewards on environments' tasks."""
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections import Counter
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
-from rlvr.core.task import Task
-from rlvr.core.verdict import Scored, Status, Verdict
-from rlvr.evaluation.run import Run
-from rlvr.policies.base import Policy
-from rlvr.scoring import score
+from rlvr.evaluation.drive import AnyPolicy, Driver, Unit
+from rlvr.evaluation.report import Report
+from rlvr.evaluation.rollouts import Rollout
+from rlvr.evaluation.run import Run, read_rollouts
+from rlvr.evaluation.tally import Tally
 
 
 @dataclass(frozen=True)
-class Report:
-    """What an evaluation found.
+class Part:
+    """One environment of an evaluation.
 
     Attributes:
-        tasks: how many were asked, each once.
-        scored: how many have a verdict; the denominator of everything below.
-        mean: reward over the scored.
-        interval: half the width of its 95% interval (normal approximation; NaN below two scored).
-        correct: share of the scored with full reward.
-        statuses: how many of each status, and of each cause among the unscored.
+        env: single- or multi-turn.
+        k: samples of each task.
+        limit: only so many tasks, from the first.
+        part: `dev` for what was looked at while training, `unseen` for what wasn't; reported apart.
+        name: by default the environment's own.
     """
 
-    tasks: int
-    scored: int
-    mean: float
-    interval: float
-    correct: float
-    statuses: dict[str, int]
+    env: Environment
+    k: int = 1
+    limit: int | None = None
+    part: str | None = None
+    name: str | None = None
 
-    @classmethod
-    def of(cls, verdicts: Sequence[Verdict]) -> Report:
-        """The report on verdicts of one response a task."""
-        scored = [verdict for verdict in verdicts if isinstance(verdict, Scored)]
-        rewards = [verdict.reward for verdict in scored]
-        n = len(scored)
-        statuses = Counter(
-            str(v.status) if isinstance(v, Scored) else f"unscored: {v.cause}" for v in verdicts
-        )
-        return cls(
-            tasks=len(verdicts),
-            scored=n,
-            mean=statistics.fmean(rewards) if n else math.nan,
-            interval=1.96 * statistics.stdev(rewards) / math.sqrt(n) if n > 1 else math.nan,
-            correct=statuses[Status.CORRECT] / n if n else math.nan,
-            statuses=dict(statuses.most_common()),
-        )
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise OptionError(f"k is at least 1, not {self.k}.")
+        if self.limit is not None and self.limit < 1:
+            raise OptionError(f"limit is at least 1, not {self.limit}.")
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What its rollouts are found under."""
+        return self.name or self.env.name, self.part
+
+    @property
+    def tasks(self) -> int:
+        """How many."""
+        return min(len(self.env.tasks), self.limit or len(self.env.tasks))
+
+    def units(self, done: dict[tuple[str, str | None, str], int]) -> Iterator[Unit]:
+        """What's to be asked; of a task whose samples are `done` (as bits), the others."""
+        for i in range(self.tasks):
+            task = self.env.tasks[i]
+            bits = done.get((*self.key, task.id), 0)
+            samples = [sample for sample in range(self.k) if not bits >> sample & 1]
+            if not samples:
+                continue
+            if self.env.max_turns == 1:
+                yield Unit(self.env, *self.key, task, samples)
+            else:  # conversations part ways
+                for sample in samples:
+                    yield Unit(self.env, *self.key, task, [sample])
+
+
+class Evaluation:
+    """A policy on several environments, while it runs and after.
+
+    Attributes:
+        tallies: of each part, what was counted so far.
+        total: rollouts there will be.
+        already: rollouts that were there before, of the run that is resumed.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        policy: AnyPolicy,
+        *,
+        run: Run | None = None,
+        resume: bool = False,
+        seed: int = 0,
+        concurrency: int | None = None,
+        progress: Callable[[Evaluation], None] = lambda evaluation: None,
+        labels: dict[str, str | int] | None = None,
+    ) -> None:
+        self.parts = list(parts)
+        self.policy = policy
+        self.tallies = {part.key: Tally(*part.key) for part in parts}
+        if len(self.tallies) < len(self.parts):
+            raise OptionError("Two environments of an evaluation have one name: name one of them.")
+        self.total = sum(part.tasks * part.k for part in parts)
+        self.already = 0
+        self._run = run
+        self._seed = seed
+        self._concurrency = concurrency
+        self._progress = progress
+        self._labels = labels or {}
+        self._done: dict[tuple[str, str | None, str], int] = {}
+        if resume and run is not None:
+            self._recall(run)
+
+    @property
+    def done(self) -> int:
+        """Rollouts that have been judged, those from before among them."""
+        return sum(map(len, self.tallies.values()))
+
+    def run(self) -> list[Report]:
+        """Do what's left, and report on each part. From any thread; raises what the policy raises."""
+        _finished(self._play())
+        return [Report.of(tally) for tally in self.tallies.values()]
+
+    async def _play(self) -> None:
+        units = (unit for part in self.parts for unit in part.units(self._done))
+        close = getattr(self.policy, "aclose", None)
+        try:
+            if hasattr(self.policy, "start"):
+                await self.policy.start()
+            await Driver(self.policy, self._record, self._seed, self._concurrency).run(units)
+        finally:
+            if close is not None:
+                await close()
+
+    def _record(self, rollout: Rollout) -> None:
+        if self._run is not None:
+            self._run.rollout(rollout.to_json(**self._labels))
+        self.tallies[rollout.env, rollout.part].add(rollout)
+        self._progress(self)
+
+    def _recall(self, run: Run) -> None:
+        for row in read_rollouts(run.path):
+            rollout = Rollout.from_json(row)
+            tally = self.tallies.get((rollout.env, rollout.part))
+            if tally is None:
+                continue
+            key = (rollout.env, rollout.part, rollout.task.id)
+            self._done[key] = self._done.get(key, 0) | 1 << rollout.sample
+            tally.add(rollout)
+            self.already += 1
 
 
 def evaluate(
     env: Environment,
-    policy: Policy,
+    policy: AnyPolicy,
+    k: int = 1,
     *,
     limit: int | None = None,
     run: Run | None = None,
-    batch_size: int = 256,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    resume: bool = False,
+    seed: int = 0,
+    concurrency: int | None = None,
+    progress: Callable[[Evaluation], None] = lambda evaluation: None,
     **labels: str | int,
 ) -> Report:
-    """Have `policy` answer each task once, and judge.
+    """Have `policy` answer each task k times, and judge while it goes on.
 
     Args:
-        env: single-turn.
+        env: single- or multi-turn.
         limit: only so many tasks, from the first.
         run: where the rollouts go, with `labels` on each.
-        batch_size: tasks handed to the policy at a time.
-        progress: called with how many are done and how many there are.
+        resume: leave out what `run` has already; the report is on all.
+        seed: of sampling; each task, sample and turn has its own from it.
+        concurrency: requests under way, where the policy is asynchronous; by default its own.
+        progress: called after each rollout.
+
+    Raises `PolicyError` where the policy can't go on; then `run` holds all that was judged.
     """
-    check_single_turn(env)
-    if limit is not None and limit < 1:
-        raise OptionError(f"limit is at least 1, not {limit}.")
-    tasks = env.tasks[: min(limit, len(env.tasks))] if limit is not None else env.tasks
-    verdicts: list[Verdict] = []
-    for i in range(0, len(tasks), batch_size):
-        batch: list[Task] = list(tasks[i : i + batch_size])
-        responses = policy.respond(batch)
-        judged = score(batch, responses, env.verifier)
-        verdicts += judged
-        if run is not None:
-            for task, response, verdict in zip(batch, responses, judged, strict=True):
-                run.rollout(task, 0, response, verdict, **labels)
-        progress(len(verdicts), len(tasks))
-    return Report.of(verdicts)
+    part = Part(env, k, limit)
+    evaluation = Evaluation(
+        [part],
+        policy,
+        run=run,
+        resume=resume,
+        seed=seed,
+        concurrency=concurrency,
+        progress=progress,
+        labels=labels,
+    )
+    return evaluation.run()[0]
 
 
-def check_single_turn(env: Environment) -> None:
-    """Raise `OptionError` where an environment can't be evaluated yet."""
-    if env.max_turns > 1:
-        raise OptionError(f"{env.name!r} is multi-turn; evaluate takes single-turn environments.")
+def _finished(work: Coroutine[Any, Any, None]) -> None:
+    """Run it to its end, also where this thread has a loop already (a notebook)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()

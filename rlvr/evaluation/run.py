@@ -1,36 +1,39 @@
 """A run on disk: what was asked, what came of it, line by line.
 
-`runs/NAME/` holds `run.json` (the configuration, versions, git state, time), `rollouts.jsonl` and
-`metrics.jsonl`. Lines are only ever appended, each whole and flushed.
+`runs/NAME/` holds `run.json` (the configuration, versions, git state, times), `rollouts.jsonl`,
+`metrics.jsonl` and `report.json`. Lines are only ever appended, each whole and flushed, so that
+killing a process loses what was in flight and no more: what a kill tore is dropped when the run is
+opened again. One process at a time has a run open.
 """
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import math
+import os
 import platform
-import subprocess
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rlvr.core.errors import DataError
-from rlvr.core.task import Task
-from rlvr.core.verdict import Verdict
+from rlvr.evaluation.provenance import git_state, versions
 
 _FILES = ("run.json", "rollouts.jsonl", "metrics.jsonl")
-_PACKAGES = ("rlvr", "gymnasium", "numpy", "sympy", "torch", "transformers", "trl")
 
 
 class Run:
-    """An open run directory."""
+    """A run directory that this process alone writes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._began = time.monotonic()
+        self._files: dict[str, IO[bytes]] = {}
+        self._lock = _lock(path)
 
     @staticmethod
     def check_free(path: str | Path | None) -> None:
@@ -52,28 +55,45 @@ class Run:
             "config": config,
             "began": began.isoformat(timespec="seconds"),
             "python": platform.python_version(),
-            "versions": _versions(),
-            "git": _git_state(),
+            "versions": versions(),
+            "git": git_state(),
         }
-        (path / "run.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        return cls(path)
+        run = cls(path)
+        run._write("run.json", about)
+        return run
 
-    def rollout(
-        self, task: Task, sample: int, response: str, verdict: Verdict, **more: Any
-    ) -> None:
-        """Append a single-turn rollout."""
-        messages = [*task.prompt, {"role": "assistant", "content": response}]
-        self._append(
-            "rollouts.jsonl",
-            {
-                "task": task.id,
-                "sample": sample,
-                **more,
-                "messages": messages,
-                "reference": task.reference,
-                "verdict": verdict.to_json(),
-            },
-        )
+    @classmethod
+    def resume(cls, path: str | Path) -> Run:
+        """The run at `path`, to go on with. Raises `DataError` where there's none or it's being written."""
+        path = Path(path)
+        about(path)
+        run = cls(path)
+        for file in ("rollouts.jsonl", "metrics.jsonl"):
+            _drop_torn_line(path / file)
+        return run
+
+    def finish(self, report: dict[str, Any]) -> None:
+        """Write `report.json`, and into `run.json` when it was complete."""
+        self._write("report.json", report)
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        self._write("run.json", about(self.path) | {"finished": finished})
+
+    def close(self) -> None:
+        """Let go of the files and of the lock."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+        os.close(self._lock)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def rollout(self, row: dict[str, Any]) -> None:
+        """Append a rollout; `rlvr.evaluation.rollouts` has its form."""
+        self._append("rollouts.jsonl", row)
 
     def metrics(self, **values: Any) -> None:
         """Append a line of metrics with the seconds since the run was opened.
@@ -95,8 +115,70 @@ class Run:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     def _append(self, file: str, row: dict[str, Any]) -> None:
-        with (self.path / file).open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(row) + "\n")
+        lines = self._files.get(file)
+        if lines is None:
+            lines = self._files[file] = (self.path / file).open("ab", buffering=0)
+        # One write, unbuffered: it's with the system at once, whole.
+        lines.write(json.dumps(row, default=str).encode() + b"\n")
+
+    def _write(self, file: str, content: dict[str, Any]) -> None:
+        new = self.path / (file + ".new")
+        new.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        new.replace(self.path / file)  # never half of it
+
+
+def about(path: str | Path) -> dict[str, Any]:
+    """A run's `run.json`. Raises `DataError` where there's none."""
+    try:
+        found: dict[str, Any] = json.loads((Path(path) / "run.json").read_text(encoding="utf-8"))
+        return found
+    except (OSError, ValueError) as error:
+        raise DataError(f"There's no run in {str(path)!r}: its run.json can't be read.") from error
+
+
+def read_rollouts(path: str | Path) -> Iterator[dict[str, Any]]:
+    """A run's rollouts, one at a time. Whatever isn't a whole line is left out."""
+    file = Path(path) / "rollouts.jsonl"
+    if not file.exists():
+        return
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.endswith(b"\n"):
+                return  # torn, or being written right now
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise DataError(f"Line {number} of {str(file)!r} is no JSON: {error}.") from error
+
+
+def _lock(path: Path) -> int:
+    """An open file that is locked for as long as this process lives, however it ends."""
+    lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise DataError(
+            f"Another process is writing the run in {str(path)!r}. Wait for it, or end it."
+        ) from None
+    return lock
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut a file off after its last line end."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - 65536)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        file.truncate(end)
 
 
 def _new_folder(parent: Path, name: str) -> Path:
@@ -110,36 +192,3 @@ def _new_folder(parent: Path, name: str) -> Path:
         except FileExistsError:
             continue
     raise AssertionError  # itertools.count has no end
-
-
-def _git_state() -> dict[str, Any] | None:
-    """The commit of the current directory, and whether tracked files differ from it.
-
-    None where there's no git, no repository, or no commit yet. Untracked files don't count: the
-    runs themselves are some.
-    """
-    commit = _git("rev-parse", "--verify", "HEAD")
-    changes = _git("status", "--porcelain", "--untracked-files=no")
-    if commit is None or changes is None:
-        return None
-    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
-
-
-def _git(*arguments: str) -> str | None:
-    # Without optional locks: it must not get in the way of a git command that runs beside it.
-    command = ["git", "--no-optional-locks", *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

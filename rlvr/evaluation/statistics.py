@@ -215,4 +215,4 @@ def mcnemar(gained: int, lost: int) -> float:
     for i in range(min(gained, lost) + 1):
         tail += ways  # C(flipped, i), in whole numbers: exact at any size
         ways = ways * (flipped - i) // (i + 1)
-    return min(1.0, 2 * tail / 2**flipped)
+    return min(1.0, 2 * tail / (1 << flipped))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
 
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
+from rlvr.policies.base import Request
 
 
 class Scripted:
@@ -16,30 +18,67 @@ class Scripted:
         self.name = name
         self._answer = answer
 
-    def respond(self, tasks: Sequence[Task]) -> list[str]:
-        """The script's answer to each task."""
-        return [self._answer(task) for task in tasks]
+    def respond(self, requests: Sequence[Request]) -> list[str]:
+        """The script's answer to each."""
+        return [self._answer(request.task) for request in requests]
 
 
-NAMES = ("oracle", "empty", "echo")
+class Echo:
+    """Says again what it was last told."""
+
+    name = "echo"
+
+    def respond(self, requests: Sequence[Request]) -> list[str]:
+        """Each prompt as text: the whole of the first, then the last message alone."""
+        return [
+            r.task.text if len(r.prompt) <= len(r.task.prompt) else r.prompt[-1]["content"]
+            for r in requests
+        ]
 
 
-def scripted(name: str, env: Environment) -> Scripted:
-    """`oracle` answers from the reference (what isn't full reward then is a fault of the data or
-    the verifier), `empty` says nothing, `echo` repeats the prompt."""
-    if name == "oracle":
-        if all(env.verifier.demonstrate(task) is None for task in _first(env)):
-            raise OptionError(
-                f"The verifier of {env.name!r} has no demonstrate(task), so there's no oracle for "
-                f"it. @rlvr.verifier(demonstrate=…) gives it one."
-            )
-        # A task whose reference is broken has no answer; that it's unscored is for the verdict to say.
-        return Scripted(name, lambda task: env.verifier.demonstrate(task) or "")
+class Random:
+    """Answers with the right answer to a task drawn at random."""
+
+    name = "random"
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+
+    def respond(self, requests: Sequence[Request]) -> list[str]:
+        """Another draw for each request's seed."""
+        return [self._draw(request.seed) for request in requests]
+
+    def _draw(self, seed: int) -> str:
+        tasks = self._env.tasks
+        task = tasks[random.Random(seed).randrange(len(tasks))]
+        return self._env.verifier.demonstrate(task) or ""
+
+
+NAMES = ("oracle", "empty", "echo", "random")
+
+
+def scripted(name: str, env: Environment) -> Scripted | Echo | Random:
+    """The script of that name.
+
+    `oracle` answers from the reference: what isn't full reward then is a fault of the data or the
+    verifier. `empty` says nothing, `echo` repeats the prompt, `random` gives the answer to a task
+    drawn at random: what guessing in the right form earns.
+    """
+    if name not in NAMES:
+        raise OptionError(f"There's no scripted policy {name!r}. There are: {', '.join(NAMES)}.")
     if name == "empty":
         return Scripted(name, lambda task: "")
     if name == "echo":
-        return Scripted(name, lambda task: task.text)
-    raise OptionError(f"There's no scripted policy {name!r}. There are: {', '.join(NAMES)}.")
+        return Echo()
+    if all(env.verifier.demonstrate(task) is None for task in _first(env)):
+        raise OptionError(
+            f"The verifier of {env.name!r} has no demonstrate(task), so there's no {name} policy "
+            f"for it. @rlvr.verifier(demonstrate=…) gives it one."
+        )
+    if name == "random":
+        return Random(env)
+    # A task whose reference is broken has no answer; that it's unscored is for the verdict to say.
+    return Scripted(name, lambda task: env.verifier.demonstrate(task) or "")
 
 
 def _first(env: Environment) -> Iterator[Task]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rlvr.core.errors import DataError, MissingExtraError, OptionError
-from rlvr.core.task import Task
+from rlvr.core.errors import DataError, MissingExtraError
+from rlvr.policies.base import Generation, Request
 
 
 class TransformersPolicy:
@@ -19,9 +19,10 @@ class TransformersPolicy:
         model: a local folder, a Hub id, or a loaded model; then `tokenizer` goes with it.
         max_new_tokens: of a response.
         temperature: 0 for greedy decoding.
-        batch_size: tasks generated for at once.
-        seed: of sampling: the same calls in the same order get the same responses. Torch's global
-            random state is left as it was.
+        batch_size: requests generated for at once.
+
+    Sampling depends on the seeds of a call's requests alone; torch's global random state is left
+    as it was.
     """
 
     def __init__(
@@ -32,10 +33,7 @@ class TransformersPolicy:
         max_new_tokens: int = 512,
         temperature: float = 0.0,
         batch_size: int = 64,
-        seed: int = 0,
     ) -> None:
-        if seed < 0:
-            raise OptionError(f"seed is at least 0, not {seed}.")
         if isinstance(model, str):
             self.name = model
             model, tokenizer = _load(model)
@@ -46,32 +44,27 @@ class TransformersPolicy:
         self.max_new_tokens = max_new_tokens
         self.temperature = temperature
         self.batch_size = batch_size
-        self.seed = seed
-        self._calls = 0
 
-    def respond(self, tasks: Sequence[Task]) -> list[str]:
-        """One response for each task, special tokens left out."""
+    def respond(self, requests: Sequence[Request]) -> list[Generation]:
+        """One response for each request."""
         import torch
 
+        stream = np.random.SeedSequence([r.seed for r in requests]).generate_state(1, np.uint64)
         was_training = self.model.training
         self.model.eval()
-        responses: list[str] = []
-        # A stream for each call: with one seed for all, each batch of a task set, and each sample of
-        # a task, would be drawn with the same random numbers.
-        stream = np.random.SeedSequence((self.seed, self._calls)).generate_state(1, np.uint64)
-        self._calls += 1
+        responses: list[Generation] = []
         try:
             with torch.no_grad(), torch.random.fork_rng():
                 torch.manual_seed(int(stream[0]))
-                for i in range(0, len(tasks), self.batch_size):
-                    responses += self._generate(tasks[i : i + self.batch_size])
+                for i in range(0, len(requests), self.batch_size):
+                    responses += self._generate(requests[i : i + self.batch_size])
         finally:
             self.model.train(was_training)
         return responses
 
-    def _generate(self, tasks: Sequence[Task]) -> list[str]:
+    def _generate(self, requests: Sequence[Request]) -> list[Generation]:
         encoded = self.tokenizer.apply_chat_template(
-            [list(task.prompt) for task in tasks],
+            [list(request.prompt) for request in requests],
             add_generation_prompt=True,
             padding=True,
             padding_side="left",
@@ -90,9 +83,26 @@ class TransformersPolicy:
             pad_token_id=self.tokenizer.pad_token_id,
             **sampling,
         )
-        completions = output[:, encoded["input_ids"].shape[1] :]
-        decoded: list[str] = self.tokenizer.batch_decode(completions, skip_special_tokens=True)
-        return decoded
+        completions = output[:, encoded["input_ids"].shape[1] :].tolist()
+        prompts: list[int] = encoded["attention_mask"].sum(1).tolist()
+        return [self._generation(*pair) for pair in zip(completions, prompts, strict=True)]
+
+    def _generation(self, ids: list[int], prompt_tokens: int) -> Generation:
+        end = next((i for i, one in enumerate(ids) if one in self._ends), None)
+        own = ids if end is None else ids[: end + 1]  # what follows is padding
+        return Generation(
+            self.tokenizer.decode(own, skip_special_tokens=True),
+            "length" if end is None else "stop",
+            prompt_tokens,
+            len(own),
+            tuple(own),
+        )
+
+    @property
+    def _ends(self) -> set[int]:
+        ends = self.model.generation_config.eos_token_id
+        ends = ends if isinstance(ends, list) else [ends]
+        return {end for end in [*ends, self.tokenizer.eos_token_id] if end is not None}
 
 
 def _load(name: str) -> tuple[Any, Any]:

@@ -22,7 +22,8 @@ from rlvr.core.environment import Environment
 from rlvr.core.registry import make
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.evaluation.evaluate import Report, evaluate
+from rlvr.evaluation.evaluate import evaluate
+from rlvr.evaluation.report import Report
 from rlvr.evaluation.run import Run
 from rlvr.policies.transformers import TransformersPolicy
 from rlvr.training.plot import plot_run
@@ -85,23 +86,24 @@ def quickstart(config: QuickstartConfig, run_path: str | Path | None = None) -> 
             model, tokenizer, max_new_tokens=MAX_NEW_TOKENS, batch_size=config.held_out
         )
         before = _measure(test, policy, run, 0)
-        stages.say(f"held-out accuracy before GRPO: {before.correct:.3f}")
+        stages.say(f"held-out accuracy before GRPO: {before.correct.value:.3f}")
         reports = {0: before}
 
         def measure(step: int) -> float:
             reports[step] = _measure(test, policy, run, step)
-            return reports[step].correct
+            return reports[step].correct.value
 
         train = _additions("train", 1)
         train.tasks = _unseen(first, config)
         _train(config, model, tokenizer, train, run, stages, measure)
         after = reports.get(config.steps) or _measure(test, policy, run, config.steps)
-        stages.say(f"held-out accuracy after GRPO:  {after.correct:.3f}")
+        stages.say(f"held-out accuracy after GRPO:  {after.correct.value:.3f}")
         model.save_pretrained(run.path / "model")
         tokenizer.save_pretrained(run.path / "model")
     with contextlib.suppress(OSError):
         (run.path / "trainer").rmdir()  # TRL makes it, and nothing is kept there
     plot_run(run)
+    run.close()
     return Outcome(before, after, run.path)
 
 
@@ -145,7 +147,9 @@ def _warmed_up(config: QuickstartConfig, tasks: list[Task], stages: Stages) -> t
 def _measure(test: Environment, policy: TransformersPolicy, run: Run, step: int) -> Report:
     report = evaluate(test, policy, run=run, step=step)
     run.metrics(
-        step=step, held_out_accuracy=report.correct, held_out_unscored=report.tasks - report.scored
+        step=step,
+        held_out_accuracy=report.correct.value,
+        held_out_unscored=report.rollouts - report.scored,
     )
     return report
 

@@ -104,8 +104,8 @@ def test_a_model_of_transformers(rlvr_cli: CommandLine, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "Missing argument 'ENV'"),
-        (["arithmetic"], "Name one of --policy (oracle, empty, echo) and --model"),
+        ([], "Name an ENV, or a --suite"),
+        (["arithmetic"], "Name one of --policy (oracle, empty, echo, random) and --model"),
         (["arithmetic", "--policy", "echo", "--model", "x"], "Name one of"),
         (["arithmetic", "--policy", "orcale"], "'orcale' is not one of"),
         (["arithmetic", "--policy", "echo"], "has 1000000 tasks: say how many with --limit"),

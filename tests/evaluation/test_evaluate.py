@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import math
-import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import rlvr
-from rlvr import Cause, Scored, Status, Unscored
-from rlvr.core.errors import OptionError
-from rlvr.evaluation.evaluate import Report, evaluate
-from rlvr.evaluation.run import Run
+from rlvr import Cause, Unscored
+from rlvr.core.errors import DataError, OptionError
+from rlvr.evaluation.evaluate import evaluate
+from rlvr.evaluation.report import Report
+from rlvr.evaluation.run import Run, read_rollouts
+from rlvr.policies.base import Generation, PolicyError, Request
 from rlvr.policies.scripted import Scripted, scripted
 
 GRADES = {"1": 1.0, "2": 0.5, "3": 0.0, "4": None}
@@ -35,42 +38,68 @@ def answers() -> Scripted:
 
 def test_the_unscored_are_counted_and_left_out_of_every_mean(env: rlvr.SingleTurn) -> None:
     report = evaluate(env, answers())
-    assert (report.tasks, report.scored) == (20, 15)
-    assert report.mean == 0.5
-    assert report.correct == pytest.approx(1 / 3)
-    assert report.statuses == {
-        "correct": 5,
-        "partial": 5,
-        "incorrect": 5,
-        "unscored: judge": 5,
-    }
-    rewards = [1.0, 0.5, 0.0] * 5
-    assert report.interval == pytest.approx(1.96 * statistics.stdev(rewards) / math.sqrt(15))
+    assert (report.tasks, report.rollouts, report.scored) == (20, 20, 15)
+    assert report.mean.value == 0.5
+    assert report.mean_unscored_as_0.value == 0.375
+    assert report.correct.value == pytest.approx(1 / 3)
+    assert report.statuses == {"correct": 5, "partial": 5, "incorrect": 5}
+    assert report.unscored == {"judge": 5}
+    assert 0.15 < report.mean.half < 0.3
 
 
 def test_a_report_on_too_little_has_no_figure() -> None:
-    none = Report.of([Unscored(Cause.GOLD, "?")])
-    assert (none.tasks, none.scored) == (1, 0)
-    assert math.isnan(none.mean)
-    assert math.isnan(none.correct)
-    one = Report.of([Scored(1.0, Status.CORRECT)])
-    assert one.mean == one.correct == 1.0
-    assert math.isnan(one.interval)
+    one = rlvr.SingleTurn([rlvr.Task("q", "4", "t")], graded)
+    report = evaluate(one, answers())
+    assert (report.tasks, report.scored, report.pass_at_k) == (1, 0, [])
+    assert math.isnan(report.mean.value)
+    assert math.isnan(report.majority.value)
+    assert json.loads(json.dumps(report.to_json(), allow_nan=False))["correct"]["value"] is None
 
 
-def test_every_task_is_asked_once_in_order_and_written_down(
-    env: rlvr.SingleTurn, tmp_path: Path
-) -> None:
-    run, progress = Run.create(tmp_path / "run", "eval", {}), []
-    evaluate(
-        env, answers(), run=run, batch_size=8, progress=lambda *done: progress.append(done), step=3
+def test_k_samples_by_hand() -> None:
+    """Two tasks, four samples: of the first one is right, of the second three, one isn't scored."""
+    said = {"a": ["1", "3", "3", "2"], "b": ["1", "1", "1", "4"]}
+    env = rlvr.SingleTurn([rlvr.Task(f"{t}?", "1", t) for t in said], graded)
+
+    class Says:
+        name = "says"
+
+        def __init__(self) -> None:
+            self.asked = {t: iter(said[t]) for t in said}
+
+        def respond(self, requests: Sequence[Request]) -> list[Generation]:
+            texts = [f"\\boxed{{{next(self.asked[r.task.id])}}}" for r in requests]
+            return [Generation(text, "length", 5, 7) for text in texts]
+
+    report = evaluate(env, Says(), k=4)
+    assert (report.rollouts, report.scored) == (8, 7)
+    assert report.mean.value == pytest.approx(4.5 / 7)
+    assert [one.value for one in report.pass_at_k] == pytest.approx(
+        [(1 / 4 + 1) / 2, (1 / 2 + 1) / 2, (3 / 4 + 1) / 2, 1.0]
     )
+    assert report.pass_tasks == [2, 2, 2, 1]
+    assert report.majority.value == 0.5
+    assert report.truncated == 1.0
+    assert report.tokens == {"prompt": 40, "completion": 56}
+
+
+def test_every_task_is_asked_once_and_written_down(env: rlvr.SingleTurn, tmp_path: Path) -> None:
+    progress: list[tuple[int, int]] = []
+    with Run.create(tmp_path / "run", "eval", {}) as run:
+        evaluate(
+            env,
+            answers(),
+            run=run,
+            progress=lambda one: progress.append((one.done, one.total)),
+            step=3,
+        )
     rows = [json.loads(line) for line in (run.path / "rollouts.jsonl").read_text().splitlines()]
+    rows.sort(key=lambda row: int(row["task"][1:]))  # they're written when they're judged
     assert [row["task"] for row in rows] == [f"t{i}" for i in range(20)]
     assert {row["step"] for row in rows} == {3}
     assert [row["verdict"].get("reward") for row in rows] == list(GRADES.values()) * 5
     assert [row["verdict"]["scored"] for row in rows] == [True, True, True, False] * 5
-    assert progress == [(8, 20), (16, 20), (20, 20)]
+    assert progress == [(i, 20) for i in range(1, 21)]
 
 
 @pytest.mark.parametrize(("limit", "count"), [(3, 3), (20, 20), (99, 20)])
@@ -83,10 +112,98 @@ def test_no_tasks_are_refused(env: rlvr.SingleTurn) -> None:
         evaluate(env, answers(), limit=0)
 
 
-def test_a_conversation_is_refused(env: rlvr.SingleTurn) -> None:
-    game = rlvr.MultiTurn(env.tasks, env.verifier)
-    with pytest.raises(OptionError, match="multi-turn"):
-        evaluate(game, answers())
+class Guess(rlvr.MultiTurn):
+    def reply(self, task: rlvr.Task, messages: list[dict[str, str]]) -> str | None:
+        said = messages[-1]["content"]
+        if said == "crash":
+            raise ValueError("?")
+        return None if said == f"\\boxed{{{task.reference}}}" else "no"
+
+
+class Counts:
+    """1, 2, 3 … up to what each task's prompt allows."""
+
+    name = "counts"
+
+    def respond(self, requests: Sequence[Request]) -> list[str]:
+        numbers = [sum(m["role"] == "assistant" for m in r.prompt) + 1 for r in requests]
+        return [
+            "crash" if r.task.reference == "0" else f"\\boxed{{{n}}}"
+            for n, r in zip(numbers, requests, strict=True)
+        ]
+
+
+class CountsAsync(Counts):
+    concurrency = 3
+
+    async def generate(self, request: Request, n: int = 1) -> list[Generation]:
+        return [Generation(text) for text in self.respond([request])] * n
+
+
+@pytest.mark.parametrize("policy", [Counts(), CountsAsync()])
+def test_conversations(tmp_path: Path, policy: Counts) -> None:
+    tasks = [rlvr.Task("?", str(i), f"t{i}") for i in range(5)]
+    env = Guess(rlvr.TaskSet(tasks), rlvr.Math(), max_turns=3)
+    with Run.create(tmp_path / "run", "eval", {}) as run:
+        report = evaluate(env, policy, k=2, run=run)
+    rows = {(row["task"], row["sample"]): row for row in read_rollouts(run.path)}
+    assert len(rows) == 10
+    assert report.statuses == {"correct": 6, "incorrect": 2}
+    assert report.unscored == {"internal": 2}
+    assert rows["t4", 0]["stop"] == "turns"
+    assert report.truncated == 0.2
+    for i in (1, 2, 3):
+        assert [m["role"] for m in rows[f"t{i}", 1]["messages"]] == ["user", "assistant"] * i
+        assert rows[f"t{i}", 1]["stop"] == "stop"
+
+
+def test_a_policy_that_answers_too_little_is_told(env: rlvr.SingleTurn) -> None:
+    policy = Scripted("short", lambda task: "")
+    policy.respond = lambda requests: [""]  # type: ignore[method-assign]
+    with pytest.raises(PolicyError, match="gave 1 responses for 20 requests"):
+        evaluate(env, policy)
+
+
+def test_a_run_is_resumed_and_nothing_repeated(env: rlvr.SingleTurn, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def dies(task: rlvr.Task) -> str:
+        asked.append(task.id)
+        if len(asked) == 100:
+            raise KeyError("killed")
+        return f"\\boxed{{{task.reference}}}"
+
+    with Run.create(tmp_path / "run", "eval", {}) as run, pytest.raises(KeyError):
+        evaluate(env, Scripted("dies", dies), k=8, run=run)
+    path = run.path / "rollouts.jsonl"
+    with path.open("ab") as file:
+        file.write(b'{"task": "t0", "sam')  # as a kill may leave it
+    before = len(list(read_rollouts(run.path)))
+    assert before == 64
+    with Run.resume(run.path) as run:
+        assert path.read_bytes().endswith(b"\n")
+        report = evaluate(env, Scripted("rest", dies), k=8, run=run, resume=True)
+    rows = list(read_rollouts(run.path))
+    assert len(rows) == len({(row["task"], row["sample"]) for row in rows}) == 160
+    assert report.rollouts == 160
+    assert report.mean.value == 0.5
+
+
+def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:
+    busy = pytest.raises(DataError, match="Another process is writing the run")
+    with Run.create(tmp_path / "run", "eval", {}) as run, busy:
+        Run.resume(run.path)
+    with Run.resume(run.path):
+        pass
+    with pytest.raises(DataError, match="There's no run in"):
+        Run.resume(tmp_path / "other")
+
+
+def test_inside_a_loop_that_runs_already(env: rlvr.SingleTurn) -> None:
+    async def notebook() -> Report:
+        return evaluate(env, answers())
+
+    assert asyncio.run(notebook()).scored == 15
 
 
 def test_there_is_no_oracle_where_the_verifier_shows_nothing() -> None:
@@ -96,5 +213,5 @@ def test_there_is_no_oracle_where_the_verifier_shows_nothing() -> None:
 
 
 def test_an_unknown_script_names_those_there_are(env: rlvr.SingleTurn) -> None:
-    with pytest.raises(OptionError, match="There are: oracle, empty, echo"):
+    with pytest.raises(OptionError, match="There are: oracle, empty, echo, random"):
         scripted("perfect", env)

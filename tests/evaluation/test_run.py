@@ -12,6 +12,7 @@ import pytest
 import rlvr
 from rlvr.core.errors import DataError
 from rlvr.core.verdict import correct
+from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run
 
 
@@ -104,31 +105,40 @@ def test_runs_of_one_second_get_folders_of_their_own(
 
 
 def test_rollouts_are_whole_lines_on_disk_at_once(tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "run", "eval", {})
-    task = rlvr.Task("2+2?\u2028", "4", "sum")
-    for sample in range(2):
-        run.rollout(task, sample, "\\boxed{4}\n\ud800", correct("math"), step=7)
-        lines = (run.path / "rollouts.jsonl").read_text().split("\n")
-        assert len(lines) == sample + 2
-        assert lines[-1] == ""
+    with Run.create(tmp_path / "run", "eval", {}) as run:
+        task = rlvr.Task("2+2?\u2028", "4", "sum", {"level": 1})
+        for sample in range(2):
+            messages = [*task.prompt, {"role": "assistant", "content": "\\boxed{4}\n\ud800"}]
+            rollout = Rollout("sums", "dev", task, sample, messages, correct("math", answer="4"))
+            run.rollout(rollout.to_json(step=7))
+            lines = (run.path / "rollouts.jsonl").read_text().split("\n")
+            assert len(lines) == sample + 2
+            assert lines[-1] == ""
     assert json.loads(lines[1]) == {
         "task": "sum",
         "sample": 1,
+        "env": "sums",
+        "part": "dev",
         "step": 7,
         "messages": [
             {"role": "user", "content": "2+2?\u2028"},
             {"role": "assistant", "content": "\\boxed{4}\n\ud800"},
         ],
         "reference": "4",
-        "verdict": correct("math").to_json(),
+        "verdict": correct("math").to_json() | {"detail": {"answer": "4"}},
+        "stop": "stop",
+        "tokens": {"prompt": None, "completion": None},
+        "seconds": {"generate": 0.0, "verify": 0.0},
+        "metadata": {"level": 1},
     }
+    assert Rollout.from_json(json.loads(lines[1])) == rollout
 
 
 def test_metrics_are_read_back_and_what_is_no_figure_is_null(tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "run", "eval", {})
-    assert run.read_metrics() == []
-    run.metrics(step=1, reward=0.5)
-    run.metrics(step=2, reward=math.nan, kl=math.inf)
+    with Run.create(tmp_path / "run", "eval", {}) as run:
+        assert run.read_metrics() == []
+        run.metrics(step=1, reward=0.5)
+        run.metrics(step=2, reward=math.nan, kl=math.inf)
     first, second = run.read_metrics()
     assert (first["step"], first["reward"]) == (1, 0.5)
     assert (second["step"], second["reward"], second["kl"]) == (2, None, None)

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 import rlvr
-from rlvr.core.errors import DataError, OptionError
+from rlvr.core.errors import DataError
 
 torch = pytest.importorskip("torch")
 
+from rlvr.policies.base import Request  # noqa: E402
 from rlvr.policies.transformers import TransformersPolicy  # noqa: E402
 from rlvr.training.small_model import make_model, make_tokenizer  # noqa: E402
 
@@ -26,38 +27,48 @@ def policy(model: Any, **options: Any) -> TransformersPolicy:
     return TransformersPolicy(model, make_tokenizer(), max_new_tokens=12, **options)
 
 
+def requests(seed: int = 0) -> list[Request]:
+    return [Request.of(task, seed + i) for i, task in enumerate(TASKS)]
+
+
 def test_greedy_answers_do_not_depend_on_the_batch(model: Any) -> None:
-    alone = policy(model, batch_size=1).respond(TASKS)
-    assert policy(model, batch_size=7).respond(TASKS) == alone
+    alone = policy(model, batch_size=1).respond(requests())
+    assert policy(model, batch_size=7).respond(requests()) == alone
     assert len(alone) == 24
     assert len(set(alone)) > 1
 
 
+def test_a_response_knows_its_tokens_and_why_it_stopped(model: Any) -> None:
+    end = make_tokenizer().eos_token_id
+    for one in policy(model, temperature=1.0).respond(requests()):
+        assert one.completion_tokens == len(one.token_ids) <= 12
+        assert (one.token_ids[-1] == end) == (one.stop == "stop")
+        assert end not in one.token_ids[:-1]
+        assert one.stop == "stop" or one.completion_tokens == 12
+        assert one.prompt_tokens > 0
+
+
 def test_prompts_of_different_lengths_in_one_batch(model: Any) -> None:
-    mixed = [rlvr.Task("1+2=", "3"), *TASKS[:3], rlvr.Task("1000+2000=", "3000")]
+    tasks = [rlvr.Task("1+2=", "3"), *TASKS[:3], rlvr.Task("1000+2000=", "3000")]
+    mixed = [Request.of(task) for task in tasks]
     together = policy(model).respond(mixed)
-    assert together == [policy(model).respond([task])[0] for task in mixed]
+    assert together == [policy(model).respond([one])[0] for one in mixed]
 
 
-def test_a_seed_gives_the_same_samples_and_each_call_others(model: Any) -> None:
-    def samples(seed: int) -> list[list[str]]:
-        one = policy(model, temperature=1.0, seed=seed)
-        return [one.respond(TASKS) for _ in range(2)]
-
-    first, second = samples(3)
-    assert samples(3) == [first, second]
-    assert samples(4) != [first, second]
-    assert first != second
+def test_a_seed_gives_the_same_samples_and_another_others(model: Any) -> None:
+    one = policy(model, temperature=1.0)
+    assert one.respond(requests(3)) == one.respond(requests(3))
+    assert one.respond(requests(4)) != one.respond(requests(3))
 
 
 def test_torchs_random_state_and_the_models_mode_are_left_as_they_were(model: Any) -> None:
     model.train()
     before = torch.random.get_rng_state()
-    policy(model, temperature=1.0).respond(TASKS)
+    policy(model, temperature=1.0).respond(requests())
     assert torch.equal(torch.random.get_rng_state(), before)
     assert model.training
-    with pytest.raises(AttributeError):
-        policy(model).respond([None])  # type: ignore[list-item]
+    with pytest.raises(TypeError):
+        policy(model).respond([Request(None, TASKS[0])])  # type: ignore[arg-type]
     assert model.training
 
 
@@ -73,8 +84,3 @@ def test_a_model_without_a_chat_template_is_refused(model: Any, tmp_path: Any) -
     model.save_pretrained(tmp_path)
     with pytest.raises(DataError, match="has no chat template"):
         TransformersPolicy(str(tmp_path))
-
-
-def test_a_negative_seed_is_refused(model: Any) -> None:
-    with pytest.raises(OptionError, match="seed is at least 0, not -1"):
-        policy(model, seed=-1)

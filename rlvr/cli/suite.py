@@ -1,0 +1,51 @@
+"""The file of `rlvr eval --suite`: several environments, in TOML.
+
+[[environment]]
+name = "gsm8k"
+part = "dev"              # or "unseen"; each is reported apart
+split = "test"
+limit = 200
+k = 4                     # else that of the command line
+options = {}              # the environment's own
+label = "gsm8k-hard"      # where one environment is there several times
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from rlvr.core.errors import DataError
+from rlvr.core.registry import make
+from rlvr.evaluation.evaluate import Part
+
+_FIELDS = {"name", "part", "split", "data", "limit", "k", "options", "label"}
+_PARTS = (None, "dev", "unseen")
+
+
+def read_suite(path: str, k: int, limit: int | None) -> list[Part]:
+    """Its parts; `k` and `limit` are for those that don't say. Raises `DataError` naming what's wrong."""
+    try:
+        rows = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("environment")
+    except (OSError, ValueError) as error:
+        raise DataError(f"The suite {path!r} can't be read: {error}.") from error
+    if not isinstance(rows, list) or not rows:
+        raise DataError(f"The suite {path!r} has no [[environment]].")
+    return [_part(path, row, k, limit) for row in rows]
+
+
+def _part(path: str, row: dict[str, Any], k: int, limit: int | None) -> Part:
+    unknown = sorted(set(row) - _FIELDS)
+    if unknown or "name" not in row:
+        what = f"has a field {unknown[0]!r}" if unknown else "has no name"
+        known = ", ".join(sorted(_FIELDS))
+        raise DataError(f"An environment of the suite {path!r} {what}. Its fields are: {known}.")
+    if row.get("part") not in _PARTS:
+        raise DataError(f"In the suite {path!r}, part is 'dev' or 'unseen', not {row['part']!r}.")
+    options = dict(row.get("options", {}))
+    options |= {name: row[name] for name in ("split", "data") if name in row}
+    env = make(row["name"], **options)
+    return Part(
+        env, row.get("k", k), row.get("limit", limit), row.get("part"), row.get("label", env.name)
+    )

@@ -1,0 +1,236 @@
+"""Episodes driven to their verdicts: generation and verification side by side, both bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from rlvr.core.environment import Environment
+from rlvr.core.faults import raised
+from rlvr.core.task import Task
+from rlvr.core.verdict import Cause, Unscored, Verdict
+from rlvr.evaluation.judge import Judge
+from rlvr.evaluation.rollouts import Rollout
+from rlvr.policies.base import AsyncPolicy, Generation, Policy, PolicyError, Request, seed_of
+
+AnyPolicy: TypeAlias = Policy | AsyncPolicy
+
+_WAITING = 1024  # episodes that are over and not judged yet; with more, generation waits
+_THREADS = 16  # that run environments' replies
+_BATCH = 64
+
+
+@dataclass(slots=True)
+class Unit:
+    """Samples of a task that are asked for together."""
+
+    env: Environment
+    name: str
+    part: str | None
+    task: Task
+    samples: list[int]
+
+    def rollouts(self) -> list[Rollout]:
+        """One for each sample, with the prompt in it."""
+        return [
+            Rollout(self.name, self.part, self.task, sample, [dict(m) for m in self.task.prompt])
+            for sample in self.samples
+        ]
+
+
+class Driver:
+    """Has a policy play units, and records each rollout when it has its verdict.
+
+    Args:
+        record: called in the loop's thread.
+        seed: of all sampling.
+        concurrency: of an `AsyncPolicy`, by default its own.
+    """
+
+    def __init__(
+        self,
+        policy: AnyPolicy,
+        record: Callable[[Rollout], None],
+        seed: int,
+        concurrency: int | None = None,
+    ) -> None:
+        self._policy = policy
+        self._record = record
+        self._seed = seed
+        self._concurrency: int = concurrency or getattr(policy, "concurrency", 1)
+        self._slots = asyncio.Semaphore(_WAITING)
+        self._judges: dict[int, Judge] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, "rlvr-episodes")
+        self._pending: set[asyncio.Task[None]] = set()
+        self._broken: BaseException | None = None  # what recording a rollout raised
+
+    async def run(self, units: Iterable[Unit]) -> None:
+        """Play them all. Raises what the policy raised, after all that it answered is recorded."""
+        shared = iter(units)
+        try:
+            async with asyncio.TaskGroup() as group:
+                if hasattr(self._policy, "generate"):
+                    for _ in range(self._concurrency):
+                        group.create_task(self._serve(shared))
+                else:
+                    group.create_task(self._batches(shared))
+        except BaseExceptionGroup as group:
+            # Several workers fail for the same reason: one says it.
+            raise _first(group) from None
+        finally:
+            await asyncio.gather(*self._pending)
+            self._threads.shutdown(wait=True, cancel_futures=True)
+            if self._broken is not None:
+                raise self._broken
+
+    async def _serve(self, units: Iterator[Unit]) -> None:
+        policy = cast(AsyncPolicy, self._policy)
+        for unit in units:  # shared with the other workers
+            rollouts = unit.rollouts()
+            if unit.env.max_turns == 1:
+                await self._ask(policy, unit.env, rollouts, 0)
+                continue
+            for rollout in rollouts:
+                turn = 0
+                while not await self._ask(policy, unit.env, [rollout], turn):
+                    turn += 1
+
+    async def _ask(
+        self, policy: AsyncPolicy, env: Environment, rollouts: list[Rollout], turn: int
+    ) -> bool:
+        """One request for all of `rollouts`; whether their episodes are over."""
+        began = time.monotonic()
+        found = await policy.generate(self._request(rollouts[0], turn), len(rollouts))
+        seconds = time.monotonic() - began
+        _check(policy.name, found, len(rollouts))
+        over = True
+        for rollout, generation in zip(rollouts, found, strict=True):
+            rollout.generate_s += seconds
+            over = await self._turn(env, rollout, generation, turn)
+            if over:
+                await self._close(env, rollout)
+        return over
+
+    async def _batches(self, units: Iterator[Unit]) -> None:
+        policy = cast(Policy, self._policy)
+        size = getattr(policy, "batch_size", _BATCH)
+        flat = ((unit.env, rollout) for unit in units for rollout in unit.rollouts())
+        # A thread for the policy alone, so that judging goes on while it generates.
+        with ThreadPoolExecutor(1, "rlvr-policy") as thread:
+            while active := list(itertools.islice(flat, size)):
+                for turn in itertools.count():
+                    requests = [self._request(rollout, turn) for _, rollout in active]
+                    began = time.monotonic()
+                    loop = asyncio.get_running_loop()
+                    found = await loop.run_in_executor(thread, policy.respond, requests)
+                    share = (time.monotonic() - began) / len(active)
+                    _check(policy.name, found, len(active))
+                    for _, rollout in active:
+                        rollout.generate_s += share
+                    over = await asyncio.gather(
+                        *(
+                            self._turn(env, rollout, _generation(one), turn)
+                            for (env, rollout), one in zip(active, found, strict=True)
+                        )
+                    )
+                    for (env, rollout), is_over in zip(active, over, strict=True):
+                        if is_over:
+                            await self._close(env, rollout)
+                    active = [pair for pair, done in zip(active, over, strict=True) if not done]
+                    if not active:
+                        break
+
+    def _request(self, rollout: Rollout, turn: int) -> Request:
+        task = rollout.task
+        where = (rollout.env, rollout.part or "", task.id, rollout.sample, turn)
+        return Request(tuple(rollout.messages), task, seed_of(self._seed, *where))
+
+    async def _turn(
+        self, env: Environment, rollout: Rollout, generation: Generation, turn: int
+    ) -> bool:
+        """Take a response and let the environment reply; whether the episode is over."""
+        if generation.stop == "error":
+            if turn and generation.overflow:
+                rollout.stop = "length"  # its own talk filled the context: judged as it stands
+                rollout.messages.pop()
+                return True
+            cause = Cause.INPUT if generation.overflow else Cause.INTERNAL
+            rollout.stop = "error"
+            rollout.verdict = Unscored(cause, f"no response: {generation.error}")
+            return True
+        rollout.respond(generation)
+        if env.max_turns == 1:
+            return True
+        loop = asyncio.get_running_loop()
+        try:
+            answer = await loop.run_in_executor(
+                self._threads, env.reply, rollout.task, rollout.messages
+            )
+        except NotImplementedError:
+            raise  # there's no environment yet
+        except Exception as error:  # as in Environment.step: nobody's wrong answer
+            rollout.verdict = raised(f"the reply of {env.name} raised", error)
+            return True
+        if answer is not None and turn + 1 < env.max_turns:
+            rollout.messages.append({"role": "user", "content": answer})
+            return False
+        if answer is not None:
+            rollout.stop = "turns"
+        return True
+
+    async def _close(self, env: Environment, rollout: Rollout) -> None:
+        """See to the verdict. Waits while too many others wait for theirs."""
+        if self._broken is not None:
+            raise self._broken
+        if rollout.verdict is not None:
+            self._record(rollout)
+            return
+        judge = self._judges.get(id(env))
+        if judge is None:
+            judge = self._judges[id(env)] = Judge(env, self._threads)
+        began = time.monotonic()
+        verdict = judge(rollout.task, rollout.messages)
+        if isinstance(verdict, Future):
+            await self._slots.acquire()
+            task = asyncio.create_task(self._judged(rollout, verdict, began))
+            self._pending.add(task)
+            task.add_done_callback(self._pending.discard)
+            return
+        rollout.verdict = verdict
+        rollout.verify_s = time.monotonic() - began
+        self._record(rollout)
+
+    async def _judged(self, rollout: Rollout, verdict: Future[Verdict], began: float) -> None:
+        try:
+            rollout.verdict = await asyncio.wrap_future(verdict)
+            rollout.verify_s = time.monotonic() - began
+            self._record(rollout)
+        except Exception as error:
+            self._broken = error
+        finally:
+            self._slots.release()
+
+
+def _generation(response: str | Generation) -> Generation:
+    return response if isinstance(response, Generation) else Generation(response)
+
+
+def _check(name: str, found: Sequence[str | Generation], asked: int) -> None:
+    if len(found) != asked:
+        raise PolicyError(f"The policy {name!r} gave {len(found)} responses for {asked} requests.")
+    for one in found:
+        if not isinstance(one, str | Generation):
+            raise PolicyError(
+                f"The policy {name!r} gave a {type(one).__name__}; a response is a str or a "
+                f"rlvr.policies.base.Generation."
+            )
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

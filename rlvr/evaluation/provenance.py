@@ -1,0 +1,45 @@
+"""What a run was made with: the state of the code, and versions."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib import metadata
+from typing import Any
+
+_PACKAGES = (
+    "rlvr", "gymnasium", "numpy", "sympy", "sqlglot", "httpx", "torch", "transformers", "trl", "vllm",
+)  # fmt: skip
+
+
+def git_state() -> dict[str, Any] | None:
+    """The commit of the current directory, and whether tracked files differ from it.
+
+    None where there's no git, no repository, or no commit yet. Untracked files don't count: the
+    runs themselves are some.
+    """
+    commit = _git("rev-parse", "--verify", "HEAD")
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    if commit is None or changes is None:
+        return None
+    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
+
+
+def _git(*arguments: str) -> str | None:
+    # Without optional locks: it must not get in the way of a git command that runs beside it.
+    command = ["git", "--no-optional-locks", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that matter, those that are installed."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,209 @@
+"""A model behind an OpenAI-compatible server: vLLM's first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from rlvr.core.errors import OptionError
+from rlvr.policies.base import Generation, PolicyError, Request
+from rlvr.policies.http import Endpoint, GaveUp, Nonsense, Refused
+
+_TOO_LONG = (
+    "context_length", "context length", "maximum context", "max_model_len", "maximum model length",
+    "longer than the maximum", "prompt is too long",
+)  # fmt: skip
+
+
+class OpenAIPolicy:
+    """Answers through `POST /chat/completions` or `/completions`.
+
+    Args:
+        model: as the server names it.
+        base_url: with its `/v1`.
+        api: `completions` sends the prompt as one text, without a chat template: for base models.
+        max_tokens: of a response.
+        temperature: 0 for greedy decoding.
+        logprobs: whether to ask for each token's log-probability.
+        token_ids: whether to ask for token ids: vLLM's servers have them.
+        concurrency: requests under way at a time.
+        api_key_env: the environment variable with the API key. The key itself goes nowhere but into
+            the requests.
+        timeout_s, patience_s, backoff_s: see `rlvr.policies.http.Endpoint`.
+        extra: further fields of the request, such as `{"top_p": 0.95}`.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str = "http://localhost:8000/v1",
+        *,
+        api: Literal["chat", "completions"] = "chat",
+        max_tokens: int = 512,
+        temperature: float = 0.0,
+        logprobs: bool = False,
+        token_ids: bool = False,
+        concurrency: int = 64,
+        api_key_env: str = "OPENAI_API_KEY",
+        timeout_s: float = 600.0,
+        patience_s: float = 300.0,
+        backoff_s: float = 0.5,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        if api not in ("chat", "completions"):
+            raise OptionError(f"api is 'chat' or 'completions', not {api!r}.")
+        if concurrency < 1:
+            raise OptionError(f"concurrency is at least 1, not {concurrency}.")
+        self.name = model
+        self.concurrency = concurrency
+        self._api = api
+        self._path = "/chat/completions" if api == "chat" else "/completions"
+        self._body = {"model": model, "max_tokens": max_tokens, "temperature": temperature}
+        self._body |= extra or {}
+        if logprobs:
+            self._body |= {"logprobs": True} if api == "chat" else {"logprobs": 1}
+        if token_ids:
+            self._body["return_token_ids"] = True
+        self._base_url = base_url
+        self._key = os.environ.get(api_key_env)
+        self._times = (timeout_s, patience_s, backoff_s)
+        self._endpoint: Endpoint | None = None
+
+    async def start(self) -> None:
+        """Connect. Raises `PolicyError` where the server isn't there or hasn't the model."""
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        self._endpoint = Endpoint(self._base_url, headers, self.concurrency, *self._times)
+        try:
+            known = await self._models()
+        except Refused as error:
+            if error.status in (401, 403):
+                raise self._refusal(error) from None
+            return  # not every server lists its models
+        served = {one.get("id"): one for one in known}
+        if self.name not in served:
+            raise self._no_model(list(served))
+        if served[self.name].get("owned_by") == "vllm":
+            # The only way to know how long each of several samples is.
+            self._body["return_token_ids"] = True
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        if self._endpoint is not None:
+            await self._endpoint.aclose()
+            self._endpoint = None
+
+    async def generate(self, request: Request, n: int = 1) -> Sequence[Generation]:
+        """n responses in one request to the server."""
+        if self._endpoint is None:
+            await self.start()
+        assert self._endpoint is not None
+        body = self._body | {"n": n, "seed": request.seed}
+        if self._api == "chat":
+            body["messages"] = list(request.prompt)
+        else:
+            body["prompt"] = "\n\n".join(message["content"] for message in request.prompt)
+        read = lambda answer: generations(answer, n)  # noqa: E731
+        try:
+            try:
+                return await self._endpoint.call("POST", self._path, read, body)
+            except Refused as error:
+                if not _too_long(error) or self._api != "chat":
+                    raise
+                # The prompt alone may fit: then without max_tokens what's left of the context is it.
+                del body["max_tokens"]
+                return await self._endpoint.call("POST", self._path, read, body)
+        except GaveUp as error:
+            return [Generation("", "error", error=f"the server failed: {error}")] * n
+        except Refused as error:
+            if _too_long(error):
+                said = f"the prompt doesn't fit the model's context: {error.message}"
+                return [Generation("", "error", error=said, overflow=True)] * n
+            if error.status == 404:
+                raise await self._not_found(error) from None
+            raise self._refusal(error) from None
+
+    async def _models(self) -> list[dict[str, Any]]:
+        assert self._endpoint is not None
+        return await self._endpoint.call("GET", "/models", _served)
+
+    async def _not_found(self, error: Refused) -> PolicyError:
+        try:
+            served = [str(one.get("id")) for one in await self._models()]
+        except (Refused, GaveUp):
+            return self._refusal(error)
+        return self._refusal(error) if self.name in served else self._no_model(served)
+
+    def _no_model(self, served: list[Any]) -> PolicyError:
+        there = ", ".join(map(str, served[:20])) or "none"
+        return PolicyError(
+            f"The server at {self._base_url} has no model {self.name!r}. It has: {there}."
+        )
+
+    def _refusal(self, error: Refused) -> PolicyError:
+        mend = ""
+        if error.status in (401, 403):
+            mend = " Set the API key's environment variable (OPENAI_API_KEY, or --api-key-env)."
+        elif error.status == 404:
+            mend = " Does the base URL end where it should (often in /v1)?"
+        return PolicyError(
+            f"The server at {self._base_url} refused the request with {error.status}: "
+            f"{error.message}.{mend}"
+        )
+
+
+def generations(answer: Any, n: int) -> list[Generation]:
+    """The n responses in a server's answer. Raises `Nonsense` unless all are there and whole."""
+    try:
+        choices = sorted(answer["choices"], key=lambda choice: choice.get("index", 0))
+        if len(choices) != n:
+            raise Nonsense(f"{len(choices)} choices where {n} were asked for")
+        usage = answer.get("usage") or {}
+        whole, rest = divmod(usage.get("completion_tokens") or 0, n)
+        return [
+            _generation(choice, answer, usage, whole + (i < rest) or None)
+            for i, choice in enumerate(choices)
+        ]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise Nonsense(f"{type(error).__name__}: {error} in {str(answer)[:200]}") from None
+
+
+def _generation(
+    choice: dict[str, Any], answer: dict[str, Any], usage: dict[str, Any], share: int | None
+) -> Generation:
+    chat = "message" in choice
+    text = choice["message"].get("content") if chat else choice["text"]
+    reason = choice.get("finish_reason")
+    if text is None and reason in ("stop", "length"):
+        text = ""  # all of it was a parser's: reasoning that never ended, say
+    if not isinstance(text, str):
+        raise Nonsense(f"a text that is {text!r}")
+    if reason in ("abort", "error"):
+        raise Nonsense(f"a response cut off by the server ({reason})")
+    ids = choice.get("token_ids")
+    prompt_ids = choice.get("prompt_token_ids") or answer.get("prompt_token_ids")
+    found = choice.get("logprobs") or {}
+    logprobs = (
+        [one["logprob"] for one in found.get("content") or []]
+        if chat
+        else found.get("token_logprobs")
+    )
+    return Generation(
+        text,
+        "length" if reason == "length" else "stop",
+        usage.get("prompt_tokens") or (len(prompt_ids) if prompt_ids else None),
+        len(ids) if ids is not None else share,
+        tuple(ids) if ids is not None else None,
+        tuple(map(float, logprobs)) if logprobs else None,
+    )
+
+
+def _served(answer: Any) -> list[dict[str, Any]]:
+    models = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(models, list) or not all(isinstance(one, dict) for one in models):
+        raise Nonsense(f"no list of models: {str(answer)[:100]}")
+    return models
+
+
+def _too_long(error: Refused) -> bool:
+    return error.status in (400, 413, 422) and any(s in error.message.lower() for s in _TOO_LONG)

@@ -1,0 +1,74 @@
+"""vLLM in this process: its engine batches whatever it's handed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rlvr.core.errors import MissingExtraError
+from rlvr.policies.base import Generation, Request
+
+
+class VllmPolicy:
+    """Answers with a `vllm.LLM` and the model's chat template.
+
+    Args:
+        model: a local folder, a Hub id, or an `LLM`.
+        max_tokens: of a response.
+        temperature: 0 for greedy decoding.
+        logprobs: whether to give each token's log-probability.
+        batch_size: requests handed to the engine at once.
+        options: of `vllm.LLM`, such as `max_model_len=4096` or `dtype="float32"` (needed on a CPU).
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        max_tokens: int = 512,
+        temperature: float = 0.0,
+        logprobs: bool = False,
+        batch_size: int = 1024,
+        **options: Any,
+    ) -> None:
+        try:
+            import vllm
+        except ImportError as error:
+            raise MissingExtraError(
+                "vLLM in process needs vllm: pip install 'rlvr[vllm]'."
+            ) from error
+        self.name = model if isinstance(model, str) else type(model).__name__
+        self.llm = vllm.LLM(model=model, **options) if isinstance(model, str) else model
+        self.batch_size = batch_size
+        self._sampling = {
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "logprobs": 0 if logprobs else None,
+        }
+
+    def respond(self, requests: Sequence[Request]) -> list[Generation]:
+        """One response for each request, each sampled with its own seed."""
+        import vllm
+
+        outputs = self.llm.chat(
+            [list(request.prompt) for request in requests],
+            [vllm.SamplingParams(seed=request.seed, **self._sampling) for request in requests],
+            use_tqdm=False,
+        )
+        return [_generation(output) for output in outputs]
+
+
+def _generation(output: Any) -> Generation:
+    (one,) = output.outputs
+    ids = tuple(one.token_ids)
+    logprobs = None
+    if one.logprobs is not None:
+        logprobs = tuple(at[id].logprob for at, id in zip(one.logprobs, ids, strict=True))
+    return Generation(
+        one.text,
+        "length" if one.finish_reason == "length" else "stop",
+        len(output.prompt_token_ids),
+        len(ids),
+        ids,
+        logprobs,
+    )
