@@ -1,0 +1,142 @@
+"""One solution's tests, from their setup to the last of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+import types
+from typing import Any
+
+from .binding import bind, text
+from .peer import described
+from .remote import Broken, Remote
+from .report import TESTING, WAITING, Report
+from .solution import own_classes
+
+# How much a solution may take of its tests' own time and memory before what they do is no longer theirs
+# alone: seconds (the tests have one more than the solution) and bytes.
+_MOST_WAITED_S, _MOST_RECEIVED = 1.0, 1 << 16
+
+
+class Session:
+    """Runs the tests in a message, with the solution at the other end of a channel.
+
+    Attributes:
+        usual: whether nothing was raised so far but AssertionErrors.
+    """
+
+    def __init__(self, channel: int, message: dict[str, Any], notes: Report) -> None:
+        self.usual = True
+        self._message = message
+        self._notes = notes
+        self._over = False
+        self._remote = Remote(channel, notes)
+
+    def hang_up(self) -> None:
+        """Let go of the solution."""
+        self._remote.peer.hang_up()
+
+    def run(self) -> None:
+        """Everything, in order. Raises `Broken`, and `Gone` where the solution can't even be asked."""
+        tests = types.ModuleType("tests")
+        sys.modules["tests"] = tests
+        namespace = tests.__dict__
+        codes = []
+        for what in ("prelude", "setup"):
+            if self._message[what]:
+                codes.append(_executed(self._message[what], what, namespace))
+            if what == "prelude":
+                self._remote.classes.update(own_classes(namespace, "tests"))
+        check, entry = self._message["check"], self._message["entry_point"]
+        statements = [
+            _compiled(test, "test %d" % i) for i, test in enumerate(self._message["asserts"], 1)
+        ]
+        if check:
+            codes.append(_executed(check, "check", namespace))
+            if not callable(namespace.get("check")):
+                raise Broken("the test code defines no check(candidate)")
+        if not self._is_loaded(namespace, entry, [*codes, *statements]):
+            return
+        for code in statements:
+            self._try(lambda: exec(code, namespace))  # noqa: B023  (called at once)
+            if self._over:
+                return
+        if check:
+            self._try(lambda: namespace["check"](_candidate(namespace, entry)))
+
+    def _is_loaded(
+        self, namespace: dict[str, Any], entry: str, codes: list[types.CodeType]
+    ) -> bool:
+        """Whether the solution is there to be called; then the tests have what they name of it."""
+        self._notes.state(WAITING)
+        began = time.monotonic()
+        peer = self._remote.peer
+        reply = peer.receive()
+        if "compile_error" in reply:
+            self._notes.add("compile_error", text(reply["compile_error"]))
+            return False
+        if "raised" in reply:
+            name, _, said = reply["raised"]
+            self._notes.add("load_error", "%s: %s" % (name, said))
+            return False
+        names = reply.get("names")
+        offered = (
+            {one for one in names if isinstance(one, str)} if isinstance(names, list) else set()
+        )
+        plain = bind(namespace, entry, self._message["asserts"], codes, offered, peer)
+        waited = time.monotonic() - began
+        if plain or waited > _MOST_WAITED_S or peer.received > _MOST_RECEIVED:
+            self._notes.answered()
+        return True
+
+    def _try(self, test: Any) -> None:
+        self._notes.state(TESTING)
+        wrong = None
+        try:
+            test()
+        except BaseException as error:
+            wrong = error
+            self.usual = self.usual and type(error) is AssertionError
+        # Also where the test itself caught it: a solution that isn't there any more has passed nothing.
+        if self._remote.gone is not None:
+            self._over = True
+            self._notes.add("gone", self._remote.gone, passed=False)
+        elif wrong is None:
+            self._notes.add("error", "", passed=True)
+        elif isinstance(wrong, Broken):
+            raise wrong
+        elif isinstance(wrong, ImportError) and wrong.name:
+            # Of the interpreter's own making (what crosses over has no name): a module the tests want.
+            raise Broken("a test raised %s: %s" % (type(wrong).__name__, wrong)) from None
+        else:
+            self._over = self._message["stop"]
+            self._notes.add("error", _said(wrong), passed=False)
+
+
+def _compiled(source: str, what: str) -> types.CodeType:
+    try:
+        return compile(source, "<%s>" % what, "exec", dont_inherit=True)
+    except Exception as error:
+        raise Broken("%s doesn't compile: %s" % (what, error)) from None
+
+
+def _executed(source: str, what: str, namespace: dict[str, Any]) -> types.CodeType:
+    code = _compiled(source, what)
+    try:
+        exec(code, namespace)
+    except BaseException as error:
+        said = "".join(traceback.format_exception_only(type(error), error)).strip()
+        raise Broken("%s raised %s" % (what, said)) from None
+    return code
+
+
+def _candidate(namespace: dict[str, Any], entry: str) -> Any:
+    if entry not in namespace:
+        raise NameError("the solution defines no %s" % entry)
+    return namespace[entry]
+
+
+def _said(error: BaseException) -> str:
+    name, _, said = described(error)
+    return "%s: %s" % (name, said) if said else name
