@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from processes import (
+from jail_processes import (
     adopt_orphans,
     broker,
     cell,
