@@ -105,7 +105,7 @@ class RunFiles:
         try:
             return json.loads(path.read_bytes().decode("utf-8", "replace"))
         except (ValueError, RecursionError) as error:
-            self.warnings.append(f"{name} can't be read ({error:.100}); shown without it")
+            self.warnings.append(f"{name} can't be read ({str(error)[:100]}); shown without it")
             return None
 
     def _lines(self, name: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -24,7 +24,7 @@ class Comparison {
         column("change", "Change", (row) => signed(change(row))),
         column("flip", "Flip", (row) => flipText(row.flip)),
       ].filter(Boolean),
-      open: (row) => this.choose(row),
+      open: (row, focus) => this.choose(row, focus),
     });
     this.chips = FLIPS.map(({ name, label, has }) => {
       const number = el("span.n", {}, count(compared.changed.filter(has).length));
@@ -79,9 +79,9 @@ class Comparison {
     this.table.set(rows);
   }
 
-  choose({ env, part, task }) {
+  choose({ env, part, task }, focus) {
     const [i] = this.runs[0].find(env, part, task);
-    this.open(this.runs[0], i);
+    this.open(this.runs[0], i, focus);
   }
 }
 

@@ -23,7 +23,7 @@ class App {
       closed: () => this.closed(),
       query: () => this.list.wanted.query,
     });
-    const open = (run, i) => this.pane.open(run, i);
+    const open = (run, i, focus) => this.pane.open(run, i, focus);
     this.list = new RolloutList(byId("rollouts"), runs, open);
     this.tables = { rollouts: this.list.table };
     if (compared) {
@@ -98,8 +98,10 @@ class App {
 
   escape(typing, event) {
     if (this.pane.isOpen) this.pane.close();
-    else if (this.list.wanted.query) this.list.clear();
-    else if (typing) event.target.blur();
+    else {
+      if (this.list.query.value) this.list.clear();
+      if (typing) event.target.blur();
+    }
   }
 
   command(event) {
@@ -121,8 +123,7 @@ class App {
       keys.PageDown = () => table.select(table.selected + 20);
       keys.PageUp = () => table.select(table.selected - 20);
       keys.Enter = () => {
-        table.choose(Math.max(0, table.selected));
-        this.pane.host.focus();
+        table.choose(Math.max(0, table.selected), true);
       };
     }
     const act = keys[event.key];

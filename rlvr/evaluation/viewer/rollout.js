@@ -22,7 +22,7 @@ class RolloutPane {
     this.closed();
   }
 
-  async open(run, i) {
+  async open(run, i, focus = false) {
     const asked = ++this.asked;
     this.current = { run, i };
     const pairs = this.runs.map((one) => [one, one === run ? i : this.counterpart(run, i, one)]);
@@ -40,6 +40,7 @@ class RolloutPane {
     this.host.hidden = false;
     this.host.scrollTop = 0;
     document.body.classList.add("opened");
+    if (focus) this.host.focus();
     history.replaceState(null, "", `#rollout-${run.number}-${i}`);
   }
 

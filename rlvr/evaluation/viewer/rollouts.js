@@ -11,7 +11,7 @@ class RolloutList {
     this.table = new VirtualTable({
       label: "Rollouts",
       columns: this.columns,
-      open: (i) => open(this.run, i),
+      open: (i, focus) => open(this.run, i, focus),
       sorted: (column) => this.sort(column.name),
     });
     this.tell = el("p.quiet.count", { role: "status" });

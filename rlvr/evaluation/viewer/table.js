@@ -93,10 +93,10 @@ class VirtualTable {
     return row;
   }
 
-  /** Selects a row and opens it. */
-  choose(at) {
+  /** Selects a row and opens it; with `focus`, what was opened gets that. */
+  choose(at, focus = false) {
     this.select(at);
-    if (this.items.length) this.open(this.items[this.selected]);
+    if (this.items.length) this.open(this.items[this.selected], focus);
   }
 
   select(at) {

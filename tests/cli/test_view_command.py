@@ -1,0 +1,38 @@
+"""`rlvr view`: the file is where it's said, and a mistake is one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from tests.evaluation.view_runs import mixed
+
+CommandLine: TypeAlias = Any  # the fixture of tests/conftest.py
+
+
+def test_it_writes_the_page_and_says_where(rlvr_cli: CommandLine, tmp_path: Path) -> None:
+    run = mixed(tmp_path / "run")
+    with (run / "rollouts.jsonl").open("a") as lines:
+        lines.write("{torn")
+    done = rlvr_cli("view", "run", "--no-open")
+    assert (done.returncode, done.stdout) == (0, "run/report.html\n")
+    assert "the last line (9) is torn; dropped" in done.stderr
+    assert (run / "report.html").stat().st_size > 10_000
+    done = rlvr_cli("view", "run", "run", "-o", "deep/two.html", "--no-open")
+    assert done.returncode == 0
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["two.html"]
+
+
+def test_without_a_browser_it_says_so(rlvr_cli: CommandLine, tmp_path: Path) -> None:
+    mixed(tmp_path / "run")
+    none = {"DISPLAY": "", "WAYLAND_DISPLAY": "", "BROWSER": ""}
+    done = rlvr_cli("view", "run", environ=none)
+    assert done.returncode == 0
+    assert "found no browser here; open the file in yours" in done.stderr
+
+
+def test_no_run_is_a_line_and_status_2(rlvr_cli: CommandLine, tmp_path: Path) -> None:
+    done = rlvr_cli("view", "nowhere")
+    assert done.returncode == 2
+    assert "There's no folder 'nowhere'" in done.stderr
+    assert "Traceback" not in done.stderr
