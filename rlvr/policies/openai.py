@@ -75,6 +75,13 @@ class OpenAIPolicy:
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         self._endpoint = Endpoint(self._base_url, headers, self.concurrency, *self._times)
         try:
+            await self._check_model()
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def _check_model(self) -> None:
+        try:
             known = await self._models()
         except Refused as error:
             if error.status in (401, 403):
