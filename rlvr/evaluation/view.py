@@ -21,6 +21,7 @@ from rlvr.evaluation.view_compare import compare
 from rlvr.evaluation.view_figures import Columns, slices
 from rlvr.evaluation.view_page import blob, block, page
 from rlvr.evaluation.view_read import Rollout, RunFiles, text_of
+from rlvr.evaluation.view_report import with_report
 
 _BLOCK = 1 << 20  # characters of text: unpacked in some 10 ms
 _ROLLOUTS = 256  # a block at most, so that short ones don't make one block of it all
@@ -148,6 +149,7 @@ def _about(run: RunFiles, written: _Writer) -> dict[str, Any]:
     columns = written.columns
     config = run.about.get("config")
     config = config if isinstance(config, dict) else {}
+    figures = slices(columns)
     return {
         "name": run.path.resolve().name,
         "path": str(run.path),
@@ -159,7 +161,8 @@ def _about(run: RunFiles, written: _Writer) -> dict[str, Any]:
         "blocks": written.blocks,
         "unit": columns.unit(),
         "step": columns.last_step(),
-        "slices": slices(columns),
+        "bootstrapped": with_report(figures, run.report),
+        "slices": figures,
         "causes": columns.causes.most_common(),
         "rewards": view_charts.rewards(columns),
         "lengths": view_charts.lengths(columns),

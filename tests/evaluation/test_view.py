@@ -154,6 +154,19 @@ def test_mcnemar_agrees_with_a_hand_calculation() -> None:
     assert mcnemar(9, 1) == mcnemar(1, 9)
 
 
+@pytest.mark.parametrize(("rollouts", "taken"), [(8, True), (9, False)])
+def test_a_reports_intervals_are_taken_where_it_counts_these_rollouts(
+    tmp_path: Path, rollouts: int, taken: bool
+) -> None:
+    path = mixed(tmp_path / "run")
+    figure = {"value": 0.4, "low": 0.1, "high": 0.7}
+    report = {"reports": [3, {"env": "gsm8k", "part": None, "rollouts": rollouts, "mean": figure}]}
+    (path / "report.json").write_text(json.dumps(report))
+    (run,) = about(path)["runs"]
+    assert run["bootstrapped"] is taken
+    assert (run["slices"][0]["reward"] == figure) is taken
+
+
 @pytest.mark.parametrize(("name", "says"), [("nowhere", "no folder"), ("runs", "Did you mean")])
 def test_no_run_says_what_to_do(tmp_path: Path, name: str, says: str) -> None:
     mixed(tmp_path / "runs" / "eval-1")

@@ -22,6 +22,9 @@ function explained(runs) {
   const steps = last.map((run) => `${named(run, runs)}: step ${run.about.step}, the last`);
   return [
     "Ranges are 95% intervals, clustered by task (normal approximation).",
+    ...(runs.some((run) => run.about.bootstrapped)
+      ? ["Mean reward and correct are report.json’s, by bootstrap over tasks."]
+      : []),
     "Unscored rollouts are in no mean.",
     ...(steps.length ? [`Figures are of one training step (${steps.join("; ")}).`] : []),
   ].join(" ");
