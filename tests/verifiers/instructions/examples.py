@@ -32,7 +32,8 @@ GRADES = "\n".join("\t".join(f'"{name}"' for name in row) for row in (
     *(("1", "Art", "A", "1", "9"),) * 3,
 ))  # fmt: skip
 QUIZ = "\n".join(
-    f"Question {n}: {'Who ' * n}painted it?\nA) one\nB) two\nC) three\nD) four\nE) five" for n in range(1, 5)
+    f"Question {n}: {'Who ' * n}painted it?\nA) one\nB) two\nC) three\nD) four\nE) five"
+    for n in range(1, 5)
 )
 ALPHABET = " ".join(f"{chr(65 + n)}nn sang a song." for n in range(26))
 STORY = "It was late. We went home. The end came soon. Nobody knew why."

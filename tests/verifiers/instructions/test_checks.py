@@ -49,7 +49,12 @@ def test_a_text_that_just_misses(example: Example) -> None:
 def test_what_is_asked_names_each_kwarg(example: Example) -> None:
     check = registry.find(example.id)
     said = check.sentence(check.bound(example.kwargs))
-    assert said.endswith((".", "…", ".)")) or "{" not in check.says or said[-1].isalnum() or said[-1] in ")?"
+    assert (
+        said.endswith((".", "…", ".)"))
+        or "{" not in check.says
+        or said[-1].isalnum()
+        or said[-1] in ")?"
+    )
     for name, value in example.kwargs.items():
         if name in check.says and not isinstance(value, list | float):
             assert str(value) in said

@@ -78,7 +78,10 @@ def test_each_deviation_says_what_and_where_it_was_reported() -> None:
     for check in registry.checks():
         if check.deviation:
             assert check.deviation.published != check.deviation.ours
-            assert check.deviation.report.startswith("https://") or check.deviation.report == "none found"
+            assert (
+                check.deviation.report.startswith("https://")
+                or check.deviation.report == "none found"
+            )
 
 
 def test_a_random_letter_is_never_drawn() -> None:

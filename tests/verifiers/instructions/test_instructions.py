@@ -67,7 +67,16 @@ def test_the_thinking_part_is_not_judged() -> None:
 
 def test_the_eight_variants() -> None:
     found = [one.raw for one in variants("*a*,\n*b*\nc,")]
-    assert found == ["*a*,\n*b*\nc,", "*b*\nc,", "*a*,\n*b*", "*b*", "a,\nb\nc,", "b\nc,", "a,\nb", "b"]
+    assert found == [
+        "*a*,\n*b*\nc,",
+        "*b*\nc,",
+        "*a*,\n*b*",
+        "*b*",
+        "a,\nb\nc,",
+        "b\nc,",
+        "a,\nb",
+        "b",
+    ]
     assert [one.raw for one in variants("one line")] == ["one line"]
 
 
@@ -161,7 +170,9 @@ def test_an_author_adds_one_and_workers_have_it() -> None:
     def shouts(text: Text) -> bool:
         return text.raw.isupper()
 
-    assert [float(one) for one in rlvr.score([task(("acme:shouts", {}))], ["YES"], verifier)] == [1.0]
+    assert [float(one) for one in rlvr.score([task(("acme:shouts", {}))], ["YES"], verifier)] == [
+        1.0
+    ]
 
 
 @pytest.mark.parametrize("id", ["nofamily", ":x", "a:", "a b:c"])
@@ -210,7 +221,12 @@ def test_sentences_and_tokens_are_nltks_own(data: Path) -> None:
     import nltk
 
     lines = (data / "ifeval/reference_verdicts_3models.jsonl").read_text().splitlines()[::11]
-    odd = ['"Hi!!! She said." (Yes.) Dr. No... e.g. this. 3.14? A. B.', " .a. b", "a.b.c. \n\n. ", "?!"]
+    odd = [
+        '"Hi!!! She said." (Yes.) Dr. No... e.g. this. 3.14? A. B.',
+        " .a. b",
+        "a.b.c. \n\n. ",
+        "?!",
+    ]
     for text in odd + [json.loads(line)["response"] for line in lines]:
         assert resources.sentences(text) == nltk.sent_tokenize(text)
         assert resources.tokens(text) == nltk.word_tokenize(text)

@@ -41,7 +41,9 @@ def test_one_sample_is_langdetects(data: Path) -> None:
     lines = (data / "ifeval/reference_verdicts_3models.jsonl").read_text().splitlines()[::16]
     texts = [json.loads(line)["response"] for line in lines]
     for number, text in enumerate(ODD + texts + [text.upper() for text in texts[:20]]):
-        assert ours(text, number % 3) == pytest.approx(theirs(text, number % 3), abs=1e-6), text[:80]
+        assert ours(text, number % 3) == pytest.approx(theirs(text, number % 3), abs=1e-6), text[
+            :80
+        ]
 
 
 @pytest.mark.parametrize("text", ["", "1234", "...", "🙂", "http://a.b/c"])

@@ -11,10 +11,29 @@ from examples import EXAMPLES
 import rlvr
 from rlvr.verifiers.instructions import Instructions
 
-REPEATS = ["a", " ", "\n", "a. ", ". ", "[", "<<a", "* ", '"', "'", "a.)", "Question ", "p.p.", "é🙂", "1 "]
+REPEATS = [
+    "a",
+    " ",
+    "\n",
+    "a. ",
+    ". ",
+    "[",
+    "<<a",
+    "* ",
+    '"',
+    "'",
+    "a.)",
+    "Question ",
+    "p.p.",
+    "é🙂",
+    "1 ",
+]
 EVERY = rlvr.Task(
     "",
-    {"instruction_id_list": [one.id for one in EXAMPLES], "kwargs": [one.kwargs for one in EXAMPLES]},
+    {
+        "instruction_id_list": [one.id for one in EXAMPLES],
+        "kwargs": [one.kwargs for one in EXAMPLES],
+    },
     "every",
 )
 

@@ -13,7 +13,7 @@ BANK = (
     "She told us that they had seen the river rise in the night and that nobody was hurt by it.",
     "Some of them wanted to leave at once while others hoped to stay until the weather turned.",
     "We walked along the shore for hours and spoke about the summers of our childhood.",
-    "He kept his letters in a wooden box under the stairs where no one would think to look.",
+    "He kept his letters in a wooden chest under the stairs where no one would think to look.",
     "It was not an easy choice for either of them yet both were glad when it had been made.",
     "The people of the town gathered in the small square to hear what the mayor had to tell them.",
     "Their mother used to bake bread on Sunday mornings and give half of it to the neighbors.",
