@@ -11,6 +11,7 @@ from rich.console import Console
 
 from rlvr.cli.options import environment_options, make_environment
 from rlvr.cli.progress import Live
+from rlvr.cli.rescore import print_rescored
 from rlvr.cli.suite import read_suite
 from rlvr.core.errors import DataError
 from rlvr.core.registry import find
@@ -50,9 +51,17 @@ _MOST = 100_000
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--run", "run_path", help="The run's folder; by default runs/eval-TIME.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --run; repeats nothing.")
+@click.option("--rescore", help="A run to judge again, without a model; prints what changed.")
 @environment_options
-def command(env: str | None, run_path: str | None, resume: bool, **flags: Any) -> None:
+def command(
+    env: str | None, run_path: str | None, resume: bool, rescore: str | None, **flags: Any
+) -> None:
     """Have a policy answer ENV's tasks k times each, and write a run with every rollout."""
+    if rescore is not None:
+        if any((env, run_path, resume, flags["suite"], flags["policy"], flags["model"])):
+            raise click.UsageError("--rescore RUN stands alone: the run says what it's of.")
+        print_rescored(rescore)
+        return
     if (env is None) == (flags["suite"] is None):
         raise click.UsageError("Name an ENV, or a --suite.")
     if (flags["policy"] is None) == (flags["model"] is None):
@@ -109,6 +118,8 @@ def _parts(env: str | None, flags: dict[str, Any]) -> list[Part]:
     else:
         made = make_environment(env, flags["split"], flags["data"], flags["env_options"])
         parts = [Part(made, flags["k"], flags["limit"])]
+    if len({part.key for part in parts}) < len(parts):
+        raise click.UsageError("Two environments of the suite have one name: give one a label.")
     for part in parts:
         if part.limit is None and part.tasks > _MOST:
             raise click.UsageError(

@@ -62,7 +62,8 @@ class Driver:
         self._policy = policy
         self._record = record
         self._seed = seed
-        self._concurrency: int = concurrency or getattr(policy, "concurrency", 1)
+        own: int = getattr(policy, "concurrency", 1)
+        self._concurrency = concurrency or own
         self._slots = asyncio.Semaphore(_WAITING)
         self._judges: dict[int, Judge] = {}
         self._threads = ThreadPoolExecutor(_THREADS, "rlvr-episodes")

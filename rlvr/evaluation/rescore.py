@@ -1,0 +1,73 @@
+"""A saved run judged again, without a model: what a verifier's new version changes."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from rlvr.core.environment import Environment
+from rlvr.core.verdict import Scored, Unscored, Verdict
+from rlvr.evaluation.judge import Judge
+from rlvr.evaluation.rollouts import Rollout
+
+_WINDOW = 1024  # rollouts read ahead of the slowest one that isn't judged yet
+
+
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """A rollout with the verdict it had and the one it gets."""
+
+    rollout: Rollout
+    verdict: Verdict
+
+    @property
+    def change(self) -> tuple[str, str] | None:
+        """From what to what (`incorrect`, `correct`, `unscored: gold`, a reward), or None."""
+        before, after = self.rollout.verdict, self.verdict
+        assert before is not None
+        was, now = _said(before), _said(after)
+        if was != now:
+            return was, now
+        if isinstance(before, Unscored) or isinstance(after, Unscored):
+            return None
+        if before.reward == after.reward:
+            return None
+        return f"{was} {before.reward:.4g}", f"{now} {after.reward:.4g}"
+
+
+def rescore(env: Environment, rollouts: Iterable[Rollout]) -> Iterator[Rescored]:
+    """Judge each rollout of `env` again, in order and in flat memory.
+
+    One that never had a response (stop `error`) or ended in the environment's own fault keeps its verdict.
+    """
+    waiting: deque[tuple[Rollout, Verdict | Future[Verdict]]] = deque()
+    with ThreadPoolExecutor(8, "rlvr-rescore") as threads:
+        judge = Judge(env, threads)
+        for rollout in rollouts:
+            assert rollout.verdict is not None
+            answered = rollout.messages[-1]["role"] == "assistant" and rollout.stop != "error"
+            new = judge(rollout.task, rollout.messages) if answered else rollout.verdict
+            waiting.append((rollout, new))
+            while waiting and (len(waiting) > _WINDOW or _is_there(waiting[0][1])):
+                yield _judged(*waiting.popleft())
+        while waiting:
+            yield _judged(*waiting.popleft())
+
+
+def changes(rescored: Iterable[Rescored]) -> Counter[tuple[str, str]]:
+    """How many changed from what to what."""
+    return Counter(one.change for one in rescored if one.change is not None)
+
+
+def _judged(rollout: Rollout, verdict: Verdict | Future[Verdict]) -> Rescored:
+    return Rescored(rollout, verdict.result() if isinstance(verdict, Future) else verdict)
+
+
+def _is_there(verdict: Verdict | Future[Verdict]) -> bool:
+    return not isinstance(verdict, Future) or verdict.done()
+
+
+def _said(verdict: Verdict) -> str:
+    return str(verdict.status) if isinstance(verdict, Scored) else f"unscored: {verdict.cause}"
