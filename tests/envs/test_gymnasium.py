@@ -50,6 +50,8 @@ def _on_local_data(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             if file.name != "rllm_test_codeforces.json":  # it has no solutions
                 (tmp_path / name / file.name).symlink_to(file)
     (tmp_path / "code/rllm_test_codeforces.json").write_text(json.dumps(CODE))
+    for name in ("ifeval", "ifbench"):
+        (tmp_path / name).symlink_to(data / name)
     (tmp_path / "sql").mkdir()
     for part in ("databases", "queries.jsonl"):
         (tmp_path / "sql" / part).symlink_to(data / "sql" / part)
