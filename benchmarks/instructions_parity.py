@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import rlvr
-from rlvr.verifiers.instructions import Instructions
+from rlvr.verifiers.instructions import Instructions, registry
 
 PUBLISHED = {"prompt strict": 76.9, "prompt loose": 79.3, "instruction strict": 83.6,
              "instruction loose": 85.4}  # fmt: skip
@@ -153,13 +153,22 @@ def report(data: Path) -> Iterable[str]:
     for name, published in PUBLISHED.items():
         yield f"| {name} | {published} | {bugs[name]:.2f} | {ours[name]:.2f} |"
     yield ""
+    yield "Where the checks differ from the published ones, and what `reference_bugs` brings back:"
+    yield ""
+    yield "| instruction | published | ours | report |"
+    yield "|---|---|---|---|"
+    for check in registry.checks():
+        if check.deviation:
+            one = check.deviation
+            yield f"| `{check.id}` | {one.published} | {one.ours} | {one.report} |"
+    yield ""
     yield "By instruction:"
     yield ""
     yield "| instruction | verdicts | differ |"
     yield "|---|---|---|"
-    for one in found.values():
-        for id, count in sorted(one.compared.items()):
-            yield f"| `{id}` | {count} | {one.differing[id]} |"
+    for kind in found.values():
+        for id, count in sorted(kind.compared.items()):
+            yield f"| `{id}` | {count} | {kind.differing[id]} |"
 
 
 def main() -> None:
