@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+if "RLVR_DATA" in os.environ:  # before any worker is started
+    os.environ.setdefault("NLTK_DATA", str(Path(os.environ["RLVR_DATA"]).resolve() / "nltk_data"))
+
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -98,7 +98,10 @@ class Instructions(Verifier):
         """A text that follows all of them, where they're of those that rlvr composes tasks of."""
         from rlvr.verifiers.instructions.composing import satisfying
 
-        wanted = read(task.reference)
+        try:
+            wanted = read(task.reference)
+        except CannotScore:
+            return None
         return satisfying([one.check.id for one in wanted], [one.kwargs for one in wanted])
 
     def _is_cheap(self, one: Wanted) -> bool:

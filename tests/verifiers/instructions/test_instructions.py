@@ -238,6 +238,7 @@ def test_demonstrations_of_composed_sets_only() -> None:
     assert shown is not None
     assert float(verdict(asked, shown)) == 1.0
     assert Instructions().demonstrate(task(("words:alphabet", {}))) is None
+    assert Instructions().demonstrate(rlvr.Task("", "no instructions", "t")) is None
 
 
 def test_checks_are_found_by_id() -> None:
