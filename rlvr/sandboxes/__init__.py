@@ -33,6 +33,7 @@ __all__ = [
     "Run",
     "Sandbox",
     "TestRun",
+    "close",
     "default_sandbox",
     "made_sandbox",
 ]
@@ -62,6 +63,16 @@ def default_sandbox() -> Sandbox:
             _default = Sandbox(os.environ.get("RLVR_SANDBOX", "auto"), jails)
             atexit.register(_default.close)
         return _default
+
+
+def close() -> None:
+    """End this process's sandbox, if it has one. The next `default_sandbox` makes another."""
+    global _default
+    with _lock:
+        sandbox, _default = _default, None
+    if sandbox is not None:
+        atexit.unregister(sandbox.close)
+        sandbox.close()
 
 
 def _forked() -> None:

@@ -6,11 +6,18 @@ from collections.abc import Iterator
 import pytest
 from docker_daemon import docker_with_image
 
+from rlvr import sandboxes
 from rlvr.core.errors import RlvrError
 from rlvr.sandboxes import Sandbox
 from rlvr.sandboxes.bubblewrap import Bubblewrap
 from rlvr.sandboxes.docker import Docker
 from rlvr.sandboxes.link import Backend
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_other_jails() -> None:
+    """What other tests left running would be counted here."""
+    sandboxes.close()
 
 
 @pytest.fixture(scope="session")
