@@ -21,6 +21,7 @@ VERBS = {
     "show": "a task of an environment, and what answers earn",
     "score": "verdicts for responses that exist already",
     "eval": "measure a policy on an environment",
+    "compare": "is the second of two runs better, and by how much",
     "view": "look at a run, or two side by side, in a browser",
     "train": "train a model on an environment",
     "data": "make tasks better before they're trained on",

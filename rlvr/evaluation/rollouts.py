@@ -22,6 +22,8 @@ class Rollout:
             had more to say and the turns were spent.
         prompt_tokens: of the last prompt, which holds the ones before; None where unknown.
         completion_tokens: of all responses together.
+        sent_tokens: of all prompts together; a prompt sent once for several samples counts for the
+            first of them alone. What a provider bills.
         generate_s: seconds until the responses were there; for a batch, a rollout's share of it.
         verify_s: seconds from the last response to the verdict.
     """
@@ -39,6 +41,7 @@ class Rollout:
     verify_s: float = 0.0
     token_ids: list[list[int]] | None = None
     logprobs: list[list[float]] | None = None
+    sent_tokens: int = 0
 
     def respond(self, generation: Generation) -> None:
         """Take a response of the policy."""
@@ -63,7 +66,11 @@ class Rollout:
             "reference": self.task.reference,
             "verdict": self.verdict.to_json() | {"detail": self.verdict.detail},
             "stop": self.stop,
-            "tokens": {"prompt": self.prompt_tokens, "completion": self.completion_tokens},
+            "tokens": {
+                "prompt": self.prompt_tokens,
+                "completion": self.completion_tokens,
+                "sent": self.sent_tokens,
+            },
             "seconds": {
                 "generate": round(self.generate_s, 4),
                 "verify": round(self.verify_s, 4),
@@ -95,6 +102,7 @@ class Rollout:
             row["seconds"]["verify"],
             row.get("token_ids"),
             row.get("logprobs"),
+            row["tokens"].get("sent", row["tokens"]["prompt"] or 0),
         )
 
 

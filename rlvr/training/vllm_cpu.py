@@ -92,7 +92,7 @@ def _client_by_file(base: Any) -> type:
                 except OSError as error:
                     raise WeightSyncError(f"The vLLM server at {self.base_url}: {error}.") from None
                 found = response.json().get("results") if response.ok else None
-                if found != [len(weights)]:
+                if found != [str(len(weights))]:  # a worker's answer, as text
                     command, environment = server_command("MODEL")
                     raise WeightSyncError(
                         f"The vLLM server at {self.base_url} didn't take the weights "

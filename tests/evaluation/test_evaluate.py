@@ -80,7 +80,7 @@ def test_k_samples_by_hand() -> None:
     assert report.pass_tasks == [2, 2, 2, 1]
     assert report.majority.value == 0.5
     assert report.truncated == 1.0
-    assert report.tokens == {"prompt": 40, "completion": 56}
+    assert report.tokens == {"prompt": 40, "completion": 56, "sent": 40}
 
 
 def test_every_task_is_asked_once_and_written_down(env: rlvr.SingleTurn, tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ def warmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from rlvr.training.warmup import warm_up
 
     torch.set_num_threads(1)
-    env = rlvr.make("arithmetic", digits=3, terms=2, operators="+", prompt="{compact}=", size=38_400)
+    env = rlvr.make(
+        "arithmetic", digits=3, terms=2, operators="+", prompt="{compact}=", size=38_400
+    )
     tokenizer = make_tokenizer()
     model = make_model(tokenizer, 0)
     warm_up(

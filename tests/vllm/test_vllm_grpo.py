@@ -61,5 +61,3 @@ def test_a_server_that_can_t_take_weights_is_told_at_once(warmed: Path, tmp_path
             train(warmed, tmp_path, 1, vllm_mode="server", vllm_server_base_url=plain.url)
     finally:
         stop(plain)
-
-

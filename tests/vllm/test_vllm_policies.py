@@ -66,7 +66,10 @@ def test_greedy_over_http_is_the_model_s_own(server: Server, warmed: Path) -> No
     for prompt, own in zip(PROMPTS, greedy(warmed), strict=True):
         (one,) = ask(policy, prompt)
         assert (one.text, one.token_ids, one.stop) == (own.text, own.token_ids, "stop")
-        assert (one.prompt_tokens, one.completion_tokens) == (own.prompt_tokens, own.completion_tokens)
+        assert (one.prompt_tokens, one.completion_tokens) == (
+            own.prompt_tokens,
+            own.completion_tokens,
+        )
         assert one.token_ids is not None
         expected = logprobs_by_torch(warmed, prompt, one.token_ids)
         assert np.abs(np.array(one.logprobs) - expected).max() < 1e-4
@@ -138,7 +141,9 @@ def test_a_wrong_model_and_a_wrong_path_are_told(server: Server) -> None:
         ask(OpenAIPolicy(NAME, server.base_url, extra={"temperature": "hot"}), "1")
 
 
-def test_eval_of_a_server_is_eval_of_its_model(server: Server, warmed: Path, tmp_path: Path) -> None:
+def test_eval_of_a_server_is_eval_of_its_model(
+    server: Server, warmed: Path, tmp_path: Path
+) -> None:
     env = sums(64)
     over_http = evaluate(env, OpenAIPolicy(NAME, server.base_url, max_tokens=40))
     here = evaluate(env, TransformersPolicy(str(warmed), max_new_tokens=40))
@@ -147,7 +152,9 @@ def test_eval_of_a_server_is_eval_of_its_model(server: Server, warmed: Path, tmp
     assert 0.0 < over_http.correct.value < 0.6
 
 
-def test_the_command_with_k_samples_and_resumed_after_a_kill(server: Server, tmp_path: Path) -> None:
+def test_the_command_with_k_samples_and_resumed_after_a_kill(
+    server: Server, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
     command = [
         sys.executable, "-m", "rlvr", "eval", "arithmetic", "--split", "test", "--limit", "300", "-k", "4",
