@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from rlvr.adapters.trl.episodes import Episode
 from rlvr.adapters.trl.rows import COLUMN, ENV_COLUMN, EPISODE_COLUMN, unknown
+from rlvr.adapters.trl.tools import TaskTools
 from rlvr.core.errors import DataError
 from rlvr.core.task import Message, Task
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
@@ -66,7 +67,8 @@ def reward(
         if episodes is None:
             episodes = _finished(mixture, completions, completion_ids, columns)
             for episode in episodes:
-                episode.verdict = judges[episode.name](episode.task, episode.messages)
+                judge = judges[episode.name]
+                episode.verdict = episode.verdict or judge(episode.task, episode.messages)
         began = time.monotonic()
         verdicts = await _verdicts([episode.verdict for episode in episodes], deadline_s)
         if log_metric is not None:
@@ -130,7 +132,8 @@ def _finished(
         env = mixture.environments.get(name)
         if env is None:
             raise DataError(unknown(name, mixture))
-        if env.max_turns > 1 and columns.get("environments") is None:
+        tools = columns["environments"][i] if columns.get("environments") else None
+        if env.max_turns > 1 and not isinstance(tools, TaskTools):
             raise DataError(
                 f"{name!r} has several turns, and TRL generated one: give GRPOTrainer "
                 f"rollout_func=rlvr.trl.rollout(env) too. (RLOOTrainer has no such option.)"
@@ -140,6 +143,7 @@ def _finished(
         episode.messages += _messages(completions[i])
         episode.mask = [1] * len(completion_ids[i]) if completion_ids is not None else []
         episode.stop = ""
+        episode.verdict = tools.fault if isinstance(tools, TaskTools) else None
         episodes.append(episode)
     return episodes
 
@@ -194,6 +198,10 @@ def _messages(completion: Any) -> list[Message]:
         {"role": str(message.get("role", "assistant")), "content": _text(message)}
         for message in completion
     ]
+    # Calls are shown, but for those of the last message, which is judged: they're no answer.
+    for shown, message in zip(found[:-1], completion, strict=False):
+        for made in message.get("tool_calls") or ():
+            shown["content"] += f"\n<tool_call>\n{json.dumps(made.get('function'))}\n</tool_call>"
     if not found or found[-1]["role"] != "assistant":
         found.append({"role": "assistant", "content": ""})
     return found

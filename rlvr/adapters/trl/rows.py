@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rlvr.core.errors import DataError, MissingExtraError, OptionError
 from rlvr.core.task import Message, Task
 from rlvr.envs.mixture import Environments, Mixture, a_mixture
+from rlvr.envs.tools import ToolEnv
 
 if TYPE_CHECKING:
     import datasets
@@ -43,7 +44,8 @@ def dataset(
         seed: of the order in which several environments' tasks are mixed.
 
     Returns:
-        A dataset with the columns `prompt` (messages), `rlvr_task`, `rlvr_env` and `task_id`.
+        A dataset with the columns `prompt` (messages), `rlvr_task`, `rlvr_env` and `task_id`; where
+        there are several environments and one has tools also `environment`, for TRL.
     """
     try:
         import datasets
@@ -64,14 +66,16 @@ def dataset(
     rows = list(mixture.draw(limit, seed))
     if not rows:
         raise OptionError("With these weights there's no task: say how many with limit=….")
-    return datasets.Dataset.from_dict(
-        {
-            "prompt": [marked(name, task) for name, task in rows],
-            COLUMN: [json.dumps(task.to_json()) for _, task in rows],
-            ENV_COLUMN: [name for name, _ in rows],
-            "task_id": [task.id for _, task in rows],
-        }
-    )
+    columns = {
+        "prompt": [marked(name, task) for name, task in rows],
+        COLUMN: [json.dumps(task.to_json()) for _, task in rows],
+        ENV_COLUMN: [name for name, _ in rows],
+        "task_id": [task.id for _, task in rows],
+    }
+    environments = mixture.environments.values()
+    if len(environments) > 1 and any(isinstance(one, ToolEnv) for one in environments):
+        columns["environment"] = columns[ENV_COLUMN]
+    return datasets.Dataset.from_dict(columns)
 
 
 def marked(name: str, task: Task) -> list[Message]:
