@@ -85,8 +85,8 @@ def train(tmp_path: Path) -> Callable[..., Any]:
             "output_dir": str(tmp_path),
             "use_cpu": True,
             "bf16": False,
-            "max_steps": 2,
-            "per_device_train_batch_size": 16,
+            "max_steps": 1,
+            "per_device_train_batch_size": 8,
             "num_generations": 4,
             "max_completion_length": 60,
             "learning_rate": 1e-3,
@@ -157,7 +157,7 @@ def replayed(trainer: Any, row: tuple[list[int], list[int], list[int]]) -> None:
 def test_tokens_go_in_and_out_as_they_are(train: Callable[..., Any]) -> None:
     env = Asks(tasks("asks"), digits)
     book = Book()
-    trainer = train(env, record=book)
+    trainer = train(env, record=book, max_steps=2, per_device_train_batch_size=16)
     tokenizer = trainer.processing_class
     trainer.train()
     rows = rows_of(trainer)
@@ -226,7 +226,7 @@ def test_logprobs_stand_beside_their_tokens(train: Callable[..., Any]) -> None:
             for m, one, other in zip(mask, logprobs, again, strict=True):
                 assert one == pytest.approx(other, abs=1e-4) if m else one == 0.0
                 compared += m
-    assert compared > 200
+    assert compared > 50
 
 
 def test_without_logprobs_there_are_none(train: Callable[..., Any]) -> None:
@@ -256,7 +256,7 @@ def test_a_mixture_judges_each_row_by_its_own(train: Callable[..., Any]) -> None
     asks, plain = Asks(tasks("a"), digits), rlvr.SingleTurn(tasks("p"), nothing)
     mixture = rlvr.trl.Mixture({"talk": asks, "plain": plain}, {"talk": 3, "plain": 1})
     book = Book()
-    trainer = train(mixture, record=book)
+    trainer = train(mixture, record=book, per_device_train_batch_size=20)
     assert sorted(trainer.train_dataset["rlvr_env"]) == ["plain"] + ["talk"] * 4
     trainer.train()
     assert {one.env for one in book} == {"talk", "plain"}
@@ -275,13 +275,13 @@ def test_a_mixture_judges_each_row_by_its_own(train: Callable[..., Any]) -> None
 def test_a_reply_that_raises_costs_its_own_row_alone(train: Callable[..., Any]) -> None:
     env = Raises(tasks("raises"), digits)
     book = Book()
-    trainer = train(env, record=book)
+    trainer = train(env, record=book, per_device_train_batch_size=16)
     trainer.train()
     causes = {one.verdict.cause for one in book if isinstance(one.verdict, Unscored)}
     assert causes == {Cause.SANDBOX, Cause.JUDGE}
     away = [one for one in book if getattr(one.verdict, "cause", None) is Cause.SANDBOX]
     assert all(one.messages[-1]["role"] == "assistant" for one in away)
-    assert trainer.state.global_step == 2
+    assert trainer.state.global_step == 1
     unscored = torch.cat([b["advantages"] for b in trainer.lost]) == 0
     assert int(unscored.sum()) >= sum(isinstance(one.verdict, Unscored) for one in book)
     assert all(value.isfinite().all() for value in trainer.model.state_dict().values())
@@ -293,9 +293,10 @@ def test_a_reply_of_another_type_is_the_environments_fault(train: Callable[..., 
             return 7
 
     env = Numbers(tasks("n"), digits)
-    played = rlvr.trl.rollout(env)([rlvr.trl.dataset(env)[0]["prompt"]], train(env))
-    (episode,) = played["rlvr_episode"]
-    if episode.stop != "length":
+    played = rlvr.trl.rollout(env)([rlvr.trl.dataset(env)[0]["prompt"]] * 8, train(env))
+    ended = [episode for episode in played["rlvr_episode"] if episode.stop != "length"]
+    assert ended
+    for episode in ended:
         assert episode.verdict.cause is Cause.INTERNAL
         assert "a reply is a str or None, not int" in episode.verdict.message
 
@@ -321,9 +322,9 @@ def test_what_would_overflow_is_cut_and_judged(train: Callable[..., Any], mask_c
     trainer = train(env, record=book, max_completion_length=40, mask_truncated_completions=mask_cut)
     trainer.train()
     assert all(len(ids) <= 40 for _, ids, _ in rows_of(trainer))
-    assert all(len(p) + len(c) <= 40 + 6 for p, c in trainer.generated)
     assert {one.stop for one in book} == {"length"}
-    assert all(one.verdict == book[0].verdict and one.verdict.scored for one in book)
+    assert {one.verdict.reward for one in book if one.verdict and one.verdict.scored} == {1.0}
+    assert all(one.verdict and one.verdict.scored for one in book)
     assert all(one.messages[-1]["role"] == "assistant" for one in book)
     if mask_cut:
         assert not any(sum(mask) for _, _, mask in rows_of(trainer))
@@ -361,8 +362,8 @@ def test_turns_may_be_fewer(train: Callable[..., Any]) -> None:
             return "1+1="
 
     env = Never(tasks("never"), digits)
-    trainer = train(env)
-    prompts = [row["prompt"] for row in rlvr.trl.dataset(env)]
+    trainer = train(env, max_completion_length=110)
+    prompts = [row["prompt"] for row in rlvr.trl.dataset(env)] * 4
     played = rlvr.trl.rollout(env, max_turns=2)(prompts, trainer)
     stops = {(episode.stop, episode.turns) for episode in played["rlvr_episode"]}
     assert ("turns", 2) in stops
@@ -382,7 +383,7 @@ def test_an_empty_completion_is_an_empty_answer(train: Callable[..., Any]) -> No
     trainer = train(env)
     trainer.__class__ = Silent
     trainer.train()
-    assert trainer.state.global_step == 2
+    assert trainer.state.global_step == 1
     single = rlvr.SingleTurn(tasks("one"), digits)
     played = rlvr.trl.rollout(single)([r["prompt"] for r in rlvr.trl.dataset(single)], trainer)
     assert played["completion_ids"][1] == [trainer.processing_class.eos_token_id]

@@ -45,6 +45,11 @@ class Episode:
         """One that begins."""
         return cls(env, name, task, sample, [dict(message) for message in task.prompt])
 
+    @property
+    def last(self) -> int | None:
+        """The model's last token; None where its last response has none."""
+        return self.ids[-1] if self.ids and self.mask[-1] else None
+
     def said(self, text: str, ids: list[int], logprobs: list[float]) -> None:
         """Take a response of the model."""
         self.turns += 1

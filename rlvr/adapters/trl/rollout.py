@@ -148,8 +148,7 @@ class _Game:
                     self._end(episode, "stop" if reply is None else "turns")
                     continue
                 assert self._turns is not None
-                ended = bool(episode.ids) and episode.ids[-1] in self._backend.ends
-                ids = self._turns.reply(reply, ended)
+                ids = self._turns.reply(reply, episode.last)
             except NotImplementedError:
                 raise  # there's no environment yet
             except Exception as error:  # as in Environment.step: nobody's wrong answer

@@ -54,34 +54,33 @@ class Turns:
         self._strips = not (between.endswith(" ") and self._tail.startswith(" "))
         if not self._strips:
             between, self._tail = between[:-1], self._tail[1:]
-        names = {tokenizer.convert_ids_to_tokens(id): id for id in ends}
-        first = min((n for n in names if n in between), key=between.index, default=None)
-        if first is None:
-            # The template marks no end: what the model writes as one is all there is.
-            self._end, self._head = tokenizer.eos_token, between
-        else:
-            self._end, self._head = first, between.partition(first)[2]
-        self._end_id = tokenizer.convert_tokens_to_ids(self._end)
-        self._shown = first is not None
+        self._between = between
+        self._ends = {id: tokenizer.convert_ids_to_tokens(id) for id in ends}
 
-    def reply(self, content: str, ended: bool) -> list[int]:
+    def reply(self, content: str, last: int | None) -> list[int]:
         """The template's tokens up to where the model writes again, with `content` as the user's.
 
         Args:
             content: text alone: a special token spelled out in it stays characters.
-            ended: the model closed its message with an end token. Else the template's comes first.
+            last: the id that the model ended with. Where the template has it there too it isn't
+                repeated; where the model was cut or ended otherwise all of the template follows.
         """
         content = content.strip() if self._strips else content
-        encode = self._tokenizer.encode
+        end = self._ends.get(last) if last is not None else None
+        head = self._between
+        if end is not None and end in head:
+            head = head.partition(end)[2]
+        else:
+            end = self._tokenizer.eos_token
         # Behind an end token, as it will stand: tokenizers treat the start of a text as special.
+        encode = self._tokenizer.encode
         if self._spells_special(content):
-            ids = encode(self._end + self._head, add_special_tokens=False)
+            ids = encode(f"{end}{head}", add_special_tokens=False)
             ids += encode(content, add_special_tokens=False, split_special_tokens=True)
             ids += encode(self._tail, add_special_tokens=False)
         else:
-            ids = encode(self._end + self._head + content + self._tail, add_special_tokens=False)
-        assert ids[0] == self._end_id
-        return list(ids[1:] if ended or not self._shown else ids)
+            ids = encode(f"{end}{head}{content}{self._tail}", add_special_tokens=False)
+        return list(ids[1:])
 
     def _spells_special(self, content: str) -> bool:
         added = self._tokenizer.added_tokens_decoder.values()
