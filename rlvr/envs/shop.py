@@ -67,13 +67,13 @@ class Shop:
         """
         return int(self._find("items", item))
 
-    def contents(self, name: str) -> dict[str, int]:
-        """The items in a set, and how many of each.
+    def contents(self, bundle: str) -> dict[str, int]:
+        """The items in a set and how many of each it has.
 
         Args:
-            name: the set's name, such as "kitchen".
+            bundle: its name, such as "kitchen".
         """
-        return dict(self._find("sets", name))
+        return dict(self._find("sets", bundle))
 
     def delivery(self, town: str) -> int:
         """What a delivery costs, whatever is in it.
