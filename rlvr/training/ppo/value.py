@@ -1,0 +1,92 @@
+"""What predicts the return from each state: a head on the policy's trunk, or a model of its own."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rlvr.core.errors import OptionError
+
+
+class ValueHead(nn.Module):  # type: ignore[misc]
+    """A linear layer from a hidden state to a value, in float32 whatever the trunk computes in."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.linear = linear.float()
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(…, H) → (…)."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            return self.linear(hidden.float()).squeeze(-1)
+
+
+class ValueModel(nn.Module):  # type: ignore[misc]
+    """A transformer without a language model's head, and a `ValueHead` on its last hidden state."""
+
+    def __init__(self, trunk: nn.Module, head: ValueHead) -> None:
+        super().__init__()
+        self.trunk = trunk.requires_grad_(True)
+        self.head = head
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(B, L) → (B, L): the value of the state that ends with each token."""
+        output = self.trunk(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
+        return self.head(output.last_hidden_state)
+
+
+def make_value_model(kind: str, policy: Any, vocabulary: int) -> ValueHead | ValueModel:
+    """The value model that `PPOConfig.value_model` names.
+
+    A new head starts at 0: it predicts nothing until it has seen returns.
+
+    Args:
+        kind: "head", "policy", or the path of a sequence classification checkpoint.
+        policy: the model that is trained; one with adapters is copied with them merged.
+        vocabulary: how many token ids there are; the checkpoint has to know them all.
+    """
+    if kind == "head":
+        return _zero_head(policy.config)
+    if kind == "policy":
+        twin = copy.deepcopy(policy)
+        whole = twin.merge_and_unload() if hasattr(twin, "merge_and_unload") else twin
+        return ValueModel(whole.base_model, _zero_head(policy.config))
+    return _from_reward_model(kind, policy.dtype, vocabulary)
+
+
+def _zero_head(config: Any) -> ValueHead:
+    linear = nn.Linear(config.get_text_config().hidden_size, 1)
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return ValueHead(linear)
+
+
+def _from_reward_model(path: str, dtype: torch.dtype, vocabulary: int) -> ValueModel:
+    from transformers import AutoModelForSequenceClassification
+
+    try:
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
+            path, num_labels=1, dtype=dtype, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise OptionError(
+            f"value_model={path!r} is neither 'head' nor 'policy', and no reward model with one "
+            f"output could be loaded from there: {error}"
+        ) from error
+    head = getattr(model, "score", None)
+    if not isinstance(head, nn.Linear) or loading["missing_keys"]:
+        missing = ", ".join(sorted(loading["missing_keys"])) or "a linear layer called 'score'"
+        raise OptionError(
+            f"The checkpoint {path!r} is no reward model: it lacks {missing}. A language model "
+            f"becomes a value model with value_model='policy'."
+        )
+    embedded = model.get_input_embeddings().num_embeddings
+    if embedded < vocabulary:
+        raise OptionError(
+            f"The reward model {path!r} knows {embedded} tokens and the policy {vocabulary}; a "
+            f"value model reads the policy's tokens, so both need the same tokenizer."
+        )
+    return ValueModel(model.base_model, ValueHead(head))
