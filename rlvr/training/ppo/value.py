@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification
 
 from rlvr.core.errors import OptionError
 
@@ -34,59 +35,47 @@ class ValueModel(nn.Module):  # type: ignore[misc]
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """(B, L) → (B, L): the value of the state that ends with each token."""
-        output = self.trunk(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
+        output = self.trunk(input_ids, attention_mask, use_cache=False)
         return self.head(output.last_hidden_state)
 
 
 def make_value_model(kind: str, policy: Any, vocabulary: int) -> ValueHead | ValueModel:
-    """The value model that `PPOConfig.value_model` names.
+    """What `PPOConfig.value_model` names, `kind`; a new head starts at 0.
 
-    A new head starts at 0: it predicts nothing until it has seen returns.
-
-    Args:
-        kind: "head", "policy", or the path of a sequence classification checkpoint.
-        policy: the model that is trained; one with adapters is copied with them merged.
-        vocabulary: how many token ids there are; the checkpoint has to know them all.
+    A policy with adapters is copied with them merged. `vocabulary` is how many tokens it reads.
     """
-    if kind == "head":
-        return _zero_head(policy.config)
-    if kind == "policy":
-        twin = copy.deepcopy(policy)
-        whole = twin.merge_and_unload() if hasattr(twin, "merge_and_unload") else twin
-        return ValueModel(whole.base_model, _zero_head(policy.config))
-    return _from_reward_model(kind, policy.dtype, vocabulary)
-
-
-def _zero_head(config: Any) -> ValueHead:
-    linear = nn.Linear(config.get_text_config().hidden_size, 1)
+    if kind not in ("head", "policy"):
+        return _from_reward_model(kind, policy.dtype, vocabulary)
+    linear = nn.Linear(policy.config.get_text_config().hidden_size, 1)
     nn.init.zeros_(linear.weight)
     nn.init.zeros_(linear.bias)
-    return ValueHead(linear)
+    if kind == "head":
+        return ValueHead(linear)
+    twin = copy.deepcopy(policy)
+    whole = twin.merge_and_unload() if hasattr(twin, "merge_and_unload") else twin
+    return ValueModel(whole.base_model, ValueHead(linear))
 
 
 def _from_reward_model(path: str, dtype: torch.dtype, vocabulary: int) -> ValueModel:
-    from transformers import AutoModelForSequenceClassification
-
     try:
         model, loading = AutoModelForSequenceClassification.from_pretrained(
             path, num_labels=1, dtype=dtype, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise OptionError(
-            f"value_model={path!r} is neither 'head' nor 'policy', and no reward model with one "
-            f"output could be loaded from there: {error}"
+            f"value_model={path!r} is neither 'head' nor 'policy' nor a reward model with one "
+            f"output: {error}"
         ) from error
     head = getattr(model, "score", None)
-    if not isinstance(head, nn.Linear) or loading["missing_keys"]:
-        missing = ", ".join(sorted(loading["missing_keys"])) or "a linear layer called 'score'"
+    if loading["missing_keys"] or not isinstance(head, nn.Linear):
         raise OptionError(
-            f"The checkpoint {path!r} is no reward model: it lacks {missing}. A language model "
-            f"becomes a value model with value_model='policy'."
+            f"{path!r} is no reward model: it lacks a linear layer called 'score'. To start from a "
+            f"language model, train it and take value_model='policy'."
         )
-    embedded = model.get_input_embeddings().num_embeddings
-    if embedded < vocabulary:
+    known = model.get_input_embeddings().num_embeddings
+    if known < vocabulary:
         raise OptionError(
-            f"The reward model {path!r} knows {embedded} tokens and the policy {vocabulary}; a "
-            f"value model reads the policy's tokens, so both need the same tokenizer."
+            f"The reward model {path!r} knows {known} tokens and the policy {vocabulary}: a value "
+            f"model reads what the policy wrote, so both need the same tokenizer."
         )
     return ValueModel(model.base_model, ValueHead(head))
