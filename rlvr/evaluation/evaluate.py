@@ -74,6 +74,10 @@ class Evaluation:
         tallies: of each part, what was counted so far.
         total: rollouts there will be.
         already: rollouts that were there before, of the run that is resumed.
+
+    Args:
+        keep: called with each rollout once it's judged, for who writes no run.
+        (The others are `evaluate`'s.)
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Evaluation:
         labels: dict[str, str | int] | None = None,
         cache: VerdictCache | None = None,
         price: tuple[float, float] | None = None,
+        keep: Callable[[Rollout], object] | None = None,
     ) -> None:
         self.parts = list(parts)
         self.policy = policy
@@ -104,6 +109,7 @@ class Evaluation:
         self._labels = labels or {}
         self._cache = cache
         self._price = price
+        self._keep = keep
         self._done: dict[tuple[str, str | None, str], int] = {}
         if resume and run is not None:
             self._recall(run)
@@ -133,6 +139,8 @@ class Evaluation:
     def _record(self, rollout: Rollout) -> None:
         if self._run is not None:
             self._run.rollout(rollout.to_json(**self._labels))
+        if self._keep is not None:
+            self._keep(rollout)
         self.tallies[rollout.env, rollout.part].add(rollout)
         self._progress(self)
 
