@@ -64,8 +64,6 @@ def dataset(
     if mixture.weights is None and limit is not None:
         limit = min(limit, mixture.size())
     rows = list(mixture.draw(limit, seed))
-    if not rows:
-        raise OptionError("With these weights there's no task: say how many with limit=….")
     columns = {
         "prompt": [marked(name, task) for name, task in rows],
         COLUMN: [json.dumps(task.to_json()) for _, task in rows],
