@@ -66,7 +66,10 @@ class Report:
         `price` is of a million tokens sent and of a million received, in any currency.
         """
         columns, tasks = tally.columns(), len(tally.tasks)
-        task = columns["task"]
+        # By id, not in the order in which verdicts came: the same rollouts have the same intervals.
+        place = np.empty(tasks, np.int64)
+        place[[tally.tasks[id] for id in sorted(tally.tasks)]] = np.arange(tasks)
+        task = columns["task"] = place[columns["task"]]
         is_scored = np.isfinite(columns["reward"])
         rewards = np.where(is_scored, columns["reward"], 0.0)
         samples_T = np.bincount(task, minlength=tasks).astype(float)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +71,8 @@ def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
 def generations(arguments: Any, steps: int) -> int:
     """How many batches are generated in so many optimizer steps."""
     iterations: int = getattr(arguments, "num_iterations", 1)
-    micro_steps = steps * arguments.gradient_accumulation_steps
-    return math.ceil(micro_steps / (arguments.steps_per_generation * iterations))
+    micro_steps: int = steps * arguments.gradient_accumulation_steps
+    return -(-micro_steps // int(arguments.steps_per_generation * iterations))
 
 
 def _class(trainer: str) -> Any:

@@ -124,14 +124,18 @@ class TrainConfig:
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} is at least 1, not {getattr(self, name)}.")
         if self.group < 2 and self.trainer != "ppo":
-            raise OptionError(f"{self.trainer} compares the completions of a prompt: group is 2 or more.")
+            raise OptionError(
+                f"{self.trainer} compares the completions of a prompt: group is 2 or more."
+            )
         if self.batch % self.group:
             raise OptionError(
                 f"A batch of {self.batch} completions can't be groups of {self.group}: choose a "
                 f"multiple."
             )
         if self.vllm == "server" and self.base_url is None:
-            raise OptionError("vllm='server' needs the server's base_url, such as http://localhost:8000.")
+            raise OptionError(
+                "vllm='server' needs the server's base_url, such as http://localhost:8000."
+            )
 
     @property
     def prompts(self) -> int:

@@ -80,7 +80,7 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
         )
         evaluation.run()
         if accelerator.num_processes > 1:
-            from accelerate.utils import gather_object  # type: ignore[import-untyped]
+            from accelerate.utils import gather_object
 
             rollouts = gather_object(rollouts)
         self.reports[step] = []

@@ -48,7 +48,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         self._step += self._new
         rollouts = self._new
         if args.world_size > 1:
-            from accelerate.utils import gather_object  # type: ignore[import-untyped]
+            from accelerate.utils import gather_object
 
             rollouts = gather_object(rollouts)
         self._new = []
@@ -87,12 +87,12 @@ def last_checkpoint(folder: Path) -> tuple[Path, int] | None:
 
 
 def rewind(path: Path, step: int) -> None:
-    """Drop what a run wrote behind `step`: training goes on from there and writes it again."""
+    """Drop what an opened run wrote behind `step`: training goes on from there and writes it again."""
     _rewrite(path / "rollouts.jsonl", read_rollouts(path), step)
     metrics = path / "metrics.jsonl"
     if metrics.exists():
-        lines = [line for line in metrics.read_bytes().splitlines(keepends=True)]
-        _rewrite(metrics, (json.loads(one) for one in lines if one.endswith(b"\n")), step)
+        lines = metrics.read_text(encoding="utf-8").splitlines()
+        _rewrite(metrics, map(json.loads, lines), step)
 
 
 def _rewrite(file: Path, rows: Any, step: int) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +62,7 @@ def train(
 
 
 def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Outcome:
-    from accelerate import PartialState  # type: ignore[import-untyped]
+    from accelerate import PartialState
 
     from rlvr.training.arguments import generations, trl_arguments
     from rlvr.training.models import load, save
@@ -75,29 +77,35 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
             "TRL's RLOOTrainer plays no episodes in several turns. trainer='grpo' with "
             "trl={'scale_rewards': 'none'} is the same estimate but for a constant factor."
         )
-    trl_arguments(config, Path(run_path or "."), here.num_processes)  # what can't work is told first
+    trl_arguments(
+        config, Path(run_path or "."), here.num_processes
+    )  # what can't work is told first
     path, run = _open_run(config, run_path, resume, here)
     start = last_checkpoint(path / "checkpoints") if resume and here.is_main_process else None
     start = _from_first(start, here)
     if resume and here.is_main_process:
         rewind(path, start[1] if start else 0)
     arguments = trl_arguments(config, path, here.num_processes)
-    arguments_rows = generations(arguments, config.steps) * config.prompts
+    rows = generations(arguments, config.steps) * config.prompts
     model, tokenizer = load(config.model)
-    with Stages(quiet=not here.is_main_process) as stages, stages.stage(config.trainer.upper(), config.steps) as advance:
+    with (
+        Stages(quiet=not here.is_main_process) as stages,
+        stages.stage(config.trainer.upper(), config.steps) as advance,
+    ):
 
         def tell(step: int, figures: dict[str, Any]) -> None:
-            shown = {"reward": figures["reward"], "kl": figures.get("kl/k3/sequence", 0.0)}
+            shown = {"reward": figures["reward"], "kl": figures.get("kl/sequence/k3", 0.0)}
             advance(step, **shown)
 
         recorder = Recorder(run, tell)
-        trainer = _trainer(config, mixture, model, tokenizer, arguments, arguments_rows, recorder, multi_turn)
-        guards = _watch(trainer, config, path, recorder, stages)
+        trainer = _trainer(config, mixture, model, tokenizer, arguments, rows, recorder, multi_turn)
+        stops: list[str] = []
+        _watch(trainer, config, path, recorder, stages.say, stops)
         held_out = _held_out(config, trainer, run, advance)
         trainer.train(resume_from_checkpoint=str(start[0]) if start else None)
     step = int(trainer.state.global_step)
     save(trainer, tokenizer, str(path / "model"))
-    stopped = str(guards.stopped) if guards.stopped else trainer.kl_stopped
+    stopped = stops[0] if stops else None
     reports = held_out.reports if held_out is not None else {}
     outcome = Outcome(path, step, reports.get(0, []), reports.get(step, []), stopped)
     if run is not None:
@@ -148,7 +156,7 @@ def _trainer(
         from rlvr.training.models import lora
 
         given["peft_config"] = lora(config.lora)
-    on_cpu = contextlib.nullcontext()
+    on_cpu: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
     if config.vllm != "none" and not torch.cuda.is_available():
         from rlvr.training.vllm_cpu import vllm_on_cpu
 
@@ -166,24 +174,42 @@ def _trainer(
     return trainer
 
 
-def _watch(trainer: Any, config: TrainConfig, path: Path, recorder: Any, stages: Any) -> Any:
-    """The guards, the KL with its budget, and the recorder behind them."""
-    from rlvr.training.guards import Guards
+def _watch(
+    trainer: Any,
+    config: TrainConfig,
+    path: Path,
+    recorder: Any,
+    say: Callable[[str], None],
+    stops: list[str],
+) -> None:
+    """The guards, the KL with its budget, and the recorder behind them.
+
+    Why a run is stopped goes into `stops`; that and the guards' warnings are said.
+    """
+    from rlvr.training.guards import Alarm, Guards
     from rlvr.training.guards.callback import GuardCallback
     from rlvr.training.kl.budget import KLBudget
     from rlvr.training.kl.trainer import KLConfig
 
+    def stop(message: str) -> None:
+        stops.append(message)
+        say(f"stopping: {message}")
+
+    def tell(alarm: Alarm) -> None:
+        if alarm.stops:
+            stop(str(alarm))
+        else:
+            say(f"warning: {alarm}")
+
     budget = None
     if config.kl_budget is not None:
         budget = KLBudget(config.kl_budget, config.kl_action)
-    trainer.measure_kl(KLConfig(budget=budget))
     history = _metrics(path)
-    guards = GuardCallback(
-        Guards(config.guards, str(path), history), recorder.since, lambda alarm: stages.say(f"{alarm}")
+    trainer.measure_kl(KLConfig(budget=budget), history, stop)
+    trainer.add_callback(
+        GuardCallback(Guards(config.guards, str(path), history), recorder.since, tell)
     )
-    trainer.add_callback(guards)
     trainer.add_callback(recorder)
-    return guards
 
 
 def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) -> Any:
@@ -244,7 +270,9 @@ def _shuffled(env: Environment, seed: int) -> Environment:
     if isinstance(env.tasks, GeneratedTaskSet):
         return env
     own = copy.copy(env)
-    order = np.random.default_rng(np.random.SeedSequence([seed, 0x7A5C])).permutation(len(env.tasks))
+    order = np.random.default_rng(np.random.SeedSequence([seed, 0x7A5C])).permutation(
+        len(env.tasks)
+    )
     own.tasks = TaskSet([env.tasks[int(i)] for i in order], env.tasks.name, env.tasks.version)
     return own
 
@@ -275,8 +303,6 @@ def _from_first(value: Any, here: Any) -> Any:
 
 
 def _metrics(path: Path) -> list[dict[str, Any]]:
-    import json
-
     file = path / "metrics.jsonl"
     if not file.exists():
         return []
@@ -287,7 +313,9 @@ def config_of(path: str | Path) -> TrainConfig:
     """The configuration of a run. Raises `DataError` where there's none, or it's another kind's."""
     found = about(path)
     if found.get("kind") != "train":
-        raise DataError(f"{str(path)!r} is a run of `rlvr {found.get('kind')}`, not of `rlvr train`.")
+        raise DataError(
+            f"{str(path)!r} is a run of `rlvr {found.get('kind')}`, not of `rlvr train`."
+        )
     return TrainConfig.from_json(found["config"])
 
 
@@ -300,11 +328,15 @@ def _stack() -> Iterator[None]:
         import transformers
         import trl  # noqa: F401
     except ImportError as error:
-        raise MissingExtraError(f"Training needs the extra 'train' ({error}): pip install 'rlvr[train]'.") from error
+        raise MissingExtraError(
+            f"Training needs the extra 'train' ({error}): pip install 'rlvr[train]'."
+        ) from error
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     datasets.disable_progress_bars()
-    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # TRL's and transformers' of one another
+        yield
 
 
 __all__ = ["Outcome", "Source", "TrainConfig", "config_of", "train"]

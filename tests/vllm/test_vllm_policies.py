@@ -110,7 +110,8 @@ def test_a_prompt_without_a_template(server: Server) -> None:
     policy = OpenAIPolicy(NAME, server.base_url, api="completions", max_tokens=5, logprobs=True)
     (one,) = ask(policy, "102+175=")
     assert one.prompt_tokens == 8
-    assert (one.completion_tokens, len(one.logprobs or ())) == (5, 5)
+    assert one.logprobs is not None
+    assert one.completion_tokens == len(one.logprobs) <= 5
 
 
 def test_what_is_cut_says_so(server: Server) -> None:

@@ -57,7 +57,7 @@ def _anywhere(here: bool, processes: int) -> bool:
     """Whether it's so in any process: one that stops alone leaves the others waiting for it."""
     if processes == 1:
         return here
-    from accelerate.utils import gather_object  # type: ignore[import-untyped]
+    from accelerate.utils import gather_object
 
     return any(gather_object([here]))
 
