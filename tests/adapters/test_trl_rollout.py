@@ -173,6 +173,9 @@ def test_tokens_go_in_and_out_as_they_are(train: Callable[..., Any]) -> None:
         matching = [row for row in rows if _views(tokenizer, row) == (texts, asked)]
         assert matching, one.messages
         assert one.completion_tokens in {sum(mask) for _, _, mask in matching}
+        assert one.prompt_tokens is not None
+        assert (one.prompt_tokens > 6) == (len(texts) > 1)
+        assert one.generate_s > 0
     assert [one.sample for one in book] == [0, 1, 2, 3] * 8
     assert len({one.task.id for one in book}) == 4  # though their prompts are the same
     steps = [row for row in trainer.state.log_history if "reward" in row]
@@ -354,6 +357,8 @@ def test_a_prompt_that_doesnt_fit_is_nobodys_wrong_answer(train: Callable[..., A
         assert one.verdict.cause is Cause.INPUT
         assert "202 tokens, and the model takes 128" in one.verdict.message
         assert one.completion_tokens == 0
+        assert one.stop == "error"
+    assert max(b["prompt_ids"].shape[1] for b in trainer.lost) == 127  # what the model can take
 
 
 def test_turns_may_be_fewer(train: Callable[..., Any]) -> None:
