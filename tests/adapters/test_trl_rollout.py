@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -394,6 +395,57 @@ def test_an_empty_completion_is_an_empty_answer(train: Callable[..., Any]) -> No
     assert played["completion_ids"][1] == [trainer.processing_class.eos_token_id]
     assert played["env_mask"][1] == [0]
     assert played["rlvr_episode"][1].messages[-1] == {"role": "assistant", "content": ""}
+
+
+class Waits(Watched):
+    """Its later generations don't end before something else has happened."""
+
+    happened: threading.Event
+    calls = 0
+
+    def _generate_single_turn(self, prompts: list[list[int]], *rest: Any) -> Any:
+        self.calls += 1
+        if self.calls > 1:
+            assert self.happened.wait(30)
+        return super()._generate_single_turn(prompts, *rest)
+
+
+def test_episodes_are_judged_while_others_are_generated(train: Callable[..., Any]) -> None:
+    class Judged(rlvr.MultiTurn):
+        judged = threading.Event()
+
+        def reply(self, task: rlvr.Task, messages: list[Message]) -> str | None:
+            return None if task.reference == "0" or len(messages) > 2 else "1+1="
+
+        def judge(self, task: rlvr.Task, messages: list[Message]) -> rlvr.Verdict:
+            if task.reference == "0":
+                self.judged.set()
+            return rlvr.Scored(1.0, rlvr.Status.CORRECT)
+
+    env = Judged(tasks("judged"), digits)
+    trainer = train(env, max_completion_length=110)
+    trainer.__class__, trainer.happened = Waits, Judged.judged
+    played = rlvr.trl.rollout(env)([r["prompt"] for r in rlvr.trl.dataset(env)] * 2, trainer)
+    assert trainer.calls == 2
+    assert len(played["rlvr_episode"]) == 8
+
+
+def test_replies_of_one_lot_are_worked_out_while_the_next_is_generated(
+    train: Callable[..., Any],
+) -> None:
+    class Replied(rlvr.MultiTurn):
+        replied = threading.Event()
+
+        def reply(self, task: rlvr.Task, messages: list[Message]) -> str | None:
+            self.replied.set()
+            return None
+
+    env = Replied(tasks("replied"), digits)
+    trainer = train(env, max_completion_length=110)
+    trainer.__class__, trainer.happened = Waits, Replied.replied
+    prompts = [row["prompt"] for row in rlvr.trl.dataset(env)]
+    rlvr.trl.rollout(env, lots=2)(prompts, trainer)
+    assert trainer.calls == 2
 
 
 def test_nobody_fakes_a_turn_by_spelling_one_out(train: Callable[..., Any]) -> None:
