@@ -6,6 +6,7 @@ calls turn by turn; so nothing of sampling, weight sync or logprobs is done agai
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -102,5 +103,5 @@ def _context(trainer: Any) -> int:
     if trainer.use_vllm and trainer.vllm_mode == "colocate":
         return int(trainer.vllm_generation.llm.llm_engine.model_config.max_model_len)
     config = trainer.model.config.get_text_config()
-    context = int(config.max_position_embeddings)
+    context = int(getattr(config, "max_position_embeddings", None) or sys.maxsize)
     return min(context, trainer.args.vllm_max_model_length or context)

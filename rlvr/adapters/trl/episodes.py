@@ -23,6 +23,8 @@ class Episode:
         mask: beside them, 1 for the model's.
         logprobs: beside them, 0.0 for the environment's; empty where the backend has none.
         turns: responses so far.
+        asked: tokens of the last prompt, which holds the ones before.
+        generate_s: seconds until the responses were there; of a batch's, its share.
         stop: as in `Rollout`.
         verdict: None until the episode is over.
     """
@@ -37,6 +39,8 @@ class Episode:
     mask: list[int] = field(default_factory=list, repr=False)
     logprobs: list[float] = field(default_factory=list, repr=False)
     turns: int = 0
+    asked: int | None = None
+    generate_s: float = 0.0
     stop: str = "stop"
     verdict: Verdict | Future[Verdict] | None = None
 
@@ -53,6 +57,7 @@ class Episode:
     def said(self, text: str, ids: list[int], logprobs: list[float]) -> None:
         """Take a response of the model."""
         self.turns += 1
+        self.asked = len(self.prompt_ids) + len(self.ids)
         self.messages.append({"role": "assistant", "content": text})
         self._append(ids, 1, logprobs)
 
@@ -76,8 +81,9 @@ class Episode:
             self.messages,
             verdict,
             self.stop,
-            len(self.prompt_ids) or None,
+            self.asked,
             sum(self.mask),
+            self.generate_s,
         )
 
     def _append(self, ids: list[int], mask: int, logprobs: list[float]) -> None:

@@ -7,6 +7,7 @@ and goes on while the others are generated, and through TRL's own forward passes
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -75,13 +76,13 @@ def rollout(env: Environments, max_turns: int | None = None, lots: int = 1) -> R
         if any(episode.env.max_turns > 1 for episode in episodes):
             options = trainer.chat_template_kwargs
             turns = Turns(backend.tokenizer, backend.ends, trainer.chat_template, options)
-        _Game(backend, turns, judges, threads, max_turns).play(episodes, lots)
+        _Player(backend, turns, judges, threads, max_turns).play(episodes, lots)
         return _columns(episodes, trainer.mask_truncated_completions)
 
     return rollout_function
 
 
-class _Game:
+class _Player:
     """Plays a batch's episodes to their ends."""
 
     def __init__(
@@ -108,6 +109,8 @@ class _Game:
         for episode in episodes:
             if len(episode.prompt_ids) >= self._backend.context:
                 self._end(episode, "error", _too_long(episode, self._backend.context))
+                # No loss falls on it, but TRL's forward passes take it all the same.
+                episode.prompt_ids = episode.prompt_ids[: self._backend.context - 1]
         # Always in the same order, whoever is ready first: a run can be repeated, and processes
         # that generate together meet.
         while waiting:
@@ -122,11 +125,14 @@ class _Game:
         backend = self._backend
         room = [self._room(episode) for episode in part]
         prompts = [episode.prompt_ids + episode.ids for episode in part]
+        began = time.monotonic()
         found, logprobs = backend.generate(prompts, max(room, default=1))
+        share = (time.monotonic() - began) / max(1, len(part))
         replies = {}
         for i, (episode, ids) in enumerate(zip(part, found, strict=True)):
             ids = list(ids)[: room[i]]
             beside = [] if logprobs is None else list(logprobs[i])[: len(ids)]
+            episode.generate_s += share
             episode.said(backend.tokenizer.decode(ids, skip_special_tokens=True), ids, beside)
             if len(ids) == room[i] and ids[-1] not in backend.ends:
                 self._end(episode, "length")
@@ -141,24 +147,28 @@ class _Game:
         """Go on with each episode where its environment has replied."""
         for future in as_completed(replies):
             episode = replies[future]
+            limit = min(episode.env.max_turns, self._max_turns or episode.env.max_turns)
             try:
                 reply = future.result()
-                limit = min(episode.env.max_turns, self._max_turns or episode.env.max_turns)
-                if reply is None or episode.turns >= limit:
-                    self._end(episode, "stop" if reply is None else "turns")
-                    continue
-                assert self._turns is not None
-                ids = self._turns.reply(reply, episode.last)
+                ids = [] if reply is None else self._tokens(reply, episode)
             except NotImplementedError:
                 raise  # there's no environment yet
             except Exception as error:  # as in Environment.step: nobody's wrong answer
                 fault = raised(f"the reply of {episode.env.name} raised", error)
                 self._end(episode, "stop", fault)
                 continue
-            if len(ids) < self._room(episode):
-                episode.told(reply, ids)
-            else:
+            if reply is None:
+                self._end(episode, "stop")
+            elif episode.turns >= limit:
+                self._end(episode, "turns")
+            elif len(ids) >= self._room(episode):
                 self._end(episode, "length")
+            else:
+                episode.told(reply, ids)
+
+    def _tokens(self, reply: str, episode: Episode) -> list[int]:
+        assert self._turns is not None
+        return self._turns.reply(reply, episode.last)
 
     def _room(self, episode: Episode) -> int:
         """Tokens that the episode may still have."""
