@@ -109,13 +109,15 @@ def _sample(record: Record, model: str) -> dict[str, Any]:
     output: dict[str, Any] = {"model": model, "choices": [], "completion": response or ""}
     if response is not None:
         message = {"role": "assistant", "content": response, "source": "generate", "model": model}
-        output["choices"] = [
-            {"message": message, "stop_reason": _STOPS.get(rollout.stop, "stop")}
-        ]
+        output["choices"] = [{"message": message, "stop_reason": _STOPS.get(rollout.stop, "stop")}]
     usage = {}
     if rollout.completion_tokens is not None:
         asked, said = rollout.prompt_tokens or 0, rollout.completion_tokens
-        output["usage"] = {"input_tokens": asked, "output_tokens": said, "total_tokens": asked + said}
+        output["usage"] = {
+            "input_tokens": asked,
+            "output_tokens": said,
+            "total_tokens": asked + said,
+        }
         usage = {model: output["usage"]}
     single = len(prompt) == 1 and prompt[0]["role"] == "user"
     return {
@@ -147,7 +149,10 @@ def _scores(record: Record) -> dict[str, Any]:
         if verdict.status is Status.UNPARSABLE:
             score["reason"] = "invalid_response_format"
         correct = "C" if verdict.status is Status.CORRECT else "I"
-        return {"reward": {"value": verdict.reward, **score}, "correct": {"value": correct, **score}}
+        return {
+            "reward": {"value": verdict.reward, **score},
+            "correct": {"value": correct, **score},
+        }
     score["explanation"] = verdict.message
     score["metadata"] = {"cause": str(verdict.cause), "detail": verdict.detail}
     score["reason"] = "grader_failed" if verdict.cause is Cause.JUDGE else "scoring_failed"

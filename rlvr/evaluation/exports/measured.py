@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rlvr.evaluation.exports.records import Record, read_records
 from rlvr.evaluation.report import Report
@@ -46,12 +45,12 @@ class Measured:
         """What its records are found under."""
         return self.env, self.part, self.step
 
-    def of_tasks(self, column: str) -> tuple[Floats, NDArray[np.int64]]:
+    def of_tasks(self, column: str) -> tuple[Floats, Floats]:
         """Of each of T tasks the sum of `reward` or `correct` over its scored rollouts, and their number."""
         columns, tasks = self.tally.columns(), len(self.tally.tasks)
         scored = np.isfinite(columns["reward"])
         task, value = columns["task"][scored], columns[column][scored].astype(float)
-        return np.bincount(task, value, tasks), np.bincount(task, minlength=tasks)
+        return np.bincount(task, value, tasks), np.bincount(task, None, tasks).astype(float)
 
 
 def measure(run: Path, step: int | None = None) -> dict[PartKey, Measured]:

@@ -158,7 +158,9 @@ def _record(line: bytes, offset: int, where: str) -> Record:
         row = clean(json.loads(line))
         rollout = Rollout.from_json(row)
         step = row.get("step")
-        if not all(isinstance(m[key], str) for m in rollout.messages for key in ("role", "content")):
+        if not all(
+            isinstance(m[key], str) for m in rollout.messages for key in ("role", "content")
+        ):
             raise TypeError("a message whose role or content is no text")
         for name, number in (("sample", rollout.sample), ("step", step or 0)):
             if type(number) is not int or number.bit_length() > 63:

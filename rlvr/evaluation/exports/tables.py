@@ -72,7 +72,10 @@ def _write_parquet(out: Path, rows: Iterable[dict[str, Any]], columns: Columns) 
     types = _arrow_types(pa)
     schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])
     count = 0
-    with replacing(out) as file, pa.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+    with (
+        replacing(out) as file,
+        pa.parquet.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
         for block in _blocks(rows):
             try:
                 writer.write_table(pa.Table.from_pylist(block, schema))
