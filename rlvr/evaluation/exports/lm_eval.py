@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from rlvr.core.verdict import Scored, Status
+from rlvr.core.verdict import Scored, Status, Unscored
 from rlvr.evaluation.exports.about import About
 from rlvr.evaluation.exports.exported import Exported
 from rlvr.evaluation.exports.measured import Measured, PartKey, key_of, measure
@@ -163,7 +163,7 @@ def _figures(one: Measured) -> dict[str, float | str]:
     report = one.report
     reward_T, scored_T = one.of_tasks("reward")
     solved_T, _ = one.of_tasks("correct")
-    samples_T = np.bincount(one.tally.columns()["task"], minlength=report.tasks)
+    samples_T = np.asarray(np.bincount(one.tally.columns()["task"], minlength=report.tasks), float)
     figures: dict[str, tuple[float, float | None]] = {
         "exact_match": (report.correct.value, _stderr(solved_T, scored_T)),
         "reward": (report.mean.value, _stderr(reward_T, scored_T)),
@@ -241,11 +241,11 @@ def _rollout(record: Record) -> dict[str, Any]:
         "sample": record.rollout.sample,
         "scored": scored is not None,
         "reward": scored.reward if scored else None,
-        "status": str(scored.status) if scored else None,
-        "cause": None if verdict is None or isinstance(verdict, Scored) else str(verdict.cause),
-        "answer": answer_of(record),
+        "status": str(scored.status) if scored else "unscored",
+        "cause": str(verdict.cause) if isinstance(verdict, Unscored) else "",
+        "answer": answer_of(record) or "",
         "stop": record.rollout.stop,
-        "completion": record.completion if len(record.completion) > 1 else None,  # several turns
+        "completion": record.completion,  # all turns, of which `resps` has the last
     }
 
 

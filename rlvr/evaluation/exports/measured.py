@@ -50,7 +50,8 @@ class Measured:
         columns, tasks = self.tally.columns(), len(self.tally.tasks)
         scored = np.isfinite(columns["reward"])
         task, value = columns["task"][scored], columns[column][scored].astype(float)
-        return np.bincount(task, value, tasks), np.bincount(task, None, tasks).astype(float)
+        counts = np.bincount(task, minlength=tasks)
+        return np.asarray(np.bincount(task, value, tasks), float), np.asarray(counts, float)
 
 
 def measure(run: Path, step: int | None = None) -> dict[PartKey, Measured]:

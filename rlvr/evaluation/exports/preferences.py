@@ -25,7 +25,7 @@ COLUMNS: Columns = {
     "score_chosen": "double",
     "score_rejected": "double",
     "env": "string",
-    "part": "string",
+    "part": "string",  # empty outside of suites
     "task": "string",
 }
 
@@ -93,6 +93,6 @@ def _row(chosen: Record, better: Candidate, rejected: Record, worse: Candidate) 
         "score_chosen": better.reward,
         "score_rejected": worse.reward,
         "env": chosen.rollout.env,
-        "part": chosen.rollout.part,
+        "part": chosen.rollout.part or "",
         "task": chosen.rollout.task.id,
     }

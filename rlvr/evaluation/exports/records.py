@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ _KNOWN = {
     "task", "sample", "env", "part", "step", "messages", "prompt_messages", "reference", "verdict",
     "stop", "tokens", "seconds", "metadata", "token_ids", "logprobs",
 }  # fmt: skip
+# Half a surrogate pair, or a number that isn't finite; and whatever isn't plain ASCII, as runs are.
+_SUSPICIOUS = re.compile(rb"\\u[dD][89a-fA-F]|NaN|Infinity|[eE]\+?\d{3}|[^\x00-\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,9 @@ def _lines(file: Path) -> Iterator[tuple[int, int, bytes]]:
 
 def _record(line: bytes, offset: int, where: str) -> Record:
     try:
-        row = clean(json.loads(line))
+        row = json.loads(line)
+        if _SUSPICIOUS.search(line):
+            row = clean(row)
         rollout = Rollout.from_json(row)
         step = row.get("step")
         if not all(

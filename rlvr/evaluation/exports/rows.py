@@ -1,7 +1,9 @@
 """Formats `jsonl` and `parquet`: every rollout as a flat row with typed columns.
 
 The columns are these, in this order, in every row of every run. What has no type of its own (a
-reference, metadata, what a verifier noted) is JSON in a text column.
+reference, metadata, what a verifier noted) is JSON in a text column. A number that isn't there is
+null, a text is empty: readers of JSONL take a column's type from its first rows, and a column in
+which those are all null has none.
 """
 
 from __future__ import annotations
@@ -16,21 +18,21 @@ from rlvr.evaluation.exports.tables import Columns, write_table
 
 COLUMNS: Columns = {
     "env": "string",
-    "part": "string",  # "dev", "unseen"; null outside of suites
+    "part": "string",  # "dev", "unseen"; empty outside of suites
     "task": "string",  # unique within env and part
     "sample": "int64",  # from 0
     "step": "int64",  # of training; null elsewhere
     "prompt": "messages",
     "completion": "messages",  # from the first response on, the environment's turns among them
-    "response": "string",  # the last response; null where there's none
-    "turns": "int64",  # responses
+    "response": "string",  # the last response
+    "turns": "int64",  # responses; 0 where the policy gave none
     "scored": "bool",
     "reward": "double",  # null where unscored
-    "status": "string",  # null where unscored
-    "cause": "string",  # null where scored
+    "status": "string",  # as in a verdict, or "unscored"
+    "cause": "string",  # of an unscored one; empty elsewhere
     "feedback": "string",  # the verifier's, or why there's no verdict
     "components": "components",  # none where unscored
-    "answer": "string",  # what extraction found; null where the verifier doesn't say
+    "answer": "string",  # what extraction found; empty where the verifier doesn't say
     "reference": "string",  # text as it is, anything else as JSON
     "stop": "string",  # "stop", "length", "turns", "error"
     "truncated": "bool",  # stopped by "length" or "turns"
@@ -38,9 +40,9 @@ COLUMNS: Columns = {
     "completion_tokens": "int64",  # of all responses; null where unknown
     "generate_seconds": "double",
     "verify_seconds": "double",
-    "metadata": "string",  # the task's, as JSON; null where it has none
-    "detail": "string",  # the verdict's, as JSON; null where it has none
-    "labels": "string",  # other fields of the run's line, as JSON; null where there are none
+    "metadata": "string",  # the task's, a JSON object
+    "detail": "string",  # the verdict's, a JSON object
+    "labels": "string",  # other fields of the run's line, a JSON object
     "token_ids": "lists of int64",  # of each response; null where the policy didn't say
     "logprobs": "lists of double",
 }
@@ -61,21 +63,21 @@ def row_of(record: Record) -> dict[str, Any]:
     components = scored.components if scored else {}
     return {
         "env": rollout.env,
-        "part": rollout.part,
+        "part": rollout.part or "",
         "task": rollout.task.id,
         "sample": rollout.sample,
         "step": record.step,
         "prompt": record.prompt,
         "completion": completion,
-        "response": record.response,
+        "response": record.response or "",
         "turns": sum(message["role"] == "assistant" for message in completion),
         "scored": scored is not None,
         "reward": scored.reward if scored else None,
-        "status": str(scored.status) if scored else None,
-        "cause": None if isinstance(verdict, Scored) else str(verdict.cause),
+        "status": str(scored.status) if scored else "unscored",
+        "cause": "" if isinstance(verdict, Scored) else str(verdict.cause),
         "feedback": verdict.feedback if isinstance(verdict, Scored) else verdict.message,
         "components": [{"name": name, "value": value} for name, value in components.items()],
-        "answer": answer_of(record),
+        "answer": answer_of(record) or "",
         "reference": text_of(rollout.task.reference),
         "stop": rollout.stop,
         "truncated": record.truncated,
@@ -83,9 +85,9 @@ def row_of(record: Record) -> dict[str, Any]:
         "completion_tokens": rollout.completion_tokens,
         "generate_seconds": float(rollout.generate_s),
         "verify_seconds": float(rollout.verify_s),
-        "metadata": text_of(rollout.task.metadata) if rollout.task.metadata else None,
-        "detail": text_of(verdict.detail) if verdict.detail else None,
-        "labels": text_of(record.labels) if record.labels else None,
+        "metadata": text_of(rollout.task.metadata),
+        "detail": text_of(verdict.detail),
+        "labels": text_of(record.labels),
         "token_ids": rollout.token_ids,
         "logprobs": rollout.logprobs,
     }

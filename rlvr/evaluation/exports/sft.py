@@ -23,7 +23,7 @@ COLUMNS: Columns = {
     "messages": "messages",
     "reward": "double",
     "env": "string",
-    "part": "string",
+    "part": "string",  # empty outside of suites
     "task": "string",
 }
 
@@ -68,7 +68,7 @@ def export_sft(
                         "messages": record.rollout.messages,
                         "reward": one.reward,
                         "env": record.rollout.env,
-                        "part": record.rollout.part,
+                        "part": record.rollout.part or "",
                         "task": record.rollout.task.id,
                     }
 

@@ -1,7 +1,7 @@
 """Rows with typed columns, written as JSONL or Parquet as they come: in memory there's one block.
 
 Parquet needs pyarrow; JSONL needs nothing. Both say the same: `datasets` finds equal columns in them,
-apart from a column of JSONL in which every value is null, whose type a reader can't know.
+apart from one that is null in the first 10 MB of JSONL, whose type it can't know.
 """
 
 from __future__ import annotations
