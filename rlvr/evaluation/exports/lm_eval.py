@@ -155,7 +155,10 @@ def _config(one: Measured, about: About, names: list[str]) -> dict[str, Any]:
 
 def _generation(about: About) -> dict[str, Any]:
     names = {"max_tokens": "max_gen_toks", "temperature": "temperature"}
-    return {names[name]: value for name, value in about.sampling.items() if name in names}
+    found = {names[name]: value for name, value in about.sampling.items() if name in names}
+    if "temperature" in found:
+        found["do_sample"] = found["temperature"] > 0
+    return found
 
 
 def _figures(one: Measured) -> dict[str, float | str]:

@@ -258,7 +258,7 @@ def test_bad_asks_say_what_to_do(tmp_path: Path) -> None:
     run = mixed(tmp_path / "run")
     with pytest.raises(OptionError, match=r"There's no format 'parket'. Did you mean 'parquet'"):
         export(run, "parket")
-    with pytest.raises(OptionError, match="ends in .parquet"):
+    with pytest.raises(OptionError, match=r"ends in \.parquet"):
         export(run, "parquet", tmp_path / "rows.jsonl")
     with pytest.raises(OptionError, match="jsonl is no Parquet"):
         export(run, "jsonl", tmp_path / "rows.parquet")

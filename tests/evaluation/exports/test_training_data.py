@@ -215,7 +215,9 @@ def test_trl_takes_them_as_they_are(tmp_path: Path, kind: str) -> None:
         [rollout("t", 0, 1.0, "4", prompt="2+2="), rollout("t", 1, 0.0, "5", prompt="2+2=")],
     )
     suffix = "jsonl" if kind == "json" else "parquet"
-    preferences = load(kind, export(run, "preferences", tmp_path / f"p.{suffix}").paths[0], tmp_path)
+    preferences = load(
+        kind, export(run, "preferences", tmp_path / f"p.{suffix}").paths[0], tmp_path
+    )
     assert is_conversational(preferences[0])
     assert maybe_extract_prompt(preferences[0]) == preferences[0]  # it's explicit already
     applied = maybe_apply_chat_template(preferences[0], tokenizer)
