@@ -1,16 +1,15 @@
 """A run's rollouts as the exports read them: one at a time, with the place each has in the file.
 
 Exports become training data and published figures, so a line that is no rollout is an error that
-names it, not a warning; only a torn last line is dropped, as everywhere. What a model wrote may
-hold what JSON's and Arrow's readers refuse (a lone surrogate, NaN): `clean` has replaced it in every
-record.
+names it, not a warning; only a torn last line is dropped, as everywhere. What a run may hold
+and JSON's and Arrow's readers refuse is replaced in every record: half of a surrogate pair, which is
+no character, by U+FFFD, and NaN and the infinities by None.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,6 @@ _KNOWN = {
     "task", "sample", "env", "part", "step", "messages", "prompt_messages", "reference", "verdict",
     "stop", "tokens", "seconds", "metadata", "token_ids", "logprobs",
 }  # fmt: skip
-# Half a surrogate pair, or a number that isn't finite; and whatever isn't plain ASCII, as runs are.
-_SUSPICIOUS = re.compile(rb"\\u[dD][89a-fA-F]|NaN|Infinity|[eE]\+?\d{3}|[^\x00-\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,25 +115,6 @@ def last_steps(records: Iterable[Record]) -> dict[tuple[str, str | None], int | 
     return last
 
 
-def clean(value: Any) -> Any:
-    """Plain JSON data that every reader takes.
-
-    Half of a surrogate pair, which is no character, becomes U+FFFD; NaN and the infinities, which
-    JSON hasn't got, become None.
-    """
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode(
-            "utf-16-le", "replace"
-        )  # fmt: skip
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {clean(str(name)): clean(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean(one) for one in value]
-    return value
-
-
 def text_of(value: Any) -> str:
     """A string as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -158,9 +136,7 @@ def _lines(file: Path) -> Iterator[tuple[int, int, bytes]]:
 
 def _record(line: bytes, offset: int, where: str) -> Record:
     try:
-        row = json.loads(line)
-        if _SUSPICIOUS.search(line):
-            row = clean(row)
+        row = _parsed(line)
         rollout = Rollout.from_json(row)
         step = row.get("step")
         if not all(
@@ -177,3 +153,28 @@ def _record(line: bytes, offset: int, where: str) -> Record:
             f"{where} is no rollout as `rlvr eval` writes it: {type(error).__name__}: {error}."
         ) from error
     return Record(rollout, step, {k: v for k, v in row.items() if k not in _KNOWN}, offset)
+
+
+def _parsed(line: bytes) -> Any:
+    """A line of JSON as data that every reader takes."""
+    row = json.loads(line, parse_float=_finite, parse_constant=lambda name: None)
+    # Runs are written in ASCII: there a surrogate can only be an escape.
+    doubtful = not line.isascii() or b"\\ud" in line or b"\\uD" in line
+    return _without_surrogates(row) if doubtful else row
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None  # 1e999
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        if value.isascii():
+            return value
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, dict):
+        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_surrogates(one) for one in value]
+    return value

@@ -147,6 +147,13 @@ def test_whatever_a_model_writes_is_read_back(tmp_path: Path) -> None:
     assert load("json", run / "exports" / "rollouts.jsonl", tmp_path)["answer"] == [CLEAN]
 
 
+def test_a_number_that_is_too_large_is_none(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", [rollout("t", 0, 1.0, large=1.5)])
+    path = run / "rollouts.jsonl"
+    path.write_text(path.read_text().replace("1.5", "1e999"))
+    assert json.loads(both(run)[0]["detail"]) == {"large": None}
+
+
 def test_a_step_of_training(tmp_path: Path) -> None:
     run = write(tmp_path / "run", [rollout("t", 0, 0.0)], step=0)
     append(run, rollout("t", 0, 1.0), rollout("u", 0, None), step=10)
