@@ -47,28 +47,37 @@ class About:
     @classmethod
     def read(cls, run: Path) -> About:
         """Raises `DataError` where there's no run."""
-        found = about(run)
-        config = found.get("config")
-        config = config if isinstance(config, dict) else {}
+        found = _object(about(run))
+        config, versions, git = (_object(found.get(name)) for name in ("config", "versions", "git"))
         model = config.get("model")
-        if isinstance(model, str) and Path(model).is_absolute():
-            model = Path(model).name
-        policy = str(config.get("policy") or model or "unknown")
+        model = _name(model) if isinstance(model, str) else None
         sampling = {name: config.get(name) for name in ("temperature", "max_tokens", "seed")}
         began = _time(found.get("began"))
         return cls(
-            policy=Path(policy).name if Path(policy).is_absolute() else policy,
-            model=model if isinstance(model, str) else None,
+            policy=_name(str(config.get("policy") or model or "unknown")),
+            model=model,
             environment=config.get("environment"),
             version=config.get("version"),
             sampling={k: v for k, v in sampling.items() if isinstance(v, int | float)},
             began=began or datetime.fromtimestamp(0, UTC),
             finished=_time(found.get("finished")),
             k=config.get("k") if isinstance(config.get("k"), int) else None,
-            versions={str(k): str(v) for k, v in (found.get("versions") or {}).items()},
-            git=found.get("git"),
+            versions={name: str(version) for name, version in versions.items()},
+            git=git or None,
             id=hashlib.sha256(repr((found.get("began"), config)).encode()).hexdigest()[:22],
         )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _name(model: str) -> str:
+    """A model's name; of one that is a folder, the folder's own."""
+    if model.startswith(("/", ".", "~")):
+        name = Path(model).name
+        return "model" if name in ("", "..", "~") else name
+    return model
 
 
 def _time(value: Any) -> datetime | None:

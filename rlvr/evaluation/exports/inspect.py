@@ -25,12 +25,13 @@ from typing import IO, Any
 
 import numpy as np
 
+from rlvr.core.errors import DataError
 from rlvr.core.task import Message
 from rlvr.core.verdict import Cause, Scored, Status
 from rlvr.evaluation.exports.about import About
 from rlvr.evaluation.exports.exported import Exported
 from rlvr.evaluation.exports.measured import Measured, key_of, measure
-from rlvr.evaluation.exports.records import Record, read_records, text_of
+from rlvr.evaluation.exports.records import Record, read_records, size_of, text_of
 from rlvr.evaluation.exports.rows import answer_of
 from rlvr.evaluation.exports.tables import replacing
 
@@ -41,13 +42,14 @@ _METRICS = {"reward": "mean", "correct": "accuracy"}  # of each score
 
 def export_inspect(run: Path, out: Path, step: int | None = None) -> Exported:
     """Write a log of each environment and part of `run` into the folder `out`."""
-    about, found = About.read(run), measure(run, step)
+    about, end = About.read(run), size_of(run)
+    found = measure(run, step, end)
     with contextlib.ExitStack() as stack:
         logs = {
             key: stack.enter_context(_Log.writing(out / _file_name(one, about), one, about))
             for key, one in found.items()
         }
-        for record in read_records(run, step):
+        for record in read_records(run, step, end):
             log = logs.get(key_of(record))
             if log is not None:
                 log.add(record)
@@ -59,8 +61,8 @@ def export_inspect(run: Path, out: Path, step: int | None = None) -> Exported:
 class _Log:
     """A log while it's written."""
 
-    def __init__(self, file: IO[bytes], summaries: IO[bytes], about: About) -> None:
-        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
+    def __init__(self, file: zipfile.ZipFile, summaries: IO[bytes], about: About) -> None:
+        self._zip = file
         self._summaries = summaries  # one member of the zip at the end: meanwhile elsewhere
         self._about = about
 
@@ -68,8 +70,12 @@ class _Log:
     @contextlib.contextmanager
     def writing(cls, path: Path, one: Measured, about: About) -> Iterator[_Log]:
         """A log that is there when it's whole."""
-        with replacing(path) as file, tempfile.TemporaryFile(dir=path.parent) as summaries:
-            log = cls(file, summaries, about)
+        with (
+            replacing(path) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed,
+            tempfile.TemporaryFile(dir=path.parent) as summaries,
+        ):
+            log = cls(packed, summaries, about)
             header = _header(one, about)
             start = {name: header[name] for name in ("version", "eval", "plan")}
             log._write("_journal/start.json", start)
@@ -79,7 +85,13 @@ class _Log:
     def add(self, record: Record) -> None:
         """Write a sample."""
         sample = _sample(record, self._about.model or self._about.policy)
-        self._write(f"samples/{sample['id']}_epoch_{sample['epoch']}.json", sample)
+        name = f"samples/{sample['id']}_epoch_{sample['epoch']}.json"
+        if name in self._zip.NameToInfo:
+            raise DataError(
+                f"The run has sample {record.rollout.sample} of task {sample['id']!r} twice, and a "
+                f"log has each once. Is it several runs in one file?"
+            )
+        self._write(name, sample)
         self._summaries.write(b"," if self._summaries.tell() else b"[")
         self._summaries.write(_json(_summary(sample)))
 
@@ -90,7 +102,6 @@ class _Log:
             while block := self._summaries.read(1 << 20):
                 member.write(block)
         self._write("header.json", header)
-        self._zip.close()
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         self._zip.writestr(name, _json(content))
@@ -121,7 +132,7 @@ def _sample(record: Record, model: str) -> dict[str, Any]:
         usage = {model: output["usage"]}
     single = len(prompt) == 1 and prompt[0]["role"] == "user"
     return {
-        "id": rollout.task.id,
+        "id": rollout.task.id.replace("\0", "\ufffd"),  # a zip's names end there
         "epoch": rollout.sample + 1,
         "input": prompt[0]["content"] if single else [_message(m) for m in prompt],
         "target": text_of(rollout.task.reference),
@@ -204,7 +215,7 @@ def _header(one: Measured, about: About) -> dict[str, Any]:
         "dataset": {
             "name": one.env,
             "samples": report.tasks,
-            "sample_ids": list(one.tally.tasks),
+            "sample_ids": [task.replace("\0", "\ufffd") for task in one.tally.tasks],
             "shuffled": False,
         },
         "model": model,

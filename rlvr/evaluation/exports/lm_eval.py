@@ -25,7 +25,7 @@ from rlvr.core.verdict import Scored, Status, Unscored
 from rlvr.evaluation.exports.about import About
 from rlvr.evaluation.exports.exported import Exported
 from rlvr.evaluation.exports.measured import Measured, PartKey, key_of, measure
-from rlvr.evaluation.exports.records import Lines, Record, read_records, text_of
+from rlvr.evaluation.exports.records import Lines, Record, read_records, size_of, text_of
 from rlvr.evaluation.exports.rows import answer_of
 from rlvr.evaluation.exports.tables import json_line, replacing
 from rlvr.evaluation.statistics import Floats, pass_at_k
@@ -35,11 +35,12 @@ _LOWER_IS_BETTER = ("truncated", "unparsable", "unscored")
 
 def export_lm_eval(run: Path, out: Path, step: int | None = None) -> Exported:
     """Write results and samples of `run` below the folder `out`."""
-    about, found = About.read(run), measure(run, step)
+    about, end = About.read(run), size_of(run)
+    found = measure(run, step, end)
     folder = out / re.sub(r'["<>:/|\\?*\[\]]+', "__", about.model or about.policy)
     date = f"{about.began:%Y-%m-%dT%H-%M-%S.%f}"
     paths = [folder / f"results_{date}.json"]
-    places = _places(run, step, found)
+    places = _places(run, step, end, found)
     hashes = {}
     with Lines(run) as lines:
         for key, one in found.items():
@@ -62,11 +63,11 @@ _HASHED = ("doc", "prompt", "target")
 
 
 def _places(
-    run: Path, step: int | None, found: dict[PartKey, Measured]
+    run: Path, step: int | None, end: int, found: dict[PartKey, Measured]
 ) -> dict[PartKey, dict[str, array[int]]]:
     """Where the rollouts of each task are."""
     places: dict[PartKey, dict[str, array[int]]] = {key: {} for key in found}
-    for record in read_records(run, step):
+    for record in read_records(run, step, end):
         of_part = places.get(key_of(record))
         if of_part is not None:
             of_part.setdefault(record.rollout.task.id, array("q")).append(record.offset)

@@ -54,13 +54,13 @@ class Measured:
         return np.asarray(np.bincount(task, value, tasks), float), np.asarray(counts, float)
 
 
-def measure(run: Path, step: int | None = None) -> dict[PartKey, Measured]:
+def measure(run: Path, step: int | None, end: int) -> dict[PartKey, Measured]:
     """The evaluations in `run`: of each environment and part the last step, or `step`.
 
-    Raises `DataError` where there are none.
+    `end` is as in `read_records`. Raises `DataError` where there are none.
     """
     tallies: dict[PartKey, Tally] = {}
-    for record in read_records(run, step):
+    for record in read_records(run, step, end):
         key = key_of(record)
         tallies.setdefault(key, Tally(*record.part)).add(record.rollout)
     last: dict[tuple[str, str | None], PartKey] = {}

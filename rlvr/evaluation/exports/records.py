@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,14 +68,27 @@ class Record:
         return self.rollout.env, self.rollout.part
 
 
-def read_records(path: str | Path, step: int | None = None) -> Iterator[Record]:
-    """The rollouts of the run at `path`, in the file's order; with `step`, those of that one alone.
+def size_of(path: str | Path) -> int:
+    """How long the rollouts of the run at `path` are by now, in bytes."""
+    file = Path(path) / "rollouts.jsonl"
+    return file.stat().st_size if file.exists() else 0
+
+
+def read_records(
+    path: str | Path, step: int | None = None, end: int | None = None
+) -> Iterator[Record]:
+    """The rollouts of the run at `path`, in the file's order.
+
+    Args:
+        step: only those of this step.
+        end: only what is whole before this byte. A run may go on while it's exported: whoever reads
+            it twice gives `size_of` it both times.
 
     Raises `DataError` where there are none, or a line is no rollout.
     """
     file = Path(path) / "rollouts.jsonl"
     found, at_step = False, False
-    for offset, number, line in _lines(file):
+    for offset, number, line in _lines(file, end):
         record = _record(line, offset, f"Line {number} of {str(file)!r}")
         found = True
         if step is None or record.step == step:
@@ -105,29 +118,19 @@ class Lines:
         self._file.close()
 
 
-def last_steps(records: Iterable[Record]) -> dict[tuple[str, str | None], int | None]:
-    """The last step of each environment and part, in the order in which they come first."""
-    last: dict[tuple[str, str | None], int | None] = {}
-    for record in records:
-        before = last.get(record.part)
-        steps = [step for step in (before, record.step) if step is not None]
-        last[record.part] = max(steps, default=None)
-    return last
-
-
 def text_of(value: Any) -> str:
     """A string as it is, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _lines(file: Path) -> Iterator[tuple[int, int, bytes]]:
+def _lines(file: Path, end: int | None) -> Iterator[tuple[int, int, bytes]]:
     """Of each whole line that isn't blank: its offset, its number and itself."""
     if not file.exists():
         return
     offset = 0
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            if not line.endswith(b"\n"):
+            if not line.endswith(b"\n") or (end is not None and offset + len(line) > end):
                 return  # torn, or being written right now
             if line.strip():
                 yield offset, number, line

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from rlvr.core.errors import DataError
 from rlvr.core.verdict import Cause, Unscored
 from rlvr.evaluation.exports import export
 from rlvr.evaluation.report import Report
@@ -125,8 +126,15 @@ def test_a_killed_run_is_no_success(tmp_path: Path) -> None:
     assert member(export(run, "inspect").paths[0], "header.json")["status"] == "cancelled"
 
 
+def test_a_sample_that_is_there_twice_is_an_error(tmp_path: Path) -> None:
+    run = append(mixed(tmp_path / "run"), rollout("t1", 0, 0.0))
+    with pytest.raises(DataError, match="has sample 0 of task 't1' twice"):
+        export(run, "inspect")
+    assert list((run / "exports" / "inspect").iterdir()) == []
+
+
 def hostile(path: Path) -> Path:
-    failed = rollout("no/response", 0, None, [], stop="error")
+    failed = rollout("no/response\0\0", 0, None, [], stop="error")
     judged = rollout("é ../../x", 0, None)
     judged.verdict = Unscored(Cause.JUDGE, LONE)
     roles = [{"role": "developer", "content": "sys"}, {"role": "robot", "content": "<script>"}]
@@ -158,7 +166,7 @@ def test_inspect_reads_whatever_a_model_wrote(tmp_path: Path) -> None:
     assert cut.output.stop_reason == "max_tokens"
     assert samples["list"].target == '["a", {"b": 1}]'
     assert samples["list"].metadata["level"] == 2**70
-    assert samples["no/response"].output.choices == []
+    assert samples["no/response\ufffd\ufffd"].output.choices == []
     judge = samples["é ../../x"].scores["reward"]
     assert (judge.reason, judge.explanation) == ("grader_failed", CLEAN)
     for sample in log.samples:  # one by one, through the zip's names

@@ -151,6 +151,29 @@ def test_of_a_training_run_the_last_step_counts(tmp_path: Path) -> None:
     assert results(run, step=0)["results"]["sums"]["reward,none"] == 0.0
 
 
+@pytest.mark.parametrize(
+    ("model", "folder"),
+    [
+        ("..", "model"),
+        ("../ckpt", "ckpt"),
+        ("/a/b", "b"),
+        ("org/it:8", "org__it__8"),
+        (".", "model"),
+    ],
+)
+def test_a_model_that_is_a_folder_leads_nowhere(tmp_path: Path, model: str, folder: str) -> None:
+    run = write(tmp_path / "run", [rollout("t", 0, 1.0)], {"model": model, "policy": model})
+    done = export(run, "lm-eval", tmp_path / "out")
+    assert {path.parent for path in done.paths} == {tmp_path / "out" / folder}
+
+
+@pytest.mark.parametrize("about", ["[]", '{"config": [], "versions": 1, "git": "x", "began": 3}'])
+def test_a_run_that_says_nothing_of_itself(tmp_path: Path, about: str) -> None:
+    run = write(tmp_path / "run", [rollout("t", 0, 1.0)])
+    (run / "run.json").write_text(about)
+    assert results(run)["model_name"] == "unknown"
+
+
 def test_the_harness_itself_gives_the_same(tmp_path: Path) -> None:
     """The harness judges the same responses by itself; its files hold what ours hold."""
     lm_eval = pytest.importorskip("lm_eval")

@@ -14,6 +14,7 @@ import pytest
 
 from rlvr.core.errors import DataError, MissingExtraError, OptionError
 from rlvr.evaluation.exports import FORMATS, export
+from rlvr.evaluation.exports.records import read_records, size_of
 from rlvr.evaluation.exports.rows import COLUMNS
 from rlvr.evaluation.run import Run
 from tests.evaluation.exports.runs import CLEAN, LONE, append, lines, mixed, rollout, write
@@ -292,3 +293,8 @@ def test_a_run_that_is_being_written_is_exported_as_far_as_it_is(tmp_path: Path)
     with Run.create(tmp_path / "run", "eval", {}) as run:
         run.rollout(rollout("t", 0, 1.0).to_json())
         assert len(both(run.path)) == 1
+        end = size_of(run.path)
+        run.rollout(rollout("t", 1, 1.0).to_json())
+        assert len(list(read_records(run.path, end=end))) == 1
+        assert len(list(read_records(run.path, end=size_of(run.path) - 1))) == 1
+        assert len(list(read_records(run.path, end=size_of(run.path)))) == 2
