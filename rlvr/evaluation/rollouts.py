@@ -76,6 +76,8 @@ class Rollout:
                 "verify": round(self.verify_s, 4),
             },
         }
+        if any(message["role"] == "assistant" for message in self.task.prompt):
+            row["prompt_messages"] = len(self.task.prompt)  # the examples in it aren't responses
         if self.task.metadata:
             row["metadata"] = self.task.metadata
         if self.logprobs is not None:
@@ -87,7 +89,8 @@ class Rollout:
         """A rollout from its line. Its task's prompt is what comes before the first response."""
         messages = row["messages"]
         first = next((i for i, m in enumerate(messages) if m["role"] == "assistant"), len(messages))
-        task = Task(messages[: max(first, 1)], row["reference"], row["task"], row.get("metadata"))
+        asked = row.get("prompt_messages", max(first, 1))
+        task = Task(messages[:asked], row["reference"], row["task"], row.get("metadata"))
         return cls(
             row["env"],
             row.get("part"),
