@@ -56,10 +56,14 @@ _HOME = {
     "score": "rlvr.scoring",
     "ascore": "rlvr.scoring",
 }
-_MODULES = {"trl": "rlvr.adapters.trl"}
+_MODULES = {
+    "openrlhf": "rlvr.adapters.openrlhf",
+    "trl": "rlvr.adapters.trl",
+    "verl": "rlvr.adapters.verl",
+}
 
 if TYPE_CHECKING:
-    from rlvr.adapters import trl
+    from rlvr.adapters import openrlhf, trl, verl
     from rlvr.core.blame import working_on
     from rlvr.core.environment import Environment
     from rlvr.core.errors import CannotScore, RlvrError, ToolError
@@ -114,9 +118,11 @@ __all__ = [
     "generated",
     "instruction",
     "make",
+    "openrlhf",
     "score",
     "trl",
     "verifier",
+    "verl",
     "working_on",
 ]
 

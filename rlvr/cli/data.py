@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -108,6 +109,56 @@ def nltk_command(output: Path | None) -> None:
 
     for package, where in fetched(output):
         click.echo(f"{package}: {where}")
+
+
+def _written(kind: str) -> Callable[..., None]:
+    """The verb that writes an environment's splits for one trainer."""
+
+    @click.argument("env")
+    @click.option(
+        "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path),
+        help="A folder: gets a file for each split.",
+    )  # fmt: skip
+    @click.option("--splits", default="train,test", show_default=True, help="Which, by commas.")
+    @click.option(
+        "--limit", type=click.IntRange(min=1), help="The first tasks of each split alone."
+    )
+    @click.option("--data", help="A local data file, or a folder laid out like RLVR_DATA.")
+    @click.option(
+        "--env", "env_options", multiple=True, metavar="NAME=VALUE",
+        help="An option of the environment, such as level=3; may stand several times.",
+    )  # fmt: skip
+    def write(
+        env: str,
+        output: Path,
+        splits: str,
+        limit: int | None,
+        data: str | None,
+        env_options: tuple[str, ...],
+    ) -> None:
+        from rlvr.adapters import openrlhf, verl
+        from rlvr.cli.options import make_environment
+
+        writer, ending = {
+            "verl": (verl.write_parquet, "parquet"),
+            "openrlhf": (openrlhf.write_jsonl, "jsonl"),
+        }[kind]
+        for split in [one.strip() for one in splits.split(",") if one.strip()]:
+            made = make_environment(env, split, data, env_options)
+            path = output / f"{split}.{ending}"
+            click.echo(f"{path}: {writer(made, path, limit)} tasks")
+
+    write.__doc__ = f"""Write the tasks of ENV as {kind}'s data files, each row with all its verdict needs.
+
+    See docs/{kind}.md for the command that trains on them.
+    """
+    return write
+
+
+for _kind, _format in (("verl", "Parquet"), ("openrlhf", "JSONL")):
+    command.command(_kind, short_help=f"an environment's tasks as {_kind}'s {_format} files")(
+        _written(_kind)
+    )
 
 
 def _print(summary: Summary, console: object) -> None:

@@ -29,6 +29,8 @@ class Environment(gymnasium.Env[str, str]):
         verifier: judges the last response of an episode.
         max_turns: responses an episode may take.
         name: as registered; for reports.
+        made_with: the options `rlvr.make` was given, so that another process can make it again;
+            None where it was made otherwise.
     """
 
     # Text has no frames, but Gymnasium's checkers warn where their rate isn't declared.
@@ -52,6 +54,7 @@ class Environment(gymnasium.Env[str, str]):
         self.max_turns = max_turns
         self.name = name or self.tasks.name
         self.render_mode = render_mode
+        self.made_with: dict[str, Any] | None = None
         self.observation_space = Text()
         self.action_space = Text()
         self._task: Task | None = None

@@ -169,6 +169,7 @@ def make(environment: str, **options: Any) -> Environment:
             f"not an rlvr.Environment such as rlvr.SingleTurn."
         )
     made.name = spec.name
+    made.made_with = dict(options)
     if render_mode is not None:
         if render_mode not in made.metadata["render_modes"]:
             raise OptionError(f"render_mode is None or 'ansi', not {render_mode!r}.")

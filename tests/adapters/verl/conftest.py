@@ -1,0 +1,64 @@
+"""A tiny model on disk, data in verl's format, and verl's own configuration of our recipes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rlvr
+
+os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # a token would be written into the home folder
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
+    from rlvr.training.small_model import make_model
+
+    folder = tmp_path_factory.mktemp("model")
+    tokenizer.save_pretrained(folder)
+    make_model(tokenizer, 0).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    for split in ("train", "test"):
+        envs = [rlvr.make("test_sums", split=split), rlvr.make("test_guess", split=split)]
+        rlvr.verl.write_parquet(envs, folder / f"{split}.parquet")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def configured(
+    model: Path, data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Any]:
+    """What verl's own `main` makes of a recipe's command line, as it hands it to its trainer."""
+
+    def configure(recipe: str, *more: str) -> Any:
+        import verl.trainer.main_ppo as main_ppo
+
+        handed: list[Any] = []
+        given = [
+            "main_ppo",
+            *("--config-dir", "recipes/verl", "--config-name", recipe),
+            f"actor_rollout_ref.model.path={model}",
+            f"data.train_files={data}/train.parquet",
+            f"data.val_files={data}/test.parquet",
+            f"hydra.run.dir={tmp_path_factory.mktemp('hydra')}",
+            *more,
+        ]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(main_ppo, "run_ppo", lambda config, **_: handed.append(config))
+            patch.setattr(sys, "argv", given)
+            patch.chdir(ROOT)
+            main_ppo.main()
+        return handed[0]
+
+    return configure
