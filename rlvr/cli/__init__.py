@@ -23,6 +23,7 @@ VERBS = {
     "eval": "measure a policy on an environment",
     "view": "look at a run, or two side by side, in a browser",
     "train": "train a model on an environment",
+    "kl": "score against KL to the start, of one run or two",
     "data": "make tasks better before they're trained on",
     "sandbox": "build the sandbox's image, check what it holds",
 }
