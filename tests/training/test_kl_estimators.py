@@ -93,7 +93,7 @@ def test_sequence_sums_estimate_the_kl_of_sequences() -> None:
     then_p, then_q = torch.randn(2, 3, 3, generator=rng, dtype=torch.float64).softmax(2)
     joint_p, joint_q = first_p[:, None] * then_p, first_q[:, None] * then_q
     exact = float((joint_p * (joint_p / joint_q).log()).sum())
-    a, b = torch.meshgrid(torch.arange(3), torch.arange(3), indexing="ij")
+    a = torch.arange(3)[:, None].expand(3, 3)
     policy = torch.stack([first_p[a].log(), then_p.log()], dim=2).view(9, 2)
     reference = torch.stack([first_q[a].log(), then_q.log()], dim=2).view(9, 2)
     sums = sequence_sums(policy, reference, torch.ones(9, 2))

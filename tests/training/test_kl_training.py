@@ -228,7 +228,7 @@ def test_a_spent_budget_stops_the_run_after_a_checkpoint(tmp_path: Path) -> None
     assert len(told) == 1
     assert "the KL budget is spent" in told[0]
     assert "of 0.5" in told[0]
-    kl, error = (logged(made, f"kl/sequence/k3{end}") for end in ("", "_error"))
+    kl, error = (logged(made, f"kl/sequence/k1{end}") for end in ("", "_error"))
     over = [k - 2 * e > 0.5 for k, e in zip(kl[1:], error[1:], strict=True)]
     assert over == [*[False] * (steps - 2), True]
 
@@ -248,7 +248,7 @@ def test_raised_beta_holds_the_run_near_its_budget(tmp_path: Path) -> None:
     assert max(betas) > 0.1
     assert any(after < before for before, after in pairwise(betas))  # and down again
     assert logged(held, "kl")[0] is not None  # the penalty is in the loss from the first step on
-    spent = [sum(logged(run, "kl/sequence/k3")[-10:]) / 10 for run in (free, held)]
+    spent = [sum(logged(run, "kl/sequence/k1")[-10:]) / 10 for run in (free, held)]
     assert spent[0] > 8
     assert 0.2 < spent[1] < 4
 

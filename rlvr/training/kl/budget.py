@@ -1,7 +1,8 @@
 """A KL budget: how far from the reference a run may go, and what happens when it's there.
 
 What is spent is not a sum over steps but the distance now: the KL of whole responses to the
-reference, in nats a sequence, by k3.
+reference, in nats a sequence, by k1. Far away k3's tail makes a batch's mean jump (docs/kl.md); near
+the start, where k1 is the noisier one, no budget is spent.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class Spent:
     def message(self) -> str:
         """What to say when a run is stopped."""
         return (
-            f"the KL budget is spent: {self.now:.3g} nats a sequence (k3) of {self.budget.limit:g}. "
+            f"the KL budget is spent: {self.now:.3g} nats a sequence (k1) of {self.budget.limit:g}. "
             f"`rlvr kl RUN` plots what it bought; with a larger limit, a larger beta or a smaller "
             f"learning rate the run goes on"
         )

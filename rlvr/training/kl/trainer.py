@@ -127,7 +127,7 @@ class MeasuresKL:
             logged[f"kl/sequence/{name}_error"].append(divergence.sequence.error)
         if spent is None or not found:
             return
-        spent.add(found["k3"].sequence.value, found["k3"].sequence.error)
+        spent.add(found["k1"].sequence.value, found["k1"].sequence.error)
         if spent.budget.action == "raise_beta":
             self.beta = next_beta(spent.budget, self.beta, spent.now, self._kl_floor)
             logged["kl/beta"].append(self.beta)
