@@ -117,6 +117,7 @@ class TrainConfig:
             raise OptionError("Training needs an environment: name one.")
         if self.held_out is not None:
             object.__setattr__(self, "held_out", _sources(self.held_out))
+        object.__setattr__(self, "report_to", tuple(self.report_to))
         if self.group is None:
             object.__setattr__(self, "group", 1 if self.trainer == "ppo" else 8)
         assert self.group is not None

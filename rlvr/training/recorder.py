@@ -61,7 +61,8 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         self._step = []
         if self._run is None or not logs or "reward" not in logs:
             return
-        kept = {name: value for name, value in logs.items() if isinstance(value, int | float)}
+        # None where there's nothing to take a mean of: a step without a single reward.
+        kept = {n: v for n, v in logs.items() if v is None or isinstance(v, int | float)}
         self._run.metrics(step=state.global_step, **kept)
         self._tell(state.global_step, kept)
 

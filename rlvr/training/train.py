@@ -80,6 +80,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
     trl_arguments(
         config, Path(run_path or "."), here.num_processes
     )  # what can't work is told first
+    model, tokenizer = load(config.model)
     path, run = _open_run(config, run_path, resume, here)
     start = last_checkpoint(path / "checkpoints") if resume and here.is_main_process else None
     start = _from_first(start, here)
@@ -87,22 +88,27 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
         rewind(path, start[1] if start else 0)
     arguments = trl_arguments(config, path, here.num_processes)
     rows = generations(arguments, config.steps) * config.prompts
-    model, tokenizer = load(config.model)
     with (
         Stages(quiet=not here.is_main_process) as stages,
         stages.stage(config.trainer.upper(), config.steps) as advance,
     ):
 
         def tell(step: int, figures: dict[str, Any]) -> None:
-            shown = {"reward": figures["reward"], "kl": figures.get("kl/sequence/k3", 0.0)}
-            advance(step, **shown)
+            shown = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k3")}
+            advance(step, **{k: v for k, v in shown.items() if v is not None})
 
-        recorder = Recorder(run, tell)
-        trainer = _trainer(config, mixture, model, tokenizer, arguments, rows, recorder, multi_turn)
-        stops: list[str] = []
-        _watch(trainer, config, path, recorder, stages.say, stops)
-        held_out = _held_out(config, trainer, run, advance)
-        trainer.train(resume_from_checkpoint=str(start[0]) if start else None)
+        recorder, stops = Recorder(run, tell), list[str]()
+        try:
+            trainer = _trainer(
+                config, mixture, model, tokenizer, arguments, rows, recorder, multi_turn
+            )
+            _watch(trainer, config, path, recorder, stages.say, stops)
+            held_out = _held_out(config, trainer, run, advance)
+            trainer.train(resume_from_checkpoint=str(start[0]) if start else None)
+        except BaseException:
+            if run is not None:
+                run.discard()
+            raise
     step = int(trainer.state.global_step)
     save(trainer, tokenizer, str(path / "model"))
     stopped = stops[0] if stops else None

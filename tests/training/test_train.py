@@ -62,9 +62,11 @@ def ends_in_even(task: rlvr.Task, answer: str) -> float:
     return float(answer[-1:] in "02468")
 
 
-@rlvr.verifier(mode="whole", inline=True)
-def broken(task: rlvr.Task, answer: str) -> rlvr.Verdict:
-    return rlvr.Unscored(rlvr.Cause.SANDBOX, "no sandbox today")
+class Broken(rlvr.Verifier):
+    name = "broken"
+
+    def verify(self, task: rlvr.Task, response: str) -> rlvr.Verdict:
+        return rlvr.Unscored(rlvr.Cause.SANDBOX, "no sandbox today")
 
 
 def easy(count: int = 40, name: str = "easy", verifier: Any = ends_in_even) -> rlvr.SingleTurn:
@@ -251,7 +253,7 @@ def test_two_processes_share_a_batch(model: str, tmp_path: Path) -> None:
 
 
 def test_a_broken_sandbox_stops_the_run_and_is_named(model: str, tmp_path: Path) -> None:
-    config = TrainConfig(model, easy(verifier=broken), **SHORT | {"steps": 20})
+    config = TrainConfig(model, easy(verifier=Broken()), **SHORT | {"steps": 20})
     outcome = train(config, tmp_path / "run")
     assert outcome.stopped is not None
     assert "sandbox" in outcome.stopped
@@ -260,7 +262,7 @@ def test_a_broken_sandbox_stops_the_run_and_is_named(model: str, tmp_path: Path)
     assert {row["verdict"]["cause"] for row in rows} == {"sandbox"}
     assert json.loads((outcome.run / "report.json").read_text())["stopped"] == outcome.stopped
     off = GuardConfig(unscored=False)
-    config = TrainConfig(model, easy(verifier=broken), guards=off, **SHORT)
+    config = TrainConfig(model, easy(verifier=Broken()), guards=off, **SHORT)
     outcome = train(config, tmp_path / "off")
     assert (outcome.step, outcome.stopped) == (3, None)
     from transformers import AutoModelForCausalLM
@@ -297,7 +299,11 @@ def test_what_can_t_be_is_told(changes: dict[str, Any], said: str) -> None:
 
 
 def test_what_trl_won_t_have_is_told_before_a_run_is_made(model: str, tmp_path: Path) -> None:
-    for trl, said in (({"bets": 1}, "no argument 'bets'"), ({"loss_type": 1}, "TRL won't have")):
+    for trl, said in (
+        ({"bets": 1}, "no argument 'bets'"),
+        ({"loss_type": "x"}, "Unknown loss type: x"),
+        ({"loss_typ": "x"}, "no argument"),
+    ):
         with pytest.raises((OptionError, ValueError), match=said):
             train(TrainConfig(model, easy(), trl=trl, **SHORT), tmp_path / "run")
     with pytest.raises(OptionError, match=r"shared out to 1 processes in micro-batches of 5"):

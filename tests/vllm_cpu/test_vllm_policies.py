@@ -23,7 +23,7 @@ from rlvr.policies.base import Generation, PolicyError, Request
 from rlvr.policies.openai import OpenAIPolicy
 from rlvr.policies.transformers import TransformersPolicy
 from rlvr.policies.vllm import VllmPolicy
-from tests.vllm.conftest import CONTEXT, NAME, Server
+from tests.vllm_cpu.conftest import CONTEXT, NAME, Server
 
 PROMPTS = ["102+175=", "999+1=", "508+77=", "4+4="]
 

@@ -9,7 +9,7 @@ import pytest
 
 import rlvr
 from rlvr.training.vllm_cpu import WeightSyncError, vllm_on_cpu
-from tests.vllm.conftest import Server, serve, stop
+from tests.vllm_cpu.conftest import Server, serve, stop
 
 
 def train(model: Path, out: Path, steps: int, **options: Any) -> list[dict[str, float]]:
