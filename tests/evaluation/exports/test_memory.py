@@ -13,7 +13,7 @@ from rlvr.evaluation.exports import FORMATS
 from tests.evaluation.exports.runs import rollout, write
 
 ROLLOUTS, K = 100_000, 4
-MOST = 160 << 20  # bytes beyond what the imports take
+MOST = 180 << 20  # bytes beyond what the imports take; the texts alone are more
 
 MEASURE = """
 import resource, sys
