@@ -172,12 +172,21 @@ def _trainer(
             model=model,
             args=arguments,
             train_dataset=rlvr_trl.dataset(mixture, limit=rows, seed=config.seed),
-            reward_funcs=rlvr_trl.reward(mixture, record=recorder.record),
+            reward_funcs=rlvr_trl.reward(
+                mixture, record=recorder.record, ends=_ends(model, tokenizer)
+            ),
             processing_class=tokenizer,
             **given,
         )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _ends(model: Any, tokenizer: Any) -> set[int]:
+    """The token ids that end a completion."""
+    ends = model.generation_config.eos_token_id
+    ends = ends if isinstance(ends, list) else [ends]
+    return {end for end in (*ends, tokenizer.eos_token_id) if end is not None}
 
 
 def _watch(
