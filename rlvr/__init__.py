@@ -37,6 +37,7 @@ _HOME = {
     "make": "rlvr.core.registry",
     "RlvrError": "rlvr.core.errors",
     "CannotScore": "rlvr.core.errors",
+    "ToolError": "rlvr.core.errors",
     "verifier": "rlvr.verifiers.function",
     "All": "rlvr.verifiers.compose",
     "AnyOf": "rlvr.verifiers.compose",
@@ -49,6 +50,8 @@ _HOME = {
     "Sql": "rlvr.verifiers.sql",
     "SingleTurn": "rlvr.envs.turns",
     "MultiTurn": "rlvr.envs.turns",
+    "Mixture": "rlvr.envs.mixture",
+    "ToolEnv": "rlvr.envs.tools",
     "Prompt": "rlvr.envs.prompt",
     "score": "rlvr.scoring",
     "ascore": "rlvr.scoring",
@@ -63,13 +66,15 @@ if TYPE_CHECKING:
     from rlvr.adapters import openrlhf, trl, verl
     from rlvr.core.blame import working_on
     from rlvr.core.environment import Environment
-    from rlvr.core.errors import CannotScore, RlvrError
+    from rlvr.core.errors import CannotScore, RlvrError, ToolError
     from rlvr.core.registry import environment, environments, make
     from rlvr.core.task import Task
     from rlvr.core.tasks import TaskSet, generated
     from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
     from rlvr.core.verifier import Verifier
+    from rlvr.envs.mixture import Mixture
     from rlvr.envs.prompt import Prompt
+    from rlvr.envs.tools import ToolEnv
     from rlvr.envs.turns import MultiTurn, SingleTurn
     from rlvr.scoring import ascore, score
     from rlvr.verifiers.code import Code
@@ -92,6 +97,7 @@ __all__ = [
     "Format",
     "Instructions",
     "Math",
+    "Mixture",
     "MultiTurn",
     "Prompt",
     "RlvrError",
@@ -101,6 +107,8 @@ __all__ = [
     "Status",
     "Task",
     "TaskSet",
+    "ToolEnv",
+    "ToolError",
     "Unscored",
     "Verdict",
     "Verifier",

@@ -17,7 +17,8 @@ HOUSE = Path(rlvr.__file__).parent
 LAYERS = (
     {"cli"},
     {"training"},
-    {"adapters", "evaluation", "authoring"},
+    {"adapters"},
+    {"evaluation", "authoring"},
     {"policies", "envs"},
     {"scoring"},
     {"verifiers"},

@@ -21,8 +21,11 @@ VERBS = {
     "show": "a task of an environment, and what answers earn",
     "score": "verdicts for responses that exist already",
     "eval": "measure a policy on an environment",
+    "compare": "is the second of two runs better, and by how much",
     "view": "look at a run, or two side by side, in a browser",
+    "export": "a run in the form that another tool reads",
     "train": "train a model on an environment",
+    "kl": "score against KL to the start, of one run or two",
     "data": "make tasks better before they're trained on",
     "sandbox": "build the sandbox's image, check what it holds",
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -15,6 +17,7 @@ from rlvr.cli.rescore import print_rescored
 from rlvr.cli.suite import read_suite
 from rlvr.core.errors import DataError
 from rlvr.core.registry import find
+from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.drive import AnyPolicy
 from rlvr.evaluation.evaluate import Evaluation, Part
 from rlvr.evaluation.report import Report
@@ -51,6 +54,10 @@ _MOST = 100_000
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--run", "run_path", help="The run's folder; by default runs/eval-TIME.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --run; repeats nothing.")
+@click.option("--cache", type=click.Path(dir_okay=False),
+              help="A file of verdicts: what's in it needn't be judged again.")  # fmt: skip
+@click.option("--price", type=click.FloatRange(min=0), nargs=2, metavar="SENT RECEIVED",
+              help="Of a million tokens each; reports the cost.")  # fmt: skip
 @click.option("--rescore", help="A run to judge again, without a model; prints what changed.")
 @environment_options
 def command(
@@ -60,7 +67,8 @@ def command(
     if rescore is not None:
         if any((env, run_path, resume, flags["suite"], flags["policy"], flags["model"])):
             raise click.UsageError("--rescore RUN stands alone: the run says what it's of.")
-        print_rescored(rescore)
+        with _cache(flags["cache"]) as cache:
+            print_rescored(rescore, cache)
         return
     if (env is None) == (flags["suite"] is None):
         raise click.UsageError("Name an ENV, or a --suite.")
@@ -84,7 +92,7 @@ def command(
     with (
         Run.resume(run_path) if resume and run_path else Run.create(run_path, "eval", config) as run
     ):
-        with Live() as live:
+        with Live() as live, _cache(flags["cache"]) as cache:
             evaluation = Evaluation(
                 parts,
                 policy,
@@ -93,10 +101,14 @@ def command(
                 seed=flags["seed"],
                 concurrency=flags["concurrency"],
                 progress=live,
+                cache=cache,
+                price=flags["price"],
             )
             if evaluation.already:
                 click.echo(f"{evaluation.already} rollouts are there already", err=True)
             reports = evaluation.run()
+            if cache is not None:
+                click.echo(f"{cache.found} verdicts were found in {cache.path}", err=True)
         for report in reports:
             run.metrics(
                 env=report.env,
@@ -166,7 +178,16 @@ def _check_same(path: str, config: dict[str, Any]) -> None:
     """A run is of one question: what may differ is how fast it's asked, where, and how much."""
     before = about(path)["config"]
     for name, value in config.items():
-        if name in ("concurrency", "base_url", "api_key_env", "RLVR_DATA", "limit", "k"):
+        if name in (
+            "concurrency",
+            "base_url",
+            "api_key_env",
+            "RLVR_DATA",
+            "limit",
+            "k",
+            "cache",
+            "price",
+        ):
             continue
         if name not in before or before[name] != value:
             raise DataError(
@@ -207,6 +228,18 @@ def _print(report: Report) -> None:
         say(f"  {'unscored: ' + cause:<20} {count}")
     if report.truncated:
         say(f"  {'truncated':<20} {report.truncated:.4f}")
+    if report.cost is not None:
+        say(f"  {'cost':<20} {report.cost:.4f}")
+
+
+@contextlib.contextmanager
+def _cache(path: str | None) -> Iterator[VerdictCache | None]:
+    cache = VerdictCache(path) if path is not None else None
+    try:
+        yield cache
+    finally:
+        if cache is not None:
+            cache.close()
 
 
 def _figure(estimate: Estimate) -> str:

@@ -10,6 +10,7 @@ import click
 from rlvr.cli.options import make_environment
 from rlvr.core.errors import DataError
 from rlvr.core.verdict import Scored
+from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.rescore import rescore
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import about, read_rollouts
@@ -17,7 +18,7 @@ from rlvr.evaluation.run import about, read_rollouts
 _SHOWN = 20
 
 
-def print_rescored(path: str | Path) -> None:
+def print_rescored(path: str | Path, cache: VerdictCache | None = None) -> None:
     """Judge RUN's rollouts again and print what changed. Nothing is written."""
     config = about(path).get("config", {})
     if config.get("environment") is None:
@@ -30,7 +31,7 @@ def print_rescored(path: str | Path) -> None:
     changes: Counter[tuple[str, str]] = Counter()
     shown: list[str] = []
     rewards, scored, count = [0.0, 0.0], [0, 0], 0
-    for one in rescore(env, map(Rollout.from_json, read_rollouts(path))):
+    for one in rescore(env, map(Rollout.from_json, read_rollouts(path)), cache):
         count += 1
         for i, verdict in enumerate((one.rollout.verdict, one.verdict)):
             if isinstance(verdict, Scored):

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from rlvr.evaluation.view import write_view
+from rlvr.evaluation.view import FILTERS, write_view
 
 
 @click.command("view")
@@ -18,8 +18,10 @@ from rlvr.evaluation.view import write_view
 @click.argument("run2", type=click.Path(path_type=Path), required=False)
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False),
               help="The file to write; by default RUN/report.html.")  # fmt: skip
+@click.option("--filter", "show", type=click.Choice(FILTERS),
+              help="Open with these rollouts alone.")  # fmt: skip
 @click.option("--open/--no-open", "open_", default=True, help="Open it in a browser.")
-def command(run: Path, run2: Path | None, out: Path | None, open_: bool) -> None:
+def command(run: Path, run2: Path | None, out: Path | None, show: str | None, open_: bool) -> None:
     """Write RUN, or two runs side by side, as one HTML file and open it in a browser.
 
     The file holds every rollout and loads nothing: send it to whoever should look.
@@ -30,6 +32,7 @@ def command(run: Path, run2: Path | None, out: Path | None, open_: bool) -> None
             [run] if run2 is None else [run, run2],
             out,
             lambda done: status.update(f"reading: {done} rollouts"),
+            show,
         )
     for warning in view.warnings:
         print(f"rlvr: warning: {warning}", file=sys.stderr)

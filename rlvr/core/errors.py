@@ -64,6 +64,10 @@ class ResponseError(RlvrError, TypeError):
     """A response, or an environment's action, that isn't a string."""
 
 
+class ToolError(RlvrError, ValueError):
+    """A tool can't do what it was asked; the message is a sentence for the model that asked."""
+
+
 class ResetNeededError(RlvrError, gymnasium.error.ResetNeeded):
     """`step` was called where only `reset` makes sense."""
 

@@ -14,6 +14,7 @@ from rlvr.core.environment import Environment
 from rlvr.core.faults import raised
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
+from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.judge import Judge
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.policies.base import AsyncPolicy, Generation, Policy, PolicyError, Request, seed_of
@@ -50,6 +51,7 @@ class Driver:
         record: called in the loop's thread.
         seed: of all sampling.
         concurrency: of an `AsyncPolicy`, by default its own.
+        cache: verdicts on disk.
     """
 
     def __init__(
@@ -58,10 +60,12 @@ class Driver:
         record: Callable[[Rollout], None],
         seed: int,
         concurrency: int | None = None,
+        cache: VerdictCache | None = None,
     ) -> None:
         self._policy = policy
         self._record = record
         self._seed = seed
+        self._cache = cache
         own: int = getattr(policy, "concurrency", 1)
         self._concurrency = concurrency or own
         self._slots = asyncio.Semaphore(_WAITING)
@@ -110,6 +114,7 @@ class Driver:
         seconds = time.monotonic() - began
         _check(policy.name, found, len(rollouts))
         over = True
+        rollouts[0].sent_tokens += found[0].prompt_tokens or 0  # one prompt, however many samples
         for rollout, generation in zip(rollouts, found, strict=True):
             rollout.generate_s += seconds
             over = await self._turn(env, rollout, generation, turn)
@@ -131,12 +136,14 @@ class Driver:
                     found = await loop.run_in_executor(thread, policy.respond, requests)
                     share = (time.monotonic() - began) / len(active)
                     _check(policy.name, found, len(active))
-                    for _, rollout in active:
+                    answers = [_generation(one) for one in found]
+                    for (_, rollout), one in zip(active, answers, strict=True):
                         rollout.generate_s += share
+                        rollout.sent_tokens += one.prompt_tokens or 0
                     over = await asyncio.gather(
                         *(
-                            self._turn(env, rollout, _generation(one), turn)
-                            for (env, rollout), one in zip(active, found, strict=True)
+                            self._turn(env, rollout, one, turn)
+                            for (env, rollout), one in zip(active, answers, strict=True)
                         )
                     )
                     for (env, rollout), is_over in zip(active, over, strict=True):
@@ -193,7 +200,7 @@ class Driver:
             return
         judge = self._judges.get(id(env))
         if judge is None:
-            judge = self._judges[id(env)] = Judge(env, self._threads)
+            judge = self._judges[id(env)] = Judge(env, self._threads, self._cache)
         began = time.monotonic()
         verdict = judge(rollout.task, rollout.messages)
         if isinstance(verdict, Future):

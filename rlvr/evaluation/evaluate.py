@@ -10,6 +10,7 @@ from typing import Any
 
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
+from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.drive import AnyPolicy, Driver, Unit
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
@@ -73,6 +74,10 @@ class Evaluation:
         tallies: of each part, what was counted so far.
         total: rollouts there will be.
         already: rollouts that were there before, of the run that is resumed.
+
+    Args:
+        keep: called with each rollout once it's judged, for who writes no run.
+        (The others are `evaluate`'s.)
     """
 
     def __init__(
@@ -86,6 +91,9 @@ class Evaluation:
         concurrency: int | None = None,
         progress: Callable[[Evaluation], None] = lambda evaluation: None,
         labels: dict[str, str | int] | None = None,
+        cache: VerdictCache | None = None,
+        price: tuple[float, float] | None = None,
+        keep: Callable[[Rollout], object] | None = None,
     ) -> None:
         self.parts = list(parts)
         self.policy = policy
@@ -99,6 +107,9 @@ class Evaluation:
         self._concurrency = concurrency
         self._progress = progress
         self._labels = labels or {}
+        self._cache = cache
+        self._price = price
+        self._keep = keep
         self._done: dict[tuple[str, str | None, str], int] = {}
         if resume and run is not None:
             self._recall(run)
@@ -111,7 +122,7 @@ class Evaluation:
     def run(self) -> list[Report]:
         """Do what's left, and report on each part. From any thread; raises what the policy raises."""
         _finished(self._play())
-        return [Report.of(tally) for tally in self.tallies.values()]
+        return [Report.of(tally, self._price) for tally in self.tallies.values()]
 
     async def _play(self) -> None:
         units = (unit for part in self.parts for unit in part.units(self._done))
@@ -119,7 +130,8 @@ class Evaluation:
         try:
             if hasattr(self.policy, "start"):
                 await self.policy.start()
-            await Driver(self.policy, self._record, self._seed, self._concurrency).run(units)
+            driver = Driver(self.policy, self._record, self._seed, self._concurrency, self._cache)
+            await driver.run(units)
         finally:
             if close is not None:
                 await close()
@@ -127,6 +139,8 @@ class Evaluation:
     def _record(self, rollout: Rollout) -> None:
         if self._run is not None:
             self._run.rollout(rollout.to_json(**self._labels))
+        if self._keep is not None:
+            self._keep(rollout)
         self.tallies[rollout.env, rollout.part].add(rollout)
         self._progress(self)
 
@@ -153,6 +167,8 @@ def evaluate(
     seed: int = 0,
     concurrency: int | None = None,
     progress: Callable[[Evaluation], None] = lambda evaluation: None,
+    cache: VerdictCache | None = None,
+    price: tuple[float, float] | None = None,
     **labels: str | int,
 ) -> Report:
     """Have `policy` answer each task k times, and judge while it goes on.
@@ -165,6 +181,8 @@ def evaluate(
         seed: of sampling; each task, sample and turn has its own from it.
         concurrency: requests under way, where the policy is asynchronous; by default its own.
         progress: called after each rollout.
+        cache: verdicts on disk, found again where verifier, task and response are the same.
+        price: of a million prompt tokens and of a million completion tokens, for the report's cost.
 
     Raises `PolicyError` where the policy can't go on; then `run` holds all that was judged.
     """
@@ -178,6 +196,8 @@ def evaluate(
         concurrency=concurrency,
         progress=progress,
         labels=labels,
+        cache=cache,
+        price=price,
     )
     return evaluation.run()[0]
 

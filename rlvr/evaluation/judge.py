@@ -12,6 +12,7 @@ from rlvr.core.faults import checked, raised
 from rlvr.core.task import Message, Task
 from rlvr.core.verdict import Verdict
 from rlvr.envs.turns import MultiTurn, SingleTurn
+from rlvr.evaluation.cache import VerdictCache, identity
 from rlvr.scoring import submit
 
 _KEPT = 20_000  # verdicts at hand: some ten megabytes
@@ -21,13 +22,17 @@ class Judge:
     """Judges episodes of one environment.
 
     An answer that several samples of a task give is judged once: verdicts are kept in memory under
-    a digest of the task's content and the response, for this verifier alone and while this object
-    lives, so that none can be stale. What had no verdict is tried again. Only the last response
-    counts there; an environment with a `judge` of its own is asked each time.
+    a digest of the verifier, the task's content and the response, and in `cache` too where there's one.
+    What had no verdict is tried again. Only the last response counts there; an environment with a
+    `judge` of its own is asked each time.
     """
 
-    def __init__(self, env: Environment, threads: Executor) -> None:
+    def __init__(
+        self, env: Environment, threads: Executor, cache: VerdictCache | None = None
+    ) -> None:
         self._env = env
+        self._cache = cache
+        self._identity = identity(env.verifier) if cache is not None else b""
         self._threads = threads
         self._own = type(env).judge not in (SingleTurn.judge, MultiTurn.judge)
         self._verdicts: OrderedDict[bytes, Verdict] = OrderedDict()
@@ -43,11 +48,14 @@ class Judge:
         if known is not None:
             self._verdicts.move_to_end(key)
             return known
+        if self._cache is not None and (kept := self._cache.get(key)) is not None:
+            self._keep(key, kept)
+            return kept
         verdict = submit(task, response, self._env.verifier, block=False)
         if isinstance(verdict, Future):
             verdict.add_done_callback(lambda done: self._keep_of(key, done))
         else:
-            self._keep(key, verdict)
+            self._keep_new(key, verdict)
         return verdict
 
     def _ask(self, task: Task, messages: list[Message]) -> Verdict:
@@ -58,7 +66,12 @@ class Judge:
 
     def _keep_of(self, key: bytes, done: Future[Verdict]) -> None:
         if not done.cancelled():
-            self._keep(key, done.result())
+            self._keep_new(key, done.result())
+
+    def _keep_new(self, key: bytes, verdict: Verdict) -> None:
+        self._keep(key, verdict)
+        if self._cache is not None:
+            self._cache.put(key, verdict)
 
     def _keep(self, key: bytes, verdict: Verdict) -> None:
         if verdict.scored:
@@ -68,7 +81,8 @@ class Judge:
 
     def _key(self, task: Task, response: str) -> bytes:
         if self._last[0] is not task:  # a task's samples come one after the other
-            content = json.dumps(task.to_json(), sort_keys=True, default=str)
-            self._last = (task, hashlib.blake2b(content.encode(), digest_size=16).digest())
+            content = json.dumps(task.to_json(), sort_keys=True, default=str).encode()
+            digest = hashlib.blake2b(content, digest_size=16, key=self._identity).digest()
+            self._last = (task, digest)
         text = response.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(text, digest_size=16, key=self._last[1]).digest()

@@ -33,7 +33,9 @@ class Report:
         statuses: of the scored, how many of each.
         truncated: share of all rollouts that were cut at the length or out of turns.
         unparsable: share of the scored in which no answer was found.
-        tokens: of prompts and of completions, all together; null where the policy didn't say.
+        tokens: of the last prompts and of completions, all together, and `sent`: of all prompts, as a provider
+            counts them; null where the policy didn't say.
+        cost: of the tokens sent and received, at `price`; null without one, or without the tokens.
         seconds: in each stage, added up over rollouts that ran side by side.
     """
 
@@ -55,12 +57,19 @@ class Report:
     unparsable: float
     tokens: dict[str, int | None]
     seconds: dict[str, float]
+    cost: float | None = None
 
     @classmethod
-    def of(cls, tally: Tally) -> Report:
-        """The report on what was counted."""
+    def of(cls, tally: Tally, price: tuple[float, float] | None = None) -> Report:
+        """The report on what was counted.
+
+        `price` is of a million tokens sent and of a million received, in any currency.
+        """
         columns, tasks = tally.columns(), len(tally.tasks)
-        task = columns["task"]
+        # By id, not in the order in which verdicts came: the same rollouts have the same intervals.
+        place = np.empty(tasks, np.int64)
+        place[[tally.tasks[id] for id in sorted(tally.tasks)]] = np.arange(tasks)
+        task = columns["task"] = place[columns["task"]]
         is_scored = np.isfinite(columns["reward"])
         rewards = np.where(is_scored, columns["reward"], 0.0)
         samples_T = np.bincount(task, minlength=tasks).astype(float)
@@ -99,8 +108,12 @@ class Report:
             tokens={
                 "prompt": tally.prompt_tokens if known else None,
                 "completion": tally.completion_tokens if known else None,
+                "sent": tally.sent_tokens if known else None,
             },
             seconds={"generate": round(tally.generate_s, 3), "verify": round(tally.verify_s, 3)},
+            cost=None
+            if price is None or not known
+            else (tally.sent_tokens * price[0] + tally.completion_tokens * price[1]) / 1e6,
         )
 
     def to_json(self) -> dict[str, Any]:

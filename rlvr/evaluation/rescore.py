@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rlvr.core.environment import Environment
 from rlvr.core.verdict import Scored, Unscored, Verdict
+from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.judge import Judge
 from rlvr.evaluation.rollouts import Rollout
 
@@ -37,14 +38,16 @@ class Rescored:
         return f"{was} {before.reward:.4g}", f"{now} {after.reward:.4g}"
 
 
-def rescore(env: Environment, rollouts: Iterable[Rollout]) -> Iterator[Rescored]:
+def rescore(
+    env: Environment, rollouts: Iterable[Rollout], cache: VerdictCache | None = None
+) -> Iterator[Rescored]:
     """Judge each rollout of `env` again, in order and in flat memory.
 
     One that never had a response (stop `error`) or ended in the environment's own fault keeps its verdict.
     """
     waiting: deque[tuple[Rollout, Verdict | Future[Verdict]]] = deque()
     with ThreadPoolExecutor(8, "rlvr-rescore") as threads:
-        judge = Judge(env, threads)
+        judge = Judge(env, threads, cache)
         for rollout in rollouts:
             assert rollout.verdict is not None
             answered = rollout.messages[-1]["role"] == "assistant" and rollout.stop != "error"

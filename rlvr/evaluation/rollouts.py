@@ -22,6 +22,8 @@ class Rollout:
             had more to say and the turns were spent.
         prompt_tokens: of the last prompt, which holds the ones before; None where unknown.
         completion_tokens: of all responses together.
+        sent_tokens: of all prompts together; a prompt sent once for several samples counts for the
+            first of them alone. What a provider bills.
         generate_s: seconds until the responses were there; for a batch, a rollout's share of it.
         verify_s: seconds from the last response to the verdict.
     """
@@ -39,6 +41,7 @@ class Rollout:
     verify_s: float = 0.0
     token_ids: list[list[int]] | None = None
     logprobs: list[list[float]] | None = None
+    sent_tokens: int = 0
 
     def respond(self, generation: Generation) -> None:
         """Take a response of the policy."""
@@ -63,12 +66,18 @@ class Rollout:
             "reference": self.task.reference,
             "verdict": self.verdict.to_json() | {"detail": self.verdict.detail},
             "stop": self.stop,
-            "tokens": {"prompt": self.prompt_tokens, "completion": self.completion_tokens},
+            "tokens": {
+                "prompt": self.prompt_tokens,
+                "completion": self.completion_tokens,
+                "sent": self.sent_tokens,
+            },
             "seconds": {
                 "generate": round(self.generate_s, 4),
                 "verify": round(self.verify_s, 4),
             },
         }
+        if any(message["role"] == "assistant" for message in self.task.prompt):
+            row["prompt_messages"] = len(self.task.prompt)  # the examples in it aren't responses
         if self.task.metadata:
             row["metadata"] = self.task.metadata
         if self.logprobs is not None:
@@ -80,7 +89,8 @@ class Rollout:
         """A rollout from its line. Its task's prompt is what comes before the first response."""
         messages = row["messages"]
         first = next((i for i, m in enumerate(messages) if m["role"] == "assistant"), len(messages))
-        task = Task(messages[: max(first, 1)], row["reference"], row["task"], row.get("metadata"))
+        asked = row.get("prompt_messages", max(first, 1))
+        task = Task(messages[:asked], row["reference"], row["task"], row.get("metadata"))
         return cls(
             row["env"],
             row.get("part"),
@@ -95,6 +105,7 @@ class Rollout:
             row["seconds"]["verify"],
             row.get("token_ids"),
             row.get("logprobs"),
+            row["tokens"].get("sent", row["tokens"]["prompt"] or 0),
         )
 
 

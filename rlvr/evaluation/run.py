@@ -8,6 +8,7 @@ opened again. One process at a time has a run open.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import itertools
 import json
@@ -77,6 +78,17 @@ class Run:
         self._write("report.json", report)
         finished = datetime.now(UTC).isoformat(timespec="seconds")
         self._write("run.json", about(self.path) | {"finished": finished})
+
+    def discard(self) -> None:
+        """Take back a run that came to nothing: before its first rollout, it leaves no trace."""
+        self.close()
+        if any((self.path / file).exists() for file in _FILES[1:]):
+            return
+        for file in ("run.json", ".lock"):
+            (self.path / file).unlink(missing_ok=True)
+        for folder in (*(one for one in self.path.iterdir() if one.is_dir()), self.path):
+            with contextlib.suppress(OSError):  # it isn't empty: something of the user's is in it
+                folder.rmdir()
 
     def close(self) -> None:
         """Let go of the files and of the lock."""

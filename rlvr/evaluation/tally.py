@@ -36,6 +36,7 @@ class Tally:
         self.components: dict[str, list[float]] = {}
         self.prompt_tokens = 0
         self.completion_tokens = 0
+        self.sent_tokens = 0
         self.with_tokens = 0
         self.generate_s = 0.0
         self.verify_s = 0.0
@@ -69,6 +70,7 @@ class Tally:
             self.with_tokens += 1
             self.completion_tokens += rollout.completion_tokens
             self.prompt_tokens += rollout.prompt_tokens or 0
+            self.sent_tokens += rollout.sent_tokens
         self.generate_s += rollout.generate_s
         self.verify_s += rollout.verify_s
 

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from rlvr.core.errors import OptionError
 from rlvr.evaluation import view_charts
 from rlvr.evaluation.view_compare import compare
 from rlvr.evaluation.view_figures import Columns, slices
@@ -26,6 +27,9 @@ from rlvr.evaluation.view_report import with_report
 _BLOCK = 1 << 20  # characters of text: unpacked in some 10 ms
 _ROLLOUTS = 256  # a block at most, so that short ones don't make one block of it all
 _EXCERPT, _CELL = 160, 60
+
+FILTERS = ("all", "wrong", "unparsable", "unscored", "truncated", "disagreed", "longest")
+"""What the page's table can be narrowed to, as `SHOW` in viewer/rows.js has it."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,20 @@ def write_view(
     runs: Sequence[Path],
     out: Path | None = None,
     progress: Callable[[int], object] = lambda done: None,
+    show: str | None = None,
 ) -> View:
     """Write one or two runs to `out`, by default the first one's `report.html`.
 
-    Raises `DataError` where a run can't be shown. `progress` is told how many rollouts are done.
+    Args:
+        runs: their folders.
+        out: the file.
+        progress: told how many rollouts are done.
+        show: the filter, of `FILTERS`, that the page opens with; None opens its summary.
+
+    Raises `DataError` where a run can't be shown, `OptionError` where there's no such filter.
     """
+    if show is not None and show not in FILTERS:
+        raise OptionError(f"There's no filter {show!r}; there are {', '.join(FILTERS)}.")
     opened = [RunFiles.open(path) for path in runs]
     out = opened[0].path / "report.html" if out is None else out
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +72,8 @@ def write_view(
             _Writer(number, index, texts).write(run, progress) for number, run in enumerate(opened)
         ]
         data: dict[str, Any] = {
-            "runs": [_about(run, w) for run, w in zip(opened, written, strict=True)]
+            "runs": [_about(run, w) for run, w in zip(opened, written, strict=True)],
+            "show": show,
         }
         if len(written) == 2:
             data["compared"] = compare(written[0].columns, written[1].columns)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rlvr.evaluation.statistics import mcnemar
 from rlvr.evaluation.view_figures import Columns, clustered
 
 Pair = tuple[str, str, str]  # env, part, task
@@ -52,13 +53,6 @@ def compare(first: Columns, second: Columns) -> dict[str, Any]:
             row for row in rows if row["flip"][0] != row["flip"][1] or row["a"] != row["b"]
         ],
     }
-
-
-def mcnemar(lost: int, won: int) -> float:
-    """The exact two-sided p of so uneven a split of the flips if either way were as likely."""
-    flips, fewer = lost + won, min(lost, won)
-    tail = sum(math.comb(flips, i) for i in range(fewer + 1))
-    return min(1.0, float(2 * tail / 2**flips))
 
 
 _Task = tuple[list[float], int, list[float]]  # rewards, how many are scored, which are correct

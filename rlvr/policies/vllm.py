@@ -50,12 +50,26 @@ class VllmPolicy:
         """One response for each request, each sampled with its own seed."""
         import vllm
 
-        outputs = self.llm.chat(
-            [list(request.prompt) for request in requests],
-            [vllm.SamplingParams(seed=request.seed, **self._sampling) for request in requests],
+        tokenizer = self.llm.get_tokenizer()
+        context = self.llm.llm_engine.model_config.max_model_len
+        prompts: list[list[int]] = [
+            tokenizer.apply_chat_template(
+                list(request.prompt), add_generation_prompt=True, return_dict=True
+            )["input_ids"]
+            for request in requests
+        ]
+        # The engine would refuse the whole batch for one prompt that doesn't fit.
+        fits = [i for i, prompt in enumerate(prompts) if len(prompt) < context]
+        outputs = self.llm.generate(
+            [{"prompt_token_ids": prompts[i]} for i in fits],
+            [vllm.SamplingParams(seed=requests[i].seed, **self._sampling) for i in fits],
             use_tqdm=False,
         )
-        return [_generation(output) for output in outputs]
+        said = f"the prompt doesn't fit the model's context of {context} tokens"
+        found = [Generation("", "error", error=said, overflow=True)] * len(requests)
+        for i, output in zip(fits, outputs, strict=True):
+            found[i] = _generation(output)
+        return found
 
 
 def _generation(output: Any) -> Generation:

@@ -14,10 +14,10 @@ _LINES = 10  # plain lines a stage, where there's no terminal
 
 
 class Stages:
-    """Use as a context; open a `stage` for each part of the work."""
+    """Use as a context; open a `stage` for each part of the work. `quiet` ones say nothing."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
+    def __init__(self, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, quiet=quiet)
         self._live = self._console.is_terminal
         columns = (
             TextColumn("{task.description:<8}"),

@@ -9,23 +9,25 @@ the three.
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rlvr.adapters import trl as rlvr_trl
 from rlvr.core.environment import Environment
-from rlvr.core.registry import make
-from rlvr.core.task import Task
-from rlvr.core.tasks import TaskSet
 from rlvr.evaluation.evaluate import evaluate
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.run import Run
 from rlvr.policies.transformers import TransformersPolicy
+from rlvr.training.additions import (
+    MAX_NEW_TOKENS,
+    WARMUP_BATCH,
+    additions,
+    quiet,
+    unseen,
+    warmed_up,
+)
 from rlvr.training.plot import plot_run
 from rlvr.training.progress import Stages
 
@@ -62,8 +64,6 @@ class Outcome:
     run: Path
 
 
-MAX_NEW_TOKENS = 40
-_WARMUP_BATCH = 64
 _PROMPTS, _COMPLETIONS = 16, 8
 
 
@@ -72,16 +72,19 @@ def quickstart(config: QuickstartConfig, run_path: str | Path | None = None) -> 
 
     Raises `MissingExtraError` where the extra `train` isn't installed.
     """
-    with _quiet(), Stages() as stages:
+    with quiet(), Stages() as stages:
         run = Run.create(run_path, "quickstart", asdict(config))
-        first = list(_additions("train", config.warmup_steps * _WARMUP_BATCH).tasks)
-        model, tokenizer = _warmed_up(config, first, stages)
+        first = list(additions("train", config.warmup_steps * WARMUP_BATCH).tasks)
+        with stages.stage("warm-up", config.warmup_steps) as advance:
+            model, tokenizer = warmed_up(
+                first, config.seed, lambda step, loss: advance(step, loss=loss)
+            )
         # TRL loads the reference of the KL from where the model came from.
         start = run.path / "model-warmed-up"
         model.save_pretrained(start)
         tokenizer.save_pretrained(start)
         model.name_or_path = model.config._name_or_path = str(start)
-        test = _additions("test", config.held_out)
+        test = additions("test", config.held_out)
         policy = TransformersPolicy(
             model, tokenizer, max_new_tokens=MAX_NEW_TOKENS, batch_size=config.held_out
         )
@@ -93,8 +96,7 @@ def quickstart(config: QuickstartConfig, run_path: str | Path | None = None) -> 
             reports[step] = _measure(test, policy, run, step)
             return reports[step].correct.value
 
-        train = _additions("train", 1)
-        train.tasks = _unseen(first, config)
+        train = unseen(first, config.seed, config.steps * _PROMPTS)
         _train(config, model, tokenizer, train, run, stages, measure)
         after = reports.get(config.steps) or _measure(test, policy, run, config.steps)
         stages.say(f"held-out accuracy after GRPO:  {after.correct.value:.3f}")
@@ -105,43 +107,6 @@ def quickstart(config: QuickstartConfig, run_path: str | Path | None = None) -> 
     plot_run(run)
     run.close()
     return Outcome(before, after, run.path)
-
-
-def _additions(split: str, size: int) -> Environment:
-    return make(
-        "arithmetic", split=split, digits=3, terms=2, operators="+", prompt="{compact}=", size=size
-    )
-
-
-def _unseen(first: list[Task], config: QuickstartConfig) -> TaskSet:
-    """The tasks of GRPO: of the train split behind the warm-up's, without problems it had already."""
-    seen = {task.text for task in first}
-    count = config.steps * _PROMPTS
-    # Of 648,000 problems the warm-up had up to 6%: half as many again are more than enough.
-    start = len(first) + config.seed * 2 * count
-    drawn = _additions("train", start + 2 * count).tasks[start:]
-    fresh = (task for task in drawn if task.text not in seen)
-    return TaskSet(list(itertools.islice(fresh, count)), "arithmetic")
-
-
-def _warmed_up(config: QuickstartConfig, tasks: list[Task], stages: Stages) -> tuple[Any, Any]:
-    from rlvr.training.small_model import make_model, make_tokenizer
-    from rlvr.training.warmup import warm_up
-
-    tokenizer = make_tokenizer()
-    model = make_model(tokenizer, config.seed)
-    with stages.stage("warm-up", config.warmup_steps) as advance:
-        warm_up(
-            model,
-            tokenizer,
-            tasks,
-            steps=config.warmup_steps,
-            batch_size=_WARMUP_BATCH,
-            learning_rate=3e-3,
-            seed=config.seed,
-            progress=lambda step, loss: advance(step, loss=loss),
-        )
-    return model, tokenizer
 
 
 def _measure(test: Environment, policy: TransformersPolicy, run: Run, step: int) -> Report:
@@ -213,34 +178,3 @@ def _train(
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No network, and none of the libraries' own progress bars: there's one of ours."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        import datasets
-        import torch
-        import transformers
-        import trl  # noqa: F401
-    except ImportError as error:
-        from rlvr.core.errors import MissingExtraError
-
-        raise MissingExtraError(
-            f"The quickstart needs the extra 'train' ({error}): pip install 'rlvr[train]'."
-        ) from error
-    # So small a model gains nothing from a second thread, and threads that wait for one another
-    # by spinning make each step a hundred times longer where something else wants the processor.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    datasets.disable_progress_bars()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)

@@ -14,6 +14,7 @@ import pytest
 import rlvr
 from rlvr import Cause, Scored, Status, Unscored
 from rlvr.core.errors import DataError, OptionError
+from rlvr.evaluation.rollouts import Rollout
 
 datasets = pytest.importorskip("datasets")
 
@@ -58,8 +59,10 @@ class Logs:
 
 def test_a_dataset_is_conversational_and_carries_each_task(env: rlvr.SingleTurn) -> None:
     rows = rlvr.trl.dataset(env)
-    assert rows.column_names == ["prompt", "rlvr_task", "task_id"]
-    assert rows[2]["prompt"] == [{"role": "user", "content": "2+3="}]
+    assert rows.column_names == ["prompt", "rlvr_task", "rlvr_env", "task_id"]
+    (message,) = rows[2]["prompt"]
+    assert (message["role"], message["content"]) == ("user", "2+3=")
+    assert json.loads(message["rlvr"]) == ["sums", "t2"]  # for the rollout function
     assert rlvr.Task.from_json(json.loads(rows[2]["rlvr_task"])) == env.tasks[2]
     assert rows["task_id"][:3] == ["t0", "t1", "t2"]
     assert len(rlvr.trl.dataset(env, limit=2)) == 2
@@ -156,11 +159,93 @@ def test_the_loop_runs_on_while_answers_are_judged(env: rlvr.SingleTurn) -> None
     assert asyncio.run(both()) == [1.0]
 
 
-def test_a_conversation_is_refused(env: rlvr.SingleTurn) -> None:
+def test_a_conversation_without_a_rollout_says_what_it_needs(env: rlvr.SingleTurn) -> None:
     game = rlvr.MultiTurn(env.tasks, env.verifier)
-    for adapter in (rlvr.trl.dataset, rlvr.trl.reward):
-        with pytest.raises(OptionError, match="multi-turn"):
-            adapter(game)
+    with pytest.raises(DataError, match=r"several turns, and TRL generated one.*rollout\(env\)"):
+        Logs().call(game, ["1"])
+
+
+def test_the_batch_is_recorded_once(env: rlvr.SingleTurn) -> None:
+    kept: list[list[Rollout]] = []
+    rows = rlvr.trl.dataset(env)["rlvr_task"]
+    function = rlvr.trl.reward(env, record=kept.append)
+    columns = {"rlvr_task": [rows[0], rows[0], rows[1]], "completion_ids": [[1, 2], [1], []]}
+    asyncio.run(function(completions=["1", "5", "4"], **columns))
+    ((first, second, third),) = kept
+    assert [one.sample for one in (first, second, third)] == [0, 1, 0]
+    assert first.env == "sums"
+    assert first.task == env.tasks[0]
+    assert first.messages == [*env.tasks[0].prompt, {"role": "assistant", "content": "1"}]
+    assert first.verdict is not None
+    assert first.verdict.scored
+    assert first.completion_tokens == 2
+    assert first.stop == ""  # TRL doesn't say
+    assert third.verdict == Unscored(Cause.JUDGE, "the judge is out of order")
+
+
+def test_what_is_late_is_unscored(env: rlvr.SingleTurn) -> None:
+    never = threading.Event()
+
+    @rlvr.verifier(mode="whole")
+    async def waits(task: rlvr.Task, answer: str) -> bool:
+        return await asyncio.to_thread(never.wait, 30) if answer == "wait" else True
+
+    slow = rlvr.SingleTurn(env.tasks, waits)
+    columns = {"rlvr_task": rlvr.trl.dataset(slow)["rlvr_task"][:2]}
+    logs = Logs()
+    function = rlvr.trl.reward(slow, deadline_s=0.5)
+    try:
+        rewards = asyncio.run(
+            function(completions=["1", "wait"], log_metric=logs.metrics.__setitem__, **columns)
+        )
+    finally:
+        never.set()
+    assert rewards == [1.0, None]
+    assert logs.metrics["rlvr/unscored/timeout"] == 0.5
+
+
+def test_an_environments_own_judge_is_asked(env: rlvr.SingleTurn) -> None:
+    class Lenient(rlvr.SingleTurn):
+        def judge(self, task: rlvr.Task, messages: list[Any]) -> rlvr.Verdict:
+            if messages[-1]["content"] == "broken":
+                raise RuntimeError("no judge")
+            return Scored(0.5, Status.PARTIAL)
+
+    logs = Logs()
+    assert logs.call(Lenient(env.tasks, env.verifier), ["x", "broken"]) == [0.5, None]
+    assert "the judge of sums raised: RuntimeError: no judge" in logs.extra["feedback"][1]
+
+
+def test_each_row_of_a_mixture_is_judged_by_its_own(env: rlvr.SingleTurn) -> None:
+    @rlvr.verifier(mode="whole")
+    def never(task: rlvr.Task, answer: str) -> bool:
+        return False
+
+    mixture = {"right": env, "wrong": rlvr.SingleTurn(env.tasks, never)}
+    rows = rlvr.trl.dataset(mixture)
+    columns = {"rlvr_task": rows["rlvr_task"][:], "rlvr_env": rows["rlvr_env"][:]}
+    answers = [json.loads(task)["reference"] for task in columns["rlvr_task"]]
+    logs = Logs()
+    rewards = logs.call(mixture, answers, **columns)  # type: ignore[arg-type]
+    expected = {"right": 1.0, "wrong": 0.0}
+    assert rewards == [expected[name] for name in columns["rlvr_env"]]
+    assert logs.metrics["rlvr/right/picky"] == 1.0
+    assert logs.metrics["rlvr/wrong/never"] == 0.0
+    del columns["rlvr_env"]
+    with pytest.raises(DataError, match="no column 'rlvr_env', and there are several"):
+        logs.call(mixture, answers, **columns)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="of the environment 'left', and there's only right, wrong"):
+        logs.call(mixture, ["1"], rlvr_task=rows["rlvr_task"][:1], rlvr_env=["left"])  # type: ignore[arg-type]
+
+
+def test_weights_are_of_the_rows(env: rlvr.SingleTurn) -> None:
+    other = rlvr.SingleTurn(env.tasks, env.verifier, name="other")
+    rows = rlvr.trl.dataset([env, other], limit=20, weights=[3, 1], seed=5)
+    assert rows["rlvr_env"][:].count("sums") == 15
+    again = rlvr.trl.dataset([env, other], limit=20, weights=[3, 1], seed=5)
+    assert rows["task_id"][:] == again["task_id"][:]
+    with pytest.raises(OptionError, match="1000000 tasks: say how many"):
+        rlvr.trl.dataset({"a": rlvr.make("arithmetic")})
 
 
 @pytest.mark.parametrize("algorithm", ["GRPO", "RLOO"])

@@ -129,3 +129,17 @@ def test_a_mistake_is_a_line_and_status_2_and_leaves_no_run(
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
     assert (tmp_path / "there" / "run.json").read_text() == "{}"
+
+
+def test_a_cache_spares_judging_and_a_price_gives_a_cost(
+    rlvr_cli: CommandLine, tmp_path: Path
+) -> None:
+    arguments = ["eval", "arithmetic", "--policy", "oracle", "--limit", "20"]
+    first = rlvr_cli(*arguments, "--cache", "verdicts", "--run", "a", "--price", "1", "2")
+    assert "0 verdicts were found in verdicts" in first.stderr
+    assert json.loads((tmp_path / "a" / "report.json").read_text())["reports"][0]["cost"] is None
+    again = rlvr_cli(*arguments, "--cache", "verdicts", "--run", "b")
+    assert "20 verdicts were found in verdicts" in again.stderr
+    assert again.stdout.splitlines()[0] == first.stdout.splitlines()[0]
+    rescored = rlvr_cli("eval", "--rescore", "a", "--cache", "verdicts")
+    assert "20 rollouts · 0 changed" in rescored.stdout

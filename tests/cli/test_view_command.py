@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import pytest
+
+from rlvr.core.errors import OptionError
+from rlvr.evaluation.view import FILTERS, write_view
 from tests.evaluation.view_runs import mixed
 
 CommandLine: TypeAlias = Any  # the fixture of tests/conftest.py
@@ -36,3 +40,14 @@ def test_no_run_is_a_line_and_status_2(rlvr_cli: CommandLine, tmp_path: Path) ->
     assert done.returncode == 2
     assert "There's no folder 'nowhere'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_filter_by_name(rlvr_cli: CommandLine, tmp_path: Path) -> None:
+    mixed(tmp_path / "run")
+    assert rlvr_cli("view", "run", "--filter", "unscored", "--no-open").returncode == 0
+    done = rlvr_cli("view", "run", "--filter", "unscord", "--no-open")
+    assert done.returncode == 2
+    for name in ("unscord", *FILTERS):
+        assert f"'{name}'" in done.stderr
+    with pytest.raises(OptionError, match="no filter 'right'; there are all, wrong"):
+        write_view([tmp_path / "run"], show="right")

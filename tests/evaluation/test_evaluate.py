@@ -6,14 +6,18 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import rlvr
-from rlvr import Cause, Unscored
+from rlvr import Cause, Scored, Unscored
 from rlvr.core.errors import DataError, OptionError
+from rlvr.core.verdict import status_of
 from rlvr.evaluation.evaluate import evaluate
 from rlvr.evaluation.report import Report
+from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, read_rollouts
+from rlvr.evaluation.tally import Tally
 from rlvr.policies.base import Generation, PolicyError, Request
 from rlvr.policies.scripted import Scripted, scripted
 
@@ -80,7 +84,7 @@ def test_k_samples_by_hand() -> None:
     assert report.pass_tasks == [2, 2, 2, 1]
     assert report.majority.value == 0.5
     assert report.truncated == 1.0
-    assert report.tokens == {"prompt": 40, "completion": 56}
+    assert report.tokens == {"prompt": 40, "completion": 56, "sent": 40}
 
 
 def test_every_task_is_asked_once_and_written_down(env: rlvr.SingleTurn, tmp_path: Path) -> None:
@@ -215,3 +219,23 @@ def test_there_is_no_oracle_where_the_verifier_shows_nothing() -> None:
 def test_an_unknown_script_names_those_there_are(env: rlvr.SingleTurn) -> None:
     with pytest.raises(OptionError, match="There are: oracle, empty, echo, random"):
         scripted("perfect", env)
+
+
+def test_intervals_depend_on_the_rollouts_and_not_on_their_order() -> None:
+    rng = np.random.default_rng(3)
+    rollouts = []
+    for i in range(60):
+        for sample in range(2):
+            reward = float(rng.random() < 0.4)
+            rollout = Rollout("e", None, rlvr.Task("q", "a", str(i)), sample, [])
+            rollout.messages = [{"role": "assistant", "content": str(reward)}]
+            rollout.verdict = Scored(reward, status_of(reward))
+            rollouts.append(rollout)
+    found = []
+    for order in (np.arange(120), rng.permutation(120), rng.permutation(120)):
+        tally = Tally("e")
+        for i in order:
+            tally.add(rollouts[i])
+        found.append(Report.of(tally))
+    assert found[0].correct == found[1].correct == found[2].correct
+    assert found[0].pass_at_k == found[1].pass_at_k == found[2].pass_at_k

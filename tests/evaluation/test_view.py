@@ -14,7 +14,6 @@ import pytest
 
 from rlvr.core.errors import DataError
 from rlvr.evaluation.view import write_view
-from rlvr.evaluation.view_compare import mcnemar
 from tests.evaluation.view_runs import CORRECT, UNSCORED, WRONG, mixed, rollout, write_run
 
 
@@ -146,12 +145,6 @@ def test_two_runs_are_paired_by_task(tmp_path: Path) -> None:
         "lost": [True, False],
         "won": [False, True],
     }
-
-
-def test_mcnemar_agrees_with_a_hand_calculation() -> None:
-    assert mcnemar(0, 0) == 1.0
-    assert mcnemar(1, 9) == pytest.approx(2 * (1 + 10) / 1024)
-    assert mcnemar(9, 1) == mcnemar(1, 9)
 
 
 @pytest.mark.parametrize(("rollouts", "taken"), [(8, True), (9, False)])

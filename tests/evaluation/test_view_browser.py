@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rlvr.evaluation.view import write_view
+from rlvr.evaluation.view import FILTERS, write_view
 from tests.evaluation.view_runs import CORRECT, WRONG, mixed, rollout, write_run
 
 _FLAGS = (
@@ -59,9 +59,11 @@ def chromium() -> Iterator[Any]:
 class Page:
     """What a user sees and does."""
 
-    def __init__(self, browser: Any, runs: tuple[Path, ...], part: str) -> None:
+    def __init__(
+        self, browser: Any, runs: tuple[Path, ...], part: str, show: str | None = None
+    ) -> None:
         self.browser = browser
-        page = write_view(runs).path
+        page = write_view(runs, show=show).path
         browser.get("about:blank")
         browser.get(f"{page.resolve().as_uri()}#{part}")
         self.until(lambda: self.js("return document.documentElement.dataset.ready") == "texts")
@@ -106,8 +108,8 @@ Open = Callable[..., Page]
 def look(chromium: Any) -> Iterator[Open]:
     pages = []
 
-    def opened(*runs: Path, part: str = "rollouts") -> Page:
-        pages.append(Page(chromium, runs, part))
+    def opened(*runs: Path, part: str = "rollouts", show: str | None = None) -> Page:
+        pages.append(Page(chromium, runs, part, show))
         return pages[-1]
 
     yield opened
@@ -132,6 +134,25 @@ def test_filters(look: Open, tmp_path: Path, show: str, tasks: list[str]) -> Non
     page.click(f"[data-show={show}]")
     assert page.tasks() == tasks
     assert page.count() == f"{len(tasks)} of 8 rollouts"
+
+
+def test_the_page_opens_with_the_filter_it_was_written_for(look: Open, tmp_path: Path) -> None:
+    run = mixed(tmp_path / "run")
+    page = look(run, part="", show="wrong")
+    assert page.tasks() == ["t1", "t2", "t3", "t3"]
+    assert page.js("return document.querySelector('[data-show=wrong]').ariaPressed") == "true"
+    page.click("a[href='#summary']")
+    page.until(lambda: page.js("return document.querySelector('#rollouts').hidden"))
+    page = look(run, part="summary", show="wrong")
+    assert page.js("return document.querySelector('#rollouts').hidden")
+    page = look(run, part="")
+    assert page.js("return document.querySelector('#rollouts').hidden")
+
+
+def test_filters_by_name_are_the_pages(look: Open, tmp_path: Path) -> None:
+    page = look(mixed(tmp_path / "run"))
+    chips = "return [...document.querySelectorAll('[data-show]')].map(c => c.dataset.show)"
+    assert tuple(page.js(chips)) == FILTERS
 
 
 def test_search_is_over_all_texts_in_any_case(look: Open, tmp_path: Path) -> None:

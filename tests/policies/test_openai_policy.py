@@ -41,7 +41,7 @@ def test_a_server_that_fails_in_every_way_loses_nothing(tmp_path: Any) -> None:
     assert (report.rollouts, report.scored, report.mean.value) == (1500, 1500, 1.0)
     rows = list(read_rollouts(run.path))
     assert len({(row["task"], row["sample"]) for row in rows}) == len(rows) == 1500
-    assert report.tokens == {"prompt": 4500, "completion": 7500}
+    assert report.tokens == {"prompt": 4500, "completion": 7500, "sent": 1500}
 
 
 def test_what_is_asked_for() -> None:
@@ -157,3 +157,16 @@ def test_token_ids_logprobs_and_why_it_stopped() -> None:
 def test_nonsense_is_never_an_answer(answer: Any) -> None:
     with pytest.raises(Nonsense):
         generations(answer, 1)
+
+
+def test_a_prompt_sent_once_for_several_samples_is_paid_once(tmp_path: Any) -> None:
+    price = (2.0, 10.0)
+    with Stub() as stub:
+        policy = OpenAIPolicy("adder", stub.url)
+        with Run.create(tmp_path / "run", "eval", {}) as run:
+            report = evaluate(sums(10), policy, k=4, run=run, price=price)
+        with Run.resume(run.path) as run:
+            again = evaluate(sums(10), policy, k=4, run=run, resume=True, price=price)
+    assert report.tokens == {"prompt": 120, "completion": 200, "sent": 30}
+    assert report.cost == pytest.approx((30 * 2 + 200 * 10) / 1e6)
+    assert (again.cost, again.tokens) == (report.cost, report.tokens)

@@ -16,12 +16,8 @@ import rlvr
 pytest.importorskip("torch")
 pytest.importorskip("trl")
 
-from rlvr.training.quickstart import (
-    _WARMUP_BATCH,
-    QuickstartConfig,
-    _additions,
-    _unseen,
-)
+from rlvr.training.additions import WARMUP_BATCH, additions, unseen
+from rlvr.training.quickstart import QuickstartConfig
 
 STEPS = 20
 MEASURED = (0, 1, 2, 5, 10, 20)
@@ -118,11 +114,12 @@ def test_progress_is_told_where_there_is_no_terminal(run: Finished) -> None:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_no_problem_is_in_two_of_warm_up_training_and_held_out(seed: int) -> None:
     config = QuickstartConfig(seed=seed, steps=60)
-    first = list(_additions("train", config.warmup_steps * _WARMUP_BATCH).tasks)
+    first = list(additions("train", config.warmup_steps * WARMUP_BATCH).tasks)
     warm_up = {task.text for task in first}
-    training = {task.text for task in _unseen(first, config)}
-    held_out = {task.text for task in _additions("test", config.held_out).tasks}
-    assert len(_unseen(first, config)) == 60 * 16
+    fresh = unseen(first, seed, config.steps * 16).tasks
+    training = {task.text for task in fresh}
+    held_out = {task.text for task in additions("test", config.held_out).tasks}
+    assert len(fresh) == 60 * 16
     assert len(warm_up) > 30_000
     assert training.isdisjoint(warm_up)
     assert held_out.isdisjoint(warm_up | training)

@@ -9,7 +9,7 @@ async function start() {
   byId("runs").append(inline(runs.map((run) => named(run, runs)).join("  vs  ")));
   drawSummary(byId("summary"), runs);
   await Promise.all(runs.map((run) => run.load()));
-  const app = new App(runs, data.compared);
+  const app = new App(runs, data.compared, data.show);
   app.visit();
   document.documentElement.dataset.ready = "rows";
   await app.indexTexts();
@@ -17,14 +17,15 @@ async function start() {
 }
 
 class App {
-  constructor(runs, compared) {
+  constructor(runs, compared, show) {
     this.runs = runs;
+    this.first = show ? "rollouts" : "summary";
     this.pane = new RolloutPane(byId("pane"), runs, {
       closed: () => this.closed(),
       query: () => this.list.wanted.query,
     });
     const open = (run, i, focus) => this.pane.open(run, i, focus);
-    this.list = new RolloutList(byId("rollouts"), runs, open);
+    this.list = new RolloutList(byId("rollouts"), runs, open, show ?? "all");
     this.tables = { rollouts: this.list.table };
     if (compared) {
       byId("to-compare").hidden = false;
@@ -35,7 +36,7 @@ class App {
     byId("keys").onclick = () => byId("help").showModal();
   }
 
-  /** Shows what the address names: a part, or a rollout. */
+  /** Shows what the address names: a part, or a rollout. Without a name, what the file was written for. */
   visit() {
     const [, run, i] = /^#rollout-(\d+)-(\d+)$/.exec(location.hash) ?? [];
     if (this.runs[run] && i < this.runs[run].size) {
@@ -45,7 +46,7 @@ class App {
     }
     const part = location.hash.slice(1);
     if (this.pane.isOpen) this.pane.close();
-    this.show(PARTS.includes(part) && (part !== "compare" || this.tables.compare) ? part : "summary");
+    this.show(PARTS.includes(part) && (part !== "compare" || this.tables.compare) ? part : this.first);
   }
 
   show(part) {

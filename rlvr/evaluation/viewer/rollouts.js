@@ -1,9 +1,9 @@
 // The table of rollouts with what narrows it: filters, environment, part, step, search.
 
 class RolloutList {
-  constructor(host, runs, open) {
+  constructor(host, runs, open, show) {
     this.runs = runs;
-    this.wanted = { show: "all", env: null, part: null, step: null, query: "" };
+    this.wanted = { show, env: null, part: null, step: null, query: "" };
     this.run = runs[0];
     this.order = null; // {name, down}: a column's head was used
     this.asked = 0;

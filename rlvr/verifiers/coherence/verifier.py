@@ -78,16 +78,21 @@ class Coherent(Verifier):
         if not said.strip():
             return Scored(0.0, Status.UNPARSABLE, {self.name: 0.0}, "the response is empty")
         found = measured(task, said)
-        wrong = list(self._wrong(found))
-        feedback = "; ".join(dict.fromkeys(_SAYS[name] for name in wrong))
+        wrong = reasons(found, self.level)
+        feedback = "; ".join(wrong)
         status = Status.INCORRECT if wrong else Status.CORRECT
         return Scored(float(not wrong), status, {self.name: float(not wrong)}, feedback, found)
 
-    def _wrong(self, found: Mapping[str, float]) -> Iterator[str]:
-        below, above = (_thresholds()[side][self.level] for side in ("below", "above"))
-        for name, value in found.items():
-            if value < below.get(name, value) or value > above.get(name, value):
-                yield name
+
+def reasons(found: Mapping[str, float], level: Level) -> list[str]:
+    """Why a response with these measures is refused, in words for a person; none where it isn't."""
+    below, above = (_thresholds()[side][level] for side in ("below", "above"))
+    wrong = [
+        name
+        for name, value in found.items()
+        if value < below.get(name, value) or value > above.get(name, value)
+    ]
+    return list(dict.fromkeys(_SAYS[name] for name in wrong))
 
 
 def measured(task: Task, response: str) -> dict[str, float]:

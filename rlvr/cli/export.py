@@ -1,0 +1,57 @@
+"""`rlvr export RUN --to FORMAT`: a run in the form that another tool reads."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlvr.evaluation.exports import FORMATS, export
+
+# Which format each option is of.
+_OF = {
+    "margin": ("preferences",),
+    "pairs": ("preferences",),
+    "truncated": ("preferences", "sft"),
+    "threshold": ("sft",),
+    "per_task": ("sft",),
+    "seed": ("sft",),
+}
+
+
+@click.command("export")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--to", required=True, type=click.Choice(list(FORMATS)), help="The form.")
+@click.option("-o", "--out", type=click.Path(path_type=Path),
+              help="A file, or a folder for inspect and lm-eval; by default in RUN/exports.")  # fmt: skip
+@click.option("--step", type=int, help="Only rollouts of this step of training.")
+@click.option("--margin", type=float, help="preferences: the least difference of rewards.")
+@click.option("--pairs", type=click.Choice(["best", "all"]),
+              help="preferences: the best against the worst of a task (the default), or all pairs.")  # fmt: skip
+@click.option("--threshold", type=float, help="sft: the least reward, by default 1.")
+@click.option("--per-task", type=int, help="sft: so many of a task at most, by default 1.")
+@click.option("--seed", type=int, help="sft: which of a task's, by default 0.")
+@click.option("--truncated", is_flag=True, default=None,
+              help="preferences, sft: let truncated responses be learned from.")  # fmt: skip
+def command(run: Path, to: str, out: Path | None, step: int | None, **options: Any) -> None:
+    """Write RUN's rollouts for another tool, and print the paths of what was written.
+
+    \b
+    jsonl, parquet   every rollout, a flat row with typed columns
+    inspect          logs for inspect_ai
+    lm-eval          results and samples as lm-evaluation-harness writes them
+    preferences      pairs of a better and a worse response, for DPO
+    sft              the responses that earned enough, for fine-tuning
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        if to not in _OF[name]:
+            flag = "--" + name.replace("_", "-")
+            raise click.UsageError(f"{flag} is for --to {' and '.join(_OF[name])}, not {to}.")
+    done = export(run, to, out, step=step, **given)
+    for path in done.paths:
+        print(path)
+    for line in (done.summary, *done.notes):
+        print(f"rlvr: {line}", file=sys.stderr)

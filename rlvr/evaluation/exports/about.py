@@ -1,0 +1,88 @@
+"""What a run says of itself, as far as a published log may repeat it.
+
+Addresses of servers, folders and the names of environment variables stay behind: an exported log is
+made to be sent to others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rlvr.evaluation.run import about
+
+
+@dataclass(frozen=True)
+class About:
+    """A run's `run.json`, read.
+
+    Attributes:
+        policy: what answered.
+        model: its name, without the folder it lies in; None for a script.
+        environment: None for a suite.
+        version: the environment's.
+        sampling: temperature, max_tokens and seed, those that are known.
+        began, finished: `finished` is None for a run that was killed or goes on.
+        k: samples a task, where the run says.
+        versions: of packages.
+        git: commit and whether it was dirty, or None.
+        id: the same for the same run.
+    """
+
+    policy: str
+    model: str | None
+    environment: str | None
+    version: int | None
+    sampling: dict[str, int | float]
+    began: datetime
+    finished: datetime | None
+    k: int | None
+    versions: dict[str, str]
+    git: dict[str, Any] | None
+    id: str
+
+    @classmethod
+    def read(cls, run: Path) -> About:
+        """Raises `DataError` where there's no run."""
+        found = _object(about(run))
+        config, versions, git = (_object(found.get(name)) for name in ("config", "versions", "git"))
+        model = config.get("model")
+        model = _name(model) if isinstance(model, str) else None
+        sampling = {name: config.get(name) for name in ("temperature", "max_tokens", "seed")}
+        began = _time(found.get("began"))
+        return cls(
+            policy=_name(str(config.get("policy") or model or "unknown")),
+            model=model,
+            environment=config.get("environment"),
+            version=config.get("version"),
+            sampling={k: v for k, v in sampling.items() if isinstance(v, int | float)},
+            began=began or datetime.fromtimestamp(0, UTC),
+            finished=_time(found.get("finished")),
+            k=config.get("k") if isinstance(config.get("k"), int) else None,
+            versions={name: str(version) for name, version in versions.items()},
+            git=git or None,
+            id=hashlib.sha256(repr((found.get("began"), config)).encode()).hexdigest()[:22],
+        )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _name(model: str) -> str:
+    """A model's name; of one that is a folder, the folder's own."""
+    if model.startswith(("/", ".", "~")):
+        name = Path(model).name
+        return "model" if name in ("", "..", "~") else name
+    return model
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,110 @@
+"""What training data is chosen from: a run's scored rollouts by task, without their texts.
+
+Rollouts of one task lie far apart in a run, so texts are read twice: once to note what each is
+worth, some hundred bytes a rollout, and then again those that were chosen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from rlvr.core.task import Message
+from rlvr.core.verdict import Scored
+from rlvr.evaluation.exports.records import Record
+
+TOLERANCE = 1e-9  # weights add up to 0.9999999999999999 here and there
+
+# Environment, part, task and a digest of the prompt: what is compared was asked the same.
+TaskKey: TypeAlias = tuple[str, str | None, str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A text that training may learn from.
+
+    Attributes:
+        offset: of its line.
+        reward: what it earned.
+        characters: of its responses.
+        truncated: whether it was cut at the length or out of turns.
+        digest: of its messages.
+    """
+
+    offset: int
+    reward: float
+    characters: int
+    truncated: bool
+    digest: bytes
+
+
+@dataclass
+class Candidates:
+    """The texts of a run by task, each text once.
+
+    Attributes:
+        tasks: of each task, in the order in which they come first.
+        left_out: how many rollouts were left out, by reason.
+    """
+
+    tasks: dict[TaskKey, list[Candidate]] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> Candidates:
+        """The candidates among `records`.
+
+        Left out are rollouts without a reward, those of an evaluation's `unseen` part, which nobody
+        may train on, repetitions of a text, and a text that earned now this, now that.
+        """
+        found = cls()
+        texts: dict[TaskKey, dict[bytes, Candidate | None]] = {}  # None: earned now this, now that
+        for record in records:
+            verdict, completion = record.rollout.verdict, record.completion
+            if not isinstance(verdict, Scored):
+                found.left_out["unscored"] += 1
+                continue
+            if record.rollout.part == "unseen":
+                found.left_out["of the part unseen"] += 1
+                continue
+            if not completion or completion[-1]["role"] != "assistant":
+                found.left_out["without a response"] += 1
+                continue
+            key = (*record.part, record.rollout.task.id, _digest(record.prompt))
+            digest = _digest(completion)
+            of_task = texts.setdefault(key, {})
+            if digest not in of_task:
+                of_task[digest] = Candidate(
+                    record.offset,
+                    verdict.reward,
+                    sum(len(m["content"]) for m in completion if m["role"] == "assistant"),
+                    record.truncated,
+                    digest,
+                )
+                continue
+            before = of_task[digest]
+            if before is not None and abs(before.reward - verdict.reward) <= TOLERANCE:
+                found.left_out["repeated"] += 1
+                continue
+            if before is not None:
+                found.left_out["of a text with several rewards"] += 1
+                of_task[digest] = None
+            found.left_out["of a text with several rewards"] += 1
+        found.tasks = {
+            key: [one for one in of_task.values() if one is not None]
+            for key, of_task in texts.items()
+        }
+        return found
+
+    def notes(self) -> list[str]:
+        """A line for each reason."""
+        return [f"left out: {count} {why}" for why, count in self.left_out.most_common()]
+
+
+def _digest(messages: list[Message]) -> bytes:
+    text = json.dumps([[m["role"], m["content"]] for m in messages])
+    return hashlib.blake2b(text.encode(), digest_size=12).digest()

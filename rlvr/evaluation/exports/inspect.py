@@ -1,0 +1,281 @@
+"""Format `inspect`: logs that inspect_ai reads (`read_eval_log`, `inspect view`), one an evaluation.
+
+A log is a `.eval` file: a zip with a JSON file for each sample, its summaries and a header. They're
+written here as inspect_ai 0.3.285 does (version 2 of its format) and not through its models, for
+two reasons: it brings some fifty packages (AWS clients, a web server, a debugger) onto a machine that
+only trains, and its public writer takes all samples at once, where a run may have 100,000. Tests hold
+what is written against the real package.
+
+Sample k of a task is epoch k + 1. A rollout without a reward has the score NaN, which is
+`Score.unscored()`: inspect_ai keeps it, and leaves it out of every metric.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import re
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from rlvr.core.errors import DataError
+from rlvr.core.task import Message
+from rlvr.core.verdict import Cause, Scored, Status
+from rlvr.evaluation.exports.about import About
+from rlvr.evaluation.exports.exported import Exported
+from rlvr.evaluation.exports.measured import Measured, key_of, measure
+from rlvr.evaluation.exports.records import Record, read_records, size_of, text_of
+from rlvr.evaluation.exports.rows import answer_of
+from rlvr.evaluation.exports.tables import replacing
+
+_SHORT = 5120  # characters of a text in a summary
+_STOPS = {"length": "max_tokens", "error": "unknown"}
+_METRICS = {"reward": "mean", "correct": "accuracy"}  # of each score
+
+
+def export_inspect(run: Path, out: Path, step: int | None = None) -> Exported:
+    """Write a log of each environment and part of `run` into the folder `out`."""
+    about, end = About.read(run), size_of(run)
+    found = measure(run, step, end)
+    with contextlib.ExitStack() as stack:
+        logs = {
+            key: stack.enter_context(_Log.writing(out / _file_name(one, about), one, about))
+            for key, one in found.items()
+        }
+        for record in read_records(run, step, end):
+            log = logs.get(key_of(record))
+            if log is not None:
+                log.add(record)
+    paths = [out / _file_name(one, about) for one in found.values()]
+    samples = sum(one.report.rollouts for one in found.values())
+    return Exported(paths, f"{samples} samples in {len(paths)} logs")
+
+
+class _Log:
+    """A log while it's written."""
+
+    def __init__(self, file: zipfile.ZipFile, summaries: IO[bytes], about: About) -> None:
+        self._zip = file
+        self._summaries = summaries  # one member of the zip at the end: meanwhile elsewhere
+        self._about = about
+
+    @classmethod
+    @contextlib.contextmanager
+    def writing(cls, path: Path, one: Measured, about: About) -> Iterator[_Log]:
+        """A log that is there when it's whole."""
+        with (
+            replacing(path) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed,
+            tempfile.TemporaryFile(dir=path.parent) as summaries,
+        ):
+            log = cls(packed, summaries, about)
+            header = _header(one, about)
+            start = {name: header[name] for name in ("version", "eval", "plan")}
+            log._write("_journal/start.json", start)
+            yield log
+            log._finish(header)
+
+    def add(self, record: Record) -> None:
+        """Write a sample."""
+        sample = _sample(record, self._about.model or self._about.policy)
+        name = f"samples/{sample['id']}_epoch_{sample['epoch']}.json"
+        if name in self._zip.NameToInfo:
+            raise DataError(
+                f"The run has sample {record.rollout.sample} of task {sample['id']!r} twice, and a "
+                f"log has each once. Is it several runs in one file?"
+            )
+        self._write(name, sample)
+        self._summaries.write(b"," if self._summaries.tell() else b"[")
+        self._summaries.write(_json(_summary(sample)))
+
+    def _finish(self, header: dict[str, Any]) -> None:
+        self._summaries.write(b"]")
+        self._summaries.seek(0)
+        with self._zip.open("summaries.json", "w", force_zip64=True) as member:
+            while block := self._summaries.read(1 << 20):
+                member.write(block)
+        self._write("header.json", header)
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        self._zip.writestr(name, _json(content))
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode()  # NaN is inspect_ai's "unscored"
+
+
+def _sample(record: Record, model: str) -> dict[str, Any]:
+    rollout, verdict = record.rollout, record.rollout.verdict
+    assert verdict is not None
+    prompt, response = record.prompt, record.response
+    seconds = round(rollout.generate_s + rollout.verify_s, 4)
+    metadata = {"stop": rollout.stop, "env": rollout.env, "part": rollout.part, "step": record.step}
+    output: dict[str, Any] = {"model": model, "choices": [], "completion": response or ""}
+    if response is not None:
+        message = {"role": "assistant", "content": response, "source": "generate", "model": model}
+        output["choices"] = [{"message": message, "stop_reason": _STOPS.get(rollout.stop, "stop")}]
+    usage = {}
+    if rollout.completion_tokens is not None:
+        asked, said = rollout.prompt_tokens or 0, rollout.completion_tokens
+        output["usage"] = {
+            "input_tokens": asked,
+            "output_tokens": said,
+            "total_tokens": asked + said,
+        }
+        usage = {model: output["usage"]}
+    single = len(prompt) == 1 and prompt[0]["role"] == "user"
+    return {
+        "id": rollout.task.id.replace("\0", "\ufffd"),  # a zip's names end there
+        "epoch": rollout.sample + 1,
+        "input": prompt[0]["content"] if single else [_message(m) for m in prompt],
+        "target": text_of(rollout.task.reference),
+        "messages": [_message(m) for m in rollout.messages],
+        "output": output,
+        "scores": _scores(record),
+        "metadata": {**rollout.task.metadata, "rlvr": metadata},
+        "model_usage": usage,
+        "total_time": seconds,
+        "working_time": seconds,
+    }
+
+
+def _scores(record: Record) -> dict[str, Any]:
+    verdict = record.rollout.verdict
+    assert verdict is not None
+    score: dict[str, Any] = {"answer": answer_of(record)}
+    if isinstance(verdict, Scored):
+        score["explanation"] = verdict.feedback or None
+        score["metadata"] = {
+            "status": str(verdict.status),
+            "components": verdict.components,
+            "detail": verdict.detail,
+        }
+        if verdict.status is Status.UNPARSABLE:
+            score["reason"] = "invalid_response_format"
+        correct = "C" if verdict.status is Status.CORRECT else "I"
+        return {
+            "reward": {"value": verdict.reward, **score},
+            "correct": {"value": correct, **score},
+        }
+    score["explanation"] = verdict.message
+    score["metadata"] = {"cause": str(verdict.cause), "detail": verdict.detail}
+    score["reason"] = "grader_failed" if verdict.cause is Cause.JUDGE else "scoring_failed"
+    return {name: {"value": math.nan, **score} for name in _METRICS}
+
+
+def _message(message: Message) -> Message:
+    """With a role that inspect_ai has."""
+    role = {"developer": "system"}.get(message["role"], message["role"])
+    known = ("system", "user", "assistant", "tool")
+    return {"role": role if role in known else "user", "content": message["content"]}
+
+
+def _summary(sample: dict[str, Any]) -> dict[str, Any]:
+    """What the list of samples shows, in short."""
+    kept = {k: sample[k] for k in ("id", "epoch", "model_usage", "total_time", "working_time")}
+    shown = sample["input"]
+    return kept | {
+        "input": shown[:_SHORT] if isinstance(shown, str) else [_shorter(m) for m in shown],
+        "target": sample["target"][:_SHORT],
+        "metadata": {},
+        "scores": {
+            name: {"value": score["value"], "answer": score["answer"] and score["answer"][:_SHORT]}
+            for name, score in sample["scores"].items()
+        },
+        "completed": True,
+        "message_count": len(sample["messages"]),
+    }
+
+
+def _shorter(message: Message) -> Message:
+    return {"role": message["role"], "content": message["content"][:_SHORT]}
+
+
+def _header(one: Measured, about: About) -> dict[str, Any]:
+    report, model = one.report, about.model or about.policy
+    finished = about.finished.isoformat() if about.finished else ""
+    usage = {}
+    if report.tokens["completion"] is not None:
+        asked, said = report.tokens["prompt"] or 0, report.tokens["completion"]
+        usage[model] = {"input_tokens": asked, "output_tokens": said, "total_tokens": asked + said}
+    spec: dict[str, Any] = {
+        "eval_id": _id(one, about),
+        "run_id": about.id,
+        "created": about.began.isoformat(),
+        "task": one.name,
+        "task_id": _id(one, about),
+        "task_version": about.version or 0,
+        "dataset": {
+            "name": one.env,
+            "samples": report.tasks,
+            "sample_ids": [task.replace("\0", "\ufffd") for task in one.tally.tasks],
+            "shuffled": False,
+        },
+        "model": model,
+        "model_generate_config": about.sampling,
+        "config": {"epochs": one.k, "epochs_reducer": ["mean"]},
+        "packages": about.versions,
+        "scorers": [
+            {"name": name, "metrics": [{"name": f"inspect_ai/{m}"} for m in (metric, "stderr")]}
+            for name, metric in _METRICS.items()
+        ],
+    }
+    if about.git:
+        spec["revision"] = {"type": "git", "origin": "", **about.git}
+    return {
+        "version": 2,
+        "status": "success" if about.finished else "cancelled",
+        "eval": spec,
+        "plan": {"name": "plan", "steps": [{"solver": "rlvr"}], "config": {}},
+        "results": {
+            "total_samples": report.rollouts,
+            "completed_samples": report.rollouts,
+            "scores": [_results(one, name) for name in _METRICS],
+            "metadata": {"rlvr": report.to_json() | {"step": one.step}},
+        },
+        "stats": {
+            "started_at": about.began.isoformat(),
+            "completed_at": finished,
+            "model_usage": usage,
+        },
+    }
+
+
+def _results(one: Measured, name: str) -> dict[str, Any]:
+    """A score's metrics as inspect_ai computes them: over tasks, each with the mean of its scored epochs.
+
+    With nothing scored there are none; inspect_ai itself would say 0.
+    """
+    top_T, scored_T = one.of_tasks(name)
+    means = top_T[scored_T > 0] / scored_T[scored_T > 0]
+    figures: dict[str, float] = {}
+    if len(means):
+        figures[_METRICS[name]] = float(np.mean(means))
+        spread = float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
+        figures["stderr"] = spread / math.sqrt(len(means))
+    return {
+        "name": name,
+        "scorer": name,
+        "reducer": "mean",
+        "scored_samples": len(means),
+        "unscored_samples": len(scored_T) - len(means),
+        "metrics": {metric: {"name": metric, "value": v} for metric, v in figures.items()},
+    }
+
+
+def _id(one: Measured, about: About) -> str:
+    """Of one evaluation of one run, as long as inspect_ai's."""
+    return hashlib.sha256(repr((about.id, one.key)).encode()).hexdigest()[:22]
+
+
+def _file_name(one: Measured, about: About) -> str:
+    """As inspect_ai names its logs; the same for the same run."""
+    parts = (about.began.isoformat(), one.name, _id(one, about))
+    return "_".join(re.sub(r"[^\w.]+", "-", part).replace("_", "-") for part in parts) + ".eval"

@@ -1,0 +1,264 @@
+"""Format `lm-eval`: results and samples as lm-evaluation-harness 0.4 writes them.
+
+`OUT/MODEL/results_DATE.json` and, for each environment and part, `samples_NAME_DATE.jsonl` with a line a
+task. The figures are the report's. The harness has no word for an unscored response, but it averages a
+metric over the documents that name it: a task with nothing scored names no metric, and a mean over
+all rollouts, where an unscored one counts 0, stands beside it as `reward_unscored_as_0`.
+
+A standard error is that of a mean over rollouts, clustered by task (Miller 2024, arXiv 2411.00640);
+with one sample a task it is the harness's own `mean_stderr`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from array import array
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlvr.core.verdict import Scored, Status, Unscored
+from rlvr.evaluation.exports.about import About
+from rlvr.evaluation.exports.exported import Exported
+from rlvr.evaluation.exports.measured import Measured, PartKey, key_of, measure
+from rlvr.evaluation.exports.records import Lines, Record, read_records, size_of, text_of
+from rlvr.evaluation.exports.rows import answer_of
+from rlvr.evaluation.exports.tables import json_line, replacing
+from rlvr.evaluation.statistics import Floats, pass_at_k
+
+_LOWER_IS_BETTER = ("truncated", "unparsable", "unscored")
+
+
+def export_lm_eval(run: Path, out: Path, step: int | None = None) -> Exported:
+    """Write results and samples of `run` below the folder `out`."""
+    about, end = About.read(run), size_of(run)
+    found = measure(run, step, end)
+    folder = out / re.sub(r'["<>:/|\\?*\[\]]+', "__", about.model or about.policy)
+    date = f"{about.began:%Y-%m-%dT%H-%M-%S.%f}"
+    paths = [folder / f"results_{date}.json"]
+    places = _places(run, step, end, found)
+    hashes = {}
+    with Lines(run) as lines:
+        for key, one in found.items():
+            path = folder / f"samples_{_file_name(one, found)}_{date}.jsonl"
+            digest = hashlib.sha256()
+            with replacing(path) as file:
+                for number, offsets in enumerate(places[key].values()):
+                    line = _sample(number, [lines[offset] for offset in offsets], about)
+                    digest.update("".join(line[f"{x}_hash"] for x in _HASHED).encode())
+                    file.write(json_line(line))
+            hashes[one.name] = digest.hexdigest()
+            paths.append(path)
+    with replacing(paths[0]) as file:
+        results = _results(list(found.values()), about) | {"task_hashes": hashes}
+        file.write(json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False).encode())
+    return Exported(paths, f"results of {len(found)} tasks")
+
+
+_HASHED = ("doc", "prompt", "target")
+
+
+def _places(
+    run: Path, step: int | None, end: int, found: dict[PartKey, Measured]
+) -> dict[PartKey, dict[str, array[int]]]:
+    """Where the rollouts of each task are."""
+    places: dict[PartKey, dict[str, array[int]]] = {key: {} for key in found}
+    for record in read_records(run, step, end):
+        of_part = places.get(key_of(record))
+        if of_part is not None:
+            of_part.setdefault(record.rollout.task.id, array("q")).append(record.offset)
+    return places
+
+
+def _results(found: list[Measured], about: About) -> dict[str, Any]:
+    figures = {one.name: _figures(one) for one in found}
+    names = {
+        one.name: [key.partition(",")[0] for key in figures[one.name] if "_stderr," not in key]
+        for one in found
+    }
+    parts: dict[str, list[str]] = {}
+    for one in found:
+        if one.part is not None:
+            parts.setdefault(one.part, []).append(one.name)
+    model = about.model or about.policy
+    seconds = (about.finished - about.began).total_seconds() if about.finished else None
+    return {
+        "results": {
+            one.name: {
+                "name": one.name,
+                "alias": one.name,
+                "sample_len": one.report.tasks,
+                **figures[one.name],
+            }
+            for one in found
+        },
+        "group_subtasks": parts,
+        "configs": {one.name: _config(one, about, names[one.name]) for one in found},
+        "versions": {one.name: about.version for one in found},
+        "n-shot": {one.name: 0 for one in found},
+        "higher_is_better": {
+            one.name: {name: name not in _LOWER_IS_BETTER for name in names[one.name]}
+            for one in found
+        },
+        "n-samples": {
+            one.name: {"original": one.report.tasks, "effective": one.report.tasks} for one in found
+        },
+        "config": {
+            "model": "rlvr",
+            "model_args": {"model": model},
+            "batch_size": None,
+            "batch_sizes": [],
+            "device": None,
+            "use_cache": None,
+            "limit": None,
+            "bootstrap_iters": 0,
+            "gen_kwargs": _generation(about),
+            "random_seed": about.sampling.get("seed"),
+            "numpy_seed": None,
+            "torch_seed": None,
+            "fewshot_seed": None,
+        },
+        "git_hash": about.git.get("commit") if about.git else None,
+        "date": about.began.timestamp(),
+        "transformers_version": about.versions.get("transformers"),
+        "rlvr_version": about.versions.get("rlvr"),
+        "model_source": "rlvr",
+        "model_name": model,
+        "model_name_sanitized": re.sub(r'["<>:/|\\?*\[\]]+', "__", model),
+        "system_instruction": None,
+        "system_instruction_sha": None,
+        "fewshot_as_multiturn": None,
+        "chat_template": None,
+        "chat_template_sha": None,
+        "total_evaluation_time_seconds": None if seconds is None else str(seconds),
+        "rlvr": {one.name: one.report.to_json() | {"step": one.step} for one in found},
+    }
+
+
+def _config(one: Measured, about: About, names: list[str]) -> dict[str, Any]:
+    return {
+        "task": one.name,
+        "dataset_path": one.env,
+        "output_type": "generate_until",
+        "num_fewshot": 0,
+        "repeats": one.k,
+        "generation_kwargs": _generation(about),
+        "metric_list": [
+            {"metric": name, "higher_is_better": name not in _LOWER_IS_BETTER} for name in names
+        ],
+        "metadata": {"version": about.version, "part": one.part, "step": one.step},
+    }
+
+
+def _generation(about: About) -> dict[str, Any]:
+    names = {"max_tokens": "max_gen_toks", "temperature": "temperature"}
+    found = {names[name]: value for name, value in about.sampling.items() if name in names}
+    if "temperature" in found:
+        found["do_sample"] = found["temperature"] > 0
+    return found
+
+
+def _figures(one: Measured) -> dict[str, float | str]:
+    """`metric,none` and `metric_stderr,none`; what there's none of isn't there."""
+    report = one.report
+    reward_T, scored_T = one.of_tasks("reward")
+    solved_T, _ = one.of_tasks("correct")
+    samples_T = np.asarray(np.bincount(one.tally.columns()["task"], minlength=report.tasks), float)
+    figures: dict[str, tuple[float, float | None]] = {
+        "exact_match": (report.correct.value, _stderr(solved_T, scored_T)),
+        "reward": (report.mean.value, _stderr(reward_T, scored_T)),
+        "reward_unscored_as_0": (report.mean_unscored_as_0.value, _stderr(reward_T, samples_T)),
+    }
+    for k, chance in enumerate(report.pass_at_k, 1):
+        chances = pass_at_k(scored_T, solved_T, k)
+        chances = chances[np.isfinite(chances)]
+        figures[f"pass@{k}"] = (chance.value, _stderr(chances, np.ones(len(chances))))
+    figures[f"maj@{one.k}"] = (report.majority.value, None)
+    figures |= {f"component_{name}": (v, None) for name, v in report.components.items()}
+    figures["truncated"] = (report.truncated, None)
+    figures["unparsable"] = (report.unparsable if report.scored else math.nan, None)
+    figures["unscored"] = (1 - report.scored / report.rollouts, None)
+    found: dict[str, float | str] = {}
+    for name, (value, stderr) in figures.items():
+        if math.isfinite(value):
+            found[f"{name},none"] = value
+            found[f"{name}_stderr,none"] = "N/A" if stderr is None else stderr
+    return found
+
+
+def _stderr(top_T: Floats, below_T: Floats) -> float | None:
+    """Of a ratio of sums over tasks; None for fewer than two tasks."""
+    there = below_T > 0
+    top, below = top_T[there], below_T[there]
+    tasks = len(top)
+    if tasks < 2:
+        return None
+    off = top - below * (top.sum() / below.sum())
+    return math.sqrt(float(off @ off) * tasks / (tasks - 1)) / float(below.sum())
+
+
+def _sample(number: int, records: list[Record], about: About) -> dict[str, Any]:
+    """The line of a task: its responses in order, and the mean of each metric over the scored ones."""
+    records = sorted(records, key=lambda record: record.rollout.sample)
+    task = records[0].rollout.task
+    prompt, target = records[0].prompt, text_of(task.reference)
+    doc = {"id": task.id, "prompt": prompt, "reference": target, "metadata": text_of(task.metadata)}
+    responses = [record.response or "" for record in records]
+    line: dict[str, Any] = {
+        "doc_id": number,
+        "doc": doc,
+        "target": target,
+        "arguments": {
+            "gen_args_0": {
+                "arg_0": json.dumps(
+                    prompt, ensure_ascii=False
+                ),  # as with a chat template applied later
+                "arg_1": _generation(about),
+            }
+        },
+        "resps": [responses],
+        "filtered_resps": [responses],
+        "filter": "none",
+        "metrics": [],
+        "doc_hash": _hash(json.dumps(doc, indent=2, ensure_ascii=False)),
+        "prompt_hash": _hash(json.dumps(prompt, ensure_ascii=False)),
+        "target_hash": _hash(target),
+        "rollouts": [_rollout(record) for record in records],
+    }
+    scored = [r.rollout.verdict for r in records if isinstance(r.rollout.verdict, Scored)]
+    if scored:
+        line["metrics"] = ["exact_match", "reward"]
+        correct = sum(verdict.status is Status.CORRECT for verdict in scored)
+        line["exact_match"] = correct / len(scored)
+        line["reward"] = sum(verdict.reward for verdict in scored) / len(scored)
+    return line
+
+
+def _rollout(record: Record) -> dict[str, Any]:
+    verdict = record.rollout.verdict
+    scored = verdict if isinstance(verdict, Scored) else None
+    return {
+        "sample": record.rollout.sample,
+        "scored": scored is not None,
+        "reward": scored.reward if scored else None,
+        "status": str(scored.status) if scored else "unscored",
+        "cause": str(verdict.cause) if isinstance(verdict, Unscored) else "",
+        "answer": answer_of(record) or "",
+        "stop": record.rollout.stop,
+        "completion": record.completion,  # all turns, of which `resps` has the last
+    }
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_name(one: Measured, found: dict[PartKey, Measured]) -> str:
+    """As the harness makes task names fit for files; numbered where two would be one."""
+    plain = re.sub(r"\W", "_", one.name)
+    twins = [other for other in found.values() if re.sub(r"\W", "_", other.name) == plain]
+    return plain if len(twins) == 1 else f"{plain}_{twins.index(one) + 1}"

@@ -1,0 +1,98 @@
+"""Format `preferences`: pairs of a better and a worse response to one task, for DPO and its kin.
+
+The form is TRL's conversational one with an explicit prompt. Length must not be what tells a pair
+apart, or it's what will be learned (Park et al. 2024, arXiv 2403.19159): among equally good
+responses the shortest is chosen, and among equally bad ones the nearest to it in length is rejected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rlvr.core.errors import OptionError
+from rlvr.evaluation.exports.chosen import TOLERANCE, Candidate, Candidates
+from rlvr.evaluation.exports.exported import Exported
+from rlvr.evaluation.exports.records import Lines, Record, read_records
+from rlvr.evaluation.exports.tables import Columns, write_table
+
+COLUMNS: Columns = {
+    "prompt": "messages",
+    "chosen": "messages",
+    "rejected": "messages",
+    "score_chosen": "double",
+    "score_rejected": "double",
+    "env": "string",
+    "part": "string",  # empty outside of suites
+    "task": "string",
+}
+
+
+def export_preferences(
+    run: Path,
+    out: Path,
+    step: int | None = None,
+    *,
+    margin: float = 0.0,
+    pairs: str = "best",
+    truncated: bool = False,
+) -> Exported:
+    """Write pairs of `run` to `out`: Parquet where it's named so, else JSONL.
+
+    Args:
+        margin: rewards of a pair differ by at least so much, and always by something.
+        pairs: `best`, the best against the worst of each task; or `all` that the margin allows.
+        truncated: let responses be chosen that were cut at the length or out of turns. They may
+            always be rejected.
+    """
+    if not (math.isfinite(margin) and margin >= 0):
+        raise OptionError(f"A margin is a number from 0, not {margin}.")
+    if pairs not in ("best", "all"):
+        raise OptionError(f"pairs is 'best' or 'all', not {pairs!r}.")
+    found = Candidates.of(read_records(run, step))
+
+    def rows() -> Iterator[dict[str, Any]]:
+        with Lines(run) as lines:
+            for candidates in found.tasks.values():
+                for better, worse in pairs_of(candidates, margin, pairs, truncated):
+                    yield _row(lines[better.offset], better, lines[worse.offset], worse)
+
+    count = write_table(out, rows(), COLUMNS)
+    return Exported([out], f"{count} pairs from {len(found.tasks)} tasks", found.notes())
+
+
+def pairs_of(
+    candidates: list[Candidate], margin: float = 0.0, pairs: str = "best", truncated: bool = False
+) -> Iterator[tuple[Candidate, Candidate]]:
+    """The pairs (better, worse) among the candidates of one task, the same whatever their order."""
+    whole = [one for one in candidates if truncated or not one.truncated]
+    ranked = sorted(whole, key=lambda one: (-one.reward, one.characters, one.digest))
+    for better in ranked if pairs == "all" else ranked[:1]:
+        below = [one for one in candidates if _differ(better, one, margin)]
+        below.sort(key=lambda one: _worst_first(one, better))
+        for worse in below if pairs == "all" else below[:1]:
+            yield better, worse
+
+
+def _differ(better: Candidate, worse: Candidate, margin: float) -> bool:
+    difference = better.reward - worse.reward
+    return difference > TOLERANCE and difference >= margin - TOLERANCE
+
+
+def _worst_first(one: Candidate, better: Candidate) -> tuple[float, int, bytes]:
+    return one.reward, abs(one.characters - better.characters), one.digest
+
+
+def _row(chosen: Record, better: Candidate, rejected: Record, worse: Candidate) -> dict[str, Any]:
+    return {
+        "prompt": chosen.prompt,
+        "chosen": chosen.completion,
+        "rejected": rejected.completion,
+        "score_chosen": better.reward,
+        "score_rejected": worse.reward,
+        "env": chosen.rollout.env,
+        "part": chosen.rollout.part or "",
+        "task": chosen.rollout.task.id,
+    }

@@ -1,0 +1,82 @@
+"""Format `sft`: the responses that earned enough, to fine-tune on (rejection sampling).
+
+As in STaR (Zelikman et al. 2022, arXiv 2203.14465) and RFT (Yuan et al. 2023, arXiv 2308.01825). By
+default one response a task: with all of them, what the model can do already would make up most
+of the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rlvr.core.errors import OptionError
+from rlvr.evaluation.exports.chosen import TOLERANCE, Candidate, Candidates, TaskKey
+from rlvr.evaluation.exports.exported import Exported
+from rlvr.evaluation.exports.records import Lines, read_records
+from rlvr.evaluation.exports.tables import Columns, write_table
+
+COLUMNS: Columns = {
+    "messages": "messages",
+    "reward": "double",
+    "env": "string",
+    "part": "string",  # empty outside of suites
+    "task": "string",
+}
+
+
+def export_sft(
+    run: Path,
+    out: Path,
+    step: int | None = None,
+    *,
+    threshold: float = 1.0,
+    per_task: int = 1,
+    truncated: bool = False,
+    seed: int = 0,
+) -> Exported:
+    """Write conversations of `run` to `out`: Parquet where it's named so, else JSONL.
+
+    Args:
+        threshold: the least reward.
+        per_task: so many of a task at most, drawn at random: what a model says when it's right
+            keeps its lengths.
+        truncated: take responses too that were cut at the length or out of turns.
+        seed: of that draw. Each task has its own, whatever else the run holds.
+    """
+    if not math.isfinite(threshold):
+        raise OptionError(f"A threshold is a finite number, not {threshold}.")
+    if per_task < 1:
+        raise OptionError(f"per_task is at least 1, not {per_task}.")
+    found = Candidates.of(read_records(run, step))
+
+    def rows() -> Iterator[dict[str, Any]]:
+        with Lines(run) as lines:
+            for key, candidates in found.tasks.items():
+                good = [
+                    one
+                    for one in candidates
+                    if one.reward >= threshold - TOLERANCE and (truncated or not one.truncated)
+                ]
+                good.sort(key=lambda one: _draw(seed, key, one))
+                for one in good[:per_task]:
+                    record = lines[one.offset]
+                    yield {
+                        "messages": record.rollout.messages,
+                        "reward": one.reward,
+                        "env": record.rollout.env,
+                        "part": record.rollout.part or "",
+                        "task": record.rollout.task.id,
+                    }
+
+    count = write_table(out, rows(), COLUMNS)
+    return Exported([out], f"{count} conversations from {len(found.tasks)} tasks", found.notes())
+
+
+def _draw(seed: int, key: TaskKey, one: Candidate) -> bytes:
+    """Where a candidate comes in its task's draw."""
+    text = repr((seed, key, one.digest))
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

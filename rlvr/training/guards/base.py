@@ -1,0 +1,126 @@
+"""What guards are made of: a step of training, an alarm, and how shares are judged."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from rlvr.core.verdict import Scored
+from rlvr.evaluation.rollouts import Rollout
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A guard found something wrong.
+
+    Attributes:
+        name: of the guard, as `GuardConfig` and `--no-guard` have it.
+        message: what was found, with its figures.
+        look: what to look at: a command, and what to do about it.
+        stops: whether the run ends here, after a checkpoint.
+    """
+
+    name: str
+    message: str
+    look: str
+    stops: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}. {self.look}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step of training leaves behind.
+
+    Attributes:
+        number: of the step, from 1.
+        rollouts: the step's own; those of one task are a group.
+        metrics: what the trainer logged, under its names. What isn't a finite number isn't here.
+        run: the run's folder, for the commands in alarms.
+    """
+
+    number: int
+    rollouts: Sequence[Rollout]
+    metrics: Mapping[str, float]
+    run: str = "RUN"
+
+    @cached_property
+    def groups(self) -> list[list[Rollout]]:
+        """The scored rollouts of each task that has two or more of them."""
+        found: dict[tuple[str, str], list[Rollout]] = {}
+        for rollout in self.rollouts:
+            if isinstance(rollout.verdict, Scored):
+                found.setdefault((rollout.env, rollout.task.id), []).append(rollout)
+        return [group for group in found.values() if len(group) > 1]
+
+    def view(self, shown: str) -> str:
+        """The command that shows this run's rollouts under one of the page's filters."""
+        return f"rlvr view {self.run} --filter {shown}"
+
+
+class Guard(Protocol):
+    """Looks at every step and remembers what it needs of those before.
+
+    Attributes:
+        name: as `GuardConfig` has it.
+        figures: what the guard saw at the last step, by metric: `guards/<name>` and the like.
+    """
+
+    name: str
+    figures: dict[str, float]
+
+    def look(self, step: Step) -> Alarm | None:
+        """The alarm, at each step that there's reason for one."""
+        ...
+
+    def remember(self, metrics: Mapping[str, float]) -> None:
+        """Take in an earlier step's metrics, of a run that is resumed."""
+        ...
+
+
+class Window:
+    """The last `steps` values."""
+
+    def __init__(self, steps: int) -> None:
+        self._values: deque[float] = deque(maxlen=steps)
+
+    def add(self, value: float) -> None:
+        """Take in a step's value."""
+        self._values.append(value)
+
+    @property
+    def full(self) -> bool:
+        """Whether there were as many steps as it holds."""
+        return len(self._values) == self._values.maxlen
+
+    @property
+    def mean(self) -> float:
+        """Of the values that are there; NaN where none is."""
+        return sum(self._values) / len(self._values) if self._values else math.nan
+
+
+def responses(rollout: Rollout) -> list[str]:
+    """What the model wrote, turn by turn."""
+    return [
+        str(message.get("content") or "")
+        for message in rollout.messages
+        if message.get("role") == "assistant"
+    ]
+
+
+def at_least(count: float, total: float, z: float) -> float:
+    """The lower end of Wilson's interval for a share, z standard errors down; 0 of nothing.
+
+    Wilson 1927. Unlike the share itself it isn't moved far by a small batch.
+    """
+    if total <= 0:
+        return 0.0
+    share, spread = count / total, z * z / total
+    middle = share + spread / 2
+    half = z * math.sqrt(share * (1 - share) / total + spread / (4 * total))
+    return max(0.0, (middle - half) / (1 + spread))

@@ -1,0 +1,187 @@
+"""The KL of a saved model to its reference, on prompts that two runs can be compared on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rlvr.core.errors import DataError, OptionError
+from rlvr.evaluation.statistics import Estimate, bootstrap
+from rlvr.policies.base import Request, seed_of
+from rlvr.policies.transformers import TransformersPolicy
+from rlvr.training.kl.estimators import ESTIMATORS, sequence_sums
+from rlvr.training.kl.prompts import PromptSet
+
+
+@dataclass(frozen=True)
+class MeasureConfig:
+    """How the policy is sampled. Two measurements with the same are comparable.
+
+    Attributes:
+        samples: responses to each prompt.
+        max_new_tokens: of a response. The KL is of what was sampled: of responses cut there, it's
+            that of their beginning.
+        temperature: of the sampling, and of both models' probabilities.
+        seed: of the sampling.
+        batch_size: sequences at a time.
+
+    Raises `OptionError` where a number can't be one.
+    """
+
+    samples: int = 4
+    max_new_tokens: int = 256
+    temperature: float = 1.0
+    seed: int = 0
+    batch_size: int = 16
+
+    def __post_init__(self) -> None:
+        if min(self.samples, self.max_new_tokens, self.batch_size) < 1 or self.temperature <= 0:
+            raise OptionError(
+                "samples, max_new_tokens and batch_size are at least 1, and the temperature is above "
+                "0: KL is estimated from samples."
+            )
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured, in nats, with 95% intervals from a bootstrap by prompt.
+
+    Attributes:
+        token: by estimator (k1, k2, k3), the mean over tokens.
+        sequence: the mean over responses of the sum over a response.
+        domains: of each domain, its `sequence` by k1. From few prompts: wide.
+        length: mean tokens a response.
+        truncated: share of the responses that were cut.
+    """
+
+    token: dict[str, Estimate]
+    sequence: dict[str, Estimate]
+    domains: dict[str, Estimate]
+    length: float
+    truncated: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "token": {name: one.to_json() for name, one in self.token.items()},
+            "sequence": {name: one.to_json() for name, one in self.sequence.items()},
+            "domains": {name: one.to_json() for name, one in self.domains.items()},
+            "length": self.length,
+            "truncated": self.truncated,
+        }
+
+
+def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfig) -> Measurement:
+    """Sample the policy `model` and compare its probabilities with those of `reference`.
+
+    Args:
+        model, reference: local folders or Hub ids, of one tokenizer.
+        prompts: what to respond to.
+        config: how.
+
+    Raises `DataError` where a model can't be loaded or the two don't share a vocabulary.
+    """
+    policy = TransformersPolicy(
+        model,
+        max_new_tokens=config.max_new_tokens,
+        temperature=config.temperature,
+        batch_size=config.batch_size,
+    )
+    other = TransformersPolicy(reference)
+    if policy.tokenizer.get_vocab() != other.tokenizer.get_vocab():
+        raise DataError(
+            f"{model!r} and {reference!r} have different vocabularies: there's no KL between them. "
+            f"The reference is the model that training began with."
+        )
+    _sample_plainly(policy)
+    sums_R_4, cut_R = [], []
+    requests = [
+        Request(task.prompt, task, seed_of(config.seed, task.id, sample))
+        for task in prompts.tasks
+        for sample in range(config.samples)
+    ]
+    for at in range(0, len(requests), config.batch_size):
+        batch = requests[at : at + config.batch_size]
+        generations = policy.respond(batch)
+        cut_R += [generation.stop == "length" for generation in generations]
+        completions = [list(generation.token_ids or ()) for generation in generations]
+        asked = [_prompt_ids(policy.tokenizer, request) for request in batch]
+        own, theirs = (
+            _logps(one.model, asked, completions, config.temperature) for one in (policy, other)
+        )
+        mask = torch.tensor([[i < len(ids) for i in range(own.shape[1])] for ids in completions])
+        sums_R_4.append(sequence_sums(own, theirs, mask).cpu().numpy())
+    return _summary(np.concatenate(sums_R_4), np.array(cut_R), prompts, config)
+
+
+def _summary(
+    sums_R_4: np.ndarray[Any, Any],
+    cut_R: np.ndarray[Any, Any],
+    prompts: PromptSet,
+    config: MeasureConfig,
+) -> Measurement:
+    sums_P_4 = sums_R_4.reshape(len(prompts.tasks), config.samples, 4).sum(1)
+    tokens_P = sums_P_4[:, 3]
+    token = bootstrap(sums_P_4[:, :3], np.repeat(tokens_P[:, None], 3, axis=1))
+    sequence = bootstrap(sums_P_4[:, :3] / config.samples)
+    domains = {}
+    for domain in dict.fromkeys(prompts.domains):
+        chosen = np.array([one == domain for one in prompts.domains])
+        domains[domain] = bootstrap(sums_P_4[chosen, 0] / config.samples)[0]
+    return Measurement(
+        dict(zip(ESTIMATORS, token, strict=True)),
+        dict(zip(ESTIMATORS, sequence, strict=True)),
+        domains if len(domains) > 1 else {},
+        float(tokens_P.sum() / len(sums_R_4)),
+        float(cut_R.mean()),
+    )
+
+
+def _sample_plainly(policy: TransformersPolicy) -> None:
+    """Drop what a model's own configuration adds to sampling (penalties, min-p): it isn't π then."""
+    from transformers import GenerationConfig
+
+    theirs = policy.model.generation_config
+    policy.model.generation_config = GenerationConfig(
+        bos_token_id=theirs.bos_token_id,
+        eos_token_id=theirs.eos_token_id,
+        pad_token_id=theirs.pad_token_id,
+    )
+
+
+def _prompt_ids(tokenizer: Any, request: Request) -> list[int]:
+    encoded = tokenizer.apply_chat_template(
+        list(request.prompt), add_generation_prompt=True, return_dict=True
+    )
+    return list(encoded["input_ids"])
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def _logps(
+    model: Any,
+    prompts: Sequence[list[int]],
+    completions: Sequence[list[int]],
+    temperature: float,
+) -> Tensor:
+    """log π of the completions' tokens, (B, longest completion) on the CPU; 0 behind their ends."""
+    model.eval()
+    rows = [[*p, *c] for p, c in zip(prompts, completions, strict=True)]
+    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+    attention = torch.zeros_like(ids)
+    for i, row in enumerate(rows):  # padding on the right, where causal attention never looks
+        ids[i, : len(row)] = torch.tensor(row)
+        attention[i, : len(row)] = 1
+    logits = model(input_ids=ids.to(model.device), attention_mask=attention.to(model.device)).logits
+    found = torch.zeros(len(rows), max(map(len, completions)))
+    for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+        start, end = len(prompt), len(prompt) + len(completion)
+        # One row at a time: in float32 a batch's whole log-softmax may not fit beside its logits.
+        own = (logits[i, start - 1 : end - 1].float() / temperature).log_softmax(-1)
+        chosen = torch.tensor(completion, device=own.device)
+        found[i, : len(completion)] = own.gather(1, chosen[:, None])[:, 0].cpu()
+    return found

@@ -1,0 +1,55 @@
+"""The model that is trained, its tokenizer, and the adapters on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlvr.core.errors import DataError, MissingExtraError
+
+
+def load(name: str) -> tuple[Any, Any]:
+    """A causal language model and its tokenizer, from a folder or the Hub.
+
+    In bfloat16 where there's a GPU, in float32 where there's none. Raises `DataError` where it
+    can't be loaded, or has no chat template.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left")
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
+    except (OSError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise DataError(
+            f"The model {name!r} can't be loaded: {why:.300}. Give a local folder with "
+            f"config.json, weights and tokenizer, or the id of a model on the Hub."
+        ) from error
+    if tokenizer.chat_template is None:
+        raise DataError(f"The tokenizer of {name!r} has no chat template, so it can't be prompted.")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model, tokenizer
+
+
+def lora(rank: int) -> Any:
+    """LoRA on all linear layers, alpha twice the rank (Hu et al. 2021, arXiv 2106.09685)."""
+    try:
+        from peft import LoraConfig
+    except ImportError as error:
+        raise MissingExtraError("LoRA needs peft: pip install 'rlvr[train]'.") from error
+    return LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+
+
+def save(trainer: Any, tokenizer: Any, folder: str) -> None:
+    """The trained model as a whole one, adapters merged. Called in all processes, written by one."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if hasattr(model, "merge_and_unload"):
+        if trainer.accelerator.is_main_process:
+            model.merge_and_unload().save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+        return
+    trainer.save_model(folder)

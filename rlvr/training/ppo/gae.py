@@ -1,0 +1,76 @@
+"""PPO's arithmetic, on tensors alone: rewards of tokens, advantages, and the value's loss.
+
+All tensors are (B, T): B rollouts of T completion tokens, padded on the right. `mask` is true where
+the policy chose the token and its rollout was scored. Elsewhere (padding, an environment's tokens,
+unscored rollouts) there's no step, whatever the other tensors hold there, NaN included: the step
+before an environment's answer is followed by the one after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tensor:
+    """The reward of each token: -beta·kl, and the rollout's score on the last (Ziegler et al. 2019).
+
+    A rollout cut at the length limit was judged as it stands, so its last token is its end too.
+
+    Args:
+        scores: (B,), what the reward functions gave; may be NaN where the mask has no token.
+        kl: log π(token) - log π_ref(token) of the policy that sampled: the estimator k1.
+    """
+    steps = mask.cumsum(1)
+    last = mask & (steps == steps[:, -1:])
+    return (-beta * kl).masked_fill(~mask, 0) + torch.where(last, scores[:, None], 0)
+
+
+def advantages_and_returns(
+    rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, lam: float
+) -> tuple[Tensor, Tensor]:
+    """Generalised advantage estimation (Schulman et al. 2016, equation 16), and the value's targets.
+
+    δ_t = r_t + γ·V(s_t+1) - V(s_t), A_t = δ_t + γλ·A_t+1, and the return is A_t + V(s_t). Nothing
+    follows the last step: the value behind it is 0. Both are 0 where there's no step.
+    """
+    advantages = torch.zeros_like(values)
+    next_value = next_advantage = torch.zeros_like(values[:, 0])
+    for t in reversed(range(values.shape[1])):
+        step = mask[:, t]
+        delta = rewards[:, t] + gamma * next_value - values[:, t]
+        next_advantage = torch.where(step, delta + gamma * lam * next_advantage, next_advantage)
+        next_value = torch.where(step, values[:, t], next_value)
+        advantages[:, t] = torch.where(step, next_advantage, 0)
+    return advantages, torch.where(mask, advantages + values, 0)
+
+
+def moments(x: Tensor, mask: Tensor, total: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and (biased) variance over the mask, 0 if it's empty; `total` sums over all processes."""
+    count = total(mask.sum()).clamp(min=1)
+    mean = total(x.masked_fill(~mask, 0).sum()) / count
+    return mean, total((x - mean).masked_fill(~mask, 0).square().sum()) / count
+
+
+def whiten(x: Tensor, mask: Tensor, total: Callable[[Tensor], Tensor]) -> Tensor:
+    """`x` with mean 0 and variance 1 over the mask, and 0 elsewhere; `total` as in `moments`."""
+    mean, variance = moments(x, mask, total)
+    return ((x - mean) * torch.rsqrt(variance + 1e-8)).masked_fill(~mask, 0)
+
+
+def value_losses(
+    values: Tensor, old_values: Tensor, returns: Tensor, clip: float | None
+) -> tuple[Tensor, Tensor]:
+    """½(V - R)² of each token, or of V kept within `clip` of its old value where that is worse.
+
+    The clipping is of PPO's first code, not of its paper (Engstrom et al. 2020, section 3). Also
+    returns where it was worse: there the value gets no gradient.
+    """
+    losses = (values - returns).square() / 2
+    if clip is None:
+        return losses, torch.zeros_like(losses, dtype=torch.bool)
+    near = old_values + (values - old_values).clamp(-clip, clip)
+    clipped = (near - returns).square() / 2
+    return torch.maximum(losses, clipped), clipped > losses

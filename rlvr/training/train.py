@@ -1,0 +1,348 @@
+"""`train`: RLVR on a model, from a `TrainConfig` to a run that can be looked at and gone on with."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlvr.adapters import trl as rlvr_trl
+from rlvr.core.environment import Environment
+from rlvr.core.errors import DataError, MissingExtraError, OptionError
+from rlvr.core.tasks import GeneratedTaskSet, TaskSet
+from rlvr.envs.mixture import Mixture
+from rlvr.evaluation.report import Report
+from rlvr.evaluation.rollouts import Rollout
+from rlvr.evaluation.run import Run, about
+from rlvr.training.config import Source, TrainConfig
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        run: its folder, with the model in `model/`.
+        step: optimizer steps that were taken.
+        before, after: reports on the held-out tasks, by environment; empty where there are none, or
+            (before) where the run was gone on with.
+        stopped: why it was stopped before its time, or None.
+    """
+
+    run: Path
+    step: int
+    before: list[Report]
+    after: list[Report]
+    stopped: str | None
+
+
+def train(
+    config: TrainConfig, run_path: str | Path | None = None, *, resume: bool = False
+) -> Outcome:
+    """Train `config.model` on its environments' rewards.
+
+    Args:
+        run_path: the run's folder; by default `runs/train-<time>`.
+        resume: go on with the run at `run_path` from its last whole checkpoint: at its step, with the
+            same order of tasks. What it wrote behind that step is written again.
+
+    Under `accelerate launch` each process calls this; the first one writes the run. Raises
+    `OptionError` and `DataError` for what can't work, before anything is written where it can be known.
+    """
+    with _stack():
+        return _train(config, run_path, resume)
+
+
+def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Outcome:
+    from accelerate import PartialState
+
+    from rlvr.training.arguments import generations, trl_arguments
+    from rlvr.training.models import load, save
+    from rlvr.training.progress import Stages
+    from rlvr.training.recorder import Recorder, last_checkpoint, rewind
+
+    here = PartialState()
+    mixture = _mixture(config)
+    multi_turn = any(env.max_turns > 1 for env in mixture.environments.values())
+    if multi_turn and config.trainer == "rloo":
+        raise OptionError(
+            "TRL's RLOOTrainer plays no episodes in several turns. trainer='grpo' with "
+            "trl={'scale_rewards': 'none'} is the same estimate but for a constant factor."
+        )
+    trl_arguments(
+        config, Path(run_path or "."), here.num_processes
+    )  # what can't work is told first
+    model, tokenizer = load(config.model)
+    path, run = _open_run(config, run_path, resume, here)
+    start = last_checkpoint(path / "checkpoints") if resume and here.is_main_process else None
+    start = _from_first(start, here)
+    if resume and here.is_main_process:
+        rewind(path, start[1] if start else 0)
+    arguments = trl_arguments(config, path, here.num_processes)
+    rows = generations(arguments, config.steps) * config.prompts
+    with (
+        Stages(quiet=not here.is_main_process) as stages,
+        stages.stage(config.trainer.upper(), config.steps) as advance,
+    ):
+
+        def tell(step: int, figures: dict[str, Any]) -> None:
+            shown = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k3")}
+            advance(step, **{k: v for k, v in shown.items() if v is not None})
+
+        recorder, stops = Recorder(run, tell), list[str]()
+        try:
+            trainer = _trainer(
+                config, mixture, model, tokenizer, arguments, rows, recorder, multi_turn
+            )
+            _watch(trainer, config, path, recorder, stages.say, stops)
+            held_out = _held_out(config, trainer, run, advance)
+            trainer.train(resume_from_checkpoint=str(start[0]) if start else None)
+        except BaseException:
+            if run is not None:
+                run.discard()
+            raise
+    step = int(trainer.state.global_step)
+    save(trainer, tokenizer, str(path / "model"))
+    stopped = stops[0] if stops else None
+    reports = held_out.reports if held_out is not None else {}
+    outcome = Outcome(path, step, reports.get(0, []), reports.get(step, []), stopped)
+    if run is not None:
+        from rlvr.training.plot import plot_run
+
+        with contextlib.suppress(DataError):
+            plot_run(run)
+        run.finish(
+            {
+                "step": step,
+                "stopped": stopped,
+                "reports": [report.to_json() for report in outcome.after],
+                "before": [report.to_json() for report in outcome.before],
+            }
+        )
+        run.close()
+    return outcome
+
+
+def _trainer(
+    config: TrainConfig,
+    mixture: Mixture,
+    model: Any,
+    tokenizer: Any,
+    arguments: Any,
+    rows: int,
+    recorder: Any,
+    multi_turn: bool,
+) -> Any:
+    """TRL's trainer or ours, with the KL measured in it."""
+    import torch
+    import trl
+    from transformers import PrinterCallback
+
+    from rlvr.training.kl.trainer import MeasuresKL
+
+    bases: dict[str, Any] = {"grpo": trl.GRPOTrainer, "rloo": trl.RLOOTrainer}
+    if config.trainer == "ppo":
+        from rlvr.training.ppo import PPOTrainer
+
+        bases["ppo"] = PPOTrainer
+    base = bases[config.trainer]
+    made = type(f"Measured{base.__name__}", (MeasuresKL, base), {})
+    given: dict[str, Any] = {}
+    if multi_turn:
+        given["rollout_func"] = rlvr_trl.rollout(mixture)
+    if config.lora is not None:
+        from rlvr.training.models import lora
+
+        given["peft_config"] = lora(config.lora)
+    on_cpu: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if config.vllm != "none" and not torch.cuda.is_available():
+        from rlvr.training.vllm_cpu import vllm_on_cpu
+
+        on_cpu = vllm_on_cpu()
+    with on_cpu:
+        trainer = made(
+            model=model,
+            args=arguments,
+            train_dataset=rlvr_trl.dataset(mixture, limit=rows, seed=config.seed),
+            reward_funcs=rlvr_trl.reward(mixture, record=recorder.record),
+            processing_class=tokenizer,
+            **given,
+        )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _watch(
+    trainer: Any,
+    config: TrainConfig,
+    path: Path,
+    recorder: Any,
+    say: Callable[[str], None],
+    stops: list[str],
+) -> None:
+    """The guards, the KL with its budget, and the recorder behind them.
+
+    Why a run is stopped goes into `stops`; that and the guards' warnings are said.
+    """
+    from rlvr.training.guards import Alarm, Guards
+    from rlvr.training.guards.callback import GuardCallback
+    from rlvr.training.kl.budget import KLBudget
+    from rlvr.training.kl.trainer import KLConfig
+
+    def stop(message: str) -> None:
+        stops.append(message)
+        say(f"stopping: {message}")
+
+    def tell(alarm: Alarm) -> None:
+        if alarm.stops:
+            stop(str(alarm))
+        else:
+            say(f"warning: {alarm}")
+
+    budget = None
+    if config.kl_budget is not None:
+        budget = KLBudget(config.kl_budget, config.kl_action)
+    history = _metrics(path)
+    trainer.measure_kl(KLConfig(budget=budget), history, stop)
+    trainer.add_callback(
+        GuardCallback(Guards(config.guards, str(path), history), recorder.since, tell)
+    )
+    trainer.add_callback(recorder)
+
+
+def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) -> Any:
+    if config.held_out is None:
+        return None
+    from rlvr.training.held_out import HeldOut
+
+    def write(step: int, rollouts: list[Rollout], reports: list[Report]) -> None:
+        assert run is not None
+        for rollout in rollouts:
+            run.rollout(rollout.to_json(step=step))
+        scored = sum(report.scored for report in reports)
+        correct = sum(report.statuses.get("correct", 0) for report in reports)
+        figures = {f"held_out/{report.env}": report.correct.value for report in reports}
+        accuracy = correct / scored if scored else float("nan")
+        run.metrics(
+            step=step,
+            held_out_accuracy=accuracy,
+            held_out_unscored=len(rollouts) - scored,
+            **(figures if len(reports) > 1 else {}),
+        )
+        advance(step, held_out=accuracy)
+
+    envs = {
+        source.name or source.make().name: _limited(source.make(), source.limit)
+        for source in config.held_out
+    }
+    callback = HeldOut(envs, config.measure_every, write, config.max_tokens)
+    callback.trainer = trainer
+    trainer.add_callback(callback)
+    return callback
+
+
+def _mixture(config: TrainConfig) -> Mixture:
+    """The environments, each with its tasks in the order that the seed gives them."""
+    made = {}
+    for source in config.environments:
+        env = _limited(source.make(), source.limit)
+        name = source.name or env.name
+        if name in made:
+            raise OptionError(f"The environment {name!r} is named twice.")
+        made[name] = _shuffled(env, config.seed)
+    if len(made) == 1:
+        return Mixture(made)
+    return Mixture(made, {s.name: s.weight for s in config.environments})
+
+
+def _limited(env: Environment, limit: int | None) -> Environment:
+    if limit is None:
+        return env
+    own = copy.copy(env)
+    own.tasks = env.tasks[: min(limit, len(env.tasks))]
+    return own
+
+
+def _shuffled(env: Environment, seed: int) -> Environment:
+    """A copy in another order: a data set may be sorted. Generated tasks are drawn at random already."""
+    if isinstance(env.tasks, GeneratedTaskSet):
+        return env
+    own = copy.copy(env)
+    order = np.random.default_rng(np.random.SeedSequence([seed, 0x7A5C])).permutation(
+        len(env.tasks)
+    )
+    own.tasks = TaskSet([env.tasks[int(i)] for i in order], env.tasks.name, env.tasks.version)
+    return own
+
+
+def _open_run(
+    config: TrainConfig, run_path: str | Path | None, resume: bool, here: Any
+) -> tuple[Path, Run | None]:
+    """The run's folder in all processes, and the run in the first one."""
+    run = None
+    if resume and run_path is None:
+        raise OptionError("To go on with a run, name its folder.")
+    if here.is_main_process:
+        if resume:
+            assert run_path is not None
+            run = Run.resume(run_path)
+        else:
+            run = Run.create(run_path, "train", config.to_json())
+    return _from_first(run.path if run is not None else None, here), run
+
+
+def _from_first(value: Any, here: Any) -> Any:
+    """What the first process has, in all of them."""
+    if here.num_processes == 1:
+        return value
+    from accelerate.utils import broadcast_object_list
+
+    return broadcast_object_list([value])[0]
+
+
+def _metrics(path: Path) -> list[dict[str, Any]]:
+    file = path / "metrics.jsonl"
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def config_of(path: str | Path) -> TrainConfig:
+    """The configuration of a run. Raises `DataError` where there's none, or it's another kind's."""
+    found = about(path)
+    if found.get("kind") != "train":
+        raise DataError(
+            f"{str(path)!r} is a run of `rlvr {found.get('kind')}`, not of `rlvr train`."
+        )
+    return TrainConfig.from_json(found["config"])
+
+
+@contextlib.contextmanager
+def _stack() -> Iterator[None]:
+    """The training stack, quietly: there's one progress bar, and it's ours."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        import datasets
+        import transformers
+        import trl  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            f"Training needs the extra 'train' ({error}): pip install 'rlvr[train]'."
+        ) from error
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # TRL's and transformers' of one another
+        yield
+
+
+__all__ = ["Outcome", "Source", "TrainConfig", "config_of", "train"]

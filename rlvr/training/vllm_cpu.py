@@ -1,0 +1,103 @@
+"""TRL's vLLM modes where there is no CUDA: the path of the weights from the trainer into vLLM.
+
+TRL sends a server its weights by NCCL and counts on vLLM to take weights while it runs; a CPU has no
+NCCL, and vLLM's CPU layers compute with packed copies. Here a server gets a file instead, and weights
+stay unpacked (`rlvr.training.vllm_worker`). Everything else is TRL's and vLLM's own. That the weights
+arrived shows in TRL's `sampling/sampling_logp_difference`: what vLLM and the trainer make of the same tokens
+differs by rounding alone. Written against TRL 1.16 and vLLM 0.31.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rlvr.core.errors import RlvrError
+
+EXTENSION = "rlvr.training.vllm_worker.CpuSync"
+_ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_SERVER_DEV_MODE": "1",  # opens /collective_rpc
+}
+_CALL_S = 600.0  # a server that is asked for something and doesn't answer in this time never will
+
+
+class WeightSyncError(RlvrError, RuntimeError):
+    """The server didn't take the new weights: what it generates from now on is an older model's."""
+
+
+def server_command(model: str, port: int = 8000, *flags: str) -> tuple[list[str], dict[str, str]]:
+    """How to start a server that `rlvr train --vllm server` can use on a CPU: arguments, environment."""
+    command = [
+        "vllm", "serve", model, "--port", str(port), "--dtype", "float32", "--enforce-eager",
+        "--logprobs-mode", "processed_logprobs", "--max-logprobs", "-1",
+        "--worker-extension-cls", EXTENSION, *flags,
+    ]  # fmt: skip
+    return command, dict(_ENVIRONMENT)
+
+
+@contextlib.contextmanager
+def vllm_on_cpu() -> Iterator[None]:
+    """Make a TRL trainer with `use_vllm=True` inside: it then works on a CPU, colocated or with a server."""
+    import vllm
+    from trl.generation import vllm_generation
+
+    from rlvr.training import vllm_worker
+
+    vllm_worker.keep_unpacked()
+    client, engine = vllm_generation.VLLMClient, vllm_generation.LLM
+    for name, value in (_ENVIRONMENT | {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}).items():
+        os.environ.setdefault(name, value)
+    vllm_generation.VLLMClient = _client_by_file(client)
+    # bfloat16 is slow or dies on processors that announce it and don't have it.
+    vllm_generation.LLM = functools.partial(vllm.LLM, dtype="float32", enforce_eager=True)
+    try:
+        yield
+    finally:
+        vllm_generation.VLLMClient, vllm_generation.LLM = client, engine
+
+
+def _client_by_file(base: Any) -> type:
+    """TRL's client, with weights that travel as a file which trainer and server both see."""
+
+    class Client(base):  # type: ignore[misc]
+        def init_communicator(self, device: Any = 0) -> None:
+            # Loading nothing proves that the server can.
+            self._load({})
+
+        def update_named_params(
+            self, metadata: Any, named_params: Iterable[tuple[str, Any]]
+        ) -> None:
+            self._load({name: weight.detach().cpu() for name, weight in named_params})
+
+        def close_communicator(self) -> None:
+            """There is none."""
+
+        def _load(self, weights: dict[str, Any]) -> None:
+            from safetensors.torch import save_file
+
+            with tempfile.TemporaryDirectory(prefix="rlvr-weights-") as folder:
+                path = Path(folder, "weights.safetensors")
+                save_file({name: weight.contiguous() for name, weight in weights.items()}, path)
+                body = {"method": "load_rlvr_weights", "args": [str(path)]}
+                url = f"{self.base_url}/collective_rpc"
+                try:
+                    response = self.session.post(url, json=body, timeout=_CALL_S)
+                except OSError as error:
+                    raise WeightSyncError(f"The vLLM server at {self.base_url}: {error}.") from None
+                found = response.json().get("results") if response.ok else None
+                if found != [str(len(weights))]:  # a worker's answer, as text
+                    command, environment = server_command("MODEL")
+                    raise WeightSyncError(
+                        f"The vLLM server at {self.base_url} didn't take the weights "
+                        f"(HTTP {response.status_code}: {response.text[:200]}). On a CPU it's started like this: "
+                        + " ".join([*(f"{k}={v}" for k, v in environment.items()), *command])
+                    )
+
+    return Client

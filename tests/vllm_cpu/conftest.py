@@ -1,0 +1,118 @@
+"""A real vLLM, on the CPU: a small model that can add a little, and a server of it.
+
+These tests run in a virtual environment of their own (`make test-vllm`).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+# One thread: the cores are shared with the server, and waiting threads spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+HERE = Path(__file__).parent
+NAME, CONTEXT = "adder", 128
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.vllm)
+
+
+@dataclass
+class Server:
+    url: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.url}/v1"
+
+
+@pytest.fixture(scope="session")
+def warmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the quickstart's model after its warm-up: it mostly forgets to carry."""
+    import torch
+
+    import rlvr
+    from rlvr.training.small_model import make_model, make_tokenizer
+    from rlvr.training.warmup import warm_up
+
+    torch.set_num_threads(1)
+    env = rlvr.make(
+        "arithmetic", digits=3, terms=2, operators="+", prompt="{compact}=", size=38_400
+    )
+    tokenizer = make_tokenizer()
+    model = make_model(tokenizer, 0)
+    warm_up(
+        model, tokenizer, list(env.tasks), steps=600, batch_size=64, learning_rate=3e-3, seed=0,
+        progress=lambda step, loss: None,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("model")
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def serve(model: Path, log: Path, *flags: str) -> Server:
+    """A server of `model` as `rlvr.training.vllm_cpu` says it's started."""
+    from rlvr.training.vllm_cpu import server_command
+
+    port = free_port()
+    command, environment = server_command(
+        str(model), port, "--served-model-name", NAME, "--max-model-len", str(CONTEXT), *flags
+    )
+    command[0] = str(Path(sys.executable).with_name("vllm"))
+    path = f"{Path(__file__).parents[2]}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, env=os.environ | environment | {"PYTHONPATH": path}, stdout=out, stderr=out
+        )
+    server = Server(f"http://127.0.0.1:{port}", process)
+    deadline = time.monotonic() + 400
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{server.url}/health", timeout=5).is_success:
+                return server
+        except httpx.HTTPError:
+            time.sleep(0.5)
+    stop(server)
+    pytest.fail(f"vllm serve didn't come up: {log.read_text(errors='replace')[-3000:]}")
+
+
+def stop(server: Server) -> None:
+    server.process.terminate()
+    try:
+        server.process.wait(30)
+    except subprocess.TimeoutExpired:
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.fixture(scope="session")
+def server(warmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    one = serve(warmed, tmp_path_factory.mktemp("log") / "vllm.log")
+    yield one
+    stop(one)
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
