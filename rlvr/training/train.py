@@ -94,7 +94,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
     ):
 
         def tell(step: int, figures: dict[str, Any]) -> None:
-            shown = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k3")}
+            shown = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k1")}
             advance(step, **{k: v for k, v in shown.items() if v is not None})
 
         recorder, stops = Recorder(run, tell), list[str]()

@@ -103,8 +103,21 @@ def stop(server: Server) -> None:
         server.process.wait()
 
 
+@pytest.fixture
+def server(one_server: Server, warmed: Path) -> Server:
+    """With the warmed-up weights, whatever a test before has trained."""
+    from safetensors import safe_open
+
+    from rlvr.training.vllm_cpu import load_weights
+
+    path = warmed / "model.safetensors"
+    with safe_open(path, "pt") as file:
+        load_weights(one_server.url, path, len(list(file.keys())))
+    return one_server
+
+
 @pytest.fixture(scope="session")
-def server(warmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def one_server(warmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     one = serve(warmed, tmp_path_factory.mktemp("log") / "vllm.log")
     yield one
     stop(one)
