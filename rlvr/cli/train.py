@@ -95,7 +95,7 @@ _OWN = ("env", "config", "run_path", "resume", "launch", "split", "data", "env_o
 @click.option("--launch", type=click.IntRange(min=1), metavar="N",
               help="Print the line that runs this on N GPUs, and end.")  # fmt: skip
 @click.pass_context
-def command(context: click.Context, **flags: Any) -> None:
+def command(context: click.Context, /, **flags: Any) -> None:
     """Train a model on ENV's verifiable reward, and write a run that `rlvr view` opens.
 
     ENV may be left out where --config names environments, several and with weights if you like.

@@ -50,12 +50,12 @@ def check(outcome: Outcome, steps: int) -> None:
 
 
 def test_colocated(warmed: Path, tmp_path: Path) -> None:
-    check(train(config(warmed, 40, vllm="colocate"), tmp_path / "run"), 40)
+    check(train(config(warmed, 80, vllm="colocate"), tmp_path / "run"), 80)
 
 
 def test_with_a_server(server: Server, warmed: Path, tmp_path: Path) -> None:
-    given = config(warmed, 40, vllm="server", base_url=server.base_url)
-    check(train(given, tmp_path / "run"), 40)
+    given = config(warmed, 80, vllm="server", base_url=server.base_url)
+    check(train(given, tmp_path / "run"), 80)
 
 
 class Again(rlvr.MultiTurn):
