@@ -385,7 +385,7 @@ def test_the_value_learns_the_return(tmp_path: Path) -> None:
     def same(completions: Sequence[str], **_: Any) -> list[float | None]:
         return [0.7] * len(completions)
 
-    options = {"value_model": "policy", "value_learning_rate": 3e-3, "lam": 1.0}
+    options = {"value_model": "policy", "value_learning_rate": 3e-3, "gradient_checkpointing": True}
     ppo = trainer(tmp_path, same, max_steps=40, value_warmup_steps=40, **options)
     ppo.train()
     logged = [entry for entry in ppo.state.log_history if "ppo/value_loss" in entry]
