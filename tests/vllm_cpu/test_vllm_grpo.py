@@ -6,14 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
+import numpy as np
 import pytest
 
 import rlvr
 from rlvr.evaluation.run import read_rollouts
+from rlvr.policies.openai import OpenAIPolicy
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.train import Outcome, train
-from rlvr.training.vllm_cpu import WeightSyncError
-from tests.vllm_cpu.conftest import Server, serve, stop
+from rlvr.training.vllm_cpu import WeightSyncError, load_weights
+from tests.vllm_cpu.conftest import NAME, Server, ask, logprobs_by_torch, serve, stop
 
 OPTIONS = {"digits": 3, "terms": 2, "operators": "+", "prompt": "{compact}="}
 
@@ -85,6 +88,47 @@ def test_a_server_that_can_t_take_weights_is_told_at_once(warmed: Path, tmp_path
         given = config(warmed, 1, vllm="server", base_url=plain.url)
         with pytest.raises(WeightSyncError, match="--worker-extension-cls"):
             train(given, tmp_path / "run")
+        check_that_vllm_alone_is_stale(plain, warmed, tmp_path / "other")
     finally:
         stop(plain)
     assert not (tmp_path / "run").exists()
+
+
+def check_that_vllm_alone_is_stale(server: Server, warmed: Path, other: Path) -> None:
+    """The trap that the extension is there for: vLLM says it took the weights, and uses old ones."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(warmed)
+    assert model.config.tie_word_embeddings
+    with torch.no_grad():
+        model.model.embed_tokens.weight.mul_(1.5)
+    model.save_pretrained(other)
+    AutoTokenizer.from_pretrained(warmed).save_pretrained(other)
+    body = {"method": "reload_weights", "kwargs": {"weights_path": str(other)}}
+    answer = httpx.post(f"{server.url}/collective_rpc", json=body, timeout=60)
+    assert answer.status_code == 200
+    policy = OpenAIPolicy(NAME, server.base_url, max_tokens=4, logprobs=True)
+    (one,) = ask(policy, "102+175=")
+    assert one.token_ids is not None
+    expected = logprobs_by_torch(other, "102+175=", one.token_ids)
+    assert np.abs(np.array(one.logprobs) - expected).max() > 1e-2
+
+
+def test_the_extension_loads_the_output_layer_too(
+    server: Server, warmed: Path, tmp_path: Path
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(warmed)
+    with torch.no_grad():
+        model.model.embed_tokens.weight.mul_(1.5)
+    model.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(warmed).save_pretrained(tmp_path)
+    count = len(list(model.parameters()))
+    load_weights(server.url, tmp_path / "model.safetensors", count)
+    (one,) = ask(OpenAIPolicy(NAME, server.base_url, max_tokens=4, logprobs=True), "102+175=")
+    assert one.token_ids is not None
+    expected = logprobs_by_torch(tmp_path, "102+175=", one.token_ids)
+    assert np.abs(np.array(one.logprobs) - expected).max() < 1e-4
