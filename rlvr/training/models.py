@@ -7,16 +7,17 @@ from typing import Any
 from rlvr.core.errors import DataError, MissingExtraError
 
 
-def load(name: str) -> tuple[Any, Any]:
+def load(name: str, *, frozen: bool = False) -> tuple[Any, Any]:
     """A causal language model and its tokenizer, from a folder or the Hub.
 
-    In bfloat16 where there's a GPU, in float32 where there's none. Raises `DataError` where it
-    can't be loaded, or has no chat template.
+    In float32, as TRL has it: of a step at 1e-6, bfloat16 weights would round most away. (On a GPU
+    it computes in bfloat16 all the same.) `frozen` weights, beneath adapters, are in bfloat16
+    there. Raises `DataError` where it can't be loaded, or has no chat template.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    dtype = torch.bfloat16 if frozen and torch.cuda.is_available() else torch.float32
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left")
         model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype)

@@ -80,7 +80,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
     trl_arguments(
         config, Path(run_path or "."), here.num_processes
     )  # what can't work is told first
-    model, tokenizer = load(config.model)
+    model, tokenizer = load(config.model, frozen=config.lora is not None)
     path, run = _open_run(config, run_path, resume, here)
     start = last_checkpoint(path / "checkpoints") if resume and here.is_main_process else None
     start = _from_first(start, here)
