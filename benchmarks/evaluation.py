@@ -122,7 +122,7 @@ def whole(url: str, env: rlvr.SingleTurn, folder: Path) -> float:
 
 def throughput(requests: int, rounds: int) -> None:
     env = tasks(requests)
-    for latency_s in (0.05, 0.2):
+    for latency_s in (0.2, 0.8):
         port = multiprocessing.Value("i", 0)
         server = multiprocessing.Process(target=serve, args=(port, latency_s), daemon=True)
         server.start()

@@ -53,6 +53,8 @@ _HOME = {
     "Mixture": "rlvr.envs.mixture",
     "ToolEnv": "rlvr.envs.tools",
     "Prompt": "rlvr.envs.prompt",
+    "TrainConfig": "rlvr.training.config",
+    "train": "rlvr.training.train",
     "score": "rlvr.scoring",
     "ascore": "rlvr.scoring",
 }
@@ -77,6 +79,8 @@ if TYPE_CHECKING:
     from rlvr.envs.tools import ToolEnv
     from rlvr.envs.turns import MultiTurn, SingleTurn
     from rlvr.scoring import ascore, score
+    from rlvr.training.config import TrainConfig
+    from rlvr.training.train import train
     from rlvr.verifiers.code import Code
     from rlvr.verifiers.coherence import Coherent
     from rlvr.verifiers.compose import All, AnyOf
@@ -109,6 +113,7 @@ __all__ = [
     "TaskSet",
     "ToolEnv",
     "ToolError",
+    "TrainConfig",
     "Unscored",
     "Verdict",
     "Verifier",
@@ -120,6 +125,7 @@ __all__ = [
     "make",
     "openrlhf",
     "score",
+    "train",
     "trl",
     "verifier",
     "verl",

@@ -39,6 +39,9 @@ HEAVY = {
     "accelerate",
     "pyarrow",
     "verl",
+    "transfer_queue",
+    "openrlhf",
+    "deepspeed",
 }
 # Arithmetic on verifiers makes composites: core's one import up, when it's called.
 ALLOWED_UP = ("core/verifier.py", "rlvr.verifiers.compose")
@@ -149,7 +152,16 @@ def test_training_is_imported_when_used() -> None:
     assert early == []
 
 
-@pytest.mark.parametrize("module", ["rlvr.adapters.trl", "rlvr.training.quickstart", "rlvr.cli"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "rlvr.adapters.trl",
+        "rlvr.adapters.verl",
+        "rlvr.adapters.openrlhf",
+        "rlvr.training.quickstart",
+        "rlvr.cli",
+    ],
+)
 def test_a_module_that_trains_imports_no_trainer_before_it_is_used(module: str) -> None:
     assert loaded_after(f"import {module}") & HEAVY == set()
 

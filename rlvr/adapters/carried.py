@@ -73,13 +73,13 @@ def rows(
         raise OptionError("There's no environment to write the tasks of.")
     if limit is not None and limit < 1:
         raise OptionError(f"limit is at least 1, not {limit}.")
+    origins = [_origin(env) for env in several]
     for env in several:
         if limit is None and len(env.tasks) > _MOST:
             raise OptionError(
                 f"{env.name!r} has {len(env.tasks)} tasks: say how many with limit=…, steps times "
                 f"prompts a step."
             )
-    origins = [_origin(env) for env in several]
     names = sorted(set().union(*map(components_of, several)))
     return _rows(list(zip(several, origins, strict=True)), names, limit)
 

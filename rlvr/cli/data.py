@@ -143,7 +143,10 @@ def _written(kind: str) -> Callable[..., None]:
             "verl": (verl.write_parquet, "parquet"),
             "openrlhf": (openrlhf.write_jsonl, "jsonl"),
         }[kind]
-        for split in [one.strip() for one in splits.split(",") if one.strip()]:
+        named = [one.strip() for one in splits.split(",") if one.strip()]
+        if not named:
+            raise click.UsageError("--splits names none: give it as train,test.")
+        for split in named:
             made = make_environment(env, split, data, env_options)
             path = output / f"{split}.{ending}"
             click.echo(f"{path}: {writer(made, path, limit)} tasks")

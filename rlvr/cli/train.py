@@ -9,12 +9,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from rlvr.cli.options import named_values
+from rlvr.core.errors import RlvrError
 
 if TYPE_CHECKING:
-    from rlvr.training.config import TrainConfig
+    from rlvr.training.config import Source, TrainConfig
     from rlvr.training.train import Outcome
 
 _STOPPED = 4
@@ -92,7 +94,8 @@ _OWN = ("env", "config", "run_path", "resume", "launch", "split", "data", "env_o
 )
 @click.option("--launch", type=click.IntRange(min=1), metavar="N",
               help="Print the line that runs this on N GPUs, and end.")  # fmt: skip
-def command(**flags: Any) -> None:
+@click.pass_context
+def command(context: click.Context, /, **flags: Any) -> None:
     """Train a model on ENV's verifiable reward, and write a run that `rlvr view` opens.
 
     ENV may be left out where --config names environments, several and with weights if you like.
@@ -112,7 +115,8 @@ def command(**flags: Any) -> None:
     if flags["launch"]:
         click.echo(launch_line(sys.argv[1:], flags["launch"]))
         return
-    config = _config(given, flags)
+    chosen = context.get_parameter_source("held_out_split") is ParameterSource.COMMANDLINE
+    config = _config(given, flags, chosen or flags["held_out"] is not None)
     # The training stack takes seconds to import: not before it's asked for.
     from rlvr.training.train import train
 
@@ -136,7 +140,7 @@ def launch_line(arguments: list[str], processes: int) -> str:
     return shlex.join(line)
 
 
-def _config(given: dict[str, Any], flags: dict[str, Any]) -> TrainConfig:
+def _config(given: dict[str, Any], flags: dict[str, Any], wants_held_out: bool) -> TrainConfig:
     from rlvr.training.config import Source, TrainConfig
     from rlvr.training.guards import GuardConfig
     from rlvr.training.train import config_of
@@ -166,9 +170,11 @@ def _config(given: dict[str, Any], flags: dict[str, Any]) -> TrainConfig:
         if flags["held_out_limit"]:
             name = flags["held_out"] or flags["env"]
             own = options if name == flags["env"] else {}
-            changes["held_out"] = Source(
+            source = Source(
                 name, 1.0, flags["held_out_split"], flags["data"], own, flags["held_out_limit"]
             )
+            if wants_held_out or _can_be_made(source):
+                changes["held_out"] = source
     if flags["config"] is not None:
         return TrainConfig.read(flags["config"], **changes)
     if flags["env"] is None:
@@ -176,6 +182,16 @@ def _config(given: dict[str, Any], flags: dict[str, Any]) -> TrainConfig:
     if flags["model"] is None:
         raise click.UsageError("Name a --model.")
     return TrainConfig(**changes)
+
+
+def _can_be_made(source: Source) -> bool:
+    """Whether ENV has the split that is measured by default; where it hasn't, training goes on without."""
+    try:
+        source.make()
+    except RlvrError as error:
+        click.echo(f"rlvr: nothing is measured along the way: {error}", err=True)
+        return False
+    return True
 
 
 def _print(outcome: Outcome, seconds: float) -> None:

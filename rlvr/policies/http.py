@@ -66,11 +66,13 @@ class Endpoint:
         self._patience_s = patience_s
         self._backoff_s = backoff_s
         self._answered = -float("inf")  # when the server last did
-        self._client = httpx.AsyncClient(
-            headers=headers,
-            timeout=httpx.Timeout(timeout_s, connect=min(30.0, timeout_s), pool=None),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-        )
+        self._headers = headers
+        self._timeout = httpx.Timeout(timeout_s, connect=min(30.0, timeout_s), pool=None)
+        self._slots = asyncio.Semaphore(connections)
+        # A client for each connection: httpx looks at all of a client's connections at each request,
+        # which costs more than the request where there are many.
+        self._tls = httpx.create_ssl_context()
+        self._idle: list[httpx.AsyncClient] = []
 
     async def call(
         self, method: str, path: str, read: Callable[[Any], Answer], body: Any = None
@@ -83,7 +85,7 @@ class Endpoint:
         for attempt in itertools.count():
             failure, wait_s = "", 0.0
             try:
-                response = await self._client.request(method, self.base_url + path, json=body)
+                response = await self._request(method, self.base_url + path, body)
                 status = response.status_code
                 if status == 200:
                     answer = read(_json(response))
@@ -106,6 +108,20 @@ class Endpoint:
             await asyncio.sleep(min(wait_s, max(self._patience_s, self._backoff_s)))
         raise AssertionError  # itertools.count has no end
 
+    async def _request(self, method: str, url: str, body: Any) -> httpx.Response:
+        async with self._slots:
+            client = self._idle.pop() if self._idle else self._client()
+            try:
+                return await client.request(method, url, json=body)
+            finally:
+                self._idle.append(client)
+
+    def _client(self) -> httpx.AsyncClient:
+        one = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+        return httpx.AsyncClient(
+            headers=self._headers, timeout=self._timeout, limits=one, verify=self._tls
+        )
+
     def _give_up(self, began: float, failure: str) -> None:
         if self._answered >= began:
             raise GaveUp(failure)
@@ -116,7 +132,8 @@ class Endpoint:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        while self._idle:
+            await self._idle.pop().aclose()
 
 
 def _json(response: httpx.Response) -> Any:

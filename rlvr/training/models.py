@@ -7,12 +7,15 @@ from typing import Any
 from rlvr.core.errors import DataError, MissingExtraError
 
 
-def load(name: str, *, frozen: bool = False) -> tuple[Any, Any]:
+def load(name: str, frozen: bool = False) -> tuple[Any, Any]:
     """A causal language model and its tokenizer, from a folder or the Hub.
 
-    In float32, as TRL has it: of a step at 1e-6, bfloat16 weights would round most away. (On a GPU
-    it computes in bfloat16 all the same.) `frozen` weights, beneath adapters, are in bfloat16
-    there. Raises `DataError` where it can't be loaded, or has no chat template.
+    In float32: in bfloat16 most of an update of RL's small learning rates would be rounded away. GPUs
+    compute in bfloat16 all the same. Raises `DataError` where it can't be loaded, or has no chat
+    template.
+
+    Args:
+        frozen: only adapters on it will be trained, so that on a GPU bfloat16 will do.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rlvr.core.errors import MissingExtraError
+from rlvr.core.errors import DataError, MissingExtraError
 from rlvr.evaluation.run import Run
 
 PANELS = (
     ("reward", "reward\n(training batch)"),
     ("held_out_accuracy", "accuracy\n(held out, greedy)"),
-    ("kl", "KL to the\nstarting model (nats)"),
+    ("kl/sequence/k1", "KL to the\nstarting model (nats a sequence)"),
+    ("kl", "KL to the\nstarting model (nats a token)"),  # as TRL logs it, where it isn't measured
 )
 
 
@@ -24,16 +25,22 @@ def plot_run(run: Run) -> Path:
             "Plots need the package 'matplotlib': pip install 'rlvr[train]'."
         ) from error
     rows = run.read_metrics()
+    found = {key: _points(rows, key) for key, _ in PANELS}
+    if found["kl/sequence/k1"]:
+        found.pop("kl")
+    panels = [(key, label) for key, label in PANELS if found.get(key)]
+    if not panels:
+        raise DataError(f"The run in {str(run.path)!r} has no metrics to plot.")
     figure = Figure(figsize=(7, 7), layout="constrained")
-    axes = figure.subplots(len(PANELS), 1, sharex=True)
-    for axis, (key, label) in zip(axes, PANELS, strict=True):
-        points = _points(rows, key)
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (key, label) in zip(axes, panels, strict=True):
+        points = found[key]
         axis.plot(*zip(*points, strict=True), marker="o" if len(points) < 20 else None)
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
-        if key != "kl":
+        if not key.startswith("kl"):
             axis.set_ylim(-0.02, 1.02)
-    axes[-1].set_xlabel("GRPO step")
+    axes[-1].set_xlabel("step")
     figure.suptitle(run.path.name)
     path = run.path / "plot.png"
     figure.savefig(path, dpi=150)

@@ -94,7 +94,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
     ):
 
         def tell(step: int, figures: dict[str, Any]) -> None:
-            shown = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k3")}
+            shown = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k1")}
             advance(step, **{k: v for k, v in shown.items() if v is not None})
 
         recorder, stops = Recorder(run, tell), list[str]()
@@ -172,12 +172,21 @@ def _trainer(
             model=model,
             args=arguments,
             train_dataset=rlvr_trl.dataset(mixture, limit=rows, seed=config.seed),
-            reward_funcs=rlvr_trl.reward(mixture, record=recorder.record),
+            reward_funcs=rlvr_trl.reward(
+                mixture, record=recorder.record, ends=_ends(model, tokenizer)
+            ),
             processing_class=tokenizer,
             **given,
         )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _ends(model: Any, tokenizer: Any) -> set[int]:
+    """The token ids that end a completion."""
+    ends = model.generation_config.eos_token_id
+    ends = ends if isinstance(ends, list) else [ends]
+    return {end for end in (*ends, tokenizer.eos_token_id) if end is not None}
 
 
 def _watch(

@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from rlvr.core.errors import RlvrError
 
 EXTENSION = "rlvr.training.vllm_worker.CpuSync"
@@ -40,6 +42,25 @@ def server_command(model: str, port: int = 8000, *flags: str) -> tuple[list[str]
         "--worker-extension-cls", EXTENSION, *flags,
     ]  # fmt: skip
     return command, dict(_ENVIRONMENT)
+
+
+def load_weights(url: str, path: Path, count: int) -> None:
+    """Have the server at `url` load a safetensors file of `count` tensors, and raise where it didn't."""
+    body = {"method": "load_rlvr_weights", "args": [str(path)]}
+    try:
+        response = httpx.post(f"{url}/collective_rpc", json=body, timeout=_CALL_S)
+        said, results = response.text[:200], None
+        if response.is_success:
+            results = response.json().get("results")
+    except (httpx.HTTPError, ValueError) as error:
+        said, results = f"{type(error).__name__}: {error}", None
+    if results != [str(count)]:  # a worker's answer, as text
+        command, environment = server_command("MODEL")
+        line = [*(f"{name}={value}" for name, value in environment.items()), *command]
+        raise WeightSyncError(
+            f"The vLLM server at {url} didn't take the weights ({said}). On a CPU it's started "
+            f"like this: {' '.join(line)}"
+        )
 
 
 @contextlib.contextmanager
@@ -85,19 +106,6 @@ def _client_by_file(base: Any) -> type:
             with tempfile.TemporaryDirectory(prefix="rlvr-weights-") as folder:
                 path = Path(folder, "weights.safetensors")
                 save_file({name: weight.contiguous() for name, weight in weights.items()}, path)
-                body = {"method": "load_rlvr_weights", "args": [str(path)]}
-                url = f"{self.base_url}/collective_rpc"
-                try:
-                    response = self.session.post(url, json=body, timeout=_CALL_S)
-                except OSError as error:
-                    raise WeightSyncError(f"The vLLM server at {self.base_url}: {error}.") from None
-                found = response.json().get("results") if response.ok else None
-                if found != [str(len(weights))]:  # a worker's answer, as text
-                    command, environment = server_command("MODEL")
-                    raise WeightSyncError(
-                        f"The vLLM server at {self.base_url} didn't take the weights "
-                        f"(HTTP {response.status_code}: {response.text[:200]}). On a CPU it's started like this: "
-                        + " ".join([*(f"{k}={v}" for k, v in environment.items()), *command])
-                    )
+                load_weights(self.base_url, path, len(weights))
 
     return Client

@@ -127,7 +127,7 @@ def test_rollouts_are_whole_lines_on_disk_at_once(tmp_path: Path) -> None:
         "reference": "4",
         "verdict": correct("math").to_json() | {"detail": {"answer": "4"}},
         "stop": "stop",
-        "tokens": {"prompt": None, "completion": None},
+        "tokens": {"prompt": None, "completion": None, "sent": 0},
         "seconds": {"generate": 0.0, "verify": 0.0},
         "metadata": {"level": 1},
     }

@@ -33,7 +33,7 @@ def ask(policy: OpenAIPolicy, prompt: str, n: int = 1) -> list[Generation]:
 
 
 def test_a_server_that_fails_in_every_way_loses_nothing(tmp_path: Any) -> None:
-    with Stub(faults=0.3, down_after=300, down_s=1.0) as stub:
+    with Stub(faults=0.3, down_after=300, down_s=10.0) as stub:
         policy = OpenAIPolicy("adder", stub.url, backoff_s=0.02, concurrency=16)
         with Run.create(tmp_path / "run", "eval", {}) as run:
             report = evaluate(sums(500), policy, k=3, run=run)

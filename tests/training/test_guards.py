@@ -341,9 +341,26 @@ def test_each_is_one_line_to_switch_off(name: str) -> None:
 
 
 def test_odd_metrics_and_unjudged_rollouts_are_ignored() -> None:
-    odd = {"entropy": None, "kl": float("nan"), "completions/clipped_ratio": "much", "reward": True}
+    odd = {
+        "loss": None,
+        "kl": float("nan"),
+        "completions/clipped_ratio": "much",
+        "entropy": 10**400,
+    }
     assert alarms([[]] * 20, [odd] * 20) == []
     assert alarms([[rollout(0, None)]] * 20) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["\ud800" * 5000, "\u202e" * 3000, "a" * 3_000_000, "</think>" * 2000, "\0" * 4000]
+)
+def test_hostile_texts_are_looked_at_like_others(text: str) -> None:
+    rows = [rollout(i // 8, RIGHT if i % 2 else WRONG, text) for i in range(16)]
+    assert {name for _, name in names(alarms([rows] * 6))} <= {"degenerate"}
+    parts = rollout(0, RIGHT, [{"type": "text", "text": text}])  # type: ignore[arg-type]
+    empty = rollout(0, RIGHT)
+    empty.messages = []
+    assert alarms([[parts, empty]]) == []
 
 
 def test_a_length_that_isnt_known_is_counted_in_characters() -> None:

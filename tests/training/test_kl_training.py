@@ -253,6 +253,21 @@ def test_raised_beta_holds_the_run_near_its_budget(tmp_path: Path) -> None:
     assert 0.2 < spent[1] < 4
 
 
+def test_beta_is_raised_from_0_with_adapters_and_batches_that_serve_two_steps(
+    tmp_path: Path,
+) -> None:
+    peft = pytest.importorskip("peft")
+    adapter = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"])
+    made = trainer(tmp_path, model=peft.get_peft_model(make_model(TOKENIZER, 0), adapter),
+                   learning_rate=3e-2, max_steps=6, steps_per_generation=2)  # fmt: skip
+    made.measure_kl(KLConfig(budget=KLBudget(0.01, "raise_beta")))
+    made.train()
+    betas = logged(made, "kl/beta")
+    # Six steps are three batches: no new batch, no new measurement.
+    assert betas == pytest.approx([1e-6, 0.005 * 1.1, 0.005 * 1.1**2])
+    assert len([row["kl"] for row in made.state.log_history if "kl" in row]) == 6
+
+
 def test_a_resumed_run_goes_on_with_its_beta(tmp_path: Path) -> None:
     made = trainer(tmp_path, beta=0.01)
     history = [{"step": 1, "kl/beta": 0.02}, {"step": 2, "kl/beta": 0.3}, {"held_out_accuracy": 1}]

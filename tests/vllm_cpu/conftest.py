@@ -5,6 +5,7 @@ These tests run in a virtual environment of their own (`make test-vllm`).
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -14,7 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+
+import rlvr
+from rlvr.policies.base import Generation, Request
+from rlvr.policies.openai import OpenAIPolicy
+from rlvr.policies.transformers import TransformersPolicy
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -48,7 +55,6 @@ def warmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the quickstart's model after its warm-up: it mostly forgets to carry."""
     import torch
 
-    import rlvr
     from rlvr.training.small_model import make_model, make_tokenizer
     from rlvr.training.warmup import warm_up
 
@@ -103,8 +109,21 @@ def stop(server: Server) -> None:
         server.process.wait()
 
 
+@pytest.fixture
+def server(one_server: Server, warmed: Path) -> Server:
+    """With the warmed-up weights, whatever a test before has trained."""
+    from safetensors import safe_open
+
+    from rlvr.training.vllm_cpu import load_weights
+
+    path = warmed / "model.safetensors"
+    with safe_open(path, "pt") as file:
+        load_weights(one_server.url, path, len(list(file.keys())))
+    return one_server
+
+
 @pytest.fixture(scope="session")
-def server(warmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def one_server(warmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     one = serve(warmed, tmp_path_factory.mktemp("log") / "vllm.log")
     yield one
     stop(one)
@@ -116,3 +135,26 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
+
+
+def ask(policy: OpenAIPolicy, prompt: str, n: int = 1, seed: int = 5) -> list[Generation]:
+    async def go() -> list[Generation]:
+        await policy.start()
+        try:
+            return list(await policy.generate(Request.of(rlvr.Task(prompt, "0"), seed), n))
+        finally:
+            await policy.aclose()
+
+    return asyncio.run(go())
+
+
+def logprobs_by_torch(model: Path, prompt: str, ids: tuple[int, ...]) -> np.ndarray:
+    import torch
+
+    policy = TransformersPolicy(str(model))
+    before = policy.tokenizer.apply_chat_template(
+        [{"role": "user", "content": prompt}], add_generation_prompt=True, return_dict=True
+    )["input_ids"]
+    with torch.no_grad():
+        logits = policy.model(torch.tensor([[*before, *ids]])).logits[0, len(before) - 1 : -1]
+    return logits.log_softmax(-1).gather(1, torch.tensor(ids)[:, None])[:, 0].numpy()

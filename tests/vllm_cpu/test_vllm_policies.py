@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -23,20 +22,9 @@ from rlvr.policies.base import Generation, PolicyError, Request
 from rlvr.policies.openai import OpenAIPolicy
 from rlvr.policies.transformers import TransformersPolicy
 from rlvr.policies.vllm import VllmPolicy
-from tests.vllm_cpu.conftest import CONTEXT, NAME, Server
+from tests.vllm_cpu.conftest import CONTEXT, NAME, Server, ask, logprobs_by_torch
 
 PROMPTS = ["102+175=", "999+1=", "508+77=", "4+4="]
-
-
-def ask(policy: OpenAIPolicy, prompt: str, n: int = 1, seed: int = 5) -> list[Generation]:
-    async def go() -> list[Generation]:
-        await policy.start()
-        try:
-            return list(await policy.generate(Request.of(rlvr.Task(prompt, "0"), seed), n))
-        finally:
-            await policy.aclose()
-
-    return asyncio.run(go())
 
 
 def sums(count: int, **options: Any) -> rlvr.Environment:
@@ -47,18 +35,6 @@ def sums(count: int, **options: Any) -> rlvr.Environment:
 def greedy(model: Path) -> list[Generation]:
     policy = TransformersPolicy(str(model), max_new_tokens=40)
     return policy.respond([Request.of(rlvr.Task(prompt, "0")) for prompt in PROMPTS])
-
-
-def logprobs_by_torch(model: Path, prompt: str, ids: tuple[int, ...]) -> np.ndarray:
-    import torch
-
-    policy = TransformersPolicy(str(model))
-    before = policy.tokenizer.apply_chat_template(
-        [{"role": "user", "content": prompt}], add_generation_prompt=True, return_dict=True
-    )["input_ids"]
-    with torch.no_grad():
-        logits = policy.model(torch.tensor([[*before, *ids]])).logits[0, len(before) - 1 : -1]
-    return logits.log_softmax(-1).gather(1, torch.tensor(ids)[:, None])[:, 0].numpy()
 
 
 def test_greedy_over_http_is_the_model_s_own(server: Server, warmed: Path) -> None:

@@ -93,7 +93,7 @@ class _Player:
         self, row: dict[str, Any], engine: _Engine, most: int, tokenizer: Any
     ) -> dict[str, Any]:
         """The fields of a sample that aren't its row's."""
-        with self._groups.sample((row["prompt"], row["label"])) as group:
+        with self._groups.sample((str(row["prompt"]), str(row["label"]))) as group:
             episode, carried = await self._episode(row, engine, most, tokenizer)
             verdict = episode.verdict
             if isinstance(verdict, Scored):

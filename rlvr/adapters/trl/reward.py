@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeAlias
 
@@ -29,6 +29,7 @@ def reward(
     env: Environments,
     deadline_s: float | None = None,
     record: Callable[[list[Rollout]], None] | None = None,
+    ends: Collection[int] = (),
 ) -> RewardFunction:
     """The environments' verdicts as a reward function.
 
@@ -48,8 +49,9 @@ def reward(
         env: one, a list, a mapping by name, or a `Mixture`, as `dataset` got it.
         deadline_s: for a batch; what isn't judged by then is unscored. None: each row's own limit.
         record: called once with each batch's rollouts, in TRL's order; what it raises ends the
-            training. Where `rollout` didn't play them, TRL doesn't say why a completion ended: their
-            `stop` is empty.
+            training.
+        ends: token ids that end a completion. TRL doesn't say why one ended: where `rollout` didn't
+            play them, rollouts have a `stop` by these, and without them an empty one.
     """
     mixture = a_mixture(env)
     default_pool().start()  # warm by the time the first completions are there
@@ -65,7 +67,7 @@ def reward(
     ) -> list[float | None]:
         episodes = columns.get(EPISODE_COLUMN)
         if episodes is None:
-            episodes = _finished(mixture, completions, completion_ids, columns)
+            episodes = _finished(mixture, completions, completion_ids, columns, ends)
             for episode in episodes:
                 judge = judges[episode.name]
                 episode.verdict = episode.verdict or judge(episode.task, episode.messages)
@@ -110,6 +112,7 @@ def _finished(
     completions: Sequence[Any],
     completion_ids: Sequence[Sequence[int]] | None,
     columns: dict[str, Any],
+    ends: Collection[int],
 ) -> list[Episode]:
     """Episodes that TRL generated itself, ready to be judged."""
     if COLUMN not in columns:
@@ -143,6 +146,8 @@ def _finished(
         episode.messages += _messages(completions[i])
         episode.mask = [1] * len(completion_ids[i]) if completion_ids is not None else []
         episode.stop = ""
+        if ends and completion_ids is not None:
+            episode.stop = "stop" if set(completion_ids[i][-1:]) & set(ends) else "length"
         episode.verdict = tools.fault if isinstance(tools, TaskTools) else None
         episodes.append(episode)
     return episodes

@@ -17,6 +17,7 @@ from typing import Any
 
 from rlvr.core.errors import OptionError
 from rlvr.evaluation.rollouts import Rollout
+from rlvr.evaluation.view_read import number
 from rlvr.training.guards.base import Alarm, Guard, Step
 from rlvr.training.guards.degenerate import DegenerateGuard
 from rlvr.training.guards.entropy import EntropyGuard
@@ -148,8 +149,4 @@ def _made(config: GuardConfig) -> list[Guard]:
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
-    return {
-        name: float(value)
-        for name, value in row.items()
-        if isinstance(value, int | float) and math.isfinite(value)
-    }
+    return {name: value for name, given in row.items() if (value := number(given)) is not None}

@@ -7,14 +7,16 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlvr.core.errors import DataError
 from rlvr.evaluation.run import about
 from rlvr.training.kl.best_of_n import BestOfN
 from rlvr.training.kl.curve import Curve
-from rlvr.training.kl.measure import MeasureConfig, Measurement, measure
 from rlvr.training.kl.prompts import PromptSet
+
+if TYPE_CHECKING:
+    from rlvr.training.kl.measure import MeasureConfig
 
 FILE = "kl.json"
 # What has to be the same for two measurements to be compared.
@@ -43,9 +45,11 @@ def measured(
     model: str, reference: str, prompts: PromptSet, config: MeasureConfig
 ) -> dict[str, Any]:
     """A measurement with all that it depends on."""
+    from rlvr.training.kl.measure import measure  # torch: not for a plot alone
+
     settings = asdict(config)
     del settings["batch_size"]
-    found: Measurement = measure(model, reference, prompts, config)
+    found = measure(model, reference, prompts, config)
     return {
         "model": model,
         "reference": reference,

@@ -100,7 +100,8 @@ class MeasuresKL:
         self.kl_spent = Spent(budget)
         if budget.action == "raise_beta":
             # From 0 it couldn't be raised: batches that are sampled already have no reference.
-            self.ref_model = self._kl_reference or self.ref_model
+            if self._kl_reference is not None:
+                self.ref_model = self._kl_reference
             floor = self.beta
             before = [row["kl/beta"] for row in history if row.get("kl/beta") is not None]
             self.beta = before[-1] if before else max(floor, budget.least_beta)
@@ -155,7 +156,7 @@ class MeasuresKL:
 
         with _evaluating(self.model):  # dropout isn't a distance
             policy = logps(self.model, "old_per_token_logps")
-            reference = self._kl_reference or self.ref_model
+            reference = self.ref_model if self._kl_reference is None else self._kl_reference
             with contextlib.nullcontext() if reference is not None else _adapters_off(self):
                 theirs = logps(
                     self.model if reference is None else reference, "ref_per_token_logps"

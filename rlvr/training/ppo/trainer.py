@@ -48,20 +48,18 @@ class PPOTrainer(GRPOTrainer):  # type: ignore[misc]
             raise OptionError("PPOTrainer needs args=PPOConfig(…).")
         super().__init__(model, reward_funcs, args, **options)
         if self.is_deepspeed_enabled or self.is_fsdp_enabled:
-            raise OptionError(
-                "The value model isn't sharded: launch without DeepSpeed and FSDP, or use verl."
-            )
+            raise OptionError("The value model isn't sharded: drop DeepSpeed or FSDP, or use verl.")
         if self._is_vlm:
             raise OptionError("PPO is for text: give it a tokenizer, not a processor of images.")
-        value_model = make_value_model(args.value_model, self.model, len(self._tokenizer))
-        self._is_head = isinstance(value_model, ValueHead)
+        value = make_value_model(args.value_model, self.model, len(self._tokenizer))
+        self._is_head = isinstance(value, ValueHead)
         if self._is_head:  # the trunk is beneath adapters, if there are any
             self._trunk = getattr(self.model, "get_base_model", lambda: self.model)().base_model
             self._trunk.register_forward_hook(self._keep_hidden)
-        elif args.gradient_checkpointing:
-            value_model.trunk.gradient_checkpointing_enable(args.gradient_checkpointing_kwargs)
-        self._value_parameters = list(value_model.parameters())
-        self.value_model = self.accelerator.prepare_model(value_model)
+        elif args.gradient_checkpointing:  # which works in training mode alone
+            value.train().trunk.gradient_checkpointing_enable(args.gradient_checkpointing_kwargs)
+        self._value_parameters = list(value.parameters())
+        self.value_model = self.accelerator.prepare_model(value)
         self._tokens = 0  # that carry a loss in this optimizer step
 
     # The batch: advantages and returns, once for all epochs
