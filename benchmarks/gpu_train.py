@@ -24,11 +24,9 @@ from typing import Any
 
 from trainer_clock import Clock, timed
 
-from rlvr.core.environment import Environment
-from rlvr.core.registry import make
-from rlvr.core.tasks import TaskSet
-from rlvr.training.config import Source, TrainConfig
-from rlvr.training.train import Outcome, train
+import rlvr
+from rlvr.training.config import Source
+from rlvr.training.train import Outcome
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,10 @@ GPU = Size(12, 1024, 16, 1000, 3e-4, 60, 1e-5, 256)
 TINY = Size(3, 64, 2, 600, 3e-3, 40, 3e-4, 128)
 
 
-def additions(size: Size, split: str, count: int) -> Environment:
+def additions(size: Size, split: str, count: int) -> rlvr.Environment:
     """`count` problems of a split."""
     options: dict[str, Any] = {"digits": size.digits, "terms": 2, "operators": "+"}
-    return make("arithmetic", split=split, prompt="{compact}=", size=count, **options)
+    return rlvr.make("arithmetic", split=split, prompt="{compact}=", size=count, **options)
 
 
 def warmed_up(size: Size, folder: Path, seed: int) -> tuple[int, set[str]]:
@@ -102,8 +100,8 @@ def learn(size: Size, folder: Path, seen: set[str], seed: int, vllm: Any) -> tup
     later = additions(size, "train", len(seen) + 2 * wanted + 1000).tasks[len(seen) :]
     env = additions(size, "train", 1)
     fresh = itertools.islice((task for task in later if task.text not in seen), wanted)
-    env.tasks = TaskSet(list(fresh), "arithmetic")
-    config = TrainConfig(
+    env.tasks = rlvr.TaskSet(list(fresh), "arithmetic")
+    config = rlvr.TrainConfig(
         str(folder / "model"),
         Source(env=env),
         steps=size.steps,
@@ -119,7 +117,7 @@ def learn(size: Size, folder: Path, seen: set[str], seed: int, vllm: Any) -> tup
         trl={"adam_beta2": 0.99, "gradient_checkpointing": False},
     )
     with timed() as clock:
-        outcome = train(config, folder / "run")
+        outcome = rlvr.train(config, folder / "run")
     return outcome, clock
 
 

@@ -30,14 +30,14 @@ from trainer_clock import Clock, timed
 
 import rlvr
 from rlvr.training.additions import MAX_NEW_TOKENS, WARMUP_BATCH, additions, quiet, unseen
-from rlvr.training.config import Source, TrainConfig
+from rlvr.training.config import Source
 
 STEPS = {"grpo": 100, "rloo": 100, "ppo": 200}
 BATCH = 128
 TRL: dict[str, dict[str, Any]] = {
     "grpo": {"adam_beta2": 0.99},
     "rloo": {"adam_beta2": 0.99},
-    "ppo": {"adam_beta2": 0.99, "value_learning_rate": 3e-3, "lam": 0.95},
+    "ppo": {"adam_beta2": 0.99, "value_learning_rate": 1e-3, "lam": 0.95},
 }
 Row = tuple[str, str, str]
 """What was measured, what came out, and the bar."""
@@ -93,12 +93,10 @@ class Lesson:
         self, trainer: Any, seed: int, steps: int, verifier: rlvr.Verifier | None = None
     ) -> tuple[dict[int, float], Path]:
         """Held-out accuracy by step, and the run."""
-        from rlvr.training.train import train
-
         env = unseen(self._first, seed, steps * BATCH)
         if verifier is not None:
             env = rlvr.SingleTurn(env.tasks, verifier)
-        config = TrainConfig(
+        config = rlvr.TrainConfig(
             str(self.model(seed)),
             Source(env=env),
             trainer=trainer,
@@ -112,7 +110,7 @@ class Lesson:
             trl=TRL[trainer],
         )
         self._runs += 1
-        run = train(config, self._folder / f"run-{self._runs}").run
+        run = rlvr.train(config, self._folder / f"run-{self._runs}").run
         found = {row["step"]: row["held_out_accuracy"] for row in metrics(run, "held_out_accuracy")}
         return found, run
 
@@ -127,12 +125,16 @@ def shown(curve: dict[int, float]) -> str:
     return "  ".join(f"{step}: {value:.3f}" for step, value in curve.items())
 
 
-def learn(lesson: Lesson, seeds: Sequence[int], trainers: Sequence[str]) -> Iterator[Row]:
+def learn(
+    lesson: Lesson, seeds: Sequence[int], trainers: Sequence[str], most: int
+) -> Iterator[Row]:
     for trainer in trainers:
         for seed in seeds:
-            curve, _ = lesson.curve(trainer, seed, STEPS[trainer])
+            curve, _ = lesson.curve(trainer, seed, min(most, STEPS[trainer]))
             over = next((step for step, value in curve.items() if value > 0.9), None)
-            text = f"{curve[0]:.3f} → {max(curve.values()):.3f}, over 0.9 at {over} ({shown(curve)})"
+            text = (
+                f"{curve[0]:.3f} → {max(curve.values()):.3f}, over 0.9 at {over} ({shown(curve)})"
+            )
             yield f"learn {trainer}, seed {seed}", text, f"< 0.2 → > 0.9 in {STEPS[trainer]}"
 
 
@@ -199,7 +201,6 @@ def _timed_run(
 ) -> tuple[Clock, float]:
     """GRPO on a model that knows these answers by heart; the clock, and seconds of waiting in all."""
     from rlvr.training.text_model import make_text_model, make_text_tokenizer, memorise
-    from rlvr.training.train import train
 
     tasks = list({task.id: task for task, _ in told}.values())
     tokenizer = make_text_tokenizer([text for task, answer in told for text in (task.text, answer)])
@@ -207,12 +208,12 @@ def _timed_run(
     memorise(model, tokenizer, [(task.prompt, answer) for task, answer in told], steps=120)
     model.save_pretrained(folder / "model")
     tokenizer.save_pretrained(folder / "model")
-    own = rlvr.SingleTurn(rlvr.TaskSet(tasks, "known"), env.verifier)  # type: ignore[attr-defined]
-    config = TrainConfig(
+    own = rlvr.SingleTurn(rlvr.TaskSet(tasks, "known"), env.verifier)
+    config = rlvr.TrainConfig(
         str(folder / "model"), Source(env=own), steps=steps, batch=BATCH, max_tokens=max_tokens
     )
     with timed() as clock:
-        run = train(config, folder / "run").run
+        run = rlvr.train(config, folder / "run").run
     rows = metrics(run, "rlvr/scoring_wait_s")
     assert all(row["rlvr/unscored"] == 0 for row in rows)
     length = sum(row["completions/mean_length"] for row in rows) / len(rows)
@@ -232,6 +233,7 @@ def main() -> None:
     parser.add_argument("bars", nargs="*", metavar="BAR", help=", ".join(bars))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--trainers", nargs="+", default=list(STEPS), choices=list(STEPS))
+    parser.add_argument("--most", type=int, default=200, help="steps of learn, where time is short")
     parser.add_argument("--timed-steps", type=int, default=10, help="of overhead and code")
     a = parser.parse_args()
     unknown = set(a.bars) - set(bars)
@@ -242,7 +244,7 @@ def main() -> None:
         folder = Path(name)
         lesson = Lesson(folder) if {"learn", "random", "faults"} & set(wanted) else None
         tables = {
-            "learn": lambda: learn(lesson, a.seeds, a.trainers),  # type: ignore[arg-type]
+            "learn": lambda: learn(lesson, a.seeds, a.trainers, a.most),  # type: ignore[arg-type]
             "random": lambda: random(lesson, a.seeds[0]),  # type: ignore[arg-type]
             "faults": lambda: faults(lesson, a.seeds[0]),  # type: ignore[arg-type]
             "overhead": lambda: overhead(folder / "overhead", a.timed_steps),

@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlvr.core.task import Task
-from rlvr.training.config import TrainConfig
-from rlvr.training.train import Outcome, train
+import rlvr
+from rlvr.training.train import Outcome
 
 SMALL: dict[str, Any] = {
     "steps": 3,
@@ -31,8 +30,8 @@ SMALL: dict[str, Any] = {
 
 
 def smoke(
-    make: Callable[..., TrainConfig],
-    answers: Callable[[Task], Sequence[str]],
+    make: Callable[..., rlvr.TrainConfig],
+    answers: Callable[[rlvr.Task], Sequence[str]],
     files: Mapping[str, Iterable[Mapping[str, Any]]],
     **small: Any,
 ) -> None:
@@ -58,7 +57,7 @@ def smoke(
         paths = {key: str(_written(folder / f"{key}.jsonl", rows)) for key, rows in files.items()}
         config = make(str(folder / "model"), **paths, **SMALL | small)
         taught = _taught(config, answers)
-        outcome = train(config, folder / "run")
+        outcome = rlvr.train(config, folder / "run")
         _check(config, outcome, taught)
 
 
@@ -67,7 +66,7 @@ def _written(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
     return path
 
 
-def _taught(config: TrainConfig, answers: Callable[[Task], Sequence[str]]) -> Any:
+def _taught(config: rlvr.TrainConfig, answers: Callable[[rlvr.Task], Sequence[str]]) -> Any:
     """The model that `config` starts from, written where it looks for it."""
     from rlvr.training.text_model import make_text_model, make_text_tokenizer, memorise
 
@@ -82,7 +81,7 @@ def _taught(config: TrainConfig, answers: Callable[[Task], Sequence[str]]) -> An
     return model
 
 
-def _check(config: TrainConfig, outcome: Outcome, start: Any) -> None:
+def _check(config: rlvr.TrainConfig, outcome: Outcome, start: Any) -> None:
     from transformers import AutoModelForCausalLM
 
     from rlvr.evaluation.run import read_rollouts

@@ -22,16 +22,15 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from rlvr.core.task import Task
-from rlvr.training.config import Source, TrainConfig
-from rlvr.training.train import train
+import rlvr
+from rlvr.training.config import Source
 
 DATASET = {"dataset": "agentica-org/DeepCoder-Preview-Dataset", "config": "primeintellect"}
 
 
 def config(
     model: str, data: str | None = None, held_out: str | None = None, **given: Any
-) -> TrainConfig:
+) -> rlvr.TrainConfig:
     """The run. `data`, `held_out`: local files instead of the Hub; `given`: of `TrainConfig`."""
     own: dict[str, Any] = {
         "trainer": "grpo",
@@ -44,7 +43,7 @@ def config(
         "warmup_steps": 10,
         "measure_every": 50,
     }
-    return TrainConfig(
+    return rlvr.TrainConfig(
         model,
         environments=Source("code", split="train", data=data, options=DATASET),
         held_out=Source("code", split="test", data=held_out, limit=128),
@@ -70,7 +69,7 @@ def main() -> None:
         smoke(config, answers, {"data": PROBLEMS, "held_out": PROBLEMS})
         return
     made = config(a.model, steps=a.steps, vllm=a.vllm, base_url=a.base_url, lora=a.lora)
-    outcome = train(made, a.run, resume=a.resume)
+    outcome = rlvr.train(made, a.run, resume=a.resume)
     print(f"{outcome.step} steps: rlvr view {outcome.run}")
 
 
@@ -93,7 +92,7 @@ PROBLEMS = [
 """For the smoke."""
 
 
-def answers(task: Task) -> Sequence[str]:
+def answers(task: rlvr.Task) -> Sequence[str]:
     """What the smoke's model knows: a right program, and one that prints what it read."""
     return [
         f"```python\n{task.reference['solution']}\n```",

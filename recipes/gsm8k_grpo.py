@@ -20,12 +20,11 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from rlvr.core.task import Task
-from rlvr.training.config import Source, TrainConfig
-from rlvr.training.train import train
+import rlvr
+from rlvr.training.config import Source
 
 
-def config(model: str, data: str | None = None, **given: Any) -> TrainConfig:
+def config(model: str, data: str | None = None, **given: Any) -> rlvr.TrainConfig:
     """The run. `data`: a local file instead of the Hub; `given`: anything else of `TrainConfig`."""
     own: dict[str, Any] = {
         "trainer": "grpo",
@@ -38,7 +37,7 @@ def config(model: str, data: str | None = None, **given: Any) -> TrainConfig:
         "warmup_steps": 10,
         "measure_every": 20,
     }
-    return TrainConfig(
+    return rlvr.TrainConfig(
         model,
         environments=Source("gsm8k", split="train", data=data),
         held_out=Source("gsm8k", split="test", data=data, limit=512),
@@ -64,7 +63,7 @@ def main() -> None:
         smoke(config, answers, {"data": PROBLEMS})
         return
     made = config(a.model, steps=a.steps, vllm=a.vllm, base_url=a.base_url, lora=a.lora)
-    outcome = train(made, a.run, resume=a.resume)
+    outcome = rlvr.train(made, a.run, resume=a.resume)
     print(f"{outcome.step} steps: rlvr view {outcome.run}")
 
 
@@ -76,7 +75,7 @@ PROBLEMS = [
 """For the smoke."""
 
 
-def answers(task: Task) -> Sequence[str]:
+def answers(task: rlvr.Task) -> Sequence[str]:
     """What the smoke's model knows: the right result and a wrong one."""
     return [
         f"So it's \\boxed{{{task.reference}}}.",

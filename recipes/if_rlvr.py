@@ -21,16 +21,15 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from rlvr.core.task import Task
-from rlvr.training.config import Source, TrainConfig
-from rlvr.training.train import train
+import rlvr
+from rlvr.training.config import Source
 
 DATASET = "allenai/IF_multi_constraints_upto5"
 
 
 def config(
     model: str, data: str | None = None, held_out: str | None = None, **given: Any
-) -> TrainConfig:
+) -> rlvr.TrainConfig:
     """The run. `data`, `held_out`: local files instead of the Hub; `given`: of `TrainConfig`."""
     own: dict[str, Any] = {
         "trainer": "grpo",
@@ -44,7 +43,7 @@ def config(
         "measure_every": 50,
     }
     options = {"dataset": DATASET, "reward": "fraction", "guard": "strict"}
-    return TrainConfig(
+    return rlvr.TrainConfig(
         model,
         environments=Source("if_rlvr", data=data, options=options),
         held_out=[
@@ -73,7 +72,7 @@ def main() -> None:
         smoke(config, answers, {"data": PROMPTS, "held_out": HELD_OUT})
         return
     made = config(a.model, steps=a.steps, vllm=a.vllm, base_url=a.base_url, lora=a.lora)
-    outcome = train(made, a.run, resume=a.resume)
+    outcome = rlvr.train(made, a.run, resume=a.resume)
     print(f"{outcome.step} steps: rlvr view {outcome.run}")
 
 
@@ -94,7 +93,7 @@ HELD_OUT = [
 """For the smoke."""
 
 
-def answers(task: Task) -> Sequence[str]:
+def answers(task: rlvr.Task) -> Sequence[str]:
     """What the smoke's model knows: one response that follows all instructions, and one that doesn't."""
     return [
         "you take it when something is out of reach and the evening is long.",

@@ -26,9 +26,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rlvr.core.task import Task
-from rlvr.training.config import Source, TrainConfig
-from rlvr.training.train import train
+import rlvr
+from rlvr.training.config import Source
 
 
 def config(
@@ -37,7 +36,7 @@ def config(
     data: str | None = None,
     held_out: str | None = None,
     **given: Any,
-) -> TrainConfig:
+) -> rlvr.TrainConfig:
     """The run.
 
     `databases`: their folder; `data`, `held_out`: files instead of the Hub; `given`: of `TrainConfig`.
@@ -54,7 +53,7 @@ def config(
         "measure_every": 20,
     }
     options = {"databases": databases}
-    return TrainConfig(
+    return rlvr.TrainConfig(
         model,
         environments=Source("spider", split="train", data=data, options=options),
         held_out=Source("spider", split="dev", data=held_out, options=options, limit=256),
@@ -84,7 +83,7 @@ def main() -> None:
     made = config(
         a.model, a.databases, a.data, steps=a.steps, vllm=a.vllm, base_url=a.base_url, lora=a.lora
     )
-    outcome = train(made, a.run, resume=a.resume)
+    outcome = rlvr.train(made, a.run, resume=a.resume)
     print(f"{outcome.step} steps: rlvr view {outcome.run}")
 
 
@@ -114,7 +113,7 @@ def run_smoke() -> None:
         smoke(partial(config, databases=folder), answers, files)
 
 
-def answers(task: Task) -> Sequence[str]:
+def answers(task: rlvr.Task) -> Sequence[str]:
     """What the smoke's model knows: the gold query, and a wrong one."""
     return [f"```sql\n{task.reference['sql']}\n```", "```sql\nSELECT length FROM boat\n```"]
 

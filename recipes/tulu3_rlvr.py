@@ -35,9 +35,8 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from rlvr.core.task import Task
-from rlvr.training.config import Source, TrainConfig
-from rlvr.training.train import train
+import rlvr
+from rlvr.training.config import Source
 
 UPDATES = 4  # epochs of one mini-batch each, so optimizer steps a batch
 EPISODES = 100_000
@@ -51,7 +50,7 @@ def config(
     math: str | None = None,
     ifeval: str | None = None,
     **given: Any,
-) -> TrainConfig:
+) -> rlvr.TrainConfig:
     """The run. `gsm8k`, `math`, `ifeval`: local files instead of the Hub; `given`: of `TrainConfig`."""
     own: dict[str, Any] = {
         "trainer": "ppo",
@@ -68,7 +67,7 @@ def config(
         "save_every": 25 * UPDATES,
     }
     flexible = {"mode": "flexible"}
-    return TrainConfig(
+    return rlvr.TrainConfig(
         model,
         environments=[
             Source("gsm8k", 7473, data=gsm8k, options=flexible),
@@ -119,7 +118,7 @@ def main() -> None:
         smoke(config, answers, files, steps=2 * UPDATES, save_every=UPDATES, batch=24)
         return
     made = config(a.model, a.value_model, steps=a.steps, vllm=a.vllm, base_url=a.base_url)
-    outcome = train(made, a.run, resume=a.resume)
+    outcome = rlvr.train(made, a.run, resume=a.resume)
     print(f"{outcome.step} steps: rlvr view {outcome.run}")
 
 
@@ -139,7 +138,7 @@ IFEVAL: list[dict[str, Any]] = [
 """For the smoke."""
 
 
-def answers(task: Task) -> Sequence[str]:
+def answers(task: rlvr.Task) -> Sequence[str]:
     """What the smoke's model knows: right results and wrong ones; to instructions, some sentences."""
     if isinstance(task.reference, str):
         return [f"The answer is \\boxed{{{task.reference}}}.", "The answer is \\boxed{7}."]
