@@ -18,7 +18,7 @@ Ours, and not theirs: the prompts (zero-shot; they put 8 and 3 worked examples b
 MATH's); the instructions (composed on the spot by `if_rlvr`, one a prompt, where they had the
 Tülu 2 mixture's prompts with IFEval's constraints); no penalty of -10 for a response without an end
 (it earns what its verifier gives it); 100,000 episodes by default (their 8B command allows ten
-million and keeps the best checkpoint); the clipping of values at 0.2; and the model. Theirs are
+million); the value's learning rate and the clipping of values at 0.2; and the model. Theirs are
 allenai/Llama-3.1-Tulu-3-8B-DPO and, for the value, allenai/Llama-3.1-Tulu-3-8B-RM, which our PPO can't
 shard over GPUs: recipes/verl/ppo.yaml does. The default here is the same authors' later 1B
 model, and the value model a copy of it; `--value-model` names a reward model with its tokenizer.
