@@ -138,14 +138,14 @@ def learn(
             yield f"learn {trainer}, seed {seed}", text, f"< 0.2 → > 0.9 in {STEPS[trainer]}"
 
 
-def random(lesson: Lesson, seed: int) -> Iterator[Row]:
-    curve, _ = lesson.curve("grpo", seed, 60, Coin())
+def random(lesson: Lesson, seed: int, most: int) -> Iterator[Row]:
+    curve, _ = lesson.curve("grpo", seed, min(most, 60), Coin())
     yield "random reward, GRPO", shown(curve), "no higher than at 0"
 
 
-def faults(lesson: Lesson, seed: int) -> Iterator[Row]:
-    healthy, _ = lesson.curve("grpo", seed, 60)
-    broken, run = lesson.curve("grpo", seed, 60, Faulty())
+def faults(lesson: Lesson, seed: int, most: int) -> Iterator[Row]:
+    healthy, _ = lesson.curve("grpo", seed, min(most, 60))
+    broken, run = lesson.curve("grpo", seed, min(most, 60), Faulty())
     lost = [row["rlvr/unscored"] for row in metrics(run, "rlvr/unscored")]
     yield "healthy sandbox, GRPO", shown(healthy), ""
     yield "20% of calls fail, GRPO", shown(broken), "the same within ± 0.05"
@@ -233,7 +233,7 @@ def main() -> None:
     parser.add_argument("bars", nargs="*", metavar="BAR", help=", ".join(bars))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--trainers", nargs="+", default=list(STEPS), choices=list(STEPS))
-    parser.add_argument("--most", type=int, default=200, help="steps of learn, where time is short")
+    parser.add_argument("--most", type=int, default=200, help="steps of learn, random, faults")
     parser.add_argument("--timed-steps", type=int, default=10, help="of overhead and code")
     a = parser.parse_args()
     unknown = set(a.bars) - set(bars)
@@ -245,8 +245,8 @@ def main() -> None:
         lesson = Lesson(folder) if {"learn", "random", "faults"} & set(wanted) else None
         tables = {
             "learn": lambda: learn(lesson, a.seeds, a.trainers, a.most),  # type: ignore[arg-type]
-            "random": lambda: random(lesson, a.seeds[0]),  # type: ignore[arg-type]
-            "faults": lambda: faults(lesson, a.seeds[0]),  # type: ignore[arg-type]
+            "random": lambda: random(lesson, a.seeds[0], a.most),  # type: ignore[arg-type]
+            "faults": lambda: faults(lesson, a.seeds[0], a.most),  # type: ignore[arg-type]
             "overhead": lambda: overhead(folder / "overhead", a.timed_steps),
             "code": lambda: code(folder / "code", a.timed_steps),
         }
