@@ -260,16 +260,17 @@ def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) 
 
 def _mixture(config: TrainConfig) -> Mixture:
     """The environments, each with its tasks in the order that the seed gives them."""
-    made = {}
+    made, weights = {}, {}
     for source in config.environments:
         env = _limited(source.make(), source.limit)
         name = source.name or env.name
         if name in made:
             raise OptionError(f"The environment {name!r} is named twice.")
         made[name] = _shuffled(env, config.seed)
-    if len(made) == 1:
-        return Mixture(made)
-    return Mixture(made, {s.name: s.weight for s in config.environments})
+        weights[name] = source.weight
+    # With weights, even of one, tasks begin again in the middle of a batch: TRL would drop the rest
+    # of the set, each epoch the same, and take no step where the whole set is smaller than a batch.
+    return Mixture(made, weights)
 
 
 def _limited(env: Environment, limit: int | None) -> Environment:

@@ -58,7 +58,10 @@ def warm_up(
     model.train()
     for step in range(steps):
         batch = tasks[step * batch_size : (step + 1) * batch_size]
-        inputs, labels = _encode([_example(task, tokenizer, rng) for task in batch], tokenizer)
+        inputs, labels = (
+            one.to(model.device)
+            for one in _encode([_example(task, tokenizer, rng) for task in batch], tokenizer)
+        )
         # Padding is on the right here, where causal attention never looks.
         logits = model(input_ids=inputs).logits
         loss = torch.nn.functional.cross_entropy(

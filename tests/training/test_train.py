@@ -155,6 +155,18 @@ def test_a_mixture_is_shared_out_by_weight(model: str, tmp_path: Path) -> None:
     assert "rlvr/a/unscored" in metrics(outcome.run)[0]
 
 
+@pytest.mark.parametrize("count", [3, 10])
+def test_no_task_is_left_out_of_a_set_that_batches_do_not_divide(
+    model: str, tmp_path: Path, count: int
+) -> None:
+    config = TrainConfig(model, Source(env=easy(count)), **SHORT | {"steps": 5})
+    outcome = train(config, tmp_path / "run")
+    assert outcome.step == 5
+    seen = Counter(task for rows in steps(outcome.run).values() for task, _ in rows)
+    assert len(seen) == count
+    assert max(seen.values()) - min(seen.values()) <= 4  # a group
+
+
 def test_a_sorted_data_set_is_shuffled_and_only_by_the_seed(model: str, tmp_path: Path) -> None:
     orders = []
     for i, seed in enumerate((0, 0, 1)):
