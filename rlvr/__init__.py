@@ -53,6 +53,7 @@ _HOME = {
     "Mixture": "rlvr.envs.mixture",
     "ToolEnv": "rlvr.envs.tools",
     "Prompt": "rlvr.envs.prompt",
+    "Source": "rlvr.training.config",
     "TrainConfig": "rlvr.training.config",
     "train": "rlvr.training.train",
     "score": "rlvr.scoring",
@@ -79,7 +80,7 @@ if TYPE_CHECKING:
     from rlvr.envs.tools import ToolEnv
     from rlvr.envs.turns import MultiTurn, SingleTurn
     from rlvr.scoring import ascore, score
-    from rlvr.training.config import TrainConfig
+    from rlvr.training.config import Source, TrainConfig
     from rlvr.training.train import train
     from rlvr.verifiers.code import Code
     from rlvr.verifiers.coherence import Coherent
@@ -107,6 +108,7 @@ __all__ = [
     "RlvrError",
     "Scored",
     "SingleTurn",
+    "Source",
     "Sql",
     "Status",
     "Task",

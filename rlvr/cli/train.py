@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -141,7 +142,7 @@ def launch_line(arguments: list[str], processes: int) -> str:
 
 
 def _config(given: dict[str, Any], flags: dict[str, Any], wants_held_out: bool) -> TrainConfig:
-    from rlvr.training.config import Source, TrainConfig
+    from rlvr.training.config import Source, TrainConfig, read_toml
     from rlvr.training.guards import GuardConfig
     from rlvr.training.train import config_of
 
@@ -155,33 +156,54 @@ def _config(given: dict[str, Any], flags: dict[str, Any], wants_held_out: bool) 
             )
         return config_of(flags["run_path"])
     changes = {name: value for name, value in given.items() if name not in _OWN}
-    if flags["trl_options"]:
-        changes["trl"] = named_values("--trl", flags["trl_options"])
-    if flags["guards_off"]:
-        unknown = set(flags["guards_off"]) - set(GuardConfig.names())
-        if unknown:
-            raise click.UsageError(
-                f"There's no guard {unknown.pop()!r}. There are: {', '.join(GuardConfig.names())}."
-            )
-        changes["guards"] = GuardConfig(**dict.fromkeys(flags["guards_off"], False))
-    if flags["env"] is not None:
-        options = named_values("--env", flags["env_options"])
-        changes["environments"] = Source(flags["env"], 1.0, flags["split"], flags["data"], options)
-        if flags["held_out_limit"]:
-            name = flags["held_out"] or flags["env"]
-            own = options if name == flags["env"] else {}
-            source = Source(
-                name, 1.0, flags["held_out_split"], flags["data"], own, flags["held_out_limit"]
-            )
-            if wants_held_out or _can_be_made(source):
-                changes["held_out"] = source
-    if flags["config"] is not None:
-        return TrainConfig.read(flags["config"], **changes)
-    if flags["env"] is None:
+    file = read_toml(flags["config"]) if flags["config"] is not None else {}
+    if flags["env"] is None and (flags["split"] or flags["data"] or flags["env_options"]):
+        raise click.UsageError("--split, --data and --env are of ENV: name it.")
+    if flags["env"] is None and "environments" not in file:
         raise click.UsageError("Name an ENV, or a --config with environments.")
-    if flags["model"] is None:
+    if flags["model"] is None and "model" not in file:
         raise click.UsageError("Name a --model.")
-    return TrainConfig(**changes)
+    # Tables of the file are added to, not replaced.
+    changes["trl"] = file.get("trl", {}) | named_values("--trl", flags["trl_options"])
+    unknown = set(flags["guards_off"]) - set(GuardConfig.names())
+    if unknown:
+        raise click.UsageError(
+            f"There's no guard {unknown.pop()!r}. There are: {', '.join(GuardConfig.names())}."
+        )
+    off = dict.fromkeys(flags["guards_off"], False)
+    changes["guards"] = file.get("guards", {}) | off
+    options = named_values("--env", flags["env_options"])
+    if flags["env"] is not None:
+        changes["environments"] = Source(flags["env"], 1.0, flags["split"], flags["data"], options)
+    if not flags["held_out_limit"]:
+        changes["held_out"] = None
+    elif wants_held_out or (flags["env"] is not None and "held_out" not in file):
+        held_out = _held_out_source(flags, options)
+        if wants_held_out or _can_be_made(held_out):
+            changes["held_out"] = held_out
+    return TrainConfig.from_json(file | changes)
+
+
+def _held_out_source(flags: dict[str, Any], options: dict[str, Any]) -> Source:
+    from rlvr.training.config import Source
+
+    name = flags["held_out"] or flags["env"]
+    if name is None:
+        raise click.UsageError("--held-out-split is of --held-out: name one.")
+    same, data = name == flags["env"], flags["data"]
+    if same and data is not None and not Path(data).is_dir():
+        raise click.UsageError(
+            f"--data {data} is one file, whatever the split: held-out tasks would be those that are "
+            f"trained on. Name a --held-out environment, or --held-out-limit 0."
+        )
+    return Source(
+        name,
+        1.0,
+        flags["held_out_split"],
+        data if same else None,
+        options if same else {},
+        flags["held_out_limit"],
+    )
 
 
 def _can_be_made(source: Source) -> bool:

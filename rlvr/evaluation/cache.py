@@ -76,6 +76,8 @@ class VerdictCache:
         """Keep it, where it's one to keep."""
         if not isinstance(verdict, Scored) or verdict.status is Status.LIMIT:
             return
+        if verdict.detail.get("limit"):  # a part of it, or one of its tests
+            return
         try:
             text = json.dumps(verdict.to_json() | {"detail": verdict.detail})
         except (TypeError, ValueError):

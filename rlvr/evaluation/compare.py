@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class Compared:
             "env": self.env,
             "part": self.part,
             **self.comparison.to_json(),
-            "means": list(self.means),
+            "means": [mean if math.isfinite(mean) else None for mean in self.means],
             "left_out": list(self.left_out),
         }
 

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from rlvr.core.errors import DataError
+from rlvr.core.errors import DataError, OptionError
 from rlvr.evaluation.provenance import git_state, versions
 
 _FILES = ("run.json", "rollouts.jsonl", "metrics.jsonl")
@@ -45,6 +45,10 @@ class Run:
     @classmethod
     def create(cls, path: str | Path | None, kind: str, config: dict[str, Any]) -> Run:
         """A new run at `path`, by default `runs/<kind>-<time>`. Raises `DataError` where one is there."""
+        try:
+            json.dumps(config)
+        except (TypeError, ValueError) as error:
+            raise OptionError(f"A run's configuration is plain JSON data: {error}.") from None
         began = datetime.now(UTC)
         if path is None:
             path = _new_folder(Path("runs"), f"{kind}-{began:%Y%m%d-%H%M%S}")

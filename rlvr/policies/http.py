@@ -82,6 +82,7 @@ class Endpoint:
         Raises `Refused` for a 4xx that trying again won't mend, `PolicyError` and `GaveUp` as above.
         """
         began = time.monotonic()
+        failed = 0.0  # when it first did
         for attempt in itertools.count():
             failure, wait_s = "", 0.0
             try:
@@ -101,8 +102,9 @@ class Endpoint:
                 raise PolicyError(f"{self.base_url!r} is no URL: {error}.") from None
             except httpx.HTTPError as error:
                 failure = f"{type(error).__name__}: {error}".rstrip(": ")
+            failed = failed or time.monotonic()
             if attempt and time.monotonic() - began > self._patience_s:
-                self._give_up(began, failure)
+                self._give_up(failed, failure)
             doubled = self._backoff_s * 2.0 ** min(attempt, 20)
             wait_s = max(wait_s, min(doubled, _LONGEST_WAIT_S) * random.uniform(0.5, 1.5))
             await asyncio.sleep(min(wait_s, max(self._patience_s, self._backoff_s)))
@@ -122,8 +124,9 @@ class Endpoint:
             headers=self._headers, timeout=self._timeout, limits=one, verify=self._tls
         )
 
-    def _give_up(self, began: float, failure: str) -> None:
-        if self._answered >= began:
+    def _give_up(self, failed: float, failure: str) -> None:
+        # Answers from before this request first failed say nothing: the server may have died then.
+        if self._answered >= failed:
             raise GaveUp(failure)
         raise PolicyError(
             f"The server at {self.base_url} answered nothing for {self._patience_s:g} s; last: "

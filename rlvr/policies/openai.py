@@ -69,6 +69,7 @@ class OpenAIPolicy:
         self._key = os.environ.get(api_key_env)
         self._times = (timeout_s, patience_s, backoff_s)
         self._endpoint: Endpoint | None = None
+        self._answers = False  # whether it has answered anything
 
     async def start(self) -> None:
         """Connect. Raises `PolicyError` where the server isn't there or hasn't the model."""
@@ -110,7 +111,12 @@ class OpenAIPolicy:
             body["messages"] = list(request.prompt)
         else:
             body["prompt"] = "\n\n".join(message["content"] for message in request.prompt)
-        read = lambda answer: generations(answer, n)  # noqa: E731
+
+        def read(answer: Any) -> list[Generation]:
+            found = generations(answer, n)
+            self._answers = True
+            return found
+
         try:
             try:
                 return await self._endpoint.call("POST", self._path, read, body)
@@ -128,7 +134,13 @@ class OpenAIPolicy:
                 return [Generation("", "error", error=said, overflow=True)] * n
             if error.status == 404:
                 raise await self._not_found(error) from None
-            raise self._refusal(error) from None
+            if error.status in (401, 403) or not self._answers:
+                raise self._refusal(error) from None
+            # It answers others: it's this request that it won't have (a content filter, say).
+            said = f"the server refused the request with {error.status}: {error.message}"
+            return [Generation("", "error", error=said)] * n
+        except UnicodeError as error:
+            return [Generation("", "error", error=f"the prompt is no Unicode text: {error}")] * n
 
     async def _models(self) -> list[dict[str, Any]]:
         assert self._endpoint is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,23 @@ def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
     if unknown:
         raise OptionError(f"{cls.__name__} of TRL has no argument {unknown[0]!r} (in `trl`).")
     try:
-        return cls(**{name: value for name, value in given.items() if name in known})
+        made = cls(**{name: value for name, value in given.items() if name in known})
     except (TypeError, ValueError) as error:
         raise OptionError(f"TRL won't have these arguments: {error}") from error
+    updates = updates_of(made)
+    if config.save_every % updates:
+        raise OptionError(
+            f"save_every is a multiple of {updates}, the steps on a generated batch, not "
+            f"{config.save_every}: a run resumed between two of them has lost their batch."
+        )
+    return made
+
+
+def updates_of(arguments: Any) -> int:
+    """Optimizer steps on one generated batch."""
+    passes = arguments.steps_per_generation * getattr(arguments, "num_iterations", 1)
+    accumulated: int = arguments.gradient_accumulation_steps
+    return int(math.lcm(passes, accumulated) // accumulated)
 
 
 def generations(arguments: Any, steps: int) -> int:

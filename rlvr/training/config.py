@@ -173,13 +173,18 @@ class TrainConfig:
     @classmethod
     def read(cls, path: str | Path, **changes: Any) -> TrainConfig:
         """The TOML file at `path`, with `changes` over it. Raises `DataError` where it can't be read."""
-        try:
-            row = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"The config {str(path)!r} can't be read: {error}.") from error
-        if "environment" in row:  # [[environment]], one table each
-            row["environments"] = row.pop("environment")
-        return cls.from_json(row | changes)
+        return cls.from_json(read_toml(path) | changes)
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """The fields of the TOML file at `path`. Raises `DataError` where it can't be read."""
+    try:
+        row = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"The config {str(path)!r} can't be read: {error}.") from error
+    if "environment" in row:  # [[environment]], one table each
+        row["environments"] = row.pop("environment")
+    return row
 
 
 def _sources(given: Any) -> tuple[Source, ...]:

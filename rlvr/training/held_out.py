@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from rlvr.adapters.trl.backend import context_of
 from rlvr.core.environment import Environment
 from rlvr.evaluation.evaluate import Evaluation, Part
 from rlvr.evaluation.report import Report
@@ -22,7 +23,7 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
     """Measures at the start, every so many steps, and at the end.
 
     Each process measures its share of the tasks. Where weights are spread over processes (FSDP,
-    DeepSpeed's third stage) one process can't generate alone: there it says so once and measures nothing.
+    DeepSpeed's third stage) one process can't generate alone, and nothing is measured.
 
     Args:
         envs: by the names that are reported.
@@ -67,7 +68,7 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
         if step in self.reports:
             return
         accelerator = self.trainer.accelerator
-        if _is_sharded(accelerator):
+        if is_sharded(accelerator):
             self.reports[step] = []
             return
         rollouts: list[Rollout] = []
@@ -94,7 +95,7 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
     def _policy(self) -> Any:
         trainer = self.trainer
         alone = trainer.accelerator.num_processes == 1
-        if trainer.use_vllm and alone and hasattr(trainer, "_tokenize_prompts"):
+        if trainer.use_vllm and alone:
             return _TrainersVllm(trainer)
         model = trainer.accelerator.unwrap_model(trainer.model)
         return TransformersPolicy(model, trainer.processing_class, max_new_tokens=self._max_tokens)
@@ -108,28 +109,39 @@ class _TrainersVllm:
 
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer
+        self._context = context_of(trainer)
 
     def respond(self, requests: Sequence[Request]) -> list[Generation]:
         trainer = self._trainer
-        prompts, _, _ = trainer._tokenize_prompts([list(request.prompt) for request in requests])
+        prompts, *_ = trainer._tokenize_prompts([list(request.prompt) for request in requests])
         engine = trainer.vllm_generation
+        if trainer.state.global_step != trainer._last_loaded_step:
+            engine.sync_weights()
+            trainer._last_loaded_step = trainer.state.global_step
+        # One that doesn't fit would have all of them refused.
+        fits = [i for i, prompt in enumerate(prompts) if len(prompt) < self._context]
+        said = f"the prompt doesn't fit the model's context of {self._context} tokens"
+        answers = [Generation("", "error", error=said, overflow=True)] * len(prompts)
         before = engine.temperature
         engine.temperature = 0.0
         try:
-            found, _ = trainer._generate_single_turn(prompts, None, {}, 1)
+            if fits:
+                asked = [list(prompts[i]) for i in fits]
+                found = engine.generate(prompts=asked, images=None, num_generations=1)[1]
+            else:
+                found = []
         finally:
             engine.temperature = before
         ends = set(trainer.eos_token_ids)
-        return [
-            Generation(
+        for i, ids in zip(fits, found, strict=True):
+            answers[i] = Generation(
                 trainer._tokenizer.decode(ids, skip_special_tokens=True),
                 "stop" if ids and ids[-1] in ends else "length",
-                len(prompt),
+                len(prompts[i]),
                 len(ids),
                 tuple(ids),
             )
-            for prompt, ids in zip(prompts, found, strict=True)
-        ]
+        return answers
 
 
 def _share(env: Environment, accelerator: Any) -> Environment:
@@ -144,7 +156,8 @@ def _share(env: Environment, accelerator: Any) -> Environment:
     return own
 
 
-def _is_sharded(accelerator: Any) -> bool:
+def is_sharded(accelerator: Any) -> bool:
+    """Whether one process alone hasn't all weights."""
     plugin = getattr(accelerator.state, "deepspeed_plugin", None)
     if plugin is not None and plugin.zero_stage == 3:
         return True

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
 
+from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, read_rollouts
+from rlvr.evaluation.tally import Tally
 
 TRAIN, HELD_OUT = "train", "held-out"
 """The `part` of a run's rollouts: what was trained on, and what was measured along the way."""
@@ -40,18 +43,22 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         self._new += rollouts
 
     def since(self) -> list[Rollout]:
-        """This process's own rollouts since the last log, for the guards."""
+        """All processes' rollouts since the last log, for the guards: all come to the same there."""
         return self._step
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Write the rollouts of all processes."""
-        self._step += self._new
         rollouts = self._new
         if args.world_size > 1:
             from accelerate.utils import gather_object
 
             rollouts = gather_object(rollouts)
+            samples: Counter[tuple[str, str]] = Counter()
+            for rollout in rollouts:  # each process has counted its own part of a group
+                rollout.sample = samples[rollout.env, rollout.task.id]
+                samples[rollout.env, rollout.task.id] += 1
         self._new = []
+        self._step += rollouts
         if self._run is not None:
             for rollout in rollouts:
                 self._run.rollout(rollout.to_json(step=state.global_step))
@@ -59,8 +66,8 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """Write the metrics. Comes after the guards, whose figures are among them."""
         self._step = []
-        if self._run is None or not logs or "reward" not in logs:
-            return
+        if self._run is None or not logs or "loss" not in logs:
+            return  # the log of the run's end
         # None where there's nothing to take a mean of: a step without a single reward.
         kept = {n: v for n, v in logs.items() if v is None or isinstance(v, int | float)}
         self._run.metrics(step=state.global_step, **kept)
@@ -71,6 +78,34 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
         if state.is_world_process_zero and folder.is_dir():
             (folder / _WHOLE).write_text(json.dumps({"step": state.global_step}) + "\n")
+
+
+class WholeBatches(TrainerCallback):  # type: ignore[misc]
+    """Puts a stop off until the batch is used up: TRL's buffer isn't in a checkpoint. Comes last.
+
+    Args:
+        updates: optimizer steps on a generated batch.
+    """
+
+    def __init__(self, updates: int) -> None:
+        self._updates = updates
+        self._stops = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """For what stops at the end of a step."""
+        self._put_off(state, control)
+
+    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """For what stops at a log, which comes right behind the step's end."""
+        self._put_off(state, control)
+
+    def _put_off(self, state: Any, control: Any) -> None:
+        at_its_end = state.global_step >= state.max_steps
+        self._stops = self._stops or (control.should_training_stop and not at_its_end)
+        if self._stops and not at_its_end:
+            control.should_training_stop = control.should_save = (
+                state.global_step % self._updates == 0
+            )
 
 
 def last_checkpoint(folder: Path) -> tuple[Path, int] | None:
@@ -87,21 +122,41 @@ def last_checkpoint(folder: Path) -> tuple[Path, int] | None:
     return path, step
 
 
-def rewind(path: Path, step: int) -> None:
-    """Drop what an opened run wrote behind `step`: training goes on from there and writes it again."""
-    _rewrite(path / "rollouts.jsonl", read_rollouts(path), step)
+def rewind(path: Path, step: int, whole: bool = False) -> None:
+    """Drop what an opened run wrote behind `step`: training goes on from there and writes it again.
+
+    Args:
+        step: of the checkpoint; -1 where there's none, and all is begun anew.
+        whole: no step is left to take. Then the last measurement is all that's done again.
+    """
+
+    def kept(row: dict[str, Any]) -> bool:
+        at = row.get("step", 0)
+        measured = row.get("part") == HELD_OUT or "held_out_accuracy" in row
+        return at < step or (at == step and not (whole and measured))
+
+    _rewrite(path / "rollouts.jsonl", read_rollouts(path), kept)
     metrics = path / "metrics.jsonl"
     if metrics.exists():
-        lines = metrics.read_text(encoding="utf-8").splitlines()
-        _rewrite(metrics, map(json.loads, lines), step)
+        _rewrite(metrics, map(json.loads, metrics.read_text(encoding="utf-8").splitlines()), kept)
 
 
-def _rewrite(file: Path, rows: Any, step: int) -> None:
+def measured(path: Path, step: int) -> list[Report]:
+    """What was measured at a step, by environment."""
+    tallies: dict[str, Tally] = {}
+    for row in read_rollouts(path):
+        if row.get("part") == HELD_OUT and row.get("step") == step:
+            tally = tallies.setdefault(row["env"], Tally(row["env"], HELD_OUT))
+            tally.add(Rollout.from_json(row))
+    return [Report.of(tally) for tally in tallies.values()]
+
+
+def _rewrite(file: Path, rows: Iterable[dict[str, Any]], kept: Callable[..., bool]) -> None:
     if not file.exists():
         return
     new = file.with_name(file.name + ".new")
     with new.open("w", encoding="utf-8") as out:
         for row in rows:
-            if row.get("step", 0) <= step:
+            if kept(row):
                 out.write(json.dumps(row) + "\n")
     new.replace(file)

@@ -16,7 +16,7 @@ import numpy as np
 
 from rlvr.adapters import trl as rlvr_trl
 from rlvr.core.environment import Environment
-from rlvr.core.errors import DataError, MissingExtraError, OptionError
+from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError
 from rlvr.core.tasks import GeneratedTaskSet, TaskSet
 from rlvr.envs.mixture import Mixture
 from rlvr.evaluation.report import Report
@@ -32,8 +32,8 @@ class Outcome:
     Attributes:
         run: its folder, with the model in `model/`.
         step: optimizer steps that were taken.
-        before, after: reports on the held-out tasks, by environment; empty where there are none, or
-            (before) where the run was gone on with.
+        before, after: reports on the held-out tasks, by environment; empty where nothing is
+            measured.
         stopped: why it was stopped before its time, or None.
     """
 
@@ -67,7 +67,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
     from rlvr.training.arguments import generations, trl_arguments
     from rlvr.training.models import load, save
     from rlvr.training.progress import Stages
-    from rlvr.training.recorder import Recorder, last_checkpoint, rewind
+    from rlvr.training.recorder import Recorder, last_checkpoint, measured, rewind
 
     here = PartialState()
     mixture = _mixture(config)
@@ -77,58 +77,62 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
             "TRL's RLOOTrainer plays no episodes in several turns. trainer='grpo' with "
             "trl={'scale_rewards': 'none'} is the same estimate but for a constant factor."
         )
-    trl_arguments(
-        config, Path(run_path or "."), here.num_processes
-    )  # what can't work is told first
+    # What can't work is told first.
+    trl_arguments(config, Path(run_path or "."), here.num_processes)
     model, tokenizer = load(config.model, frozen=config.lora is not None)
     path, run = _open_run(config, run_path, resume, here)
-    start = last_checkpoint(path / "checkpoints") if resume and here.is_main_process else None
-    start = _from_first(start, here)
-    if resume and here.is_main_process:
-        rewind(path, start[1] if start else 0)
-    arguments = trl_arguments(config, path, here.num_processes)
-    rows = generations(arguments, config.steps) * config.prompts
-    with (
-        Stages(quiet=not here.is_main_process) as stages,
-        stages.stage(config.trainer.upper(), config.steps) as advance,
-    ):
+    try:
+        start = last_checkpoint(path / "checkpoints") if resume and here.is_main_process else None
+        start = _from_first(start, here)
+        if resume and here.is_main_process:
+            rewind(path, start[1] if start else -1, whole=bool(start and start[1] >= config.steps))
+        arguments = trl_arguments(config, path, here.num_processes)
+        rows = generations(arguments, config.steps) * config.prompts
+        stops: list[str] = []
+        with (
+            Stages(quiet=not here.is_main_process) as stages,
+            stages.stage(config.trainer.upper(), config.steps) as advance,
+        ):
 
-        def tell(step: int, figures: dict[str, Any]) -> None:
-            shown = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k1")}
-            advance(step, **{k: v for k, v in shown.items() if v is not None})
+            def tell(step: int, figures: dict[str, Any]) -> None:
+                shown = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k1")}
+                advance(step, **{k: v for k, v in shown.items() if v is not None})
 
-        recorder, stops = Recorder(run, tell), list[str]()
-        try:
+            recorder = Recorder(run, tell)
             trainer = _trainer(
                 config, mixture, model, tokenizer, arguments, rows, recorder, multi_turn
             )
             _watch(trainer, config, path, recorder, stages.say, stops)
-            held_out = _held_out(config, trainer, run, advance)
+            _held_out(config, trainer, run, advance)
             trainer.train(resume_from_checkpoint=str(start[0]) if start else None)
-        except BaseException:
-            if run is not None:
-                run.discard()
-            raise
-    step = int(trainer.state.global_step)
-    save(trainer, tokenizer, str(path / "model"))
-    stopped = stops[0] if stops else None
-    reports = held_out.reports if held_out is not None else {}
-    outcome = Outcome(path, step, reports.get(0, []), reports.get(step, []), stopped)
-    if run is not None:
-        from rlvr.training.plot import plot_run
-
-        with contextlib.suppress(DataError):
-            plot_run(run)
-        run.finish(
-            {
-                "step": step,
-                "stopped": stopped,
-                "reports": [report.to_json() for report in outcome.after],
-                "before": [report.to_json() for report in outcome.before],
-            }
+        step = int(trainer.state.global_step)
+        save(trainer, tokenizer, str(path / "model"))
+        outcome = Outcome(
+            path, step, measured(path, 0), measured(path, step), stops[0] if stops else None
         )
-        run.close()
-    return outcome
+        if run is not None:
+            _finish(run, outcome)
+        return outcome
+    except BaseException:
+        if run is not None:
+            run.discard()
+        raise
+
+
+def _finish(run: Run, outcome: Outcome) -> None:
+    from rlvr.training.plot import plot_run
+
+    with contextlib.suppress(RlvrError):  # without matplotlib, or with nothing to plot
+        plot_run(run)
+    run.finish(
+        {
+            "step": outcome.step,
+            "stopped": outcome.stopped,
+            "reports": [report.to_json() for report in outcome.after],
+            "before": [report.to_json() for report in outcome.before],
+        }
+    )
+    run.close()
 
 
 def _trainer(
@@ -146,6 +150,7 @@ def _trainer(
     import trl
     from transformers import PrinterCallback
 
+    from rlvr.training.held_out import is_sharded
     from rlvr.training.kl.trainer import MeasuresKL
 
     bases: dict[str, Any] = {"grpo": trl.GRPOTrainer, "rloo": trl.RLOOTrainer}
@@ -179,6 +184,11 @@ def _trainer(
             **given,
         )
     trainer.remove_callback(PrinterCallback)
+    if config.lora is not None and is_sharded(trainer.accelerator):
+        raise OptionError(
+            "Adapters can't be merged where weights are spread over processes (FSDP, DeepSpeed's "
+            "third stage): train without lora, or with whole weights in each process."
+        )
     return trainer
 
 
@@ -201,10 +211,12 @@ def _watch(
 
     Why a run is stopped goes into `stops`; that and the guards' warnings are said.
     """
+    from rlvr.training.arguments import updates_of
     from rlvr.training.guards import Alarm, Guards
     from rlvr.training.guards.callback import GuardCallback
     from rlvr.training.kl.budget import KLBudget
     from rlvr.training.kl.trainer import KLConfig
+    from rlvr.training.recorder import WholeBatches
 
     def stop(message: str) -> None:
         stops.append(message)
@@ -225,11 +237,12 @@ def _watch(
         GuardCallback(Guards(config.guards, str(path), history), recorder.since, tell)
     )
     trainer.add_callback(recorder)
+    trainer.add_callback(WholeBatches(updates_of(trainer.args)))
 
 
-def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) -> Any:
+def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) -> None:
     if config.held_out is None:
-        return None
+        return
     from rlvr.training.held_out import HeldOut
 
     def write(step: int, rollouts: list[Rollout], reports: list[Report]) -> None:
@@ -248,14 +261,16 @@ def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) 
         )
         advance(step, held_out=accuracy)
 
-    envs = {
-        source.name or source.make().name: _limited(source.make(), source.limit)
-        for source in config.held_out
-    }
+    envs: dict[str, Environment] = {}
+    for source in config.held_out:
+        env = _limited(source.make(), source.limit)
+        name = source.name or env.name
+        if name in envs:
+            raise OptionError(f"The held-out environment {name!r} is named twice.")
+        envs[name] = env
     callback = HeldOut(envs, config.measure_every, write, config.max_tokens)
     callback.trainer = trainer
     trainer.add_callback(callback)
-    return callback
 
 
 def _mixture(config: TrainConfig) -> Mixture:

@@ -77,4 +77,5 @@ def test_nothing_in_common_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="There's no run in"):
         compare_runs(first, tmp_path / "nowhere")
     (one,) = compare_runs(first, write(tmp_path / "c", {"2": [1]}))
+    assert one.to_json()["means"] == [None, None]
     assert (one.comparison.tasks, one.comparison.p) == (0, 1.0)

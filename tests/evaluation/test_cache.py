@@ -93,6 +93,24 @@ def test_limits_are_not_kept(tmp_path: Path) -> None:
     again.close()
 
 
+class Slow(rlvr.Verifier):
+    name = "slow"
+
+    def verify(self, task: rlvr.Task, response: str) -> rlvr.Verdict:
+        return Scored(0.0, Status.LIMIT, {"slow": 0.0})
+
+
+def test_a_limit_in_a_part_is_not_kept_either(tmp_path: Path) -> None:
+    whole = 0.9 * Slow() + 0.1 * rlvr.Format.boxed()
+    (verdict,) = rlvr.score([rlvr.Task("q", "a")], ["\\boxed{a}"], whole)
+    assert isinstance(verdict, Scored)
+    assert (verdict.status, verdict.reward) == (Status.PARTIAL, 0.1)
+    cache = VerdictCache(tmp_path / "verdicts")
+    cache.put(b"x", verdict)
+    assert cache.get(b"x") is None
+    cache.close()
+
+
 def test_an_identity_follows_what_decides() -> None:
     assert identity(rlvr.Math()) == identity(rlvr.Math())
     others = [

@@ -170,3 +170,41 @@ def test_a_prompt_sent_once_for_several_samples_is_paid_once(tmp_path: Any) -> N
     assert report.tokens == {"prompt": 120, "completion": 200, "sent": 30}
     assert report.cost == pytest.approx((30 * 2 + 200 * 10) / 1e6)
     assert (again.cost, again.tokens) == (report.cost, report.tokens)
+
+
+def test_a_server_that_dies_for_good_leaves_nothing_unscored(tmp_path: Any) -> None:
+    stub = Stub(latency_s=0.02)
+    with stub:
+        policy = OpenAIPolicy("adder", stub.url, patience_s=0.5, backoff_s=0.01, concurrency=16)
+        run = Run.create(tmp_path / "run", "eval", {})
+
+        def die(evaluation: Any) -> None:
+            if evaluation.done == 40:
+                stub._loop.call_soon_threadsafe(stub._server.close)
+                for writer in list(stub._writers):
+                    stub._loop.call_soon_threadsafe(writer.transport.abort)
+
+        with run, pytest.raises(PolicyError, match="answered nothing"):
+            evaluate(sums(300), policy, run=run, progress=die)
+    rows = list(read_rollouts(run.path))
+    assert 40 <= len(rows) < 300
+    assert all(row["verdict"]["scored"] for row in rows)  # --resume asks for all the others
+
+
+def test_a_request_that_is_refused_costs_itself_alone() -> None:
+    with Stub() as stub:
+        whole = stub._answer
+
+        async def answer(path: str, body: dict[str, Any]) -> bytes | None:
+            if "13" in str(body.get("messages")):
+                return b'HTTP/1.1 400 X\r\nContent-Length: 20\r\n\r\n{"error": "filtered"}'[:-1]
+            return await whole(path, body)
+
+        stub._answer = answer  # type: ignore[method-assign]
+        tasks = [rlvr.Task(f"{i}+0=", str(i), str(i)) for i in (1, 2, 13, 4)]
+        tasks.append(rlvr.Task("\ud800", "0", "no text"))
+        policy = OpenAIPolicy("adder", stub.url, concurrency=1)
+        report = evaluate(rlvr.SingleTurn(tasks, rlvr.Math()), policy)
+        assert (report.scored, report.mean.value, report.unscored) == (3, 1.0, {"internal": 2})
+        with pytest.raises(PolicyError, match="refused the request with 400"):
+            ask(OpenAIPolicy("adder", stub.url), "13")  # the first of all: nothing works here

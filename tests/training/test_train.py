@@ -17,11 +17,12 @@ import pytest
 
 import rlvr
 from rlvr.core.errors import DataError, OptionError
-from rlvr.evaluation.run import about, read_rollouts
+from rlvr.evaluation.run import Run, about, read_rollouts
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.guards import GuardConfig
 
 pytest.importorskip("trl")
+from rlvr.training.recorder import rewind
 from rlvr.training.train import Outcome, train
 
 ADDITIONS = {"digits": 3, "terms": 2, "operators": "+", "prompt": "{compact}="}
@@ -293,6 +294,48 @@ def test_a_kl_budget_stops_the_run(model: str, tmp_path: Path) -> None:
     assert outcome.step < 30
 
 
+def test_steps_that_share_a_batch_are_logged_and_a_stop_waits_for_their_end(
+    model: str, tmp_path: Path
+) -> None:
+    given = SHORT | {"steps": 4, "trl": {"num_iterations": 2}}
+    outcome = train(TrainConfig(model, easy(), **given), tmp_path / "run")
+    assert [row["step"] for row in metrics(outcome.run)] == [1, 2, 3, 4]
+    assert sorted(steps(outcome.run)) == [1, 3]
+    given |= {"steps": 20}
+    outcome = train(TrainConfig(model, easy(verifier=Broken()), **given), tmp_path / "stopped")
+    assert outcome.stopped is not None
+    assert outcome.step % 2 == 0
+    assert outcome.step < 20
+    with pytest.raises(OptionError, match="save_every is a multiple of 2"):
+        train(TrainConfig(model, easy(), **given | {"save_every": 3}), tmp_path / "odd")
+
+
+def test_a_run_is_rewound_to_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written() -> tuple[list[tuple[Any, ...]], list[int]]:
+        with Run.create(None, "train", {}) as run:
+            for step in range(4):
+                if step % 2 == 0:
+                    run.rollout({"part": "held-out", "step": step})
+                    run.metrics(step=step, held_out_accuracy=0.5)
+                if step:
+                    run.rollout({"part": "train", "step": step})
+                    run.metrics(step=step, loss=1.0)
+        rewind(run.path, at, whole)
+        rows = [(row["part"], row["step"]) for row in read_rollouts(run.path)]
+        return rows, [row["step"] for row in metrics(run.path)]
+
+    monkeypatch.chdir(tmp_path)
+    at, whole = -1, False  # a kill before the first checkpoint
+    assert written() == ([], [])
+    at = 2
+    before = [("held-out", 0), ("train", 1)]
+    assert written() == ([*before, ("held-out", 2), ("train", 2)], [0, 1, 2, 2])
+    whole = True  # only the last measurement is missing, or half of it is there
+    assert written() == ([*before, ("train", 2)], [0, 1, 2])
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -359,7 +402,34 @@ def test_a_config_file(tmp_path: Path, rlvr_cli: Any) -> None:
     assert "can't be read" in rlvr_cli("train", "--config", file).stderr
 
 
+def test_flags_add_to_a_file_s_tables(tmp_path: Path) -> None:
+    from rlvr.cli.train import _config, command
+
+    file = tmp_path / "c.toml"
+    file.write_text(
+        "model = 'm'\ntrl = {epsilon_high = 0.28}\nguards = {unscored_limit = 0.6}\n"
+        "held_out = {name = 'arithmetic', split = 'test', limit = 5}\nenvironments = 'gsm8k'\n"
+    )
+
+    def configured(*arguments: str, wants: bool = False) -> TrainConfig:
+        context = command.make_context("train", ["--config", str(file), *arguments])
+        flags = context.params
+        given = {n: v for n, v in flags.items() if v is not None and v != () and v is not False}
+        return _config(given, flags, wants)
+
+    config = configured("--trl", "epsilon=0.1", "--without-guard", "entropy")
+    assert config.trl == {"epsilon_high": 0.28, "epsilon": 0.1}
+    assert (config.guards.unscored_limit, config.guards.entropy) == (0.6, False)
+    assert config.held_out == (Source("arithmetic", split="test", limit=5),)
+    assert configured("--held-out-limit", "0").held_out is None
+    assert configured("arithmetic").held_out == config.held_out
+    other = configured("--held-out", "arithmetic", "--held-out-split", "train", wants=True)
+    assert other.held_out == (Source("arithmetic", split="train", limit=128),)
+
+
 def test_flags_that_don_t_go_together(rlvr_cli: Any, tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text("model = 'm'\nenvironments = 'gsm8k'\n")
     for arguments, said in (
         (["arithmetic"], "Name a --model"),
         ([], "Name an ENV"),
@@ -368,6 +438,8 @@ def test_flags_that_don_t_go_together(rlvr_cli: Any, tmp_path: Path) -> None:
         (["--resume", "--run", "x", "--steps", "3"], "leave the other flags out"),
         (["arithmetic", "--model", "m", "--without-guard", "everything"], "no guard 'everything'"),
         (["--resume", "--run", "nowhere"], "no run in"),
+        (["gsm8k", "--model", "m", "--data", __file__], "would be those that are trained on"),
+        (["--config", str(file), "--split", "train"], "of ENV: name it"),
     ):
         done = rlvr_cli("train", *arguments)
         assert done.returncode == 2, done

@@ -42,7 +42,7 @@ class Backend:
         self.tokenizer: Any = trainer._tokenizer
         self.budget: int = trainer.max_completion_length
         self.ends: list[int] = list(trainer.eos_token_ids)
-        self.context = _context(trainer)
+        self.context = context_of(trainer)
 
     @property
     def group(self) -> int:
@@ -99,7 +99,8 @@ class Backend:
             setattr(holder, name, before)
 
 
-def _context(trainer: Any) -> int:
+def context_of(trainer: Any) -> int:
+    """Tokens that the model takes where the trainer generates, the prompt's included."""
     if trainer.use_vllm and trainer.vllm_mode == "colocate":
         return int(trainer.vllm_generation.llm.llm_engine.model_config.max_model_len)
     config = trainer.model.config.get_text_config()

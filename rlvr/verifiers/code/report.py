@@ -42,6 +42,8 @@ def verdict_on(ran: Ran, reference: Reference, found: Found, fraction: bool) -> 
         feedback += f"\n{failed.shown}"
     if fraction and passed:
         reward = passed / total
+        if any(result.limit for result in ran.results):
+            detail["limit"] = True
         feedback = f"{passed} of {total} tests pass; the first that doesn't is {feedback}"
         return Scored(reward, Status.PARTIAL, {NAME: reward}, feedback, detail)
     status = Status.LIMIT if failed.limit else Status.INCORRECT
