@@ -23,19 +23,76 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-NAMES = (
-    "Ana Ben Chloe Dmitri Elif Farid Grace Hiro Ines Jamal Kofi Lena Mateo Nadia Omar Priya".split()
-)
-OTHER_NAMES = "Ulla Viktor Wanda Xavier Yusuf Zora Adele Bruno".split()
-THINGS = (
-    "apples marbles stamps candles notebooks ribbons kites bricks shells postcards lanterns muffins "
-    "tulips screws buttons magnets melons pencils batteries tickets"
-).split()
-KINDS = "red small wooden heavy old shiny cheap striped round spare green painted".split()
-TIMES = "before noon,after school,in spring,at night,during the fair,last week".split(",")
-PLACES = (
-    "market harbour library bakery station workshop garden museum stadium factory orchard theatre"
-).split()
+NAMES = [
+    "Ana",
+    "Ben",
+    "Chloe",
+    "Dmitri",
+    "Elif",
+    "Farid",
+    "Grace",
+    "Hiro",
+    "Ines",
+    "Jamal",
+    "Kofi",
+    "Lena",
+    "Mateo",
+    "Nadia",
+    "Omar",
+    "Priya",
+]
+OTHER_NAMES = ["Ulla", "Viktor", "Wanda", "Xavier", "Yusuf", "Zora", "Adele", "Bruno"]
+THINGS = [
+    "apples",
+    "marbles",
+    "stamps",
+    "candles",
+    "notebooks",
+    "ribbons",
+    "kites",
+    "bricks",
+    "shells",
+    "postcards",
+    "lanterns",
+    "muffins",
+    "tulips",
+    "screws",
+    "buttons",
+    "magnets",
+    "melons",
+    "pencils",
+    "batteries",
+    "tickets",
+]
+KINDS = [
+    "red",
+    "small",
+    "wooden",
+    "heavy",
+    "old",
+    "shiny",
+    "cheap",
+    "striped",
+    "round",
+    "spare",
+    "green",
+    "painted",
+]
+TIMES = ["before noon", "after school", "in spring", "at night", "during the fair", "last week"]
+PLACES = [
+    "market",
+    "harbour",
+    "library",
+    "bakery",
+    "station",
+    "workshop",
+    "garden",
+    "museum",
+    "stadium",
+    "factory",
+    "orchard",
+    "theatre",
+]
 OPENINGS = (
     "{a} carries {n} {c} {x} from the {p} to the {q} every {day}.",
     "At the {p}, {t}, {a} finds {n} boxes with {m} {x} in each of them.",
@@ -71,8 +128,21 @@ QUESTIONS = (
     "What fraction of the {d} {y} belongs to {b}?",
     "How many hours does {a} need for all {c} {x}?",
 )
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-NUMBERS = set("Two Three Four Five Six Seven Eight Nine Ten Eleven Twelve Twenty".split())
+DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+NUMBERS = {
+    "Two",
+    "Three",
+    "Four",
+    "Five",
+    "Six",
+    "Seven",
+    "Eight",
+    "Nine",
+    "Ten",
+    "Eleven",
+    "Twelve",
+    "Twenty",
+}
 SYNONYMS = {
     "many": "numerous", "total": "overall", "every": "each", "each": "every", "bought": "purchased",
     "buys": "purchases", "carries": "hauls", "finds": "discovers", "lost": "misplaced", "money": "cash",

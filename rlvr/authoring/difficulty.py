@@ -17,9 +17,7 @@ import numpy as np
 from rlvr.core.errors import DataError, OptionError
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.evaluation.rollouts import verdict_of
-from rlvr.evaluation.run import about, read_rollouts
-from rlvr.core.verdict import Scored, Status
+from rlvr.core.verdict import Status
 
 Kind: TypeAlias = Literal["easy-to-hard", "target"]
 _Z = 1.959963984540054  # of 95%
@@ -94,26 +92,27 @@ class Difficulty:
             ) from None
 
 
-def difficulties(runs: Iterable[str | Path], env: str) -> list[Difficulty]:
-    """Of each task of the environment that the runs have, in the order met; runs are added up.
+def difficulties(rollouts: Iterable[Mapping[str, Any]], env: str) -> list[Difficulty]:
+    """Of each task of the environment that has rollouts, in the order met.
 
-    Raises `DataError` where one of `runs` is no run, or none has a rollout of the environment.
+    Args:
+        rollouts: lines of runs' `rollouts.jsonl` (`rlvr.evaluation.run.read_rollouts`).
+        env: the environment's name; others' rollouts are passed over.
+
+    Raises `DataError` where there's none of the environment.
     """
     found: dict[str, list[int]] = {}
     others: set[str] = set()
-    for run in runs:
-        about(run)  # says so where it's no run
-        for row in read_rollouts(run):
-            if row.get("env") != env:
-                others.add(str(row.get("env")))
-                continue
-            verdict = verdict_of(row["verdict"])
-            counts = found.setdefault(str(row["task"]), [0, 0, 0])
-            if isinstance(verdict, Scored):
-                counts[0] += 1
-                counts[1] += verdict.status is Status.CORRECT
-            else:
-                counts[2] += 1
+    for row in rollouts:
+        if row["env"] != env:
+            others.add(str(row["env"]))
+            continue
+        counts = found.setdefault(str(row["task"]), [0, 0, 0])
+        if row["verdict"]["scored"]:
+            counts[0] += 1
+            counts[1] += row["verdict"]["status"] == Status.CORRECT
+        else:
+            counts[2] += 1
     if not found:
         there = f"They have {', '.join(sorted(others))}." if others else "They have no rollouts."
         raise DataError(f"The runs have no rollout of {env!r}. {there}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rlvr.cli import data_decontaminate
+from rlvr.cli import data_decontaminate, data_difficulty, data_split
 
 if TYPE_CHECKING:
     from rlvr.authoring.neighbours.files import Summary
@@ -23,7 +23,8 @@ def command() -> None:
     """Make tasks better before they're trained on."""
 
 
-command.add_command(data_decontaminate.command)
+for _verb in (data_decontaminate, data_difficulty, data_split):
+    command.add_command(_verb.command)
 
 
 @command.command("neighbours", short_help="databases that tell wrong queries from right ones")

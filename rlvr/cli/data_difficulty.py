@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,12 @@ def command(
     """
     from rlvr.authoring import difficulty
     from rlvr.cli.options import make_environment
+    from rlvr.evaluation.run import about, read_rollouts
 
-    found = difficulty.difficulties((*runs, *more), env)
+    paths = (*runs, *more)
+    for path in paths:
+        about(path)  # says so where it's no run, before the work
+    found = difficulty.difficulties(chain.from_iterable(map(read_rollouts, paths)), env)
     unknown = sum(not one.samples for one in found)
     chosen = found
     if keep is not None:

@@ -41,10 +41,10 @@ class Sketch:
         """Without the shingles that most texts have."""
         return Sketch(self.shingles - common, self.numbers)
 
-    def extra_numbers(self, other: Sketch) -> bool:
-        """Whether the other, which has all numbers of this one, has too many besides: a quarter, or two."""
+    def numbers_in(self, other: Sketch) -> bool:
+        """Whether the other has all numbers of this one, and few besides: a quarter more, or one."""
         own = len(self.numbers)
-        return len(other.numbers) > own + max(1, own // 4)
+        return self.numbers <= other.numbers and len(other.numbers) <= own + max(1, own // 4)
 
     def jaccard(self, other: Sketch) -> float:
         """Shared shingles over all, in [0, 1]; 0 where there are none."""
@@ -116,7 +116,7 @@ class NearIndex:
             sketch = sketches[i]
             # Numbers first: comparing them costs least, and settles most.
             same = {c for c in candidates if self._numbers[c] <= sketch.numbers}
-            same = {c for c in same if not self._sketches[c].extra_numbers(sketch)}
+            same = {c for c in same if self._sketches[c].numbers_in(sketch)}
             for number in candidates if self.any_numbers else same:
                 similarity = self._sketches[number].jaccard(sketch)
                 if similarity >= self.threshold:

@@ -19,6 +19,7 @@ _COMMAND = re.compile(r"\\(dfrac|tfrac|cdot|times|leq?|geq?|neq?|div)(?![a-z])")
 _SAME = {"dfrac": "frac", "tfrac": "frac", "cdot": "*", "times": "*", "leq": "≤", "geq": "≥",
          "le": "≤", "ge": "≥", "ne": "≠", "neq": "≠", "div": "/"}  # fmt: skip
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_DASH = re.compile(r"(?<=[^\W\d_]{2})\s+--?(?=\s)")  # behind a word: no minus
 _PLAIN = str.maketrans("’–−", "'--")
 _TOKEN = re.compile(
     r"\d+(?:\.\d+)?"  # a number
@@ -28,10 +29,27 @@ _TOKEN = re.compile(
     # An operator, a parenthesis, any other symbol; no half of a surrogate pair, which isn't text.
     r"|[^\w\s.,;:!?'\"“”‘`$~{}\\#&|…—\ud800-\udfff-]"
 )
-_NUMBER_WORDS = (
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-).split()
+_NUMBER_WORDS = [
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+]
 # "one" is left out: it's a pronoun more often than a number.
 _DIGITS = {word: str(n) for n, word in enumerate(_NUMBER_WORDS, 2)}
 NUMBER = "0"
@@ -48,6 +66,8 @@ def tokens(text: str) -> list[str]:
         text = _SPACING.sub(" ", _COMMAND.sub(_command, text))
     if "," in text:
         text = _THOUSANDS.sub("", text.replace("{,}", ","))
+    if "-" in text:
+        text = _DASH.sub(" ", text)
     return _TOKEN.findall(text)
 
 
