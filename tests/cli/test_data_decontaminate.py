@@ -98,14 +98,14 @@ def test_the_exit_status_is_0_below_the_share(rlvr_cli, tmp_path: Path) -> None:
 
 
 def test_environments_on_either_side(rlvr_cli, tmp_path: Path, data: Path) -> None:
-    first = [json.loads(line) for line in (data / "math/gsm8k_test.jsonl").open()][:3]
+    first = [json.loads(line) for line in (data / "math/gsm8k_test.jsonl").read_text().splitlines()][:3]
     jsonl(tmp_path / "train.jsonl", first)
     done = rlvr_cli("data", "decontaminate", "train.jsonl", "--against", "gsm8k:test", "--methods", "ngram,near")
     assert done.returncode == 0, done.stderr
     assert "3 rows: 3 match" in done.stdout
     done = rlvr_cli("data", "decontaminate", "gsm8k:test", "--against", "train.jsonl", "-o", "clean.jsonl")
     assert done.returncode == 4, done.stderr
-    kept = [json.loads(line) for line in (tmp_path / "clean.jsonl").open()]
+    kept = [json.loads(line) for line in (tmp_path / "clean.jsonl").read_text().splitlines()]
     assert kept[0]["id"] == "test-3"
     assert len(kept) == 1316
 
