@@ -114,7 +114,9 @@ def test_the_share_of_an_instance_in_shared_ngrams() -> None:
 
 def test_an_instruction_under_every_question_is_no_contamination() -> None:
     rng = random.Random(0)
-    template = "{}\n\nReason step by step, and put the final number in \\boxed{{}}, with no unit at all."
+    template = (
+        "{}\n\nReason step by step, and put the final number in \\boxed{{}}, with no unit at all."
+    )
     evaluation = [template.format(problem(rng)) for _ in range(50)]
     short = template.format("What is the capital of France?")
     assert index(*evaluation).find([short]) == [[]]
@@ -159,7 +161,8 @@ def test_a_threshold_is_a_similarity(threshold: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"methods": ["fuzzy"]}, {"methods": []}, {"n": 0}, {"overlap": 1.0}, {"overlap": -1}]
+    "options",
+    [{"methods": ["fuzzy"]}, {"methods": []}, {"n": 0}, {"overlap": 1.0}, {"overlap": -1}],
 )
 def test_wrong_options_are_said(options: dict[str, object]) -> None:
     with pytest.raises(OptionError):
@@ -172,7 +175,9 @@ def test_planted_problems_are_found_and_others_are_not() -> None:
     clean = [problem(rng) for _ in range(4000)]
     made = index(*evaluation)
     exact = made.find(evaluation)
-    assert all((i, "exact") in [(o.instance, o.method) for o in found] for i, found in enumerate(exact))
+    assert all(
+        (i, "exact") in [(o.instance, o.method) for o in found] for i, found in enumerate(exact)
+    )
     changed = [paraphrase(text, rng)[0] for text in evaluation]
     hits = sum(i in [one.instance for one in found] for i, found in enumerate(made.find(changed)))
     assert hits >= 0.95 * len(evaluation)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -141,8 +143,6 @@ def test_wrong_options_are_said(options: dict) -> None:
 
 
 def test_read_again(tmp_path: Path) -> None:
-    import json
-
     found = [Difficulty("a", 4, 1, 2), Difficulty("b", 0, 0, 3)]
     path = tmp_path / "difficulty.jsonl"
     path.write_text("".join(json.dumps(one.to_json(5)) + "\n" for one in found))
@@ -151,3 +151,9 @@ def test_read_again(tmp_path: Path) -> None:
         path.write_text(wrong)
         with pytest.raises(DataError):
             read_difficulties(path)
+
+
+def test_the_documented_example() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/data.md").read_text()
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    exec(compile(code, "data.md", "exec"), {})

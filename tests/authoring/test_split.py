@@ -29,7 +29,12 @@ def sides(folder: Path) -> dict[str, list[dict]]:
 
 def rows(count: int) -> list[dict]:
     return [
-        {"prompt": f"Question {i}", "source": f"s{i % 97}", "level": "easy" if i % 3 else "hard", "i": i}
+        {
+            "prompt": f"Question {i}",
+            "source": f"s{i % 97}",
+            "level": "easy" if i % 3 else "hard",
+            "i": i,
+        }
         for i in range(count)
     ]
 
@@ -79,7 +84,9 @@ def test_each_stratum_gives_its_share(tmp_path: Path) -> None:
 
 
 def test_groups_and_strata_together(tmp_path: Path) -> None:
-    made = split(jsonl(tmp_path / "all.jsonl", rows(3000)), tmp_path, 0.2, by="source", stratify="level")
+    made = split(
+        jsonl(tmp_path / "all.jsonl", rows(3000)), tmp_path, 0.2, by="source", stratify="level"
+    )
     found = sides(tmp_path)
     assert not {r["source"] for r in found["train"]} & {r["source"] for r in found["test"]}
     assert 0.15 < made.test / 3000 < 0.25
@@ -122,7 +129,9 @@ def test_near_duplicates_are_one_group(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_set_aside(tmp_path: Path) -> None:
     bad = [b"{\n", b"[]\n", b'{"prompt": "torn']
     blank = b"\n"
-    source = jsonl(tmp_path / "all.jsonl", [bad[0], {"prompt": "a"}, blank, bad[1], {"prompt": "b"}, bad[2]])
+    source = jsonl(
+        tmp_path / "all.jsonl", [bad[0], {"prompt": "a"}, blank, bad[1], {"prompt": "b"}, bad[2]]
+    )
     made = split(source, tmp_path / "out", 0.5)
     assert made.unread == 3
     assert made.train + made.test == 2

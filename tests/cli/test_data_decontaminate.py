@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -50,7 +51,9 @@ def test_rows_keep_their_bytes_and_their_order(rlvr_cli, tmp_path: Path, evaluat
         {"prompt": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."},
                     {"role": "user", "content": EVALS[1]}]},
     ]  # fmt: skip
-    train = jsonl(tmp_path / "train.jsonl", [clean[0], dirty[0], *clean[1:3], dirty[1], dirty[2], *clean[3:]])
+    train = jsonl(
+        tmp_path / "train.jsonl", [clean[0], dirty[0], *clean[1:3], dirty[1], dirty[2], *clean[3:]]
+    )
     done = rlvr_cli("data", "decontaminate", train, evaluation.name, "--against", evaluation.name,
                     "-o", "clean.jsonl", "--matches", "matches.jsonl")  # fmt: skip
     assert done.returncode == 4, done.stderr  # both instances that ask something: more than 2%
@@ -68,7 +71,9 @@ def test_rows_keep_their_bytes_and_their_order(rlvr_cli, tmp_path: Path, evaluat
     assert not list(tmp_path.glob(".*part"))
 
 
-def test_what_cannot_be_judged_is_reported_and_kept_out(rlvr_cli, tmp_path: Path, evaluation: Path) -> None:
+def test_what_cannot_be_judged_is_reported_and_kept_out(
+    rlvr_cli, tmp_path: Path, evaluation: Path
+) -> None:
     rows = [b'{"prompt": "fine"}\n', b"[1]\n", b'{"text": "elsewhere"}\n', b'{"prompt": 5}\n',
             b'{"prompt": "\xff"}\n', b"[" * 100_000 + b"\n", b'{"prompt": "torn']  # fmt: skip
     train = jsonl(tmp_path / "train.jsonl", rows)
@@ -84,7 +89,6 @@ def test_what_cannot_be_judged_is_reported_and_kept_out(rlvr_cli, tmp_path: Path
 
 
 def test_the_exit_status_is_0_below_the_share(rlvr_cli, tmp_path: Path) -> None:
-    import random
 
     rng = random.Random(3)
     evals = [{"problem": problem(rng)} for _ in range(60)]
@@ -98,12 +102,18 @@ def test_the_exit_status_is_0_below_the_share(rlvr_cli, tmp_path: Path) -> None:
 
 
 def test_environments_on_either_side(rlvr_cli, tmp_path: Path, data: Path) -> None:
-    first = [json.loads(line) for line in (data / "math/gsm8k_test.jsonl").read_text().splitlines()][:3]
+    first = [
+        json.loads(line) for line in (data / "math/gsm8k_test.jsonl").read_text().splitlines()
+    ][:3]
     jsonl(tmp_path / "train.jsonl", first)
-    done = rlvr_cli("data", "decontaminate", "train.jsonl", "--against", "gsm8k:test", "--methods", "ngram,near")
+    done = rlvr_cli(
+        "data", "decontaminate", "train.jsonl", "--against", "gsm8k:test", "--methods", "ngram,near"
+    )
     assert done.returncode == 0, done.stderr
     assert "3 rows: 3 match" in done.stdout
-    done = rlvr_cli("data", "decontaminate", "gsm8k:test", "--against", "train.jsonl", "-o", "clean.jsonl")
+    done = rlvr_cli(
+        "data", "decontaminate", "gsm8k:test", "--against", "train.jsonl", "-o", "clean.jsonl"
+    )
     assert done.returncode == 4, done.stderr
     kept = [json.loads(line) for line in (tmp_path / "clean.jsonl").read_text().splitlines()]
     assert kept[0]["id"] == "test-3"
@@ -121,12 +131,16 @@ def test_parquet_keeps_schema_and_values(rlvr_cli, tmp_path: Path, evaluation: P
         }
     )
     pq.write_table(table, tmp_path / "train.parquet")
-    done = rlvr_cli("data", "decontaminate", "train.parquet", "--against", evaluation, "-o", "clean.parquet")
+    done = rlvr_cli(
+        "data", "decontaminate", "train.parquet", "--against", evaluation, "-o", "clean.parquet"
+    )
     assert done.returncode == 4, done.stderr
     clean = pq.read_table(tmp_path / "clean.parquet")
     assert clean.schema.equals(table.schema)
     assert clean.to_pylist() == [table.to_pylist()[0], table.to_pylist()[2]]
-    done = rlvr_cli("data", "decontaminate", "train.parquet", "--against", evaluation, "-o", "clean.jsonl")
+    done = rlvr_cli(
+        "data", "decontaminate", "train.parquet", "--against", evaluation, "-o", "clean.jsonl"
+    )
     assert done.returncode == 2
     assert "are Parquet" in done.stderr
 
@@ -203,7 +217,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def test_memory_does_not_grow_with_the_training_data(tmp_path: Path) -> None:
-    import random
 
     rng = random.Random(0)
     jsonl(tmp_path / "eval.jsonl", [{"prompt": problem(rng)} for _ in range(100)])
