@@ -19,7 +19,7 @@ from typing import Any
 
 from rlvr.authoring.decontamination.near import NearIndex, Sketch
 from rlvr.authoring.decontamination.text import tokens
-from rlvr.authoring.rows import Row, Rows, Whole, prompts_of
+from rlvr.authoring.rows import Row, Rows, Sink, Whole, prompts_of
 from rlvr.core.errors import DataError, OptionError
 
 
@@ -68,6 +68,12 @@ def split(
     """
     if not 0 < test < 1:
         raise OptionError(f"The test share is in (0, 1), not {test}.")
+    ending = ".parquet" if source.parquet else ".jsonl"
+    paths = [folder / f"{name}{ending}" for name in ("train", "test")]
+    if source.path and source.path.resolve() in [one.resolve() for one in paths]:
+        raise OptionError(
+            f"{source.name} would be overwritten: choose another folder than {folder}."
+        )
     keys: list[Keys | None] = []  # None: a blank line
     merged = None if near is None else _Merged(near)
     for batch in source:
@@ -86,7 +92,7 @@ def split(
     if not read:
         raise DataError(f"{source.name} has no rows that can be read.")
     groups = _test_groups(read, test, stratify is not None, seed)
-    _write(source, folder, keys, groups)
+    _write(source, paths, keys, groups)
     sides = Counter((key.stratum, key.group in groups) for key in read)
     names = {key.group for key in read}
     return Split(
@@ -191,26 +197,22 @@ def _value(row: Row, name: str) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
 
 
-def _write(source: Rows, folder: Path, keys: Sequence[Keys | None], test_groups: set[str]) -> None:
-    ending = ".parquet" if source.parquet else ".jsonl"
-    unread = any(key is not None and key.group is None for key in keys)
+def _write(
+    source: Rows, paths: Sequence[Path], keys: Sequence[Keys | None], test_groups: set[str]
+) -> None:
+    folder = paths[0].parent
     folder.mkdir(parents=True, exist_ok=True)
-    with (
-        source.sink(folder / f"train{ending}") as train,
-        source.sink(folder / f"test{ending}") as test,
-    ):
-        _write_sides(
-            source, folder / "unread.jsonl" if unread else None, keys, test_groups, train, test
-        )
+    with source.sink(paths[0]) as train, source.sink(paths[1]) as test:
+        _write_sides(source, folder / "unread.jsonl", keys, test_groups, train, test)
 
 
 def _write_sides(
     source: Rows,
-    unread: Path | None,
+    unread: Path,
     keys: Sequence[Keys | None],
     test_groups: set[str],
-    train: Any,
-    test: Any,
+    train: Sink,
+    test: Sink,
 ) -> None:
     at = 0
     bad: list[bytes] = []
@@ -225,6 +227,6 @@ def _write_sides(
         bad += [
             row.raw for row, key in zip(batch.rows, of_it, strict=True) if key and key.group is None
         ]
-    if unread:
+    if bad:
         with Whole(unread) as part:
             part.write_bytes(b"".join(bad))

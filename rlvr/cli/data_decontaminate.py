@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rlvr.cli.printable import printable
+
 if TYPE_CHECKING:
     from rlvr.authoring.decontamination import Report
 
@@ -95,7 +97,7 @@ def command(
     above = report.above(whole)
     _print(report, chosen, above, output)
     for number, why in report.first_unread:
-        click.echo(f"row {number} of {train} isn't judged: {why}", err=True)
+        click.echo(f"row {number} of {train} isn't judged: {printable(why)}", err=True)
     if report.unread:
         where = f"in {matches} and" if matches else "reported here alone,"
         click.echo(f"{report.unread} rows aren't judged: they are {where} not in CLEAN", err=True)
@@ -126,6 +128,7 @@ def _check_paths(
 
 def _print(report: Report, methods: list[str], above: list[str], output: Path | None) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("evaluation set", "instances")
@@ -134,7 +137,7 @@ def _print(report: Report, methods: list[str], above: list[str], output: Path | 
     for name, one in report.sets.items():
         rows = one.rows.total()
         table.add_row(
-            name,
+            escape(name),
             str(one.size),
             *(str(one.rows[method]) for method in methods),
             str(len(one.matched)),
@@ -147,9 +150,9 @@ def _print(report: Report, methods: list[str], above: list[str], output: Path | 
     console.print(table)
     for name, one in report.sets.items():
         if one.empty:
-            console.print(f"{one.empty} instances of {name} ask nothing and can't be found")
+            console.print(f"{one.empty} instances of {escape(name)} ask nothing and can't be found")
     kept = report.rows - report.removed - report.unread
     console.print(
         f"{report.rows} rows: {report.removed} match, {report.unread} not judged, {kept} clean"
-        + (f", in {output}" if output else "")
+        + (escape(f", in {output}") if output else "")
     )

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from rlvr.cli.printable import printable
+
 
 @click.command("split", short_help="train and test that share no group")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -47,6 +49,7 @@ def command(
     Exit status: 0 done, 3 where lines couldn't be read, 2 bad usage.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from rlvr.authoring.rows import Rows
@@ -58,7 +61,7 @@ def command(
     strata = made.strata if stratify else {}
     for name, (train, held_out) in (*strata.items(), ("all", (made.train, made.test))):
         share = held_out / max(1, train + held_out)
-        table.add_row(name, str(train), str(held_out), f"{100 * share:.2f}%")
+        table.add_row(escape(printable(name, 60)), str(train), str(held_out), f"{100 * share:.2f}%")
     console.print(table)
     console.print(f"{made.train_groups} groups in train, {made.test_groups} in test, none in both")
     if made.unread:

@@ -150,3 +150,6 @@ def test_errors_say_what_to_do_and_leave_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no rows"):
         split(jsonl(tmp_path / "empty.jsonl", []), tmp_path / "out", 0.1)
     assert not (tmp_path / "out").exists()
+    (tmp_path / "all.jsonl").rename(tmp_path / "train.jsonl")
+    with pytest.raises(OptionError, match="overwritten"):
+        split(Rows(tmp_path / "train.jsonl"), tmp_path, 0.1)

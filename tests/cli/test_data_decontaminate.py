@@ -174,6 +174,24 @@ def test_bad_usage_is_one_line_and_leaves_nothing(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_names_in_the_data_cannot_break_what_is_printed(
+    rlvr_cli, tmp_path: Path, evaluation: Path
+) -> None:
+    hostile = "[/bold]\ud800\x1b[2J" + "x" * 100_000
+    jsonl(tmp_path / "train.jsonl", [{hostile: 1}])
+    jsonl(tmp_path / "[red]e.jsonl", [{"prompt": "One."}])
+    done = rlvr_cli("data", "decontaminate", "train.jsonl", "--against", "[red]e.jsonl")
+    assert done.returncode == 3, done.stderr
+    assert "[red]e.jsonl" in done.stdout
+    assert "[/bold]\\ud800\\x1b[2J" in done.stderr
+    assert len(done.stderr) < 2000
+    given = [{"prompt": str(i), "level": f"{hostile}{i % 2}"} for i in range(9)]
+    jsonl(tmp_path / "all.jsonl", given)
+    done = rlvr_cli("data", "split", "all.jsonl", "-o", "out", "--stratify", "level")
+    assert done.returncode == 0, done.stderr
+    assert "[/bold]\\ud800" in done.stdout
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_kill_in_the_middle_leaves_no_half_output(
     tmp_path: Path, evaluation: Path, how: signal.Signals
