@@ -127,13 +127,15 @@ def _check_paths(
 
 
 def _print(report: Report, methods: list[str], above: list[str], output: Path | None) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("evaluation set", "instances")
-    for name in (*methods, "instances matched", "share", "train rows", "share"):
-        table.add_column(name, justify="right")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # eighty columns are enough for it
+    table.add_column("evaluation set", overflow="fold", min_width=14)
+    for name in ("size", *methods, "found", "of set", "rows", "of train"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, one in report.sets.items():
         rows = one.rows.total()
         table.add_row(

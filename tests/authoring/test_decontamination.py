@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 
 import pytest
@@ -11,7 +12,7 @@ from benchmarks.decontamination import RULES, paraphrase, problem
 from rlvr.authoring.decontamination import Index, Instance, Options
 from rlvr.authoring.decontamination.near import NearIndex, Sketch, banding
 from rlvr.authoring.decontamination.text import masked, tokens
-from rlvr.core.errors import OptionError
+from rlvr.core.errors import MissingExtraError, OptionError
 
 QUESTION = (
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. "
@@ -131,17 +132,31 @@ def test_formulas_in_the_same_words_are_other_problems() -> None:
 
 
 def test_what_is_similar_is_decided_exactly() -> None:
-    one, other = Sketch.of(["to", "be", "or"]), Sketch.of(["to", "be", "not"])
-    assert one.shingles == {"to", "be", "or", "to be", "be or"}
-    assert one.jaccard(other) == 3 / 7
+    one = Sketch.of(["to", "be", "or", "whether", "it's"])
+    other = Sketch.of(["to", "be", "or", "whether", "she"])
+    assert len(one.shingles) == 9
+    assert {"to", "be", "to be", "be or"} <= one.shingles
+    assert one.jaccard(other) == 7 / 11
     assert one.jaccard(Sketch.of([])) == Sketch.of([]).jaccard(Sketch.of([])) == 0
-    near = NearIndex(3 / 7)
+    near = NearIndex(7 / 11)
     near.add([one])
-    assert near.find([other, Sketch.of(["to", "him", "who"]), Sketch.of([])]) == [
-        [(0, 3 / 7, True)],
-        [],
-        [],
-    ]
+    unlike = Sketch.of(["to", "him", "who", "waits"])
+    assert near.find([other, unlike, Sketch.of([])]) == [[(0, 7 / 11, True)], [], []]
+    assert NearIndex(0.7).find([other]) == [[]]
+
+
+def test_a_few_words_in_another_order_are_another_problem() -> None:
+    template = "What is {}? Put the result in \\boxed{{}}."
+    evaluation = [template.format(f"{i} - {i + 7}") for i in range(50)]
+    swapped = [template.format(f"{i + 7} - {i}") for i in range(50)]
+    assert index(*evaluation).find(swapped) == [[]] * 50
+
+
+def test_without_rensa_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rensa", None)
+    with pytest.raises(MissingExtraError, match=r"rlvr\[data\]"):
+        index(QUESTION)
+    assert method(QUESTION, methods=["exact", "normalised", "ngram"]) == "exact"
 
 
 @pytest.mark.parametrize("threshold", [0.05, 0.2, 0.35, 0.5, 0.8, 0.95, 1.0])

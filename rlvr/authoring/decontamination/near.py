@@ -17,6 +17,7 @@ from rlvr.core.errors import MissingExtraError, OptionError
 
 _MOST_HASHES = 512
 _MISSED = 0.02
+_LEAST = 8  # shingles: of a few words, the order is all that tells `58 - 28` from `28 - 58`
 _SEED = 20240817  # of the hash functions: any, but always the same
 
 
@@ -74,7 +75,7 @@ def banding(threshold: float) -> tuple[int, int]:
 
 
 class NearIndex:
-    """Sketches to be found again by similar ones.
+    """Sketches to be found again by similar ones; but for those of a few words, which are never found.
 
     Args:
         threshold: the lowest Jaccard similarity of a near-duplicate.
@@ -92,13 +93,13 @@ class NearIndex:
         self._most = 0
 
     def add(self, sketches: Iterable[Sketch]) -> None:
-        """Take more; their numbers go on from those that are there. One without shingles is never found."""
+        """Take more; their numbers go on from those that are there."""
         new = list(sketches)
         start = len(self._sketches)
         self._sketches += new
         self._numbers += [one.numbers for one in new]
         self._most = max([self._most, *(len(one.shingles) for one in new)])
-        filled = [i for i, one in enumerate(new) if one.shingles]
+        filled = [i for i, one in enumerate(new) if len(one.shingles) >= _LEAST]
         hashes = self._hashes([new[i] for i in filled])
         self._lsh.insert_pairs([(start + i, h) for i, h in zip(filled, hashes, strict=True)])
 
