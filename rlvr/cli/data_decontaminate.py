@@ -127,25 +127,23 @@ def _check_paths(
 
 
 def _print(report: Report, methods: list[str], above: list[str], output: Path | None) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # eighty columns are enough for it
-    table.add_column("evaluation set", overflow="fold", min_width=14)
-    for name in ("size", *methods, "found", "of set", "rows", "of train"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = Table()
+    table.add_column("evaluation set", overflow="fold")
+    for column in ("size", "found", "rows of TRAIN"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("rows by method")
     for name, one in report.sets.items():
         rows = one.rows.total()
         table.add_row(
             escape(name),
             str(one.size),
-            *(str(one.rows[method]) for method in methods),
-            str(len(one.matched)),
-            f"{100 * one.share:.2f}%",
-            str(rows),
-            f"{100 * rows / max(1, report.rows):.3f}%",
+            f"{len(one.matched)} ({100 * one.share:.2f}%)",
+            f"{rows} ({100 * rows / max(1, report.rows):.3f}%)",
+            ", ".join(f"{method} {one.rows[method]}" for method in methods),
             style="bold red" if name in above else None,
         )
     console = Console()
