@@ -6,8 +6,7 @@ by the first that finds it:
 - `exact`: the same text.
 - `normalised`: the same tokens (`text.tokens`).
 - `ngram`: more than a share of the instance's tokens are in an n-gram that the text has too. With
-  n = 8 and one half it's the rule of Tülu 3 (arXiv 2411.15124, section 3.2, "Prompt
-  decontamination").
+  n = 8 and one half it's the rule of Tülu 3 (arXiv 2411.15124, section 3.2).
 - `near`: a Jaccard similarity of at least a threshold, and the text has all the instance's numbers.
 - `template`: the same, with other numbers. Off by default: it's another problem.
 
