@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rlvr.cli import data_decontaminate, data_difficulty, data_split
+
 if TYPE_CHECKING:
     from rlvr.authoring.neighbours.files import Summary
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 @click.group("data")
 def command() -> None:
     """Make tasks better before they're trained on."""
+
+
+for _verb in (data_decontaminate, data_difficulty, data_split):
+    command.add_command(_verb.command)
 
 
 @command.command("neighbours", short_help="databases that tell wrong queries from right ones")

@@ -1,0 +1,207 @@
+"""A training file against evaluation sets: read once, the clean rows and the matches written as it goes."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from rlvr.authoring.decontamination.index import METHODS, Index, Instance, Options
+from rlvr.authoring.decontamination.text import tokens
+from rlvr.authoring.rows import Batch, Row, Rows, Whole, prompts_of
+from rlvr.core.errors import DataError
+from rlvr.envs.data import read_file
+
+
+@dataclass
+class SetReport:
+    """What of one evaluation set was found in the training data.
+
+    Attributes:
+        size: its instances that ask anything.
+        empty: its instances that don't, and can't be found.
+        rows: of the training data by the strongest method that matched the set.
+        matched: its instances that were found.
+    """
+
+    size: int = 0
+    empty: int = 0
+    rows: Counter[str] = field(default_factory=Counter)
+    matched: set[int] = field(default_factory=set)
+
+    @property
+    def share(self) -> float:
+        """Of its instances, how many were found."""
+        return len(self.matched) / self.size if self.size else 0.0
+
+
+@dataclass
+class Report:
+    """What came of a decontamination.
+
+    Attributes:
+        sets: by name, in the order given.
+        rows: of the training data, without blank lines.
+        removed: of these, how many match.
+        unread: of these, how many can't be judged, for want of a prompt that can be read.
+        first_unread: the numbers and reasons of the first twenty.
+    """
+
+    sets: dict[str, SetReport]
+    rows: int = 0
+    removed: int = 0
+    unread: int = 0
+    first_unread: list[tuple[int, str]] = field(default_factory=list)
+
+    def above(self, whole: float) -> list[str]:
+        """The sets of which more than this share was found: by Tülu 3's rule (2%) the data set goes whole."""
+        return [name for name, one in self.sets.items() if one.share > whole]
+
+
+def read_instances(source: str, column: str | None = None) -> list[Instance]:
+    """An evaluation set: a JSONL, JSON or Parquet file, or an environment's `name:split`.
+
+    Of messages, the last user turn is what is asked: those before are examples. A row's `id` or
+    `task_id` is its id, or else its number from 1.
+
+    Raises `DataError` where a row can't be read: an evaluation set is to be checked whole.
+    """
+    instances = []
+    for number, fields in enumerate(_eval_rows(source), 1):
+        try:
+            text = prompts_of(fields, column)[-1]
+        except DataError as error:
+            raise DataError(
+                f"Row {number} of the evaluation set {source} can't be used: {error}. "
+                f"Name the column with --eval-column."
+            ) from None
+        id = next((fields[k] for k in ("id", "task_id") if fields.get(k) is not None), number)
+        instances.append(Instance(source, str(id), text))
+    if not instances:
+        raise DataError(f"The evaluation set {source} has no rows.")
+    return instances
+
+
+def decontaminate(
+    train: Rows,
+    evals: Sequence[str],
+    output: Path | None = None,
+    matches: Path | None = None,
+    options: Options | None = None,
+    column: str | None = None,
+    eval_column: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Find the rows of `train` that are in an evaluation set.
+
+    Args:
+        train: read once; a batch of it is in memory at a time.
+        evals: files or environments, indexed whole.
+        output: gets the rows that match nothing, unchanged and in order. Rows that can't be judged
+            aren't among them: they are in `matches`.
+        matches: JSONL, gets a line for each pair of a row and an instance that match, and one for
+            each row that can't be judged.
+        options: what counts as a match.
+        column: of the prompt in `train`; by default the first of `COLUMNS` that a row has.
+        eval_column: the same in `evals`.
+        progress: told the rows done so far, after each batch.
+
+    Both files get their names once they're whole.
+    """
+    instances = [one for source in evals for one in read_instances(source, eval_column)]
+    report = Report({source: SetReport() for source in evals})
+    for one in instances:
+        counted = report.sets[one.set]
+        if tokens(one.text):
+            counted.size += 1
+        else:
+            counted.empty += 1
+    index = Index(instances, options)
+    with ExitStack() as stack:
+        sink = stack.enter_context(train.sink(output)) if output else None
+        log: IO[str] | None = None
+        if matches:
+            part = stack.enter_context(Whole(matches))
+            log = stack.enter_context(part.open("w", encoding="utf-8"))
+        for batch in train:
+            keep = [True] * len(batch.rows)
+            for at, lines in _judge(batch, index, column, report):
+                keep[at] = False
+                if log:
+                    log.writelines(json.dumps(line) + "\n" for line in lines)
+            if sink:
+                sink.write(batch, keep)
+            if progress:
+                progress(report.rows)
+    return report
+
+
+def _eval_rows(source: str) -> Iterator[Any]:
+    path = Path(source)
+    if path.suffix == ".json" and path.is_file():
+        yield from read_file(path)
+        return
+    for batch in Rows(source):
+        for row in batch.rows:
+            if row.blank:
+                continue
+            if row.fields is None:
+                raise DataError(f"Line {row.number} of the evaluation set {source}: {row.why}.")
+            yield row.fields
+
+
+def _judge(
+    batch: Batch, index: Index, column: str | None, report: Report
+) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """The rows that aren't clean, by their place in the batch, with their lines for the log."""
+    asked: list[tuple[int, str]] = []
+    for at, row in enumerate(batch.rows):
+        if row.blank:
+            continue
+        report.rows += 1
+        why = row.why
+        if row.fields is not None:
+            try:
+                asked += [(at, text) for text in prompts_of(row.fields, column)]
+                continue
+            except DataError as error:
+                why = str(error)
+        report.unread += 1
+        if len(report.first_unread) < 20:
+            report.first_unread.append((row.number, why))
+        yield at, [_unread(row, why)]
+    lines: dict[int, list[dict[str, Any]]] = {}
+    methods: dict[int, dict[str, str]] = {}
+    for (at, text), found in zip(asked, index.find([text for _, text in asked]), strict=True):
+        for one in found:
+            instance = index.instances[one.instance]
+            report.sets[instance.set].matched.add(one.instance)
+            best = methods.setdefault(at, {})
+            best[instance.set] = min(
+                one.method, best.get(instance.set, one.method), key=METHODS.index
+            )
+            lines.setdefault(at, []).append(
+                {
+                    "line": batch.rows[at].number,
+                    "eval": instance.set,
+                    "id": instance.id,
+                    "method": one.method,
+                    "score": round(one.score, 4),
+                    "text": text,
+                    "eval_text": instance.text,
+                }
+            )
+    report.removed += len(lines)
+    for best in methods.values():
+        for name, method in best.items():
+            report.sets[name].rows[method] += 1
+    yield from lines.items()
+
+
+def _unread(row: Row, why: str) -> dict[str, Any]:
+    raw = row.raw.decode("utf-8", "replace")
+    return {"line": row.number, "method": "unread", "why": why, "text": raw}

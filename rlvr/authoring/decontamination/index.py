@@ -1,0 +1,201 @@
+"""Evaluation sets, indexed so that one text after another can be looked up in them.
+
+Memory depends on the evaluation sets alone. Methods, from the strongest; a pair of texts is found
+by the first that finds it:
+
+- `exact`: the same text.
+- `normalised`: the same tokens (`text.tokens`).
+- `ngram`: more than a share of the instance's tokens are in an n-gram that the text has too. With
+  n = 8 and one half it's the rule of Tülu 3 (arXiv 2411.15124, section 3.2).
+- `near`: a Jaccard similarity of at least a threshold, and the text has all the instance's numbers.
+- `template`: the same, with other numbers. Off by default: it's another problem.
+
+What stands in many instances of a set says nothing of which it is: an n-gram in more than one
+instance of twenty (the instruction that an environment puts under each question), and a word or pair
+in more than half, are left out; so are tokens in no other n-gram, from both sides of the share.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlvr.authoring.decontamination.near import NearIndex, Sketch
+from rlvr.authoring.decontamination.text import tokens
+from rlvr.core.errors import OptionError
+
+METHODS = ("exact", "normalised", "ngram", "near", "template")
+DEFAULT_METHODS = METHODS[:4]
+_COMMON_GRAMS = 0.05
+_COMMON_SHINGLES = 0.5
+_FEW = 5  # in so many instances anything may stand
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One problem of an evaluation set: the set's name, the problem's id, and what it asks."""
+
+    set: str
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is contamination.
+
+    Attributes:
+        methods: of `METHODS`.
+        n: tokens of an n-gram.
+        overlap: more than this share of an instance's tokens is an overlap by n-grams.
+        near: the Jaccard similarity from which on texts are near-duplicates.
+    """
+
+    methods: Sequence[str] = DEFAULT_METHODS
+    n: int = 8
+    overlap: float = 0.5
+    near: float = 0.35
+
+    def __post_init__(self) -> None:
+        unknown = [one for one in self.methods if one not in METHODS]
+        if unknown or not self.methods:
+            raise OptionError(
+                f"methods are some of {', '.join(METHODS)}, not {', '.join(unknown) or 'none'}."
+            )
+        if self.n < 1:
+            raise OptionError(f"An n-gram has at least 1 token, not {self.n}.")
+        if not 0 <= self.overlap < 1:
+            raise OptionError(f"The overlap of n-grams is in [0, 1), not {self.overlap}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An instance that a text matches: its number in the index, the method, the score in (0, 1]."""
+
+    instance: int
+    method: str
+    score: float
+
+
+class Index:
+    """Instances to be found.
+
+    Args:
+        instances: of all evaluation sets. One without a token is never found.
+        options: what counts as found.
+    """
+
+    def __init__(self, instances: Iterable[Instance], options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.instances = list(instances)
+        self._exact: dict[str, list[int]] = {}
+        self._normalised: dict[str, list[int]] = {}
+        words = [tokens(one.text) for one in self.instances]
+        for i, (one, of_it) in enumerate(zip(self.instances, words, strict=True)):
+            if of_it:
+                self._exact.setdefault(one.text, []).append(i)
+                self._normalised.setdefault(" ".join(of_it), []).append(i)
+        self._grams: dict[int, list[tuple[int, int]]] = {}
+        self._own: list[int] = []  # of each instance, how many tokens are in an n-gram that counts
+        if "ngram" in self.options.methods:
+            self._index_grams(words)
+        self._common: frozenset[str] = frozenset()
+        self._near: NearIndex | None = None
+        if {"near", "template"} & set(self.options.methods):
+            self._index_near(words)
+
+    def find(self, texts: Sequence[str]) -> list[list[Found]]:
+        """What each text matches, each instance once, in the instances' order."""
+        words = [tokens(text) for text in texts]
+        near = self._find_near(words)
+        found = []
+        for text, of_it, by_near in zip(texts, words, near, strict=True):
+            best: dict[int, Found] = {}
+            for one in (*self._find_equal(text, of_it), *self._find_grams(of_it), *by_near):
+                if one.method in self.options.methods:
+                    best.setdefault(one.instance, one)
+            found.append([best[i] for i in sorted(best)])
+        return found
+
+    def _find_equal(self, text: str, words: list[str]) -> Iterator[Found]:
+        for i in self._exact.get(text, ()):
+            yield Found(i, "exact", 1.0)
+        if words:
+            for i in self._normalised.get(" ".join(words), ()):
+                yield Found(i, "normalised", 1.0)
+
+    def _index_grams(self, words: list[list[str]]) -> None:
+        common = _common(
+            (one.set for one in self.instances),
+            ({hash(g) for g in _grams(of_it, self.options.n)} for of_it in words),
+            _COMMON_GRAMS,
+        )
+        for i, of_it in enumerate(words):
+            own: set[int] = set()
+            for at, gram in enumerate(_grams(of_it, self.options.n)):
+                if (key := hash(gram)) not in common:
+                    self._grams.setdefault(key, []).append((i, at))
+                    own.update(range(at, at + self.options.n))
+            # Nothing in common: all tokens count, as in the paper.
+            boilerplate = len(of_it) >= self.options.n and any(
+                hash(g) in common for g in _grams(of_it, self.options.n)
+            )
+            self._own.append(len(own) if boilerplate else len(of_it))
+
+    def _find_grams(self, words: list[str]) -> Iterator[Found]:
+        # Hashes of 64 bits: a million texts meet a false one of a million with a chance of 1e-5.
+        grams = set(map(hash, _grams(words, self.options.n)))
+        hits = [place for key in grams if key in self._grams for place in self._grams[key]]
+        counts = Counter(i for i, _ in hits)
+        # Even far apart, so many n-grams can't cover more.
+        enough = {i for i, count in counts.items() if count * self.options.n > self._least(i)}
+        covered: dict[int, set[int]] = {i: set() for i in enough}
+        for i, at in hits:
+            if i in enough:
+                covered[i].update(range(at, at + self.options.n))
+        for i, places in covered.items():
+            if len(places) > self._least(i):
+                yield Found(i, "ngram", len(places) / self._own[i])
+
+    def _least(self, instance: int) -> float:
+        return self.options.overlap * self._own[instance]
+
+    def _index_near(self, words: list[list[str]]) -> None:
+        sketches = [Sketch.of(of_it) for of_it in words]
+        self._common = _common(
+            (one.set for one in self.instances),
+            (one.shingles for one in sketches),
+            _COMMON_SHINGLES,
+        )
+        self._near = NearIndex(self.options.near, "template" in self.options.methods)
+        self._near.add(one.less(self._common) for one in sketches)
+
+    def _find_near(self, words: list[list[str]]) -> list[list[Found]]:
+        if self._near is None:
+            return [[] for _ in words]
+        found = self._near.find([Sketch.of(of_it).less(self._common) for of_it in words])
+        return [
+            [Found(i, "near" if same else "template", score) for i, score, same in one]
+            for one in found
+        ]
+
+
+def _grams(words: list[str], n: int) -> Iterator[tuple[str, ...]]:
+    return zip(*(words[i:] for i in range(n)), strict=False)
+
+
+def _common(sets: Iterable[str], things: Iterable[Iterable[Any]], share: float) -> frozenset[Any]:
+    """What more than this share of a set's instances have, and more than a few of them."""
+    sizes: Counter[str] = Counter()
+    counts: dict[str, Counter[Any]] = {}
+    for name, of_it in zip(sets, things, strict=True):
+        sizes[name] += 1
+        counts.setdefault(name, Counter()).update(of_it)
+    return frozenset(
+        thing
+        for name, counted in counts.items()
+        for thing, count in counted.items()
+        if count > max(_FEW, share * sizes[name])
+    )

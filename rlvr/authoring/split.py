@@ -1,0 +1,232 @@
+"""Splitting a data file in train and test: by groups, in strata, and the same again tomorrow.
+
+Which side a group is on is decided by a digest of the seed and the group's name, a number in [0, 1)
+that no other row has a say in. Without strata it's test where the number is below the test share:
+rows added later move none that is there; the share is met in expectation. In strata, each gives
+its groups with the smallest numbers until its share is met; rows added later can move groups at that
+border alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlvr.authoring.decontamination.near import NearIndex, Sketch
+from rlvr.authoring.decontamination.text import tokens
+from rlvr.authoring.rows import Row, Rows, Sink, Whole, prompts_of
+from rlvr.core.errors import DataError, OptionError
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a row is assigned by: its group and its stratum; None where the row can't be read."""
+
+    group: str | None
+    stratum: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What came of it: rows and groups on each side, and rows by stratum and side (train, test)."""
+
+    train: int
+    test: int
+    train_groups: int
+    test_groups: int
+    unread: int
+    strata: dict[str, tuple[int, int]]
+
+
+def split(
+    source: Rows,
+    folder: Path,
+    test: float,
+    by: str | None = None,
+    stratify: str | None = None,
+    seed: int = 0,
+    near: float | None = None,
+    column: str | None = None,
+) -> Split:
+    """Write `train` and `test` with the source's rows, unchanged and in order.
+
+    Args:
+        source: read twice.
+        folder: gets train and test, JSONL or Parquet as the source is; and `unread.jsonl`, with the
+            lines that can't be read, where there are some.
+        test: share of the rows, in (0, 1).
+        by: the field whose values are groups; by default rows with the same prompt, however written, are one.
+        stratify: the field of whose values each side gets its share.
+        seed: another gives another split.
+        near: the Jaccard similarity from which on prompts' groups are made one; None: not looked at.
+        column: of the prompt, where it's needed.
+    """
+    if not 0 < test < 1:
+        raise OptionError(f"The test share is in (0, 1), not {test}.")
+    ending = ".parquet" if source.parquet else ".jsonl"
+    paths = [folder / f"{name}{ending}" for name in ("train", "test")]
+    if source.path and source.path.resolve() in [one.resolve() for one in paths]:
+        raise OptionError(
+            f"{source.name} would be overwritten: choose another folder than {folder}."
+        )
+    keys: list[Keys | None] = []  # None: a blank line
+    merged = None if near is None else _Merged(near)
+    for batch in source:
+        rows = [None if row.blank else _keys(row, by, stratify, column) for row in batch.rows]
+        keys += rows
+        if merged:
+            pairs = [
+                (key.group, " ".join(prompts_of(row.fields, column)))
+                for row, key in zip(batch.rows, rows, strict=True)
+                if row.fields is not None and key is not None and key.group is not None
+            ]
+            merged.add(pairs)
+    if merged:
+        keys = [k and Keys(k.group and merged.name(k.group), k.stratum) for k in keys]
+    read = [key for key in keys if key is not None and key.group is not None]
+    if not read:
+        raise DataError(f"{source.name} has no rows that can be read.")
+    groups = _test_groups(read, test, stratify is not None, seed)
+    _write(source, paths, keys, groups)
+    sides = Counter((key.stratum, key.group in groups) for key in read)
+    names = {key.group for key in read}
+    return Split(
+        train=sum(n for (_, is_test), n in sides.items() if not is_test),
+        test=sum(n for (_, is_test), n in sides.items() if is_test),
+        train_groups=len(names - groups),
+        test_groups=len(groups),
+        unread=sum(key is not None and key.group is None for key in keys),
+        strata={
+            s: (sides[s, False], sides[s, True]) for s in sorted({key.stratum for key in read})
+        },
+    )
+
+
+def share(group: str, seed: int) -> float:
+    """The group's number in [0, 1)."""
+    text = f"{seed} {group}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=6).digest(), "big") / float(1 << 48)
+
+
+def _test_groups(keys: Sequence[Keys], test: float, strata: bool, seed: int) -> set[str]:
+    rows: dict[str, Counter[str]] = defaultdict(Counter)  # of each group, by stratum
+    for key in keys:
+        assert key.group is not None
+        rows[key.group][key.stratum] += 1
+    if not strata:
+        return {group for group in rows if share(group, seed) < test}
+    members: dict[str, list[str]] = defaultdict(list)
+    for group, counts in rows.items():  # of a group in several, the stratum with most of it
+        members[min(counts, key=lambda s: (-counts[s], s))].append(group)
+    chosen: set[str] = set()
+    for groups in members.values():
+        wanted = test * sum(rows[group].total() for group in groups)
+        taken = 0
+        for group in sorted(groups, key=lambda g: (share(g, seed), g)):
+            size = rows[group].total()
+            if taken + size / 2 > wanted:  # with it we'd be farther from the share than without
+                break
+            chosen.add(group)
+            taken += size
+    return chosen
+
+
+class _Merged:
+    """Groups, made one where prompts in them are near-duplicates: a union-find over names."""
+
+    def __init__(self, threshold: float) -> None:
+        self._index = NearIndex(threshold, any_numbers=True)
+        self._sketches: list[Sketch] = []
+        self._groups: list[str] = []  # of each prompt in the index
+        self._parent: dict[str, str] = {}
+
+    def add(self, pairs: Iterable[tuple[str, str]]) -> None:
+        pairs = list(pairs)
+        sketches = [Sketch.of(tokens(text)) for _, text in pairs]
+        # First in, then asked: so that those of one batch find each other.
+        self._groups += [group for group, _ in pairs]
+        self._sketches += sketches
+        self._index.add(sketches)
+        found = self._index.find(sketches)
+        for (group, _), sketch, near in zip(pairs, sketches, found, strict=True):
+            for number, _, same in near:
+                a, b = self.name(group), self.name(self._groups[number])
+                # Either way round, so that it doesn't matter which of the two comes first.
+                if a != b and (same or sketch.numbers_in(self._sketches[number])):
+                    self._parent[max(a, b)] = min(a, b)
+
+    def name(self, group: str) -> str:
+        """The name of the group that it's now in: the first of the names, by the alphabet."""
+        while (parent := self._parent.get(group)) is not None:
+            if (above := self._parent.get(parent)) is not None:
+                self._parent[group] = above
+            group = parent
+        return group
+
+
+def _keys(row: Row, by: str | None, stratify: str | None, column: str | None) -> Keys:
+    if row.fields is None:
+        return Keys(None)
+    stratum = "" if stratify is None else _value(row, stratify)
+    if by is not None:
+        return Keys(_value(row, by), stratum)
+    try:
+        text = "\n".join(prompts_of(row.fields, column))
+    except DataError as error:
+        raise DataError(f"Row {row.number} can't be grouped: {error}. Name the column.") from None
+    said = " ".join(tokens(text)) or text  # what's written otherwise is the same prompt
+    digest = hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16)
+    return Keys(digest.hexdigest(), stratum)
+
+
+def _value(row: Row, name: str) -> str:
+    """A field's value as text. `a.b` is b of a, where there's no field of the whole name."""
+    assert row.fields is not None
+    value: Any = row.fields
+    for part in [name] if name in row.fields else name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise DataError(
+                f"Row {row.number} has no field {name!r}. It has: {', '.join(row.fields)}."
+            )
+        value = value[part]
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
+
+
+def _write(
+    source: Rows, paths: Sequence[Path], keys: Sequence[Keys | None], test_groups: set[str]
+) -> None:
+    folder = paths[0].parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with source.sink(paths[0]) as train, source.sink(paths[1]) as test:
+        _write_sides(source, folder / "unread.jsonl", keys, test_groups, train, test)
+
+
+def _write_sides(
+    source: Rows,
+    unread: Path,
+    keys: Sequence[Keys | None],
+    test_groups: set[str],
+    train: Sink,
+    test: Sink,
+) -> None:
+    at = 0
+    bad: list[bytes] = []
+    for batch in source:
+        of_it = keys[at : at + len(batch.rows)]
+        at += len(batch.rows)
+        if len(of_it) < len(batch.rows):
+            raise DataError(f"{source.name} grew while it was read. Split it when it's complete.")
+        groups = [None if key is None else key.group for key in of_it]
+        train.write(batch, [g is not None and g not in test_groups for g in groups])
+        test.write(batch, [g is not None and g in test_groups for g in groups])
+        bad += [
+            row.raw for row, key in zip(batch.rows, of_it, strict=True) if key and key.group is None
+        ]
+    if bad:
+        with Whole(unread) as part:
+            part.write_bytes(b"".join(bad))

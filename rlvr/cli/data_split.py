@@ -1,0 +1,71 @@
+"""`rlvr data split`: train and test that share no group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rlvr.cli.printable import printable
+
+
+@click.command("split", short_help="train and test that share no group")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Gets train and test, and unread.jsonl where lines can't be read.",
+)  # fmt: skip
+@click.option("--test", "test", default=0.1, show_default=True,
+              type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Share of the rows.")  # fmt: skip
+@click.option(
+    "--by", metavar="GROUP", help="The field whose values are groups; by default the prompt."
+)
+@click.option(
+    "--stratify", metavar="FIELD", help="The field of whose values each side gets its share."
+)
+@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--near", is_flag=False, flag_value=0.5, type=click.FloatRange(0, 1, min_open=True),
+    metavar="[SIMILARITY]",
+    help="Near-duplicate prompts are in one group: from this Jaccard similarity on, 0.5 if none is given.",
+)  # fmt: skip
+@click.option("--column", help="Of the prompts; by default prompt, question, problem, messages.")
+def command(
+    file: Path,
+    output: Path,
+    test: float,
+    by: str | None,
+    stratify: str | None,
+    seed: int,
+    near: float | None,
+    column: str | None,
+) -> None:
+    """Split FILE in train and test, so that no group is in both.
+
+    FILE is JSONL or Parquet; rows are written as they stand and in their order. A field may be
+    metadata.level. The same seed gives the same split, and rows added to FILE later don't move those
+    that are there; with --stratify a few at the border do (see docs/data.md).
+
+    Exit status: 0 done, 3 where lines couldn't be read, 2 bad usage.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from rlvr.authoring.rows import Rows
+    from rlvr.authoring.split import split
+
+    made = split(Rows(file), output, test, by, stratify, seed, near, column)
+    console = Console()
+    table = Table("", "train", "test", "test share")
+    strata = made.strata if stratify else {}
+    for name, (train, held_out) in (*strata.items(), ("all", (made.train, made.test))):
+        share = held_out / max(1, train + held_out)
+        table.add_row(escape(printable(name, 60)), str(train), str(held_out), f"{100 * share:.2f}%")
+    console.print(table)
+    console.print(f"{made.train_groups} groups in train, {made.test_groups} in test, none in both")
+    if made.unread:
+        click.echo(
+            f"{made.unread} lines can't be read: they are in {output}/unread.jsonl", err=True
+        )
+        raise click.exceptions.Exit(3)
