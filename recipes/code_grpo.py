@@ -9,8 +9,8 @@ whose programs read standard input; rows of other kinds are left out with a warn
 on its Codeforces problems. The reward is 1 where every test passes, else 0. All figures are ours.
 
 Programs run in the strongest sandbox that works here, Docker or bubblewrap (`rlvr sandbox check`
-says which); without one the run refuses to start. They're judged on the CPU while others are still
-to come: as many cores as the machine has is what keeps the GPU from waiting (docs/sandbox.md).
+says which), never without one. TRL asks for a batch's rewards when all of it is generated, so the GPU
+waits for the last program: `rlvr/scoring_wait_s` in the metrics says how long, and more cores help.
 
 Hardware (an estimate): one GPU with 80 GB for the default model of 1.5 billion parameters with
 vLLM beside it, and 16 cores or more. Needs `pip install 'rlvr[train,vllm]'` and bubblewrap, or Docker.
