@@ -82,15 +82,18 @@ def _working(rng: np.random.Generator) -> Task:
 
 
 def _meetings(rng: np.random.Generator) -> Task:
-    start = _some_day(rng)
-    while start.weekday() > 4:
-        start += _DAY
-    every, number = integer(rng, 9, 75), integer(rng, 6, 15)
-    day = start
-    for _ in range(number - 1):
-        day += every * _DAY
-        while day.weekday() > 4:
-            day += _DAY
+    shifts = 0
+    while shifts < 2:  # else adding up would do
+        start = _some_day(rng)
+        if start.weekday() > 4:
+            continue
+        every, number = integer(rng, 9, 75), integer(rng, 6, 15)
+        day, shifts = start, 0
+        for _ in range(number - 1):
+            day += every * _DAY
+            if day.weekday() > 4:
+                day += (7 - day.weekday()) * _DAY
+                shifts += 1
     question = (
         f"A club meets for the first time on {start}, and each time again {every} days after its last "
         f"meeting; where that day is a Saturday or a Sunday, on the Monday after it. What's the "

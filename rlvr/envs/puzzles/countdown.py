@@ -1,10 +1,10 @@
 r"""Countdown: reach a target with given numbers, each used once::
 
-    Numbers: 3, 7, 25, 50. Target: 132.    →    \boxed{(50 - 3) * 7 …}
+    3, 7, 25, 50 → 196    →    \boxed{(50 - 25 + 3) * 7}
 
 Any expression counts that uses each number exactly once, only + - * / and brackets, and has the
 target's value exactly. Numbers stand in ascending order, so that no two prompts are one problem, and
-from level 2 on no target can be had by signs alone.
+no target can be had by signs alone.
 """
 
 from __future__ import annotations
@@ -39,16 +39,15 @@ _MOST = 9999  # of what stands in brackets
 
 @dataclass(frozen=True)
 class Level:
-    """How many numbers, from 1 to `largest`; and whether targets that signs alone reach are left out."""
+    """How many numbers from 1 to `largest`, and what may join them."""
 
     count: int
     largest: int
     operators: str
-    signs_fail: bool = True
 
 
 LEVELS = {
-    1: Level(3, 99, "+-*", signs_fail=False),
+    1: Level(3, 99, "+-*"),
     2: Level(3, 99, "+-*/"),
     3: Level(4, 99, "+-*/"),
     4: Level(5, 99, "+-*/"),
@@ -67,7 +66,7 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
         target, solution = made
         if not 10 <= target <= 999 or target in numbers:
             continue
-        if level.signs_fail and target in _by_signs(numbers):
+        if target in _by_signs(numbers):
             continue
         fields = {"numbers": numbers, "target": target}
         prompt = PROMPT.format(numbers=", ".join(map(str, numbers)), target=target)

@@ -2,8 +2,8 @@ r"""Shortest paths in weighted graphs::
 
     A-B 4, A-C 9, B-C 2, … Find a shortest path from A to C.    →    \boxed{A -> B -> C}
 
-Any path of the least length counts. No task can be solved by the fewest edges: of the paths with
-the fewest edges, none is a shortest one.
+Any path of the least length counts. No task can be solved by the fewest roads, nor by taking
+the shortest road at each place, from either end: those paths are never shortest ones.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
         far = [
             place
             for place, (weight, steps, _) in shortest.items()
-            if steps >= level.steps and weight < fewest[place][0]
+            if steps >= level.steps
+            and weight < fewest[place][0]
+            and weight not in (_greedy(edges, start, place), _greedy(edges, place, start))
         ]
         if far:
             break
@@ -111,6 +113,21 @@ def _best(edges: list[Edge], start: str, by_weight: bool) -> dict[str, tuple[int
     return done
 
 
+def _greedy(edges: list[Edge], start: str, end: str) -> int:
+    """The length of going straight to the end where there's a road, else by the shortest road to a
+    new place; 0 where that ends nowhere."""
+    near = _neighbours(edges)
+    path, length = [start], 0
+    while path[-1] != end:
+        roads = near[path[-1]]
+        new = [end] if end in roads else sorted(set(roads) - set(path), key=lambda p: (roads[p], p))
+        if not new:
+            return 0
+        length += roads[new[0]]
+        path.append(new[0])
+    return length
+
+
 _BETWEEN = re.compile(r"\\(?:to|rightarrow|longrightarrow|Rightarrow)(?![a-zA-Z])|->|[→,\s>–—-]")
 
 
@@ -134,13 +151,8 @@ def graph_path(task: Task, answer: str) -> bool:
 
 
 def naive(task: Task) -> str:
-    """Greedy: straight to the end where there's a road, else the shortest road to a new place."""
-    near = _neighbours(task.metadata["edges"])
-    path, end = [task.metadata["start"]], task.metadata["end"]
-    while path[-1] != end:
-        roads = near[path[-1]]
-        new = end if end in roads else min(set(roads) - set(path), key=lambda p: (roads[p], p), default=end)
-        path.append(new)
+    """The fewest roads, and of such paths the shortest."""
+    _, _, path = _best(task.metadata["edges"], task.metadata["start"], False)[task.metadata["end"]]
     return f"\\boxed{{{' -> '.join(path)}}}"
 
 

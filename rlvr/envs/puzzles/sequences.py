@@ -57,7 +57,7 @@ def _interleaved(rng: np.random.Generator) -> Task:
 def _recurrence(rng: np.random.Generator) -> Task:
     """Three equations that are independent fix p, q and c."""
     while True:
-        values = [nonzero(rng, 15), nonzero(rng, 15)]
+        values = [nonzero(rng, 40), nonzero(rng, 40)]
         p, q, c = nonzero(rng, 4), nonzero(rng, 4), nonzero(rng, 20)
         while len(values) < 8:
             values.append(p * values[-1] + q * values[-2] + c)

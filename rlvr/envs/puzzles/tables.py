@@ -3,7 +3,7 @@ r"""Questions over one table or two::
     | Clerk | City | Goods | Units | Price | …
     What's the sum of Units over the rows with City = Rome and Goods = tea?    →    412
 
-Every answer is a whole number that no row shows; leaving out a condition changes it.
+Every answer is a whole number, and leaving out a condition changes it.
 """
 
 from __future__ import annotations

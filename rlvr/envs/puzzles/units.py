@@ -152,16 +152,9 @@ def _one(units: str) -> str:
 
 def _task(rng: np.random.Generator, facts: list[str], a: str, b: str, factor: Fraction) -> Task:
     """With a value whose conversion is neither tiny nor huge."""
-    value = Fraction(1)
-    while True:
-        value = Fraction(integer(rng, 101, 99_999), 10 ** integer(rng, 0, 3))
-        if value.denominator * value.numerator > 1 and factor != 1:
-            break
-    # A value that would come out tiny is given in more digits before the point, and the reverse.
-    while value * factor < 1:
+    value = Fraction(integer(rng, 101, 99_999), 10 ** integer(rng, 0, 3))
+    while value * factor < 1:  # four decimals would leave too little of it
         value *= 10
-    while value * factor > 10**8 and value > Fraction(1, 10**4):
-        value /= 10
     given = f"Use {'; '.join(facts)}.\n\n" if facts else ""
     prompt = (
         f"{given}Convert {_decimal(value)} {a} to {b}. Put the number in \\boxed{{}}, exactly or "
