@@ -3,6 +3,7 @@
 This table is all that's read when rlvr is imported.
 """
 
+from rlvr.core.families import Family
 from rlvr.core.registry import EnvironmentSpec
 from rlvr.envs.puzzles import PUZZLES
 
@@ -37,4 +38,13 @@ BUILT_IN = (
     _built_in("sql_explore", "SQLExplore", "Questions over a database that may be looked at first"),
     _built_in("mbpp", "MBPP", "Small Python functions, the sanitized part (Austin et al. 2021)"),
     *(_puzzle(name, summary) for name, summary in PUZZLES.items()),
+)
+
+FAMILIES = (
+    Family(
+        "reasoning_gym",
+        "rlvr.envs.reasoning_gym",
+        "ReasoningGym",
+        "Generated tasks of the library reasoning-gym (Stojanovski et al. 2025), scored strictly",
+    ),
 )

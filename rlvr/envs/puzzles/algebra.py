@@ -86,7 +86,7 @@ def _system(rng: np.random.Generator, unknowns: int) -> Task:
     solution = [nonzero(rng, 30) for _ in names]
     while True:
         matrix = rng.integers(-9, 10, size=(unknowns, unknowns))
-        if matrix.all() and round(float(np.linalg.det(matrix))):
+        if matrix.all() and abs(float(np.linalg.det(matrix))) > 0.5:
             break
     rows = []
     for row in matrix.tolist():

@@ -19,7 +19,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.envs.puzzles.common import integer, plain, puzzle
 from rlvr.verifiers.extraction import Mode
-from rlvr.verifiers.function import verifier
+from rlvr.verifiers.function import FunctionVerifier
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DATE = "Put the date in \\boxed{} as year-month-day, such as \\boxed{2024-02-09}."
@@ -163,8 +163,7 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
     return level.kind(rng)
 
 
-@verifier(inline=True)
-def calendar(task: Task, answer: str) -> bool:
+def judge(task: Task, answer: str) -> bool:
     """Whether it's the date, or the number of days, that the reference is."""
     if len(answer) > 100:
         return False
@@ -195,5 +194,5 @@ def make(
         seed: of all tasks of all splits.
         mode: where the answer is looked for.
     """
-    judge = calendar.configure(mode=mode)
-    return puzzle("calendar", problem, judge, LEVELS, level, split, size, seed)
+    verifier = FunctionVerifier(judge, mode, "calendar", inline=True)
+    return puzzle("calendar", problem, verifier, LEVELS, level, split, size, seed)

@@ -20,7 +20,7 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, correct, refused
 from rlvr.envs.puzzles.common import integer, pick, puzzle
 from rlvr.verifiers.extraction import Mode
-from rlvr.verifiers.function import verifier
+from rlvr.verifiers.function import FunctionVerifier
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.reader import read
 from rlvr.verifiers.math.tree import Call, Num, Relation, Tree
@@ -107,8 +107,12 @@ def _by_signs(numbers: list[int]) -> set[int]:
     return sums
 
 
-@verifier(inline=True, demonstrate=lambda task: f"\\boxed{{{task.reference['solution']}}}")
-def countdown(task: Task, answer: str) -> Scored:
+def demonstrate(task: Task) -> str:
+    """The solution that was found when the task was made."""
+    return f"\\boxed{{{task.reference['solution']}}}"
+
+
+def judge(task: Task, answer: str) -> Scored:
     """Whether `answer` uses each number once and has the target's value; it may end in "= target"."""
     target = Fraction(task.reference["target"])
     if len(answer) > MAX_LENGTH:
@@ -183,5 +187,5 @@ def make(
         seed: of all tasks of all splits.
         mode: where the answer is looked for.
     """
-    judge = countdown.configure(mode=mode)
-    return puzzle("countdown", problem, judge, LEVELS, level, split, size, seed)
+    verifier = FunctionVerifier(judge, mode, "countdown", inline=True, demonstrate=demonstrate)
+    return puzzle("countdown", problem, verifier, LEVELS, level, split, size, seed)

@@ -9,6 +9,7 @@ the shortest road at each place, from either end: those paths are never shortest
 from __future__ import annotations
 
 import heapq
+import itertools
 import re
 import string
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.envs.puzzles.common import integer, pick, plain, puzzle
 from rlvr.verifiers.extraction import Mode
-from rlvr.verifiers.function import verifier
+from rlvr.verifiers.function import FunctionVerifier
 
 Edge: TypeAlias = tuple[str, str, int]
 MAX_LENGTH = 1000
@@ -131,8 +132,12 @@ def _greedy(edges: list[Edge], start: str, end: str) -> int:
 _BETWEEN = re.compile(r"\\(?:to|rightarrow|longrightarrow|Rightarrow)(?![a-zA-Z])|->|[→,\s>–—-]")
 
 
-@verifier(inline=True, demonstrate=lambda task: f"\\boxed{{{' -> '.join(task.reference['path'])}}}")
-def graph_path(task: Task, answer: str) -> bool:
+def demonstrate(task: Task) -> str:
+    """The solution that was found when the task was made."""
+    return f"\\boxed{{{' -> '.join(task.reference['path'])}}}"
+
+
+def judge(task: Task, answer: str) -> bool:
     """Whether `answer` is a path from start to end along the roads, and as short as any."""
     if len(answer) > MAX_LENGTH:
         return False
@@ -142,7 +147,7 @@ def graph_path(task: Task, answer: str) -> bool:
         return False
     near = _neighbours(asked["edges"])
     length = 0
-    for a, b in zip(path, path[1:], strict=False):
+    for a, b in itertools.pairwise(path):
         weight = near.get(a, {}).get(b)
         if weight is None:
             return False
@@ -169,5 +174,5 @@ def make(
         seed: of all tasks of all splits.
         mode: where the answer is looked for.
     """
-    judge = graph_path.configure(mode=mode)
-    return puzzle("graph_path", problem, judge, LEVELS, level, split, size, seed)
+    verifier = FunctionVerifier(judge, mode, "graph_path", inline=True, demonstrate=demonstrate)
+    return puzzle("graph_path", problem, verifier, LEVELS, level, split, size, seed)

@@ -21,7 +21,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.envs.puzzles.common import integer, pick, plain, puzzle, sample
 from rlvr.verifiers.extraction import Mode
-from rlvr.verifiers.function import verifier
+from rlvr.verifiers.function import FunctionVerifier
 
 CATEGORIES = {
     "name": (
@@ -79,14 +79,18 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
     clues = _needed(rng, _enough(rng, level, house_of), n, m)
     names = list(CATEGORIES)[:m]
     values = [v for name in names for v in sorted(sample(rng, CATEGORIES[name][1].split(), n))]
-    rows = [[values[k * n + house_of[k * n : k * n + n].index(h)] for k in range(m)] for h in range(n)]
+    rows = [
+        [values[k * n + house_of[k * n : k * n + n].index(h)] for k in range(m)] for h in range(n)
+    ]
     listed = [values[k * n : k * n + n] for k in range(m)]
     fields = {"categories": listed, "houses": [[c.house, c.a] for c in clues if c.kind == "at"]}
     return Task(_prompt(names, listed, clues, n), _shown(rows), None, fields)
 
 
 def _prompt(names: list[str], listed: list[list[str]], clues: list[Clue], n: int) -> str:
-    said = [CATEGORIES[name][0].format(v) for name, vs in zip(names, listed, strict=True) for v in vs]
+    said = [
+        CATEGORIES[name][0].format(v) for name, vs in zip(names, listed, strict=True) for v in vs
+    ]
     lines = []
     for clue in clues:
         text = _SAID[clue.kind].format(a=said[clue.a], b=said[clue.b], p=clue.house + 1)
@@ -128,9 +132,7 @@ def _enough(rng: np.random.Generator, level: Level, house_of: list[int]) -> list
     return clues
 
 
-def _true_clue(
-    rng: np.random.Generator, kind: str, house_of: list[int], n: int
-) -> Clue | None:
+def _true_clue(rng: np.random.Generator, kind: str, house_of: list[int], n: int) -> Clue | None:
     """A clue of that kind that's true; None where the values drawn make none."""
     a, b = integer(rng, 0, len(house_of) - 1), integer(rng, 0, len(house_of) - 1)
     at, to = house_of[a], house_of[b]
@@ -204,8 +206,7 @@ def _all_differ(possible: list[int], start: int, n: int) -> None:
 _NUMBERED = re.compile(r"\s*(?:house\s*)?(\d)\s*[:.)]", re.IGNORECASE | re.ASCII)
 
 
-@verifier(inline=True)
-def logic_grid(task: Task, answer: str) -> bool:
+def judge(task: Task, answer: str) -> bool:
     """Whether every house has what it has in the one solution."""
     said = plain(answer.replace("\\\\", ";")).replace("\n", ";")
     rows = [row for row in said.split(";") if not row.isspace() and row]
@@ -247,5 +248,5 @@ def make(
         seed: of all tasks of all splits.
         mode: where the answer is looked for.
     """
-    judge = logic_grid.configure(mode=mode)
-    return puzzle("logic_grid", problem, judge, LEVELS, level, split, size, seed)
+    verifier = FunctionVerifier(judge, mode, "logic_grid", inline=True)
+    return puzzle("logic_grid", problem, verifier, LEVELS, level, split, size, seed)

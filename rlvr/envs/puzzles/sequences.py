@@ -105,7 +105,9 @@ def _determinant(values: list[int]) -> int:
 
 def _task(values: list[int], terms: int, rule: str, asked: int) -> Task:
     shown = ", ".join(map(str, values[:terms]))
-    prompt = f"{rule}\n\n{shown}, …\n\nWhat is the term with the number {asked}, counted from 1? {_ONE}"
+    prompt = (
+        f"{rule}\n\n{shown}, …\n\nWhat is the term with the number {asked}, counted from 1? {_ONE}"
+    )
     return Task(prompt, str(values[asked - 1]), None, {"terms": values[:terms], "asked": 1})
 
 

@@ -18,7 +18,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.envs.puzzles.common import integer, pick, plain, puzzle
 from rlvr.verifiers.extraction import Mode
-from rlvr.verifiers.function import verifier
+from rlvr.verifiers.function import FunctionVerifier
 
 _VOWELS = "aeiou"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -77,7 +77,9 @@ _SAID = tuple(OPERATIONS)
 
 def problem(rng: np.random.Generator, level: Level) -> Task:
     """A word and instructions, each of which changes it."""
-    word = "".join(pick(rng, _LETTERS if i % 2 else _LETTERS + _VOWELS * 4) for i in range(level.letters))
+    word = "".join(
+        pick(rng, _LETTERS if i % 2 else _LETTERS + _VOWELS * 4) for i in range(level.letters)
+    )
     start = word
     steps: list[list[Any]] = []
     while len(steps) < level.steps:
@@ -95,10 +97,9 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
     return Task(prompt, word, None, {"start": start, "steps": steps})
 
 
-@verifier(inline=True)
-def string_program(task: Task, answer: str) -> bool:
+def judge(task: Task, answer: str) -> bool:
     """Whether it's the word, letter by letter; quotes and text marks around it don't count."""
-    return plain(answer).strip("'“”‘’. \t\n") == task.reference
+    return bool(plain(answer).strip("'“”‘’. \t\n") == task.reference)
 
 
 def naive(task: Task) -> str:
@@ -120,5 +121,5 @@ def make(
         seed: of all tasks of all splits.
         mode: where the answer is looked for.
     """
-    judge = string_program.configure(mode=mode)
-    return puzzle("string_program", problem, judge, LEVELS, level, split, size, seed)
+    verifier = FunctionVerifier(judge, mode, "string_program", inline=True)
+    return puzzle("string_program", problem, verifier, LEVELS, level, split, size, seed)

@@ -19,7 +19,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.envs.puzzles.common import plain, puzzle
 from rlvr.verifiers.extraction import Mode
-from rlvr.verifiers.function import verifier
+from rlvr.verifiers.function import FunctionVerifier
 
 _BOXES = {4: (2, 2), 6: (2, 3), 9: (3, 3)}  # rows and columns of a box
 
@@ -115,7 +115,11 @@ def solve(
             for unit in units[cell]:
                 free[unit] &= ~(1 << digit)
     done = grid.copy()
-    return done if _search(done, [c for c, d in enumerate(grid) if not d], free, units, order, avoid) else None
+    return (
+        done
+        if _search(done, [c for c, d in enumerate(grid) if not d], free, units, order, avoid)
+        else None
+    )
 
 
 def _search(
@@ -158,8 +162,12 @@ def _search(
 _BETWEEN = dict.fromkeys(map(ord, " \t\r\n|,;&[]()\\"))
 
 
-@verifier(inline=True, demonstrate=lambda task: f"\\boxed{{{task.reference['solution']}}}")
-def sudoku(task: Task, answer: str) -> bool:
+def demonstrate(task: Task) -> str:
+    """The solution that was found when the task was made."""
+    return f"\\boxed{{{task.reference['solution']}}}"
+
+
+def judge(task: Task, answer: str) -> bool:
     """Whether the grid is complete, keeps the givens, and has each digit once in every unit."""
     givens = task.reference["givens"]
     n = {16: 4, 36: 6, 81: 9}[len(givens)]
@@ -203,5 +211,5 @@ def make(
         seed: of all tasks of all splits.
         mode: where the answer is looked for.
     """
-    judge = sudoku.configure(mode=mode)
-    return puzzle("sudoku", problem, judge, LEVELS, level, split, size, seed)
+    verifier = FunctionVerifier(judge, mode, "sudoku", inline=True, demonstrate=demonstrate)
+    return puzzle("sudoku", problem, verifier, LEVELS, level, split, size, seed)

@@ -21,14 +21,36 @@ from rlvr.verifiers.extraction import Mode
 from rlvr.verifiers.math import Math
 
 Row: TypeAlias = dict[str, Any]
-_CLERKS = (
-    "Ada Ben Cleo Dan Eva Finn Gus Hana Ivo Jane Kai Lena Max Nora Omar Pia Quin Rosa Sven Tess "
-    "Uma Vera Will Yara"
-).split()
+_CLERKS = [
+    "Ada",
+    "Ben",
+    "Cleo",
+    "Dan",
+    "Eva",
+    "Finn",
+    "Gus",
+    "Hana",
+    "Ivo",
+    "Jane",
+    "Kai",
+    "Lena",
+    "Max",
+    "Nora",
+    "Omar",
+    "Pia",
+    "Quin",
+    "Rosa",
+    "Sven",
+    "Tess",
+    "Uma",
+    "Vera",
+    "Will",
+    "Yara",
+]
 _GROUPS = {
-    "City": "Rome Oslo Lima Cairo Delhi Quito Seoul Tunis".split(),
-    "Goods": "tea rice salt wool iron glass paper silk".split(),
-    "Shop": "north south east west harbour airport station market".split(),
+    "City": ["Rome", "Oslo", "Lima", "Cairo", "Delhi", "Quito", "Seoul", "Tunis"],
+    "Goods": ["tea", "rice", "salt", "wool", "iron", "glass", "paper", "silk"],
+    "Shop": ["north", "south", "east", "west", "harbour", "airport", "station", "market"],
 }
 _PRICE = "Price"
 
@@ -92,9 +114,7 @@ def _total(rows: list[Row], conditions: list[tuple[str, str]], kind: str) -> Tas
     return _task([rows], question, sums[-1], sums[-2])
 
 
-def _grouped(
-    rows: list[Row], by: str, other: str, prices: dict[str, int] | None
-) -> Task | None:
+def _grouped(rows: list[Row], by: str, other: str, prices: dict[str, int] | None) -> Task | None:
     """How far the best group is ahead: of the least, and with prices from another table."""
     totals: dict[str, int] = {}
     units: dict[str, int] = {}

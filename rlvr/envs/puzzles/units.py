@@ -8,6 +8,7 @@ gallon is another country's. An answer counts that's exact or rounded to four de
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -57,10 +58,28 @@ _SI = {
     "volume": ("litres", "millilitres"),
     "time": ("seconds", "minutes", "hours"),
 }
-_INVENTED = (
-    "florps zibs mogs trells quads plinks vorns snabs drimms kells wuffs yands brots glims harns "
-    "jeps lunks nerts pobs rusks"
-).split()
+_INVENTED = [
+    "florps",
+    "zibs",
+    "mogs",
+    "trells",
+    "quads",
+    "plinks",
+    "vorns",
+    "snabs",
+    "drimms",
+    "kells",
+    "wuffs",
+    "yands",
+    "brots",
+    "glims",
+    "harns",
+    "jeps",
+    "lunks",
+    "nerts",
+    "pobs",
+    "rusks",
+]
 
 
 @dataclass(frozen=True)
@@ -110,7 +129,7 @@ def _invented(rng: np.random.Generator) -> Task:
     names = sample(rng, _INVENTED, 9)
     facts, ends, factor = [], [], Fraction(1)
     for chain, sign in ((names[:5], 1), (names[5:], -1)):
-        for a, b in zip(chain, chain[1:], strict=False):
+        for a, b in itertools.pairwise(chain):
             m, n = integer(rng, 2, 9), integer(rng, 2, 15)
             facts.append(f"{m} {a} are {n} {b}" if rng.integers(2) else f"{n} {b} are {m} {a}")
             factor *= Fraction(n, m) ** sign
