@@ -126,6 +126,11 @@ class ReasoningGym(Verifier):
         settled = self.settle(task, response)
         if settled is not None:
             return settled
+        said = find_answer(response, self.mode).answer
+        assert said is not None
+        if self.scoring == "strict" and self.dataset == "polynomial_multiplication":
+            right = _multiplies(said, task.reference["answer"])
+            return correct(self.name) if right else self._wrong("it isn't the product")
         from rlvr.envs.reasoning_gym import entry
 
         working_on("reference")
@@ -135,8 +140,6 @@ class ReasoningGym(Verifier):
                 Cause.GOLD, "reasoning-gym makes another task of this seed: was it updated?"
             )
         working_on("response")
-        said = find_answer(response, self.mode).answer
-        assert said is not None
         if self.scoring == "library":
             reward = min(1.0, max(0.0, _score(dataset, said, made)))
             return Scored(reward, status_of(reward), {self.name: reward})
@@ -218,10 +221,7 @@ def _own(name: str, made: dict[str, Any], said: str) -> bool:
     if name == "n_queens":
         return any(_lines(said) == [" ".join(row) for row in board] for board in about["solutions"])
     try:
-        tree = read(clean(said))
-        if name == "polynomial_multiplication":
-            return _multiplied_out(tree) and _difference(tree, read(clean(made["answer"]))) == 0
-        return _is_integral(tree, about)
+        return _is_integral(read(clean(said)), about)
     except Unreadable:
         return False
 
@@ -275,24 +275,21 @@ def _is_integral(tree: Tree, about: dict[str, Any]) -> bool:
         return False
 
 
-def _multiplied_out(tree: Tree) -> bool:
-    """Whether no product and no power has a sum in it: the question itself is the product."""
-    for node in nodes(tree):
-        if (
-            isinstance(node, Call)
-            and node.name in ("mul", "pow", "div")
-            and any(isinstance(inner, Call) and inner.name == "add" for inner in nodes(node))
-        ):
-            return False
-    return True
-
-
-def _difference(tree: Tree, other: Tree) -> Any:
+def _multiplies(said: str, gold: str) -> bool:
+    """Whether it's the product, and no product or power has a sum in it: the question itself does."""
     import sympy
 
     from rlvr.verifiers.math.symbolic import NotSymbolic, to_sympy
 
     try:
-        return sympy.expand(to_sympy(tree) - to_sympy(other))
-    except NotSymbolic:
-        return None
+        tree = read(clean(said))
+        for node in nodes(tree):
+            if isinstance(node, Call) and node.name in ("mul", "pow", "div") and _has_sum(node):
+                return False
+        return bool(sympy.expand(to_sympy(tree) - to_sympy(read(clean(gold)))) == 0)
+    except (Unreadable, NotSymbolic):
+        return False
+
+
+def _has_sum(tree: Tree) -> bool:
+    return any(isinstance(node, Call) and node.name == "add" for node in nodes(tree))
