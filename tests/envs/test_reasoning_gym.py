@@ -166,7 +166,7 @@ def test_splits_are_disjoint_and_neighbouring_seeds_share_nothing() -> None:
 
 @needs_library
 def test_tasks_are_the_same_in_every_process() -> None:
-    some = [name for name in ("bf", "countdown", "word_sorting", "list_functions", "arc_1d")]
+    some = ["bf", "countdown", "word_sorting", "list_functions", "arc_1d"]
     assert UNSTABLE.isdisjoint(some)
     code = (
         f"import rlvr\nfor n in {some}: print(rlvr.make('reasoning_gym/' + n).tasks[5].to_json())"

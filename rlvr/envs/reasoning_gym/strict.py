@@ -27,7 +27,7 @@ from rlvr.verifiers.extraction import MODES, Mode, find_answer
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.numbers import read_number
 from rlvr.verifiers.math.reader import read
-from rlvr.verifiers.math.tree import Call, Tree, nodes
+from rlvr.verifiers.math.tree import Call, Tree, nodes, symbols
 from rlvr.verifiers.math.vocabulary import Unreadable
 
 Scoring: TypeAlias = Literal["strict", "library"]
@@ -264,8 +264,8 @@ def _is_integral(tree: Tree, about: dict[str, Any]) -> bool:
     from rlvr.verifiers.math.symbolic import NotSymbolic, to_sympy
 
     calls = {node.name for node in nodes(tree) if isinstance(node, Call)}
-    if not calls <= _ELEMENTARY:
-        return False
+    if not calls <= _ELEMENTARY or not symbols(tree) <= {about["variable"], "C"}:
+        return False  # words after the answer would be constants
     try:
         variable = to_sympy(read(about["variable"]))
         derivative = sympy.diff(to_sympy(tree), variable)
