@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium  # noqa: F401
 
 from rlvr import envs
+from rlvr.core.families import register_family as _register_family
 from rlvr.core.registry import register as _register
 from rlvr.core.registry import register_installed as _register_installed
 
@@ -151,4 +152,6 @@ def __dir__() -> list[str]:
 
 for _spec in envs.BUILT_IN:
     _register(_spec)
+for _family in envs.FAMILIES:
+    _register_family(_family)
 _register_installed()

@@ -30,6 +30,7 @@ from rlvr.core.errors import (
     UnknownEnvironmentError,
     nearest,
 )
+from rlvr.core.families import families
 
 GROUP = "rlvr.environments"
 Factory = TypeVar("Factory", bound=Callable[..., Environment])
@@ -177,15 +178,29 @@ def make(environment: str, **options: Any) -> Environment:
     return made
 
 
+def make_member(family: str, member: str, **options: Any) -> Environment:
+    """Make `family/member`: what a family's Gymnasium id leads to."""
+    return make(f"{family}/{member}", **options)
+
+
 def find(environment: str) -> EnvironmentSpec:
-    """The spec of a name or Gymnasium id. Raises `UnknownEnvironmentError` with the nearest names."""
+    """The spec of a name, of a family's `family/member`, or of a Gymnasium id.
+
+    Raises `UnknownEnvironmentError` with the nearest names, and `MissingExtraError` where a family's
+    library isn't installed.
+    """
     if environment in _specs:
         return _specs[environment]
+    name, slash, member = environment.partition("/")
+    if slash and name in families():
+        family = families()[name]
+        factory = family.factory(member)
+        return EnvironmentSpec(environment, factory, family.gym_name, 0, family.summary, name)
     for spec in _specs.values():
         if environment in (spec.gym_id, spec.gym_name):
             return spec
     raise UnknownEnvironmentError(
-        f"There's no environment {environment!r}. {nearest(environment, _specs)} "
+        f"There's no environment {environment!r}. {nearest(environment, [*_specs, *families()])} "
         f"`rlvr list` shows all."
     )
 

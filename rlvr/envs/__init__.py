@@ -3,11 +3,18 @@
 This table is all that's read when rlvr is imported.
 """
 
+from rlvr.core.families import Family
 from rlvr.core.registry import EnvironmentSpec
+from rlvr.envs.puzzles import PUZZLES
 
 
 def _built_in(name: str, gym_name: str, summary: str) -> EnvironmentSpec:
     return EnvironmentSpec(name, f"rlvr.envs.{name}:make", gym_name, 0, summary, "rlvr")
+
+
+def _puzzle(name: str, summary: str) -> EnvironmentSpec:
+    gym_name = "".join(word.capitalize() for word in name.split("_"))
+    return EnvironmentSpec(name, f"rlvr.envs.puzzles.{name}:make", gym_name, 0, summary, "rlvr")
 
 
 BUILT_IN = (
@@ -30,4 +37,14 @@ BUILT_IN = (
     _built_in("sql", "SQL", "Any questions with a gold query and an SQLite database"),
     _built_in("sql_explore", "SQLExplore", "Questions over a database that may be looked at first"),
     _built_in("mbpp", "MBPP", "Small Python functions, the sanitized part (Austin et al. 2021)"),
+    *(_puzzle(name, summary) for name, summary in PUZZLES.items()),
+)
+
+FAMILIES = (
+    Family(
+        "reasoning_gym",
+        "rlvr.envs.reasoning_gym",
+        "ReasoningGym",
+        "Generated tasks of the library reasoning-gym (Stojanovski et al. 2025), scored strictly",
+    ),
 )

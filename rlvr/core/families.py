@@ -1,0 +1,72 @@
+"""Families: environments that a library brings by the dozen, named `family/member`.
+
+Nothing of the library is imported before a member is made or its members are listed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gymnasium
+
+from rlvr.core.environment import Environment
+from rlvr.core.errors import UnknownEnvironmentError, nearest
+
+
+@dataclass(frozen=True)
+class Family:
+    """Environments named `name/member`.
+
+    Attributes:
+        name: the part before the slash.
+        module: has `members() -> list[str]` and `factory(member) -> Callable[..., Environment]`, both
+            of which raise `MissingExtraError` where the library isn't installed.
+        gym_name: its Gymnasium id is `rlvr/<gym_name>-v0`, whose option `member` says which.
+        summary: one line for `rlvr list`.
+    """
+
+    name: str
+    module: str
+    gym_name: str
+    summary: str
+
+    @property
+    def gym_id(self) -> str:
+        """The id that `gymnasium.make` takes, with `member=…`."""
+        return f"rlvr/{self.gym_name}-v0"
+
+    def members(self) -> list[str]:
+        """The members' names, without the family's. Raises `MissingExtraError`."""
+        found: list[str] = importlib.import_module(self.module).members()
+        return found
+
+    def factory(self, member: str) -> Callable[..., Environment]:
+        """What makes `name/member`. Raises `MissingExtraError`, `UnknownEnvironmentError`."""
+        if member not in self.members():
+            raise UnknownEnvironmentError(
+                f"There's no environment {f'{self.name}/{member}'!r}. "
+                f"{nearest(member, self.members())} `rlvr list {self.name}` shows all."
+            )
+        found: Callable[..., Environment] = importlib.import_module(self.module).factory(member)
+        return found
+
+
+_families: dict[str, Family] = {}
+
+
+def register_family(family: Family) -> None:
+    """Add a family, also to Gymnasium."""
+    _families[family.name] = family
+    gymnasium.registry.pop(family.gym_id, None)
+    gymnasium.register(
+        family.gym_id,
+        entry_point="rlvr.core.registry:make_member",
+        kwargs={"family": family.name},
+    )
+
+
+def families() -> dict[str, Family]:
+    """All that are registered, by name."""
+    return dict(sorted(_families.items()))

@@ -1,0 +1,295 @@
+r"""Strict scoring of reasoning-gym's tasks: 1 for a right answer, 0 for any other.
+
+The library's own scorers (0.1.25) can't be a reward as they stand. The default one pays
+len(answer) / len(text) for any text that contains the answer; some pay in full for text around the
+answer, for numbers that aren't near enough, or for any text at all; and nine run the answer as
+Python. `docs/puzzles.md` lists them.
+
+So an answer counts where it's the reference itself, but for spacing and the way a number is
+written. Only of the data sets in `SEVERAL`, whose tasks have several right answers, is the library
+asked too: in a worker that can be killed, and only its full score counts. Those in `OWN` have several
+as well, and scorers that can't be asked: the checks here stand in for them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Literal, TypeAlias, get_args
+
+from rlvr.core.blame import working_on
+from rlvr.core.errors import OptionError
+from rlvr.core.task import Task
+from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, correct, refused, status_of
+from rlvr.core.verifier import Verifier
+from rlvr.envs.puzzles.countdown import judge as countdown
+from rlvr.verifiers.extraction import MODES, Mode, find_answer
+from rlvr.verifiers.math.clean import clean
+from rlvr.verifiers.math.numbers import read_number
+from rlvr.verifiers.math.reader import read
+from rlvr.verifiers.math.tree import Call, Tree, nodes, symbols
+from rlvr.verifiers.math.vocabulary import Unreadable
+
+Scoring: TypeAlias = Literal["strict", "library"]
+RUNS_ANSWERS = frozenset(
+    [
+        "binary_matrix",
+        "countdown",
+        "intermediate_integration",
+        "n_queens",
+        "polynomial_multiplication",
+        "puzzle24",
+        "simple_integration",
+        "spiral_matrix",
+        "string_insertion",
+    ]
+)
+"""Data sets whose own scorer hands the answer to `eval` or to SymPy's `parse_expr`."""
+
+_ANY = re.compile(r".*", re.DOTALL)
+SEVERAL = {
+    "boxnet": _ANY,
+    "complex_arithmetic": re.compile(r"[-+\d.\sij*]*"),
+    "cryptarithm": re.compile(r"\s*[A-Z]\s*=\s*\d\s*(,\s*[A-Z]\s*=\s*\d\s*)*"),
+    "graph_color": _ANY,
+    "group_anagrams": _ANY,
+    "jugs": _ANY,
+    "knight_swap": _ANY,
+    "knights_knaves": re.compile(r"\w+ is an? \w+((, and |, | and )\w+ is an? \w+)*\.?"),
+    "palindrome_generation": re.compile(r"\w+"),
+    "palindrome_partitioning": _ANY,
+    "power_function": re.compile(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", re.IGNORECASE),
+    "propositional_logic": _ANY,
+    "quantum_lock": re.compile(r"[ABC](\s*(→|->|,)\s*[ABC])*"),
+    "rubiks_cube": re.compile(r"[UDLRFBMESxyzw2'\s]+"),
+    "rush_hour": re.compile(r"[A-Z+\-\d\s]+"),
+    "shortest_path": re.compile(r"(up|down|left|right)(\s+(up|down|left|right))*"),
+    "sokoban": re.compile(r"[UDLR]+"),
+    "tower_of_hanoi": _ANY,
+    "word_ladder": re.compile(r"[A-Z]+(,[A-Z]+)*"),
+}
+"""Data sets whose tasks have several right answers, and the form that such an answer has: what stands
+around it is read over by some scorers."""
+OWN = frozenset(RUNS_ANSWERS - {"binary_matrix", "spiral_matrix", "string_insertion"})
+_MAX_LENGTH = 100_000
+
+
+class ReasoningGym(Verifier):
+    """Scores the answers to one data set's tasks; see the module.
+
+    Args:
+        dataset: the library's name for it.
+        config: its options, as JSON.
+        mode: where the answer is.
+        scoring: `strict`, or `library` for what its own scorer gives.
+    """
+
+    name = "reasoning_gym"
+    limit_s = 30.0  # the first in a worker imports the library; some entries take seconds to make
+    options = ("mode", "scoring")
+
+    def __init__(
+        self, dataset: str, config: str = "{}", mode: Mode = "boxed", scoring: Scoring = "strict"
+    ) -> None:
+        self.dataset = dataset
+        self.config = config
+        self.mode = mode
+        self.scoring = scoring
+        self.check_options()
+
+    def check_options(self) -> None:
+        """Raise `OptionError` where `mode` or `scoring` isn't one."""
+        if self.mode not in MODES:
+            raise OptionError(f"mode is one of {', '.join(MODES)}, not {self.mode!r}.")
+        if self.scoring not in get_args(Scoring):
+            raise OptionError(
+                f"scoring is one of {', '.join(get_args(Scoring))}, not {self.scoring!r}."
+            )
+
+    def settle(self, task: Task, response: str) -> Verdict | None:
+        """By the text, where there's but one right answer."""
+        found = find_answer(response, self.mode)
+        if found.answer is None:
+            return refused(self.name, Status.UNPARSABLE, found.reason)
+        if self.scoring == "library":
+            return None
+        if len(found.answer) > _MAX_LENGTH:
+            return self._wrong("the answer is too long")
+        if same(task.reference["answer"], found.answer):
+            return correct(self.name, "", answer=found.answer[:500])
+        if self.dataset in OWN or self.dataset in SEVERAL:
+            return None
+        return self._wrong(f"{found.answer[:80]!r} isn't the answer")
+
+    def verify(self, task: Task, response: str) -> Verdict:
+        """The verdict on any response."""
+        settled = self.settle(task, response)
+        if settled is not None:
+            return settled
+        said = find_answer(response, self.mode).answer
+        assert said is not None
+        if self.scoring == "strict" and self.dataset == "polynomial_multiplication":
+            right = _multiplies(said, task.reference["answer"])
+            return correct(self.name) if right else self._wrong("it isn't the product")
+        from rlvr.envs.reasoning_gym import entry
+
+        working_on("reference")
+        dataset, made = entry(self.dataset, self.config, task.reference["seed"])
+        if made["answer"] != task.reference["answer"]:
+            return Unscored(
+                Cause.GOLD, "reasoning-gym makes another task of this seed: was it updated?"
+            )
+        working_on("response")
+        if self.scoring == "library":
+            reward = min(1.0, max(0.0, _score(dataset, said, made)))
+            return Scored(reward, status_of(reward), {self.name: reward})
+        if self.dataset in OWN:
+            right = _own(self.dataset, made, said)
+        else:
+            form = SEVERAL[self.dataset]
+            right = form.fullmatch(said) is not None and _score(dataset, said, made) == 1.0
+        return correct(self.name) if right else self._wrong("it isn't a right answer")
+
+    def demonstrate(self, task: Task) -> str | None:
+        """The library's own answer, where it has one."""
+        answer = task.reference["answer"]
+        if answer is None:
+            return None
+        return str(answer) if self.mode == "whole" else f"\\boxed{{{answer}}}"
+
+    def _wrong(self, why: str) -> Scored:
+        return refused(self.name, Status.INCORRECT, why)
+
+
+def _score(dataset: Any, said: str, made: dict[str, Any]) -> float:
+    """The library's score; 0 where its scorer raises, as several do on text that they can't read."""
+    try:
+        return float(dataset.score_answer(said, made))
+    except Exception:
+        return 0.0
+
+
+def same(gold: Any, said: str) -> bool:
+    """Whether `said` is `gold`, but for spacing, the case of a truth value, and how numbers are written."""
+    if not isinstance(gold, str):
+        return False
+    wanted, given = _lines(gold), _lines(said)
+    if wanted == given:
+        return bool(wanted)  # empty never equals empty
+    if gold.strip().casefold() in ("true", "false", "yes", "no"):
+        return gold.strip().casefold() == said.strip().casefold()
+    if gold.lstrip()[:1] in ("[", "{"):
+        return _same_json(gold, said)
+    ours, theirs = gold.split(","), said.split(",")
+    return len(ours) == len(theirs) and all(map(_same_number, ours, theirs))
+
+
+def _lines(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines() if not line.isspace() and line]
+
+
+def _same_number(gold: str, said: str) -> bool:
+    a, b = gold.strip(), said.strip()
+    if len(b) > 100 or (mine := read_number(a)) is None or (other := read_number(b)) is None:
+        return False
+    return not mine.percent and not other.percent and other.worked_out and mine.value == other.value
+
+
+def _same_json(gold: str, said: str) -> bool:
+    try:
+        ours, theirs = json.loads(gold), json.loads(said)
+        if json.dumps(ours) == json.dumps(theirs):
+            return True
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(ours, list) or not isinstance(theirs, list) or len(ours) != len(theirs):
+        return False
+    return all(
+        isinstance(b, str | int | float)
+        and not isinstance(b, bool)
+        and _same_number(str(a), str(b)[:101])
+        for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def _own(name: str, made: dict[str, Any], said: str) -> bool:
+    """The check that stands in for a scorer that would run the answer."""
+    about = made["metadata"]
+    if name in ("countdown", "puzzle24"):
+        reference = {"numbers": sorted(about["numbers"]), "target": about.get("target", 24)}
+        return countdown(Task("", reference, ""), said).reward == 1.0
+    if name == "n_queens":
+        return any(_lines(said) == [" ".join(row) for row in board] for board in about["solutions"])
+    try:
+        return _is_integral(read(clean(said)), about)
+    except Unreadable:
+        return False
+
+
+_ELEMENTARY = frozenset(
+    [
+        "add",
+        "neg",
+        "mul",
+        "div",
+        "pow",
+        "root",
+        "sin",
+        "cos",
+        "tan",
+        "exp",
+        "ln",
+        "log",
+        "asin",
+        "acos",
+        "atan",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "sec",
+        "csc",
+        "cot",
+        "sinh",
+        "cosh",
+        "tanh",
+        "abs",
+    ]
+)
+
+
+def _is_integral(tree: Tree, about: dict[str, Any]) -> bool:
+    """Whether its derivative is the integrand. It may not be an integral itself."""
+    import sympy
+
+    from rlvr.verifiers.math.symbolic import NotSymbolic, to_sympy
+
+    calls = {node.name for node in nodes(tree) if isinstance(node, Call)}
+    if not calls <= _ELEMENTARY or not symbols(tree) <= {about["variable"], "C"}:
+        return False  # words after the answer would be constants
+    try:
+        variable = to_sympy(read(about["variable"]))
+        derivative = sympy.diff(to_sympy(tree), variable)
+        integrand = to_sympy(read(clean(str(about["integrand"]))))
+        return bool(sympy.simplify(derivative - integrand) == 0)
+    except NotSymbolic:
+        return False
+
+
+def _multiplies(said: str, gold: str) -> bool:
+    """Whether it's the product, and no product or power has a sum in it: the question itself does."""
+    import sympy
+
+    from rlvr.verifiers.math.symbolic import NotSymbolic, to_sympy
+
+    try:
+        tree = read(clean(said))
+        for node in nodes(tree):
+            if isinstance(node, Call) and node.name in ("mul", "pow", "div") and _has_sum(node):
+                return False
+        return bool(sympy.expand(to_sympy(tree) - to_sympy(read(clean(gold)))) == 0)
+    except (Unreadable, NotSymbolic):
+        return False
+
+
+def _has_sum(tree: Tree) -> bool:
+    return any(isinstance(node, Call) and node.name == "add" for node in nodes(tree))
