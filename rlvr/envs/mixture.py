@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ Environments: TypeAlias = (
     "Environment | Mapping[str, Environment] | Sequence[Environment] | Mixture"
 )
 """What an adapter takes: one environment or several."""
+Order: TypeAlias = Callable[[int], Sequence[int]]
 
 
 class Mixture:
@@ -31,12 +32,15 @@ class Mixture:
     Args:
         environments: by name; of a list, each goes by its own.
         weights: positive, by name or in the list's order; only their ratios count.
+        orders: by name, for environments whose tasks don't come one after the other: how many are
+            needed to their indices (a curriculum's `order`).
     """
 
     def __init__(
         self,
         environments: Mapping[str, Environment] | Sequence[Environment],
         weights: Mapping[str, float] | Sequence[float] | None = None,
+        orders: Mapping[str, Order] | None = None,
     ) -> None:
         named = _named(environments)
         self.environments: dict[str, Environment] = dict(named)
@@ -47,6 +51,7 @@ class Mixture:
             raise OptionError(
                 f"Two environments have the same name ({names}): give them as {{name: environment}}."
             )
+        self.orders = dict(orders or {})
         self.weights = None if weights is None else _shares(list(self.environments), weights)
 
     def draw(self, count: int | None = None, seed: int = 0) -> Iterator[tuple[str, Task]]:
@@ -65,9 +70,15 @@ class Mixture:
             np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))).shuffle(labels)
         named = list(self.environments.items())
         given = [0] * len(counts)
+        orders = [
+            self.orders[name](n) if name in self.orders else None
+            for (name, _), n in zip(named, counts, strict=True)
+        ]
         for label in labels.tolist():
             name, env = named[label]
-            yield name, env.tasks[given[label] % len(env.tasks)]
+            order = orders[label]
+            place = given[label] if order is None else order[given[label]]
+            yield name, env.tasks[place % len(env.tasks)]
             given[label] += 1
 
     def size(self) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from rlvr.authoring.difficulty import Kind
 from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError, OptionError
 from rlvr.core.registry import make
@@ -27,6 +28,8 @@ class Source:
         weight: its share of the tasks beside others'; only ratios count.
         split, data, options: of the environment.
         limit: the first so many tasks alone.
+        difficulties: a file of `rlvr data difficulty`; then tasks come in a curriculum.
+        curriculum: `easy-to-hard`, or `target`: those first that are solved half of the time.
         env: the environment itself, instead of all these but `weight` and `limit`: from Python alone, and
             such a run can't be resumed by the command line.
     """
@@ -37,6 +40,8 @@ class Source:
     data: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     limit: int | None = None
+    difficulties: str | None = None
+    curriculum: Kind = "easy-to-hard"
     env: Environment | None = None
 
     def make(self) -> Environment:

@@ -18,7 +18,7 @@ from rlvr.adapters import trl as rlvr_trl
 from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError
 from rlvr.core.tasks import GeneratedTaskSet, TaskSet
-from rlvr.envs.mixture import Mixture
+from rlvr.envs.mixture import Mixture, Order
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, about
@@ -275,17 +275,30 @@ def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) 
 
 def _mixture(config: TrainConfig) -> Mixture:
     """The environments, each with its tasks in the order that the seed gives them."""
-    made, weights = {}, {}
+    made: dict[str, Environment] = {}
+    weights: dict[str, float] = {}
+    orders: dict[str, Order] = {}
     for source in config.environments:
         env = _limited(source.make(), source.limit)
         name = source.name or env.name
         if name in made:
             raise OptionError(f"The environment {name!r} is named twice.")
         made[name] = _shuffled(env, config.seed)
+        if source.difficulties is not None:
+            orders[name] = _curriculum(source, made[name], config.seed)
         weights[name] = source.weight
     # With weights, even of one, tasks begin again in the middle of a batch: TRL would drop the rest
     # of the set, each epoch the same, and take no step where the whole set is smaller than a batch.
-    return Mixture(made, weights)
+    return Mixture(made, weights, orders)
+
+
+def _curriculum(source: Source, env: Environment, seed: int) -> Order:
+    """By pass rates that were measured before: which tasks come when."""
+    from rlvr.authoring.difficulty import Curriculum, read_difficulties
+
+    assert source.difficulties is not None
+    found = Curriculum.of(env.tasks, read_difficulties(source.difficulties), kind=source.curriculum)
+    return lambda count: found.order(count, seed)
 
 
 def _limited(env: Environment, limit: int | None) -> Environment:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import rlvr
+from rlvr.authoring.difficulty import Difficulty
 from rlvr.core.errors import DataError, OptionError
 from rlvr.evaluation.run import Run, about, read_rollouts
 from rlvr.training.config import Source, TrainConfig
@@ -176,6 +177,18 @@ def test_a_sorted_data_set_is_shuffled_and_only_by_the_seed(model: str, tmp_path
         orders.append([task for rows in steps(path).values() for task, n in rows if n == 0])
     assert orders[0] == orders[1] != orders[2]
     assert orders[0] != sorted(orders[0], key=lambda id: int(id.split("-")[1]))
+
+
+def test_a_curriculum_gives_the_order(model: str, tmp_path: Path) -> None:
+    env = easy(12)
+    rates = {f"easy-{i}": i / 11 for i in range(12)}
+    file = tmp_path / "difficulties.jsonl"
+    rows = [Difficulty(task, 11, round(rate * 11)) for task, rate in rates.items()]
+    file.write_text("".join(json.dumps(row.to_json()) + "\n" for row in rows))
+    source = Source(env=env, difficulties=str(file))
+    outcome = train(TrainConfig(model, source, **SHORT), tmp_path / "run")
+    order = [task for rows in steps(outcome.run).values() for task, sample in rows if sample == 0]
+    assert order == sorted(rates, key=lambda id: -rates[id])
 
 
 class Twice(rlvr.MultiTurn):
