@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
 
@@ -209,6 +210,19 @@ def test_several_right_answers_count() -> None:
     gold = task.reference["answer"]
     echo = task.text.split(": ", 1)[1].split("\n")[0]
     assert earned(env, task, gold, gold.replace("**", "^"), echo, f"({gold})*1 + 1") == [1, 1, 0, 0]
+
+
+@needs_library
+def test_a_premise_said_again_is_no_conclusion() -> None:
+    strict = rlvr.make("reasoning_gym/propositional_logic")
+    library = rlvr.make("reasoning_gym/propositional_logic", scoring="library")
+    paid = 0.0
+    for task in strict.tasks[:4]:
+        premises = re.findall(r"^\d+\. (.*)$", task.text, re.MULTILINE)
+        assert premises
+        paid += sum(earned(library, task, *premises))
+        assert sum(earned(strict, task, *premises)) == 0
+    assert paid >= 4
 
 
 @needs_library

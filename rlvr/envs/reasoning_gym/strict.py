@@ -148,6 +148,7 @@ class ReasoningGym(Verifier):
         else:
             form = SEVERAL[self.dataset]
             right = form.fullmatch(said) is not None and _score(dataset, said, made) == 1.0
+            right = right and not _restates(self.dataset, made, said)
         return correct(self.name) if right else self._wrong("it isn't a right answer")
 
     def demonstrate(self, task: Task) -> str | None:
@@ -167,6 +168,14 @@ def _score(dataset: Any, said: str, made: dict[str, Any]) -> float:
         return float(dataset.score_answer(said, made))
     except Exception:
         return 0.0
+
+
+def _restates(name: str, made: dict[str, Any], said: str) -> bool:
+    """Whether a conclusion is one of the premises, for which the library pays in full."""
+    if name != "propositional_logic":
+        return False
+    bare = str.maketrans("", "", "() \t\n")
+    return said.translate(bare) in [one.translate(bare) for one in made["metadata"]["premises"]]
 
 
 def same(gold: Any, said: str) -> bool:
