@@ -22,7 +22,7 @@ from rlvr.core.errors import MissingExtraError, OptionError
 from rlvr.core.task import Task
 from rlvr.core.tasks import generated
 from rlvr.envs.prompt import Prompt
-from rlvr.envs.reasoning_gym.strict import RUNS_ANSWERS, ReasoningGym, Scoring
+from rlvr.envs.reasoning_gym.strict import NO_STRICT, RUNS_ANSWERS, ReasoningGym, Scoring
 from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.extraction import Mode
 
@@ -67,6 +67,11 @@ def make(
     if scoring == "library" and dataset in RUNS_ANSWERS:
         raise OptionError(
             f"The library's scorer of {dataset!r} runs the answer as Python; use scoring='strict'."
+        )
+    if scoring == "strict" and dataset in NO_STRICT:
+        raise OptionError(
+            f"{dataset!r} has no strict scoring: {NO_STRICT[dataset]}. scoring='library' takes what "
+            f"the library's scorer gives."
         )
     own = json.dumps(config, sort_keys=True)
     _dataset(dataset, own, 0)  # so that a wrong option is refused now
