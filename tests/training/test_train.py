@@ -184,7 +184,7 @@ def test_a_curriculum_gives_the_order(model: str, tmp_path: Path) -> None:
     rates = {f"easy-{i}": i / 11 for i in range(12)}
     file = tmp_path / "difficulties.jsonl"
     rows = [Difficulty(task, 11, round(rate * 11)) for task, rate in rates.items()]
-    file.write_text("".join(json.dumps(row.to_json()) + "\n" for row in rows))
+    file.write_text("".join(json.dumps(row.to_json(4)) + "\n" for row in rows))
     source = Source(env=env, difficulties=str(file))
     outcome = train(TrainConfig(model, source, **SHORT), tmp_path / "run")
     order = [task for rows in steps(outcome.run).values() for task, sample in rows if sample == 0]
