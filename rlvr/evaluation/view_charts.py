@@ -76,7 +76,9 @@ def curves(run: RunFiles) -> list[dict[str, Any]]:
 
 def _rank(name: str) -> tuple[int, str]:
     """What one looks at first stands first."""
-    first = ("held_out_accuracy", "reward", "kl", "loss", "entropy", "completions/mean_length")
+    first = (
+        "held_out_accuracy", "reward", "kl/sequence/k1", "kl", "loss", "entropy", "completions/mean_length",
+    )  # fmt: skip
     return (first.index(name) if name in first else len(first), name)
 
 
