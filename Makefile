@@ -14,7 +14,7 @@ TRAINERS_VENV ?= .venv-trainers
 TRAINERS_FILES := tools/trainers-cpu tests/adapters/verl/requirements.txt tests/adapters/openrlhf/requirements.txt
 TRAINERS_HASH := $(shell cat $(TRAINERS_FILES) | cksum | cut -d' ' -f1)
 TRAINERS_INSTALLED := $(TRAINERS_VENV)/.installed-$(TRAINERS_HASH)
-# Readers of what is exported: for tests alone.
+# Readers of what is exported, and reasoning-gym: for tests alone.
 READERS := $(VENV)/.readers-$(HASH)
 
 .PHONY: install quickstart test test-main test-vllm test-trainers lint types bench clean
@@ -45,7 +45,7 @@ $(TRAINERS_INSTALLED):
 	@touch $@
 
 $(READERS): $(INSTALLED)
-	$(BIN)/python -m pip install -q -c constraints.txt '.[readers]'
+	$(BIN)/python -m pip install -q -c constraints.txt '.[readers,reasoning]'
 	$(BIN)/python -m pip install -q --no-deps -e .
 	@touch $@
 

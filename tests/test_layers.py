@@ -39,6 +39,8 @@ HEAVY = {
     "accelerate",
     "pyarrow",
     "verl",
+    "rensa",
+    "reasoning_gym",
     "transfer_queue",
     "openrlhf",
     "deepspeed",
