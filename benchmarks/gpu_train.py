@@ -56,7 +56,7 @@ class Size:
 
 
 GPU = Size(12, 1024, 16, 1000, 3e-4, 60, 1e-5, 256)
-TINY = Size(3, 64, 2, 600, 3e-3, 40, 3e-4, 128)
+TINY = Size(3, 64, 2, 900, 3e-3, 40, 3e-4, 128)
 
 
 def additions(size: Size, split: str, count: int) -> rlvr.Environment:

@@ -22,6 +22,7 @@ from rlvr.policies.transformers import TransformersPolicy
 from rlvr.training.additions import (
     MAX_NEW_TOKENS,
     WARMUP_BATCH,
+    WARMUP_STEPS,
     additions,
     quiet,
     unseen,
@@ -58,7 +59,7 @@ def learn(
         from rlvr.training.ppo import PPOConfig, PPOTrainer
 
         began = time.perf_counter()
-        first = list(additions("train", 600 * WARMUP_BATCH).tasks)
+        first = list(additions("train", WARMUP_STEPS * WARMUP_BATCH).tasks)
         model, tokenizer = warmed_up(first, seed, lambda step, loss: None)
         test = additions("test", 256)
         policy = TransformersPolicy(model, tokenizer, max_new_tokens=MAX_NEW_TOKENS, batch_size=256)

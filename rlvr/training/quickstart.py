@@ -23,6 +23,7 @@ from rlvr.policies.transformers import TransformersPolicy
 from rlvr.training.additions import (
     MAX_NEW_TOKENS,
     WARMUP_BATCH,
+    WARMUP_STEPS,
     additions,
     quiet,
     unseen,
@@ -47,7 +48,7 @@ class QuickstartConfig:
     """
 
     seed: int = 0
-    warmup_steps: int = 600
+    warmup_steps: int = WARMUP_STEPS
     steps: int = 60
     learning_rate: float = 3e-4
     beta: float = 0.001

@@ -105,7 +105,7 @@ def test_the_run_is_whole(run: Finished) -> None:
 
 
 def test_progress_is_told_where_there_is_no_terminal(run: Finished) -> None:
-    assert "warm-up 600/600  loss" in run.err
+    assert "warm-up 900/900  loss" in run.err
     assert re.search(rf"GRPO {STEPS}/{STEPS} .*reward", run.err)
     assert "Traceback" not in run.err
     assert "Warning" not in run.err

@@ -60,12 +60,12 @@ def warmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.set_num_threads(1)
     env = rlvr.make(
-        "arithmetic", digits=3, terms=2, operators="+", prompt="{compact}=", size=38_400
+        "arithmetic", digits=3, terms=2, operators="+", prompt="{compact}=", size=57_600
     )
     tokenizer = make_tokenizer()
     model = make_model(tokenizer, 0)
     warm_up(
-        model, tokenizer, list(env.tasks), steps=600, batch_size=64, learning_rate=3e-3, seed=0,
+        model, tokenizer, list(env.tasks), steps=900, batch_size=64, learning_rate=3e-3, seed=0,
         progress=lambda step, loss: None,
     )  # fmt: skip
     folder = tmp_path_factory.mktemp("model")
