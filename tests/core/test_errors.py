@@ -21,6 +21,7 @@ STANDARD = {
     "NoRewardError": TypeError,
     "RewardError": ValueError,
     "ResponseError": TypeError,
+    "ToolError": ValueError,
     "ResetNeededError": gymnasium.error.ResetNeeded,
     "PoolError": RuntimeError,
     "SandboxError": RuntimeError,
