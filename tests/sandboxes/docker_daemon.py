@@ -59,7 +59,8 @@ def containers(owner: str | None = None) -> list[str]:
     """Names of the sandboxes' containers of a process, this one by default, in whatever state."""
     with client(10) as api:
         label = f"{OWNER}={owner or docker_owner.me()}"
-        return [each["Names"][0] for each in api.containers(all=True, filters={"label": [label]})]
+        found = api.containers(all=True, filters={"label": [label]})
+        return [each["Names"][0] for each in found if each["Names"]]
 
 
 def none_left(owner: str | None = None, seconds: float = 10.0) -> bool:
