@@ -2,58 +2,59 @@
 
 from __future__ import annotations
 
-import mmap
-import os
 import pickle
 import socket
 import struct
-import tempfile
 import time
 from typing import Any
 
 from rlvr.core.faults import checked, raised
 from rlvr.core.verdict import Verdict
 from rlvr.scoring import wire
-from rlvr.scoring.job import Job
+from rlvr.scoring.job import LOAD_S, Job
+from rlvr.scoring.page import Page
 
 _REPRIEVE_S = 1.0
+_LOOK_S = 0.25  # how often a worker that loads a verifier is looked at
 
 
 class WorkerHandle:
-    """One worker as the scorer sees it: the socket, the shared byte, the job it has."""
+    """One worker as the scorer sees it: the socket, the shared page, the job it has."""
 
-    def __init__(self, sock: socket.socket, phase: mmap.mmap) -> None:
+    def __init__(self, sock: socket.socket, page: Page) -> None:
         self.socket = sock
         self.pid = 0
         self.job: Job | None = None
         self.deadline = float("inf")
         self.gone = False
-        self._phase = phase
+        self._page = page
         self._buffer = bytearray()
         self._verifiers: wire.LastUsed[None] = wire.LastUsed()
         self._reprieved = False
+        self._given = 0.0
         self._cpu_before = 0.0
 
     @classmethod
     def open(cls) -> tuple[WorkerHandle, list[int]]:
-        """A handle, and the descriptors for the worker: its socket and the shared byte."""
+        """A handle, and the descriptors for the worker: its socket and the shared page."""
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 5, 0))
-        shared = _shared_byte()
-        return cls(ours, mmap.mmap(shared, 1)), [theirs.detach(), shared]
+        page, shared = Page.create()
+        return cls(ours, page), [theirs.detach(), shared]
 
     def give(self, job: Job) -> None:
-        """Send it a job; the clock starts now."""
+        """Send it a job. Its clock starts when the worker has loaded the verifier."""
         packed = job.packed
         known = packed.key in self._verifiers
         payload = packed.lean if known else packed.full()
         self._verifiers.use(packed.key, None)
         self.job = job
         job.attempts += 1
-        self._phase[0] = 0
+        self._page.phase = None
         self._reprieved = False
         self._cpu_before = self._cpu()
-        self.deadline = time.monotonic() + job.limit_s
+        self._given = time.monotonic()
+        self.deadline = self._given + job.limit_s
         try:
             self.socket.sendall(wire.frame(payload))
         except OSError:
@@ -92,6 +93,22 @@ class WorkerHandle:
             if verdict is not None or len(self._buffer) <= before:
                 return verdict
 
+    def loads(self) -> bool:
+        """At its deadline: whether it has more time, since what it did so far was to load the verifier.
+
+        The first job of a verifier imports what that needs (torch, say), and that isn't judging.
+        """
+        assert self.job is not None
+        now = time.monotonic()
+        if self.phase is None:
+            return False
+        if self.phase == "loading":
+            self.deadline = min(now + _LOOK_S, self._given + LOAD_S)
+        else:
+            begun, self._cpu_before = self._page.begun
+            self.deadline = begun + self.job.limit_s
+        return self.deadline > now
+
     def reprieve(self) -> bool:
         """Once for each job: a little more time for a verdict that is on its way, half read."""
         if self._reprieved or not self._buffer:
@@ -102,11 +119,11 @@ class WorkerHandle:
 
     @property
     def phase(self) -> str | None:
-        """What it said it was working on last; see `rlvr.core.blame`."""
-        return wire.PHASES[self._phase[0]]
+        """What it said it was working on last; see `rlvr.scoring.page`."""
+        return self._page.phase
 
     def cpu_seconds(self) -> float:
-        """Processor time it spent since it got its job."""
+        """Processor time it spent on its job."""
         return self._cpu() - self._cpu_before
 
     def close(self) -> None:
@@ -119,13 +136,3 @@ class WorkerHandle:
             return time.clock_gettime((~self.pid << 3) | 2)
         except OSError:  # ended already
             return 0.0
-
-
-def _shared_byte() -> int:
-    if hasattr(os, "memfd_create"):
-        fd = os.memfd_create("rlvr-phase", os.MFD_CLOEXEC)
-    else:
-        with tempfile.TemporaryFile() as file:
-            fd = os.dup(file.fileno())
-    os.ftruncate(fd, 1)
-    return fd

@@ -16,6 +16,9 @@ from rlvr.core.verdict import Cause, Status, Unscored, Verdict, refused
 from rlvr.core.verifier import Verifier
 from rlvr.scoring.worker import RETIRED
 
+LOAD_S = 120.0
+"""How long a worker may take to load a verifier, which imports its module, in seconds."""
+
 _RETRIES = 1  # of a job whose worker died or starved, which may not be the job's doing
 _STARVED = 0.5  # a worker that got less of its time on a processor than this didn't hang: it waited
 
@@ -96,6 +99,12 @@ def killed(job: Job, cpu_s: float, phase: str | None) -> Verdict | None:
     A worker that spent its time on a processor hung on what it was working on. One that mostly
     waited for a processor says nothing about the response.
     """
+    if phase == "loading":
+        return Unscored(
+            Cause.TIMEOUT,
+            f"loading {job.name} in a worker took over {LOAD_S:g} s: what its module imports is too "
+            f"slow, or never ends",
+        )
     limit = f"{job.limit_s:g} s"
     if cpu_s < _STARVED * job.limit_s:
         if job.attempts <= _RETRIES:

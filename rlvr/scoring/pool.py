@@ -2,8 +2,8 @@
 
 One item's way: `submit` puts a job in the queue and, where a worker is idle, hands it over in the
 caller's own thread. One dispatcher thread reads answers, hands idle workers the next job, and
-watches deadlines. A job's clock starts when a worker gets it, not when it's queued. A worker that
-overstays is killed and replaced; that costs its one item.
+watches deadlines. A job's clock starts when a worker has it and has loaded the verifier, not when
+it's queued. A worker that overstays is killed and replaced; that costs its one item.
 
     scorer's process                     template ──fork──> worker
     submit ──job──────────────────────────────────────────>  verify
@@ -323,7 +323,7 @@ class Pool:
         decided = []
         for worker in [w for w in self._workers.values() if w.job and w.deadline <= now]:
             verdict = worker.last_word()
-            if verdict is None and worker.reprieve():
+            if verdict is None and (worker.loads() or worker.reprieve()):
                 continue
             cpu_s = worker.cpu_seconds()
             job = self._forget(worker)

@@ -14,7 +14,6 @@ import ctypes
 import importlib
 import io
 import json
-import mmap
 import os
 import selectors
 import signal
@@ -23,6 +22,7 @@ import sys
 from typing import Any, NoReturn
 
 from rlvr.scoring import wire, worker
+from rlvr.scoring.page import Page
 
 PRELOAD = ("sympy", "cloudpickle", "rlvr.verifiers.math.symbolic")
 _PR_SET_PDEATHSIG = 1
@@ -106,10 +106,10 @@ def _become_worker(
                 os._exit(1)
         control.close()
         jobs = socket.socket(fileno=fds[0])
-        with mmap.mmap(fds[1], 1) as phase:
-            os.close(fds[1])
-            worker.limit_memory(memory_mb)
-            status = worker.serve(jobs, phase)
+        page = Page(fds[1])
+        os.close(fds[1])
+        worker.limit_memory(memory_mb)
+        status = worker.serve(jobs, page)
     finally:
         os._exit(status)
 

@@ -15,11 +15,6 @@ LIFECYCLE = struct.Struct("<cii")
 """(what, pid, wait status): SPAWN and KILL go to the template, SPAWNED and EXITED come back."""
 SPAWN, KILL, SPAWNED, EXITED = b"S", b"K", b"s", b"x"
 
-PHASES: tuple[str | None, ...] = (None, "begun", "reference", "response")
-"""A worker writes the index of what it works on into one shared byte; see `rlvr.core.blame`.
-
-None: it hasn't taken the job up. "begun": it has, and hasn't said whose text it is working on."""
-
 _LENGTH = struct.Struct("<I")
 _KEPT_VERIFIERS = 64
 

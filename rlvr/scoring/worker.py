@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import pickle
 import resource
 import socket
@@ -14,47 +13,46 @@ from rlvr.core.faults import checked, raised
 from rlvr.core.verdict import Cause, Status, Unscored, Verdict, refused
 from rlvr.core.verifier import Verifier
 from rlvr.scoring import wire
+from rlvr.scoring.page import Page
 
 RETIRED = 0
 """Exit status of a worker that left by itself after its share of jobs."""
 
 _JOBS_PER_WORKER = 50_000  # SymPy's caches and the heap's fragments go with the process
-_BEGUN = wire.PHASES.index("begun")
 
 
-def serve(jobs: socket.socket, phase: mmap.mmap) -> int:
+def serve(jobs: socket.socket, page: Page) -> int:
     """Answer jobs until the scorer hangs up or this worker has done its share."""
     verifiers: wire.LastUsed[Any] = wire.LastUsed()
 
     def now_working_on(text: str) -> None:
-        phase[0] = wire.PHASES.index(text)
+        page.phase = text
 
     blame.listen(now_working_on)
     for _ in range(_JOBS_PER_WORKER):
         request = wire.receive(jobs)
         if request is None:
             break
-        phase[0] = _BEGUN
-        verdict, unharmed = _answer(request, verifiers, phase)
+        page.phase = "loading"
+        verdict, unharmed = _answer(request, verifiers, page)
         jobs.sendall(wire.frame(_pickled(verdict)))
         if not unharmed:
             break
     return RETIRED
 
 
-def _answer(
-    request: bytes, verifiers: wire.LastUsed[Any], phase: mmap.mmap
-) -> tuple[Verdict, bool]:
+def _answer(request: bytes, verifiers: wire.LastUsed[Any], page: Page) -> tuple[Verdict, bool]:
     """The verdict, and whether this worker is fit for another job."""
     try:
         key, blob, task, response = pickle.loads(request)
         verifier = _verifier(key, blob, verifiers)
     except Exception as error:
         return raised("the verifier or task doesn't load in a worker", error), True
+    page.begin()
     try:
         verdict: Any = verifier.verify(task, response)
     except (MemoryError, RecursionError) as error:
-        return _exhausted(verifier.name, error, wire.PHASES[phase[0]]), False
+        return _exhausted(verifier.name, error, page.phase), False
     except BaseException as error:  # also SystemExit: some libraries end the process they are in
         return raised(f"{verifier.name} raised", error), True
     return checked(verifier.name, verdict), True

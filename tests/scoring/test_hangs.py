@@ -1,8 +1,10 @@
 """A verification that overstays costs its one item, and is blamed on whom it was working for."""
 
 import ctypes
+import importlib
 import os
 import signal
+import textwrap
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -131,3 +133,50 @@ def test_what_a_verifier_had_started_ends_with_its_worker(lone: Pool, tmp_path: 
     child = int(file.read_text())
     assert isinstance(future.result(30), rlvr.Unscored)
     assert eventually(lambda: not alive(child))
+
+
+@pytest.fixture
+def heavy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], rlvr.Verifier]:
+    """A verifier whose module takes so many seconds to import, in a worker alone."""
+
+    def make(seconds: float) -> rlvr.Verifier:
+        name = f"imports_for_{str(seconds).replace('.', '_')}"
+        source = f"""
+            import os, time, rlvr
+            if os.getpid() != {os.getpid()}:
+                time.sleep({seconds})
+            class Heavy(rlvr.Verifier):
+                name = "heavy"
+                def verify(self, task, response):
+                    rlvr.working_on("response")
+                    while response == "spin":
+                        pass
+                    return rlvr.Scored(1.0, rlvr.Status.CORRECT, {{"heavy": 1.0}})
+        """
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
+        monkeypatch.syspath_prepend(tmp_path)
+        verifier: rlvr.Verifier = importlib.import_module(name).Heavy()
+        return verifier
+
+    return make
+
+
+def test_loading_a_verifier_is_on_nobodys_clock(
+    lone: Pool, heavy: Callable[[float], rlvr.Verifier]
+) -> None:
+    """A module that imports torch takes longer than its verifier may take to judge."""
+    verifier = heavy(1.5)
+    verdicts = score([TASK] * 3, ["a", "spin", "b"], verifier, limit_s=0.4, pool=lone)
+    assert [getattr(v, "reward", None) for v in verdicts] == [1.0, 0.0, 1.0]
+    assert isinstance(verdicts[1], rlvr.Scored)
+    assert verdicts[1].status is rlvr.Status.LIMIT
+
+
+def test_loading_without_end_is_named(
+    lone: Pool, heavy: Callable[[float], rlvr.Verifier], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rlvr.scoring.handle.LOAD_S", 1.0)
+    (verdict,) = score([TASK], ["a"], heavy(60), limit_s=0.2, pool=lone)
+    assert isinstance(verdict, rlvr.Unscored)
+    assert verdict.cause is rlvr.Cause.TIMEOUT
+    assert "loading heavy" in verdict.message
