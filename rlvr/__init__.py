@@ -33,6 +33,7 @@ _HOME = {
     "Verifier": "rlvr.core.verifier",
     "working_on": "rlvr.core.blame",
     "Environment": "rlvr.core.environment",
+    "Fixture": "rlvr.core.fixtures",
     "environment": "rlvr.core.registry",
     "environments": "rlvr.core.registry",
     "make": "rlvr.core.registry",
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from rlvr.core.blame import working_on
     from rlvr.core.environment import Environment
     from rlvr.core.errors import CannotScore, RlvrError, ToolError
+    from rlvr.core.fixtures import Fixture
     from rlvr.core.registry import environment, environments, make
     from rlvr.core.task import Task
     from rlvr.core.tasks import TaskSet, generated
@@ -100,6 +102,7 @@ __all__ = [
     "Code",
     "Coherent",
     "Environment",
+    "Fixture",
     "Format",
     "Instructions",
     "Math",
