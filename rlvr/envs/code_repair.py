@@ -91,7 +91,7 @@ def make(
     template = Prompt.of(prompt or _PROMPTS[source])
     load = _loader(source, wanted, dataset, config, data, language, public, template)
     verifier = Code(reward, language=language, limits=limits)
-    fixtures = fixtures_of("code_repair", max_turns > 1)
+    fixtures = fixtures_of("code_repair", max_turns > 2)
     return CodeRepair(TaskSet(load, "code_repair"), verifier, max_turns, fixtures=fixtures)
 
 

@@ -150,7 +150,7 @@ def make(
         level=LEVELS[level],
         tools=f"\n\n{describe(Shop)}" if calls == "text" else "",
     )
-    fixtures = fixtures_of("shop", mode == "boxed" and max_turns > 1)
+    fixtures = fixtures_of("shop", mode == "boxed" and max_turns > 3)
     return ToolEnv(tasks, Math(mode), Shop, max_turns, fixtures=fixtures)
 
 
