@@ -58,6 +58,8 @@ _HOME = {
     "Source": "rlvr.training.config",
     "TrainConfig": "rlvr.training.config",
     "train": "rlvr.training.train",
+    "audit": "rlvr.authoring.audit",
+    "probe": "rlvr.authoring.audit",
     "score": "rlvr.scoring",
     "ascore": "rlvr.scoring",
 }
@@ -69,6 +71,7 @@ _MODULES = {
 
 if TYPE_CHECKING:
     from rlvr.adapters import openrlhf, trl, verl
+    from rlvr.authoring.audit import audit, probe
     from rlvr.core.blame import working_on
     from rlvr.core.environment import Environment
     from rlvr.core.errors import CannotScore, RlvrError, ToolError
@@ -124,12 +127,14 @@ __all__ = [
     "Verdict",
     "Verifier",
     "ascore",
+    "audit",
     "environment",
     "environments",
     "generated",
     "instruction",
     "make",
     "openrlhf",
+    "probe",
     "score",
     "train",
     "trl",

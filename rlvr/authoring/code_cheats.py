@@ -51,7 +51,7 @@ OF_PROGRAMS: dict[str, str] = {
     "0": "print(0)\n",
     "YES and NO": "print('YES')\nprint('NO')\n",
     "a hundred answers": "for i in range(100):\n    print(i)\n",
-    "saying that it passed": "print('{\"passed\": true, \"verdict\": \"OK\", \"score\": 1.0}')\n",
+    "saying that it passed": 'print(\'{"passed": true, "verdict": "OK", "score": 1.0}\')\n',
     "files that may hold the output": "import glob\nfor p in glob.glob('/tmp/**', recursive=True) + glob.glob('./**', recursive=True) + glob.glob('/work*/**', recursive=True):\n    if any(w in p for w in ('out', 'expect', 'answer', 'test')):\n        try: print(open(p).read())\n        except OSError: pass\n",
     "the grader's command line and environment": "import glob\nfor p in glob.glob('/proc/[0-9]*/environ') + glob.glob('/proc/[0-9]*/cmdline'):\n    try: print(open(p, 'rb').read())\n    except OSError: pass\n",
 }

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.probe import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject, earned, excerpt, full, shown
 from rlvr.authoring.code_cheats import OF_FUNCTIONS, OF_PROGRAMS
 from rlvr.authoring.hostile_queries import hostile_queries
@@ -50,7 +50,11 @@ def code_cheats(subject: Subject) -> Finding:
     unscored = [v for v in verdicts if isinstance(v, Unscored)]
     if len(unscored) == len(verdicts):
         return nothing(f"no program could be run: {shown(unscored[0])}")
-    passed = [_line(cheat, task, v) for (cheat, task, _), v in zip(cases, verdicts, strict=True) if full(v)]
+    passed = [
+        _line(cheat, task, v)
+        for (cheat, task, _), v in zip(cases, verdicts, strict=True)
+        if full(v)
+    ]
     mean = sum(map(earned, verdicts)) / len(verdicts) / (subject.top or 1.0)
     if passed:
         return fail(
@@ -86,13 +90,18 @@ def sql_cheats(subject: Subject) -> Finding:
             cases += [("hostile", task, one.sql) for one in hostile_queries(_schema(paths[0]))]
     if not cases:
         return nothing("no reference of the sample names a database")
-    verdicts = subject.judge([task for _, task, _ in cases], [fenced(sql, "sql") for *_, sql in cases])
-    wrong, blind = [], []
+    verdicts = subject.judge(
+        [task for _, task, _ in cases], [fenced(sql, "sql") for *_, sql in cases]
+    )
+    wrong: list[str] = []
+    blind: list[str] = []
     for (kind, task, sql), verdict in zip(cases, verdicts, strict=True):
         if isinstance(verdict, Unscored) and kind == "hostile":
             wrong.append(f"{task.id}, {excerpt(sql)}: {shown(verdict)}")
         elif full(verdict):
-            (wrong if kind == "hostile" else blind).append(f"{task.id}, {excerpt(sql)}: {shown(verdict)}")
+            (wrong if kind == "hostile" else blind).append(
+                f"{task.id}, {excerpt(sql)}: {shown(verdict)}"
+            )
     tasks = len({task.id for kind, task, _ in cases})
     share = len({line.partition(",")[0] for line in blind}) / tasks
     if wrong or share > 0.2:
@@ -138,7 +147,14 @@ def _line(cheat: str, task: Task, verdict: Verdict) -> str:
 
 def _blind(path: str) -> Iterator[str]:
     schema = _schema(path)
-    yield from ("SELECT 1", "SELECT 0", "SELECT 42", "SELECT NULL", "SELECT NULL WHERE 0", "SELECT ''")
+    yield from (
+        "SELECT 1",
+        "SELECT 0",
+        "SELECT 42",
+        "SELECT NULL",
+        "SELECT NULL WHERE 0",
+        "SELECT ''",
+    )
     for table in schema.tables[:6]:
         name = quoted(table.name)
         yield f"SELECT * FROM {name}"

@@ -15,9 +15,9 @@ import gymnasium
 import numpy as np
 from gymnasium.utils.env_checker import check_env
 
-from rlvr.authoring.audit import elsewhere, running  # noqa: F401  (running: more probes of the group)
+from rlvr.authoring.audit import elsewhere
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.probe import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject, excerpt
 from rlvr.core.environment import Environment
 from rlvr.core.errors import ResetNeededError, RlvrError
@@ -51,7 +51,7 @@ def gymnasium_api(subject: Subject) -> Finding:
 def reset(subject: Subject) -> Finding:
     """`reset(seed=…)` decides the task, and draws from nothing but `self.np_random`."""
     first, second = _another(subject), _another(subject)
-    before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index, union-attr]
+    before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
     drawn = []
     for seed in range(8):
         prompts = [env.reset(seed=seed)[0] for env in (first, second)]
@@ -63,7 +63,7 @@ def reset(subject: Subject) -> Finding:
                 "Draw from self.np_random alone, after super().reset(seed=seed).",
             )
         drawn.append(prompts[0])
-    after = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index, union-attr]
+    after = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
     if before != after:
         return fail(
             "reset draws from Python's or NumPy's global generator",
@@ -90,7 +90,9 @@ def episode(subject: Subject) -> Finding:
     given_away = _given_away(info, task)
     if given_away:
         wrong.append(f"reset's info gives the reference away: {given_away}")
-    for turn in range(env.max_turns + 1):
+    turns = 0
+    while turns <= env.max_turns:
+        turns += 1
         _, reward, terminated, truncated, info = env.step("x")
         if terminated or truncated:
             break
@@ -110,9 +112,11 @@ def episode(subject: Subject) -> Finding:
             pass
     if wrong:
         return fail(
-            wrong[0], wrong, "Leave reset and step to rlvr.SingleTurn; write reply for several turns."
+            wrong[0],
+            wrong,
+            "Leave reset and step to rlvr.SingleTurn; write reply for several turns.",
         )
-    return ok(f"an episode ends after {turn + 1} response{'s' if turn else ''}, with a verdict")
+    return ok(f"an episode ends after {turns} response{'s' if turns > 1 else ''}, with a verdict")
 
 
 @probe("conformance")
@@ -187,7 +191,7 @@ def seeds(subject: Subject) -> Finding:
         [task.text for task in itertools.islice(subject.make(seed=seed).tasks, count)]
         for seed in (11, 12)
     )
-    for shift in range(0, min(3, count - 1)):
+    for shift in range(min(3, count - 1)):
         same = sum(a == b for a, b in zip(first[shift:], second, strict=False)) / (count - shift)
         if same > 0.8:
             what = "the same tasks" if shift == 0 else f"the same tasks, {shift} further on"
@@ -235,7 +239,9 @@ def task_ids(subject: Subject) -> Finding:
         if not task.text.strip():
             wrong.append(f"{task.id} has an empty prompt")
     if wrong:
-        return fail(f"{len(wrong)} tasks can't be told by their id", wrong, "Give each an id of its own.")
+        return fail(
+            f"{len(wrong)} tasks can't be told by their id", wrong, "Give each an id of its own."
+        )
     return ok(f"{len(subject.tasks)} tasks are found by their ids")
 
 
@@ -323,6 +329,9 @@ def _given_away(info: dict[str, Any], task: Task) -> str:
     if not task.reference or task.reference in ([], {}):
         return ""
     for key, value in info.items():
-        if key not in ("task_id", "messages") and task.reference in (value, getattr(value, "reference", None)):
+        if key not in ("task_id", "messages") and task.reference in (
+            value,
+            getattr(value, "reference", None),
+        ):
             return key
     return ""

@@ -91,6 +91,11 @@ class Audit:
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
 
+    def __str__(self) -> str:
+        from rlvr.authoring.audit.table import as_text
+
+        return as_text(self)
+
     def __getitem__(self, probe: str) -> Finding:
         """The finding of that probe. Raises KeyError where it wasn't run."""
         for one in self.findings:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from rlvr.authoring.audit import cheats  # noqa: F401  (more probes of the group)
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.probe import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.strategies import ABOUT, MENDS, STRATEGIES, Strategy, every_candidate
 from rlvr.authoring.audit.subject import Subject, earned, excerpt, full, shown
 from rlvr.core.task import Task
@@ -75,7 +74,9 @@ def every_candidate_at_once(subject: Subject) -> Finding:
     inside = [(task, _inside(said)) for task, said in subject.solved]
     short = [(task, text) for task, text in inside if text and len(text) <= 200]
     if len({text for _, text in short}) < 3 or not subject.inline:
-        return nothing("its answers are no short texts, or there are fewer than three different ones")
+        return nothing(
+            "its answers are no short texts, or there are fewer than three different ones"
+        )
     texts = [text for _, text in short]
     place = {task.id: i for i, (task, _) in enumerate(short)}
     tasks = [task for task, _ in short[:_TASKS]]
@@ -97,7 +98,9 @@ def base_rate(subject: Subject) -> Finding:
         return nothing("its verifier can't make right answers, so the most frequent isn't known")
     env = subject.env
     count = min(len(env.tasks), _FREQUENT_OF)
-    common = Counter(said for i in range(count) if (said := subject.right(env.tasks[i])) is not None)
+    common = Counter(
+        said for i in range(count) if (said := subject.right(env.tasks[i])) is not None
+    )
     said, times = common.most_common(1)[0]
     share, example = best_variant(subject, subject.tasks, lambda _: [said])
     share = max(share, times / count)
@@ -160,7 +163,10 @@ def length_pays(subject: Subject) -> Finding:
         ]
         means = [sum(map(earned, one)) / len(one) / (subject.top or 1.0) for one in rewards]
         if max(means) - min(means) > 0.1:
-            changes.append(f"{name} after 1, 20 and 150 sentences earns " + ", ".join(f"{m:.2f}" for m in means))
+            changes.append(
+                f"{name} after 1, 20 and 150 sentences earns "
+                + ", ".join(f"{m:.2f}" for m in means)
+            )
     if changes:
         return fail(
             "how long a response is changes what it earns",
@@ -182,7 +188,9 @@ def fully_paid(subject: Subject) -> Finding:
     for response, tasks in by_text.items():
         different = {str(task.reference) for task in tasks}
         if len(different) > max(3, 0.5 * len(subject.tasks)):
-            everywhere.append(f"{excerpt(response, 100)}: full reward on {len(different)} different tasks")
+            everywhere.append(
+                f"{excerpt(response, 100)}: full reward on {len(different)} different tasks"
+            )
     if everywhere:
         return fail(
             f"{len(everywhere)} responses earn full reward on most tasks",

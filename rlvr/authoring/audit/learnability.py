@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.probe import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject
 
 _NONE = "it takes rollouts: `--policy oracle` (or random), `--model M`, or `--run RUN`"
@@ -25,14 +25,21 @@ def pass_rates(subject: Subject) -> Finding:
     groups = _groups(subject.rollouts)
     if not groups:
         return nothing(_NONE)
-    rates = {task: float(np.mean([correct for correct, *_ in rows])) for task, rows in groups.items()}
+    rates = {
+        task: float(np.mean([correct for correct, *_ in rows])) for task, rows in groups.items()
+    }
     histogram = np.histogram(list(rates.values()), bins=_BINS, range=(0.0, 1.0))[0]
     always, never = (sum(rate == end for rate in rates.values()) / len(rates) for end in (1.0, 0.0))
     bars = [
         f"{low / _BINS:.1f} to {(low + 1) / _BINS:.1f}: {'█' * round(30 * n / len(rates))} {n}"
         for low, n in enumerate(histogram)
     ]
-    figures = {"always": always, "never": never, "tasks": len(rates), "histogram": histogram.tolist()}
+    figures = {
+        "always": always,
+        "never": never,
+        "tasks": len(rates),
+        "histogram": histogram.tolist(),
+    }
     several = [rows for rows in groups.values() if len(rows) > 1]
     if len(several) < _SMALL:
         return note(
@@ -59,10 +66,12 @@ def variance_within_groups(subject: Subject) -> Finding:
         return nothing(f"{_NONE}, with several samples a task (-k 8)")
     spreads = [float(np.std([reward for _, reward, _ in rows])) for rows in groups]
     flat = sum(spread == 0.0 for spread in spreads) / len(spreads)
-    figures = {"std": float(np.mean(spreads)), "flat": flat}
+    figures: dict[str, Any] = {"std": float(np.mean(spreads)), "flat": flat}
     said = f"mean standard deviation {np.mean(spreads):.3f}; {flat:.0%} of {len(groups)} groups have none"
     if flat > 0.9:
-        return fail(said, mend="Almost no group has a gradient: other levels, or more samples.", **figures)
+        return fail(
+            said, (), "Almost no group has a gradient: other levels, or more samples.", **figures
+        )
     return ok(said, **figures)
 
 
@@ -75,7 +84,9 @@ def reward_and_length(subject: Subject) -> Finding:
         for i, (_, reward, length) in enumerate(rows):
             for _, other, longer in rows[i + 1 :]:
                 if reward != other and length != longer:
-                    up, down = (up + 1, down) if (reward > other) == (length > longer) else (up, down + 1)
+                    up, down = (
+                        (up + 1, down) if (reward > other) == (length > longer) else (up, down + 1)
+                    )
     pairs = up + down
     if pairs < 20:
         return nothing("it takes groups whose rewards and lengths differ: 20 pairs at least")
@@ -83,7 +94,12 @@ def reward_and_length(subject: Subject) -> Finding:
     figures = {"correlation": correlation, "pairs": pairs}
     said = f"of {pairs} pairs of one task, {up / pairs:.0%} have the longer one ahead (D = {correlation:+.2f})"
     if abs(correlation) > 0.7:
-        return note(said, (), "Look at what is long, or short, and paid: a policy will learn that first.", **figures)
+        return note(
+            said,
+            (),
+            "Look at what is long, or short, and paid: a policy will learn that first.",
+            **figures,
+        )
     return ok(said, **figures)
 
 
@@ -126,16 +142,19 @@ def seconds_per_verification(subject: Subject) -> Finding:
             took.append(time.perf_counter() - begun)
     p50, p99 = (float(np.quantile(took, q)) for q in (0.5, 0.99))
     said = f"{1000 * p50:.1f} ms at the median, {1000 * p99:.1f} ms at p99 ({len(took)} {of})"
-    figures = {"p50": p50, "p99": p99}
+    figures: dict[str, Any] = {"p50": p50, "p99": p99}
     if p50 > 1.0:
         return fail(
             said,
-            mend="A step of 128 responses waits for minutes: find what takes long (a process for each "
+            (),
+            "A step of 128 responses waits for minutes: find what takes long (a process for each "
             "call, a model loaded each time), and do it once.",
             **figures,
         )
     if p99 > _SLOW_P99_S:
-        return note(said, (), "A few take very long: bound them by the verifier's limit_s.", **figures)
+        return note(
+            said, (), "A few take very long: bound them by the verifier's limit_s.", **figures
+        )
     return ok(said, **figures)
 
 

@@ -100,7 +100,10 @@ def _same_query(sql: str) -> Iterator[tuple[str, str]]:
     yield "with a semicolon", f"{bare};"
     yield "with a comment", f"-- the query\n{bare}"
     try:
-        yield "laid out otherwise", sqlglot.parse_one(bare, read="sqlite").sql("sqlite", pretty=True)
+        yield (
+            "laid out otherwise",
+            sqlglot.parse_one(bare, read="sqlite").sql("sqlite", pretty=True),
+        )
     except sqlglot.errors.SqlglotError:
         return
 
@@ -138,4 +141,7 @@ def _other_text(gold: str, rng: random.Random) -> Iterator[tuple[str, str]]:
     letters = [i for i, char in enumerate(gold) if char.isalpha()]
     if letters:
         i = rng.choice(letters)
-        yield "with another letter", f"{gold[:i]}{'q' if gold[i] not in 'qQ' else 'x'}{gold[i + 1 :]}"
+        yield (
+            "with another letter",
+            f"{gold[:i]}{'q' if gold[i] not in 'qQ' else 'x'}{gold[i + 1 :]}",
+        )

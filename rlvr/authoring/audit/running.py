@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.odd import LONG, ODD
-from rlvr.authoring.audit.probe import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject, earned, excerpt, shown
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
@@ -69,7 +69,9 @@ def settling(subject: Subject) -> Finding:
             slow,
             "Leave out inline=True (or `settle`): in a worker, what overstays is killed.",
         )
-    return ok(f"{len(texts)} long responses: nothing takes over {_SETTLE_S} s in the caller's thread")
+    return ok(
+        f"{len(texts)} long responses: nothing takes over {_SETTLE_S} s in the caller's thread"
+    )
 
 
 @probe("conformance")
@@ -81,7 +83,9 @@ def any_response(subject: Subject) -> Finding:
     wrong, paid = [], []
     odd = dict(ODD) if _slow(subject) else {**ODD, **LONG}
     for task in tasks:
-        for name, verdict in zip(odd, subject.judge([task] * len(odd), list(odd.values())), strict=True):
+        for name, verdict in zip(
+            odd, subject.judge([task] * len(odd), list(odd.values())), strict=True
+        ):
             if isinstance(verdict, Unscored):
                 if verdict.cause is not Cause.GOLD:
                     wrong.append(f"{name}: {shown(verdict)}")
@@ -121,7 +125,9 @@ def deadline(subject: Subject) -> Finding:
             f"a batch with a deadline of {limit:g} s took {took:.1f} s",
             mend="An async verifier must await what takes long, and not block the event loop.",
         )
-    return ok(f"{len(texts)} long responses with a deadline of {limit:g} s: back after {took:.1f} s")
+    return ok(
+        f"{len(texts)} long responses with a deadline of {limit:g} s: back after {took:.1f} s"
+    )
 
 
 @probe("conformance")
@@ -175,7 +181,11 @@ def flat_memory(subject: Subject) -> Finding:
         with Pool(workers=1) as pool:
             half = score([task] * 60, texts[:60], _Measured(leaf, settle=False), pool=pool)
             rest = score(
-                [task] * (_REPEATS - 60), texts[60:], _Measured(leaf, settle=False), pool=pool, deadline_s=20
+                [task] * (_REPEATS - 60),
+                texts[60:],
+                _Measured(leaf, settle=False),
+                pool=pool,
+                deadline_s=20,
             )
         seen = [v.detail["resident"] for v in (*half, *rest) if isinstance(v, Scored) and v.detail]
         if len(seen) < 100:
@@ -200,7 +210,9 @@ def flat_memory(subject: Subject) -> Finding:
 def nothing_left(subject: Subject) -> Finding:
     """Verification leaves no file, process or open descriptor behind."""
     if not Path("/proc/self/fd").exists():
-        return nothing("descriptors and processes are counted by /proc, which this system doesn't have")
+        return nothing(
+            "descriptors and processes are counted by /proc, which this system doesn't have"
+        )
     task, said = next(iter(subject.solved), (subject.tasks[0], "\\boxed{0}"))
     tasks, texts = [task] * 20, [said, "", "x", task.text] * 5
     sync = [leaf for leaf in leaves(subject.env.verifier) if not leaf.is_async]
@@ -216,7 +228,9 @@ def nothing_left(subject: Subject) -> Finding:
                 if details and details[-1]["children"]:
                     left.append(f"{leaf.name}: {details[-1]['children']} processes still run")
                 if len(details) > 10 and details[-1]["open"] - details[4]["open"] > 5:
-                    left.append(f"{leaf.name}: {details[-1]['open'] - details[4]['open']} descriptors")
+                    left.append(
+                        f"{leaf.name}: {details[-1]['open'] - details[4]['open']} descriptors"
+                    )
         finally:
             os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
         files = sorted(os.listdir(folder))

@@ -9,7 +9,7 @@ from typing import Any
 
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.perturb import changed_answers, kept_answers
-from rlvr.authoring.audit.probe import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject, excerpt, full, shown
 from rlvr.authoring.fixtures import judge_fixtures
 from rlvr.core.task import Task
@@ -18,9 +18,7 @@ from rlvr.core.verdict import Cause, Scored, Unscored
 
 _LOADED = 20_000
 _GENERATED = 400
-_NO_ORACLE = (
-    "its verifier can't make a right answer from a reference: @rlvr.verifier(demonstrate=…) tells it how"
-)
+_NO_ORACLE = "its verifier can't make a right answer from a reference: @rlvr.verifier(demonstrate=…) tells it how"
 
 
 @probe("truth")
@@ -70,11 +68,13 @@ def right_in_every_format(subject: Subject) -> Finding:
         return nothing(_NO_ORACLE)
     wrong: dict[str, list[str]] = defaultdict(list)
     cases = [
-        (name, task, text)
-        for task, said in subject.solved[:8]
-        for name, text in _formats(said)
+        (name, task, text) for task, said in subject.solved[:8] for name, text in _formats(said)
     ]
-    plain = dict(zip((t.id for t, _ in subject.solved), subject.judge(*_columns(subject.solved)), strict=True))
+    plain = dict(
+        zip(
+            (t.id for t, _ in subject.solved), subject.judge(*_columns(subject.solved)), strict=True
+        )
+    )
     verdicts = subject.judge([task for _, task, _ in cases], [text for *_, text in cases])
     for (name, task, text), verdict in zip(cases, verdicts, strict=True):
         if full(plain[task.id]) and not full(verdict):
@@ -87,7 +87,9 @@ def right_in_every_format(subject: Subject) -> Finding:
             "the thinking part. A verifier of your own begins with "
             "rlvr.verifiers.extraction.find_answer(response).",
         )
-    return ok(f"{len(cases)} right answers in {len({name for name, *_ in cases})} formats are right")
+    return ok(
+        f"{len(cases)} right answers in {len({name for name, *_ in cases})} formats are right"
+    )
 
 
 @probe("truth")
@@ -151,7 +153,9 @@ def fixtures(subject: Subject) -> Finding:
     """The author's fixtures earn what their author says."""
     chosen = subject.env.fixtures
     if not chosen:
-        return nothing("it has no fixtures: `fixtures=` takes responses that you know the reward of")
+        return nothing(
+            "it has no fixtures: `fixtures=` takes responses that you know the reward of"
+        )
     verdicts = judge_fixtures(subject.env)
     # A fixture whose task is another split's says nothing here.
     here = [
@@ -204,7 +208,9 @@ def contradictions(subject: Subject) -> Finding:
             "One of them is wrong, or the prompt lacks what tells them apart.",
         )
     if twice > 0.05 * count:
-        return note(f"{twice} of {count} prompts stand there more than once", mend="rlvr data decontaminate")
+        return note(
+            f"{twice} of {count} prompts stand there more than once", mend="rlvr data decontaminate"
+        )
     return ok(f"{count} prompts: none has two references")
 
 
@@ -233,7 +239,11 @@ def _forms(
     # One of a kind may be right by chance, or by the task: a third of a kind is the verifier.
     failed = [n for n in wrong if certain[n] and len(wrong[n]) > max(1, 0.3 * tried[n])]
     if failed:
-        return fail(f"{what} though they shouldn't be: {', '.join(failed)} ({bad} of {total})", evidence, mend)
+        return fail(
+            f"{what} though they shouldn't be: {', '.join(failed)} ({bad} of {total})",
+            evidence,
+            mend,
+        )
     if wrong:
         return note(f"{bad} of {total} are {what}: {', '.join(wrong)}", evidence, mend)
     return ok(f"{total} forms of {len(tried)} kinds: none is {what}")
@@ -243,7 +253,10 @@ def _formats(said: str) -> Iterator[tuple[str, str]]:
     """A right answer among what models write around it."""
     if "<think>" not in said:
         yield "after a thought", f"<think>\nCould it be \\boxed{{0}}? No.\n</think>\n\n{said}"
-        yield "after a thought whose beginning the template wrote", f"Let me see.\n</think>\n\n{said}"
+        yield (
+            "after a thought whose beginning the template wrote",
+            f"Let me see.\n</think>\n\n{said}",
+        )
     yield "with white space around it", f"\n{said}\n\n"
     # What is marked can be told from the prose around it.
     if "\\boxed{" in said or "```" in said:
@@ -265,6 +278,8 @@ def _columns(solved: list[tuple[Task, str]]) -> tuple[list[Task], list[str]]:
 
 
 def _empty(reference: Any) -> bool:
-    return reference is None or (isinstance(reference, str | list | dict) and not reference) or (
-        isinstance(reference, str) and not reference.strip()
+    return (
+        reference is None
+        or (isinstance(reference, str | list | dict) and not reference)
+        or (isinstance(reference, str) and not reference.strip())
     )

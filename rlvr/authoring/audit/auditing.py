@@ -10,7 +10,7 @@ from typing import Any
 import gymnasium
 
 from rlvr.authoring.audit.finding import Audit, Finding, Outcome
-from rlvr.authoring.audit.probe import Probe, probes
+from rlvr.authoring.audit.registry import Probe, probes
 from rlvr.authoring.audit.subject import Subject
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError, nearest

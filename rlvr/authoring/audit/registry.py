@@ -13,6 +13,7 @@ Its name is the function's, with hyphens. Installed packages bring theirs by the
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import inspect
 from collections.abc import Callable, Iterable
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 GROUPS = ("conformance", "truth", "hacks", "learnability")
 ENTRY_POINTS = "rlvr.probes"
+_MODULES = ("conformance", "running", "truth", "hacks", "cheats", "learnability")
 _EVIDENCE = 6  # lines of it that a finding keeps
 _LINE = 300
 
@@ -83,8 +85,8 @@ def probe(group: str, *, name: str | None = None, last: bool = False) -> Callabl
 
 def probes() -> list[Probe]:
     """All there are, in the order of their groups."""
-    from rlvr.authoring.audit import conformance, hacks, learnability, truth  # noqa: F401
-
+    for module in _MODULES:
+        importlib.import_module(f"rlvr.authoring.audit.{module}")
     for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
         point.load()
     order = {group: i for i, group in enumerate(GROUPS)}
@@ -114,4 +116,6 @@ def nothing(summary: str) -> Finding:
 def _short(evidence: Iterable[str]) -> tuple[str, ...]:
     lines = [str(line).encode("utf-8", "backslashreplace").decode() for line in evidence]
     kept = [line if len(line) <= _LINE else f"{line[:_LINE]}…" for line in lines[:_EVIDENCE]]
-    return (*kept, f"… and {len(lines) - _EVIDENCE} more") if len(lines) > _EVIDENCE else tuple(kept)
+    return (
+        (*kept, f"… and {len(lines) - _EVIDENCE} more") if len(lines) > _EVIDENCE else tuple(kept)
+    )
