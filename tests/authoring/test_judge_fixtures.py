@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,3 +121,12 @@ def test_tasks_that_cannot_be_loaded_leave_those_of_fixtures() -> None:
 
 def test_without_fixtures_there_are_no_verdicts() -> None:
     assert judge_fixtures(SUM) == []
+
+
+def test_the_documentations_example() -> None:
+    page = (Path(__file__).parents[2] / "docs/authors.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (code,) = [block for block in blocks if "judge_fixtures" in block]
+    names: dict[str, Any] = {}
+    exec(compile(code, "authors.md", "exec"), names)
+    assert len(judge_fixtures(names["env"])) == 4
