@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import rlvr
 from rlvr.authoring.fixtures import judge_fixtures
 from rlvr.core.task import Task
 from rlvr.envs import BUILT_IN
+from rlvr.envs.fixtures import SqlFixtures
 from rlvr.envs.schema_text import schema_text
 
 NAMES = [spec.name for spec in BUILT_IN]
@@ -107,3 +110,32 @@ def test_queries_have_databases_that_are_as_the_prompt_says(name: str) -> None:
         assert isinstance(fixture.task, Task)
         first = fixture.task.reference["databases"][0]
         assert schema_text(first, 0 if name == "sql_explore" else 3) in fixture.task.text
+
+
+def test_an_authors_queries_find_their_databases_beside_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = sqlite3.connect(tmp_path / "one.sqlite")
+    connection.executescript("CREATE TABLE t (n); INSERT INTO t VALUES (7)")
+    connection.close()
+    row = {"kind": "right", "prompt": "n?", "response": "SELECT n FROM t"}
+    references: list[Any] = [
+        {"sql": "SELECT 7", "databases": ["one.sqlite"]},
+        {"sql": "SELECT 7", "databases": [str(tmp_path / "one.sqlite")]},
+        {"sql": "SELECT 7", "databases": "one.sqlite"},
+        {"sql": "SELECT 7"},
+        "SELECT 7",
+    ]
+    lines = [json.dumps(row | {"reference": reference}) for reference in references]
+    lines.append('{"kind": "wrong", "task": "none", "response": ""}')
+    (tmp_path / "own.jsonl").write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    fixtures = SqlFixtures("own.jsonl")
+    env = rlvr.SingleTurn([rlvr.Task("", "")], rlvr.Sql(), fixtures=fixtures)
+    verdicts = judge_fixtures(env)
+    causes = [getattr(verdict, "cause", "scored") for verdict in verdicts]
+    assert causes == ["scored", "scored", "gold", "gold", "gold", "input"]
+    found = [fixture.holds(v) for fixture, v in zip(env.fixtures, verdicts, strict=True)]
+    assert found == [True, True, False, False, False, False]
+    # The id is of the task as it's written, wherever the folder is.
+    assert env.fixtures[0].task.id == rlvr.Task("n?", references[0]).id  # type: ignore[union-attr]
