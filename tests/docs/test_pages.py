@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import types
 from pathlib import Path
 
 import pytest
@@ -47,11 +49,26 @@ def test_every_public_name_is_in_the_reference() -> None:
     text = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "docs/reference").glob("*.md"))
     named = set(re.findall(r"^::: (\S+)$", text, re.MULTILINE))
     for name in rlvr.__all__:
-        module = any(one.startswith(f"rlvr.{name}.") for one in named)  # rlvr.trl and its like
-        in_full = isinstance(getattr(rlvr, name), type) and any(
-            one == getattr(rlvr, name).__module__ for one in named
-        )
-        assert f"rlvr.{name}" in named or module or in_full, name
+        found = getattr(rlvr, name)
+        if isinstance(found, types.ModuleType):
+            assert any(one.startswith(f"rlvr.{name}.") for one in named), name
+            continue
+        home = getattr(found, "__module__", "")
+        assert named & {f"rlvr.{name}", home, f"{home}.{name}"}, name
+
+
+def test_no_name_in_the_reference_is_a_modules_by_accident() -> None:
+    """`rlvr.score` is a function and `rlvr.scoring.score` a module: the site would show the module."""
+    for page in (ROOT / "docs/reference").glob("*.md"):
+        for dotted in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+            *path, name = dotted.split(".")
+            parent = importlib.import_module("rlvr")
+            for part in path[1:]:
+                found = getattr(parent, part, None)
+                parent = found or importlib.import_module(f"{parent.__name__}.{part}")
+            home = getattr(parent, "__path__", None)
+            is_module = home and any((Path(one) / f"{name}.py").exists() for one in home)
+            assert not (is_module and callable(getattr(parent, name, None))), dotted
 
 
 def test_extras_that_are_named_are_there() -> None:

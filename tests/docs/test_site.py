@@ -39,7 +39,7 @@ def test_the_reference_has_signatures_and_arguments(site: Path) -> None:
     text = re.sub(r"<[^>]+>", "", page)
     assert "deadline_s" in text
     assert "seconds for the whole call" in text
-    assert 'id="rlvr.score"' in page
+    assert 'id="rlvr.scoring.score.score"' in page
 
 
 def test_a_broken_anchor_would_end_the_build(tmp_path: Path) -> None:
