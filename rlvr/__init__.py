@@ -33,6 +33,7 @@ _HOME = {
     "Verifier": "rlvr.core.verifier",
     "working_on": "rlvr.core.blame",
     "Environment": "rlvr.core.environment",
+    "Fixture": "rlvr.core.fixtures",
     "environment": "rlvr.core.registry",
     "environments": "rlvr.core.registry",
     "make": "rlvr.core.registry",
@@ -57,6 +58,8 @@ _HOME = {
     "Source": "rlvr.training.config",
     "TrainConfig": "rlvr.training.config",
     "train": "rlvr.training.train",
+    "audit": "rlvr.authoring.audit",
+    "probe": "rlvr.authoring.audit",
     "score": "rlvr.scoring",
     "ascore": "rlvr.scoring",
 }
@@ -68,9 +71,11 @@ _MODULES = {
 
 if TYPE_CHECKING:
     from rlvr.adapters import openrlhf, trl, verl
+    from rlvr.authoring.audit import audit, probe
     from rlvr.core.blame import working_on
     from rlvr.core.environment import Environment
     from rlvr.core.errors import CannotScore, RlvrError, ToolError
+    from rlvr.core.fixtures import Fixture
     from rlvr.core.registry import environment, environments, make
     from rlvr.core.task import Task
     from rlvr.core.tasks import TaskSet, generated
@@ -100,6 +105,7 @@ __all__ = [
     "Code",
     "Coherent",
     "Environment",
+    "Fixture",
     "Format",
     "Instructions",
     "Math",
@@ -121,12 +127,14 @@ __all__ = [
     "Verdict",
     "Verifier",
     "ascore",
+    "audit",
     "environment",
     "environments",
     "generated",
     "instruction",
     "make",
     "openrlhf",
+    "probe",
     "score",
     "train",
     "trl",

@@ -7,13 +7,15 @@ the two classes that authors use; this module has what every trainer and evaluat
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
 
 from rlvr.core.errors import OptionError, ResetNeededError, ResponseError
 from rlvr.core.faults import raised
+from rlvr.core.fixtures import Fixture, as_fixtures
 from rlvr.core.spaces import Text
 from rlvr.core.task import Message, Task
 from rlvr.core.tasks import TaskSet
@@ -29,8 +31,14 @@ class Environment(gymnasium.Env[str, str]):
         verifier: judges the last response of an episode.
         max_turns: responses an episode may take.
         name: as registered; for reports.
+        known_findings: what `rlvr audit` finds here and its author has decided to leave: the
+            probe's name, and why.
         made_with: the options `rlvr.make` was given, so that another process can make it again;
             None where it was made otherwise.
+
+    Args:
+        fixtures: responses whose verdicts the author knows, or the path of a JSONL file of them
+            (`rlvr.core.fixtures`).
     """
 
     # Text has no frames, but Gymnasium's checkers warn where their rate isn't declared.
@@ -44,6 +52,8 @@ class Environment(gymnasium.Env[str, str]):
         max_turns: int = 1,
         name: str | None = None,
         render_mode: str | None = None,
+        fixtures: Iterable[Fixture] | str | os.PathLike[str] | None = None,
+        known_findings: Mapping[str, str] | None = None,
     ) -> None:
         if render_mode not in (None, "ansi"):
             raise OptionError(f"render_mode is None or 'ansi', not {render_mode!r}.")
@@ -55,12 +65,21 @@ class Environment(gymnasium.Env[str, str]):
         self.name = name or self.tasks.name
         self.render_mode = render_mode
         self.made_with: dict[str, Any] | None = None
+        self.known_findings = dict(known_findings or {})
+        self._fixtures = fixtures
         self.observation_space = Text()
         self.action_space = Text()
         self._task: Task | None = None
         self._messages: list[Message] = []
         self._turns = 0
         self._over = True
+
+    @property
+    def fixtures(self) -> tuple[Fixture, ...]:
+        """Responses whose verdicts the author knows. Raises `DataError` where their file can't be read."""
+        if not isinstance(self._fixtures, tuple):
+            self._fixtures = as_fixtures(self._fixtures)
+        return self._fixtures
 
     def judge(self, task: Task, messages: list[Message]) -> Verdict:
         """The verdict on a finished episode, of which `messages` is the whole conversation."""

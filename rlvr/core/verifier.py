@@ -38,6 +38,9 @@ class Verifier(ABC):
     limit_s: float = 5.0
     """Seconds of wall time one verification may run in a worker, from when it starts running."""
 
+    reward_range: tuple[float, float] = (0.0, 1.0)
+    """The least and the most that it may earn; a sum's follows from its weights."""
+
     options: ClassVar[tuple[str, ...]] = ()
     """Attributes that `configure` may set."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from rlvr.core.errors import OptionError
@@ -107,6 +107,11 @@ class Weighted(Composite):
         self.weights = tuple(float(weight) for weight in weights)
         if not all(math.isfinite(weight) for weight in self.weights):
             raise OptionError(f"Weights must be finite numbers, not {list(weights)}.")
+        ends = [
+            sorted(weight * end for end in part.reward_range)
+            for weight, part in zip(self.weights, self.parts, strict=True)
+        ]
+        self.reward_range = math.fsum(low for low, _ in ends), math.fsum(top for _, top in ends)
 
     @classmethod
     def of(cls, verifier: Verifier, weight: float = 1.0) -> Weighted:
@@ -145,6 +150,8 @@ class Gate(Composite):
 
     def __init__(self, condition: Verifier, then: Verifier) -> None:
         super().__init__("gate", (condition, then))
+        least, most = self.parts[1].reward_range
+        self.reward_range = min(0.0, least), most
 
     def plan(self) -> Plan:
         """The condition first; `then` isn't even run where it fails."""
@@ -165,6 +172,7 @@ class All(Composite):
 
     def __init__(self, *parts: Verifier) -> None:
         super().__init__("all", parts)
+        self.reward_range = _range(min, self.parts)
 
     def plan(self) -> Plan:
         """One zero decides, whatever the other parts are."""
@@ -183,6 +191,7 @@ class AnyOf(Composite):
 
     def __init__(self, *parts: Verifier) -> None:
         super().__init__("any", parts)
+        self.reward_range = _range(max, self.parts)
 
     def plan(self) -> Plan:
         """One full mark decides, whatever the other parts are."""
@@ -201,6 +210,14 @@ def leaves(verifier: Verifier) -> list[Verifier]:
     if isinstance(verifier, Composite):
         return [leaf for part in verifier.parts for leaf in leaves(part)]
     return [verifier]
+
+
+def _range(
+    choose: Callable[[Iterable[float]], float], parts: Sequence[Verifier]
+) -> tuple[float, float]:
+    """What the least, or the greatest, of the parts' rewards may be."""
+    lows, tops = zip(*(part.reward_range for part in parts), strict=True)
+    return choose(lows), choose(tops)
 
 
 def _verify_now(part: Verifier, task: Task, response: str) -> Verdict:

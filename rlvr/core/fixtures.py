@@ -1,0 +1,151 @@
+"""`Fixture`: a response whose verdict its environment's author knows.
+
+An environment carries some of each kind; `rlvr audit` runs them and `rlvr show` prints them. In a
+file, one JSON object a line::
+
+    {"kind": "right", "task": "train-0", "response": "\\\\boxed{silent}"}
+    {"kind": "borderline", "prompt": "…", "reference": "…", "response": "…", "reward": 0.05, "why": "…"}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from rlvr.core.errors import DataError
+from rlvr.core.task import Task
+from rlvr.core.verdict import Scored, Status, Verdict
+
+Kind: TypeAlias = Literal["right", "wrong", "malformed", "borderline"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_FIELDS = {"kind", "response", "task", "prompt", "reference", "metadata", "id", "reward", "why"}
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """A response and what it must earn.
+
+    Attributes:
+        kind: `right` earns status `correct`; `wrong` and `malformed` (no answer that can be read)
+            don't; `borderline` is where authors disagree, and says what it earns here.
+        response: the policy's message; of several turns, all of its messages in order.
+        task: to which it answers: an id of the environment's, or a task of its own, which holds
+            whatever split and options the environment is made with.
+        reward: what it earns exactly, or the least and the most.
+        why: for a person.
+
+    Raises `DataError` where a field can't be so.
+    """
+
+    kind: Kind
+    response: str | tuple[str, ...]
+    task: Task | str
+    reward: float | tuple[float, float] | None = None
+    why: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise DataError(
+                f"A fixture's kind is one of {', '.join(KINDS)}, not {self.kind!r:.40}."
+            )
+        if isinstance(self.response, list):
+            object.__setattr__(self, "response", tuple(self.response))
+        if not self.turns or not all(isinstance(turn, str) for turn in self.turns):
+            raise DataError(
+                f"A fixture's response is a text, or a list of them for several turns, not "
+                f"{self.response!r:.80}."
+            )
+        if not isinstance(self.task, Task | str):
+            raise DataError(f"A fixture's task is an id or a Task, not {self.task!r:.80}.")
+        if self.reward is None and self.kind == "borderline":
+            raise DataError(
+                'A borderline fixture says what it earns: "reward": 0.5, or [least, most].'
+            )
+        if self.reward is not None:
+            object.__setattr__(self, "reward", _range(self.reward))
+
+    @property
+    def turns(self) -> tuple[str, ...]:
+        """The responses in order."""
+        return (self.response,) if isinstance(self.response, str) else self.response
+
+    @property
+    def expected(self) -> str:
+        """What it must earn, in words."""
+        if self.reward is None:
+            return "full reward" if self.kind == "right" else "less than full reward"
+        least, most = _range(self.reward)
+        return f"{least:g}" if least == most else f"{least:g} to {most:g}"
+
+    def holds(self, verdict: Verdict) -> bool:
+        """Whether the verdict is as it should be. No verdict never is."""
+        if not isinstance(verdict, Scored):
+            return False
+        if self.reward is not None:
+            least, most = _range(self.reward)
+            return least - 1e-9 <= verdict.reward <= most + 1e-9
+        return (verdict.status is Status.CORRECT) == (self.kind == "right")
+
+
+def read_fixtures(path: str | os.PathLike[str]) -> list[Fixture]:
+    """The fixtures in a JSONL file. Raises `DataError` naming the line that can't be read."""
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold U+2028 as it is
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"The fixtures in {str(path)!r} can't be read: {error}.") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                found.append(_from_json(json.loads(line)))
+            except (ValueError, TypeError, RecursionError) as error:  # DataError is a ValueError
+                raise DataError(f"{path.name}, line {number}: {error}") from error
+    return found
+
+
+def as_fixtures(
+    given: Iterable[Fixture] | str | os.PathLike[str] | None,
+) -> tuple[Fixture, ...]:
+    """A list of fixtures, or those of a file."""
+    if given is None:
+        return ()
+    if isinstance(given, str | os.PathLike):
+        return tuple(read_fixtures(given))
+    found = tuple(given)
+    for one in found:
+        if not isinstance(one, Fixture):
+            raise DataError(
+                f'A fixture is an rlvr.Fixture("right", response, task), not {one!r:.80}.'
+            )
+    return found
+
+
+def _from_json(row: Any) -> Fixture:
+    if not isinstance(row, Mapping):
+        raise DataError(f"a fixture is a JSON object, not {row!r:.40}.")
+    unknown = sorted(set(row) - _FIELDS)
+    if unknown:
+        raise DataError(
+            f"a fixture has no field {unknown[0]!r}; its fields are: {', '.join(sorted(_FIELDS))}."
+        )
+    for needed in ("kind", "response"):
+        if needed not in row:
+            raise DataError(f"the field {needed!r} is missing.")
+    if ("task" in row) == ("prompt" in row):
+        raise DataError(
+            'a fixture has a "task" (an id), or a "prompt" and a "reference" of its own.'
+        )
+    task: Task | str = row["task"] if "task" in row else Task.from_json(row)
+    return Fixture(row["kind"], row["response"], task, row.get("reward"), row.get("why", ""))
+
+
+def _range(reward: Any) -> tuple[float, float]:
+    ends = list(reward) if isinstance(reward, list | tuple) else [reward, reward]
+    if len(ends) != 2 or not all(type(end) in (int, float) for end in ends) or ends[0] > ends[1]:
+        raise DataError(f"A fixture's reward is a number, or [least, most], not {reward!r:.40}.")
+    return float(ends[0]), float(ends[1])
