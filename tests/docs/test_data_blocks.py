@@ -14,31 +14,35 @@ import pytest
 import rlvr
 from rlvr.cli.lines import verdict_lines
 from rlvr.cli.suite import read_suite
+from rlvr.core.fixtures import read_fixtures
 from rlvr.core.registry import GROUP
 from rlvr.evaluation.rollouts import Rollout
 from tests.docs.fences import ALL, ROOT, in_languages
 
-JSON = in_languages("json")
-TOML = in_languages("toml")
+DATA = ("json", "toml")
 TEXT = in_languages("text")
 
 
-@pytest.mark.parametrize("page", JSON)
-def test_lines_of_score(page: str) -> None:
+def _score(text: str, _: Path) -> None:
     """Lines in are judged as they stand; lines out are what a verdict looks like."""
-    for fence in JSON[page]:
-        for line in fence.text.splitlines():
-            row = json.loads(line)
-            if "response" in row:
-                (out,) = verdict_lines([line.encode()], rlvr.Math())
-                assert out["scored"], line
-                continue
-            like: rlvr.Verdict
-            if row["scored"]:
-                like = rlvr.Scored(row["reward"], rlvr.Status(row["status"]), row["components"], row["feedback"])  # fmt: skip
-            else:
-                like = rlvr.Unscored(rlvr.Cause(row["cause"]), row["message"])
-            assert {"id": row["id"], **like.to_json()} == row
+    for line in text.splitlines():
+        row = json.loads(line)
+        if "response" in row:
+            (out,) = verdict_lines([line.encode()], rlvr.Math())
+            assert out["scored"], line
+            continue
+        like: rlvr.Verdict
+        if row["scored"]:
+            status = rlvr.Status(row["status"])
+            like = rlvr.Scored(row["reward"], status, row["components"], row["feedback"])
+        else:
+            like = rlvr.Unscored(rlvr.Cause(row["cause"]), row["message"])
+        assert {"id": row["id"], **like.to_json()} == row
+
+
+def _fixtures(text: str, folder: Path) -> None:
+    (folder / "fixtures.jsonl").write_text(text, encoding="utf-8")
+    assert len(read_fixtures(folder / "fixtures.jsonl")) == len(text.splitlines())
 
 
 def _suite(text: str, folder: Path) -> None:
@@ -59,17 +63,21 @@ def _entry_point(text: str, folder: Path) -> None:
     assert group == GROUP
 
 
-READS: dict[str, Callable[[str, Path], None]] = {
-    "docs/authors.md": _entry_point,
-    "docs/evaluators.md": _suite,
-    "docs/training.md": _training,
+READS: dict[tuple[str, str], Callable[[str, Path], None]] = {
+    ("docs/authors.md", "json"): _fixtures,
+    ("docs/authors.md", "toml"): _entry_point,
+    ("docs/evaluators.md", "json"): _score,
+    ("docs/evaluators.md", "toml"): _suite,
+    ("docs/faults.md", "json"): _score,
+    ("docs/training.md", "toml"): _training,
 }
+"""What reads a page's blocks in a language."""
 
 
-@pytest.mark.parametrize("page", TOML)
-def test_toml(page: str, tmp_path: Path, data: Path) -> None:
-    for fence in TOML[page]:
-        READS[page](fence.text, tmp_path)
+@pytest.mark.parametrize(("page", "language"), READS)
+def test_data(page: str, language: str, tmp_path: Path, data: Path) -> None:
+    for fence in in_languages(language)[page]:
+        READS[page, language](fence.text, tmp_path)
 
 
 def _names_of_verl(text: str) -> None:
@@ -117,7 +125,7 @@ def test_what_is_only_shown_is_so(page: str) -> None:
 
 
 def test_tables_are_of_pages_that_are_there() -> None:
-    assert set(READS) == set(TOML)
+    assert set(READS) == {(fence.page, fence.language) for fence in ALL if fence.language in DATA}
     assert set(SHOWN) == set(TEXT)
 
 
