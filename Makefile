@@ -17,7 +17,9 @@ TRAINERS_INSTALLED := $(TRAINERS_VENV)/.installed-$(TRAINERS_HASH)
 # Readers of what is exported, and reasoning-gym: for tests alone.
 READERS := $(VENV)/.readers-$(HASH)
 
-.PHONY: install quickstart test test-main test-vllm test-trainers environments docs lint types bench clean
+JOBS ?= 3
+
+.PHONY: install quickstart test test-main test-vllm test-trainers coverage environments docs lint types bench clean
 
 install: $(INSTALLED)
 	@# The environment may be shared between clones; the project in it is this one.
@@ -58,7 +60,11 @@ quickstart: install
 
 test: lint types docs test-main test-vllm test-trainers
 
+# Many tests wait for processes and deadlines, so there's room for more of them than processors.
 test-main: install $(READERS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+coverage: install $(READERS)
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 test-vllm: $(VLLM_INSTALLED)
