@@ -49,7 +49,7 @@ def pass_rates(subject: Subject) -> Finding:
         )  # fmt: skip
     if always + never > 0.9:
         end = "always" if always > never else "never"
-        return fail(
+        return note(  # of this policy: the environment may be right for another
             f"{always + never:.0%} of tasks are always or never solved, so their groups have no gradient",
             bars,
             f"Most are {end} solved by this policy: choose "
@@ -70,7 +70,7 @@ def variance_within_groups(subject: Subject) -> Finding:
     figures: dict[str, Any] = {"std": float(np.mean(spreads)), "flat": flat}
     said = f"mean standard deviation {np.mean(spreads):.3f}; {flat:.0%} of {len(groups)} groups have none"
     if flat > 0.9:
-        return fail(
+        return note(
             said, (), "Almost no group has a gradient: other levels, or more samples.", **figures
         )
     return ok(said, **figures)
