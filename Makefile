@@ -18,6 +18,8 @@ TRAINERS_INSTALLED := $(TRAINERS_VENV)/.installed-$(TRAINERS_HASH)
 READERS := $(VENV)/.readers-$(HASH)
 
 JOBS ?= 3
+# Threads of torch that wait for one another spin, and take the processors from everything else.
+export OMP_NUM_THREADS ?= 1
 
 .PHONY: install quickstart test test-main test-vllm test-trainers coverage environments docs lint types bench clean
 

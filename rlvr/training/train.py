@@ -23,6 +23,9 @@ from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, about
 from rlvr.training.config import Source, TrainConfig
+from rlvr.verifiers.compose import leaves
+
+_LOTS = 2  # halves of a batch: one is judged while the other is generated
 
 
 @dataclass(frozen=True)
@@ -161,8 +164,11 @@ def _trainer(
     base = bases[config.trainer]
     made = type(f"Measured{base.__name__}", (MeasuresKL, base), {})
     given: dict[str, Any] = {}
-    if multi_turn:
-        given["rollout_func"] = rlvr_trl.rollout(mixture)
+    if multi_turn or (_waits(mixture) and config.trainer != "rloo"):
+        # Judging then begins as completions arrive, and goes on through the next lot's generation
+        # and the trainer's own forward passes.
+        lots = 1 if multi_turn or config.vllm != "none" else _LOTS
+        given["rollout_func"] = rlvr_trl.rollout(mixture, lots=lots)
     if config.lora is not None:
         from rlvr.training.models import lora
 
@@ -190,6 +196,13 @@ def _trainer(
             "third stage): train without lora, or with whole weights in each process."
         )
     return trainer
+
+
+def _waits(mixture: Mixture) -> bool:
+    """Whether a verdict takes something outside this process's workers: a sandbox, a judge model."""
+    return any(
+        leaf.is_async for env in mixture.environments.values() for leaf in leaves(env.verifier)
+    )
 
 
 def _ends(model: Any, tokenizer: Any) -> set[int]:

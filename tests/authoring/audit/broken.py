@@ -24,6 +24,8 @@ from rlvr.verifiers.extraction import after_thinking
 
 BROKEN: dict[str, str] = {}
 """Environment to the probe that finds its fault."""
+FACTORIES: dict[str, Callable[..., rlvr.Environment]] = {}
+"""Registered by a fixture, and only for its tests: others look at every environment there is."""
 
 
 def square(rng: np.random.Generator, low: int = 10) -> rlvr.Task:
@@ -40,7 +42,6 @@ def boxed(task: rlvr.Task) -> str:
     return f"\\boxed{{{task.reference}}}"
 
 
-@rlvr.environment("healthy_square")
 def healthy(split: str = "train", seed: int = 0) -> rlvr.Environment:
     return rlvr.SingleTurn(
         rlvr.generated(square, split=split, seed=seed, size=5000),
@@ -49,14 +50,18 @@ def healthy(split: str = "train", seed: int = 0) -> rlvr.Environment:
 
 
 def broken(probe: str) -> Callable[[Callable[..., rlvr.Environment]], Any]:
-    """Register a factory as `broken_…`, to be found by `probe`."""
+    """The factory of an environment whose fault `probe` must find."""
 
     def decorate(factory: Callable[..., rlvr.Environment]) -> Any:
         name = f"broken_{factory.__name__}"
         BROKEN[name] = probe
-        return rlvr.environment(name, summary="broken on purpose")(factory)
+        FACTORIES[name] = factory
+        return factory
 
     return decorate
+
+
+FACTORIES["healthy_square"] = healthy
 
 
 def tasks(count: int = 40, **options: Any) -> rlvr.TaskSet:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import gymnasium
 import pytest
-from broken import BROKEN
+from broken import BROKEN, FACTORIES
 
 import rlvr
 from rlvr.authoring.audit import Outcome
+from rlvr.core import registry
 
 # What comes last looks at what these saw.
 AFTER = {"reward-range": ("gold", "reward-range"), "fully-paid": ("format-only", "fully-paid")}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered() -> Iterator[None]:
+    """For these tests alone: others look at every environment there is."""
+    for name, factory in FACTORIES.items():
+        rlvr.environment(name, summary="for a test")(factory)
+    yield
+    for name in FACTORIES:
+        gymnasium.registry.pop(registry._specs.pop(name).gym_id)
 
 
 def test_the_healthy_one_passes() -> None:
