@@ -47,6 +47,7 @@ _HOME = {
     "Coherent": "rlvr.verifiers.coherence",
     "Format": "rlvr.verifiers.text",
     "Instructions": "rlvr.verifiers.instructions",
+    "Judge": "rlvr.verifiers.judge",
     "instruction": "rlvr.verifiers.instructions",
     "Math": "rlvr.verifiers.math",
     "Sql": "rlvr.verifiers.sql",
@@ -60,6 +61,7 @@ _HOME = {
     "train": "rlvr.training.train",
     "score": "rlvr.scoring",
     "ascore": "rlvr.scoring",
+    "agreement": "rlvr.evaluation.agreement",
 }
 _MODULES = {
     "openrlhf": "rlvr.adapters.openrlhf",
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
     from rlvr.envs.prompt import Prompt
     from rlvr.envs.tools import ToolEnv
     from rlvr.envs.turns import MultiTurn, SingleTurn
+    from rlvr.evaluation.agreement import agreement
     from rlvr.scoring import ascore, score
     from rlvr.training.config import Source, TrainConfig
     from rlvr.training.train import train
@@ -90,6 +93,7 @@ if TYPE_CHECKING:
     from rlvr.verifiers.compose import All, AnyOf
     from rlvr.verifiers.function import verifier
     from rlvr.verifiers.instructions import Instructions, instruction
+    from rlvr.verifiers.judge import Judge
     from rlvr.verifiers.math import Math
     from rlvr.verifiers.sql import Sql
     from rlvr.verifiers.text import Format
@@ -105,6 +109,7 @@ __all__ = [
     "Fixture",
     "Format",
     "Instructions",
+    "Judge",
     "Math",
     "Mixture",
     "MultiTurn",
@@ -123,6 +128,7 @@ __all__ = [
     "Unscored",
     "Verdict",
     "Verifier",
+    "agreement",
     "ascore",
     "environment",
     "environments",
