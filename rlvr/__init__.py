@@ -59,6 +59,8 @@ _HOME = {
     "Source": "rlvr.training.config",
     "TrainConfig": "rlvr.training.config",
     "train": "rlvr.training.train",
+    "audit": "rlvr.authoring.audit",
+    "probe": "rlvr.authoring.audit",
     "score": "rlvr.scoring",
     "ascore": "rlvr.scoring",
     "agreement": "rlvr.evaluation.agreement",
@@ -71,6 +73,7 @@ _MODULES = {
 
 if TYPE_CHECKING:
     from rlvr.adapters import openrlhf, trl, verl
+    from rlvr.authoring.audit import audit, probe
     from rlvr.core.blame import working_on
     from rlvr.core.environment import Environment
     from rlvr.core.errors import CannotScore, RlvrError, ToolError
@@ -130,12 +133,14 @@ __all__ = [
     "Verifier",
     "agreement",
     "ascore",
+    "audit",
     "environment",
     "environments",
     "generated",
     "instruction",
     "make",
     "openrlhf",
+    "probe",
     "score",
     "train",
     "trl",

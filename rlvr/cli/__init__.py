@@ -20,6 +20,7 @@ VERBS = {
     "new": "a new environment as a package",
     "list": "the environments there are",
     "show": "a task of an environment, and what answers earn",
+    "audit": "what is wrong with an environment, before anything is trained on it",
     "score": "verdicts for responses that exist already",
     "eval": "measure a policy on an environment",
     "compare": "is the second of two runs better, and by how much",

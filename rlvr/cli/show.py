@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import click
 from rich.console import Console
 from rich.markup import escape
 
+from rlvr.authoring.fixtures import judge_fixtures, task_of
 from rlvr.cli.options import environment_options, make_environment
 from rlvr.core.environment import Environment
+from rlvr.core.fixtures import Fixture
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Verdict
 from rlvr.scoring import score
+
+_SHOWN = 500  # characters of a response, and of the task that a fixture brings
 
 
 @click.command("show")
@@ -20,7 +26,10 @@ from rlvr.scoring import score
 def command(
     env: str, task: str, split: str | None, data: str | None, env_options: tuple[str, ...]
 ) -> None:
-    """Show a task of ENV with its prompt, and what a right and some wrong answers earn."""
+    """Show a task of ENV with its prompt, and what a right and some wrong answers earn.
+
+    After it come the environment's fixtures: responses whose verdicts its author knows.
+    """
     console = Console()
     made = make_environment(env, split, data, env_options)
     number = int(task) if task.isascii() and task.isdigit() else None
@@ -30,13 +39,56 @@ def command(
     console.print(f"[bold]{made.name}[/bold] · {len(made.tasks)} tasks · task {escape(chosen.id)}")
     for message in chosen.prompt:
         console.print(f"\n[dim]{escape(message['role'])}[/dim]")
-        console.print(message["content"], markup=False, highlight=False, soft_wrap=True)
+        _as_it_is(console, message["content"])
     console.print("\n[dim]reference[/dim]")
-    console.print(str(chosen.reference), markup=False, highlight=False, soft_wrap=True)
+    _as_it_is(console, str(chosen.reference))
     for name, response in _examples(made, chosen).items():
         (verdict,) = score([chosen], [response], made.verifier)
         console.print(f"\n[dim]{name}[/dim]  {_earned(verdict)}", soft_wrap=True)
-        console.print(response[:500] or "(nothing)", markup=False, highlight=False, soft_wrap=True)
+        _as_it_is(console, response[:_SHOWN] or "(nothing)")
+    if made.fixtures:
+        _show_fixtures(console, made)
+
+
+def _show_fixtures(console: Console, env: Environment) -> None:
+    """Each with what it earns, beneath the task it answers to."""
+    judged = list(zip(env.fixtures, judge_fixtures(env), strict=True))
+    missed = sum(not fixture.holds(verdict) for fixture, verdict in judged)
+    all_hold = "all hold" if not missed else f"[bold red]{missed} don't hold[/bold red]"
+    console.print(f"\n[bold]fixtures[/bold] · {len(judged)} · {all_hold}")
+    for _, group in groupby(judged, key=lambda pair: _task_id(pair[0])):
+        fixtures = list(group)
+        task = task_of(env, fixtures[0][0])
+        console.print(f"\n[dim]to the task {escape(_task_id(fixtures[0][0]))}[/dim]")
+        if isinstance(task, Task):
+            _as_it_is(console, _cut(task.text))
+        for fixture, verdict in fixtures:
+            _show_fixture(console, fixture, verdict)
+
+
+def _show_fixture(console: Console, fixture: Fixture, verdict: Verdict) -> None:
+    mark = ""
+    if not fixture.holds(verdict):
+        mark = f"[bold red]doesn't hold[/bold red]: it should earn {fixture.expected} · "
+    console.print(f"\n[dim]{fixture.kind}[/dim]  {mark}{_earned(verdict)}", soft_wrap=True)
+    if fixture.why:
+        console.print(f"[italic]{escape(fixture.why)}[/italic]", soft_wrap=True)
+    for number, response in enumerate(fixture.turns, 1):
+        if len(fixture.turns) > 1:
+            console.print(f"[dim]response {number}[/dim]")
+        _as_it_is(console, _cut(response) or "(nothing)")
+
+
+def _task_id(fixture: Fixture) -> str:
+    return fixture.task if isinstance(fixture.task, str) else fixture.task.id
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… (cut)"
+
+
+def _as_it_is(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _examples(env: Environment, task: Task) -> dict[str, str]:

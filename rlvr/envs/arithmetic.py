@@ -17,6 +17,7 @@ from rlvr.core.errors import OptionError
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import generated
+from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.extraction import Mode
@@ -93,7 +94,8 @@ def make(
         prompt=Prompt.of(prompt),
         level=wanted,
     )
-    return SingleTurn(tasks, Math(mode))
+    fixtures = fixtures_of("arithmetic", mode == "boxed")
+    return SingleTurn(tasks, Math(mode), fixtures=fixtures)
 
 
 def problem(rng: np.random.Generator, prompt: Prompt, level: Level) -> Task:

@@ -17,6 +17,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.envs.data import Source
+from rlvr.envs.fixtures import sql_fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.sql import PROMPT, tasks_of
 from rlvr.envs.turns import SingleTurn
@@ -65,4 +66,5 @@ def make(
     def load() -> list[Task]:
         return list(tasks_of(SOURCE, split, data, databases, template, rows, characters))
 
-    return SingleTurn(TaskSet(load, "bird"), verifier)
+    fixtures = sql_fixtures_of("bird", (preset, reward) == ("bird", "match"))
+    return SingleTurn(TaskSet(load, "bird"), verifier, fixtures=fixtures)

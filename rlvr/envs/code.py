@@ -23,6 +23,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.envs.data import Row, Source
+from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
 from rlvr.sandboxes.languages import language_of
@@ -82,7 +83,7 @@ def make(
     def load() -> list[Task]:
         return list(tasks_of(source, split, data, template, verifier.language, public, checker))
 
-    return SingleTurn(TaskSet(load, "code"), verifier)
+    return SingleTurn(TaskSet(load, "code"), verifier, fixtures=fixtures_of("code"))
 
 
 def source_of(split: str, dataset: str | None, config: str | None, data: str | None) -> Source:

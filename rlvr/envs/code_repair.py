@@ -17,6 +17,7 @@ from rlvr.core.task import Message, Task
 from rlvr.core.tasks import TaskSet
 from rlvr.core.verdict import Status, Unscored
 from rlvr.envs import code, humaneval, mbpp
+from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import MultiTurn
 from rlvr.scoring import score
@@ -90,7 +91,8 @@ def make(
     template = Prompt.of(prompt or _PROMPTS[source])
     load = _loader(source, wanted, dataset, config, data, language, public, template)
     verifier = Code(reward, language=language, limits=limits)
-    return CodeRepair(TaskSet(load, "code_repair"), verifier, max_turns)
+    fixtures = fixtures_of("code_repair", max_turns > 2)
+    return CodeRepair(TaskSet(load, "code_repair"), verifier, max_turns, fixtures=fixtures)
 
 
 def _loader(

@@ -18,6 +18,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.envs.data import Row, Source
+from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.extraction import Mode
@@ -55,7 +56,8 @@ def make(
         rows = SOURCE.rows(split, data)
         return [_task(i, row, split, template) for i, row in enumerate(rows)]
 
-    return SingleTurn(TaskSet(load, "gsm8k"), Math(mode))
+    fixtures = fixtures_of("gsm8k", mode == "boxed")
+    return SingleTurn(TaskSet(load, "gsm8k"), Math(mode), fixtures=fixtures)
 
 
 def _task(i: int, row: Row, split: str, prompt: Prompt) -> Task:

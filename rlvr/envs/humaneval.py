@@ -29,6 +29,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.envs.data import Row, Source
+from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.code import Code
@@ -69,7 +70,8 @@ def make(
     def load() -> list[Task]:
         return [task_of(row, template) for row in SOURCE.rows(split, data)]
 
-    return SingleTurn(TaskSet(load, "humaneval"), Code(limits=limits))
+    tasks = TaskSet(load, "humaneval")
+    return SingleTurn(tasks, Code(limits=limits), fixtures=fixtures_of("humaneval"))
 
 
 def task_of(row: Row, prompt: Prompt, examples: bool = False) -> Task:

@@ -28,6 +28,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Message, Task
 from rlvr.core.tasks import generated
 from rlvr.envs.data import check_columns, read_file
+from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.if_rows import rows_of
 from rlvr.envs.if_topics import request
 from rlvr.envs.instruction_rows import guarded
@@ -85,8 +86,10 @@ def make(
         guard: `lenient` or `strict` refuses filler first (`rlvr.Coherent`); null for no guard.
     """
     verifier = guarded(Instructions(mode, reward), guard)
+    fit = (mode, reward, guard) == ("strict", "all", "strict")
+    fixtures = fixtures_of("if_rlvr", fit)
     if dataset is not None or data is not None:
-        return SingleTurn(rows_of(split, dataset, data), verifier)
+        return SingleTurn(rows_of(split, dataset, data), verifier, fixtures=fixtures)
     if type(level) is not int or not 1 <= level <= MOST:
         raise OptionError(f"level is a whole number from 1 to {MOST}, not {level!r}.")
     if type(turns) is not int or not 1 <= turns <= level:
@@ -103,8 +106,8 @@ def make(
         prompt=Prompt.of(prompt),
     )
     if turns == 1:
-        return SingleTurn(tasks, verifier)
-    return Conversation(tasks, verifier, max_turns=turns)
+        return SingleTurn(tasks, verifier, fixtures=fixtures)
+    return Conversation(tasks, verifier, max_turns=turns, fixtures=fixtures)
 
 
 def problem(

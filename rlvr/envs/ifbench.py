@@ -47,4 +47,6 @@ def make(
         reference_bugs: checks as published, for figures to be compared.
         guard: `lenient` or `strict` refuses filler first (`rlvr.Coherent`).
     """
-    return benchmark("ifbench", SOURCE, split, data, prompt, mode, reward, reference_bugs, guard)
+    return benchmark(
+        "ifbench", SOURCE, split, data, prompt, mode, reward, reference_bugs, guard, "loose"
+    )

@@ -52,7 +52,7 @@ def make(
         guard: `lenient` or `strict` refuses filler first (`rlvr.Coherent`).
     """
     return benchmark(
-        "ifeval", SOURCE, split, data, prompt, mode, reward, reference_bugs, guard, mended
+        "ifeval", SOURCE, split, data, prompt, mode, reward, reference_bugs, guard, "strict", mended
     )
 
 

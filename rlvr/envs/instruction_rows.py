@@ -10,6 +10,7 @@ from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.core.verifier import Verifier
 from rlvr.envs.data import Row, Source
+from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.coherence import Coherent
@@ -36,11 +37,13 @@ def benchmark(
     reward: Reward,
     reference_bugs: bool,
     guard: str | None,
+    usual: Strictness,
     mend: Mend = lambda row: row,
 ) -> Environment:
     """A single-turn environment over a benchmark's rows.
 
     Args:
+        usual: the mode that its fixtures are written for.
         mend: makes a row right, or leaves it out (None); not applied with `reference_bugs`.
     """
     template = Prompt.of(prompt)
@@ -52,7 +55,8 @@ def benchmark(
         return [_task(row, template) for row in right]
 
     verifier = guarded(Instructions(mode, reward, reference_bugs), guard)
-    return SingleTurn(TaskSet(load, name), verifier)
+    fit = (mode, reward, reference_bugs, guard) == (usual, "all", False, None)
+    return SingleTurn(TaskSet(load, name), verifier, fixtures=fixtures_of(name, fit))
 
 
 def _task(row: Row, template: Prompt) -> Task:

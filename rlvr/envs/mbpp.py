@@ -24,6 +24,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.envs.data import Row, Source
+from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.code import Code
@@ -75,7 +76,8 @@ def make(
     def load() -> list[Task]:
         return tasks_of(split, data, template, shown)
 
-    return SingleTurn(TaskSet(load, "mbpp"), Code(limits=limits))
+    tasks = TaskSet(load, "mbpp")
+    return SingleTurn(tasks, Code(limits=limits), fixtures=fixtures_of("mbpp"))
 
 
 def tasks_of(split: str, data: str | None, prompt: Prompt, shown: int) -> list[Task]:

@@ -9,6 +9,7 @@ from rlvr.core.errors import DataError
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.envs.data import Row, Source
+from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.extraction import find_answer
@@ -47,7 +48,8 @@ def problems(
         told = _column(rows[0], (answer,) if answer else (*ANSWER, *SOLUTION), name)
         return [_task(f"{split}-{i}", row, asked, told, template) for i, row in enumerate(rows)]
 
-    return SingleTurn(TaskSet(load, name), verifier)
+    fixtures = fixtures_of(name, verifier.mode == "boxed")
+    return SingleTurn(TaskSet(load, name), verifier, fixtures=fixtures)
 
 
 def _task(id: str, row: Row, asked: str, told: str, prompt: Prompt) -> Task:

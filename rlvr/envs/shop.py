@@ -17,6 +17,7 @@ from rlvr.core.errors import OptionError, ToolError
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import generated
+from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.tools import ToolEnv, describe
 from rlvr.verifiers.extraction import Mode
@@ -149,7 +150,8 @@ def make(
         level=LEVELS[level],
         tools=f"\n\n{describe(Shop)}" if calls == "text" else "",
     )
-    return ToolEnv(tasks, Math(mode), Shop, max_turns)
+    fixtures = fixtures_of("shop", mode == "boxed" and max_turns > 3)
+    return ToolEnv(tasks, Math(mode), Shop, max_turns, fixtures=fixtures)
 
 
 def problem(rng: np.random.Generator, prompt: Prompt, level: Level, tools: str) -> Task:

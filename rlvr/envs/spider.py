@@ -16,6 +16,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.envs.data import Source
+from rlvr.envs.fixtures import sql_fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.sql import PROMPT, tasks_of
 from rlvr.envs.turns import SingleTurn
@@ -58,4 +59,5 @@ def make(
     def load() -> list[Task]:
         return list(tasks_of(SOURCE, split, data, databases, template, rows, characters))
 
-    return SingleTurn(TaskSet(load, "spider"), Sql(preset))
+    fixtures = sql_fixtures_of("spider", preset == "rlvr")
+    return SingleTurn(TaskSet(load, "spider"), Sql(preset), fixtures=fixtures)

@@ -23,6 +23,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.envs.data import Row, Source
+from rlvr.envs.fixtures import sql_fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.schema_text import schema_text
 from rlvr.envs.turns import SingleTurn
@@ -84,7 +85,8 @@ def make(
     def load() -> list[Task]:
         return list(tasks_of(source, split, data, databases, template, rows, characters))
 
-    return SingleTurn(TaskSet(load, "sql"), verifier)
+    fixtures = sql_fixtures_of("sql", (preset, dialect) == ("rlvr", "sqlite"))
+    return SingleTurn(TaskSet(load, "sql"), verifier, fixtures=fixtures)
 
 
 def tasks_of(

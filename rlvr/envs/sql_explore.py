@@ -7,12 +7,15 @@ first of them alone.
 
 from __future__ import annotations
 
+from typing import Any
+
 from rlvr.core.environment import Environment
 from rlvr.core.errors import CannotScore
 from rlvr.core.registry import environment
 from rlvr.core.task import Message, Task
 from rlvr.core.tasks import TaskSet
 from rlvr.core.verdict import Status, Unscored
+from rlvr.envs.fixtures import sql_fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.spider import SOURCE
 from rlvr.envs.sql import tasks_of
@@ -47,8 +50,10 @@ class AnsweredSql(Sql):
 class SqlExplore(MultiTurn):
     """Shows what queries give; see the module."""
 
-    def __init__(self, tasks: TaskSet, verifier: Sql, max_turns: int, look: Look) -> None:
-        super().__init__(tasks, verifier, max_turns)
+    def __init__(
+        self, tasks: TaskSet, verifier: Sql, max_turns: int, look: Look, **options: Any
+    ) -> None:
+        super().__init__(tasks, verifier, max_turns, **options)
         self.look = look
 
     def reply(self, task: Task, messages: list[Message]) -> str | None:
@@ -104,4 +109,6 @@ def make(
         return list(tasks_of(SOURCE, split, data, databases, template, rows, characters))
 
     look = Look(shown_rows, shown_characters)
-    return SqlExplore(TaskSet(load, "sql_explore"), AnsweredSql(preset), max_turns, look)
+    tasks = TaskSet(load, "sql_explore")
+    fixtures = sql_fixtures_of("sql_explore", preset == "rlvr" and max_turns > 1)
+    return SqlExplore(tasks, AnsweredSql(preset), max_turns, look, fixtures=fixtures)

@@ -12,8 +12,10 @@ from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.core.tasks import generated
-from rlvr.core.verifier import Verifier
+from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.turns import SingleTurn
+from rlvr.verifiers.function import FunctionVerifier
+from rlvr.verifiers.math import Math
 
 L = TypeVar("L")
 T = TypeVar("T")
@@ -26,7 +28,7 @@ _DRESS = re.compile(
 def puzzle(
     name: str,
     problem: Callable[..., Task],
-    verifier: Verifier,
+    verifier: Math | FunctionVerifier,
     levels: Mapping[int, L],
     level: int,
     split: str,
@@ -42,7 +44,7 @@ def puzzle(
     tasks = generated(
         problem, split=split, size=size, seed=seed, name=name, level=levels[int(level)]
     )
-    return SingleTurn(tasks, verifier)
+    return SingleTurn(tasks, verifier, fixtures=fixtures_of(name, verifier.mode == "boxed"))
 
 
 def plain(answer: str) -> str:

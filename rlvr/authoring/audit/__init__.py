@@ -1,0 +1,15 @@
+"""The audit: what is wrong with an environment, found before a policy finds it.
+
+`registry.py` says how a check joins it; `conformance.py`, `running.py`, `truth.py`, `hacks.py`, `cheats.py`
+and `learnability.py` are the checks; `page.py` and `table.py` show what they found.
+"""
+
+from rlvr.authoring.audit.auditing import audit
+from rlvr.authoring.audit.finding import Audit, Finding, Outcome
+from rlvr.authoring.audit.registry import Probe, fail, note, nothing, ok, probe, probes
+from rlvr.authoring.audit.subject import Subject
+
+__all__ = [
+    "Audit", "Finding", "Outcome", "Probe", "Subject",
+    "audit", "fail", "note", "nothing", "ok", "probe", "probes",
+]  # fmt: skip

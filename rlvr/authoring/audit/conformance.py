@@ -1,0 +1,337 @@
+"""Whether an environment keeps the contract that trainers and evaluators rely on."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pickle
+import random
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import cloudpickle
+import gymnasium
+import numpy as np
+from gymnasium.utils.env_checker import check_env
+
+from rlvr.authoring.audit import elsewhere
+from rlvr.authoring.audit.finding import Finding
+from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.subject import Subject, excerpt
+from rlvr.core.environment import Environment
+from rlvr.core.errors import ResetNeededError, RlvrError
+from rlvr.core.faults import described
+from rlvr.core.task import Task
+from rlvr.core.tasks import GeneratedTaskSet
+
+_SPLITS = ("train", "dev", "validation", "test")
+_COMPARED = 300  # generated tasks of each split
+_LOADED = 20_000  # rows of each split, where they're there anyway
+
+
+@probe("conformance")
+def gymnasium_api(subject: Subject) -> Finding:
+    """Gymnasium's own checker passes."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            check_env(_another(subject), skip_render_check=True)
+    except Exception as error:
+        return fail(
+            "Gymnasium's check_env refuses it",
+            [described(error)],
+            "An environment is rlvr.SingleTurn(…) or rlvr.MultiTurn; where `reset` or `step` are your "
+            "own, they return what Gymnasium's documentation says.",
+        )
+    return ok("Gymnasium's check_env passes")
+
+
+@probe("conformance")
+def reset(subject: Subject) -> Finding:
+    """`reset(seed=…)` decides the task, and draws from nothing but `self.np_random`."""
+    first, second = _another(subject), _another(subject)
+    before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
+    drawn = []
+    for seed in range(8):
+        prompts = [env.reset(seed=seed)[0] for env in (first, second)]
+        again = first.reset(seed=seed)[0]
+        if not prompts[0] == prompts[1] == again:
+            return fail(
+                "the same seed draws different tasks",
+                [f"seed {seed}: {excerpt(one)}" for one in (*prompts, again)],
+                "Draw from self.np_random alone, after super().reset(seed=seed).",
+            )
+        drawn.append(prompts[0])
+    after = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
+    if before != after:
+        return fail(
+            "reset draws from Python's or NumPy's global generator",
+            mend="Draw from self.np_random, or from the `rng` that a task's generator is given.",
+        )
+    if len(subject.tasks) > 3 and len(set(drawn)) == 1:
+        return fail(
+            "every seed draws the same task",
+            [excerpt(drawn[0])],
+            "reset chooses one of self.tasks by self.np_random; don't override it.",
+        )
+    return ok(f"8 seeds, {len(set(drawn))} different tasks, each the same when drawn again")
+
+
+@probe("conformance")
+def episode(subject: Subject) -> Finding:
+    """An episode ends, says how, gives a verdict, and isn't gone on with."""
+    env = _another(subject)
+    task = subject.tasks[0]
+    _, info = env.reset(options={"task": task})
+    wrong = []
+    if info.get("task_id") != task.id or not info.get("messages"):
+        wrong.append(f"reset's info has {sorted(info)}: task_id and messages belong there")
+    given_away = _given_away(info, task)
+    if given_away:
+        wrong.append(f"reset's info gives the reference away: {given_away}")
+    turns = 0
+    while turns <= env.max_turns:
+        turns += 1
+        _, reward, terminated, truncated, info = env.step("x")
+        if terminated or truncated:
+            break
+    if not (terminated or truncated):
+        wrong.append(f"it goes on after max_turns ({env.max_turns}) responses")
+    elif "verdict" not in info:
+        wrong.append("the last step's info has no verdict")
+    elif info["verdict"].scored and reward != info["verdict"].reward:
+        wrong.append(f"the reward is {reward}, the verdict's {info['verdict'].reward}")
+    elif not info["verdict"].scored and reward == reward:  # not NaN
+        wrong.append(f"an unscored episode has the reward {reward}: it has to be NaN")
+    else:
+        try:
+            env.step("x")
+            wrong.append("step goes on after the end")
+        except ResetNeededError:
+            pass
+    if wrong:
+        return fail(
+            wrong[0],
+            wrong,
+            "Leave reset and step to rlvr.SingleTurn; write reply for several turns.",
+        )
+    return ok(f"an episode ends after {turns} response{'s' if turns > 1 else ''}, with a verdict")
+
+
+@probe("conformance")
+def tasks_remade(subject: Subject) -> Finding:
+    """The tasks are the same when made again: here, and in a process with another hash seed."""
+    count = min(len(subject.env.tasks), 50)
+    here = elsewhere.digests(subject.env, count)
+    env: Environment = subject.env
+    if subject.factory is not None:
+        env = subject.make()
+    again = elsewhere.digests(env, count)
+    where = "made a second time"
+    if again == here and subject.factory is not None:
+        try:
+            again = elsewhere.digests_in_another_process(subject.factory, subject.options, count)
+        except RlvrError as error:
+            return fail(
+                "it can't be made in another process",
+                [str(error)],
+                "Trainers make it in each of their processes: its module must import there without "
+                "what this process has set up.",
+            )
+        where = "made in another process"
+    different = [i for i, (a, b) in enumerate(zip(here, again, strict=False)) if a != b]
+    if different or len(again) != len(here):
+        return fail(
+            f"{len(different)} of {count} tasks differ when the environment is {where}",
+            [f"task {i}: {excerpt(subject.env.tasks[i].text)}" for i in different],
+            "A task's generator reads randomness from its `rng` alone, and the order of a set, which "
+            "changes from process to process, from nowhere: sort it.",
+        )
+    return ok(f"{count} tasks are the same when {where}")
+
+
+@probe("conformance")
+def splits(subject: Subject) -> Finding:
+    """No task stands in two splits."""
+    if not subject.takes("split"):
+        return nothing("its factory has no option `split`, so there's one set of tasks alone")
+    found: dict[str, Sequence[Task]] = {}
+    for split in _SPLITS:
+        try:
+            made = subject.make(split=split).tasks
+            found[split] = _some(made)
+        except RlvrError:  # there's no such split, or no data for it
+            continue
+    if len(found) < 2:
+        return nothing(f"of the splits, only {', '.join(found) or 'none'} can be made here")
+    shared = []
+    for (a, first), (b, second) in itertools.combinations(found.items(), 2):
+        prompts = {_normal(task.text) for task in first}
+        twice = [task for task in second if _normal(task.text) in prompts]
+        shared += [f"{a} and {b}: {excerpt(task.text)}" for task in twice]
+    looked = ", ".join(f"{len(tasks)} of {split}" for split, tasks in found.items())
+    if shared:
+        return fail(
+            f"{len(shared)} prompts stand in two splits ({looked})",
+            shared,
+            "rlvr.generated(puzzle, split=split) keeps splits apart by prompt; `rlvr data split` "
+            "does it for rows.",
+        )
+    return ok(f"no prompt stands in two splits ({looked})")
+
+
+@probe("conformance")
+def seeds(subject: Subject) -> Finding:
+    """Another seed gives other tasks, and not the next one's."""
+    if not subject.takes("seed"):
+        return nothing("its factory has no option `seed`")
+    count = min(len(subject.env.tasks), 60)
+    first, second = (
+        [task.text for task in itertools.islice(subject.make(seed=seed).tasks, count)]
+        for seed in (11, 12)
+    )
+    for shift in range(min(3, count - 1)):
+        same = sum(a == b for a, b in zip(first[shift:], second, strict=False)) / (count - shift)
+        if same > 0.8:
+            what = "the same tasks" if shift == 0 else f"the same tasks, {shift} further on"
+            return fail(
+                f"seeds 11 and 12 give {what}",
+                [excerpt(first[shift])],
+                "Give each task a stream of its own: rlvr.generated(puzzle, seed=seed) does, by "
+                "numpy.random.SeedSequence; seed + i doesn't.",
+            )
+    return ok(f"{count} tasks of two neighbouring seeds: other tasks")
+
+
+@probe("conformance")
+def json_tasks(subject: Subject) -> Finding:
+    """Tasks are plain JSON data: what is written and read again is equal."""
+    wrong = []
+    for task in subject.tasks:
+        try:
+            plain = json.loads(json.dumps(task.to_json(), allow_nan=False))
+            if plain != task.to_json() or Task.from_json(plain) != task:
+                changed = [k for k, v in task.to_json().items() if plain[k] != v]
+                wrong.append(f"{task.id}: {', '.join(changed)} changes on the way")
+        except (TypeError, ValueError, RecursionError) as error:
+            wrong.append(f"{task.id}: {described(error)}")
+    if wrong:
+        return fail(
+            f"{len(wrong)} of {len(subject.tasks)} tasks aren't plain JSON data",
+            wrong,
+            "Trainers carry tasks in data sets: use lists for tuples and sets, text for keys, and no "
+            "NaN, in reference and metadata.",
+        )
+    return ok(f"{len(subject.tasks)} tasks survive JSON")
+
+
+@probe("conformance")
+def task_ids(subject: Subject) -> Finding:
+    """Ids are found again, and prompts aren't empty."""
+    wrong = []
+    for task in subject.tasks:
+        try:
+            if subject.env.tasks.find(task.id) != task:
+                wrong.append(f"{task.id} finds another task")
+        except RlvrError as error:
+            wrong.append(f"{task.id}: {error}")
+        if not task.text.strip():
+            wrong.append(f"{task.id} has an empty prompt")
+    if wrong:
+        return fail(
+            f"{len(wrong)} tasks can't be told by their id", wrong, "Give each an id of its own."
+        )
+    return ok(f"{len(subject.tasks)} tasks are found by their ids")
+
+
+@probe("conformance")
+def pickling(subject: Subject) -> Finding:
+    """The environment survives pickling, as workers and vectors of environments need."""
+    try:
+        blob = cloudpickle.dumps(subject.env.verifier)
+        pickle.loads(blob)
+        pickle.loads(cloudpickle.dumps(subject.env))
+    except Exception as error:
+        return fail(
+            "it can't be pickled",
+            [described(error)],
+            "A verifier holds plain data: open files, locks, clients and connections are made where "
+            "they're used, once for each process.",
+        )
+    if len(blob) > 10_000_000:
+        return note(
+            f"its verifier is {len(blob) / 1e6:.0f} MB when pickled, and every worker gets it",
+            mend="Put data into the tasks' references, or load it at the first use.",
+        )
+    return ok(f"it survives pickling; its verifier is {max(1, len(blob) // 1000)} kB")
+
+
+@probe("conformance")
+def vectors(subject: Subject) -> Finding:
+    """Episodes of several environments side by side don't meet."""
+    if subject.factory is None:
+        return nothing("it was handed over as an object, and a vector needs a factory")
+    a, b = subject.tasks[0], subject.tasks[-1]
+    one, other = subject.make(), subject.make()
+    one.reset(options={"task": a})
+    other.reset(options={"task": b})
+    *_, ended = one.step("first")
+    *_, later = other.step("second")
+    wrong = []
+    for info, task, said, strange in ((ended, a, "first", "second"), (later, b, "second", "first")):
+        messages = [m["content"] for m in info.get("messages", []) if m["role"] == "assistant"]
+        if info.get("task_id") != task.id or said not in messages or strange in messages:
+            wrong.append(f"the episode of {task.id} shows {info.get('task_id')}: {messages}")
+    if wrong:
+        return fail(
+            "two environments of it share their state",
+            wrong,
+            "Keep an episode's state in `task` and `messages`; nothing on the class.",
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        vector = gymnasium.vector.SyncVectorEnv([subject.make, subject.make])
+        try:
+            prompts, _ = vector.reset(seed=[1, 2])
+            vector.step(("x", "x"))
+        finally:
+            vector.close()
+    alone = [subject.make().reset(seed=seed)[0] for seed in (1, 2)]
+    if list(prompts) != alone:
+        return fail(
+            "in a vector, the same seeds draw other tasks",
+            [excerpt(str(one)) for one in prompts],
+            "Draw from self.np_random alone.",
+        )
+    return ok("two side by side, and in a vector: each as if it were alone")
+
+
+def _another(subject: Subject) -> Environment:
+    """A fresh one where that's possible, so that the audit's own episodes aren't disturbed."""
+    if subject.factory is not None:
+        return subject.make()
+    copied: Environment = pickle.loads(cloudpickle.dumps(subject.env))
+    return copied
+
+
+def _some(tasks: Sequence[Task]) -> list[Task]:
+    count = min(len(tasks), _COMPARED if isinstance(tasks, GeneratedTaskSet) else _LOADED)
+    return [tasks[i] for i in range(count)]
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _given_away(info: dict[str, Any], task: Task) -> str:
+    """Which part of reset's info holds the reference."""
+    if not task.reference or task.reference in ([], {}):
+        return ""
+    for key, value in info.items():
+        if key not in ("task_id", "messages") and task.reference in (
+            value,
+            getattr(value, "reference", None),
+        ):
+            return key
+    return ""

@@ -1,0 +1,147 @@
+"""Right answers in equal forms and in forms that just miss, by the kind of verifier.
+
+Each case is (what was done, whether it must decide so, the task, the response). What isn't certain
+(a custom verifier may well ask for one spelling, or take several answers) is reported and fails
+nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import sqlglot
+
+from rlvr.authoring.audit.subject import Subject
+from rlvr.authoring.math_rewrites import perturbations, rewritings
+from rlvr.core.task import Task
+from rlvr.verifiers.code import Code
+from rlvr.verifiers.fences import fenced, fenced_blocks
+from rlvr.verifiers.math import Math
+from rlvr.verifiers.math.clean import clean
+from rlvr.verifiers.math.numbers import read_number
+from rlvr.verifiers.sql import Sql
+
+Case: TypeAlias = tuple[str, bool, Task, str]
+_TASKS = 12
+_LATEX = re.compile(r"\\(?:d?frac|sqrt|pi|left|cdot)")
+# What `simplified=True` refuses by its own definition.
+_UNSIMPLE = {"doubled and halved", "7 added and taken off", "as a decimal", "as a fraction"}
+_BOXED = re.compile(r"\\boxed\{(.+)\}", re.DOTALL)
+
+
+def kept_answers(subject: Subject) -> Iterator[Case]:
+    """Right answers in other forms."""
+    math = subject.leaves(Math)
+    for task, said in subject.solved[:_TASKS]:
+        gold = _gold(task, said)
+        if math and gold is not None:
+            strict = any(one.simplified for one in math)
+            for name, text in rewritings(gold):
+                if not (strict and name in _UNSIMPLE):
+                    yield name, True, task, _as(said, text)
+        elif subject.leaves(Sql):
+            yield from ((n, True, task, fenced(q, "sql")) for n, q in _same_query(_block(said)))
+        elif subject.leaves(Code) and "```python" in said:
+            source = _block(said)
+            yield "with a comment", True, task, fenced(f"# solved\n{source}\n", "python")
+            yield "with another import", True, task, fenced(f"import sys\n{source}", "python")
+        elif gold is not None and (_LATEX.search(gold) or read_number(clean(gold)) is not None):
+            certain = bool(_LATEX.search(gold))  # values in LaTeX have many spellings
+            for name, text in rewritings(gold):
+                if name in ("\\dfrac", "\\left and \\right", "between dollars"):
+                    yield name, certain, task, _as(said, text)
+                elif name in ("as a decimal", "thousands separators", "Unicode minus"):
+                    yield name, False, task, _as(said, text)
+
+
+def changed_answers(subject: Subject) -> Iterator[Case]:
+    """Right answers, changed a little."""
+    rng = random.Random(7)
+    math = subject.leaves(Math)
+    tolerant = any(one.tolerance or one.rounded or one.rename for one in math)
+    for task, said in subject.solved[:_TASKS]:
+        gold = _gold(task, said)
+        if math and gold is not None:
+            if isinstance(task.reference, str):  # of alternatives, another one may be right
+                for name, text in perturbations(gold, rng):
+                    yield name, not tolerant, task, _as(said, text)
+        elif subject.leaves(Sql):
+            yield from ((n, True, task, fenced(q, "sql")) for n, q in _other_query(_block(said)))
+        elif subject.leaves(Code) and "```python" in said:
+            for name, source in _other_program(_block(said)):
+                yield name, True, task, fenced(source, "python")
+        elif gold is not None and 0 < len(gold) <= 2000:
+            for name, text in _other_text(gold, rng):
+                yield name, True, task, _as(said, text)
+
+
+def _gold(task: Task, said: str) -> str | None:
+    """The answer inside a right response: of a box, or the whole where that's the reference."""
+    box = _BOXED.fullmatch(said.strip())
+    if box is not None:
+        return box[1]
+    return said if said == task.reference else None
+
+
+def _as(said: str, gold: str) -> str:
+    return f"\\boxed{{{gold}}}" if _BOXED.fullmatch(said.strip()) else gold
+
+
+def _block(said: str) -> str:
+    blocks = fenced_blocks(said)
+    return blocks[-1].text if blocks else said
+
+
+def _same_query(sql: str) -> Iterator[tuple[str, str]]:
+    bare = sql.strip().rstrip(";")
+    yield "with a semicolon", f"{bare};"
+    yield "with a comment", f"-- the query\n{bare}"
+    try:
+        yield (
+            "laid out otherwise",
+            sqlglot.parse_one(bare, read="sqlite").sql("sqlite", pretty=True),
+        )
+    except sqlglot.errors.SqlglotError:
+        return
+
+
+def _other_query(sql: str) -> Iterator[tuple[str, str]]:
+    bare = sql.strip().rstrip(";")
+    yield "its rows twice", f"SELECT * FROM ({bare}) UNION ALL SELECT * FROM ({bare})"
+    yield "a column more", f"SELECT *, 7919 FROM ({bare})"
+    yield "text around each value's query", f"SELECT 'it is', * FROM ({bare})"
+
+
+def _other_program(source: str) -> Iterator[tuple[str, str]]:
+    yield "half of it", source[: len(source) // 2]
+    if "return " in source:
+        yield "another thing returned", re.sub(r"\breturn\b[^\n]*", "return (7919, None)", source)
+    if "print(" in source:
+        yield "a line printed more", f"print(7919)\n{source}"
+
+
+def _other_text(gold: str, rng: random.Random) -> Iterator[tuple[str, str]]:
+    """Of an answer of which nothing is known but its text."""
+    yield "with text before it", f"not {gold}"
+    yield "with text after it", f"{gold} or 7919"
+    yield "twice", f"{gold} {gold}"
+    if len(gold) > 1:
+        yield "without its end", gold[: max(1, len(gold) // 2)]
+        yield "without its beginning", gold[(len(gold) + 1) // 2 :]
+        if gold[::-1] != gold:
+            yield "backwards", gold[::-1]
+    digits = [i for i, char in enumerate(gold) if char in "0123456789"]
+    if digits:
+        i = digits[0]
+        other = str((int(gold[i]) + rng.randint(1, 8)) % 10)
+        yield "with another digit", f"{gold[:i]}{other}{gold[i + 1 :]}"
+    letters = [i for i, char in enumerate(gold) if char.isalpha()]
+    if letters:
+        i = rng.choice(letters)
+        yield (
+            "with another letter",
+            f"{gold[:i]}{'q' if gold[i] not in 'qQ' else 'x'}{gold[i + 1 :]}",
+        )

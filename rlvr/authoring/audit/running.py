@@ -1,0 +1,301 @@
+"""Whether verification can be relied on while it runs: the same verdict each time, for any response,
+in time, in flat memory, with nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from rlvr.authoring.audit.finding import Finding
+from rlvr.authoring.audit.odd import LONG, ODD
+from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.subject import Subject, earned, excerpt, shown
+from rlvr.core.task import Task
+from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
+from rlvr.core.verifier import Verifier
+from rlvr.scoring import Pool, score
+from rlvr.verifiers.compose import leaves
+
+_SETTLE_S = 0.25  # of a long response, in the caller's thread
+_GROWTH = 8 << 20
+_REPEATS = 240
+
+
+class _Measured(Verifier):
+    """Judges with another verifier in a worker, and says how the worker is then."""
+
+    name = "measured"
+
+    def __init__(self, inner: Verifier, settle: bool) -> None:
+        self._inner = inner
+        self._settle = settle
+        self.limit_s = max(5.0, inner.limit_s)
+
+    def verify(self, task: Task, response: str) -> Verdict:
+        """The inner verdict's status, with the time it took and what the process holds in its detail."""
+        begun = time.perf_counter()
+        verdict = self._inner.settle(task, response) if self._settle else None
+        if verdict is None and not self._settle:
+            judged = self._inner.verify(task, response)
+            assert isinstance(judged, Scored | Unscored)
+        detail = {
+            "seconds": time.perf_counter() - begun,
+            "resident": _resident(),
+            "open": len(os.listdir("/proc/self/fd")),
+            "children": _children(),
+        }
+        return Scored(0.0, Status.INCORRECT, {}, "", detail)
+
+
+@probe("conformance")
+def settling(subject: Subject) -> Finding:
+    """What is settled in the caller's thread takes no time, whatever the response."""
+    slow = []
+    task, said = next(iter(subject.solved), (subject.tasks[0], ""))
+    texts = {**LONG, "a right answer after 200 kB": "word " * 40_000 + said}
+    for leaf in leaves(subject.env.verifier):
+        measured = score([task] * len(texts), list(texts.values()), _Measured(leaf, settle=True))
+        for name, verdict in zip(texts, measured, strict=True):
+            if isinstance(verdict, Unscored) and verdict.cause is Cause.TIMEOUT:
+                slow.append(f"{leaf.name}, {name}: over {leaf.limit_s:g} s")
+            elif isinstance(verdict, Scored) and verdict.detail["seconds"] > _SETTLE_S:
+                slow.append(f"{leaf.name}, {name}: {verdict.detail['seconds']:.2f} s")
+    if slow:
+        subject.inline = False
+        return fail(
+            f"{len(slow)} long responses hold up the caller's thread, where nothing can stop them",
+            slow,
+            "Leave out inline=True (or `settle`): in a worker, what overstays is killed.",
+        )
+    return ok(
+        f"{len(texts)} long responses: nothing takes over {_SETTLE_S} s in the caller's thread"
+    )
+
+
+@probe("conformance")
+def any_response(subject: Subject) -> Finding:
+    """Every response there can be gets a verdict, and nonsense earns nothing."""
+    if not subject.inline:
+        return nothing("its `settle` hangs (see settling), so it can't be asked in this process")
+    tasks = subject.tasks[:2]
+    wrong, paid = [], []
+    odd = dict(ODD) if _slow(subject) else {**ODD, **LONG}
+    for task in tasks:
+        for name, verdict in zip(
+            odd, subject.judge([task] * len(odd), list(odd.values())), strict=True
+        ):
+            if isinstance(verdict, Unscored):
+                if verdict.cause is not Cause.GOLD:
+                    wrong.append(f"{name}: {shown(verdict)}")
+            elif verdict.reward > 0.25 * subject.top:
+                paid.append(f"{name}: {shown(verdict)}")
+    if wrong:
+        return fail(
+            f"{len(wrong)} of {2 * len(odd)} odd responses have no verdict",
+            wrong,
+            "A response can't be at fault for nobody: whatever it is, return False or a verdict. Say "
+            "rlvr.working_on('response') where judging one may take long: then a hang is its limit.",
+        )
+    if len(paid) > len(odd) // 2:
+        return fail(
+            f"{len(paid)} of {2 * len(odd)} nonsensical responses are paid for",
+            paid,
+            "The verifier doesn't look at the answer.",
+        )
+    return ok(f"{len(odd)} odd responses: each has a verdict")
+
+
+@probe("conformance")
+def deadline(subject: Subject) -> Finding:
+    """A batch is answered by its deadline."""
+    if not subject.inline:
+        return fail(
+            "what is settled in the caller's thread may hang, and no deadline holds there",
+            mend="Leave out inline=True (or `settle`).",
+        )
+    limit = 2.0
+    texts = [*LONG.values()]
+    begun = time.monotonic()
+    score([subject.tasks[0]] * len(texts), texts, subject.env.verifier, deadline_s=limit)
+    took = time.monotonic() - begun
+    if took > limit + 2.0:
+        return fail(
+            f"a batch with a deadline of {limit:g} s took {took:.1f} s",
+            mend="An async verifier must await what takes long, and not block the event loop.",
+        )
+    return ok(
+        f"{len(texts)} long responses with a deadline of {limit:g} s: back after {took:.1f} s"
+    )
+
+
+@probe("conformance")
+def same_verdict(subject: Subject) -> Finding:
+    """The same task and response get the same verdict, in any order and in any process."""
+    if not subject.inline:
+        return nothing("its `settle` hangs (see settling)")
+    items = [(task, said) for task, said in subject.solved[:6]]
+    wrong_one = "\\boxed{0} is the answer, I am sure of it."
+    items += [(task, text) for task in subject.tasks[:6] for text in (wrong_one, task.text)]
+    tasks, responses = [t for t, _ in items], [r for _, r in items]
+    first = [verdict.to_json() for verdict in subject.judge(tasks, responses)]
+    backwards = subject.judge(tasks[::-1], responses[::-1])
+    rounds = {
+        "backwards": [verdict.to_json() for verdict in backwards][::-1],
+        "once more": [verdict.to_json() for verdict in subject.judge(tasks, responses)],
+    }
+    if subject.by_verifier:
+        with Pool(workers=1) as pool:
+            fresh = score(tasks, responses, subject.env.verifier, pool=pool)
+        rounds["in a new process"] = [verdict.to_json() for verdict in fresh]
+    changed = [
+        f"{when}, {tasks[i].id} {excerpt(responses[i])}: {_brief(first[i])}, then {_brief(other[i])}"
+        for when, other in rounds.items()
+        for i in range(len(items))
+        if _value(first[i]) != _value(other[i])
+    ]
+    if changed:
+        return fail(
+            f"{len(changed)} of {3 * len(items)} verdicts change from one time to the next",
+            changed,
+            "A verifier is pure: no state between calls, no clock, no random numbers, and nothing "
+            "that depends on the order of a set.",
+        )
+    return ok(f"{len(items)} responses judged {len(rounds) + 1} times: the same verdicts")
+
+
+@probe("conformance")
+def flat_memory(subject: Subject) -> Finding:
+    """Verification doesn't fill its process's memory."""
+    sync = [leaf for leaf in leaves(subject.env.verifier) if not leaf.is_async]
+    if not sync:
+        return nothing("its verifier is async, and runs in this process")
+    if not Path("/proc/self/statm").exists():
+        return nothing("memory is measured by /proc, which this system doesn't have")
+    task, said = next(iter(subject.solved), (subject.tasks[0], "\\boxed{0}"))
+    grown = []
+    for leaf in sync:
+        # Each differs, and is long enough for a cache of them to be seen.
+        texts = [f"attempt {i}: {'and then ' * 2000}\n{said}" for i in range(_REPEATS)]
+        with Pool(workers=1) as pool:
+            half = score([task] * 60, texts[:60], _Measured(leaf, settle=False), pool=pool)
+            rest = score(
+                [task] * (_REPEATS - 60),
+                texts[60:],
+                _Measured(leaf, settle=False),
+                pool=pool,
+                deadline_s=20,
+            )
+        seen = [v.detail["resident"] for v in (*half, *rest) if isinstance(v, Scored) and v.detail]
+        if len(seen) < 100:
+            continue
+        middle, growth = seen[len(seen) // 4], seen[-1] - seen[len(seen) // 4]
+        if growth > _GROWTH:
+            grown.append(
+                f"{leaf.name}: from {middle >> 20} MB to {seen[-1] >> 20} MB in "
+                f"{len(seen) - len(seen) // 4} verifications of 18 kB each"
+            )
+    if grown:
+        return fail(
+            "memory grows with every response",
+            grown,
+            "Keep nothing of a response after its verdict; bound what is cached (functools.lru_cache "
+            "with a maxsize, by reference rather than by response).",
+        )
+    return ok(f"{_REPEATS} verifications in one process: memory stays flat")
+
+
+@probe("conformance")
+def nothing_left(subject: Subject) -> Finding:
+    """Verification leaves no file, process or open descriptor behind."""
+    if not Path("/proc/self/fd").exists():
+        return nothing(
+            "descriptors and processes are counted by /proc, which this system doesn't have"
+        )
+    task, said = next(iter(subject.solved), (subject.tasks[0], "\\boxed{0}"))
+    tasks, texts = [task] * 20, [said, "", "x", task.text] * 5
+    sync = [leaf for leaf in leaves(subject.env.verifier) if not leaf.is_async]
+    left = []
+    with tempfile.TemporaryDirectory() as folder:
+        before, cwd = os.environ.get("TMPDIR"), set(os.listdir())
+        os.environ["TMPDIR"] = folder
+        try:
+            for leaf in sync:
+                with Pool(workers=1) as pool:
+                    seen = score(tasks, texts, _Measured(leaf, settle=False), pool=pool)
+                details = [v.detail for v in seen if isinstance(v, Scored) and v.detail]
+                if details and details[-1]["children"]:
+                    left.append(f"{leaf.name}: {details[-1]['children']} processes still run")
+                if len(details) > 10 and details[-1]["open"] - details[4]["open"] > 5:
+                    left.append(
+                        f"{leaf.name}: {details[-1]['open'] - details[4]['open']} descriptors"
+                    )
+        finally:
+            os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
+        files = sorted(os.listdir(folder))
+        if len(files) > 2:
+            left.append(f"{len(files)} temporary files, such as {files[0]}")
+        new = sorted(set(os.listdir()) - cwd)
+        if len(new) > 2:
+            left.append(f"{len(new)} files in the working directory, such as {new[0]}")
+    if left:
+        return fail(
+            f"20 verifications leave behind: {left[0]}",
+            left,
+            "Close and remove what a verification opens: `with tempfile.TemporaryDirectory()`, "
+            "`subprocess.run(…, timeout=…)`, `with open(…)`.",
+        )
+    if not sync:
+        return nothing("its verifier is async: what its sandbox leaves is that sandbox's to check")
+    return ok("20 verifications leave nothing behind")
+
+
+@probe("conformance", last=True)
+def reward_range(subject: Subject) -> Finding:
+    """Rewards stay in the declared range, and statuses agree with them."""
+    least, most = subject.env.verifier.reward_range
+    wrong = []
+    for task, response, verdict in subject.seen:
+        if not isinstance(verdict, Scored):
+            continue
+        where = f"{task.id} {excerpt(response, 40)}: {shown(verdict)}"
+        if not least - 1e-9 <= verdict.reward <= most + 1e-9:
+            wrong.append(f"out of range: {where}")
+        elif most > least and verdict.status is Status.CORRECT and verdict.reward <= least:
+            wrong.append(f"correct, and earns the least there is: {where}")
+        elif verdict.status in (Status.INCORRECT, Status.UNPARSABLE) and verdict.reward >= most:
+            wrong.append(f"{verdict.status}, and earns the most there is: {where}")
+    if wrong:
+        return fail(
+            f"{len(wrong)} of {len(subject.seen)} verdicts don't agree with the range "
+            f"[{least:g}, {most:g}] or with their own status",
+            wrong,
+            "Scale rewards to [0, 1], or declare another: `reward_range = (-1.0, 1.0)` on the verifier.",
+        )
+    rewards = [earned(v) for *_, v in subject.seen if isinstance(v, Scored)]
+    if not rewards:
+        return note("no response got a reward at all: nothing was scored")
+    return ok(f"{len(rewards)} rewards between {min(rewards):g} and {max(rewards):g}")
+
+
+def _slow(subject: Subject) -> bool:
+    return any(leaf.is_async for leaf in leaves(subject.env.verifier))
+
+
+def _value(verdict: dict[str, object]) -> tuple[object, ...]:
+    return verdict.get("reward"), verdict.get("status"), verdict.get("cause")
+
+
+def _brief(verdict: dict[str, object]) -> str:
+    return f"{verdict.get('reward', 'unscored')} {verdict.get('status', verdict.get('cause'))}"
+
+
+def _resident() -> int:
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _children() -> int:
+    with open(f"/proc/self/task/{os.getpid()}/children") as children:
+        return len(children.read().split())

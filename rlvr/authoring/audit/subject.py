@@ -1,0 +1,158 @@
+"""What probes look at: an environment, how to make it again, and a sample of its tasks."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from rlvr import scoring
+from rlvr.core.environment import Environment
+from rlvr.core.errors import OptionError
+from rlvr.core.registry import find, make
+from rlvr.core.task import Task
+from rlvr.core.verdict import Scored, Status, Verdict
+from rlvr.core.verifier import Verifier
+from rlvr.envs.turns import MultiTurn, SingleTurn
+from rlvr.verifiers.compose import leaves
+
+V = TypeVar("V", bound=Verifier)
+
+
+class Subject:
+    """An environment under audit.
+
+    Attributes:
+        env: the environment.
+        tasks: the sample, drawn by `seed`.
+        rng: for probes that draw; seeded.
+        rollouts: of a policy or a saved run, as rows; empty where there are none.
+        seen: every verdict that was reached, with its task and response: for probes that come last.
+        inline: whether `settle` may be asked in this process; a probe says no where it has hung.
+    """
+
+    def __init__(
+        self,
+        env: Environment,
+        tasks: int = 20,
+        seed: int = 0,
+        rollouts: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
+        if tasks < 2:
+            raise OptionError(f"An audit looks at 2 tasks at least, not {tasks}.")
+        self.env = env
+        self.rng = random.Random(seed)
+        count = len(env.tasks)
+        chosen = range(count) if count <= tasks else sorted(self.rng.sample(range(count), tasks))
+        self.tasks: list[Task] = [env.tasks[i] for i in chosen]
+        self.rollouts = list(rollouts)
+        self.seen: list[tuple[Task, str, Verdict]] = []
+        self.inline = True
+
+    # ------------------------------------------------------------------ making it again
+
+    @functools.cached_property
+    def factory(self) -> Callable[..., Environment] | None:
+        """What makes it; None for one that was handed over as an object and isn't registered."""
+        if self.env.made_with is None:
+            return None
+        return find(self.env.name).load()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """It was made with."""
+        return dict(self.env.made_with or {})
+
+    def takes(self, option: str) -> bool:
+        """Whether its factory has that option."""
+        return self.factory is not None and option in inspect.signature(self.factory).parameters
+
+    def make(self, **changed: Any) -> Environment:
+        """Another one, with some options changed. Only where there's a factory."""
+        return make(self.env.name, **{**self.options, **changed})
+
+    # ------------------------------------------------------------------ verdicts
+
+    @property
+    def by_verifier(self) -> bool:
+        """Whether an episode's verdict is the verifier's on its last message."""
+        return type(self.env).judge in (SingleTurn.judge, MultiTurn.judge)
+
+    def leaves(self, kind: type[V]) -> list[V]:
+        """The parts of its verifier that are of that kind."""
+        return [leaf for leaf in leaves(self.env.verifier) if isinstance(leaf, kind)]
+
+    def judge(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
+        """The verdict on each answer, as the environment gives it at an episode's end."""
+        if self.by_verifier:
+            verdicts = scoring.score(tasks, responses, self.env.verifier)
+        else:
+            verdicts = [self._own(t, r) for t, r in zip(tasks, responses, strict=True)]
+        self.seen.extend(zip(tasks, responses, verdicts, strict=True))
+        return verdicts
+
+    def play(self, task: Task, answer: Callable[[int], str]) -> Verdict:
+        """The verdict of a whole episode, in which `answer(turn)` is said at each turn."""
+        self.env.reset(options={"task": task})
+        for turn in range(self.env.max_turns):
+            said = answer(turn)
+            *_, terminated, truncated, info = self.env.step(said)
+            if terminated or truncated:
+                verdict: Verdict = info["verdict"]
+                self.seen.append((task, said, verdict))
+                return verdict
+        raise AssertionError("an episode ends at its last turn")
+
+    def episodes(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
+        """The verdict on each, said at every turn of an episode of its own."""
+        if self.env.max_turns == 1 and type(self.env).reply is Environment.reply:
+            return self.judge(tasks, responses)
+        return [
+            self.play(task, lambda _, said=said: said)  # type: ignore[misc]
+            for task, said in zip(tasks, responses, strict=True)
+        ]
+
+    def right(self, task: Task) -> str | None:
+        """A response that should earn full reward, made from the reference; None where there's no such."""
+        return self.env.verifier.demonstrate(task)
+
+    @functools.cached_property
+    def solved(self) -> list[tuple[Task, str]]:
+        """Tasks of the sample with a right answer."""
+        return [(task, said) for task in self.tasks if (said := self.right(task)) is not None]
+
+    @functools.cached_property
+    def top(self) -> float:
+        """The most that a response may earn."""
+        return float(self.env.verifier.reward_range[1])
+
+    def _own(self, task: Task, response: str) -> Verdict:
+        messages = [*(dict(m) for m in task.prompt), {"role": "assistant", "content": response}]
+        return self.env.judge(task, messages)
+
+
+def full(verdict: Verdict) -> bool:
+    """Whether it's full reward."""
+    return isinstance(verdict, Scored) and verdict.status is Status.CORRECT
+
+
+def earned(verdict: Verdict) -> float:
+    """The reward, as a strategy counts it: no verdict earns nothing."""
+    return verdict.reward if isinstance(verdict, Scored) else 0.0
+
+
+def shown(verdict: Verdict) -> str:
+    """A verdict in a few words."""
+    if isinstance(verdict, Scored):
+        return f"{verdict.reward:g} {verdict.status}" + (
+            f" ({verdict.feedback:.120})" if verdict.feedback else ""
+        )
+    return f"unscored, {verdict.cause}: {verdict.message:.160}"
+
+
+def excerpt(text: str, most: int = 60) -> str:
+    """A text on one line."""
+    short = text if len(text) <= most else f"{text[:most]}…"
+    return repr(short)
