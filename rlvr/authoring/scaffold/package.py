@@ -81,7 +81,7 @@ def _write(plan: Plan, folder: Path, data: Path | None, columns: Columns | None)
     if plan.verifier == "sql":
         shop.write_databases(package, _template("shop.sql.txt"))
     if plan.verifier == "judge":
-        _put(tests / "conftest.py", _template(f"conftest{'.rows' if data else ''}.py.txt"), words)
+        _put(tests / "conftest.py", _template("conftest.py.txt"), words)
     _put(package / "__init__.py", code, words)
     _put(tests / f"test_{plan.name}.py", _template("test.py.txt"), words)
     _put(folder / "README.md", _template("README.md.txt"), words)
