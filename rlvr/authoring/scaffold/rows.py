@@ -36,6 +36,7 @@ _INSTRUCTIONS = (
     "instruction_id_list",
     "kwargs",
 )  # an instructions row may have its reference in two
+_SOLUTION = re.compile(r"\n|####|\\boxed")
 _EXAMPLES = 3  # rows of train that the fixtures are of
 _SPLIT_SEEDS = 50
 
@@ -91,7 +92,13 @@ class _Reader:
             return value
         if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
             raise DataError(f"its {self.reference!r} is {value!r:.60}, not a text or a number")
-        return str(value)
+        text = str(value)
+        if self.verifier == "math" and _SOLUTION.search(text.strip()):
+            raise DataError(
+                f"its {self.reference!r} is a whole solution ({text!r:.60}), not an answer: put what is "
+                f"right into a column of its own"
+            )
+        return text
 
     @staticmethod
     def _value(row: Mapping[str, Any], column: str) -> Any:
@@ -259,7 +266,7 @@ def _held(found: list[dict[str, Any]], judge: Verifier) -> list[dict[str, Any]]:
 def _verifier(name: str) -> Verifier | None:
     """What the template has; None for a judge, who isn't there to be asked."""
     if name == "instructions":
-        return Coherent("lenient") >> Instructions()
+        return Coherent("strict") >> Instructions()
     return {"math": Math(), "code": Code(), "custom": same_text}.get(name)
 
 
