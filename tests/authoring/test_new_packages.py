@@ -94,7 +94,8 @@ def run(packages: Path, *arguments: str | Path, **environ: str) -> subprocess.Co
 
 def test_list_shows_them_all_with_what_they_are(packages: Path) -> None:
     done = run(packages, "-m", "rlvr", "list")
-    shown = {line.split()[0]: line.split()[2] for line in done.stdout.splitlines() if line}
+    lines = [line.split() for line in done.stdout.splitlines()]
+    shown = {line[0]: line[2] for line in lines if len(line) > 2}
     assert {name: shown.get(name) for name in NAMES} == {
         name: f"rlvr-{name.replace('_', '-')}" for name in NAMES
     }
