@@ -17,7 +17,9 @@ TRAINERS_INSTALLED := $(TRAINERS_VENV)/.installed-$(TRAINERS_HASH)
 # Readers of what is exported, and reasoning-gym: for tests alone.
 READERS := $(VENV)/.readers-$(HASH)
 
-.PHONY: install quickstart test test-main test-vllm test-trainers environments lint types bench clean
+JOBS ?= 3
+
+.PHONY: install quickstart test test-main test-vllm test-trainers coverage environments docs lint types bench clean
 
 install: $(INSTALLED)
 	@# The environment may be shared between clones; the project in it is this one.
@@ -56,9 +58,13 @@ environments: $(VLLM_INSTALLED) $(TRAINERS_INSTALLED)
 quickstart: install
 	$(BIN)/rlvr train quickstart
 
-test: lint types test-main test-vllm test-trainers
+test: lint types docs test-main test-vllm test-trainers
 
+# Many tests wait for processes and deadlines, so there's room for more of them than processors.
 test-main: install $(READERS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+coverage: install $(READERS)
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 test-vllm: $(VLLM_INSTALLED)
@@ -75,8 +81,12 @@ lint: install
 types: install
 	$(BIN)/mypy
 
+# The variable leaves out an announcement. Not --quiet: then warnings no longer end the build.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 bench: install
 	$(BIN)/python benchmarks/spine.py
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TRAINERS_VENV) $(VLLM_VENV).lock $(TRAINERS_VENV).lock .coverage .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM_VENV) $(TRAINERS_VENV) $(VLLM_VENV).lock $(TRAINERS_VENV).lock .coverage .pytest_cache .mypy_cache .ruff_cache site

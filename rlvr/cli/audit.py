@@ -24,7 +24,7 @@ from rlvr.policies.scripted import NAMES, scripted
 
 @click.command("audit")
 @click.argument("env", required=False)
-@click.option("--tasks", type=click.IntRange(min=2), default=20, show_default=True,
+@click.option("--tasks", type=click.IntRange(min=2), default=50, show_default=True,
               help="How many of its tasks to look at.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--only", multiple=True, metavar="PROBE", help="A probe or a group; several times.")

@@ -16,7 +16,8 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Verdict
 from rlvr.scoring import score
 
-_SHOWN = 500  # characters of a response, and of the task that a fixture brings
+_SHOWN = 500  # characters of an example
+_SHOWN_OF_FIXTURES = 800  # of a response or a task; of a longer one its two ends
 
 
 @click.command("show")
@@ -54,7 +55,7 @@ def _show_fixtures(console: Console, env: Environment) -> None:
     """Each with what it earns, beneath the task it answers to."""
     judged = list(zip(env.fixtures, judge_fixtures(env), strict=True))
     missed = sum(not fixture.holds(verdict) for fixture, verdict in judged)
-    all_hold = "all hold" if not missed else f"[bold red]{missed} don't hold[/bold red]"
+    all_hold = "all hold" if not missed else f"[bold red]{missed} not as expected[/bold red]"
     console.print(f"\n[bold]fixtures[/bold] · {len(judged)} · {all_hold}")
     for _, group in groupby(judged, key=lambda pair: _task_id(pair[0])):
         fixtures = list(group)
@@ -67,10 +68,9 @@ def _show_fixtures(console: Console, env: Environment) -> None:
 
 
 def _show_fixture(console: Console, fixture: Fixture, verdict: Verdict) -> None:
-    mark = ""
-    if not fixture.holds(verdict):
-        mark = f"[bold red]doesn't hold[/bold red]: it should earn {fixture.expected} · "
-    console.print(f"\n[dim]{fixture.kind}[/dim]  {mark}{_earned(verdict)}", soft_wrap=True)
+    mark = "" if fixture.holds(verdict) else "[bold red]doesn't hold:[/bold red] "
+    expected = f"[dim]{fixture.kind}, expected {fixture.expected}[/dim]"
+    console.print(f"\n{expected}  {mark}{_earned(verdict)}", soft_wrap=True)
     if fixture.why:
         console.print(f"[italic]{escape(fixture.why)}[/italic]", soft_wrap=True)
     for number, response in enumerate(fixture.turns, 1):
@@ -84,11 +84,15 @@ def _task_id(fixture: Fixture) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… (cut)"
+    if len(text) <= _SHOWN_OF_FIXTURES:
+        return text
+    half = _SHOWN_OF_FIXTURES // 2
+    return f"{text[:half]} … (cut) … {text[-half:]}"
 
 
 def _as_it_is(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    whole = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair has no UTF-8
+    console.print(whole, markup=False, highlight=False, soft_wrap=True)
 
 
 def _examples(env: Environment, task: Task) -> dict[str, str]:

@@ -77,7 +77,8 @@ class Evaluation:
 
     Args:
         keep: called with each rollout once it's judged, for who writes no run.
-        (The others are `evaluate`'s.)
+
+    The other arguments are `evaluate`'s.
     """
 
     def __init__(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -57,6 +58,55 @@ def test_show_finds_a_task_by_its_id(rlvr_cli: CommandLine, data: Path) -> None:
     done = rlvr_cli("show", "gsm8k", "--task", "test-1", "--split", "test", "--data", data)
     assert done.returncode == 0
     assert "A robe takes 2 bolts of blue fiber" in done.stdout
+
+
+def test_show_tells_what_fixtures_earn_and_should(rlvr_cli: CommandLine) -> None:
+    done = rlvr_cli("show", "shop")
+    assert done.returncode == 0
+    fixtures = rlvr.make("shop").fixtures
+    _, shown = done.stdout.split(f"\nfixtures · {len(fixtures)} · all hold\n")
+    assert shown.count("\nto the task ") == 1  # they all answer to the same
+    assert "right, expected full reward  1 correct\n" in shown
+    assert "borderline, expected 1  1 correct\n" in shown
+    for fixture in fixtures:
+        assert fixture.why in shown
+        assert all(turn in shown for turn in fixture.turns)
+    assert "doesn't hold" not in shown
+
+
+OWN = """
+import rlvr
+FIXTURES = [
+    rlvr.Fixture("right", "\\\\boxed{5}", "four", why="[bold]no[/bold]"),
+    rlvr.Fixture("wrong", "\\\\boxed{5} \\ud800" + "x" * 2000 + "end", "four"),
+    rlvr.Fixture("borderline", "\\\\boxed{4}", "five", 0.5),
+    rlvr.Fixture("malformed", ("4", ""), rlvr.Task("[red]1+1?[/red]", "2", "own")),
+]
+def make():
+    return rlvr.SingleTurn([rlvr.Task("2+2?", "4", "four")], rlvr.Math(), fixtures=FIXTURES)
+"""
+
+
+def test_show_marks_a_fixture_that_does_not_hold(rlvr_cli: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    info = tmp_path / "own-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[rlvr.environments]\nown = own:make\n")
+    path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    done = rlvr_cli("show", "own", environ={"PYTHONPATH": path})
+    assert done.returncode == 0, done.stderr
+    _, shown = done.stdout.split("\nfixtures · 4 · 3 not as expected\n")
+    assert "right, expected full reward  doesn't hold: 0 incorrect" in shown
+    assert "[bold]no[/bold]" in shown
+    assert "wrong, expected less than full reward  0 incorrect" in shown
+    assert "\\ud800xxx" in shown
+    assert "… (cut) …" in shown
+    assert "xend\n" in shown
+    assert "borderline, expected 0.5  doesn't hold: unscored input: 'tasks' has no task" in shown
+    assert "malformed, expected less than full reward  doesn't hold: unscored input" in shown
+    assert "over after response 1 of 2" in shown
+    assert "to the task own\n[red]1+1?[/red]\n" in shown
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from rlvr.core.registry import make
 def audit(
     environment: Environment | str,
     *,
-    tasks: int = 20,
+    tasks: int = 50,
     seed: int = 0,
     only: Sequence[str] = (),
     rollouts: Iterable[Mapping[str, Any]] = (),

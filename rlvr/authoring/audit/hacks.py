@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
@@ -12,11 +13,12 @@ from rlvr.authoring.audit.subject import Subject, earned, excerpt, full, shown
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored
 
+T = TypeVar("T")
 FAILS = 0.2
 """A strategy without content that earns more than this share of the full reward is a failure."""
 NOTED = 0.06  # a format's small share
 _COMMON_FAILS = 0.4  # for the most frequent answer: with few choices, guessing pays something
-_TASKS = 10  # of the sample, for strategies with many variants
+_SLOW_TASKS = 4  # of the sample, where each response takes a sandbox or a model
 _FREQUENT_OF = 400
 
 
@@ -57,7 +59,7 @@ def _strategy(name: str, strategy: Strategy) -> None:
     def look(subject: Subject) -> Finding:
         if not subject.inline:
             return nothing("its `settle` hangs (see settling)")
-        share, example = best_variant(subject, subject.tasks[:_TASKS], strategy)
+        share, example = best_variant(subject, _sample(subject, subject.tasks), strategy)
         return of_strategy(name.replace("-", " "), share, example, MENDS[name])
 
     look.__doc__ = ABOUT[name]
@@ -79,7 +81,7 @@ def every_candidate_at_once(subject: Subject) -> Finding:
         )
     texts = [text for _, text in short]
     place = {task.id: i for i, (task, _) in enumerate(short)}
-    tasks = [task for task, _ in short[:_TASKS]]
+    tasks = [task for task, _ in _sample(subject, short)]
     share, example = best_variant(
         subject, tasks, lambda task: every_candidate(texts, place[task.id])
     )
@@ -102,7 +104,7 @@ def base_rate(subject: Subject) -> Finding:
         said for i in range(count) if (said := subject.right(env.tasks[i])) is not None
     )
     said, times = common.most_common(1)[0]
-    share, example = best_variant(subject, subject.tasks, lambda _: [said])
+    share, example = best_variant(subject, _sample(subject, subject.tasks), lambda _: [said])
     share = max(share, times / count)
     return of_strategy(
         f"the most frequent of {count} answers",
@@ -119,8 +121,9 @@ def thinking_only(subject: Subject) -> Finding:
     if not subject.solved or not subject.inline:
         return nothing("its verifier can't make right answers")
     closing = "I can't say."
-    tasks = [task for task, _ in subject.solved[:_TASKS]]
-    said = {task.id: text for task, text in subject.solved[:_TASKS]}
+    solved = _sample(subject, subject.solved)
+    tasks = [task for task, _ in solved]
+    said = {task.id: text for task, text in solved}
     share, example = best_variant(
         subject,
         tasks,
@@ -146,7 +149,7 @@ def length_pays(subject: Subject) -> Finding:
     """The same answer earns the same, however long the way to it."""
     if not subject.solved or not subject.inline:
         return nothing("its verifier can't make right answers")
-    marked = [(t, s) for t, s in subject.solved[:_TASKS] if "\\boxed{" in s or "```" in s]
+    marked = [(t, s) for t, s in _sample(subject, subject.solved) if "\\boxed{" in s or "```" in s]
     if len(marked) < 2:
         return nothing("its answers are whole responses, whose length belongs to them")
     prose = "We check this once more, step by step. "
@@ -198,6 +201,10 @@ def fully_paid(subject: Subject) -> Finding:
             "A policy finds such a response and says nothing else: make the verifier refuse it.",
         )
     return ok(f"of {len(subject.seen)} responses tried, none earns full reward everywhere")
+
+
+def _sample(subject: Subject, items: Sequence[T]) -> Sequence[T]:
+    return items[:_SLOW_TASKS] if subject.slow else items
 
 
 def _inside(said: str) -> str:

@@ -36,7 +36,7 @@ class Subject:
     def __init__(
         self,
         env: Environment,
-        tasks: int = 20,
+        tasks: int = 50,
         seed: int = 0,
         rollouts: Iterable[Mapping[str, Any]] = (),
     ) -> None:
@@ -79,6 +79,11 @@ class Subject:
     def by_verifier(self) -> bool:
         """Whether an episode's verdict is the verifier's on its last message."""
         return type(self.env).judge in (SingleTurn.judge, MultiTurn.judge)
+
+    @property
+    def slow(self) -> bool:
+        """Whether a verdict takes a sandbox or a model, or an episode several turns."""
+        return self.env.max_turns > 1 or any(leaf.is_async for leaf in leaves(self.env.verifier))
 
     def leaves(self, kind: type[V]) -> list[V]:
         """The parts of its verifier that are of that kind."""

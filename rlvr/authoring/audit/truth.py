@@ -193,10 +193,10 @@ def contradictions(subject: Subject) -> Finding:
     against, twice = [], 0
     for task in itertools.islice(tasks, count):
         other = first.setdefault(" ".join(task.text.split()), task)
-        if other is not task:
+        # The metadata may belong to the problem (a database, a shop that tools ask).
+        if other is not task and other.metadata == task.metadata:
             twice += 1
-            # More of the metadata may belong to the problem (a database, a shop).
-            if other.reference != task.reference and other.metadata == task.metadata:
+            if other.reference != task.reference:
                 against.append(
                     f"{other.id} and {task.id}, {excerpt(task.text, 120)}: "
                     f"{excerpt(str(other.reference))} and {excerpt(str(task.reference))}"

@@ -129,7 +129,9 @@ def _greedy(edges: list[Edge], start: str, end: str) -> int:
     return length
 
 
-_BETWEEN = re.compile(r"\\(?:to|rightarrow|longrightarrow|Rightarrow)(?![a-zA-Z])|->|[→,\s>–—-]")
+_BETWEEN = re.compile(
+    r"\\(?:to|rightarrow|longrightarrow|Rightarrow)(?![a-zA-Z])|[-=]>|[→⇒,\s>–—-]"
+)
 
 
 def demonstrate(task: Task) -> str:
@@ -141,7 +143,7 @@ def judge(task: Task, answer: str) -> bool:
     """Whether `answer` is a path from start to end along the roads, and as short as any."""
     if len(answer) > MAX_LENGTH:
         return False
-    path = _BETWEEN.sub(" ", plain(answer)).split()
+    path = _BETWEEN.sub(" ", plain(answer).removesuffix(".")).split()
     asked = task.reference
     if len(path) < 2 or (path[0], path[-1]) != (asked["start"], asked["end"]):
         return False

@@ -117,6 +117,6 @@ def _library() -> Any:
         importlib.import_module("reasoning_gym")
     except ImportError as error:
         raise MissingExtraError(
-            "reasoning_gym/… needs the package 'reasoning-gym': pip install 'rlvr[reasoning-gym]'."
+            "reasoning_gym/… needs the package 'reasoning-gym': pip install 'rlvr[reasoning]'."
         ) from error
     return cast(Any, importlib.import_module("reasoning_gym.factory"))

@@ -18,7 +18,7 @@ class Alarm:
     """A guard found something wrong.
 
     Attributes:
-        name: of the guard, as `GuardConfig` and `--no-guard` have it.
+        name: of the guard, as `GuardConfig` and `--without-guard` have it.
         message: what was found, with its figures.
         look: what to look at: a command, and what to do about it.
         stops: whether the run ends here, after a checkpoint.

@@ -307,6 +307,7 @@ def test_a_path_may_be_written_in_other_ways() -> None:
         "", {"edges": edges, "start": "A", "end": "C", "length": 2, "path": "ABC"}, "1"
     )
     right = ["A -> B -> C", "A→B→C", "A, B, C", "A-B-C", "A \\to B \\rightarrow C", "A B C"]
+    right += ["A => B => C.", "A ⇒ B ⇒ C"]
     wrong = [
         "A -> C",
         "C -> B -> A",
@@ -315,8 +316,10 @@ def test_a_path_may_be_written_in_other_ways() -> None:
         "A",
         "A -> D -> C",
         "a -> b -> c",
+        "A -> B -> C = 2",
+        "A -> B. -> C",
     ]
-    assert judged(task, rlvr.make("graph_path"), *right, *wrong) == [1] * 6 + [0] * 7
+    assert judged(task, rlvr.make("graph_path"), *right, *wrong) == [1] * 8 + [0] * 9
 
 
 # ------------------------------------------------------------------ strings, calendar, units, tables

@@ -1,0 +1,42 @@
+"""Each broken environment is caught by name; the healthy one that they're made from passes whole."""
+
+from __future__ import annotations
+
+import pytest
+from broken import BROKEN
+
+import rlvr
+from rlvr.authoring.audit import Outcome
+
+# What comes last looks at what these saw.
+AFTER = {"reward-range": ("gold", "reward-range"), "fully-paid": ("format-only", "fully-paid")}
+
+
+def test_the_healthy_one_passes() -> None:
+    report = rlvr.audit("healthy_square", tasks=30)
+    assert report.ok, str(report)
+    assert report.hack_floor is not None
+    assert report.hack_floor <= 0.06
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_is_caught_by_name(name: str) -> None:
+    probe = BROKEN[name]
+    report = rlvr.audit(name, tasks=12, only=AFTER.get(probe, (probe,)))
+    finding = report[probe]
+    assert finding.outcome is Outcome.FAIL, str(report)
+    assert finding.mend
+    assert not report.ok
+
+
+def test_none_of_these_faults_is_the_healthy_ones() -> None:
+    report = rlvr.audit("healthy_square", tasks=12, only=sorted(set(BROKEN.values())))
+    wrong = [
+        one for one in report if one.outcome not in (Outcome.OK, Outcome.NOTE, Outcome.NOTHING)
+    ]
+    assert not wrong, str(report)
+
+
+def test_there_are_enough() -> None:
+    assert len(BROKEN) >= 40
+    assert len(set(BROKEN.values())) >= 28

@@ -1,0 +1,100 @@
+"""What becomes of each command line: run as it stands, run with a stand-in, or parsed alone, and then why."""
+
+from __future__ import annotations
+
+_TINY = "--steps 1 --batch 4 --group 2 --max-tokens 8 --held-out-limit 2 --trl use_cpu=true"
+_GPU = "trains on a GPU, and its package isn't in this environment"
+
+RUN_AS: dict[str, dict[str, str]] = {
+    "README.md": {
+        "rlvr train gsm8k --model Qwen/Qwen3-1.7B --vllm colocate --steps 200":
+            f"rlvr train gsm8k --model model {_TINY} --run runs/train-…",
+        "rlvr eval gsm8k --split test --model ./my-model":
+            "rlvr eval gsm8k --split test --model ./my-model --limit 2 --max-tokens 8 --run runs/a",
+        "rlvr eval gsm8k --model M --base-url http://…/v1 -k 8":
+            "rlvr eval gsm8k --split test --model adder --base-url URL -k 8 --limit 4 --run runs/b",
+        "rlvr view runs/eval-…": "rlvr view runs/b --no-open",
+        "rlvr export runs/eval-… --to inspect": "rlvr export runs/b --to inspect",
+        "rlvr data neighbours tasks.jsonl -o more":
+            "rlvr data neighbours tasks.jsonl -o more --databases databases --workers 1",
+        "rlvr data openrlhf gsm8k -o data": "rlvr data openrlhf gsm8k -o data --limit 50",
+        "rlvr data verl gsm8k -o data": "rlvr data verl gsm8k -o data --limit 50",
+    },
+    "docs/data.md": {
+        "rlvr eval gsm8k --model Qwen/Qwen3-4B --base-url http://localhost:8000/v1 -k 8 "
+        "--temperature 1 --run runs/pass":
+            "rlvr eval gsm8k --model adder --base-url URL -k 8 --temperature 1 --run runs/pass "
+            "--limit 40",
+    },
+    "docs/kl.md": {
+        "rlvr eval gsm8k --model START -k 32 --temperature 1 --run runs/start":
+            "rlvr eval gsm8k --model START -k 4 --temperature 1 --run runs/start --limit 2 "
+            "--max-tokens 8",
+        "rlvr kl runs/mine --measure":
+            "rlvr kl runs/mine --measure --prompts prompts.jsonl --samples 1 --max-new-tokens 4",
+        "rlvr kl runs/mine --measure --prompts prompts.jsonl --samples 4 --max-new-tokens 256 "
+        "--temperature 1 --seed 0":
+            "rlvr kl runs/mine --measure --prompts prompts.jsonl --samples 4 --max-new-tokens 4 "
+            "--temperature 1 --seed 0",
+        "rlvr kl runs/mine --model ./later --reference ./earlier":
+            "rlvr kl runs/mine --model ./later --reference ./earlier --prompts prompts.jsonl "
+            "--samples 1 --max-new-tokens 4",
+    },
+    "docs/openrlhf.md": {
+        "rlvr data openrlhf gsm8k -o data": "rlvr data openrlhf gsm8k -o data --limit 50",
+    },
+    "docs/recipes.md": {"rlvr view runs/gsm8k": "rlvr view runs/gsm8k --no-open"},
+    "docs/sql.md": {
+        "rlvr data neighbours queries.jsonl -o neighbours --databases databases -n 10 --seed 0":
+            "rlvr data neighbours queries.jsonl -o neighbours --databases databases -n 10 --seed 0 "
+            "--workers 1",
+    },
+    "docs/training.md": {
+        "rlvr train gsm8k --model Qwen/Qwen3-1.7B --vllm colocate --steps 200 --run runs/mine":
+            f"rlvr train gsm8k --model model {_TINY} --run runs/mine",
+        "rlvr view runs/mine": "rlvr view runs/mine --no-open",
+    },
+    "docs/verl.md": {
+        "rlvr data verl gsm8k -o data": "rlvr data verl gsm8k -o data --limit 50",
+    },
+}  # fmt: skip
+"""By page: a command, and what is run in its place. `URL` is the stub server's. Both are parsed."""
+
+BEFORE: dict[str, list[str]] = {
+    "docs/kl.md": [
+        f"rlvr train gsm8k --model model {_TINY} --run runs/mine",
+        "cp -r runs/mine runs/other",
+    ],
+    "docs/recipes.md": ["rlvr eval arithmetic --policy oracle --limit 2 --run runs/gsm8k"],
+}
+"""What a page's reader has done before."""
+
+_TESTED = "takes minutes, and {} runs it"
+_VERL = ("python -m verl.trainer.main_ppo --config-dir recipes/verl --config-name grpo "
+         "actor_rollout_ref.model.path=")  # fmt: skip
+
+ONLY_PARSED: dict[str, str] = {
+    "make quickstart": _TESTED.format("tests/training/test_quickstart.py"),
+    "make test": "it's what runs this",
+    "pip install '.[train]'": "what is installed is what's tested",
+    "pip install 'rlvr[train,vllm]'": "gigabytes, and this environment has the CPU's build",
+    "rlvr train quickstart": _TESTED.format("tests/training/test_quickstart.py"),
+    "rlvr train quickstart --seed 0 --run runs/quickstart":
+        _TESTED.format("tests/training/test_quickstart.py"),
+    "rlvr view runs/quickstart-…": "of a run that isn't made here; docs/training.md's view is run",
+    "rlvr view runs/quickstart": "of a run that isn't made here; this page's other view is run",
+    "rlvr sandbox check": _TESTED.format("tests/sandboxes/test_hostile_list.py"),
+    "python recipes/code_grpo.py --smoke": _TESTED.format("tests/recipes/test_recipes.py"),
+    "python recipes/gsm8k_grpo.py --run runs/gsm8k": _GPU,
+    "python recipes/gsm8k_grpo.py --run runs/gsm8k --resume": _GPU,
+    "accelerate launch --num_processes 8 recipes/gsm8k_grpo.py --run runs/gsm8k": _GPU,
+    _VERL + "M": _GPU,
+    _VERL + "Qwen/Qwen2.5-1.5B-Instruct trainer.n_gpus_per_node=1": _GPU,
+    "recipes/openrlhf/grpo.sh M data/train.jsonl": _GPU,
+    "recipes/openrlhf/grpo.sh Qwen/Qwen2.5-1.5B-Instruct data/train.jsonl": _GPU,
+    "recipes/openrlhf/ppo.sh Qwen/Qwen2.5-1.5B-Instruct data/train.jsonl": _GPU,
+    "VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --dtype float32 --enforce-eager --logprobs-mode "
+    "processed_logprobs --max-logprobs -1 --worker-extension-cls "
+    "rlvr.training.vllm_worker.CpuSync": "vLLM has an environment of its own: tests/vllm_cpu",
+}  # fmt: skip
+"""Commands that are parsed and not run, and why."""
