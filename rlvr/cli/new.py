@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -52,5 +53,9 @@ def command(
     folder = output or Path(plan.distribution)
     write_package(plan, folder, data, Columns(prompt_column, reference_column))
     click.echo(f"{folder}/{plan.module}/__init__.py is the environment. Go on with:\n")
-    for line in (f"pip install -e {folder}", f"rlvr show {name}", f"rlvr audit {name}"):
+    for line in (
+        f"pip install -e {shlex.quote(str(folder))}",
+        f"rlvr show {name}",
+        f"rlvr audit {name}",
+    ):
         click.echo(f"  {line}")

@@ -74,6 +74,16 @@ def test_what_is_there_stays_as_it_is(tmp_path: Path, kind: str) -> None:
     assert os.listdir(tmp_path) == ["there"]
 
 
+@pytest.mark.parametrize("folder", [".", "new/..", "../{name}/"])
+def test_a_folder_by_another_name_is_seen_to_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError, match="already"):
+        write_package(Plan("my_puzzle"), Path(folder.format(name=tmp_path.name)))
+    assert os.listdir(tmp_path) == []
+
+
 def test_one_that_came_meanwhile_stays_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = tmp_path / "there"
     write = package._write

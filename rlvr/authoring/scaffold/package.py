@@ -21,6 +21,11 @@ _NEEDS = {
         "`RLVR_JUDGE_MODEL` (and `RLVR_JUDGE_KEY`, where it wants one). The tests need none.\n"
     ),
 }
+_ROWS_NEED = {
+    "instructions": (
+        "\nSome instructions need `pip install 'rlvr[ifeval]'` and, once, `rlvr data nltk`.\n"
+    ),
+}
 _FILES = {
     "sql": (
         "- `__MODULE__/*.sqlite` are the databases. Put yours in their place; `rlvr data neighbours` makes\n"
@@ -42,6 +47,7 @@ def write_package(
 
     Raises `OptionError` where there's something at `folder`, `DataError` where the rows can't be used.
     """
+    folder = Path(os.path.abspath(folder))  # x/.. has no name of its own
     if os.path.lexists(folder):
         raise OptionError(
             f"There's something at {str(folder)!r} already, which stays as it is: choose another "
@@ -73,7 +79,8 @@ def _write(plan: Plan, folder: Path, data: Path | None, columns: Columns | None)
         "__SUMMARY__": code.partition("\n")[0].strip('".'),
     }
     listed = (_ROWS if plan.from_rows else "") + _FILES.get(plan.verifier, "")
-    words |= {"__NEEDS__": _NEEDS.get(plan.verifier, ""), "__FILES__": _filled(listed, words)}
+    needs = _NEEDS | (_ROWS_NEED if plan.from_rows else {})
+    words |= {"__NEEDS__": needs.get(plan.verifier, ""), "__FILES__": _filled(listed, words)}
     if data is None:
         _put(package / "fixtures.jsonl", _template(f"{plan.template}.jsonl"), {})
     else:

@@ -135,6 +135,12 @@ class Judge(Verifier):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _slots=_Slots())
 
+    def __copy__(self) -> Judge:
+        """With the key: `configure` makes one, and it stays in this process."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
     def __repr__(self) -> str:
         return f"Judge(model={self.model!r}, votes={self.votes}, aggregate={self.aggregate!r})"
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import cloudpickle
+import httpx
 import pytest
 from judge_server import ToldJudge, completion, verdict
 
@@ -168,6 +169,14 @@ def test_a_judge_that_is_not_there() -> None:
     )
     odd = rlvr.Judge(RUBRIC, "m", "localhost:1/v1", attempts=1)
     assert unscored(rlvr.score([TASK], [RIGHT], odd)[0])
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    [("3", 3.0), ("1e9", 30.0), ("inf", 30.0), ("-5", 0.0), ("nan", 0.0), ("soon", 0.0), ("", 0.0)],
+)
+def test_a_server_is_waited_for_as_it_asks_within_reason(asked: str, waits: float) -> None:
+    assert client._retry_after(httpx.Response(429, headers={"Retry-After": asked})) == waits
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 413])
@@ -348,6 +357,13 @@ def test_the_key_goes_into_requests_and_nowhere_else(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("RLVR_JUDGE_KEY", "from-the-environment")
         rlvr.score([TASK], [RIGHT], again)
         assert server.headers[-1]["Authorization"] == "Bearer from-the-environment"
+
+
+def test_a_configured_judge_keeps_the_key() -> None:
+    with ToldJudge("right") as server:
+        verifier = (0.5 * judge(server, api_key="sk-kept")).configure(votes=3)
+        assert float(rlvr.score([TASK], [RIGHT], verifier)[0]) == 0.5
+    assert [one["Authorization"] for one in server.headers] == ["Bearer sk-kept"] * 3
 
 
 def test_a_pickle_asks_the_same_judge(monkeypatch: pytest.MonkeyPatch) -> None:
