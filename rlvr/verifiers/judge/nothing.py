@@ -15,7 +15,7 @@ _PIECES = re.compile(r"[^\w'\s]+|\n+")
 _OPENINGS = frozenset(
     # That paper's, and their like. None that may well be an answer: yes, true, first.
     """
-    ans|answer|response|final answer|the answer|the answer is|the final answer is|answer is
+    sure|ans|answer|response|final answer|the answer|the answer is|the final answer is|answer is
     solution|the solution|the solution is|solution process|explanation|reasoning|thoughts
     thought process|my thought process|my reasoning|my answer|step|step 1|step one|step by step
     let me think|let's think|lets think|let us think|let's think step by step|let me see

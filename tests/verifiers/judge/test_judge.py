@@ -240,7 +240,7 @@ def test_a_fence_and_thoughts_around_the_object_are_read_past(said: str) -> None
         "", " \n\t", ":", ".", ",", "…", "```\n```", "— — —", "¿?", "\u200b", "#" * 5000,
         "Solution", "Solution:", "**Solution:**", "Thought process:", "Thought process:\n\n",
         "Let's solve this problem step by step.", "Let’s think step by step:", "解", "かいせつ", "Respuesta",
-        "Thought process: Let's solve this problem step by step.", "Here is my answer:",
+        "Thought process: Let's solve this problem step by step.", "Here is my answer:", "Sure!",
         "The final answer to this question is:", "<think>She looks in the basket.</think>",
         "<think>She looks in the basket.", TASK.text,
     ],
