@@ -41,11 +41,14 @@ def rows(verifier: str) -> list[dict[str, Any]]:
         pairs = [(a, b) for a in words for b in words if a < b]
         return [
             {
-                "prompt": f"Tell a story without commas in which a {a} and a {b} play a part.",
-                "instruction_id_list": ["punctuation:no_comma", "keywords:existence"],
-                "kwargs": [{}, {"keywords": [a, b]}],
+                "prompt": f"Tell of a {a} and a {b}, in exactly {2 + n % 5} points that begin with *.",
+                "instruction_id_list": [
+                    "keywords:existence",
+                    "detectable_format:number_bullet_lists",
+                ],
+                "kwargs": [{"keywords": [a, b]}, {"num_bullets": 2 + n % 5}],
             }
-            for a, b in pairs
+            for n, (a, b) in enumerate(pairs)
         ]
     if verifier == "math":
         return [{"problem": f"What is {n} · 7 + 1?", "answer": n * 7 + 1} for n in range(50)]
