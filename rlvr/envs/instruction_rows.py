@@ -19,6 +19,15 @@ from rlvr.verifiers.instructions.verifier import Reward, Strictness
 
 PROMPT = Prompt("{prompt}")
 COLUMNS = ("key", "prompt", "instruction_id_list", "kwargs")
+# What `rlvr audit` finds, as anybody does who tries.
+_PAID_WITHOUT_CONTENT = (
+    "any-response", "empty", "echo", "instructions-echoed", "copied-from-prompt", "refusal", "constant",
+    "format-only", "padding", "one-token", "injection", "every-candidate", "instruction-template",
+)  # fmt: skip
+_WHY = (
+    "the benchmark's checks look at form alone, so text without content follows many of them. To "
+    "measure a model that wasn't trained on it, that does no harm; to train on it, set guard=strict."
+)
 Mend = Callable[[Row], Row | None]
 
 
@@ -55,8 +64,11 @@ def benchmark(
         return [_task(row, template) for row in right]
 
     verifier = guarded(Instructions(mode, reward, reference_bugs), guard)
+    found = {} if guard else dict.fromkeys(_PAID_WITHOUT_CONTENT, _WHY)
     fit = (mode, reward, reference_bugs, guard) == (usual, "all", False, None)
-    return SingleTurn(TaskSet(load, name), verifier, fixtures=fixtures_of(name, fit))
+    return SingleTurn(
+        TaskSet(load, name), verifier, fixtures=fixtures_of(name, fit), known_findings=found
+    )
 
 
 def _task(row: Row, template: Prompt) -> Task:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
@@ -14,6 +14,7 @@ from rlvr.authoring.instruction_template import template
 from rlvr.core.errors import CannotScore
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Unscored, Verdict
+from rlvr.scoring import score
 from rlvr.verifiers.code import Code
 from rlvr.verifiers.code.reference import Reference as CodeReference
 from rlvr.verifiers.fences import fenced
@@ -79,34 +80,42 @@ def sql_cheats(subject: Subject) -> Finding:
     """Queries that ask nothing, write, flood or get out earn nothing."""
     if not subject.leaves(Sql):
         return nothing("its verifier runs no queries")
-    cases: list[tuple[str, Task, str]] = []
-    for task in subject.tasks[: 3 * _TASKS]:
+    blind_cases: list[tuple[Task, str]] = []
+    hostile_cases: list[tuple[Task, str]] = []
+    for task in subject.tasks[: 5 * _TASKS]:
         try:
-            paths = SqlReference.of(task.reference).databases
+            path = SqlReference.of(task.reference).databases[0]
         except CannotScore:
             continue
-        cases += [("blind", task, query) for query in _blind(paths[0])]
-        if len({t.id for _, t, _ in cases}) <= 2:
-            cases += [("hostile", task, one.sql) for one in hostile_queries(_schema(paths[0]))]
-    if not cases:
+        blind_cases += [(task, query) for query in _blind(path)]
+        if not hostile_cases:
+            hostile_cases = [(task, one.sql) for one in hostile_queries(_schema(path))]
+    if not blind_cases:
         return nothing("no reference of the sample names a database")
-    verdicts = subject.judge(
-        [task for _, task, _ in cases], [fenced(sql, "sql") for *_, sql in cases]
-    )
-    wrong: list[str] = []
-    blind: list[str] = []
-    for (kind, task, sql), verdict in zip(cases, verdicts, strict=True):
-        if isinstance(verdict, Unscored) and kind == "hostile":
-            wrong.append(f"{task.id}, {excerpt(sql)}: {shown(verdict)}")
-        elif full(verdict):
-            (wrong if kind == "hostile" else blind).append(
-                f"{task.id}, {excerpt(sql)}: {shown(verdict)}"
-            )
-    tasks = len({task.id for kind, task, _ in cases})
+    blind = [
+        f"{task.id}, {excerpt(sql)}: {shown(verdict)}"
+        for (task, sql), verdict in zip(
+            blind_cases, _asked(subject.judge, blind_cases), strict=True
+        )
+        if full(verdict)
+    ]
+    # What runs away is stopped by a small budget as by a large one, and sooner.
+    small = subject.env.verifier.configure(max_steps=200_000, max_rows=2000)
+    wrong = [
+        f"{task.id}, {excerpt(sql)}: {shown(verdict)}"
+        for (task, sql), verdict in zip(
+            hostile_cases,
+            _asked(lambda tasks, said: score(tasks, said, small), hostile_cases),
+            strict=True,
+        )
+        if isinstance(verdict, Unscored) or full(verdict)
+    ]
+    cases = len(blind_cases) + len(hostile_cases)
+    tasks = len({task.id for task, _ in blind_cases})
     share = len({line.partition(",")[0] for line in blind}) / tasks
     if wrong or share > 0.2:
         return fail(
-            f"{len(wrong) + len(blind)} of {len(cases)} queries that ask nothing are right",
+            f"{len(wrong) + len(blind)} of {cases} queries that ask nothing are right, or have no verdict",
             [*wrong, *blind],
             "The databases don't tell the gold from a blind guess (an empty result, a count of 0, a table "
             "of one row): `rlvr data neighbours` makes databases that do.",
@@ -118,7 +127,7 @@ def sql_cheats(subject: Subject) -> Finding:
             f"a blind query is right on {share:.0%} of {tasks} tasks", blind,
             "`rlvr data neighbours` makes databases on which it shows.", share=share, floor=share,
         )  # fmt: skip
-    return ok(f"{len(cases)} queries that ask nothing earn nothing", share=0.0, floor=0.0)
+    return ok(f"{cases} queries that ask nothing earn nothing", share=0.0, floor=0.0)
 
 
 @probe("hacks")
@@ -139,6 +148,12 @@ def instruction_template(subject: Subject) -> Finding:
     if share > 0.2:
         return fail(f"a template without content earns {share:.0%}", evidence, mend, **figures)
     return ok(f"a template without content earns {share:.1%}", **figures)
+
+
+def _asked(
+    judge: Callable[[list[Task], list[str]], list[Verdict]], cases: list[tuple[Task, str]]
+) -> list[Verdict]:
+    return judge([task for task, _ in cases], [fenced(sql, "sql") for _, sql in cases])
 
 
 def _line(cheat: str, task: Task, verdict: Verdict) -> str:

@@ -17,6 +17,7 @@ _NONE = "it takes rollouts: `--policy oracle` (or random), `--model M`, or `--ru
 _SMALL = 4  # tasks with more than one sample, under which shares say nothing
 _SLOW_P99_S = 10.0
 _BINS = 5
+_PATIENCE_S = 5.0
 
 
 @probe("learnability")
@@ -48,7 +49,7 @@ def pass_rates(subject: Subject) -> Finding:
         )  # fmt: skip
     if always + never > 0.9:
         end = "always" if always > never else "never"
-        return fail(
+        return note(  # of this policy: the environment may be right for another
             f"{always + never:.0%} of tasks are always or never solved, so their groups have no gradient",
             bars,
             f"Most are {end} solved by this policy: choose "
@@ -69,7 +70,7 @@ def variance_within_groups(subject: Subject) -> Finding:
     figures: dict[str, Any] = {"std": float(np.mean(spreads)), "flat": flat}
     said = f"mean standard deviation {np.mean(spreads):.3f}; {flat:.0%} of {len(groups)} groups have none"
     if flat > 0.9:
-        return fail(
+        return note(
             said, (), "Almost no group has a gradient: other levels, or more samples.", **figures
         )
     return ok(said, **figures)
@@ -140,6 +141,8 @@ def seconds_per_verification(subject: Subject) -> Finding:
             begun = time.perf_counter()
             subject.judge([task], [said])
             took.append(time.perf_counter() - begun)
+            if sum(took) > _PATIENCE_S and len(took) >= 5:
+                break
     p50, p99 = (float(np.quantile(took, q)) for q in (0.5, 0.99))
     said = f"{1000 * p50:.1f} ms at the median, {1000 * p99:.1f} ms at p99 ({len(took)} {of})"
     figures: dict[str, Any] = {"p50": p50, "p99": p99}
