@@ -47,6 +47,7 @@ _HOME = {
     "Coherent": "rlvr.verifiers.coherence",
     "Format": "rlvr.verifiers.text",
     "Instructions": "rlvr.verifiers.instructions",
+    "Judge": "rlvr.verifiers.judge",
     "instruction": "rlvr.verifiers.instructions",
     "Math": "rlvr.verifiers.math",
     "Sql": "rlvr.verifiers.sql",
@@ -62,6 +63,7 @@ _HOME = {
     "probe": "rlvr.authoring.audit",
     "score": "rlvr.scoring",
     "ascore": "rlvr.scoring",
+    "agreement": "rlvr.evaluation.agreement",
 }
 _MODULES = {
     "openrlhf": "rlvr.adapters.openrlhf",
@@ -85,6 +87,7 @@ if TYPE_CHECKING:
     from rlvr.envs.prompt import Prompt
     from rlvr.envs.tools import ToolEnv
     from rlvr.envs.turns import MultiTurn, SingleTurn
+    from rlvr.evaluation.agreement import agreement
     from rlvr.scoring import ascore, score
     from rlvr.training.config import Source, TrainConfig
     from rlvr.training.train import train
@@ -93,6 +96,7 @@ if TYPE_CHECKING:
     from rlvr.verifiers.compose import All, AnyOf
     from rlvr.verifiers.function import verifier
     from rlvr.verifiers.instructions import Instructions, instruction
+    from rlvr.verifiers.judge import Judge
     from rlvr.verifiers.math import Math
     from rlvr.verifiers.sql import Sql
     from rlvr.verifiers.text import Format
@@ -108,6 +112,7 @@ __all__ = [
     "Fixture",
     "Format",
     "Instructions",
+    "Judge",
     "Math",
     "Mixture",
     "MultiTurn",
@@ -126,6 +131,7 @@ __all__ = [
     "Unscored",
     "Verdict",
     "Verifier",
+    "agreement",
     "ascore",
     "audit",
     "environment",

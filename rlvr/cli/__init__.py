@@ -17,6 +17,7 @@ import click
 from rlvr import __version__
 
 VERBS = {
+    "new": "a new environment as a package",
     "list": "the environments there are",
     "show": "a task of an environment, and what answers earn",
     "audit": "what is wrong with an environment, before anything is trained on it",

@@ -85,11 +85,7 @@ _specs: dict[str, EnvironmentSpec] = {}
 
 def register(spec: EnvironmentSpec) -> None:
     """Add an environment, also to Gymnasium. Registering a name again from code replaces it."""
-    if not _NAME.fullmatch(spec.name):
-        raise RegistrationError(
-            f"{spec.name!r} can't name an environment: use lower-case letters, digits and "
-            f"underscores, a letter first."
-        )
+    check_name(spec.name)
     there = _specs.get(spec.name)
     if there == spec:  # rlvr was reloaded
         return
@@ -112,6 +108,30 @@ def register(spec: EnvironmentSpec) -> None:
         entry_point="rlvr.core.registry:make",
         kwargs={"environment": spec.name},
     )
+
+
+def check_name(name: str) -> None:
+    """Raise `RegistrationError` where no environment may be called that."""
+    if not _NAME.fullmatch(name):
+        raise RegistrationError(
+            f"{name!r} can't name an environment: use lower-case letters, digits and "
+            f"underscores, a letter first."
+        )
+
+
+def check_free(name: str) -> None:
+    """Raise `RegistrationError` where no new environment may be called that, or one is already."""
+    check_name(name)
+    gym_id = EnvironmentSpec(name, "", _gym_name(name)).gym_id
+    taken = {one.name: one.gym_id for one in _specs.values()}
+    taken |= {one.name: one.gym_id for one in families().values()}
+    if name in taken:
+        raise RegistrationError(f"There's an environment {name!r} already: choose another name.")
+    other = next((one for one, its_id in taken.items() if its_id == gym_id), None)
+    if other is not None:
+        raise RegistrationError(
+            f"{name!r} would have the Gymnasium id {gym_id!r} of {other!r}: choose another name."
+        )
 
 
 def environment(

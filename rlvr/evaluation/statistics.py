@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -128,12 +128,39 @@ def bootstrap(
         sums = _resampled(both_T_F, np.random.default_rng(seed), replicates)
         ratios = sums[:, :figures] / sums[:, figures:]
     tail = _tail(tasks)
-    estimates = []
-    for value, ratios_B in zip(values_F, ratios.T, strict=True):
-        there = ratios_B[np.isfinite(ratios_B)]  # a draw may hold no scored rollout at all
-        low, high = np.quantile(there, [tail, 1 - tail]) if there.size else (math.nan, math.nan)
-        estimates.append(Estimate(float(value), float(low), float(high)))
-    return estimates
+    return [
+        _interval(float(value), ratios_B, tail)
+        for value, ratios_B in zip(values_F, ratios.T, strict=True)
+    ]
+
+
+def bootstrap_of(
+    values: ArrayLike,
+    figure: Callable[[Floats], Floats],
+    *,
+    seed: int = 0,
+    replicates: int = REPLICATES,
+) -> Estimate:
+    """Any figure of sums over tasks, with the interval that `bootstrap` has.
+
+    Args:
+        values: F of each of T tasks, shape (T, F).
+        figure: takes sums of shape (N, F) and gives the N figures; NaN where there's none.
+        seed: the same one gives the same interval.
+    """
+    values_T_F = np.asarray(values, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = float(figure(values_T_F.sum(0, keepdims=True))[0])
+        if len(values_T_F) < 2:
+            return Estimate(value)
+        sums = _resampled(values_T_F, np.random.default_rng(seed), replicates)
+        return _interval(value, figure(sums), _tail(len(values_T_F)))
+
+
+def _interval(value: float, drawn_B: Floats, tail: float) -> Estimate:
+    there = drawn_B[np.isfinite(drawn_B)]  # a draw may hold no scored rollout at all
+    low, high = np.quantile(there, [tail, 1 - tail]) if there.size else (math.nan, math.nan)
+    return Estimate(value, float(low), float(high))
 
 
 def _resampled(values_T_F: Floats, rng: np.random.Generator, replicates: int) -> Floats:

@@ -135,10 +135,15 @@ def _kl(data: Path) -> None:
         shutil.copytree("model", copy)
 
 
+def _problems(_: Path) -> None:
+    _lines("rows.jsonl", *({"question": f"{n} + 7?", "answer": str(n + 7)} for n in range(30)))
+
+
 FILES: dict[str, Callable[[Path], None]] = {
     "README.md": _readme,
     "docs/data.md": _rows_to_split,
     "docs/kl.md": _kl,
+    "docs/new.md": _problems,
     "docs/sql.md": lambda data: _queries("queries.jsonl", data),
 }
 """Makes what a page's commands read, in the working directory; called with the data sets' folder."""

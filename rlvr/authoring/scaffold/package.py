@@ -1,0 +1,108 @@
+"""Writing the package: all of it or nothing, and never over what is there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from rlvr.authoring.scaffold import shop
+from rlvr.authoring.scaffold.plan import Plan
+from rlvr.authoring.scaffold.rows import Columns, write_rows
+from rlvr.core.errors import OptionError
+
+_NEEDS = {
+    "code": "\nPrograms run in a sandbox: `rlvr sandbox check` says whether there's one here.\n",
+    "judge": (
+        "\nA model judges: name an OpenAI-compatible server and its model, in `RLVR_JUDGE_URL` and\n"
+        "`RLVR_JUDGE_MODEL` (and `RLVR_JUDGE_KEY`, where it wants one). The tests need none.\n"
+    ),
+}
+_ROWS_NEED = {
+    "instructions": (
+        "\nSome instructions need `pip install 'rlvr[ifeval]'` and, once, `rlvr data nltk`.\n"
+    ),
+}
+_FILES = {
+    "sql": (
+        "- `__MODULE__/*.sqlite` are the databases. Put yours in their place; `rlvr data neighbours` makes\n"
+        "  others beside one, on which wrong queries show.\n"
+    ),
+    "judge": "- `tests/conftest.py` has the function that stands in for a judge in the tests.\n",
+}
+_ROWS = "- `__MODULE__/train.jsonl` and `test.jsonl` are the rows; no prompt is in both.\n"
+
+
+def write_package(
+    plan: Plan, folder: Path, data: Path | None = None, columns: Columns | None = None
+) -> None:
+    """Write the package of a plan to `folder`.
+
+    Args:
+        data: the JSONL file of a plan that is `from_rows`.
+        columns: where its rows have prompt and reference; guessed where it doesn't say.
+
+    Raises `OptionError` where there's something at `folder`, `DataError` where the rows can't be used.
+    """
+    folder = Path(os.path.abspath(folder))  # x/.. has no name of its own
+    if os.path.lexists(folder):
+        raise OptionError(
+            f"There's something at {str(folder)!r} already, which stays as it is: choose another "
+            f"folder with -o."
+        )
+    if (data is not None) != plan.from_rows:
+        raise OptionError("Rows belong to a plan that is from_rows, and to no other.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    part.mkdir()
+    try:
+        _write(plan, part, data, columns)
+        # A folder that isn't empty can't be renamed over, should one have come meanwhile.
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _write(plan: Plan, folder: Path, data: Path | None, columns: Columns | None) -> None:
+    package, tests = folder / plan.module, folder / "tests"
+    package.mkdir()
+    tests.mkdir()
+    code = _template(f"{plan.template}.py.txt")
+    words = {
+        "__NAME__": plan.name,
+        "__MODULE__": plan.module,
+        "__DISTRIBUTION__": plan.distribution,
+        # The first line of the module: """Seats: how many are free on a train."""
+        "__SUMMARY__": code.partition("\n")[0].strip('".'),
+    }
+    listed = (_ROWS if plan.from_rows else "") + _FILES.get(plan.verifier, "")
+    needs = _NEEDS | (_ROWS_NEED if plan.from_rows else {})
+    words |= {"__NEEDS__": needs.get(plan.verifier, ""), "__FILES__": _filled(listed, words)}
+    if data is None:
+        _put(package / "fixtures.jsonl", _template(f"{plan.template}.jsonl"), {})
+    else:
+        words |= write_rows(data, columns or Columns(), plan.verifier, package, code)
+    if plan.verifier == "sql":
+        shop.write_databases(package, _template("shop.sql.txt"))
+    if plan.verifier == "judge":
+        _put(tests / "conftest.py", _template("conftest.py.txt"), words)
+    _put(package / "__init__.py", code, words)
+    _put(tests / f"test_{plan.name}.py", _template("test.py.txt"), words)
+    _put(folder / "README.md", _template("README.md.txt"), words)
+    _put(folder / "pyproject.toml", _template("pyproject.toml.txt"), words)
+
+
+def _template(name: str) -> str:
+    return (files("rlvr.authoring.scaffold") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _put(path: Path, text: str, words: Mapping[str, str]) -> None:
+    path.write_text(_filled(text, words), encoding="utf-8")
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    """The text with each word replaced, and nothing replaced in what was put in."""
+    return re.sub(r"__[A-Z]+__", lambda word: words.get(word.group(), word.group()), text)

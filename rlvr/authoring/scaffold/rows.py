@@ -1,0 +1,274 @@
+"""An environment from rows of data: where prompt and reference are, the split, and the first fixtures."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rlvr.authoring.rows import Rows
+from rlvr.authoring.split import split
+from rlvr.core.errors import DataError, DataWarning
+from rlvr.core.task import Task
+from rlvr.core.verdict import Scored, Status, Unscored
+from rlvr.core.verifier import Verifier
+from rlvr.envs.prompt import Prompt
+from rlvr.scoring import score
+from rlvr.verifiers.code import Code
+from rlvr.verifiers.coherence import Coherent
+from rlvr.verifiers.function import verifier as function_verifier
+from rlvr.verifiers.instructions import Instructions
+from rlvr.verifiers.math import Math
+
+PROMPTS = ("prompt", "question", "problem", "instruction", "query")
+"""Where a row's prompt is looked for, in this order."""
+REFERENCES = (
+    "reference", "answer", "gold", "target", "ground_truth", "final_answer", "expected_answer",
+    "solution",
+)  # fmt: skip
+"""Where its reference is looked for, in this order."""
+_INSTRUCTIONS = (
+    "instruction_id_list",
+    "kwargs",
+)  # an instructions row may have its reference in two
+_SOLUTION = re.compile(r"\n|####|\\boxed")
+_EXAMPLES = 3  # rows of train that the fixtures are of
+_SPLIT_SEEDS = 50
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a row has what; None is to be guessed from the first row."""
+
+    prompt: str | None = None
+    reference: str | None = None
+
+
+@function_verifier
+def same_text(task: Task, answer: str) -> bool:
+    """What the template `rows.custom` has."""
+    return bool(answer.casefold().split() == task.reference.casefold().split())
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """How a template's `load` makes a task of a row, and the Python in which it says so."""
+
+    verifier: str
+    template: Prompt
+    prompt: str
+    reference: str | None  # None: its two columns of instructions
+
+    def task(self, row: Mapping[str, Any]) -> Task:
+        """Raises `DataError` saying what's wrong with the row."""
+        asked = self._value(row, self.prompt)
+        if not isinstance(asked, str) or not asked.strip():
+            raise DataError(f"its {self.prompt!r} is {asked!r:.60}, not a text")
+        return Task(self.template.render({"question": asked}), self._reference(row))
+
+    @property
+    def expression(self) -> str:
+        """The reference, as `load` reads it from `row`."""
+        if self.reference is None:
+            return "{name: row[name] for name in (" + ", ".join(map(_literal, _INSTRUCTIONS)) + ")}"
+        found = f"row[{_literal(self.reference)}]"
+        return found if self.verifier in ("code", "instructions") else f"str({found})"
+
+    def _reference(self, row: Mapping[str, Any]) -> Any:
+        if self.reference is None:
+            return {name: self._value(row, name) for name in _INSTRUCTIONS}
+        value = self._value(row, self.reference)
+        if self.verifier in ("code", "instructions"):
+            if not isinstance(value, dict):
+                raise DataError(
+                    f"its {self.reference!r} is {value!r:.60}, not an object as docs/"
+                    f"{self.verifier}.md has it"
+                )
+            return value
+        if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+            raise DataError(f"its {self.reference!r} is {value!r:.60}, not a text or a number")
+        text = str(value)
+        if self.verifier == "math" and _SOLUTION.search(text.strip()):
+            raise DataError(
+                f"its {self.reference!r} is a whole solution ({text!r:.60}), not an answer: put what is "
+                f"right into a column of its own"
+            )
+        return text
+
+    @staticmethod
+    def _value(row: Mapping[str, Any], column: str) -> Any:
+        if column not in row:
+            raise DataError(f"it has no {column!r}, but {', '.join(row) or 'nothing'}")
+        return row[column]
+
+
+def write_rows(
+    data: Path, columns: Columns, verifier: str, folder: Path, code: str
+) -> dict[str, str]:
+    """Write `train.jsonl`, `test.jsonl` and `fixtures.jsonl` to `folder`.
+
+    Args:
+        data: JSONL; its rows are copied as they stand.
+        columns: where prompt and reference are.
+        verifier: of the environment.
+        code: the environment's template, whose prompt the fixtures have.
+
+    Returns what the template's words for the columns stand for. Raises `DataError` naming the row that
+    can't be used.
+    """
+    rows = Rows(data)
+    if rows.parquet:
+        raise DataError(f"{data} is Parquet: write its rows as JSONL first, one object a line.")
+    reader = _reader(rows, data, columns, verifier, code)
+    _check(rows, data, reader)
+    for seed in range(_SPLIT_SEEDS):  # of a few rows, a tenth may be none
+        made = split(rows, folder, 0.1, seed=seed, column=reader.prompt)
+        if made.train and made.test:
+            break
+    else:
+        raise DataError(
+            f"{data} can't be split: it has {made.train + made.test} rows with "
+            f"{made.train_groups + made.test_groups} different prompts, and both sides need one."
+        )
+    examples = [reader.task(fields) for fields in _first(Rows(folder / "train.jsonl"), 50)]
+    found = _fixtures(examples, verifier)
+    lines = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in found)
+    (folder / "fixtures.jsonl").write_text(lines, encoding="utf-8")
+    return {"__PROMPT__": _literal(reader.prompt), "__REFERENCE__": reader.expression}
+
+
+def _reader(rows: Rows, data: Path, columns: Columns, verifier: str, code: str) -> _Reader:
+    first = next(iter(_first(rows, 1)), None)
+    if first is None:
+        raise DataError(f"{data} has no rows.")
+    text = re.search(r"^PROMPT = rlvr\.Prompt\((.*)\)$", code, re.MULTILINE)
+    assert text is not None
+    template = Prompt(ast.literal_eval(text.group(1)))
+    prompt = _column(first, columns.prompt, PROMPTS, "prompt", data)
+    if (
+        verifier == "instructions"
+        and columns.reference is None
+        and set(_INSTRUCTIONS) <= set(first)
+    ):
+        return _Reader(verifier, template, prompt, None)
+    reference = _column(first, columns.reference, REFERENCES, "reference", data)
+    return _Reader(verifier, template, prompt, reference)
+
+
+def _column(
+    row: Mapping[str, Any], given: str | None, known: tuple[str, ...], what: str, data: Path
+) -> str:
+    there = ", ".join(row) or "none"
+    if given is not None:
+        if given not in row:
+            raise DataError(f"The rows of {data} have no column {given!r}. They have: {there}.")
+        return given
+    found = next((name for name in known if name in row), None)
+    if found is None:
+        raise DataError(
+            f"Which column of {data} is the {what}? It's none of {', '.join(known)}. There are: "
+            f"{there}. Say it with --{what}-column."
+        )
+    return found
+
+
+def _first(rows: Rows, count: int) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    for batch in rows:
+        found += [row.fields for row in batch.rows if row.fields is not None]
+        if len(found) >= count:
+            break
+    return found[:count]
+
+
+def _check(rows: Rows, data: Path, reader: _Reader) -> None:
+    """Every row is one that `load` can read; where two ask the same and differ, it's warned about."""
+    known: dict[str, tuple[int, str]] = {}  # the prompt's last row with its reference
+    for batch in rows:
+        for row in batch.rows:
+            if row.blank:
+                continue
+            if row.fields is None:
+                raise DataError(f"Line {row.number} of {data}: {row.why}. Mend it or take it out.")
+            try:
+                task = reader.task(row.fields)
+            except DataError as error:
+                raise DataError(f"Row {row.number} of {data}: {error}.") from None
+            key = " ".join(task.text.split()).casefold()
+            reference = json.dumps(task.reference, sort_keys=True)
+            number, other = known.setdefault(key, (row.number, reference))
+            if other != reference:
+                warnings.warn(
+                    f"Rows {number} and {row.number} of {data} ask the same and have different "
+                    f"references: one of them is wrong, and the audit will say so.",
+                    DataWarning,
+                    stacklevel=2,
+                )
+
+
+def _fixtures(tasks: list[Task], verifier: str) -> list[dict[str, Any]]:
+    """Right, wrong, malformed and borderline responses to the first tasks.
+
+    Raises `DataError` where what should be right isn't: then the references aren't what the verifier takes.
+    """
+    judge = _verifier(verifier)
+    right = [(task.reference if judge is None else judge.demonstrate(task)) for task in tasks]
+    found: list[dict[str, Any]] = []
+    for i, (task, said) in enumerate(zip(tasks[:_EXAMPLES], right, strict=False)):
+        of = {"prompt": task.text, "reference": task.reference}
+        others = (
+            other
+            for other, answer in zip(tasks, right, strict=True)
+            if answer is not None and other.reference != task.reference
+        )
+        other = next(others, None)
+        if said is not None:
+            found.append({"kind": "right", **of, "response": said})
+        if other is not None:
+            wrong = right[tasks.index(other)]
+            why = "right for another row"
+            found.append({"kind": "wrong", **of, "response": wrong, "why": why})
+        if i == 0:
+            found.append({"kind": "malformed", **of, "response": ":", "why": "no answer"})
+            if said is not None:
+                thought = f"<think>{said}</think>"
+                why = "only what follows the thinking counts"
+                found.append(
+                    {"kind": "borderline", **of, "response": thought, "reward": 0, "why": why}
+                )
+    return found if judge is None else _held(found, judge)
+
+
+def _held(found: list[dict[str, Any]], judge: Verifier) -> list[dict[str, Any]]:
+    """The fixtures that hold. Raises `DataError` where a right answer doesn't earn full reward."""
+    tasks = [Task(one["prompt"], one["reference"]) for one in found]
+    kept = []
+    verdicts = score(tasks, [one["response"] for one in found], judge)
+    for one, verdict in zip(found, verdicts, strict=True):
+        correct = isinstance(verdict, Scored) and verdict.status is Status.CORRECT
+        if isinstance(verdict, Unscored) or (one["kind"] == "right" and not correct):
+            said = verdict.message if isinstance(verdict, Unscored) else verdict.feedback
+            raise DataError(
+                f"The reference {one['reference']!r:.200} isn't one that the verifier "
+                f"{judge.name!r} can use: its own answer {one['response']!r:.100} is refused ({said}). "
+                f"Is another column the reference (--reference-column), or another --verifier?"
+            )
+        if one["kind"] == "right" or not correct:  # another row's answer may be right here too
+            kept.append(one)
+    return kept
+
+
+def _verifier(name: str) -> Verifier | None:
+    """What the template has; None for a judge, who isn't there to be asked."""
+    if name == "instructions":
+        return Coherent("strict") >> Instructions()
+    return {"math": Math(), "code": Code(), "custom": same_text}.get(name)
+
+
+def _literal(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,61 @@
+"""`rlvr new NAME`: a new environment as an installable package."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from rlvr.authoring.scaffold.plan import KINDS, VERIFIERS
+
+
+@click.command("new")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(KINDS), default="single-turn", show_default=True)
+@click.option(
+    "--verifier", type=click.Choice(VERIFIERS), default="custom", show_default=True,
+    help="Whose verdict it is; custom is a function of yours.",
+)  # fmt: skip
+@click.option(
+    "--from", "data", metavar="FILE.jsonl",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Rows with a prompt and a reference, to start from; they are copied and split.",
+)  # fmt: skip
+@click.option("--prompt-column", help="Of FILE; by default the first of prompt, question, problem, "
+              "instruction, query.")  # fmt: skip
+@click.option("--reference-column", help="Of FILE; by default the first of reference, answer, gold, "
+              "target, ground_truth, final_answer, expected_answer, solution.")  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER",
+    help="Gets the package; must not be there yet.  [default: rlvr-NAME]",
+)  # fmt: skip
+def command(
+    name: str,
+    kind: str,
+    verifier: str,
+    data: Path | None,
+    prompt_column: str | None,
+    reference_column: str | None,
+    output: Path | None,
+) -> None:
+    """Write the package of a new environment called NAME.
+
+    It's complete: it can be installed, audited and trained on as it is. Then edit its one file,
+    rlvr_NAME/__init__.py, until it's yours.
+    """
+    from rlvr.authoring.scaffold import Plan, write_package
+    from rlvr.authoring.scaffold.rows import Columns
+
+    if data is None and (prompt_column or reference_column):
+        raise click.UsageError("--prompt-column and --reference-column are of --from FILE.")
+    plan = Plan(name, kind, verifier, from_rows=data is not None)
+    folder = output or Path(plan.distribution)
+    write_package(plan, folder, data, Columns(prompt_column, reference_column))
+    click.echo(f"{folder}/{plan.module}/__init__.py is the environment. Go on with:\n")
+    for line in (
+        f"pip install -e {shlex.quote(str(folder))}",
+        f"rlvr show {name}",
+        f"rlvr audit {name}",
+    ):
+        click.echo(f"  {line}")

@@ -1,0 +1,111 @@
+"""Whether a verifier judges as people do: its agreement with labelled examples, before it's a reward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from rlvr.core.errors import DataError
+from rlvr.core.task import Task
+from rlvr.core.verdict import Scored
+from rlvr.core.verifier import Verifier
+from rlvr.evaluation.statistics import Estimate, Floats, bootstrap_of
+from rlvr.scoring import score
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What came of it.
+
+    Attributes:
+        kappa: Cohen's κ: agreement beyond what chance would give, 1 at most; 0 is chance. NaN where
+            all examples, or all verdicts, are on one side.
+        accuracy: share of examples judged as labelled.
+        false_passes: examples that were passed and are labelled as wrong: what a policy would find.
+        false_refusals: examples that were refused and are labelled as right.
+        judged: examples with a verdict.
+        unscored: examples without one, which count nowhere else.
+    """
+
+    kappa: Estimate
+    accuracy: Estimate
+    false_passes: int
+    false_refusals: int
+    judged: int
+    unscored: int
+
+    def __str__(self) -> str:
+        return (
+            f"κ {_shown(self.kappa)}, accuracy {_shown(self.accuracy)} on {self.judged} examples: "
+            f"{self.false_passes} false passes, {self.false_refusals} false refusals; "
+            f"{self.unscored} unscored"
+        )
+
+
+def agreement(
+    verifier: Verifier,
+    labelled: Iterable[tuple[Task, str, bool]],
+    *,
+    threshold: float = 0.5,
+    seed: int = 0,
+) -> Agreement:
+    """How well a verifier agrees with labels, with 95% intervals by a bootstrap over tasks.
+
+    Cohen 1960, "A coefficient of agreement for nominal scales". Use it with a hundred examples or more,
+    of both kinds, and among the wrong ones such as a policy would try.
+
+    Args:
+        verifier: a `rlvr.Judge`, or any other.
+        labelled: a task, a response to it, and whether that is right.
+        threshold: a reward from which on it's passed.
+        seed: of the bootstrap.
+
+    Raises `DataError` where there's no example, or a label is no bool.
+    """
+    examples = list(labelled)
+    if not examples:
+        raise DataError("There are no labelled examples: each is (task, response, is_it_right).")
+    for number, example in enumerate(examples, 1):
+        if len(example) != 3 or not isinstance(example[2], bool | np.bool_):
+            raise DataError(
+                f"Example {number} isn't (task, response, is_it_right) with True or False at its end."
+            )
+    tasks, responses, labels = zip(*examples, strict=True)
+    cells: dict[str, Floats] = {}  # of each task: passed and right, passed, right, all
+    unscored = 0
+    for task, label, verdict in zip(tasks, labels, score(tasks, responses, verifier), strict=True):
+        if not isinstance(verdict, Scored):
+            unscored += 1
+            continue
+        passed = verdict.reward >= threshold
+        cell = np.array([passed and label, passed, label, 1.0], float)
+        cells[task.id] = cells.get(task.id, np.zeros(4)) + cell
+    table = np.array(list(cells.values())) if cells else np.zeros((1, 4))
+    both, passed, right, judged = table.sum(0)
+    return Agreement(
+        kappa=bootstrap_of(table, _kappa, seed=seed),
+        accuracy=bootstrap_of(table, _accuracy, seed=seed),
+        false_passes=int(passed - both),
+        false_refusals=int(right - both),
+        judged=int(judged),
+        unscored=unscored,
+    )
+
+
+def _accuracy(sums: Floats) -> Floats:
+    both, passed, right, judged = sums.T
+    found: Floats = (judged - passed - right + 2 * both) / judged
+    return found
+
+
+def _kappa(sums: Floats) -> Floats:
+    _, passed, right, judged = sums.T
+    chance = (passed * right + (judged - passed) * (judged - right)) / judged**2
+    found: Floats = (_accuracy(sums) - chance) / (1 - chance)
+    return found
+
+
+def _shown(estimate: Estimate) -> str:
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
