@@ -64,7 +64,7 @@ test: lint types docs test-main test-vllm test-trainers
 
 # Many tests wait for processes and deadlines, so there's room for more of them than processors.
 test-main: install $(READERS)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 coverage: install $(READERS)
 	$(BIN)/python -m pytest --cov --cov-report=term

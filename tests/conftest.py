@@ -17,7 +17,17 @@ if "RLVR_DATA" in os.environ:  # before any worker is started
 # In CI, whatever a test needs is there: what can't be imported hides a missing part.
 _IN_CI = os.environ.get("CI") == "true"
 
+# Each is given to one of the processes that run tests side by side: the longest ones first.
+_LONG = ("test_new_packages", "test_ppo_learning", "test_recipes", "test_train", "test_quickstart",
+         "test_ppo", "test_function_faults", "test_kl_runs", "test_broken", "test_built_in",
+         "test_openai_policy", "test_function_cheats", "test_score_process")  # fmt: skip
+
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))  # the rest stays as it was
 
 
 @pytest.hookimpl(wrapper=True)
