@@ -25,10 +25,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from trainer_clock import Clock, timed
 
 import rlvr
+from rlvr.evaluation.judge import Judge
 from rlvr.training.additions import (
     MAX_NEW_TOKENS,
     WARMUP_BATCH,
@@ -173,13 +175,45 @@ def _boxed(task: rlvr.Task) -> str:
     return f"{task.metadata['solution']}\nSo it's \\boxed{{{task.reference}}}."
 
 
+PROGRAM = '''
+import sys
+
+def read ( stream ) :
+    """ Read all lines of the stream and give their numbers in order . """
+    numbers = [ ]
+    for line in stream :
+        for word in line . split ( ) :
+            try :
+                numbers . append ( int ( word ) )
+            except ValueError :
+                continue
+    return numbers
+
+def solve ( numbers ) :
+    """ Work out what the problem asks for from the numbers that were read . """
+    if not numbers :
+        return 0
+    result = RESULT
+    return result
+
+def main ( ) :
+    """ Read the input , solve the problem , and print the answer on a line . """
+    numbers = read ( sys . stdin )
+    answer = solve ( numbers )
+    print ( answer )
+
+if __name__ == "__main__" :
+    main ( )
+'''
+
+
 def code(folder: Path, steps: int) -> Iterator[Row]:
-    """Programs that sum, sort, count and loop for ever a little, with three tests each."""
+    """Programs of some 120 tokens that sum, sort and count, or fail, with three tests each."""
     programs = {
-        "Print the sum of the numbers on the line.": "print(sum(map(int, input().split())))",
-        "Print the numbers of the line in order.": "print(*sorted(map(int, input().split())))",
-        "Print how many numbers are on the line.": "print(len(input().split()))",
-        "Print the largest number of the line.": "print(max(map(int, input().split())))",
+        "Print the sum of the numbers on the line.": "sum(numbers)",
+        "Print the numbers of the line in order.": "' '.join(map(str, sorted(numbers)))",
+        "Print how many numbers are on the line.": "len(numbers)",
+        "Print the largest number of the line.": "max(numbers)",
     }
     lines = ["3 1 2", "10 -4 7 7", "5"]
     outputs = [
@@ -193,10 +227,11 @@ def code(folder: Path, steps: int) -> Iterator[Row]:
         ]
         tasks.append(rlvr.Task(problem, {"tests": tests, "language": "python"}, f"{i}"))
         told += [
-            (tasks[-1], f"```python\n{text}\n```") for text in (program, "print(input())", "print(")
+            (tasks[-1], f"```python\n{PROGRAM.replace('RESULT', result)}\n```")
+            for result in (program, "numbers", "numbers[")
         ]
     env = rlvr.SingleTurn(rlvr.TaskSet(tasks, "code"), rlvr.Code())
-    clock, waits = _timed_run(env, told, folder, steps, max_tokens=64)
+    clock, waits = _timed_run(env, told, folder, steps, max_tokens=320)
     yield from _shares("code: waiting for 128 programs", clock, waits, 0.05)
 
 
@@ -220,7 +255,8 @@ def _timed_run(
     config = rlvr.TrainConfig(
         str(folder / "model"), Source(env=own), steps=steps, batch=BATCH, max_tokens=max_tokens
     )
-    with timed() as clock:
+    # A model that knows twelve answers repeats them; one that learns writes others. Each is judged.
+    with timed() as clock, patch.object(Judge, "_keep", lambda *_: None):
         run = rlvr.train(config, folder / "run").run
     rows = metrics(run, "rlvr/scoring_wait_s")
     assert all(row["rlvr/unscored"] == 0 for row in rows)

@@ -25,7 +25,7 @@ from rlvr.evaluation.run import Run, about
 from rlvr.training.config import Source, TrainConfig
 from rlvr.verifiers.compose import leaves
 
-_LOTS = 2  # halves of a batch: one is judged while the other is generated
+_LOTS = 4  # quarters of a batch: one is judged while the next is generated
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,9 @@ def _trainer(
     if multi_turn or (_waits(mixture) and config.trainer != "rloo"):
         # Judging then begins as completions arrive, and goes on through the next lot's generation
         # and the trainer's own forward passes.
-        lots = 1 if multi_turn or config.vllm != "none" else _LOTS
+        # On a GPU, and in vLLM, four small batches take longer than one large one.
+        whole = multi_turn or config.vllm != "none" or torch.cuda.is_available()
+        lots = 1 if whole else _LOTS
         given["rollout_func"] = rlvr_trl.rollout(mixture, lots=lots)
     if config.lora is not None:
         from rlvr.training.models import lora
