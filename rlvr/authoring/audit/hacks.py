@@ -9,7 +9,7 @@ from typing import TypeVar
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.strategies import ABOUT, MENDS, STRATEGIES, Strategy, every_candidate
-from rlvr.authoring.audit.subject import Subject, earned, excerpt, full, shown
+from rlvr.authoring.audit.subject import Subject, apart, earned, excerpt, full, shown
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored
 
@@ -48,7 +48,7 @@ def of_strategy(
 ) -> Finding:
     """The finding on a strategy that earns that share of the full reward."""
     figures = {"share": round(share, 4), **({"floor": round(share, 4)} if counted else {})}
-    if share > fails:
+    if share > fails + 1e-9:
         return fail(f"{name} earns {share:.0%} of the full reward", [example], mend, **figures)
     if share > NOTED:
         return note(f"{name} earns {share:.1%} of the full reward", [example], mend, **figures)
@@ -123,7 +123,7 @@ def thinking_only(subject: Subject) -> Finding:
     closing = "I can't say."
     solved = _sample(subject, subject.solved)
     tasks = [task for task, _ in solved]
-    said = {task.id: text for task, text in solved}
+    said = {task.id: apart(text)[1] for task, text in solved}
     share, example = best_variant(
         subject,
         tasks,
@@ -208,6 +208,7 @@ def _sample(subject: Subject, items: Sequence[T]) -> Sequence[T]:
 
 
 def _inside(said: str) -> str:
+    _, said = apart(said)
     if said.startswith("\\boxed{") and said.endswith("}"):
         return said[len("\\boxed{") : -1]
     return "" if "```" in said else said

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import sqlglot
 
-from rlvr.authoring.audit.subject import Subject
+from rlvr.authoring.audit.subject import Subject, apart
 from rlvr.authoring.math_rewrites import perturbations, rewritings
 from rlvr.core.task import Task
 from rlvr.verifiers.code import Code
@@ -83,14 +83,16 @@ def changed_answers(subject: Subject) -> Iterator[Case]:
 
 def _gold(task: Task, said: str) -> str | None:
     """The answer inside a right response: of a box, or the whole where that's the reference."""
-    box = _BOXED.fullmatch(said.strip())
+    _, answer = apart(said)
+    box = _BOXED.fullmatch(answer.strip())
     if box is not None:
         return box[1]
-    return said if said == task.reference else None
+    return answer if answer == task.reference else None
 
 
 def _as(said: str, gold: str) -> str:
-    return f"\\boxed{{{gold}}}" if _BOXED.fullmatch(said.strip()) else gold
+    thought, answer = apart(said)
+    return thought + (f"\\boxed{{{gold}}}" if _BOXED.fullmatch(answer.strip()) else gold)
 
 
 def _block(said: str) -> str:
