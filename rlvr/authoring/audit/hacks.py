@@ -104,8 +104,10 @@ def base_rate(subject: Subject) -> Finding:
         said for i in range(count) if (said := subject.right(env.tasks[i])) is not None
     )
     said, times = common.most_common(1)[0]
-    share, example = best_variant(subject, _sample(subject, subject.tasks), lambda _: [said])
-    share = max(share, times / count)
+    # Of a small sample, one that it happens to be the answer of would count for too much.
+    others = [task for task, own in subject.solved if own != said]
+    elsewhere, example = best_variant(subject, _sample(subject, others), lambda _: [said])
+    share = times / count + (1 - times / count) * elsewhere
     return of_strategy(
         f"the most frequent of {count} answers",
         share,
