@@ -12,6 +12,7 @@ from rlvr.authoring.audit.strategies import ABOUT, MENDS, STRATEGIES, Strategy, 
 from rlvr.authoring.audit.subject import Subject, earned, excerpt, full, shown
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored
+from rlvr.verifiers.extraction import after_thinking
 
 T = TypeVar("T")
 FAILS = 0.2
@@ -123,7 +124,7 @@ def thinking_only(subject: Subject) -> Finding:
     closing = "I can't say."
     solved = _sample(subject, subject.solved)
     tasks = [task for task, _ in solved]
-    said = {task.id: text for task, text in solved}
+    said = {task.id: after_thinking(text).strip() for task, text in solved}
     share, example = best_variant(
         subject,
         tasks,
@@ -208,6 +209,7 @@ def _sample(subject: Subject, items: Sequence[T]) -> Sequence[T]:
 
 
 def _inside(said: str) -> str:
+    said = after_thinking(said).strip()
     if said.startswith("\\boxed{") and said.endswith("}"):
         return said[len("\\boxed{") : -1]
     return "" if "```" in said else said

@@ -31,6 +31,14 @@ def gold(subject: Subject) -> Finding:
             missing,
             "Leave such rows out: with an empty reference there's nothing to be right about.",
         )
+    if not subject.solved and subject.right_as_text:
+        task = subject.right_as_text[0]
+        return fail(
+            f"no answer is right: references are of the type {type(task.reference).__name__}, and "
+            "answers are text",
+            [f"{one.id}: {one.reference!r}" for one in subject.right_as_text],
+            "str(reference) where the tasks are made, or where they're compared.",
+        )
     if not subject.solved:
         return nothing(_NO_ORACLE)
     tasks = [task for task, _ in subject.solved]
@@ -251,12 +259,12 @@ def _forms(
 
 def _formats(said: str) -> Iterator[tuple[str, str]]:
     """A right answer among what models write around it."""
-    if "<think>" not in said:
-        yield "after a thought", f"<think>\nCould it be \\boxed{{0}}? No.\n</think>\n\n{said}"
-        yield (
-            "after a thought whose beginning the template wrote",
-            f"Let me see.\n</think>\n\n{said}",
-        )
+    if "<think>" in said:  # a format asks for it at the beginning
+        yield "with white space around it", f"\n{said}\n\n"
+        yield "before prose", f"{said}\n\nI hope this helps."
+        return
+    yield "after a thought", f"<think>\nCould it be \\boxed{{0}}? No.\n</think>\n\n{said}"
+    yield "after a thought whose beginning the template wrote", f"Let me see.\n</think>\n\n{said}"
     yield "with white space around it", f"\n{said}\n\n"
     # What is marked can be told from the prose around it.
     if "\\boxed{" in said or "```" in said:
