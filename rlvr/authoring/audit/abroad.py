@@ -7,7 +7,7 @@ from pathlib import Path
 from rlvr.authoring.audit import elsewhere
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.registry import fail, nothing, ok, probe
-from rlvr.authoring.audit.subject import Subject, excerpt, full, shown
+from rlvr.authoring.audit.subject import Subject, excerpt, shown
 from rlvr.core.errors import RlvrError
 from rlvr.core.verdict import Unscored
 from rlvr.verifiers.compose import leaves
@@ -40,7 +40,7 @@ def verdicts_elsewhere(subject: Subject) -> Finding:
         for (task, said), verdict, other in zip(items, here, there, strict=True)
         if not isinstance(verdict, Unscored) and other != f"{verdict.reward:g}"
     ]
-    if changed and any(map(full, here)):
+    if changed:
         return fail(
             f"{len(changed)} of {len(items)} verdicts are others in another process, started in another "
             "folder with another hash seed and time zone",

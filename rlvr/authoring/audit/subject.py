@@ -21,7 +21,7 @@ from rlvr.envs.turns import MultiTurn, SingleTurn
 from rlvr.verifiers.compose import leaves
 
 V = TypeVar("V", bound=Verifier)
-_PATIENCE_S = 45.0  # for verifications that hang, in a whole audit
+_PATIENCE_S = 30.0  # for verifications that hang, in a whole audit
 _SHORT_S = 0.5  # for one, where many have hung
 _BATCH = 8
 _FORMED = 4  # tasks on which forms are tried

@@ -26,7 +26,7 @@ def nothing_left(subject: Subject) -> Finding:
             "descriptors and processes are counted by /proc, which this system doesn't have"
         )
     task, said = next(iter(subject.solved), (subject.tasks[0], "\\boxed{0}"))
-    tasks, texts = [task] * 20, [said, "", "x", task.text] * 5
+    tasks, texts = [task] * 20, [said, "\\boxed{0}", said, task.text] * 5
     sync = [leaf for leaf in leaves(subject.env.verifier) if not leaf.is_async]
     left = []
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,27 @@
+"""Unusual environments in which nothing is wrong pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import gymnasium
+import pytest
+from healthy import HEALTHY
+
+import rlvr
+from rlvr.core import registry
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered() -> Iterator[None]:
+    for name, factory in HEALTHY.items():
+        rlvr.environment(name, summary="for a test")(factory)
+    yield
+    for name in HEALTHY:
+        gymnasium.registry.pop(registry._specs.pop(name).gym_id)
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_it_passes(name: str) -> None:
+    report = rlvr.audit(name, tasks=10)
+    assert report.ok, str(report)
