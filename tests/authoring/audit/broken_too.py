@@ -99,7 +99,7 @@ def ignores_units() -> rlvr.Environment:
 
 
 def _factors(rng: np.random.Generator) -> rlvr.Task:
-    primes = [101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167, 173, 179]
+    primes = [p for p in range(101, 500) if all(p % q for q in range(2, 23))]
     found = sorted(int(x) for x in rng.choice(primes, 3, replace=False))
     asked = f"What are the prime factors of {math.prod(found)}? List them in \\boxed{{}}."
     return rlvr.Task(asked, [str(x) for x in found])

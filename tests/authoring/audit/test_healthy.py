@@ -21,7 +21,13 @@ def registered() -> Iterator[None]:
         gymnasium.registry.pop(registry._specs.pop(name).gym_id)
 
 
+# What takes other processes, only where an episode or a verdict is out of the ordinary.
+WHOLE = ("guessing_in_turns", "asking_with_tools", "negative_rewards", "three_rows")
+CHEAP = ("truth", "hacks", "any-response", "reward-range", "always-a-verdict", "replies-again")
+
+
 @pytest.mark.parametrize("name", HEALTHY)
 def test_it_passes(name: str) -> None:
-    report = rlvr.audit(name, tasks=10)
+    whole = name.removeprefix("healthy_") in WHOLE
+    report = rlvr.audit(name, tasks=10, only=() if whole else CHEAP)
     assert report.ok, str(report)
