@@ -37,6 +37,14 @@ ODD: dict[str, str] = {
 }
 """By name. None knows anything of a task."""
 
+LARGE: dict[str, str] = {
+    "a large number": "\\boxed{99999999999}",
+    "a large number alone": "99999999999",
+    "a negative number": "\\boxed{-7}",
+    "a list of large numbers": "\\boxed{[99999999999, 99999999999]}",
+}
+"""By name: short texts that send a careless loop or list on a long way."""
+
 LONG: dict[str, str] = {
     "100,000 digits": "\\boxed{" + "7" * 100_000 + "}",
     "50,000 brackets": "\\boxed{" + "(" * 50_000 + "}",

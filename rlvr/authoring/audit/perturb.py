@@ -14,10 +14,12 @@ from typing import TypeAlias
 
 import sqlglot
 
+from rlvr.authoring.audit.near import near_json, near_texts
 from rlvr.authoring.audit.subject import Subject, apart
 from rlvr.authoring.math_rewrites import perturbations, rewritings
 from rlvr.core.task import Task
 from rlvr.verifiers.code import Code
+from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.fences import fenced, fenced_blocks
 from rlvr.verifiers.math import Math
 from rlvr.verifiers.math.clean import clean
@@ -77,20 +79,25 @@ def changed_answers(subject: Subject) -> Iterator[Case]:
             for name, source in _other_program(_block(said)):
                 yield name, True, task, fenced(source, "python")
         elif gold is not None and 0 < len(gold) <= 2000:
-            for name, text in _other_text(gold, rng):
-                yield name, True, task, _as(said, text)
+            for name, certain, text in near_texts(gold, task.text, rng):
+                yield name, certain, task, _as(said, text)
+        else:
+            for name, certain, text in near_json(after_thinking(said)):
+                yield name, certain, task, _as(said, text)
 
 
 def _gold(task: Task, said: str) -> str | None:
     """The answer inside a right response: of a box, or the whole where that's the reference."""
     _, answer = apart(said)
-    box = _BOXED.fullmatch(answer.strip())
+    answer = answer.strip()
+    box = _BOXED.fullmatch(answer)
     if box is not None:
         return box[1]
-    return answer if answer == task.reference else None
+    return answer if said == task.reference or answer == str(task.reference).strip() else None
 
 
 def _as(said: str, gold: str) -> str:
+    """The right response `said` with another answer in its answer's place."""
     thought, answer = apart(said)
     return thought + (f"\\boxed{{{gold}}}" if _BOXED.fullmatch(answer.strip()) else gold)
 
@@ -126,27 +133,3 @@ def _other_program(source: str) -> Iterator[tuple[str, str]]:
         yield "another thing returned", re.sub(r"\breturn\b[^\n]*", "return (7919, None)", source)
     if "print(" in source:
         yield "a line printed more", f"print(7919)\n{source}"
-
-
-def _other_text(gold: str, rng: random.Random) -> Iterator[tuple[str, str]]:
-    """Of an answer of which nothing is known but its text."""
-    yield "with text before it", f"not {gold}"
-    yield "with text after it", f"{gold} or 7919"
-    yield "twice", f"{gold} {gold}"
-    if len(gold) > 1:
-        yield "without its end", gold[: max(1, len(gold) // 2)]
-        yield "without its beginning", gold[(len(gold) + 1) // 2 :]
-        if gold[::-1] != gold:
-            yield "backwards", gold[::-1]
-    digits = [i for i, char in enumerate(gold) if char in "0123456789"]
-    if digits:
-        i = digits[0]
-        other = str((int(gold[i]) + rng.randint(1, 8)) % 10)
-        yield "with another digit", f"{gold[:i]}{other}{gold[i + 1 :]}"
-    letters = [i for i, char in enumerate(gold) if char.isalpha()]
-    if letters:
-        i = rng.choice(letters)
-        yield (
-            "with another letter",
-            f"{gold[:i]}{'q' if gold[i] not in 'qQ' else 'x'}{gold[i + 1 :]}",
-        )

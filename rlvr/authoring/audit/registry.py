@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 GROUPS = ("conformance", "truth", "hacks", "learnability")
 ENTRY_POINTS = "rlvr.probes"
-_MODULES = ("conformance", "running", "truth", "hacks", "cheats", "learnability")
+_MODULES = (
+    "conformance", "running", "traces", "abroad", "truth", "wording", "turns", "hacks", "escapes",
+    "cheats", "learnability",
+)  # fmt: skip
 _EVIDENCE = 6  # lines of it that a finding keeps
 _LINE = 300
 
@@ -60,8 +63,12 @@ class Probe:
 
     def __call__(self, subject: Subject) -> Finding:
         """The finding, under the probe's name. What the probe raises is a finding too."""
+        from rlvr.authoring.audit.subject import OutOfPatienceError
+
         try:
             found = self.look(subject)
+        except OutOfPatienceError as error:
+            found = nothing(str(error))
         except Exception as error:
             found = Finding("", "", Outcome.BROKEN, f"the probe raised {described(error)}")
         return replace(found, probe=self.name, group=self.group)

@@ -1,20 +1,17 @@
 """Whether verification can be relied on while it runs: the same verdict each time, for any response,
-in time, in flat memory, with nothing left behind."""
+in time, in flat memory."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from pathlib import Path
 
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.odd import LONG, ODD
+from rlvr.authoring.audit.measured import Measured
+from rlvr.authoring.audit.odd import LARGE, LONG, ODD
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
-from rlvr.authoring.audit.subject import Subject, earned, excerpt, shown
-from rlvr.core.task import Task
-from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
-from rlvr.core.verifier import Verifier
+from rlvr.authoring.audit.subject import Subject, earned, excerpt, hung, shown
+from rlvr.core.verdict import Cause, Scored, Status, Unscored
 from rlvr.scoring import Pool, score
 from rlvr.verifiers.compose import leaves
 
@@ -23,40 +20,14 @@ _GROWTH = 8 << 20
 _REPEATS = 240
 
 
-class _Measured(Verifier):
-    """Judges with another verifier in a worker, and says how the worker is then."""
-
-    name = "measured"
-
-    def __init__(self, inner: Verifier, settle: bool) -> None:
-        self._inner = inner
-        self._settle = settle
-        self.limit_s = max(5.0, inner.limit_s)
-
-    def verify(self, task: Task, response: str) -> Verdict:
-        """The inner verdict's status, with the time it took and what the process holds in its detail."""
-        begun = time.process_time()  # not the wall's: other workers may have the processor
-        verdict = self._inner.settle(task, response) if self._settle else None
-        if verdict is None and not self._settle:
-            judged = self._inner.verify(task, response)
-            assert isinstance(judged, Scored | Unscored)
-        detail = {
-            "seconds": time.process_time() - begun,
-            "resident": _resident(),
-            "open": len(os.listdir("/proc/self/fd")),
-            "children": _children(),
-        }
-        return Scored(0.0, Status.INCORRECT, {}, "", detail)
-
-
 @probe("conformance")
 def settling(subject: Subject) -> Finding:
     """What is settled in the caller's thread takes no time, whatever the response."""
     slow = []
     task, said = next(iter(subject.solved), (subject.tasks[0], ""))
-    texts = {**LONG, "a right answer after 200 kB": "word " * 40_000 + said}
+    texts = {**LONG, **LARGE, "a right answer after 200 kB": "word " * 40_000 + said}
     for leaf in leaves(subject.env.verifier):
-        measured = score([task] * len(texts), list(texts.values()), _Measured(leaf, settle=True))
+        measured = score([task] * len(texts), list(texts.values()), Measured(leaf, settle=True))
         for name, verdict in zip(texts, measured, strict=True):
             if isinstance(verdict, Unscored) and verdict.cause is Cause.TIMEOUT:
                 slow.append(f"{leaf.name}, {name}: over {leaf.limit_s:g} s")
@@ -81,7 +52,7 @@ def any_response(subject: Subject) -> Finding:
         return nothing("its `settle` hangs (see settling), so it can't be asked in this process")
     tasks = subject.tasks[:2]
     wrong, paid = [], []
-    odd = dict(ODD) if subject.slow else {**ODD, **LONG}
+    odd = {**ODD, **LARGE} if subject.slow else {**ODD, **LARGE, **LONG}
     for task in tasks:
         for name, verdict in zip(
             odd, subject.judge([task] * len(odd), list(odd.values())), strict=True
@@ -179,11 +150,11 @@ def flat_memory(subject: Subject) -> Finding:
         # Each differs, and is long enough for a cache of them to be seen.
         texts = [f"attempt {i}: {'and then ' * 2000}\n{said}" for i in range(_REPEATS)]
         with Pool(workers=1) as pool:
-            half = score([task] * 60, texts[:60], _Measured(leaf, settle=False), pool=pool)
+            half = score([task] * 60, texts[:60], Measured(leaf, settle=False), pool=pool)
             rest = score(
                 [task] * (_REPEATS - 60),
                 texts[60:],
-                _Measured(leaf, settle=False),
+                Measured(leaf, settle=False),
                 pool=pool,
                 deadline_s=20,
             )
@@ -206,51 +177,6 @@ def flat_memory(subject: Subject) -> Finding:
     return ok(f"{_REPEATS} verifications in one process: memory stays flat")
 
 
-@probe("conformance")
-def nothing_left(subject: Subject) -> Finding:
-    """Verification leaves no file, process or open descriptor behind."""
-    if not Path("/proc/self/fd").exists():
-        return nothing(
-            "descriptors and processes are counted by /proc, which this system doesn't have"
-        )
-    task, said = next(iter(subject.solved), (subject.tasks[0], "\\boxed{0}"))
-    tasks, texts = [task] * 20, [said, "", "x", task.text] * 5
-    sync = [leaf for leaf in leaves(subject.env.verifier) if not leaf.is_async]
-    left = []
-    with tempfile.TemporaryDirectory() as folder:
-        before, cwd = os.environ.get("TMPDIR"), set(os.listdir())
-        os.environ["TMPDIR"] = folder
-        try:
-            for leaf in sync:
-                with Pool(workers=1) as pool:
-                    seen = score(tasks, texts, _Measured(leaf, settle=False), pool=pool)
-                details = [v.detail for v in seen if isinstance(v, Scored) and v.detail]
-                if details and details[-1]["children"]:
-                    left.append(f"{leaf.name}: {details[-1]['children']} processes still run")
-                if len(details) > 10 and details[-1]["open"] - details[4]["open"] > 5:
-                    left.append(
-                        f"{leaf.name}: {details[-1]['open'] - details[4]['open']} descriptors"
-                    )
-        finally:
-            os.environ.pop("TMPDIR") if before is None else os.environ.update(TMPDIR=before)
-        files = sorted(os.listdir(folder))
-        if len(files) > 2:
-            left.append(f"{len(files)} temporary files, such as {files[0]}")
-        new = sorted(set(os.listdir()) - cwd)
-        if len(new) > 2:
-            left.append(f"{len(new)} files in the working directory, such as {new[0]}")
-    if left:
-        return fail(
-            f"20 verifications leave behind: {left[0]}",
-            left,
-            "Close and remove what a verification opens: `with tempfile.TemporaryDirectory()`, "
-            "`subprocess.run(…, timeout=…)`, `with open(…)`.",
-        )
-    if not sync:
-        return nothing("its verifier is async: what its sandbox leaves is that sandbox's to check")
-    return ok("20 verifications leave nothing behind")
-
-
 @probe("conformance", last=True)
 def reward_range(subject: Subject) -> Finding:
     """Rewards stay in the declared range, and statuses agree with them."""
@@ -264,7 +190,11 @@ def reward_range(subject: Subject) -> Finding:
             wrong.append(f"out of range: {where}")
         elif most > least and verdict.status is Status.CORRECT and verdict.reward <= least:
             wrong.append(f"correct, and earns the least there is: {where}")
-        elif verdict.status in (Status.INCORRECT, Status.UNPARSABLE) and verdict.reward >= most:
+        elif (
+            most > least
+            and verdict.status in (Status.INCORRECT, Status.PARTIAL, Status.UNPARSABLE)
+            and verdict.reward >= most
+        ):
             wrong.append(f"{verdict.status}, and earns the most there is: {where}")
     if wrong:
         return fail(
@@ -279,19 +209,30 @@ def reward_range(subject: Subject) -> Finding:
     return ok(f"{len(rewards)} rewards between {min(rewards):g} and {max(rewards):g}")
 
 
+@probe("conformance", last=True)
+def always_a_verdict(subject: Subject) -> Finding:
+    """Of all responses that were tried, none was left without a verdict by a fault of the verifier."""
+    wrong = [
+        f"{task.id}, {excerpt(response)}: {shown(verdict)}"
+        for task, response, verdict in subject.seen
+        if isinstance(verdict, Unscored) and verdict.cause in (Cause.INTERNAL, Cause.TIMEOUT)
+    ]
+    timeouts = sum(hung(verdict) for *_, verdict in subject.seen)
+    # One or two may be the machine's, which had other things to do.
+    if len(wrong) > timeouts or timeouts > 2:
+        return fail(
+            f"{len(wrong)} of {len(subject.seen)} verifications raised or hung",
+            wrong,
+            "A policy finds such responses too, and each is a row without a reward: return False for "
+            "what can't be judged, bound loops and recursion, and say rlvr.working_on('response') "
+            "where judging one may take long.",
+        )
+    return ok(f"{len(subject.seen)} responses: none raised or hung")
+
+
 def _value(verdict: dict[str, object]) -> tuple[object, ...]:
     return verdict.get("reward"), verdict.get("status"), verdict.get("cause")
 
 
 def _brief(verdict: dict[str, object]) -> str:
     return f"{verdict.get('reward', 'unscored')} {verdict.get('status', verdict.get('cause'))}"
-
-
-def _resident() -> int:
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _children() -> int:
-    with open(f"/proc/self/task/{os.getpid()}/children") as children:
-        return len(children.read().split())

@@ -49,7 +49,7 @@ def _copied(task: Task) -> Sequence[str]:
     numbers = _NUMBER.findall(said) or ["0"]
     words = _WORD.findall(said) or ["a"]
     picked = [
-        numbers[0], numbers[-1], max(numbers, key=float), min(numbers, key=float),
+        numbers[0], numbers[-1], numbers[min(1, len(numbers) - 1)], max(numbers, key=float), min(numbers, key=float),
         words[0], words[-1], max(words, key=len),
         next(iter(reversed(said.split())), ""),
     ]  # fmt: skip
@@ -68,6 +68,8 @@ _FORMS = [
     "```python\npass\n```",
     "```sql\nSELECT 1\n```",
     "```json\n{}\n```",
+    "{}",
+    "[]",
     "# Title\n\n* one\n* two\n\n**bold**\n\nP.S. Bye.",
 ]
 _REFUSALS = [

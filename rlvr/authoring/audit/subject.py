@@ -5,21 +5,32 @@ from __future__ import annotations
 import functools
 import inspect
 import random
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from rlvr import scoring
+from rlvr.authoring.audit.forms import as_text, written_forms
 from rlvr.core.environment import Environment
-from rlvr.core.errors import OptionError
+from rlvr.core.errors import OptionError, RlvrError
 from rlvr.core.registry import find, make
 from rlvr.core.task import Task
-from rlvr.core.verdict import Scored, Status, Verdict
+from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.envs.turns import MultiTurn, SingleTurn
 from rlvr.verifiers.compose import leaves
 from rlvr.verifiers.extraction import after_thinking
 
 V = TypeVar("V", bound=Verifier)
+_PATIENCE_S = 30.0  # for verifications that hang, in a whole audit
+_SHORT_S = 0.5  # for one, where many have hung
+_BATCH = 8
+_FORMED = 4  # tasks on which forms are tried
+_SLOW_S = 0.3
+
+
+class OutOfPatienceError(RlvrError):
+    """The verifier has hung too often to be asked further."""
 
 
 class Subject:
@@ -51,6 +62,8 @@ class Subject:
         self.rollouts = list(rollouts)
         self.seen: list[tuple[Task, str, Verdict]] = []
         self.inline = True
+        self._hung_s = 0.0  # that verifications took which were ended
+        self._pace_s = 0.0  # of one verification, where many run
 
     # ------------------------------------------------------------------ making it again
 
@@ -83,30 +96,70 @@ class Subject:
 
     @property
     def slow(self) -> bool:
-        """Whether a verdict takes a sandbox or a model, or an episode several turns."""
-        return self.env.max_turns > 1 or any(leaf.is_async for leaf in leaves(self.env.verifier))
+        """Whether a verdict takes a sandbox, a model or long, or an episode several turns."""
+        several = self.env.max_turns > 1 or self._pace_s > _SLOW_S
+        return several or any(leaf.is_async for leaf in leaves(self.env.verifier))
 
     def leaves(self, kind: type[V]) -> list[V]:
         """The parts of its verifier that are of that kind."""
         return [leaf for leaf in leaves(self.env.verifier) if isinstance(leaf, kind)]
 
     def judge(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
-        """The verdict on each answer, as the environment gives it at an episode's end."""
-        if self.by_verifier:
-            verdicts = scoring.score(tasks, responses, self.env.verifier)
-        else:
-            verdicts = [self._own(t, r) for t, r in zip(tasks, responses, strict=True)]
+        """The verdict on each answer, as the environment gives it at an episode's end.
+
+        Raises `OutOfPatienceError` where verifications have hung for too long altogether.
+        """
+        verdicts: list[Verdict] = []
+        self._go_on()
+        if not self.by_verifier:
+            for task, response in zip(tasks, responses, strict=True):
+                self._go_on()
+                verdicts += self._timed(1, lambda t=task, r=response: [self._own(t, r)])  # type: ignore[misc]
+        while len(verdicts) < len(tasks):
+            # A few at a time until it's known that they come back, and with little patience after.
+            few = self._hung_s > 0 or len(self.seen) < 4 * _BATCH
+            part = slice(len(verdicts), len(verdicts) + (_BATCH if few else 16 * _BATCH))
+            limit = _SHORT_S if self._hung_s > _PATIENCE_S / 3 else None
+            some, said = tasks[part], responses[part]
+            verdicts += self._timed(
+                len(some), lambda t=some, r=said, limit=limit: self._scored(t, r, limit)
+            )  # type: ignore[misc]
         self.seen.extend(zip(tasks, responses, verdicts, strict=True))
         return verdicts
 
+    def _scored(
+        self, tasks: Sequence[Task], responses: Sequence[str], limit: float | None
+    ) -> list[Verdict]:
+        return scoring.score(tasks, responses, self.env.verifier, limit_s=limit)
+
+    def _timed(self, count: int, judged: Callable[[], list[Verdict]]) -> list[Verdict]:
+        begun = time.monotonic()
+        verdicts = judged()
+        took = time.monotonic() - begun
+        if any(hung(verdict) for verdict in verdicts):
+            self._hung_s += took
+        elif count:
+            self._pace_s = max(self._pace_s, took / max(count, 4))
+        return verdicts
+
+    def _go_on(self) -> None:
+        if self._hung_s > _PATIENCE_S:
+            raise OutOfPatienceError(
+                f"verifications hung for {self._hung_s:.0f} s altogether (see always-a-verdict), so it "
+                "isn't asked any more"
+            )
+
     def play(self, task: Task, answer: Callable[[int], str]) -> Verdict:
         """The verdict of a whole episode, in which `answer(turn)` is said at each turn."""
+        self._go_on()
         self.env.reset(options={"task": task})
         for turn in range(self.env.max_turns):
             said = answer(turn)
             *_, terminated, truncated, info = self.env.step(said)
             if terminated or truncated:
                 verdict: Verdict = info["verdict"]
+                if hung(verdict):
+                    self._hung_s += self.env.verifier.limit_s
                 self.seen.append((task, said, verdict))
                 return verdict
         raise AssertionError("an episode ends at its last turn")
@@ -121,8 +174,42 @@ class Subject:
         ]
 
     def right(self, task: Task) -> str | None:
-        """A response that should earn full reward, made from the reference; None where there's no such."""
-        return self.env.verifier.demonstrate(task)
+        """A response that should earn full reward, made from the reference; None where there's no such.
+
+        Where the verifier says none, one of the forms that a reference is written in, if it earns
+        full reward on some task of the sample.
+        """
+        said = self.env.verifier.demonstrate(task)
+        return said if said is not None or self._form is None else self._form(task)
+
+    @functools.cached_property
+    def _form(self) -> Callable[[Task], str | None] | None:
+        shown = [t for t in self.tasks[:_FORMED] if self.env.verifier.demonstrate(t) is None]
+        if not shown or not self.by_verifier:
+            return None
+        forms = list(written_forms(self.env.verifier))
+        counts = [sum(map(full, self._judged(shown, form))) for form in forms]
+        best = max(range(len(forms)), key=counts.__getitem__, default=0)
+        return forms[best] if forms and counts[best] else None
+
+    def _judged(self, tasks: list[Task], form: Callable[[Task], str | None]) -> list[Verdict]:
+        pairs = [(task, said) for task in tasks if (said := form(task)) is not None]
+        return self.judge([task for task, _ in pairs], [said for _, said in pairs])
+
+    @functools.cached_property
+    def right_as_text(self) -> list[Task]:
+        """Tasks on which no form of the reference earns full reward, and one of it as text does."""
+        return [
+            task
+            for task in self.tasks[:_FORMED]
+            if isinstance(task.reference, int | float)
+            and self.right(task) is None
+            and self.by_verifier
+            and any(
+                any(map(full, self._judged([as_text(task)], form)))
+                for form in written_forms(self.env.verifier)
+            )
+        ]
 
     @functools.cached_property
     def solved(self) -> list[tuple[Task, str]]:
@@ -148,6 +235,11 @@ def apart(said: str) -> tuple[str, str]:
 def full(verdict: Verdict) -> bool:
     """Whether it's full reward."""
     return isinstance(verdict, Scored) and verdict.status is Status.CORRECT
+
+
+def hung(verdict: Verdict) -> bool:
+    """Whether it was ended because it took too long, by no fault of the response."""
+    return isinstance(verdict, Unscored) and verdict.cause is Cause.TIMEOUT
 
 
 def earned(verdict: Verdict) -> float:

@@ -31,6 +31,14 @@ def gold(subject: Subject) -> Finding:
             missing,
             "Leave such rows out: with an empty reference there's nothing to be right about.",
         )
+    if not subject.solved and subject.right_as_text:
+        task = subject.right_as_text[0]
+        return fail(
+            f"no answer is right: references are of the type {type(task.reference).__name__}, and "
+            "answers are text",
+            [f"{one.id}: {one.reference!r}" for one in subject.right_as_text],
+            "str(reference) where the tasks are made, or where they're compared.",
+        )
     if not subject.solved:
         return nothing(_NO_ORACLE)
     tasks = [task for task, _ in subject.solved]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import broken_too  # noqa: F401  (adds its own)
 import gymnasium
 import pytest
 from broken import BROKEN, FACTORIES
@@ -13,7 +14,8 @@ from rlvr.authoring.audit import Outcome
 from rlvr.core import registry
 
 # What comes last looks at what these saw.
-AFTER = {"reward-range": ("gold", "reward-range"), "fully-paid": ("format-only", "fully-paid")}
+AFTER = {"reward-range": ("gold", "constant", "reward-range"), "fully-paid": ("format-only", "fully-paid"),
+         "always-a-verdict": ("refusal", "always-a-verdict")}  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -52,5 +54,5 @@ def test_none_of_these_faults_is_the_healthy_ones() -> None:
 
 
 def test_there_are_enough() -> None:
-    assert len(BROKEN) >= 40
-    assert len(set(BROKEN.values())) >= 28
+    assert len(BROKEN) >= 80
+    assert len(set(BROKEN.values())) >= 38

@@ -1,0 +1,113 @@
+"""Answers that just miss, of which nothing is known but the text of a right one.
+
+Each is (what was done, whether it's certainly another answer, the text). What a lenient verifier has
+been seen to let through: the sign, the point, the unit, an item of a list, a key of a JSON object,
+some percent of a number.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+Near: TypeAlias = tuple[str, bool, str]
+_INTEGER = re.compile(r"-?\d{1,60}")
+_DECIMAL = re.compile(r"-?\d{1,30}\.\d{1,30}")
+_WITH_UNIT = re.compile(r"(-?\d[\d.,]*\s*)([a-zA-ZµΩ°%€$£]{1,12})")
+_ITEMS = re.compile(r",\s*")
+# Where the prompt says so, a number that's nearly right may be right.
+_ROUGHLY = re.compile(
+    r"approximat|about|nearest|nearly|round|within|toleran|estimat|roughly|decimal place"
+    r"|significant|percent|%|±|error",
+    re.IGNORECASE,
+)
+_FLOATS_TO = 10**9  # where math.isclose tells neighbours apart by default
+
+
+def near_texts(gold: str, prompt: str, rng: random.Random) -> Iterator[Near]:
+    """A right answer's text, changed."""
+    yield "with text before it", True, f"not {gold}"
+    yield "with text after it", True, f"{gold} or 7919"
+    yield "twice", True, f"{gold} {gold}"
+    if len(gold) > 1:
+        yield "without its end", True, gold[: max(1, len(gold) // 2)]
+        yield "without its beginning", True, gold[(len(gold) + 1) // 2 :]
+        if gold[::-1] != gold:
+            yield "backwards", True, gold[::-1]
+    digits = [i for i, char in enumerate(gold) if char in "0123456789"]
+    if digits:
+        i = digits[0]
+        other = str((int(gold[i]) + rng.randint(1, 8)) % 10)
+        yield "with another digit", True, f"{gold[:i]}{other}{gold[i + 1 :]}"
+    letters = [i for i, char in enumerate(gold) if char.isalpha()]
+    if letters:
+        i = rng.choice(letters)
+        other = "q" if gold[i] not in "qQ" else "x"
+        yield "with another letter", True, f"{gold[:i]}{other}{gold[i + 1 :]}"
+    yield from _near_numbers(gold.strip(), not _ROUGHLY.search(prompt))
+    yield from _near_lists(gold)
+
+
+def _near_numbers(gold: str, exact: bool) -> Iterator[Near]:
+    if _INTEGER.fullmatch(gold):
+        value = int(gold)
+        if value:
+            yield "with the other sign", True, str(-value)
+        yield "one more", exact and abs(value) < _FLOATS_TO, str(value + 1)
+        yield "and a half", exact and abs(value) < _FLOATS_TO, f"{gold}.5"
+        for percent in (0.5, 5):
+            other = value + int(value * percent / 100)
+            if other not in (value, value + 1):
+                yield f"{percent:g} % more", exact, str(other)
+    elif _DECIMAL.fullmatch(gold):
+        if float(gold):
+            yield "with the other sign", True, gold[1:] if gold[0] == "-" else f"-{gold}"
+            yield "5 % more", exact, f"{float(gold) * 1.05:.10g}"
+            yield "0.5 % more", False, f"{float(gold) * 1.005:.10g}"
+        if gold.lstrip("-0.").strip("0"):
+            yield "without its point", True, gold.replace(".", "")
+        yield "with a letter for its point", True, gold.replace(".", "x")
+    elif found := _WITH_UNIT.fullmatch(gold):
+        unit = "kg" if found[2] != "kg" else "cm"
+        yield "with another unit", True, f"{found[1]}{unit}"
+        yield "without its unit", False, found[1].strip()
+
+
+def _near_lists(gold: str) -> Iterator[Near]:
+    items = _ITEMS.split(gold.strip())
+    if len(items) < 2 or not all(items) or re.fullmatch(r"-?\d{1,3}(,\d{3})+", gold.strip()):
+        return
+    yield "without its last item", True, ", ".join(items[:-1])
+    yield "without its first item", True, ", ".join(items[1:])
+    yield "with an item more", True, f"{gold}, 7919"
+
+
+def near_json(said: str) -> Iterator[Near]:
+    """A right answer that is a JSON object or array, with other content."""
+    try:
+        value = json.loads(said)
+    except (ValueError, RecursionError):
+        return
+    if isinstance(value, dict) and value:
+        key = next(reversed(value))
+        yield "an empty object", True, "{}"
+        yield (
+            "without a key",
+            True,
+            json.dumps({k: v for k, v in value.items() if k != key}) if len(value) > 1 else "null",
+        )
+        yield "with another value", True, json.dumps({**value, key: _other(value[key])})
+    elif isinstance(value, list) and value:
+        yield "an empty array", True, "[]"
+        yield "with another item", True, json.dumps([*value[:-1], _other(value[-1])])
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, bool) or value is None:
+        return not value
+    if isinstance(value, int | float):
+        return value + 7919
+    return f"{value}q" if isinstance(value, str) else "7919"

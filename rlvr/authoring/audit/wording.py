@@ -1,0 +1,184 @@
+"""What stands in tasks: leftovers in prompts, references that nobody would write, the form that's asked for."""
+
+from __future__ import annotations
+
+import re
+
+from rlvr.authoring.audit.finding import Finding
+from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.subject import Subject, excerpt, full
+from rlvr.core.task import Task
+from rlvr.verifiers.extraction import after_thinking
+
+_OFTEN = 0.2  # of the tasks: below it's some row's own doing
+
+LEFTOVERS: dict[str, re.Pattern[str]] = {
+    # Not LaTeX's arguments, not what is quoted as code, not a form to fill in ("Answer: {answer}").
+    "a placeholder": re.compile(
+        r"(?<![\\\w}^_$'\"`{(\[,])\$?\{{1,2}\s*(?!(?:your|final|answer|result|output|value|number|letter))"
+        r"[a-z][a-z_.]{3,40}\s*\}{1,2}(?![}'\"`^_,)\]])|%\([a-z_]{3,30}\)s"
+    ),
+    "a value that's missing": re.compile(
+        r"^\s*(?:\w+ ?){0,3}:\s+(?:None|nan|NaN|undefined|\[object Object\])\s*$"
+        r"|\A\s*(?:None|nan|NaN|undefined)\b|<\w+(?:\.\w+)* object at 0x",
+        re.MULTILINE,
+    ),
+    "a chat template's marks": re.compile(
+        r"<\|(?:im_start|im_end|eot_id|endoftext|begin_of_text|end_of_text|start_header_id|user|assistant)\|>"
+        r"|\[/?INST\]|<(?:start|end)_of_turn>|<</?SYS>>"
+    ),
+    "Python's own form of a value": re.compile(r"\Ab(['\"]).*\1\Z|\{'role': '|\A\[?\{'content'", re.DOTALL),
+    "characters that were decoded wrongly": re.compile("\ufffd|Ã[\u0080-\u00bf]|â€[\u0080-\u2122]"),
+}  # fmt: skip
+"""What a prompt shouldn't have, by what it's called."""
+
+_LABELLED = (
+    r"(?:answer|solution|gold|reference|label|target|expected)\b\W{0,5}(?:(?:is|answer)\b\W{0,5})?"
+)
+_OTHER_FORMS = re.compile(
+    r"<answer>|####|\bJSON\b|(?:begin|start|prefix|end)\w* (?:it |your answer )?with|double (?:square )?brackets"
+    r"|(?:only|just) (?:the |a |your )?(?:final )?(?:number|letter|word|answer|name|value|result)\b"
+    r"|nothing else|no other text|between \*\*",
+    re.IGNORECASE,
+)
+_MARKED_ANSWER = (
+    re.compile(r"####\s*(.+?)\s*\Z", re.DOTALL),
+    re.compile(r"\\boxed\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}[^{}]*\Z"),
+    re.compile(r"\A(?:the )?(?:final )?answer(?: is|:)\s*(.+?)\.?\s*\Z", re.IGNORECASE | re.DOTALL),
+)
+_UNSEEN = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
+_NOISE = re.compile(r"-?\d+\.\d*?(?:0{6,}|9{6,})\d{1,3}")
+
+
+@probe("truth")
+def prompts(subject: Subject) -> Finding:
+    """Prompts have nothing left over of a template, a missing value or a wrong encoding."""
+    found: dict[str, list[str]] = {}
+    for task in subject.tasks:
+        for message in task.prompt:
+            for what, pattern in LEFTOVERS.items():
+                seen = pattern.search(message["content"])
+                if seen is not None:
+                    text = message["content"][max(0, seen.start() - 20) : seen.end() + 20]
+                    found.setdefault(what, []).append(f"{what}, {task.id}: {excerpt(text, 80)}")
+                    break
+    told = _labelled(subject)
+    if told:
+        found["the answer, after its label"] = told
+    lines = [line for own in found.values() for line in own[:3]]
+    often = [what for what, own in found.items() if len(own) > _OFTEN * len(subject.tasks)]
+    mend = (
+        "Render the template with each row's own fields (rlvr.Prompt refuses a field that isn't there), "
+        "leave out rows without them, and leave a chat template's marks to the policy."
+    )
+    if often:
+        return fail(f"prompts hold {', '.join(often)}", lines, mend)
+    if found:
+        return note(f"{len(lines)} prompts hold {', '.join(found)}", lines, mend)
+    return ok(f"{len(subject.tasks)} prompts: nothing left over")
+
+
+@probe("truth")
+def references(subject: Subject) -> Finding:
+    """References are written as an answer is: without white space, marks or a computer's noise around it."""
+    wrong: dict[str, list[str]] = {}
+    for task in subject.tasks:
+        reference = task.reference
+        if not isinstance(reference, str):
+            continue
+        if reference.strip() in ("nan", "NaN") and "nan" not in task.text.casefold():
+            wrong.setdefault("not a value (nan)", []).append(f"{task.id}: {reference!r}")
+    plain = [
+        (what, task, text)
+        for task, said in subject.solved
+        for what, said_plainly in _plainly(task)
+        if (text := _instead(said, task, said_plainly)) is not None
+    ]
+    verdicts = subject.judge([task for _, task, _ in plain], [text for *_, text in plain])
+    for (what, task, text), verdict in zip(plain, verdicts, strict=True):
+        if not full(verdict):
+            line = f"{task.id}, {excerpt(str(task.reference))}: {excerpt(text)} isn't right"
+            wrong.setdefault(what, []).append(line)
+    lines = [line for own in wrong.values() for line in own[:3]]
+    if wrong:
+        count = sum(map(len, wrong.values()))
+        return fail(
+            f"{count} references aren't written as an answer is: {', '.join(wrong)}",
+            lines,
+            "Clean them where the tasks are made (strip, take what follows ####, round), or compare "
+            "values: rlvr.Math(). As it is, who answers plainly is wrong.",
+        )
+    return ok(f"{len(subject.tasks)} references: as an answer is written")
+
+
+@probe("truth")
+def format_asked(subject: Subject) -> Finding:
+    """The prompt asks for the form in which the verifier looks for the answer."""
+    if not subject.solved:
+        return nothing("its verifier can't make right answers")
+    task, said = subject.solved[0]
+    answer = after_thinking(said).strip()
+    asked = " ".join(task.text.split())
+    if answer.startswith("\\boxed{") and answer.endswith("}") and "boxed" not in asked:
+        bare = answer[len("\\boxed{") : -1]
+        (verdict,) = subject.judge([task], [bare])
+        if full(verdict):
+            return ok("an answer is right without marks too")
+        other = _OTHER_FORMS.search(asked)
+        lines = [f"{task.id}: {excerpt(task.text, 200)}"]
+        mend = (
+            "Ask for it: “Put the answer in \\boxed{}.” Or take other forms: mode='flexible', or "
+            "mode='whole' where nothing but the answer is asked for."
+        )
+        if other is not None:
+            what = f"the prompt asks for another form ({other[0]!r}) than the verifier reads: \\boxed{{}}"
+            return fail(what, lines, mend)
+        return note(
+            "the verifier reads \\boxed{} alone, and the prompt doesn't ask for it", lines, mend
+        )
+    if "\\boxed" in asked and "\\boxed" not in said and "```" not in said and len(said) < 200:
+        (verdict,) = subject.judge([task], [f"\\boxed{{{answer}}}"])
+        if not full(verdict):
+            return fail(
+                "the prompt asks for \\boxed{}, and an answer in a box is wrong",
+                [f"{task.id}, {excerpt(said)} is right: {excerpt(task.text, 160)}"],
+                "mode='whole' hands over the box as it is: use mode='boxed'.",
+            )
+    return ok("the prompt asks for the form that's read, or the verifier needs none")
+
+
+def _labelled(subject: Subject) -> list[str]:
+    """Prompts in which the reference follows a label. Where few answers are there, examples have them too."""
+    texts = [t for t in subject.tasks if isinstance(t.reference, str | int | float)]
+    if len({str(task.reference) for task in texts}) < max(3, len(texts) // 2):
+        return []
+    return [
+        f"{task.id}: {excerpt(found[0], 80)}"
+        for task in texts
+        if len(answer := str(task.reference).strip()) > 1
+        and (found := re.search(rf"{_LABELLED}{re.escape(answer)}(?!\w)", task.text, re.IGNORECASE))
+    ]
+
+
+def _plainly(task: Task) -> list[tuple[str, str]]:
+    """How an answer that is written otherwise in its reference would be said."""
+    reference = task.reference
+    if not isinstance(reference, str) or not reference.strip():
+        return []
+    found = []
+    if reference != reference.strip():
+        found.append(("white space around it", reference.strip()))
+    if _UNSEEN.search(reference):
+        found.append(("characters that can't be seen", _UNSEEN.sub("", reference).strip()))
+    for pattern in _MARKED_ANSWER:
+        marked = pattern.search(reference)
+        if marked is not None:
+            found.append(("an answer with its marks, or a whole solution", marked[1].strip()))
+            break
+    if _NOISE.fullmatch(reference.strip()):
+        found.append(("a float's rounding noise", f"{float(reference):.12g}"))
+    return [(what, text) for what, text in found if text]
+
+
+def _instead(said: str, task: Task, plain: str) -> str | None:
+    return said.replace(task.reference, plain) if task.reference in said else None
