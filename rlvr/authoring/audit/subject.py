@@ -114,16 +114,16 @@ class Subject:
         if not self.by_verifier:
             for task, response in zip(tasks, responses, strict=True):
                 self._go_on()
-                verdicts += self._timed(1, lambda t=task, r=response: [self._own(t, r)])  # type: ignore[misc]
+                own = functools.partial(self._own, task, response)
+                verdicts += self._timed(1, lambda own=own: [own()])  # type: ignore[misc]
         while len(verdicts) < len(tasks):
             # A few at a time until it's known that they come back, and with little patience after.
             few = self._hung_s > 0 or len(self.seen) < 4 * _BATCH
             part = slice(len(verdicts), len(verdicts) + (_BATCH if few else 16 * _BATCH))
             limit = _SHORT_S if self._hung_s > _PATIENCE_S / 3 else None
-            some, said = tasks[part], responses[part]
-            verdicts += self._timed(
-                len(some), lambda t=some, r=said, limit=limit: self._scored(t, r, limit)
-            )  # type: ignore[misc]
+            some = tasks[part]
+            judge = functools.partial(self._scored, some, responses[part], limit)
+            verdicts += self._timed(len(some), judge)
         self.seen.extend(zip(tasks, responses, verdicts, strict=True))
         return verdicts
 
