@@ -66,7 +66,7 @@ def rlvr_cli(tmp_path: Path) -> CommandLine:
             capture_output=True,
             cwd=tmp_path,
             env=os.environ | {"COLUMNS": "200"} | (environ or {}),
-            timeout=240,
+            timeout=900,
             **options,
         )
         out, err = done.stdout.decode(), done.stderr.decode()

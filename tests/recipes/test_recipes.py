@@ -30,7 +30,7 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     environ = {k: v for k, v in os.environ.items() if k != "RLVR_DATA"}
     return subprocess.run(
         [sys.executable, str(FOLDER / f"{name}.py"), *arguments],
-        capture_output=True, text=True, timeout=400,
+        capture_output=True, text=True, timeout=900,
         env=environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(FOLDER.parent)},
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     path = tmp_path_factory.mktemp("quickstart") / "run"
     command = ["train", "quickstart", "--steps", str(STEPS), "--run", str(path)]
     done = subprocess.run(
-        [sys.executable, "-m", "rlvr", *command], capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "rlvr", *command], capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stderr
     return Finished(path, done.stdout, done.stderr)

@@ -222,7 +222,7 @@ COMMAND = [
 
 def run_command(*arguments: str, check: int = 0) -> subprocess.CompletedProcess[str]:
     environ = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=400, env=environ)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=900, env=environ)
     assert done.returncode == check, done.stderr[-3000:]
     return done
 
