@@ -21,6 +21,7 @@ NOTED = 0.06  # a format's small share
 _COMMON_FAILS = 0.4  # for the most frequent answer: with few choices, guessing pays something
 _SLOW_TASKS = 4  # of the sample, where each response takes a sandbox or a model
 _FREQUENT_OF = 400
+_WRONG = {"\\boxed{": "\\boxed{?}", "```": "```\n?\n```", "<answer>": "<answer>?</answer>"}
 
 
 def best_variant(
@@ -150,11 +151,13 @@ def length_pays(subject: Subject) -> Finding:
     """The same answer earns the same, however long the way to it."""
     if not subject.solved or not subject.inline:
         return nothing("its verifier can't make right answers")
-    marked = [(t, s) for t, s in _sample(subject, subject.solved) if "\\boxed{" in s or "```" in s]
+    marked = [
+        (t, s) for t, s in _sample(subject, subject.solved) if any(mark in s for mark in _WRONG)
+    ]
     if len(marked) < 2:
         return nothing("its answers are whole responses, whose length belongs to them")
     prose = "We check this once more, step by step. "
-    wrong = "\\boxed{?}" if "\\boxed{" in marked[0][1] else "```\n?\n```"
+    wrong = next(text for mark, text in _WRONG.items() if mark in marked[0][1])
     tasks = [task for task, _ in marked]
     changes = []
     for name, texts in (

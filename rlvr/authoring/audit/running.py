@@ -9,8 +9,9 @@ from pathlib import Path
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.measured import Measured
 from rlvr.authoring.audit.odd import LARGE, LONG, ODD
+from rlvr.authoring.audit.patience import hung
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
-from rlvr.authoring.audit.subject import Subject, earned, excerpt, hung, shown
+from rlvr.authoring.audit.subject import Subject, earned, excerpt, shown
 from rlvr.core.verdict import Cause, Scored, Status, Unscored
 from rlvr.scoring import Pool, score
 from rlvr.verifiers.compose import leaves

@@ -267,9 +267,11 @@ def _formats(said: str) -> Iterator[tuple[str, str]]:
     yield "after a thought whose beginning the template wrote", f"Let me see.\n</think>\n\n{said}"
     yield "with white space around it", f"\n{said}\n\n"
     # What is marked can be told from the prose around it.
-    if "\\boxed{" in said or "```" in said:
+    if "\\boxed{" in said or "```" in said or said.startswith("<answer>"):
         yield "after prose", f"We work it out step by step, with 3 attempts and 7 checks.\n\n{said}"
         yield "before prose", f"{said}\n\nI hope this helps."
+    if said.startswith("<answer>"):
+        yield "after another answer", f"First I thought <answer>0</answer>. That's wrong.\n\n{said}"
     if said.startswith("\\boxed{"):
         yield "in a sentence", f"The answer is {said}."
         yield "between dollars", f"So it's ${said}$."

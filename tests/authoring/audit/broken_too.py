@@ -130,6 +130,31 @@ def takes_a_list_with_more() -> rlvr.Environment:
     )
 
 
+@broken("right-in-every-format")
+def takes_the_first_tags() -> rlvr.Environment:
+    def judge(task: rlvr.Task, answer: str) -> bool:
+        found = re.search(r"<answer>(.*?)</answer>", answer)
+        return found is not None and found[1] == task.reference
+
+    shown = lambda task: f"<answer>{task.reference}</answer>"  # noqa: E731
+    return rlvr.SingleTurn(
+        rows("What is {n} times {n}? Answer in <answer></answer> tags."),
+        rlvr.verifier(judge, mode="whole", name="tags", demonstrate=shown),
+    )
+
+
+@broken("changed-answers-lose")
+def looks_within_the_tags() -> rlvr.Environment:
+    def judge(task: rlvr.Task, answer: str) -> bool:
+        return bool(re.search(rf"<answer>.*{task.reference}.*</answer>", answer))
+
+    shown = lambda task: f"<answer>{task.reference}</answer>"  # noqa: E731
+    return rlvr.SingleTurn(
+        rows("What is {n} times {n}? Answer in <answer></answer> tags."),
+        rlvr.verifier(judge, mode="whole", name="tags", demonstrate=shown),
+    )
+
+
 @broken("changed-answers-lose")
 def checks_the_keys_that_are_there() -> rlvr.Environment:
     found = [

@@ -23,7 +23,15 @@ def registered() -> Iterator[None]:
 
 # What takes other processes, only where an episode or a verdict is out of the ordinary.
 WHOLE = ("guessing_in_turns", "asking_with_tools", "negative_rewards", "three_rows")
-CHEAP = ("truth", "hacks", "any-response", "reward-range", "always-a-verdict", "replies-again")
+CHEAP = (
+    "truth",
+    "hacks",
+    "any-response",
+    "reward-range",
+    "always-a-verdict",
+    "replies-again",
+    "splits",
+)
 
 
 @pytest.mark.parametrize("name", HEALTHY)
