@@ -375,6 +375,20 @@ def reads_from_the_working_directory() -> rlvr.Environment:
     return judged(judge, name="file")
 
 
+@broken("event-loop")
+def blocks_the_event_loop() -> rlvr.Environment:
+    async def judge(task: rlvr.Task, answer: str) -> bool:
+        time.sleep(0.3)
+        return bool(answer == task.reference)
+
+    return judged(judge, name="blocking")
+
+
+@broken("verdicts-elsewhere")
+def ends_its_process() -> rlvr.Environment:
+    return judged(lambda task, answer: answer == task.reference or os._exit(0), name="exits")
+
+
 @broken("always-a-verdict")
 def hangs_on_wrong_answers() -> rlvr.Environment:
     def judge(task: rlvr.Task, answer: str) -> bool:
