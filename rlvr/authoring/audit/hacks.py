@@ -21,6 +21,7 @@ NOTED = 0.06  # a format's small share
 _COMMON_FAILS = 0.4  # for the most frequent answer: with few choices, guessing pays something
 _SLOW_TASKS = 4  # of the sample, where each response takes a sandbox or a model
 _FREQUENT_OF = 400
+_VERY_SLOW_S = 0.25  # a verification, where many run side by side
 _WRONG = {"\\boxed{": "\\boxed{?}", "```": "```\n?\n```", "<answer>": "<answer>?</answer>"}
 
 
@@ -208,6 +209,8 @@ def fully_paid(subject: Subject) -> Finding:
 
 
 def _sample(subject: Subject, items: Sequence[T]) -> Sequence[T]:
+    if subject.pace_s > _VERY_SLOW_S:
+        return items[:2]
     return items[:_SLOW_TASKS] if subject.slow else items
 
 

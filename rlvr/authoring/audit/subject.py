@@ -87,9 +87,14 @@ class Subject:
         return type(self.env).judge in (SingleTurn.judge, MultiTurn.judge)
 
     @property
+    def pace_s(self) -> float:
+        """Seconds that a verification takes, as far as it's known."""
+        return self._patience.pace_s
+
+    @property
     def slow(self) -> bool:
         """Whether a verdict takes a sandbox, a model or long, or an episode several turns."""
-        several = self.env.max_turns > 1 or self._patience.pace_s > _SLOW_S
+        several = self.env.max_turns > 1 or self.pace_s > _SLOW_S
         return several or any(leaf.is_async for leaf in leaves(self.env.verifier))
 
     def leaves(self, kind: type[V]) -> list[V]:
