@@ -35,6 +35,7 @@ class Subject:
         rng: for probes that draw; seeded.
         rollouts: of a policy or a saved run, as rows; empty where there are none.
         seen: every verdict that was reached, with its task and response: for probes that come last.
+        patience: with verifications that hang.
         inline: whether `settle` may be asked in this process; a probe says no where it has hung.
     """
 
@@ -55,7 +56,7 @@ class Subject:
         self.rollouts = list(rollouts)
         self.seen: list[tuple[Task, str, Verdict]] = []
         self.inline = True
-        self._patience = Patience()
+        self.patience = Patience()
 
     # ------------------------------------------------------------------ making it again
 
@@ -89,7 +90,7 @@ class Subject:
     @property
     def pace_s(self) -> float:
         """Seconds that a verification takes, as far as it's known."""
-        return self._patience.pace_s
+        return self.patience.pace_s
 
     @property
     def slow(self) -> bool:
@@ -108,8 +109,8 @@ class Subject:
         """
         verdicts: list[Verdict] = []
         while len(verdicts) < len(tasks):
-            self._patience.check()
-            part = slice(len(verdicts), len(verdicts) + self._patience.batch)
+            self.patience.check()
+            part = slice(len(verdicts), len(verdicts) + self.patience.batch)
             some = self._batch(tasks[part], responses[part])
             self.seen.extend(zip(tasks[part], responses[part], some, strict=True))
             verdicts += some
@@ -118,16 +119,16 @@ class Subject:
     def _batch(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
         begun = time.monotonic()
         if self.by_verifier:
-            limit = self._patience.limit_s
+            limit = self.patience.limit_s
             verdicts = scoring.score(tasks, responses, self.env.verifier, limit_s=limit)
         else:
             verdicts = [self._own(t, r) for t, r in zip(tasks, responses, strict=True)]
-        self._patience.spend(time.monotonic() - begun, verdicts)
+        self.patience.spend(time.monotonic() - begun, verdicts)
         return verdicts
 
     def play(self, task: Task, answer: Callable[[int], str]) -> Verdict:
         """The verdict of a whole episode, in which `answer(turn)` is said at each turn."""
-        self._patience.check()
+        self.patience.check()
         begun = time.monotonic()
         self.env.reset(options={"task": task})
         for turn in range(self.env.max_turns):
@@ -135,7 +136,7 @@ class Subject:
             *_, terminated, truncated, info = self.env.step(said)
             if terminated or truncated:
                 verdict: Verdict = info["verdict"]
-                self._patience.spend(time.monotonic() - begun, [verdict])
+                self.patience.spend(time.monotonic() - begun, [verdict])
                 self.seen.append((task, said, verdict))
                 return verdict
         raise AssertionError("an episode ends at its last turn")
