@@ -58,6 +58,8 @@ class Size:
 GPU = Size(12, 1024, 16, 1000, 3e-4, 60, 1e-5, 256)
 TINY = Size(3, 64, 2, 900, 3e-3, 40, 3e-4, 128)
 
+_WARMUP_BATCH = 64
+
 
 def additions(size: Size, split: str, count: int) -> rlvr.Environment:
     """`count` problems of a split."""
@@ -76,7 +78,7 @@ def warmed_up(size: Size, folder: Path, seed: int) -> tuple[int, set[str]]:
     tokenizer = make_tokenizer()
     model = make_text_model(tokenizer, seed, width=size.width, layers=size.layers, positions=512)
     on_gpu = torch.cuda.is_available()
-    first = list(additions(size, "train", 64 * size.warmup_steps).tasks)
+    first = list(additions(size, "train", _WARMUP_BATCH * size.warmup_steps).tasks)
     half = torch.autocast("cuda", torch.bfloat16) if on_gpu else contextlib.nullcontext()
     with half:
         warm_up(
@@ -84,7 +86,7 @@ def warmed_up(size: Size, folder: Path, seed: int) -> tuple[int, set[str]]:
             tokenizer,
             first,
             steps=size.warmup_steps,
-            batch_size=64,
+            batch_size=_WARMUP_BATCH,
             learning_rate=size.warmup_rate,
             seed=seed,
             progress=lambda step, loss: None,
@@ -97,7 +99,8 @@ def warmed_up(size: Size, folder: Path, seed: int) -> tuple[int, set[str]]:
 def learn(size: Size, folder: Path, seen: set[str], seed: int, vllm: Any) -> tuple[Outcome, Clock]:
     """GRPO on problems that the warm-up hadn't, measured on 256 of the test split."""
     wanted = size.steps * size.batch // 8
-    later = additions(size, "train", len(seen) + 2 * wanted + 1000).tasks[len(seen) :]
+    drawn = _WARMUP_BATCH * size.warmup_steps  # some of them twice, so more than were seen
+    later = additions(size, "train", drawn + 2 * wanted + 1000).tasks[drawn:]
     env = additions(size, "train", 1)
     fresh = itertools.islice((task for task in later if task.text not in seen), wanted)
     env.tasks = rlvr.TaskSet(list(fresh), "arithmetic")

@@ -19,7 +19,7 @@ _IN_CI = os.environ.get("CI") == "true"
 
 # Each is given to one of the processes that run tests side by side: the longest ones first.
 _LONG = ("test_new_packages", "test_ppo_learning", "test_recipes", "test_train", "test_quickstart",
-         "test_ppo", "test_function_faults", "test_kl_runs", "test_broken", "test_built_in",
+         "test_ppo", "test_ppo_keeps", "test_function_faults", "test_kl_runs", "test_broken", "test_built_in",
          "test_openai_policy", "test_function_cheats", "test_score_process")  # fmt: skip
 
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]

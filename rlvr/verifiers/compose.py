@@ -63,12 +63,14 @@ class Composite(Verifier):
             return verdict
 
     def demonstrate(self, task: Task) -> str | None:
-        """The first of the parts' demonstrations that earns the whole its full reward.
+        """The first of the parts' demonstrations that earns the whole its full reward, after a thought
+        where a part asks for one.
 
         Each is judged in place to know that. Parts that are async can't be: then the first one is taken on
         trust.
         """
         shown = [one for part in self.parts if (one := part.demonstrate(task)) is not None]
+        shown += [f"<think>\nI work it out.\n</think>\n\n{one}" for one in shown]
         if any(leaf.is_async for leaf in leaves(self)):
             return next(iter(shown), None)
         return next((one for one in shown if _is_correct(_verify_now(self, task, one))), None)

@@ -48,5 +48,5 @@ def test_a_template_without_a_second_turn_says_so(tokenizer: Any) -> None:
     single.chat_template = "<user>{{ messages[0]['content'] }}<bot>"
     template = Template(single)
     assert template.prompt([{"role": "user", "content": "1"}])  # enough for one turn
-    with pytest.raises(OptionError, match="no second turn"):
+    with pytest.raises(OptionError, match="can't be continued"):
         template.reply([1], "2")

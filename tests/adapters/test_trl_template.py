@@ -14,7 +14,7 @@ trl = pytest.importorskip("trl")
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: E402
 from transformers import PreTrainedTokenizerFast  # noqa: E402
 
-from rlvr.adapters.trl.template import Turns  # noqa: E402
+from rlvr.adapters.template import Turns  # noqa: E402
 
 CHATML = ["<|im_end|>", "<|im_start|>", "<|endoftext|>"]
 LLAMA = ["<|eot_id|>", "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>"]

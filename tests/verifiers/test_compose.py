@@ -267,3 +267,14 @@ def test_an_async_part_needs_the_scorer() -> None:
         verifier.verify(TASK, "response")
     (verdict,) = rlvr.score([TASK], ["response"], verifier)
     assert float(verdict) == 1.0
+
+
+def test_demonstrate_thinks_where_a_part_asks_for_it() -> None:
+    verifier = rlvr.Format.think() >> rlvr.Math()
+    task = rlvr.Task("6 times 7?", "42")
+    shown = verifier.demonstrate(task)
+    assert shown is not None
+    assert shown.startswith("<think>")
+    (verdict,) = rlvr.score([task], [shown], verifier)
+    assert isinstance(verdict, rlvr.Scored)
+    assert verdict.reward == 1.0

@@ -61,6 +61,27 @@ def test_with_a_server(server: Server, warmed: Path, tmp_path: Path) -> None:
     check(train(given, tmp_path / "run"), 80)
 
 
+@pytest.mark.parametrize("trainer", ["rloo", "ppo"])
+def test_the_other_trainers_colocated(trainer: Any, warmed: Path, tmp_path: Path) -> None:
+    rates = {"value_learning_rate": 1e-3} if trainer == "ppo" else {}
+    given = config(
+        warmed, 20, vllm="colocate", trainer=trainer, measure_every=20,
+        trl={"vllm_max_model_length": 128, "adam_beta2": 0.99, **rates},
+    )  # fmt: skip
+    outcome = train(given, tmp_path / "run")
+    (before,), (after,) = outcome.before, outcome.after
+    assert after.correct.value > before.correct.value + 0.2
+    lines = (outcome.run / "metrics.jsonl").read_text().splitlines()
+    log = [row for row in map(json.loads, lines) if "reward" in row]
+    assert len(log) == 20
+    for row in log:
+        # RLOO corrects nothing by vLLM's log-probabilities, and so doesn't ask for them.
+        if trainer == "ppo":
+            # Its steps are larger. One step's weights behind would be off by more than 1e-2.
+            assert row["sampling/sampling_logp_difference/max"] < 5e-4
+        assert row["rlvr/unscored"] == 0
+
+
 class Again(rlvr.MultiTurn):
     """Asks for the next sum, twice."""
 

@@ -131,7 +131,7 @@ class _Player:
             carried = self._read(row["label"])
             template = self._template_of(tokenizer)
             if carried.env.max_turns > 1:
-                template.between  # noqa: B018  (raises where there can be no second turn)
+                template.turns  # noqa: B018  (raises where there can be no second turn)
             if row["images"]:
                 raise DataError("rlvr's environments have no images")
             if len(prompt) >= most:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any, TypeAlias
 
+from rlvr.adapters.template import Turns
 from rlvr.adapters.trl.backend import Backend
 from rlvr.adapters.trl.episodes import Episode
 from rlvr.adapters.trl.rows import EPISODE_COLUMN, unmarked, whose
-from rlvr.adapters.trl.template import Turns
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
 from rlvr.core.faults import raised

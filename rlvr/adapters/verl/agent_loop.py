@@ -78,7 +78,7 @@ class AgentLoop:
             carried = Carried.read(row["reward_model"]["ground_truth"])
             prompt = self._template.prompt(carried.task.prompt)
             if carried.env.max_turns > 1:
-                self._template.between  # noqa: B018  (raises where there can be no second turn)
+                self._template.turns  # noqa: B018  (raises where there can be no second turn)
         except Exception as error:
             return self._unscored("?", Unscored(Cause.INPUT, raised("the row", error).message))
         task, longest = carried.task, int(self._rollout.prompt_length)

@@ -9,10 +9,9 @@ from typing import TypeVar
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.strategies import ABOUT, MENDS, STRATEGIES, Strategy, every_candidate
-from rlvr.authoring.audit.subject import Subject, earned, excerpt, full, shown
+from rlvr.authoring.audit.subject import Subject, apart, earned, excerpt, full, shown
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored
-from rlvr.verifiers.extraction import after_thinking
 
 T = TypeVar("T")
 FAILS = 0.2
@@ -51,7 +50,7 @@ def of_strategy(
 ) -> Finding:
     """The finding on a strategy that earns that share of the full reward."""
     figures = {"share": round(share, 4), **({"floor": round(share, 4)} if counted else {})}
-    if share > fails:
+    if share > fails + 1e-9:
         return fail(f"{name} earns {share:.0%} of the full reward", [example], mend, **figures)
     if share > NOTED:
         return note(f"{name} earns {share:.1%} of the full reward", [example], mend, **figures)
@@ -107,8 +106,10 @@ def base_rate(subject: Subject) -> Finding:
         said for i in range(count) if (said := subject.right(env.tasks[i])) is not None
     )
     said, times = common.most_common(1)[0]
-    share, example = best_variant(subject, _sample(subject, subject.tasks), lambda _: [said])
-    share = max(share, times / count)
+    # Of a small sample, one that it happens to be the answer of would count for too much.
+    others = [task for task, own in subject.solved if own != said]
+    elsewhere, example = best_variant(subject, _sample(subject, others), lambda _: [said])
+    share = times / count + (1 - times / count) * elsewhere
     return of_strategy(
         f"the most frequent of {count} answers",
         share,
@@ -126,7 +127,7 @@ def thinking_only(subject: Subject) -> Finding:
     closing = "I can't say."
     solved = _sample(subject, subject.solved)
     tasks = [task for task, _ in solved]
-    said = {task.id: after_thinking(text).strip() for task, text in solved}
+    said = {task.id: apart(text)[1] for task, text in solved}
     share, example = best_variant(
         subject,
         tasks,
@@ -215,7 +216,7 @@ def _sample(subject: Subject, items: Sequence[T]) -> Sequence[T]:
 
 
 def _inside(said: str) -> str:
-    said = after_thinking(said).strip()
+    _, said = apart(said)
     if said.startswith("\\boxed{") and said.endswith("}"):
         return said[len("\\boxed{") : -1]
     return "" if "```" in said else said

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import sqlglot
 
 from rlvr.authoring.audit.near import near_json, near_texts
-from rlvr.authoring.audit.subject import Subject
+from rlvr.authoring.audit.subject import Subject, apart
 from rlvr.authoring.math_rewrites import perturbations, rewritings
 from rlvr.core.task import Task
 from rlvr.verifiers.code import Code
@@ -88,8 +88,7 @@ def changed_answers(subject: Subject) -> Iterator[Case]:
 
 def _framed(task: Task, said: str) -> tuple[str, str | None, str]:
     """The answer inside a right response, with what stands before and after it; None where nobody knows."""
-    answer = after_thinking(said)
-    thought = said[: len(said) - len(answer)]
+    thought, answer = apart(said)
     box = _BOXED.fullmatch(answer.strip())
     if box is not None:
         return f"{thought}\\boxed{{", box[1], "}"

@@ -20,6 +20,7 @@ from rlvr.core.verdict import Scored, Status, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.envs.turns import MultiTurn, SingleTurn
 from rlvr.verifiers.compose import leaves
+from rlvr.verifiers.extraction import after_thinking
 
 V = TypeVar("V", bound=Verifier)
 _FORMED = 4  # tasks on which forms are tried
@@ -201,6 +202,12 @@ class Subject:
     def _own(self, task: Task, response: str) -> Verdict:
         messages = [*(dict(m) for m in task.prompt), {"role": "assistant", "content": response}]
         return self.env.judge(task, messages)
+
+
+def apart(said: str) -> tuple[str, str]:
+    """A response's thinking part, with its tags and what follows them, and the answer behind it."""
+    answer = after_thinking(said).lstrip()
+    return said[: len(said) - len(answer)], answer
 
 
 def full(verdict: Verdict) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.perturb import changed_answers, kept_answers
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
-from rlvr.authoring.audit.subject import Subject, earned, excerpt, full, shown
+from rlvr.authoring.audit.subject import Subject, apart, earned, excerpt, full, shown
 from rlvr.authoring.fixtures import judge_fixtures
 from rlvr.core.task import Task
 from rlvr.core.tasks import GeneratedTaskSet
@@ -269,24 +269,36 @@ def _forms(
 
 def _formats(said: str) -> Iterator[tuple[str, str]]:
     """A right answer among what models write around it."""
-    if "<think>" in said:  # a format asks for it at the beginning
-        yield "with white space around it", f"\n{said}\n\n"
-        yield "before prose", f"{said}\n\nI hope this helps."
-        return
-    yield "after a thought", f"<think>\nCould it be \\boxed{{0}}? No.\n</think>\n\n{said}"
-    yield "after a thought whose beginning the template wrote", f"Let me see.\n</think>\n\n{said}"
-    yield "with white space around it", f"\n{said}\n\n"
+    thought, answer = apart(said)
+    if not thought:
+        yield "after a thought", f"<think>\nCould it be \\boxed{{0}}? No.\n</think>\n\n{said}"
+        yield (
+            "after a thought whose beginning the template wrote",
+            f"Let me see.\n</think>\n\n{said}",
+        )
+    for name, text in _around(answer):
+        yield name, f"{thought}{text}"
+
+
+def _around(answer: str) -> Iterator[tuple[str, str]]:
+    yield "with white space around it", f"\n{answer}\n\n"
     # What is marked can be told from the prose around it.
-    if "\\boxed{" in said or "```" in said or said.startswith("<answer>"):
-        yield "after prose", f"We work it out step by step, with 3 attempts and 7 checks.\n\n{said}"
-        yield "before prose", f"{said}\n\nI hope this helps."
-    if said.startswith("<answer>"):
-        yield "after another answer", f"First I thought <answer>0</answer>. That's wrong.\n\n{said}"
-    if said.startswith("\\boxed{"):
-        yield "in a sentence", f"The answer is {said}."
-        yield "between dollars", f"So it's ${said}$."
-        yield "in bold", f"**{said}**"
-        yield "after another box", f"First I thought of \\boxed{{0}}. That's wrong.\n\nIt is {said}"
+    if "\\boxed{" in answer or "```" in answer or answer.startswith("<answer>"):
+        yield (
+            "after prose",
+            f"We work it out step by step, with 3 attempts and 7 checks.\n\n{answer}",
+        )
+        yield "before prose", f"{answer}\n\nI hope this helps."
+    if answer.startswith("<answer>"):
+        yield "after another answer", f"First <answer>0</answer>. That's wrong.\n\n{answer}"
+    if answer.startswith("\\boxed{"):
+        yield "in a sentence", f"The answer is {answer}."
+        yield "between dollars", f"So it's ${answer}$."
+        yield "in bold", f"**{answer}**"
+        yield (
+            "after another box",
+            f"First I thought of \\boxed{{0}}. That's wrong.\n\nIt is {answer}",
+        )
 
 
 def _rotated(solved: list[tuple[Task, str]]) -> list[tuple[Task, str]]:

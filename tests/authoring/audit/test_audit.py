@@ -185,3 +185,11 @@ def test_unscored_rollouts_are_counted_by_cause() -> None:
     assert report["unscored-share"].outcome is Outcome.FAIL
     assert report["unscored-share"].evidence == ("sandbox: 3",)
     assert report["unscored-share"].figures["share"] == 0.15
+
+
+def test_an_environment_that_asks_for_a_thought_is_left_alone() -> None:
+    tasks = [rlvr.Task(f"{n} times 7?", str(n * 7)) for n in range(20, 60)]
+    env = rlvr.SingleTurn(tasks, rlvr.Format.think() >> rlvr.Math())
+    report = rlvr.audit(env, tasks=10, only=["truth", "thinking-only", "every-candidate"])
+    assert report.ok, str(report)
+    assert report["gold"].outcome is report["right-in-every-format"].outcome is Outcome.OK
