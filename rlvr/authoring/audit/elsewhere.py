@@ -80,7 +80,12 @@ def _there(work: tuple[Any, ...], folder: str, zone: str | None) -> list[str]:
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise BrokenEnvironmentError(said[-1] if said else f"exit status {done.returncode}")
-    found: list[str] = json.loads(done.stdout.decode().splitlines()[-1])
+    lines = done.stdout.decode(errors="replace").splitlines()
+    if not lines or not lines[-1].startswith("["):
+        raise BrokenEnvironmentError(
+            "the process ended before it said anything: something exits it"
+        )
+    found: list[str] = json.loads(lines[-1])
     return found
 
 

@@ -20,6 +20,8 @@ NOTED = 0.06  # a format's small share
 _COMMON_FAILS = 0.4  # for the most frequent answer: with few choices, guessing pays something
 _SLOW_TASKS = 4  # of the sample, where each response takes a sandbox or a model
 _FREQUENT_OF = 400
+_VERY_SLOW_S = 0.25  # a verification, where many run side by side
+_WRONG = {"\\boxed{": "\\boxed{?}", "```": "```\n?\n```", "<answer>": "<answer>?</answer>"}
 
 
 def best_variant(
@@ -151,11 +153,13 @@ def length_pays(subject: Subject) -> Finding:
     """The same answer earns the same, however long the way to it."""
     if not subject.solved or not subject.inline:
         return nothing("its verifier can't make right answers")
-    marked = [(t, s) for t, s in _sample(subject, subject.solved) if "\\boxed{" in s or "```" in s]
+    marked = [
+        (t, s) for t, s in _sample(subject, subject.solved) if any(mark in s for mark in _WRONG)
+    ]
     if len(marked) < 2:
         return nothing("its answers are whole responses, whose length belongs to them")
     prose = "We check this once more, step by step. "
-    wrong = "\\boxed{?}" if "\\boxed{" in marked[0][1] else "```\n?\n```"
+    wrong = next(text for mark, text in _WRONG.items() if mark in marked[0][1])
     tasks = [task for task, _ in marked]
     changes = []
     for name, texts in (
@@ -206,6 +210,8 @@ def fully_paid(subject: Subject) -> Finding:
 
 
 def _sample(subject: Subject, items: Sequence[T]) -> Sequence[T]:
+    if subject.pace_s > _VERY_SLOW_S:
+        return items[:2]
     return items[:_SLOW_TASKS] if subject.slow else items
 
 

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from rlvr.core.task import Task
+
 Near: TypeAlias = tuple[str, bool, str]
 _INTEGER = re.compile(r"-?\d{1,60}")
 _DECIMAL = re.compile(r"-?\d{1,30}\.\d{1,30}")
@@ -27,10 +29,22 @@ _ROUGHLY = re.compile(
 _FLOATS_TO = 10**9  # where math.isclose tells neighbours apart by default
 
 
-def near_texts(gold: str, prompt: str, rng: random.Random) -> Iterator[Near]:
-    """A right answer's text, changed."""
+def near_texts(gold: str, task: Task, rng: random.Random) -> Iterator[Near]:
+    """A right answer's text, changed. Where it isn't the reference, others may be right as well."""
     yield "with text before it", True, f"not {gold}"
     yield "with text after it", True, f"{gold} or 7919"
+    sole = _is_reference(gold, task.reference)
+    for name, certain, text in _near(gold, task.text, rng):
+        yield name, certain and sole, text
+
+
+def _is_reference(gold: str, reference: Any) -> bool:
+    if isinstance(reference, list):
+        return _ITEMS.split(gold.strip()) == [str(item) for item in reference]
+    return gold.strip() == str(reference).strip()
+
+
+def _near(gold: str, prompt: str, rng: random.Random) -> Iterator[Near]:
     yield "twice", True, f"{gold} {gold}"
     if len(gold) > 1:
         yield "without its end", True, gold[: max(1, len(gold) // 2)]

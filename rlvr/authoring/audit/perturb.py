@@ -38,12 +38,12 @@ def kept_answers(subject: Subject) -> Iterator[Case]:
     """Right answers in other forms."""
     math = subject.leaves(Math)
     for task, said in subject.solved[:_TASKS]:
-        gold = _gold(task, said)
+        before, gold, after = _framed(task, said)
         if math and gold is not None:
             strict = any(one.simplified for one in math)
             for name, text in rewritings(gold):
                 if not (strict and name in _UNSIMPLE):
-                    yield name, True, task, _as(said, text)
+                    yield name, True, task, f"{before}{text}{after}"
         elif subject.leaves(Sql):
             yield from ((n, True, task, fenced(q, "sql")) for n, q in _same_query(_block(said)))
         elif subject.leaves(Code) and "```python" in said:
@@ -54,9 +54,9 @@ def kept_answers(subject: Subject) -> Iterator[Case]:
             certain = bool(_LATEX.search(gold))  # values in LaTeX have many spellings
             for name, text in rewritings(gold):
                 if name in ("\\dfrac", "\\left and \\right", "between dollars"):
-                    yield name, certain, task, _as(said, text)
+                    yield name, certain, task, f"{before}{text}{after}"
                 elif name in ("as a decimal", "thousands separators", "Unicode minus"):
-                    yield name, False, task, _as(said, text)
+                    yield name, False, task, f"{before}{text}{after}"
 
 
 def changed_answers(subject: Subject) -> Iterator[Case]:
@@ -65,11 +65,11 @@ def changed_answers(subject: Subject) -> Iterator[Case]:
     math = subject.leaves(Math)
     tolerant = any(one.tolerance or one.rounded or one.rename for one in math)
     for task, said in subject.solved[:_TASKS]:
-        gold = _gold(task, said)
+        before, gold, after = _framed(task, said)
         if math and gold is not None:
             if isinstance(task.reference, str):  # of alternatives, another one may be right
                 for name, text in perturbations(gold, rng):
-                    yield name, not tolerant, task, _as(said, text)
+                    yield name, not tolerant, task, f"{before}{text}{after}"
         elif subject.leaves(Sql):
             # BIRD's rules compare sets, so a repeated row is no other answer there.
             bags = all(one.preset == "rlvr" for one in subject.leaves(Sql))
@@ -79,27 +79,24 @@ def changed_answers(subject: Subject) -> Iterator[Case]:
             for name, source in _other_program(_block(said)):
                 yield name, True, task, fenced(source, "python")
         elif gold is not None and 0 < len(gold) <= 2000:
-            for name, certain, text in near_texts(gold, task.text, rng):
-                yield name, certain, task, _as(said, text)
+            for name, certain, text in near_texts(gold, task, rng):
+                yield name, certain, task, f"{before}{text}{after}"
         else:
             for name, certain, text in near_json(after_thinking(said)):
-                yield name, certain, task, _as(said, text)
+                yield name, certain, task, f"{before}{text}{after}"
 
 
-def _gold(task: Task, said: str) -> str | None:
-    """The answer inside a right response: of a box, or the whole where that's the reference."""
-    _, answer = apart(said)
-    answer = answer.strip()
-    box = _BOXED.fullmatch(answer)
-    if box is not None:
-        return box[1]
-    return answer if said == task.reference or answer == str(task.reference).strip() else None
-
-
-def _as(said: str, gold: str) -> str:
-    """The right response `said` with another answer in its answer's place."""
+def _framed(task: Task, said: str) -> tuple[str, str | None, str]:
+    """The answer inside a right response, with what stands before and after it; None where nobody knows."""
     thought, answer = apart(said)
-    return thought + (f"\\boxed{{{gold}}}" if _BOXED.fullmatch(answer.strip()) else gold)
+    box = _BOXED.fullmatch(answer.strip())
+    if box is not None:
+        return f"{thought}\\boxed{{", box[1], "}"
+    reference = str(task.reference).strip()
+    if reference and isinstance(task.reference, str | int | float) and answer.count(reference) == 1:
+        before, _, after = answer.partition(reference)
+        return thought + before, reference, after
+    return thought, None, ""
 
 
 def _block(said: str) -> str:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rlvr.authoring.audit.finding import Finding, Outcome
+from rlvr.authoring.audit.patience import OutOfPatienceError
 from rlvr.core.errors import OptionError
 from rlvr.core.faults import described
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 GROUPS = ("conformance", "truth", "hacks", "learnability")
 ENTRY_POINTS = "rlvr.probes"
 _MODULES = (
-    "conformance", "running", "traces", "abroad", "truth", "wording", "turns", "hacks", "escapes",
+    "conformance", "running", "blocking", "traces", "abroad", "truth", "wording", "turns", "hacks", "escapes",
     "cheats", "learnability",
 )  # fmt: skip
 _EVIDENCE = 6  # lines of it that a finding keeps
@@ -63,8 +64,6 @@ class Probe:
 
     def __call__(self, subject: Subject) -> Finding:
         """The finding, under the probe's name. What the probe raises is a finding too."""
-        from rlvr.authoring.audit.subject import OutOfPatienceError
-
         try:
             found = self.look(subject)
         except OutOfPatienceError as error:

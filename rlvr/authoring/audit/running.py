@@ -9,8 +9,9 @@ from pathlib import Path
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.measured import Measured
 from rlvr.authoring.audit.odd import LARGE, LONG, ODD
+from rlvr.authoring.audit.patience import hung
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
-from rlvr.authoring.audit.subject import Subject, earned, excerpt, hung, shown
+from rlvr.authoring.audit.subject import Subject, earned, excerpt, shown
 from rlvr.core.verdict import Cause, Scored, Status, Unscored
 from rlvr.scoring import Pool, score
 from rlvr.verifiers.compose import leaves
@@ -52,6 +53,8 @@ def any_response(subject: Subject) -> Finding:
         return nothing("its `settle` hangs (see settling), so it can't be asked in this process")
     tasks = subject.tasks[:2]
     wrong, paid = [], []
+    known = subject.solved[:4]
+    subject.judge([task for task, _ in known], [said for _, said in known])  # to know the pace
     odd = {**ODD, **LARGE} if subject.slow else {**ODD, **LARGE, **LONG}
     for task in tasks:
         for name, verdict in zip(
@@ -109,6 +112,7 @@ def same_verdict(subject: Subject) -> Finding:
     items = [(task, said) for task, said in subject.solved[:6]]
     wrong_one = "\\boxed{0} is the answer, I am sure of it."
     items += [(task, text) for task in subject.tasks[:6] for text in (wrong_one, task.text)]
+    items = items[::3] if subject.slow else items
     tasks, responses = [t for t, _ in items], [r for _, r in items]
     first = [verdict.to_json() for verdict in subject.judge(tasks, responses)]
     backwards = subject.judge(tasks[::-1], responses[::-1])
@@ -150,7 +154,9 @@ def flat_memory(subject: Subject) -> Finding:
         # Each differs, and is long enough for a cache of them to be seen.
         texts = [f"attempt {i}: {'and then ' * 2000}\n{said}" for i in range(_REPEATS)]
         with Pool(workers=1) as pool:
-            half = score([task] * 60, texts[:60], Measured(leaf, settle=False), pool=pool)
+            half = score(
+                [task] * 60, texts[:60], Measured(leaf, settle=False), pool=pool, deadline_s=20
+            )
             rest = score(
                 [task] * (_REPEATS - 60),
                 texts[60:],
@@ -160,7 +166,7 @@ def flat_memory(subject: Subject) -> Finding:
             )
         seen = [v.detail["resident"] for v in (*half, *rest) if isinstance(v, Scored) and v.detail]
         if len(seen) < 100:
-            continue
+            return nothing(f"only {len(seen)} verifications came back in time: too few to tell")
         middle, growth = seen[len(seen) // 4], seen[-1] - seen[len(seen) // 4]
         if growth > _GROWTH:
             grown.append(

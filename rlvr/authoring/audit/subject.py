@@ -11,26 +11,20 @@ from typing import Any, TypeVar
 
 from rlvr import scoring
 from rlvr.authoring.audit.forms import as_text, written_forms
+from rlvr.authoring.audit.patience import Patience
 from rlvr.core.environment import Environment
-from rlvr.core.errors import OptionError, RlvrError
+from rlvr.core.errors import OptionError
 from rlvr.core.registry import find, make
 from rlvr.core.task import Task
-from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
+from rlvr.core.verdict import Scored, Status, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.envs.turns import MultiTurn, SingleTurn
 from rlvr.verifiers.compose import leaves
 from rlvr.verifiers.extraction import after_thinking
 
 V = TypeVar("V", bound=Verifier)
-_PATIENCE_S = 30.0  # for verifications that hang, in a whole audit
-_SHORT_S = 0.5  # for one, where many have hung
-_BATCH = 8
 _FORMED = 4  # tasks on which forms are tried
 _SLOW_S = 0.3
-
-
-class OutOfPatienceError(RlvrError):
-    """The verifier has hung too often to be asked further."""
 
 
 class Subject:
@@ -42,6 +36,7 @@ class Subject:
         rng: for probes that draw; seeded.
         rollouts: of a policy or a saved run, as rows; empty where there are none.
         seen: every verdict that was reached, with its task and response: for probes that come last.
+        patience: with verifications that hang.
         inline: whether `settle` may be asked in this process; a probe says no where it has hung.
     """
 
@@ -62,8 +57,7 @@ class Subject:
         self.rollouts = list(rollouts)
         self.seen: list[tuple[Task, str, Verdict]] = []
         self.inline = True
-        self._hung_s = 0.0  # that verifications took which were ended
-        self._pace_s = 0.0  # of one verification, where many run
+        self.patience = Patience()
 
     # ------------------------------------------------------------------ making it again
 
@@ -95,9 +89,14 @@ class Subject:
         return type(self.env).judge in (SingleTurn.judge, MultiTurn.judge)
 
     @property
+    def pace_s(self) -> float:
+        """Seconds that a verification takes, as far as it's known."""
+        return self.patience.pace_s
+
+    @property
     def slow(self) -> bool:
         """Whether a verdict takes a sandbox, a model or long, or an episode several turns."""
-        several = self.env.max_turns > 1 or self._pace_s > _SLOW_S
+        several = self.env.max_turns > 1 or self.pace_s > _SLOW_S
         return several or any(leaf.is_async for leaf in leaves(self.env.verifier))
 
     def leaves(self, kind: type[V]) -> list[V]:
@@ -110,56 +109,35 @@ class Subject:
         Raises `OutOfPatienceError` where verifications have hung for too long altogether.
         """
         verdicts: list[Verdict] = []
-        self._go_on()
-        if not self.by_verifier:
-            for task, response in zip(tasks, responses, strict=True):
-                self._go_on()
-                own = functools.partial(self._own, task, response)
-                verdicts += self._timed(1, lambda own=own: [own()])  # type: ignore[misc]
         while len(verdicts) < len(tasks):
-            # A few at a time until it's known that they come back, and with little patience after.
-            few = self._hung_s > 0 or len(self.seen) < 4 * _BATCH
-            part = slice(len(verdicts), len(verdicts) + (_BATCH if few else 16 * _BATCH))
-            limit = _SHORT_S if self._hung_s > _PATIENCE_S / 3 else None
-            some = tasks[part]
-            judge = functools.partial(self._scored, some, responses[part], limit)
-            verdicts += self._timed(len(some), judge)
-        self.seen.extend(zip(tasks, responses, verdicts, strict=True))
+            self.patience.check()
+            part = slice(len(verdicts), len(verdicts) + self.patience.batch)
+            some = self._batch(tasks[part], responses[part])
+            self.seen.extend(zip(tasks[part], responses[part], some, strict=True))
+            verdicts += some
         return verdicts
 
-    def _scored(
-        self, tasks: Sequence[Task], responses: Sequence[str], limit: float | None
-    ) -> list[Verdict]:
-        return scoring.score(tasks, responses, self.env.verifier, limit_s=limit)
-
-    def _timed(self, count: int, judged: Callable[[], list[Verdict]]) -> list[Verdict]:
+    def _batch(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
         begun = time.monotonic()
-        verdicts = judged()
-        took = time.monotonic() - begun
-        if any(hung(verdict) for verdict in verdicts):
-            self._hung_s += took
-        elif count:
-            self._pace_s = max(self._pace_s, took / max(count, 4))
+        if self.by_verifier:
+            limit = self.patience.limit_s
+            verdicts = scoring.score(tasks, responses, self.env.verifier, limit_s=limit)
+        else:
+            verdicts = [self._own(t, r) for t, r in zip(tasks, responses, strict=True)]
+        self.patience.spend(time.monotonic() - begun, verdicts)
         return verdicts
-
-    def _go_on(self) -> None:
-        if self._hung_s > _PATIENCE_S:
-            raise OutOfPatienceError(
-                f"verifications hung for {self._hung_s:.0f} s altogether (see always-a-verdict), so it "
-                "isn't asked any more"
-            )
 
     def play(self, task: Task, answer: Callable[[int], str]) -> Verdict:
         """The verdict of a whole episode, in which `answer(turn)` is said at each turn."""
-        self._go_on()
+        self.patience.check()
+        begun = time.monotonic()
         self.env.reset(options={"task": task})
         for turn in range(self.env.max_turns):
             said = answer(turn)
             *_, terminated, truncated, info = self.env.step(said)
             if terminated or truncated:
                 verdict: Verdict = info["verdict"]
-                if hung(verdict):
-                    self._hung_s += self.env.verifier.limit_s
+                self.patience.spend(time.monotonic() - begun, [verdict])
                 self.seen.append((task, said, verdict))
                 return verdict
         raise AssertionError("an episode ends at its last turn")
@@ -235,11 +213,6 @@ def apart(said: str) -> tuple[str, str]:
 def full(verdict: Verdict) -> bool:
     """Whether it's full reward."""
     return isinstance(verdict, Scored) and verdict.status is Status.CORRECT
-
-
-def hung(verdict: Verdict) -> bool:
-    """Whether it was ended because it took too long, by no fault of the response."""
-    return isinstance(verdict, Unscored) and verdict.cause is Cause.TIMEOUT
 
 
 def earned(verdict: Verdict) -> float:

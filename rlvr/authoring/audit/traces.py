@@ -16,6 +16,7 @@ from rlvr.scoring import Pool, score
 from rlvr.verifiers.compose import leaves
 
 _NOISE = 200  # characters of one verification
+_WAIT_S = 20.0
 
 
 @probe("conformance")
@@ -25,6 +26,7 @@ def nothing_left(subject: Subject) -> Finding:
         return nothing(
             "descriptors and processes are counted by /proc, which this system doesn't have"
         )
+    subject.patience.check()
     task, said = next(iter(subject.solved), (subject.tasks[0], "\\boxed{0}"))
     tasks, texts = [task] * 20, [said, "\\boxed{0}", said, task.text] * 5
     sync = [leaf for leaf in leaves(subject.env.verifier) if not leaf.is_async]
@@ -35,7 +37,9 @@ def nothing_left(subject: Subject) -> Finding:
         try:
             for leaf in sync:
                 with Pool(workers=1) as pool:
-                    seen = score(tasks, texts, Measured(leaf, settle=False), pool=pool)
+                    seen = score(
+                        tasks, texts, Measured(leaf, settle=False), pool=pool, deadline_s=_WAIT_S
+                    )
                 details = [v.detail for v in seen if isinstance(v, Scored) and v.detail]
                 if details and details[-1]["children"]:
                     left.append(f"{leaf.name}: {details[-1]['children']} processes still run")
@@ -74,6 +78,7 @@ def task_unchanged(subject: Subject) -> Finding:
     """Verification leaves the task as it is."""
     if not subject.inline:
         return nothing("its `settle` hangs (see settling)")
+    subject.patience.check()
     task, said = next(iter(subject.solved), (subject.tasks[0], "\\boxed{0}"))
     texts = [said, "\\boxed{0}", "x"]
     changed = []
@@ -84,7 +89,9 @@ def task_unchanged(subject: Subject) -> Finding:
             score(copies, texts, leaf)
             wrong = any(fingerprint(copy) != before for copy in copies)
         else:
-            seen = score([task] * len(texts), texts, Measured(leaf, settle=False))
+            seen = score(
+                [task] * len(texts), texts, Measured(leaf, settle=False), deadline_s=_WAIT_S
+            )
             wrong = any(v.detail.get("changed") for v in seen if isinstance(v, Scored))
         if wrong:
             changed.append(f"{leaf.name} changes {task.id}")
@@ -100,11 +107,12 @@ def task_unchanged(subject: Subject) -> Finding:
 @probe("conformance")
 def quiet(subject: Subject) -> Finding:
     """Verification prints nothing."""
+    subject.patience.check()
     task, said = next(iter(subject.solved), (subject.tasks[0], "\\boxed{0}"))
     texts = [said, "\\boxed{0}", "x"]
     loud = []
     for leaf in (one for one in leaves(subject.env.verifier) if not one.is_async):
-        seen = score([task] * len(texts), texts, Measured(leaf, settle=False))
+        seen = score([task] * len(texts), texts, Measured(leaf, settle=False), deadline_s=_WAIT_S)
         most = max((v.detail.get("printed", 0) for v in seen if isinstance(v, Scored)), default=0)
         if most > 0:
             loud.append((most, f"{leaf.name} prints {most:,} characters in a verification"))

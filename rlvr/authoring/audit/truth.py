@@ -10,7 +10,7 @@ from typing import Any
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.perturb import changed_answers, kept_answers
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
-from rlvr.authoring.audit.subject import Subject, apart, excerpt, full, shown
+from rlvr.authoring.audit.subject import Subject, apart, earned, excerpt, full, shown
 from rlvr.authoring.fixtures import judge_fixtures
 from rlvr.core.task import Task
 from rlvr.core.tasks import GeneratedTaskSet
@@ -18,6 +18,7 @@ from rlvr.core.verdict import Cause, Scored, Unscored
 
 _LOADED = 20_000
 _GENERATED = 400
+_NEARLY = 0.5  # of the full reward, for answers that just miss
 _NO_ORACLE = "its verifier can't make a right answer from a reference: @rlvr.verifier(demonstrate=…) tells it how"
 
 
@@ -116,7 +117,7 @@ def equal_forms(subject: Subject) -> Finding:
 @probe("truth")
 def changed_answers_lose(subject: Subject) -> Finding:
     """A right answer that is changed a little is wrong."""
-    return _forms(
+    found = _forms(
         subject,
         changed_answers,
         full,
@@ -124,6 +125,14 @@ def changed_answers_lose(subject: Subject) -> Finding:
         "Compare the whole answer: no `in`, no prefix, no set of letters, no tolerance wider than "
         "the task's.",
     )
+    mean = found.figures.get("mean", 0.0)
+    if mean > _NEARLY:
+        return note(
+            f"right answers that are changed a little earn {mean:.0%} of the full reward on average",
+            mend="Partial credit that's nearly all of it leaves little to learn: pay less for a miss.",
+            mean=mean,
+        )
+    return found
 
 
 @probe("truth")
@@ -254,7 +263,8 @@ def _forms(
         )
     if wrong:
         return note(f"{bad} of {total} are {what}: {', '.join(wrong)}", evidence, mend)
-    return ok(f"{total} forms of {len(tried)} kinds: none is {what}")
+    mean = sum(map(earned, verdicts)) / len(verdicts) / (subject.top or 1.0)
+    return ok(f"{total} forms of {len(tried)} kinds: none is {what}", mean=round(mean, 4))
 
 
 def _formats(said: str) -> Iterator[tuple[str, str]]:
@@ -273,12 +283,14 @@ def _formats(said: str) -> Iterator[tuple[str, str]]:
 def _around(answer: str) -> Iterator[tuple[str, str]]:
     yield "with white space around it", f"\n{answer}\n\n"
     # What is marked can be told from the prose around it.
-    if "\\boxed{" in answer or "```" in answer:
+    if "\\boxed{" in answer or "```" in answer or answer.startswith("<answer>"):
         yield (
             "after prose",
             f"We work it out step by step, with 3 attempts and 7 checks.\n\n{answer}",
         )
         yield "before prose", f"{answer}\n\nI hope this helps."
+    if answer.startswith("<answer>"):
+        yield "after another answer", f"First <answer>0</answer>. That's wrong.\n\n{answer}"
     if answer.startswith("\\boxed{"):
         yield "in a sentence", f"The answer is {answer}."
         yield "between dollars", f"So it's ${answer}$."

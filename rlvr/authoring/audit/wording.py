@@ -100,6 +100,12 @@ def references(subject: Subject) -> Finding:
             line = f"{task.id}, {excerpt(str(task.reference))}: {excerpt(text)} isn't right"
             wrong.setdefault(what, []).append(line)
     lines = [line for own in wrong.values() for line in own[:3]]
+    missing = [
+        f"{task.id}: {task.reference!r}"
+        for task in subject.tasks
+        if task.reference in ("None", "null", "undefined", "NULL")
+        and str(task.reference).casefold() not in task.text.casefold()
+    ]
     if wrong:
         count = sum(map(len, wrong.values()))
         return fail(
@@ -107,6 +113,12 @@ def references(subject: Subject) -> Finding:
             lines,
             "Clean them where the tasks are made (strip, take what follows ####, round), or compare "
             "values: rlvr.Math(). As it is, who answers plainly is wrong.",
+        )
+    if 0 < len(missing) < len(subject.tasks) / 2:
+        return note(
+            f"{len(missing)} references may be missing values",
+            missing,
+            "Leave such rows out where that isn't their answer.",
         )
     return ok(f"{len(subject.tasks)} references: as an answer is written")
 

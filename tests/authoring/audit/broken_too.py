@@ -130,6 +130,31 @@ def takes_a_list_with_more() -> rlvr.Environment:
     )
 
 
+@broken("right-in-every-format")
+def takes_the_first_tags() -> rlvr.Environment:
+    def judge(task: rlvr.Task, answer: str) -> bool:
+        found = re.search(r"<answer>(.*?)</answer>", answer)
+        return found is not None and found[1] == task.reference
+
+    shown = lambda task: f"<answer>{task.reference}</answer>"  # noqa: E731
+    return rlvr.SingleTurn(
+        rows("What is {n} times {n}? Answer in <answer></answer> tags."),
+        rlvr.verifier(judge, mode="whole", name="tags", demonstrate=shown),
+    )
+
+
+@broken("changed-answers-lose")
+def looks_within_the_tags() -> rlvr.Environment:
+    def judge(task: rlvr.Task, answer: str) -> bool:
+        return bool(re.search(rf"<answer>.*{task.reference}.*</answer>", answer))
+
+    shown = lambda task: f"<answer>{task.reference}</answer>"  # noqa: E731
+    return rlvr.SingleTurn(
+        rows("What is {n} times {n}? Answer in <answer></answer> tags."),
+        rlvr.verifier(judge, mode="whole", name="tags", demonstrate=shown),
+    )
+
+
 @broken("changed-answers-lose")
 def checks_the_keys_that_are_there() -> rlvr.Environment:
     found = [
@@ -348,6 +373,20 @@ def reads_from_the_working_directory() -> rlvr.Environment:
         return bool(answer == task.reference) and bool(os.listdir())  # of its data, say
 
     return judged(judge, name="file")
+
+
+@broken("event-loop")
+def blocks_the_event_loop() -> rlvr.Environment:
+    async def judge(task: rlvr.Task, answer: str) -> bool:
+        time.sleep(0.3)
+        return bool(answer == task.reference)
+
+    return judged(judge, name="blocking")
+
+
+@broken("verdicts-elsewhere")
+def ends_its_process() -> rlvr.Environment:
+    return judged(lambda task, answer: answer == task.reference or os._exit(0), name="exits")
 
 
 @broken("always-a-verdict")

@@ -43,6 +43,56 @@ def several_right_answers() -> rlvr.Environment:
 
 
 @healthy
+def any_larger_number() -> rlvr.Environment:
+    found = [rlvr.Task(f"A number above {n}, in \\boxed{{}}?", str(n)) for n in range(900, 940)]
+    verifier = rlvr.verifier(
+        lambda task, answer: int(task.reference) < number(answer) < 2 * int(task.reference),
+        name="larger",
+        demonstrate=lambda task: f"\\boxed{{{int(task.reference) + 7}}}",
+    )
+    # 1000 is right everywhere, and that's what such a question earns.
+    known = dict.fromkeys(("base-rate", "every-candidate", "fully-paid", "anothers-answer"), "easy")
+    return rlvr.SingleTurn(found, verifier, known_findings=known)
+
+
+@healthy
+def both_roots() -> rlvr.Environment:
+    found = [
+        rlvr.Task(f"Solve x^2 = {n * n}. Put one solution in \\boxed{{}}.", [str(n), str(-n)])
+        for n in range(20, 60)
+    ]
+    verifier = rlvr.verifier(
+        lambda task, answer: answer in task.reference,
+        name="root",
+        demonstrate=lambda task: f"\\boxed{{{task.reference[0]}}}",
+    )
+    return rlvr.SingleTurn(found, verifier)
+
+
+@healthy
+def answers_in_tags() -> rlvr.Environment:
+    def judge(task: rlvr.Task, answer: str) -> bool:
+        found = re.findall(r"<answer>(.*?)</answer>", answer, re.DOTALL)
+        return bool(found) and bool(found[-1].strip() == task.reference)
+
+    return rlvr.SingleTurn(
+        rows("What is {n} times {n}? Answer in <answer></answer> tags."),
+        rlvr.verifier(
+            judge,
+            mode="whole",
+            name="tags",
+            demonstrate=lambda task: f"<answer>{task.reference}</answer>",
+        ),
+    )
+
+
+@healthy
+def splits_by_name(split: str = "train") -> rlvr.Environment:
+    part = {"train": slice(0, 30), "test": slice(30, 40)}[split]  # and raises KeyError for others
+    return rlvr.SingleTurn(rows(ASKED)[part], equal)
+
+
+@healthy
 def partial_credit() -> rlvr.Environment:
     def judge(task: rlvr.Task, answer: str) -> float:
         got = {x.strip() for x in answer.split(",")}
