@@ -10,6 +10,7 @@ from typing import get_type_hints
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject, excerpt, full, shown
+from rlvr.authoring.fixtures import task_of
 from rlvr.core.environment import Environment
 from rlvr.core.errors import RlvrError
 from rlvr.core.task import Task
@@ -47,11 +48,14 @@ def right_episode(subject: Subject) -> Finding:
                     "Fine where an answer has to be prepared by other turns; else `reply` or `judge` "
                     "looks at another message than the verifier.")  # fmt: skip
     if cut == min(4, len(subject.solved)):
+        if _fixture_ends(subject):  # the answer's form in an episode isn't the verifier's alone
+            return ok("right fixtures end their episodes, with full reward")
         return fail(
             "no episode ends by itself, even by a right answer",
             [f"each is cut after {subject.env.max_turns} turns"],
             "`reply` returns None where the episode is over; what comes after a right answer would be "
-            "judged in its place.",
+            "judged in its place. Where an answer takes another form in an episode than `demonstrate` "
+            "gives it, a right fixture shows that.",
         )
     return ok("right answers end their episodes, with full reward")
 
@@ -154,6 +158,23 @@ def _played(subject: Subject, task: Task, said: str) -> tuple[Verdict, bool]:
         if terminated or truncated:
             break
     return info["verdict"], truncated
+
+
+def _fixture_ends(subject: Subject) -> bool:
+    """Whether some right fixture's episode ends by itself, with full reward."""
+    env = subject.env
+    for fixture in env.fixtures:
+        task = task_of(env, fixture)
+        if fixture.kind != "right" or not isinstance(task, Task):
+            continue
+        env.reset(options={"task": task})
+        for said in fixture.turns:
+            *_, terminated, truncated, info = env.step(said)
+            if terminated and full(info["verdict"]):
+                return True
+            if terminated or truncated:
+                break
+    return False
 
 
 def _reply(env: Environment, task: Task, said: list[str]) -> str | None:
