@@ -25,6 +25,7 @@ from rlvr.verifiers.sql.reference import Reference as SqlReference
 from rlvr.verifiers.sql.schema import Schema, quoted, read_schema
 
 _TASKS = 3
+_BLIND_TASKS = 40  # a blind query is right now and then: in few tasks that says little
 
 
 @probe("hacks")
@@ -82,7 +83,7 @@ def sql_cheats(subject: Subject) -> Finding:
         return nothing("its verifier runs no queries")
     blind_cases: list[tuple[Task, str]] = []
     hostile_cases: list[tuple[Task, str]] = []
-    for task in subject.tasks[: 5 * _TASKS]:
+    for task in subject.tasks[:_BLIND_TASKS]:
         try:
             path = SqlReference.of(task.reference).databases[0]
         except CannotScore:
