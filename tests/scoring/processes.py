@@ -44,6 +44,13 @@ def templates() -> list[int]:
     return [pid for pid in children(os.getpid()) if b"rlvr.scoring.template" in command(pid)]
 
 
+def new_template(others: set[int]) -> int:
+    """The one template that isn't among `others`. Right after it's started its command can't be read yet."""
+    assert eventually(lambda: bool(set(templates()) - others))
+    (template,) = set(templates()) - others
+    return template
+
+
 def command(pid: int) -> bytes:
     try:
         return Path("/proc", str(pid), "cmdline").read_bytes()

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from processes import alive, eventually, templates
+from processes import alive, eventually, new_template, templates
 from verifiers_used import CORRECT, TASK, Acts
 
 import rlvr
@@ -32,7 +32,7 @@ def test_a_template_killed_while_it_starts_costs_nothing() -> None:
     others = set(templates())
     with Pool(2) as pool:
         future = pool.submit(Acts(), TASK, "right")
-        (template,) = set(templates()) - others
+        template = new_template(others)
         os.kill(template, signal.SIGKILL)
         assert future.result(30) == CORRECT
 
@@ -42,7 +42,7 @@ def test_its_workers_end_with_it() -> None:
     with Pool(1) as pool:
         before = pool.submit(Acts(), TASK, "pid").result(30)
         assert isinstance(before, rlvr.Scored)
-        (template,) = set(templates()) - others
+        template = new_template(others)
         os.kill(template, signal.SIGKILL)
         assert eventually(lambda: not alive(before.detail["pid"]))
         assert pool.submit(Acts(), TASK, "right").result(30) == CORRECT
@@ -67,7 +67,7 @@ def test_a_stopped_template_is_ended_at_close() -> None:
     others = set(templates())
     pool = Pool(1)
     assert pool.submit(Acts(), TASK, "right").result(30) == CORRECT
-    (template,) = set(templates()) - others
+    template = new_template(others)
     os.kill(template, signal.SIGSTOP)
     pool.close()
     assert not alive(template)
