@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from processes import children, eventually, open_files, templates
+from processes import children, eventually, new_template, open_files, templates
 from verifiers_used import CORRECT, TASK, Acts
 
 import rlvr
@@ -104,7 +104,7 @@ def test_dead_workers_leave_no_open_files_and_no_zombies() -> None:
     others = set(templates())
     with Pool(2) as pool:
         score([TASK] * 4, ["right"] * 4, Acts(), pool=pool)
-        (template,) = set(templates()) - others
+        template = new_template(others)
         before = open_files()
         verdicts = score([TASK] * 100, ["exit 3"] * 100, Acts(), pool=pool)
         assert not any(verdict.scored for verdict in verdicts)
@@ -118,7 +118,7 @@ def test_killed_workers_leave_no_open_files_and_no_zombies() -> None:
     others = set(templates())
     with Pool(2) as pool:
         score([TASK] * 4, ["right"] * 4, Acts(), pool=pool)
-        (template,) = set(templates()) - others
+        template = new_template(others)
         before = open_files()
         verdicts = score([TASK] * 100, ["sleep 60"] * 100, Acts(), limit_s=0.01, pool=pool)
         assert not any(verdict.scored for verdict in verdicts)
