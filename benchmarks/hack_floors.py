@@ -29,10 +29,11 @@ def line(report: Audit) -> str:
     p50, p99 = (
         1000 * figures["seconds-per-verification"].get(q, float("nan")) for q in ("p50", "p99")
     )
+    base = figures["base-rate"].get("share")
     return (
         f"| `{report.environment}` | {'yes' if report.ok else f'no: {failed}'} | "
         f"{best.figures['floor']:.1%} | {best.probe} | "
-        f"{figures['base-rate'].get('share', float('nan')):.1%} | {known} | {p50:.1f} / {p99:.1f} |"
+        f"{'unknown' if base is None else f'{base:.1%}'} | {known} | {p50:.1f} / {p99:.1f} |"
     )
 
 
