@@ -1,7 +1,7 @@
 """The audit: what is wrong with an environment, found before a policy finds it.
 
-`registry.py` says how a check joins it; `conformance.py`, `running.py`, `truth.py`, `hacks.py`, `cheats.py`
-and `learnability.py` are the checks; `page.py` and `table.py` show what they found.
+`registry.py` says how a check joins it, and which modules have them; `subject.py` is what they look at;
+`page.py` and `table.py` show what they found.
 """
 
 from rlvr.authoring.audit.auditing import audit

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from rlvr.core.task import Task
-from rlvr.core.verifier import Verifier
-from rlvr.verifiers.compose import Composite
 
 Form = Callable[[Task], str | None]
 _MARKS = ("\\boxed{%s}", "%s", "<answer>%s</answer>", "#### %s", "The answer is %s.")
 _THOUGHT = "<think>\nWe work it out.\n</think>\n\n"
 
 
-def written_forms(verifier: Verifier) -> Iterator[Form]:
-    """The parts' own, and the usual marks around a reference that's a text or a number; each also after
-    a thought, which a format may ask for."""
-    own: list[Form] = [*_of_parts(verifier), *(_marked(mark) for mark in _MARKS)]
+def written_forms() -> Iterator[Form]:
+    """The usual marks around a reference that's a text or a number; each also after a thought, which a
+    format may ask for."""
+    own = [_marked(mark) for mark in _MARKS]
     yield from own
     for form in own:
         yield lambda task, form=form: None if (said := form(task)) is None else _THOUGHT + said  # type: ignore[misc]
@@ -25,11 +23,6 @@ def written_forms(verifier: Verifier) -> Iterator[Form]:
 def as_text(task: Task) -> Task:
     """The same with its reference as text."""
     return Task(task.prompt, str(task.reference), task.id, task.metadata)
-
-
-def _of_parts(verifier: Verifier) -> Iterator[Form]:
-    if isinstance(verifier, Composite):
-        yield from (part.demonstrate for part in verifier.parts)
 
 
 def _marked(mark: str) -> Form:

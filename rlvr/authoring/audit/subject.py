@@ -33,7 +33,6 @@ class Subject:
     Attributes:
         env: the environment.
         tasks: the sample, drawn by `seed`.
-        rng: for probes that draw; seeded.
         rollouts: of a policy or a saved run, as rows; empty where there are none.
         seen: every verdict that was reached, with its task and response: for probes that come last.
         patience: with verifications that hang.
@@ -50,9 +49,12 @@ class Subject:
         if tasks < 2:
             raise OptionError(f"An audit looks at 2 tasks at least, not {tasks}.")
         self.env = env
-        self.rng = random.Random(seed)
         count = len(env.tasks)
-        chosen = range(count) if count <= tasks else sorted(self.rng.sample(range(count), tasks))
+        chosen = (
+            range(count)
+            if count <= tasks
+            else sorted(random.Random(seed).sample(range(count), tasks))
+        )
         self.tasks: list[Task] = [env.tasks[i] for i in chosen]
         self.rollouts = list(rollouts)
         self.seen: list[tuple[Task, str, Verdict]] = []
@@ -165,7 +167,7 @@ class Subject:
         shown = [t for t in self.tasks[:_FORMED] if self.env.verifier.demonstrate(t) is None]
         if not shown or not self.by_verifier:
             return None
-        forms = list(written_forms(self.env.verifier))
+        forms = list(written_forms())
         counts = [sum(map(full, self._judged(shown, form))) for form in forms]
         best = max(range(len(forms)), key=counts.__getitem__, default=0)
         return forms[best] if forms and counts[best] else None
@@ -183,10 +185,7 @@ class Subject:
             if isinstance(task.reference, int | float)
             and self.right(task) is None
             and self.by_verifier
-            and any(
-                any(map(full, self._judged([as_text(task)], form)))
-                for form in written_forms(self.env.verifier)
-            )
+            and any(any(map(full, self._judged([as_text(task)], form))) for form in written_forms())
         ]
 
     @functools.cached_property

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import broken_too  # noqa: F401  (adds its own)
+import broken_hacks  # noqa: F401  (adds its own)
+import broken_too  # noqa: F401
 import gymnasium
 import pytest
 from broken import BROKEN, FACTORIES
