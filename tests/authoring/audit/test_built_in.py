@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,10 @@ TASKS = {"code": 4, "code_repair": 3, "humaneval": 6, "mbpp": 6, "if_rlvr": 15, 
 NAMES = [spec.name for spec in environments() if spec.origin == "rlvr"]
 
 
-def options_of(name: str, folder: Path) -> dict[str, Any]:
+def options_of(name: str, data: Path, folder: Path) -> dict[str, Any]:
     """Data of the same form for environments whose own can't be had here."""
-    shared = Path(os.environ["RLVR_DATA"])
     if name == "bird":
-        return {"data": str(shared / "sql/queries.jsonl")}
+        return {"data": str(data / "sql/queries.jsonl")}
     if name == "aime":
         rows = [{"problem": f"Find {n} + {3 * n}.", "answer": str(4 * n)} for n in range(20, 50)]
         path = folder / "aime.jsonl"
@@ -31,8 +29,8 @@ def options_of(name: str, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_passes(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_passes(name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # other splits aren't asked for over the network
-    report = rlvr.audit(name, tasks=TASKS.get(name, 15), **options_of(name, tmp_path))
+    report = rlvr.audit(name, tasks=TASKS.get(name, 15), **options_of(name, data, tmp_path))
     assert report.ok, str(report)
     assert report.hack_floor is not None
