@@ -16,6 +16,8 @@ from rlvr.scoring.page import Page
 
 _REPRIEVE_S = 1.0
 _LOOK_S = 0.25  # how often a worker that loads a verifier is looked at
+_PATIENCE = 4.0  # limits of a job, in wall time, that a worker has which only waits for a processor
+_USED = 0.95  # of its limit on a processor, which is all of it but for the clocks' grain
 
 
 class WorkerHandle:
@@ -32,6 +34,7 @@ class WorkerHandle:
         self._verifiers: wire.LastUsed[None] = wire.LastUsed()
         self._reprieved = False
         self._given = 0.0
+        self._began = 0.0
         self._cpu_before = 0.0
 
     @classmethod
@@ -53,7 +56,7 @@ class WorkerHandle:
         self._page.phase = None
         self._reprieved = False
         self._cpu_before = self._cpu()
-        self._given = time.monotonic()
+        self._given = self._began = time.monotonic()
         self.deadline = self._given + job.limit_s
         try:
             self.socket.sendall(wire.frame(payload))
@@ -105,9 +108,24 @@ class WorkerHandle:
         if self.phase == "loading":
             self.deadline = min(now + _LOOK_S, self._given + LOAD_S)
         else:
-            begun, self._cpu_before = self._page.begun
-            self.deadline = begun + self.job.limit_s
+            self._began, self._cpu_before = self._page.begun
+            self.deadline = self._began + self.job.limit_s
         return self.deadline > now
+
+    def starves(self) -> bool:
+        """At its deadline: whether it has more time, since it could run and isn't let.
+
+        A verdict must not depend on what else the machine does. A worker that sleeps has no such
+        claim, and neither has one that used its limit on a processor.
+        """
+        assert self.job is not None
+        now = time.monotonic()
+        end = self._began + _PATIENCE * self.job.limit_s
+        missing = self.job.limit_s - self.cpu_seconds()
+        if missing <= (1 - _USED) * self.job.limit_s or now >= end or not self._runnable():
+            return False
+        self.deadline = min(end, now + missing)
+        return True
 
     def reprieve(self) -> bool:
         """Once for each job: a little more time for a verdict that is on its way, half read."""
@@ -129,6 +147,14 @@ class WorkerHandle:
     def close(self) -> None:
         """Hang up."""
         self.socket.close()
+
+    def _runnable(self) -> bool:
+        """Whether its main thread is on a processor or waits for one. Linux alone tells."""
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as stat:
+                return stat.read().rpartition(b")")[2].split()[0] == b"R"
+        except (OSError, IndexError):
+            return False
 
     def _cpu(self) -> float:
         # clock_getcpuclockid(3) isn't in Python's library; its value is fixed by the kernel's ABI.

@@ -323,7 +323,7 @@ class Pool:
         decided = []
         for worker in [w for w in self._workers.values() if w.job and w.deadline <= now]:
             verdict = worker.last_word()
-            if verdict is None and (worker.loads() or worker.reprieve()):
+            if verdict is None and (worker.loads() or worker.starves() or worker.reprieve()):
                 continue
             cpu_s = worker.cpu_seconds()
             job = self._forget(worker)

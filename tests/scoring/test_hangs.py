@@ -4,6 +4,7 @@ import ctypes
 import importlib
 import os
 import signal
+import sys
 import textwrap
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -75,6 +76,20 @@ def test_waiting_is_never_the_models_limit(pool: Pool, response: str) -> None:
     assert isinstance(verdict, rlvr.Unscored)
     assert verdict.cause is rlvr.Cause.TIMEOUT
     assert "twice" in verdict.message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system says who waits for a processor")
+def test_a_worker_that_others_keep_from_its_processor_has_more_time(lone: Pool) -> None:
+    """What the machine does beside must not decide: right stays right, and a hang a hang."""
+    verifier = Acts("response")
+
+    def judged(response: str) -> rlvr.Verdict:
+        return on_a_processor(lambda: score([TASK], [response], verifier, limit_s=0.6, pool=lone)[0])
+
+    assert judged("crowded burn 0.4") == CORRECT
+    verdict = judged("crowded spin")
+    assert isinstance(verdict, rlvr.Scored)
+    assert verdict.status is rlvr.Status.LIMIT
 
 
 def test_a_worker_stopped_from_outside_is_replaced_and_its_item_judged(
@@ -166,8 +181,12 @@ def test_loading_a_verifier_is_on_nobodys_clock(
 ) -> None:
     """A module that imports torch takes longer than its verifier may take to judge."""
     verifier = heavy(1.5)
-    verdicts = score([TASK] * 3, ["a", "spin", "b"], verifier, limit_s=0.4, pool=lone)
-    assert [getattr(v, "reward", None) for v in verdicts] == [1.0, 0.0, 1.0]
+
+    def judged(response: str) -> rlvr.Verdict:
+        return on_a_processor(lambda: score([TASK], [response], verifier, limit_s=0.4, pool=lone)[0])
+
+    verdicts = [judged("a"), judged("spin"), judged("b")]
+    assert [getattr(v, "reward", v) for v in verdicts] == [1.0, 0.0, 1.0]
     assert isinstance(verdicts[1], rlvr.Scored)
     assert verdicts[1].status is rlvr.Status.LIMIT
 

@@ -117,6 +117,19 @@ def _burn(seconds: str) -> None:
         pass
 
 
+def _crowded(action: str) -> None:
+    """Do it on one processor, which two others want as much."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    others = [subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        name, _, argument = action.partition(" ")
+        ACTIONS[name](argument)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
 def _wait_for(path: str) -> None:
     while not os.path.exists(path):
         time.sleep(0.005)
@@ -184,6 +197,7 @@ ACTIONS: dict[str, Callable[[str], Any]] = {
     "sleep": lambda seconds: time.sleep(float(seconds)),
     "spin": _spin,
     "burn": _burn,
+    "crowded": _crowded,
     "wait": _wait_for,
     "first": _first_time,
     "memory": _memory,
