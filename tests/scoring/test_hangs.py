@@ -78,13 +78,17 @@ def test_waiting_is_never_the_models_limit(pool: Pool, response: str) -> None:
     assert "twice" in verdict.message
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="no other system says who waits for a processor")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="no other system says who waits for a processor"
+)
 def test_a_worker_that_others_keep_from_its_processor_has_more_time(lone: Pool) -> None:
     """What the machine does beside must not decide: right stays right, and a hang a hang."""
     verifier = Acts("response")
 
     def judged(response: str) -> rlvr.Verdict:
-        return on_a_processor(lambda: score([TASK], [response], verifier, limit_s=0.6, pool=lone)[0])
+        return on_a_processor(
+            lambda: score([TASK], [response], verifier, limit_s=0.6, pool=lone)[0]
+        )
 
     assert judged("crowded burn 0.4") == CORRECT
     verdict = judged("crowded spin")
@@ -183,7 +187,9 @@ def test_loading_a_verifier_is_on_nobodys_clock(
     verifier = heavy(1.5)
 
     def judged(response: str) -> rlvr.Verdict:
-        return on_a_processor(lambda: score([TASK], [response], verifier, limit_s=0.4, pool=lone)[0])
+        return on_a_processor(
+            lambda: score([TASK], [response], verifier, limit_s=0.4, pool=lone)[0]
+        )
 
     verdicts = [judged("a"), judged("spin"), judged("b")]
     assert [getattr(v, "reward", v) for v in verdicts] == [1.0, 0.0, 1.0]
