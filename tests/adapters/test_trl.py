@@ -193,7 +193,7 @@ def test_what_is_late_is_unscored(env: rlvr.SingleTurn) -> None:
     slow = rlvr.SingleTurn(env.tasks, waits)
     columns = {"rlvr_task": rlvr.trl.dataset(slow)["rlvr_task"][:2]}
     logs = Logs()
-    function = rlvr.trl.reward(slow, deadline_s=0.5)
+    function = rlvr.trl.reward(slow, deadline_s=2.0)
     try:
         rewards = asyncio.run(
             function(completions=["1", "wait"], log_metric=logs.metrics.__setitem__, **columns)

@@ -59,10 +59,8 @@ def test_a_daemon_killed_and_restarted(own_daemon: Path) -> None:
 
     dockerd("kill", own_daemon)
     for link in links:
-        began = time.monotonic()
-        with pytest.raises(JailError, match="hung up"):
+        with pytest.raises(JailError, match="hung up"):  # and not: didn't answer in time
             link.exchange(b"x", 2, soon())
-        assert time.monotonic() - began < 3
     killed(process)
 
     # Meanwhile one thread closes and another launches, and both wait for it to be back.
