@@ -4,7 +4,8 @@ r"""False rewards and false refusals of `Math` on labelled answers, beside Math-
     RLVR_DATA=… python benchmarks/math_accuracy.py [--write docs/math_accuracy.md] [--list]
 
 Sets: every labelled set under RLVR_DATA, golds against themselves, rewritten and perturbed
-(`rlvr.authoring.math_rewrites`), and the constructed pairs of `tests/verifiers/math/pairs.jsonl`.
+(`rlvr.authoring.math_rewrites`), the constructed pairs of `tests/verifiers/math/pairs.jsonl`, and
+questions that say to rewrite their only formula, given that formula back.
 A false reward is a wrong answer that was paid, a false refusal a right one that wasn't.
 """
 
@@ -15,10 +16,12 @@ import json
 import logging
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import rlvr
 from rlvr.authoring.math_rewrites import perturbations, rewritings
@@ -40,22 +43,31 @@ DISPUTED = {
 """Labels of Math-Verify's cases that aren't followed, and why; left out of both graders' counts."""
 
 
+class Case(NamedTuple):
+    """A response, whether it's right, and the question where it matters."""
+
+    gold: str
+    response: str
+    right: bool
+    question: str = ""
+
+
 @dataclass
 class LabelledSet:
     """Responses with golds and labels, and what was left out."""
 
     name: str
     mode: str
-    cases: list[tuple[str, str, bool]] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
 
 
-Grader = Callable[[list[tuple[str, str, bool]], str], list[bool]]
+Grader = Callable[[list[Case], str], list[bool]]
 
 
-def ours(cases: list[tuple[str, str, bool]], mode: str) -> list[bool]:
+def ours(cases: list[Case], mode: str) -> list[bool]:
     verifier = rlvr.Math(mode)  # type: ignore[arg-type]
-    tasks = [rlvr.Task("", gold, str(i)) for i, (gold, _, _) in enumerate(cases)]
-    verdicts = rlvr.score(tasks, [response for _, response, _ in cases], verifier)
+    tasks = [rlvr.Task(case.question, case.gold, str(i)) for i, case in enumerate(cases)]
+    verdicts = rlvr.score(tasks, [case.response for case in cases], verifier)
     stages.update(
         v.detail.get("stage", str(v.status)) if v.scored else "unscored" for v in verdicts
     )
@@ -65,12 +77,12 @@ def ours(cases: list[tuple[str, str, bool]], mode: str) -> list[bool]:
 stages: Counter[str] = Counter()
 
 
-def math_verify(cases: list[tuple[str, str, bool]], mode: str) -> list[bool]:
+def math_verify(cases: list[Case], mode: str) -> list[bool]:
     from math_verify import parse, verify
 
     logging.disable(logging.ERROR)
     judged = []
-    for gold, response, _ in cases:
+    for gold, response, *_ in cases:
         said = gold if "$" in gold or "\\boxed" in gold else f"${gold}$"
         judged.append(verify(parse(said), parse(response)))
     return judged
@@ -92,17 +104,49 @@ def labelled_sets(data: Path, most: int) -> list[LabelledSet]:
         rewritten = LabelledSet(f"{name}: rewritten", "boxed")
         perturbed = LabelledSet(f"{name}: perturbed", "boxed")
         for gold in answers:
-            itself.cases.append((gold, f"\\boxed{{{gold}}}", True))
-            rewritten.cases += [(gold, f"\\boxed{{{w}}}", True) for _, w in rewritings(gold)]
+            itself.cases.append(Case(gold, f"\\boxed{{{gold}}}", True))
+            rewritten.cases += [Case(gold, f"\\boxed{{{w}}}", True) for _, w in rewritings(gold)]
             perturbed.cases += [
-                (gold, f"\\boxed{{{w}}}", False) for _, w in perturbations(gold, rng)
+                Case(gold, f"\\boxed{{{w}}}", False) for _, w in perturbations(gold, rng)
             ]
         sets += [itself, rewritten, perturbed]
     pairs = LabelledSet("constructed pairs (hacks, near misses, equal forms)", "boxed")
     for line in (HERE.parent / "tests/verifiers/math/pairs.jsonl").read_text().splitlines():
         row = json.loads(line)
-        pairs.cases.append((row["gold"], row["response"], row["right"]))
-    return [*sets, pairs]
+        pairs.cases.append(Case(row["gold"], row["response"], row["right"]))
+    return [*sets, pairs, *_with_questions(train)]
+
+
+def _with_questions(train: list[dict[str, str]]) -> list[LabelledSet]:
+    """Of questions that say to rewrite their only formula: it given back, and the gold in other words."""
+    copied = LabelledSet('MATH train: the formula of "Simplify …", "Factor …" given back', "boxed")
+    beside = LabelledSet("the same questions: golds in another notation", "boxed")
+    for row in train:
+        question, gold = row["problem"], row["answer"]
+        formulas = _DOLLARS.findall(question)
+        if not gold or len(formulas) != 1 or not _REWRITE.match(question):
+            continue
+        formula = formulas[0].strip("$ .,")
+        if _bare(formula) != _bare(gold) and "=" not in formula:
+            copied.cases.append(Case(gold, f"\\boxed{{{formula}}}", False, question))
+            beside.cases += [
+                Case(gold, f"\\boxed{{{w}}}", True, question)
+                for name, w in [("itself", gold), *rewritings(gold)]
+                if name not in _OTHER_FORMS
+            ]
+    return [copied, beside]
+
+
+_DOLLARS = re.compile(r"\$\$[^$]+\$\$|\$[^$]+\$")
+_REWRITE = re.compile(
+    r"\s*(?:Completely |Fully )?(?:[Ss]implify|[Ff]actor|Expand|Express|Write|Rationalize|Convert|Compute|Evaluate)\b"
+)
+# Of these a question for a certain form may want none.
+_OTHER_FORMS = {"doubled and halved", "7 added and taken off", "as a decimal", "as a fraction"}
+
+
+def _bare(formula: str) -> str:
+    return re.sub(r"\\[dt]frac", r"\\frac", re.sub(r"\s|\\left|\\right|\\!", "", formula))
 
 
 def _gsm8k(data: Path) -> LabelledSet:
@@ -112,7 +156,7 @@ def _gsm8k(data: Path) -> LabelledSet:
         gold = row["ground_truth"].rpartition("A:")[2].strip()
         for one in row.values():
             if isinstance(one, dict):
-                found.cases.append((gold, one["solution"], one["is_correct"]))
+                found.cases.append(Case(gold, one["solution"], one["is_correct"]))
     return found
 
 
@@ -121,7 +165,7 @@ def _math_verify_cases(data: Path) -> LabelledSet:
     for line in (data / "math/mathverify_cases_half.jsonl").read_text().splitlines():
         row = json.loads(line)
         if row["id"] not in DISPUTED:
-            found.cases.append((row["gold"], row["pred"], row["expected"]))
+            found.cases.append(Case(row["gold"], row["pred"], row["expected"]))
     return found
 
 
@@ -141,16 +185,16 @@ def main() -> None:
     lines = [head, "|---|---|---|" + "---|---|" * len(graders)]
     print("\n".join(lines))
     for labelled in labelled_sets(Path(os.environ["RLVR_DATA"]), args.most):
-        right = sum(label for _, _, label in labelled.cases)
+        right = sum(case.right for case in labelled.cases)
         line = f"| {labelled.name} | {right} | {len(labelled.cases) - right} |"
         for name, grader in graders.items():
             judged = grader(labelled.cases, labelled.mode)
             pairs = list(zip(judged, labelled.cases, strict=True))
-            paid = [case for paid, case in pairs if paid and not case[2]]
-            refused = [case for paid, case in pairs if not paid and case[2]]
+            paid = [case for paid, case in pairs if paid and not case.right]
+            refused = [case for paid, case in pairs if not paid and case.right]
             line += f" {len(paid)} | {len(refused)} |"
             if args.list and name == "rlvr":
-                for gold, response, label in paid + refused:
+                for gold, response, label, _ in paid + refused:
                     print(f"    {label}: {gold!r:.90} | {response!r:.120}")
         lines.append(line)
         print(line, flush=True)

@@ -21,8 +21,8 @@ PROMPT = Prompt("{prompt}")
 COLUMNS = ("key", "prompt", "instruction_id_list", "kwargs")
 # What `rlvr audit` finds, as anybody does who tries.
 _PAID_WITHOUT_CONTENT = (
-    "any-response", "empty", "echo", "instructions-echoed", "copied-from-prompt", "refusal", "constant",
-    "format-only", "padding", "one-token", "injection", "every-candidate", "instruction-template",
+    "any-response", "empty", "echo", "instructions-echoed", "copied-from-prompt", "stated-formula",
+    "refusal", "constant", "format-only", "padding", "one-token", "injection", "every-candidate", "instruction-template",
 )  # fmt: skip
 _WHY = (
     "the benchmark's checks look at form alone, so text without content follows many of them. To "

@@ -24,6 +24,7 @@ from rlvr.verifiers.fences import fenced, fenced_blocks
 from rlvr.verifiers.math import Math
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.numbers import read_number
+from rlvr.verifiers.math.restated import restates
 from rlvr.verifiers.sql import Sql
 
 Case: TypeAlias = tuple[str, bool, Task, str]
@@ -42,7 +43,8 @@ def kept_answers(subject: Subject) -> Iterator[Case]:
         if math and gold is not None:
             strict = any(one.simplified for one in math)
             for name, text in rewritings(gold):
-                if not (strict and name in _UNSIMPLE):
+                # Another form may be just what the task doesn't ask for.
+                if not (strict and name in _UNSIMPLE) and not restates(task.text, gold, text):
                     yield name, True, task, f"{before}{text}{after}"
         elif subject.leaves(Sql):
             yield from ((n, True, task, fenced(q, "sql")) for n, q in _same_query(_block(said)))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from rlvr.core.task import Task
+from rlvr.verifiers.math.restated import formulas
 
 Strategy = Callable[[Task], Sequence[str]]
 """From a task to variants: as many for every task, in the same order."""
@@ -54,6 +55,14 @@ def _copied(task: Task) -> Sequence[str]:
         next(iter(reversed(said.split())), ""),
     ]  # fmt: skip
     return _both(picked)
+
+
+def _formulas(task: Task) -> Sequence[str]:
+    said = _user(task)
+    found = [text for text in formulas(said) if not text.isalnum()] or ["?"]
+    # Of an equation the side that is worked out last: 3x(x-2) of f(x) = 3x(x-2).
+    sides = [text.rpartition("=")[2].strip(" .,") or text for text in (found[-1], found[0])]
+    return [boxed(text) for text in (found[-1], found[0], max(found, key=len), *sides)]
 
 
 _BLANK = ("?", "x", "answer", "…")
@@ -103,6 +112,7 @@ STRATEGIES: dict[str, Strategy] = {
     "echo": _echo,
     "instructions-echoed": _instructions,
     "copied-from-prompt": _copied,
+    "stated-formula": _formulas,
     "refusal": lambda task: _REFUSALS,
     "constant": lambda task: _both(_CONSTANTS),
     "format-only": lambda task: _FORMS,
@@ -117,6 +127,7 @@ ABOUT = {
     "echo": "Repeating the prompt earns nothing.",
     "instructions-echoed": "Repeating the prompt's instructions earns nothing.",
     "copied-from-prompt": "A number or word copied from the prompt earns little.",
+    "stated-formula": "A formula of the prompt, given back as the answer, earns little.",
     "refusal": "Refusing to answer earns nothing.",
     "constant": "The same small answer each time earns little.",
     "format-only": "The right format without an answer earns next to nothing.",
@@ -130,6 +141,7 @@ MENDS = {
     "echo": "Compare the answer alone (boxed mode), not the whole response; never `reference in response`.",
     "instructions-echoed": "Compare the answer alone, not the whole response.",
     "copied-from-prompt": "The prompt gives the answer away, or most tasks have theirs in it: look at some.",
+    "stated-formula": "Equal in value isn't solved where the task asks for another form: compare the form, too.",
     "refusal": "A refusal is an answer like others: compare it to the reference.",
     "constant": "Balance the references, or ask for more than a choice of few; see base-rate.",
     "format-only": "Give the format a small weight (0.05), or make it a gate: Format.boxed() >> verifier.",

@@ -120,7 +120,8 @@ def _in_radians(tree: Tree) -> Tree:
 def is_plain(tree: Tree) -> bool:
     """Whether it's a number as one writes a result: 7, -3/4, 2 1/2, 5%, 3*10^8, x = 7; not 6*7."""
     if isinstance(tree, Relation):
-        return is_plain(tree.sides[-1])
+        values = [side for side in tree.sides if not is_name(side)]
+        return not values or is_plain(values[-1])
     if not isinstance(tree, Call):
         return True
     args = tree.args

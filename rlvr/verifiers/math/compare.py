@@ -54,7 +54,14 @@ class Comparison:
         if gold == answer:
             return True
         gold, answer = _spread(gold), _spread(answer)
-        answer = _consistent(answer, isinstance(gold, Relation))
+        answer = _consistent(answer)
+        if _states_a_value(answer) and not isinstance(gold, Relation):  # tan 75° = 2 + √3
+            assert isinstance(answer, Relation)
+            true = self.leaf(*answer.sides)
+            if true:
+                answer = answer.sides[1]
+            elif true is None or not symbols(answer):  # m + n = 42 names a quantity, and may hold
+                return true
         if isinstance(answer, Relation) and "?" in answer.signs:
             return False
         gold, answer = _without_names(gold, answer)
@@ -281,13 +288,20 @@ def _signed(tree: Tree, sign: int) -> Tree:
     return rebuilt(tree, args)
 
 
-def _consistent(answer: Tree, gold_is_relation: bool) -> Tree:
+def _states_a_value(answer: Tree) -> bool:
+    """Whether it's an equation of two values, neither of which names a quantity."""
+    return (
+        isinstance(answer, Relation)
+        and answer.signs == ("=",)
+        and not any(is_name(side) or isinstance(side, Group | Word) for side in answer.sides)
+    )
+
+
+def _consistent(answer: Tree) -> Tree:
     """A chain `x = 5 + 6 = 11` becomes `x = 11`; `x = 5 = 11` says two things and is marked so."""
     answer = _exact_side(answer)
     if not isinstance(answer, Relation):
         return answer
-    if answer.signs == ("=",) and not gold_is_relation and not any(map(is_name, answer.sides)):
-        return answer.sides[1] if quick(*answer.sides) else answer
     if len(answer.signs) < 2:
         return answer
     if set(answer.signs) - {"=", "~"}:

@@ -24,6 +24,7 @@ from rlvr.verifiers.math.answer import Answer, gold_text, is_plain, is_simplifie
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.compare import Comparison, Leaf, Truth, quick
 from rlvr.verifiers.math.numbers import Number, read_integer, read_number
+from rlvr.verifiers.math.restated import RESTATED, asks_for_a_form, restated, restates
 from rlvr.verifiers.math.tree import Call, Group, Num, Relation, Tree, Word, symbols
 from rlvr.verifiers.math.vocabulary import Unreadable
 
@@ -50,13 +51,16 @@ class Math(Verifier):
             and one rounded to at least 3 digits of a reference that isn't a decimal.
         tolerance: accept a number within this absolute distance of the reference.
         rename: accept other names for the variables (in order of appearance).
+        restated: accept what the question itself states where the reference has another form:
+            x^2-49 for "Factor x^2-49". Off by default: whoever copies it has solved nothing.
     """
 
     name = "math"
-    version = 3
+    version = 4
     limit_s = 1.0
     options = (
         "mode", "ordered", "units", "simplified", "unevaluated", "rounded", "tolerance", "rename",
+        "restated",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +74,7 @@ class Math(Verifier):
         rounded: bool = False,
         tolerance: float = 0.0,
         rename: bool = False,
+        restated: bool = False,
     ) -> None:
         self.mode = mode
         self.ordered = ordered
@@ -79,6 +84,7 @@ class Math(Verifier):
         self.rounded = rounded
         self.tolerance = tolerance
         self.rename = rename
+        self.restated = restated
         self.check_options()
 
     def check_options(self) -> None:
@@ -87,7 +93,7 @@ class Math(Verifier):
             raise OptionError(f"mode is one of {', '.join(MODES)}, not {self.mode!r}.")
         if self.units not in get_args(Units):
             raise OptionError(f"units is one of {', '.join(get_args(Units))}, not {self.units!r}.")
-        for flag in ("ordered", "simplified", "unevaluated", "rounded", "rename"):
+        for flag in ("ordered", "simplified", "unevaluated", "rounded", "rename", "restated"):
             if not isinstance(getattr(self, flag), bool):
                 raise OptionError(f"{flag} is true or false, not {getattr(self, flag)!r}.")
         if isinstance(self.tolerance, bool) or not isinstance(self.tolerance, int | float):
@@ -114,14 +120,14 @@ class Math(Verifier):
             return refused(self.name, Status.UNPARSABLE, "the answer is empty or too long to read")
         undecided = False
         for gold in golds:
-            verdict = self._settle_one(gold, text, found.answer)
+            verdict = self._settle_one(gold, text, found.answer, task.text)
             if verdict is None:
                 undecided = True
             elif verdict.status is Status.CORRECT:
                 return verdict
         return None if undecided else verdict
 
-    def _settle_one(self, gold: _Gold, text: str, said: str) -> Scored | None:
+    def _settle_one(self, gold: _Gold, text: str, said: str, question: str) -> Scored | None:
         if text == gold.cleaned:
             return self._verdict("text", said, gold)
         if gold.number is not None and (number := read_number(text)) is not None:
@@ -131,12 +137,14 @@ class Math(Verifier):
                     wrong = "not in simplest form"
                 elif not number.worked_out and not self.unevaluated:
                     wrong = "not worked out to a number"
+                elif gold.number.value.denominator > 1:  # which has several forms
+                    wrong = self._restates_number(question, gold, text)
                 return self._verdict("number", said, gold, wrong)
             if not self.rounded and not self.tolerance and "," not in gold.cleaned:
                 return self._verdict("number", said, gold, "another number")
         if len(text) > _INLINE_LENGTH or len(gold.cleaned) > _INLINE_LENGTH:
             return None
-        return self._compare(gold, text, said, self._adjusted(quick), "form")
+        return self._compare(gold, text, said, question, self._adjusted(quick), "form")
 
     def verify(self, task: Task, response: str) -> Verdict:
         """The verdict on any response."""
@@ -158,7 +166,8 @@ class Math(Verifier):
         verdict: Scored | None = None
         for gold in golds:
             stages = Stages()
-            verdict = self._compare(gold, clean(said), said, self._adjusted(stages), stages)
+            leaf = self._adjusted(stages)
+            verdict = self._compare(gold, clean(said), said, task.text, leaf, stages)
             assert verdict is not None
             if verdict.status is Status.CORRECT:
                 break
@@ -172,7 +181,9 @@ class Math(Verifier):
 
     # ------------------------------------------------------------------ one answer, one gold
 
-    def _compare(self, gold: _Gold, text: str, said: str, leaf: Leaf, stages: Any) -> Scored | None:
+    def _compare(
+        self, gold: _Gold, text: str, said: str, question: str, leaf: Leaf, stages: Any
+    ) -> Scored | None:
         """The verdict by comparing every reading with every reading; None where `leaf` can't tell."""
         try:
             answers = readings(text)
@@ -193,6 +204,11 @@ class Math(Verifier):
                 same = comparison.same(gold_answer.tree, tree)
                 if same is False and _percent(gold_answer, answer):
                     same = comparison.same(*_by_hundred(gold_answer, answer))
+                if same and not self.restated:
+                    refusal = restated(question, gold_answer.tree, answer.tree)
+                    if refusal:
+                        wrong = refusal
+                        continue
                 if same:
                     return self._verdict(getattr(stages, "stage", stages), said, gold)
                 undecided = undecided or same is None
@@ -246,6 +262,11 @@ class Math(Verifier):
         if self.units != "required" or not gold.readings:
             return ""
         return "the unit is missing" if any(r.units for r in gold.readings) else ""
+
+    def _restates_number(self, question: str, gold: _Gold, text: str) -> str:
+        if self.restated or not asks_for_a_form(question):
+            return ""
+        return RESTATED if restates(question, gold.cleaned, text) else ""
 
     def _verdict(self, stage: str, said: str, gold: _Gold, wrong: str = "") -> Scored:
         if not wrong:

@@ -44,6 +44,15 @@ def asks_for_its_own_last_word() -> rlvr.Environment:
     return rlvr.SingleTurn(found, equal)
 
 
+@broken("stated-formula")
+def asks_for_a_form_and_compares_values() -> rlvr.Environment:
+    found = [
+        rlvr.Task(f"Factor $x^2 - {n * n}$.\n\nPut the answer in \\boxed{{}}.", f"(x-{n})(x+{n})")
+        for n in range(2, 32)
+    ]
+    return rlvr.SingleTurn(found, rlvr.Math(restated=True))
+
+
 @broken("refusal")
 def pays_for_words() -> rlvr.Environment:
     return judged(lambda task, answer: min(1.0, len(answer) / 20), mode="whole", name="words",
