@@ -37,8 +37,10 @@ _QUESTION_LENGTH = 8000  # characters of a question that are looked at, from its
 _FORMULA_LENGTH = 400
 _FORMULAS = 64
 
-_FORMULA = re.compile(
-    r"\$\$(.+?)\$\$|\$(.+?)\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|\\begin\{align\*?\}(.+?)\\end", re.DOTALL
+_FORMULA = re.compile(  # lengths: many that are opened and never closed must cost little
+    r"\$\$(.+?)\$\$|\$(.+?)\$|\\\[(.{1,400}?)\\\]|\\\((.{1,400}?)\\\)"
+    r"|\\begin\{align\*?\}(.{1,2000}?)\\end",
+    re.DOTALL,
 )
 _ALIGNED = 5  # its group with several lines
 # In a question without any of these marks: letters that stand alone, numbers and signs, side by side.
@@ -47,11 +49,11 @@ _UNMARKED = re.compile(
 )
 _SIGN = re.compile(r"[-+*/^]|sqrt|sin|cos|tan|log|ln")
 _FACTOR = re.compile(
-    r"(?:^|[.!?:]\s+|\n\s*)(?:Completely |Fully )?Factor(?:i[sz]e)?\b(?! of| is)"
+    r"(?:^|[.!?:]\s+|\n[ \t]*)(?:Completely |Fully )?Factor(?:i[sz]e)?\b(?! of| is)"
     r"|\b[Ff]actor(?:i[sz]e)? (?:completely|fully|the (?:expression|polynomial|quadratic|following))"
     r"|\b[Ff]actored form|\b(?:completely|fully) factored"
 )
-_EXPAND = re.compile(r"(?:^|[.!?:]\s+|\n\s*)(?:Expand|Multiply out)\b|\bin expanded form")
+_EXPAND = re.compile(r"(?:^|[.!?:]\s+|\n[ \t]*)(?:Expand|Multiply out)\b|\bin expanded form")
 # Another form of a number is asked for. Else a number of the question may well be the answer too.
 _CONVERT = re.compile(
     r"\b(?:decimal|fraction|percent|percentage|mixed number|[Ss]implify|[Rr]educe|[Cc]onvert)\b"
@@ -75,6 +77,7 @@ def restated(question: str, gold: Tree, answer: Tree) -> str:
         gold: the reference's tree, without units.
         answer: the answer's.
     """
+    question = question[-_QUESTION_LENGTH:]
     gold, answer = _value(gold), _value(answer)
     if _stands_in(question, gold, answer):
         return RESTATED
@@ -87,7 +90,7 @@ def restated(question: str, gold: Tree, answer: Tree) -> str:
 
 def asks_for_a_form(question: str) -> bool:
     """Whether a question asks for another form of a number."""
-    return _CONVERT.search(question) is not None
+    return _CONVERT.search(question[-_QUESTION_LENGTH:]) is not None
 
 
 def _stands_in(question: str, gold: Tree, answer: Tree) -> bool:
@@ -107,7 +110,7 @@ def _stands_in(question: str, gold: Tree, answer: Tree) -> bool:
 def _stated(question: str) -> tuple[frozenset[Tree], frozenset[Tree]]:
     """The expressions that a question states: their shapes, and their normal forms."""
     found: list[Tree] = []
-    for formula in formulas(question[-_QUESTION_LENGTH:])[-_FORMULAS:]:
+    for formula in formulas(question)[-_FORMULAS:]:
         with contextlib.suppress(Unreadable, RecursionError):
             text = clean(formula) if len(formula) <= _FORMULA_LENGTH else ""
             for reading in readings(text) if text else ():

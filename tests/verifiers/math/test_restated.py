@@ -99,6 +99,7 @@ def test_the_feedback_says_why() -> None:
         "\\begin{align}" * 600,
         "Factor " + "$x^2-1$ " * 5000,
         "Completely " * 3000,
+        "." + " \n" * 9000,
     ],
 )
 def test_no_question_hinders_a_right_answer(question: str) -> None:
