@@ -9,27 +9,25 @@ model wrote reaches `eval`, `sympify` or `parse_expr`.
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
-from functools import lru_cache
 from typing import Any, Literal, TypeAlias, get_args
 
 from rlvr.core.blame import working_on
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
-from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, correct, refused
+from rlvr.core.verdict import Scored, Status, Unscored, Verdict, correct, refused
 from rlvr.core.verifier import Verifier
 from rlvr.verifiers.extraction import MODES, Mode, find_answer
-from rlvr.verifiers.math.answer import Answer, gold_text, is_plain, is_simplified, readings
+from rlvr.verifiers.math.answer import Answer, is_plain, is_simplified, readings
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.compare import Comparison, Leaf, Truth, quick
-from rlvr.verifiers.math.numbers import Number, read_integer, read_number
+from rlvr.verifiers.math.golds import INLINE_LENGTH, Gold, golds_of
+from rlvr.verifiers.math.numbers import read_integer, read_number
 from rlvr.verifiers.math.restated import RESTATED, asks_for_a_form, restated, restates
-from rlvr.verifiers.math.tree import Call, Group, Num, Relation, Tree, Word, symbols
+from rlvr.verifiers.math.tree import Num, Tree
+from rlvr.verifiers.math.units import by_hundred, compatible, kinds, percent
 from rlvr.verifiers.math.vocabulary import Unreadable
 
 Units: TypeAlias = Literal["lenient", "required", "ignored"]
-_INLINE_LENGTH = 300  # characters of an answer whose tree is looked at in the caller's thread
 
 
 class Math(Verifier):
@@ -103,7 +101,7 @@ class Math(Verifier):
 
     def settle(self, task: Task, response: str) -> Verdict | None:
         """The verdict where text, numbers or normal forms decide."""
-        golds = _golds(task.reference)
+        golds = golds_of(task.reference)
         if isinstance(golds, Unscored):
             return golds
         found = find_answer(response, self.mode, golds[0].accepts)
@@ -127,7 +125,7 @@ class Math(Verifier):
                 return verdict
         return None if undecided else verdict
 
-    def _settle_one(self, gold: _Gold, text: str, said: str, question: str) -> Scored | None:
+    def _settle_one(self, gold: Gold, text: str, said: str, question: str) -> Scored | None:
         if text == gold.cleaned:
             return self._verdict("text", said, gold)
         if gold.number is not None and (number := read_number(text)) is not None:
@@ -142,14 +140,14 @@ class Math(Verifier):
                 return self._verdict("number", said, gold, wrong)
             if not self.rounded and not self.tolerance and "," not in gold.cleaned:
                 return self._verdict("number", said, gold, "another number")
-        if len(text) > _INLINE_LENGTH or len(gold.cleaned) > _INLINE_LENGTH:
+        if len(text) > INLINE_LENGTH or len(gold.cleaned) > INLINE_LENGTH:
             return None
         return self._compare(gold, text, said, question, self._adjusted(quick), "form")
 
     def verify(self, task: Task, response: str) -> Verdict:
         """The verdict on any response."""
         working_on("reference")
-        golds = _golds(task.reference)
+        golds = golds_of(task.reference)
         if isinstance(golds, Unscored):
             return golds
         for gold in golds:
@@ -176,13 +174,13 @@ class Math(Verifier):
 
     def demonstrate(self, task: Task) -> str | None:
         r"""`\boxed{reference}`."""
-        golds = _golds(task.reference)
+        golds = golds_of(task.reference)
         return None if isinstance(golds, Unscored) else f"\\boxed{{{golds[0].inside}}}"
 
     # ------------------------------------------------------------------ one answer, one gold
 
     def _compare(
-        self, gold: _Gold, text: str, said: str, question: str, leaf: Leaf, stages: Any
+        self, gold: Gold, text: str, said: str, question: str, leaf: Leaf, stages: Any
     ) -> Scored | None:
         """The verdict by comparing every reading with every reading; None where `leaf` can't tell."""
         try:
@@ -202,8 +200,8 @@ class Math(Verifier):
                     continue
                 tree = self._renamed(gold_answer.tree, answer.tree)
                 same = comparison.same(gold_answer.tree, tree)
-                if same is False and _percent(gold_answer, answer):
-                    same = comparison.same(*_by_hundred(gold_answer, answer))
+                if same is False and percent(gold_answer, answer):
+                    same = comparison.same(*by_hundred(gold_answer, answer))
                 if same and not self.restated:
                     refusal = restated(question, gold_answer.tree, answer.tree)
                     if refusal:
@@ -216,13 +214,13 @@ class Math(Verifier):
             return None
         return self._verdict(getattr(stages, "stage", stages), said, gold, wrong)
 
-    def _refusal(self, gold: _Gold, gold_answer: Answer, answer: Answer, said: str) -> str:
+    def _refusal(self, gold: Gold, gold_answer: Answer, answer: Answer, said: str) -> str:
         """Why this reading of the answer can't count, whatever its value; "" where it can."""
-        ours = _kinds(gold_answer.units, gold.text)
-        theirs = _kinds(answer.units, said)
+        ours = kinds(gold_answer.units, gold.text)
+        theirs = kinds(answer.units, said)
         if self.units == "required" and ours != theirs:
             return "the unit is missing or another"
-        if self.units == "lenient" and ours and theirs and not _compatible(ours, theirs):
+        if self.units == "lenient" and ours and theirs and not compatible(ours, theirs):
             return "another unit"
         if gold_answer.beside and answer.beside and gold_answer.beside != answer.beside:
             return "another condition, or another text of the choice"
@@ -258,123 +256,18 @@ class Math(Verifier):
 
         return renamed(gold, answer)
 
-    def _units_missing(self, gold: _Gold) -> str:
+    def _units_missing(self, gold: Gold) -> str:
         if self.units != "required" or not gold.readings:
             return ""
         return "the unit is missing" if any(r.units for r in gold.readings) else ""
 
-    def _restates_number(self, question: str, gold: _Gold, text: str) -> str:
+    def _restates_number(self, question: str, gold: Gold, text: str) -> str:
         if self.restated or not asks_for_a_form(question):
             return ""
         return RESTATED if restates(question, gold.cleaned, text) else ""
 
-    def _verdict(self, stage: str, said: str, gold: _Gold, wrong: str = "") -> Scored:
+    def _verdict(self, stage: str, said: str, gold: Gold, wrong: str = "") -> Scored:
         if not wrong:
             return correct(self.name, "", answer=said[:500], stage=stage)
         feedback = f"{said[:80]!r} is not {gold.text[:80]!r}: {wrong}"
         return refused(self.name, Status.INCORRECT, feedback, answer=said[:500], stage=stage)
-
-
-class _Gold:
-    """A reference, read once."""
-
-    __slots__ = ("_readings", "cleaned", "inside", "number", "text")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.inside = gold_text(text)
-        self.cleaned = clean(self.inside)
-        self.number: Number | None = read_number(self.cleaned)
-        self._readings: tuple[Answer, ...] | Literal[False] | None = False
-
-    @property
-    def readings(self) -> tuple[Answer, ...] | None:
-        """The ways to read it; None for prose, which is compared as text."""
-        if self._readings is False:
-            try:
-                self._readings = readings(self.cleaned)
-            except Unreadable:
-                self._readings = None
-        return self._readings
-
-    @property
-    def plain(self) -> bool:
-        """Whether it's a plain number."""
-        return self.number is not None
-
-    def accepts(self, candidate: str) -> bool:
-        """Whether `candidate` could be an answer of this kind: for a number, something with a value."""
-        if self.number is None:
-            return True
-        if len(candidate) > _INLINE_LENGTH:
-            return (
-                False  # no number is written in so many characters, and this is the caller's thread
-            )
-        text = clean(candidate)
-        if read_number(text) is not None:
-            return True
-        try:
-            return any(_has_value(one.tree) for one in readings(text))
-        except Unreadable:
-            return False
-
-
-def _has_value(tree: Tree) -> bool:
-    """Whether it's a number, worked out or not, or says what one is."""
-    if isinstance(tree, Relation):
-        return _has_value(tree.sides[-1])
-    if isinstance(tree, Group):
-        return all(map(_has_value, tree.items))
-    return not isinstance(tree, Word) and not symbols(tree)
-
-
-def _percent(gold: Answer, answer: Answer) -> bool:
-    return ("%" in gold.units) != ("%" in answer.units) and not isinstance(gold.tree, Group)
-
-
-def _by_hundred(gold: Answer, answer: Answer) -> tuple[Tree, Tree]:
-    """50% is 0.5: the side with the sign is divided by a hundred."""
-    hundred = Num(Fraction(100))
-    if "%" in gold.units:
-        return Call("div", (gold.tree, hundred)), answer.tree
-    return gold.tree, Call("div", (answer.tree, hundred))
-
-
-def _kinds(units: tuple[str, ...], text: str) -> frozenset[str]:
-    """The units that can't be swapped: a percent sign is part of the value, "units" says nothing."""
-    money = {"$"} if _DOLLARS.search(text) else set()
-    return frozenset(money.union(units)) - {"%", "unit", "unit^2", "unit^3"}
-
-
-def _compatible(ours: frozenset[str], theirs: frozenset[str]) -> bool:
-    """Whether two sets of units may be meant alike: degrees may be those of a scale of temperature."""
-    return ours == theirs or ours ^ theirs in ({"deg", "degC"}, {"deg", "degF"})
-
-
-_DOLLARS = re.compile(r"\\\$\s?[\d.]")  # cleaning takes them off
-
-
-def _golds(reference: Any) -> tuple[_Gold, ...] | Unscored:
-    if isinstance(reference, str):
-        return _read_golds((reference,))
-    if isinstance(reference, int | float) and not isinstance(reference, bool):
-        return _read_golds((str(reference),))
-    if (
-        isinstance(reference, list | tuple)
-        and reference
-        and all(isinstance(one, str) for one in reference)
-    ):
-        return _read_golds(tuple(reference))
-    return Unscored(
-        Cause.GOLD, f"a math reference is a string or a list of strings, not {reference!r:.80}"
-    )
-
-
-@lru_cache(maxsize=2048)
-def _read_golds(references: tuple[str, ...]) -> tuple[_Gold, ...] | Unscored:
-    golds = tuple(_Gold(reference) for reference in references)
-    for gold in golds:
-        if not gold.cleaned:
-            said = f"the reference {gold.text[:80]!r} is empty or too long to read"
-            return Unscored(Cause.GOLD, said)
-    return golds

@@ -1,0 +1,96 @@
+"""References, read once: the golds that an answer is compared with."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Literal
+
+from rlvr.core.verdict import Cause, Unscored
+from rlvr.verifiers.math.answer import Answer, gold_text, readings
+from rlvr.verifiers.math.clean import clean
+from rlvr.verifiers.math.numbers import Number, read_number
+from rlvr.verifiers.math.tree import Group, Relation, Tree, Word, symbols
+from rlvr.verifiers.math.vocabulary import Unreadable
+
+INLINE_LENGTH = 300
+"""Characters of an answer whose tree is looked at in the caller's thread."""
+
+
+class Gold:
+    """A reference, read once."""
+
+    __slots__ = ("_readings", "cleaned", "inside", "number", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.inside = gold_text(text)
+        self.cleaned = clean(self.inside)
+        self.number: Number | None = read_number(self.cleaned)
+        self._readings: tuple[Answer, ...] | Literal[False] | None = False
+
+    @property
+    def readings(self) -> tuple[Answer, ...] | None:
+        """The ways to read it; None for prose, which is compared as text."""
+        if self._readings is False:
+            try:
+                self._readings = readings(self.cleaned)
+            except Unreadable:
+                self._readings = None
+        return self._readings
+
+    @property
+    def plain(self) -> bool:
+        """Whether it's a plain number."""
+        return self.number is not None
+
+    def accepts(self, candidate: str) -> bool:
+        """Whether `candidate` could be an answer of this kind: for a number, something with a value."""
+        if self.number is None:
+            return True
+        if len(candidate) > INLINE_LENGTH:
+            return (
+                False  # no number is written in so many characters, and this is the caller's thread
+            )
+        text = clean(candidate)
+        if read_number(text) is not None:
+            return True
+        try:
+            return any(_has_value(one.tree) for one in readings(text))
+        except Unreadable:
+            return False
+
+
+def _has_value(tree: Tree) -> bool:
+    """Whether it's a number, worked out or not, or says what one is."""
+    if isinstance(tree, Relation):
+        return _has_value(tree.sides[-1])
+    if isinstance(tree, Group):
+        return all(map(_has_value, tree.items))
+    return not isinstance(tree, Word) and not symbols(tree)
+
+
+def golds_of(reference: Any) -> tuple[Gold, ...] | Unscored:
+    """The alternatives that a reference holds, each of them right."""
+    if isinstance(reference, str):
+        return _read_golds((reference,))
+    if isinstance(reference, int | float) and not isinstance(reference, bool):
+        return _read_golds((str(reference),))
+    if (
+        isinstance(reference, list | tuple)
+        and reference
+        and all(isinstance(one, str) for one in reference)
+    ):
+        return _read_golds(tuple(reference))
+    return Unscored(
+        Cause.GOLD, f"a math reference is a string or a list of strings, not {reference!r:.80}"
+    )
+
+
+@lru_cache(maxsize=2048)
+def _read_golds(references: tuple[str, ...]) -> tuple[Gold, ...] | Unscored:
+    golds = tuple(Gold(reference) for reference in references)
+    for gold in golds:
+        if not gold.cleaned:
+            said = f"the reference {gold.text[:80]!r} is empty or too long to read"
+            return Unscored(Cause.GOLD, said)
+    return golds
