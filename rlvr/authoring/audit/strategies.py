@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from rlvr.core.task import Task
-from rlvr.verifiers.math.restated import formulas
+from rlvr.verifiers.math.question import formulas
 
 Strategy = Callable[[Task], Sequence[str]]
 """From a task to variants: as many for every task, in the same order."""

@@ -25,6 +25,11 @@ ASKED = [
     ("Evaluate $i^{11} + i^{16}$.", "1-i", ["i^{11} + i^{16}", "i^{16}+i^{11}"], ["-i+1"]),
     ("Simplify\n\\[\\frac{\\sec x}{\\sin x} - \\frac{\\sin x}{\\cos x}.\\]", "\\cot x", ["\\frac{\\sec x}{\\sin x} - \\frac{\\sin x}{\\cos x}"], ["\\frac{\\cos x}{\\sin x}"]),
     ("Expand and simplify:\n\\begin{align*} &x(x+1) \\\\ &+ 3 \\end{align*}", "x^2+x+3", ["x(x+1) + 3"], ["3 + x + x^2"]),
+    # worked out but for the last step, in other words
+    ("Compute $\\cos 72^\\circ.$", "\\frac{-1 + \\sqrt{5}}{4}", ["\\sin 18^\\circ", "\\cos(2 \\cdot 36^\\circ)", "1 - 2\\sin^2 36^\\circ"], ["\\frac{\\sqrt5-1}{4}"]),
+    ("Compute $\\arccos (\\cos 7).$", "7 - 2 \\pi", ["\\arccos(\\cos(-7))", "\\arccos(\\sin(7 + \\frac{\\pi}{2}))"], ["-2\\pi+7"]),
+    ("Let $A = \\begin{pmatrix} 1 & 1 \\\\ 1 & 0 \\end{pmatrix}^2$. Find $2A$.", "\\begin{pmatrix} 4 & 2 \\\\ 2 & 2 \\end{pmatrix}", ["2\\begin{pmatrix} 1 & 1 \\\\ 1 & 0 \\end{pmatrix}^2", "2\\begin{pmatrix} 1 & 1 \\\\ 1 & 0 \\end{pmatrix}\\begin{pmatrix} 1 & 1 \\\\ 1 & 0 \\end{pmatrix}"], ["2\\begin{pmatrix} 2 & 1 \\\\ 1 & 1 \\end{pmatrix}"]),
+    ("Write $4x-2y+2=0$ in slope-intercept form.", "y=2x+1", ["4x-2y+2=0", "0 = 4x-2y+2", "2 - 2y + 4x = 0"], ["y = 1+2x", "1 + 2x = y"]),
     # without any marks around the formula
     ("Factor x^2 - 49 over the integers.", "(x-7)(x+7)", ["x^2-49", "x^2 - 49"], ["(x+7)(x-7)"]),
     ("Simplify 3x + 4x.", "7x", ["3x+4x", "4x + 3x"], ["7 x"]),
@@ -42,6 +47,8 @@ ALLOWED = [
     ("What is the largest factor of $x^2-1$ of degree 2?", "x^2-1", "-1+x^2"),
     ("Is $f(x) = 2x$ odd? If it is, give $f(-x)$.", "-2x", "-2 x"),
     ("Find the equation of the line through $(0, 1)$ with slope 2.", "y = 2x + 1", "y - 1 = 2x"),
+    ("Two sides of $3$ and $4$ have an angle of $60^\\circ$ between them. Find the area.", "3\\sqrt3", "6 \\sin 60^\\circ"),
+    ("In a right triangle, $\\tan A = 1$. Find $A$.", "\\frac{\\pi}{4}", "\\arctan 1"),
     ("Expand $(x+1)^2$.", "x^2+2x+1", "(x+1)^2 = x^2 + 2x + 1"),
     ("", "(x-7)(x+7)", "x^2-49"),
 ]  # fmt: skip
