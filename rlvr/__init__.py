@@ -64,6 +64,7 @@ _HOME = {
     "score": "rlvr.scoring",
     "ascore": "rlvr.scoring",
     "agreement": "rlvr.evaluation.agreement",
+    "evaluate": "rlvr.evaluation.evaluate",
 }
 _MODULES = {
     "openrlhf": "rlvr.adapters.openrlhf",
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from rlvr.envs.tools import ToolEnv
     from rlvr.envs.turns import MultiTurn, SingleTurn
     from rlvr.evaluation.agreement import agreement
+    from rlvr.evaluation.evaluate import evaluate
     from rlvr.scoring import ascore, score
     from rlvr.training.config import Source, TrainConfig
     from rlvr.training.train import train
@@ -136,6 +138,7 @@ __all__ = [
     "audit",
     "environment",
     "environments",
+    "evaluate",
     "generated",
     "instruction",
     "make",

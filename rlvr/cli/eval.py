@@ -19,7 +19,8 @@ from rlvr.core.errors import DataError
 from rlvr.core.registry import find
 from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.drive import AnyPolicy
-from rlvr.evaluation.evaluate import Evaluation, Part
+from rlvr.evaluation.evaluate import finish
+from rlvr.evaluation.evaluation import Evaluation, Part
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.run import Run, about
 from rlvr.evaluation.statistics import Estimate
@@ -110,15 +111,8 @@ def command(
             if cache is not None:
                 click.echo(f"{cache.found} verdicts were found in {cache.path}", err=True)
         for report in reports:
-            run.metrics(
-                env=report.env,
-                mean=report.mean.value,
-                correct=report.correct.value,
-                scored=report.scored,
-                tasks=report.tasks,
-            )
             _print(report)
-        run.finish({"reports": [report.to_json() for report in reports]})
+        finish(run, reports)
     Console().print(f"run: {run.path}", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rlvr.evaluation.evaluate import Evaluation
+from rlvr.evaluation.evaluation import Evaluation
 
 _EVERY_S = {True: 0.3, False: 30.0}  # by whether it's a terminal
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from rlvr.core.errors import DataError
 from rlvr.core.registry import make
-from rlvr.evaluation.evaluate import Part
+from rlvr.evaluation.evaluation import Part
 
 _FIELDS = {"name", "part", "split", "data", "limit", "k", "options", "label"}
 _PARTS = (None, "dev", "unseen")

@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 
 from rlvr.adapters.trl.backend import context_of
 from rlvr.core.environment import Environment
-from rlvr.evaluation.evaluate import Evaluation, Part
+from rlvr.evaluation.evaluation import Evaluation, Part
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.tally import Tally

@@ -32,7 +32,7 @@ GROUPS = ("conformance", "truth", "hacks", "learnability")
 ENTRY_POINTS = "rlvr.probes"
 _MODULES = (
     "conformance", "generation", "running", "blocking", "traces", "abroad", "truth", "wording", "turns", "hacks", "escapes",
-    "cheats", "learnability",
+    "cheats", "learnability", "contradicted",
 )  # fmt: skip
 _EVIDENCE = 6  # lines of it that a finding keeps
 _LINE = 300

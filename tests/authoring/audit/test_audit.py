@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ import rlvr
 from rlvr.authoring.audit import Outcome, fail, note, ok, probes, registry
 from rlvr.authoring.audit.page import page
 from rlvr.core.errors import OptionError
+from rlvr.evaluation.run import read_rollouts
+from rlvr.policies.base import Request
 
 
 @pytest.fixture
@@ -185,6 +190,36 @@ def test_unscored_rollouts_are_counted_by_cause() -> None:
     assert report["unscored-share"].outcome is Outcome.FAIL
     assert report["unscored-share"].evidence == ("sandbox: 3",)
     assert report["unscored-share"].figures["share"] == 0.15
+
+
+class Knows:
+    """Adds right but for one sum, whatever the reference says."""
+
+    name = "knows"
+
+    def respond(self, requests: Sequence[Request]) -> list[str]:
+        sums = [sum(map(int, re.findall(r"\d+", request.task.text))) for request in requests]
+        return [
+            f"\\boxed{{{total + request.seed % 100 * (total == 30)}}}"
+            for total, request in zip(sums, requests, strict=True)
+        ]
+
+
+def test_references_that_a_policy_contradicts_are_named(tmp_path: Path) -> None:
+    """17 has a wrong reference in the data; at 15 the policy guesses, and says nothing about the reference."""
+    tasks = [rlvr.Task(f"{n} + {n}?", str(2 * n + (n == 17)), f"sum-{n}") for n in range(10, 22)]
+    tasks[5] = rlvr.Task("15 + 15?", "31", "sum-15")
+    env = rlvr.SingleTurn(tasks, rlvr.Math())
+    rlvr.evaluate(env, Knows(), 8, run=tmp_path / "run")
+    rollouts = list(read_rollouts(tmp_path / "run"))
+    found = rlvr.audit(env, only=["contradicted-golds"], rollouts=rollouts)
+    (finding,) = found
+    assert finding.outcome is Outcome.NOTE
+    assert finding.figures == {"tasks": 12, "contradicted": ["sum-17"]}
+    assert finding.evidence == ("sum-17: 8 of 8 say '34', the reference is '35'",)
+    few = [row for row in rollouts if row["sample"] < 3]
+    (finding,) = rlvr.audit(env, only=["contradicted-golds"], rollouts=few)
+    assert finding.outcome is Outcome.NOTHING
 
 
 def test_an_environment_that_asks_for_a_thought_is_left_alone() -> None:

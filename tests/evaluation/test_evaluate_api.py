@@ -1,0 +1,90 @@
+"""`rlvr.evaluate` as one calls it from a notebook: names for objects, folders for runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rlvr
+from rlvr.core.errors import DataError, OptionError, UnknownEnvironmentError
+from rlvr.evaluation.run import about, read_rollouts
+from rlvr.policies.scripted import Scripted
+
+
+def half() -> Scripted:
+    def answer(task: rlvr.Task) -> str:
+        return f"\\boxed{{{int(task.reference) + len(task.text) % 2}}}"
+
+    return Scripted("half", answer)
+
+
+def test_names_are_enough() -> None:
+    report = rlvr.evaluate("arithmetic", "oracle", limit=10)
+    assert (report.env, report.tasks, report.mean.value) == ("arithmetic", 10, 1.0)
+
+
+def test_a_folder_becomes_a_run_that_the_other_verbs_read(rlvr_cli: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "mine"
+    env = rlvr.make("arithmetic", level=2, split="dev")
+    report = rlvr.evaluate(env, half(), 2, limit=12, run=folder, seed=3)
+    assert len(list(read_rollouts(folder))) == 24
+    kept = about(folder)
+    assert kept["config"]["environment"] == "arithmetic"
+    assert kept["config"]["policy"] == "half"
+    assert "finished" in kept
+    assert (folder / "report.json").exists()
+    again = rlvr_cli("eval", "--rescore", folder)
+    assert f"24 rollouts · 0 changed · reward {report.mean.value:.4f}" in again.stdout
+
+
+def test_it_is_resumed_with_what_it_was_begun_with(tmp_path: Path) -> None:
+    folder, env = tmp_path / "run", rlvr.make("arithmetic")
+    calls: list[str] = []
+
+    def dies(task: rlvr.Task) -> str:
+        calls.append(task.id)
+        if len(calls) == 100:
+            raise KeyError("killed")
+        return "\\boxed{1}"
+
+    with pytest.raises(KeyError):
+        rlvr.evaluate(env, Scripted("one", dies), 8, limit=20, run=folder)
+    there = len(list(read_rollouts(folder)))
+    assert 0 < there < 160
+    with pytest.raises(DataError, match="There's a run in"):
+        rlvr.evaluate(env, Scripted("one", dies), 8, limit=20, run=folder)
+    with pytest.raises(DataError, match="begun with policy 'one', not 'oracle'"):
+        rlvr.evaluate(env, "oracle", 8, limit=20, run=folder, resume=True)
+    other = rlvr.make("arithmetic", level=3)
+    with pytest.raises(DataError, match="begun with options"):
+        rlvr.evaluate(other, Scripted("one", dies), 8, limit=20, run=folder, resume=True)
+    report = rlvr.evaluate(env, Scripted("one", dies), 8, limit=20, run=folder, resume=True)
+    assert report.rollouts == len(list(read_rollouts(folder))) == 160
+
+
+def test_an_environment_that_nobody_can_make_again_is_no_run_to_rescore(
+    rlvr_cli: Any, tmp_path: Path
+) -> None:
+    env = rlvr.SingleTurn([rlvr.Task("1+1?", "2")], rlvr.Math())
+    rlvr.evaluate(env, "oracle", run=tmp_path / "run")
+    again = rlvr_cli("eval", "--rescore", tmp_path / "run")
+    assert again.returncode != 0
+    assert "no run of `rlvr eval ENV`" in again.stderr
+
+
+def test_a_failure_before_the_first_rollout_leaves_no_folder(tmp_path: Path) -> None:
+    def never(task: rlvr.Task) -> str:
+        raise KeyError("no server")
+
+    with pytest.raises(KeyError):
+        rlvr.evaluate("arithmetic", Scripted("never", never), limit=5, run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_that_are_none() -> None:
+    with pytest.raises(UnknownEnvironmentError, match="arithmetik"):
+        rlvr.evaluate("arithmetik", "oracle")
+    with pytest.raises(OptionError, match="There are: oracle, empty, echo, random"):
+        rlvr.evaluate("arithmetic", "orakel")
