@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 import os
 import warnings
@@ -12,20 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from rlvr.adapters import trl as rlvr_trl
 from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError
-from rlvr.core.tasks import GeneratedTaskSet, TaskSet
-from rlvr.envs.mixture import Mixture, Order
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, about
 from rlvr.training.config import Source, TrainConfig
-from rlvr.verifiers.compose import leaves
-
-_LOTS = 4  # quarters of a batch: one is judged while the next is generated
+from rlvr.training.sources import limited, mixture_of
 
 
 @dataclass(frozen=True)
@@ -71,9 +63,10 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
     from rlvr.training.models import load, save
     from rlvr.training.progress import Stages
     from rlvr.training.recorder import Recorder, last_checkpoint, measured, rewind
+    from rlvr.training.trainer import trainer_of
 
     here = PartialState()
-    mixture = _mixture(config)
+    mixture = mixture_of(config)
     multi_turn = any(env.max_turns > 1 for env in mixture.environments.values())
     if multi_turn and config.trainer == "rloo":
         raise OptionError(
@@ -102,7 +95,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
                 advance(step, **{k: v for k, v in shown.items() if v is not None})
 
             recorder = Recorder(run, tell)
-            trainer = _trainer(
+            trainer = trainer_of(
                 config, mixture, model, tokenizer, arguments, rows, recorder, multi_turn
             )
             _watch(trainer, config, path, recorder, stages.say, stops)
@@ -136,82 +129,6 @@ def _finish(run: Run, outcome: Outcome) -> None:
         }
     )
     run.close()
-
-
-def _trainer(
-    config: TrainConfig,
-    mixture: Mixture,
-    model: Any,
-    tokenizer: Any,
-    arguments: Any,
-    rows: int,
-    recorder: Any,
-    multi_turn: bool,
-) -> Any:
-    """TRL's trainer or ours, with the KL measured in it."""
-    import torch
-    import trl
-    from transformers import PrinterCallback
-
-    from rlvr.training.held_out import is_sharded
-    from rlvr.training.kl.trainer import MeasuresKL
-
-    bases: dict[str, Any] = {"grpo": trl.GRPOTrainer, "rloo": trl.RLOOTrainer}
-    if config.trainer == "ppo":
-        from rlvr.training.ppo import PPOTrainer
-
-        bases["ppo"] = PPOTrainer
-    base = bases[config.trainer]
-    made = type(f"Measured{base.__name__}", (MeasuresKL, base), {})
-    given: dict[str, Any] = {}
-    if multi_turn or (_waits(mixture) and config.trainer != "rloo"):
-        # Judging then begins as completions arrive, and goes on through the next lot's generation
-        # and the trainer's own forward passes.
-        # On a GPU, and in vLLM, four small batches take longer than one large one.
-        whole = multi_turn or config.vllm != "none" or torch.cuda.is_available()
-        lots = 1 if whole else _LOTS
-        given["rollout_func"] = rlvr_trl.rollout(mixture, lots=lots)
-    if config.lora is not None:
-        from rlvr.training.models import lora
-
-        given["peft_config"] = lora(config.lora)
-    on_cpu: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-    if config.vllm != "none" and not torch.cuda.is_available():
-        from rlvr.training.vllm_cpu import vllm_on_cpu
-
-        on_cpu = vllm_on_cpu()
-    with on_cpu:
-        trainer = made(
-            model=model,
-            args=arguments,
-            train_dataset=rlvr_trl.dataset(mixture, limit=rows, seed=config.seed),
-            reward_funcs=rlvr_trl.reward(
-                mixture, record=recorder.record, ends=_ends(model, tokenizer)
-            ),
-            processing_class=tokenizer,
-            **given,
-        )
-    trainer.remove_callback(PrinterCallback)
-    if config.lora is not None and is_sharded(trainer.accelerator):
-        raise OptionError(
-            "Adapters can't be merged where weights are spread over processes (FSDP, DeepSpeed's "
-            "third stage): train without lora, or with whole weights in each process."
-        )
-    return trainer
-
-
-def _waits(mixture: Mixture) -> bool:
-    """Whether a verdict takes something outside this process's workers: a sandbox, a judge model."""
-    return any(
-        leaf.is_async for env in mixture.environments.values() for leaf in leaves(env.verifier)
-    )
-
-
-def _ends(model: Any, tokenizer: Any) -> set[int]:
-    """The token ids that end a completion."""
-    ends = model.generation_config.eos_token_id
-    ends = ends if isinstance(ends, list) else [ends]
-    return {end for end in (*ends, tokenizer.eos_token_id) if end is not None}
 
 
 def _watch(
@@ -278,7 +195,7 @@ def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) 
 
     envs: dict[str, Environment] = {}
     for source in config.held_out:
-        env = _limited(source.make(), source.limit)
+        env = limited(source.make(), source.limit)
         name = source.name or env.name
         if name in envs:
             raise OptionError(f"The held-out environment {name!r} is named twice.")
@@ -286,54 +203,6 @@ def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) 
     callback = HeldOut(envs, config.measure_every, write, config.max_tokens)
     callback.trainer = trainer
     trainer.add_callback(callback)
-
-
-def _mixture(config: TrainConfig) -> Mixture:
-    """The environments, each with its tasks in the order that the seed gives them."""
-    made: dict[str, Environment] = {}
-    weights: dict[str, float] = {}
-    orders: dict[str, Order] = {}
-    for source in config.environments:
-        env = _limited(source.make(), source.limit)
-        name = source.name or env.name
-        if name in made:
-            raise OptionError(f"The environment {name!r} is named twice.")
-        made[name] = _shuffled(env, config.seed)
-        if source.difficulties is not None:
-            orders[name] = _curriculum(source, made[name], config.seed)
-        weights[name] = source.weight
-    # With weights, even of one, tasks begin again in the middle of a batch: TRL would drop the rest
-    # of the set, each epoch the same, and take no step where the whole set is smaller than a batch.
-    return Mixture(made, weights, orders)
-
-
-def _curriculum(source: Source, env: Environment, seed: int) -> Order:
-    """By pass rates that were measured before: which tasks come when."""
-    from rlvr.authoring.difficulty import Curriculum, read_difficulties
-
-    assert source.difficulties is not None
-    found = Curriculum.of(env.tasks, read_difficulties(source.difficulties), kind=source.curriculum)
-    return lambda count: found.order(count, seed)
-
-
-def _limited(env: Environment, limit: int | None) -> Environment:
-    if limit is None:
-        return env
-    own = copy.copy(env)
-    own.tasks = env.tasks[: min(limit, len(env.tasks))]
-    return own
-
-
-def _shuffled(env: Environment, seed: int) -> Environment:
-    """A copy in another order: a data set may be sorted. Generated tasks are drawn at random already."""
-    if isinstance(env.tasks, GeneratedTaskSet):
-        return env
-    own = copy.copy(env)
-    order = np.random.default_rng(np.random.SeedSequence([seed, 0x7A5C])).permutation(
-        len(env.tasks)
-    )
-    own.tasks = TaskSet([env.tasks[int(i)] for i in order], env.tasks.name, env.tasks.version)
-    return own
 
 
 def _open_run(
