@@ -20,7 +20,7 @@ LOAD_S = 120.0
 """How long a worker may take to load a verifier, which imports its module, in seconds."""
 
 _RETRIES = 1  # of a job whose worker died or starved, which may not be the job's doing
-_STARVED = 0.5  # a worker that got less of its time on a processor than this didn't hang: it waited
+_STARVED = 0.9  # a worker that got less of its time on a processor than this didn't hang: it waited
 
 
 class Packed:

@@ -44,6 +44,11 @@ class Answer:
     written: Tree
     beside: str = ""
 
+    @property
+    def value(self) -> Tree:
+        """The tree, of a percentage its hundredth."""
+        return Call("div", (self.tree, Num(Fraction(100)))) if "%" in self.units else self.tree
+
 
 def readings(text: str) -> tuple[Answer, ...]:
     """The ways to read cleaned `text`, the likeliest first.
@@ -122,18 +127,22 @@ def is_plain(tree: Tree) -> bool:
     if isinstance(tree, Relation):
         values = [side for side in tree.sides if not is_name(side)]
         return not values or is_plain(values[-1])
+    if isinstance(tree, Group) and tree.kind == "":  # 6*7, 6*7
+        return all(map(is_plain, tree.items))
     if not isinstance(tree, Call):
         return True
     args = tree.args
     if tree.name in ("neg", "unit"):
         return is_plain(args[0])
+    if tree.name in ("pm", "mp"):
+        return all(map(is_plain, args))
     if tree.name == "div":  # a fraction, and none that comes out whole
         return all(map(_is_integer, args)) and not _comes_out_whole(tree)
     if tree.name == "add":  # a mixed number
         return isinstance(args[0], Num) and isinstance(args[1], Call) and args[1].name == "div"
     if tree.name == "mul":
         return is_plain(args[0]) and _is_power_of_ten(args[1])
-    return _is_power_of_ten(tree) or tree.name in ("base", "pm")
+    return _is_power_of_ten(tree) or tree.name == "base"
 
 
 def _is_integer(tree: Tree) -> bool:

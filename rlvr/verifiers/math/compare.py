@@ -53,7 +53,7 @@ class Comparison:
         """Whether `answer` is equal to `gold`."""
         if gold == answer:
             return True
-        gold, answer = _spread(gold), _spread(answer)
+        gold, answer = spread(gold), spread(answer)
         answer = _consistent(answer)
         if _states_a_value(answer) and not isinstance(gold, Relation):  # tan 75° = 2 + √3
             assert isinstance(answer, Relation)
@@ -65,7 +65,7 @@ class Comparison:
         if isinstance(answer, Relation) and "?" in answer.signs:
             return False
         gold, answer = _without_names(gold, answer)
-        gold, answer = _spread(gold), _spread(answer)
+        gold, answer = spread(gold), spread(answer)
         gold, answer = as_sets(gold, answer)
         if isinstance(gold, Group) or isinstance(answer, Group):
             return self._groups(gold, answer)
@@ -259,16 +259,16 @@ def _entries(group: Group) -> tuple[Tree, ...]:
     return tuple(entry for row in group.items if isinstance(row, Group) for entry in row.items)
 
 
-def _spread(tree: Tree) -> Tree:
+def spread(tree: Tree) -> Tree:
     """± stands for two values, so an expression with it is a list of two."""
     if isinstance(tree, Group) and tree.kind in ("", "{}"):
         items: list[Tree] = []
         for item in tree.items:
-            spread = _spread(item)
-            items += spread.items if isinstance(spread, Group) and spread.kind == "" else [spread]
+            both = spread(item)
+            items += both.items if isinstance(both, Group) and both.kind == "" else [both]
         return Group(tree.kind, tuple(items))
     if isinstance(tree, Relation) and tree.signs == ("=",):
-        right = _spread(tree.sides[1])
+        right = spread(tree.sides[1])
         if isinstance(right, Group) and right.kind == "" and is_name(tree.sides[0]):
             return Group("", tuple(Relation(("=",), (tree.sides[0], one)) for one in right.items))
     if isinstance(tree, Call) and any(
@@ -279,13 +279,11 @@ def _spread(tree: Tree) -> Tree:
 
 
 def _signed(tree: Tree, sign: int) -> Tree:
-    if not isinstance(tree, Call):
-        return tree
-    args = tuple(_signed(arg, sign) for arg in tree.args)
-    if tree.name in ("pm", "mp"):
+    args = tuple(_signed(arg, sign) for arg in children(tree))
+    if isinstance(tree, Call) and tree.name in ("pm", "mp"):
         plus = (tree.name == "pm") == (sign > 0)
         return Call("add", (args[0], args[1] if plus else Call("neg", (args[1],))))
-    return rebuilt(tree, args)
+    return rebuilt(tree, args) if args else tree
 
 
 def _states_a_value(answer: Tree) -> bool:

@@ -20,6 +20,8 @@ _STEPPED = (3, 1009, -1013)
 """Further points for functions with corners and steps: whole numbers, and large ones."""
 
 _WITH_STEPS = {"abs", "norm", "floor", "ceil", "max", "min", "mod"}
+# What mpmath raises where there's no value; TypeError is for the larger of two complex numbers.
+_NO_VALUE = (ValueError, ArithmeticError, TypeError, mpmath.libmp.NoConvergence)
 _LARGEST_EXPONENT = mpmath.mpf(10) ** 12
 _LARGEST_ARGUMENT = 10**6
 
@@ -53,7 +55,7 @@ def agree(gold: Tree, answer: Tree) -> bool | None:
                 a = value(gold, at)
             except (NotNumeric, TooLarge):
                 return None
-            except (ValueError, ArithmeticError, mpmath.libmp.NoConvergence):
+            except _NO_VALUE:
                 continue
             try:
                 b = value(answer, at)
@@ -61,7 +63,7 @@ def agree(gold: Tree, answer: Tree) -> bool | None:
                 return None
             except TooLarge:
                 return False  # the gold isn't
-            except (ValueError, ArithmeticError, mpmath.libmp.NoConvergence):
+            except _NO_VALUE:
                 continue
             if not (mpmath.isfinite(a) and mpmath.isfinite(b)):
                 continue
@@ -120,8 +122,9 @@ def _unknown_function(name: str, args: list[Any]) -> Any:
 
 
 def _root(x: Any, degree: Any) -> Any:
-    if mpmath.im(x) == 0 and x < 0 and degree == int(degree) and int(degree) % 2:
-        return -mpmath.power(-x, 1 / degree)  # in answers, the cube root of -8 is -2
+    real = mpmath.re(x)
+    if mpmath.im(x) == 0 and real < 0 and degree == int(degree) and int(degree) % 2:
+        return -mpmath.power(-real, 1 / degree)  # in answers, the cube root of -8 is -2
     return mpmath.power(x, 1 / degree)
 
 

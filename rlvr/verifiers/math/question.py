@@ -1,24 +1,21 @@
-"""What a question writes as formulas, and what may be asked of them."""
+"""What a question writes as formulas."""
 
 from __future__ import annotations
 
 import contextlib
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
+from rlvr.core.task import Task
 from rlvr.verifiers.math.answer import readings
 from rlvr.verifiers.math.clean import clean
-from rlvr.verifiers.math.normal import Undefined, normal
-from rlvr.verifiers.math.tree import Call, Group, Num, Relation, Tree, children, symbols
+from rlvr.verifiers.math.tree import Call, Group, Num, Relation, Tree, children
 from rlvr.verifiers.math.vocabulary import Unreadable
-from rlvr.verifiers.math.written import has_functions, has_products_of_matrices, shape
+from rlvr.verifiers.math.written import shape
 
-QUESTION_LENGTH = 8000
-"""Characters of a question that are looked at, from its end."""
-
-_FORMULA_LENGTH = 400
-_FORMULAS = 64
+_QUESTION_LENGTH = 8000  # characters of a question that are looked at, from its end
+_FORMULA_LENGTH = 300
+_FORMULAS = 40
 
 _FORMULA = re.compile(  # lengths: many that are opened and never closed must cost little
     r"\$\$(.+?)\$\$|\$(.+?)\$|\\\[(.{1,400}?)\\\]|\\\((.{1,400}?)\\\)"
@@ -31,60 +28,41 @@ _UNMARKED = re.compile(
     r"(?:(?<![a-zA-Z])(?:[a-zA-Z]|sqrt|sin|cos|tan|log|ln|pi)(?![a-zA-Z])|[-\d+*/^(). =])+"
 )
 _SIGN = re.compile(r"[-+*/^]|sqrt|sin|cos|tan|log|ln")
+# Figures and programs aren't formulas, and money isn't between dollars.
+_NO_FORMULA = re.compile(r"\[asy\].{0,6000}?\[/asy\]|```.{0,6000}?```|\\\$", re.DOTALL)
 
 
-class Stated(NamedTuple):
-    """The formulas of a question.
-
-    Attributes:
-        shapes: of expressions and relations, as they are written.
-        normals: their normal forms.
-        functions: whether there's a function's value to work out, such as tan 75°.
-        matrices: whether there are matrices to add up or to multiply.
-    """
-
-    shapes: frozenset[Tree]
-    normals: frozenset[Tree]
-    functions: bool
-    matrices: bool
+def asked(task: Task) -> str:
+    """What the user said last: examples and turns before it are no question of this task."""
+    said = next((m["content"] for m in reversed(task.prompt) if m["role"] == "user"), "")
+    return said[-_QUESTION_LENGTH:]
 
 
 @lru_cache(maxsize=512)
-def stated(question: str) -> Stated:
-    """What stands in a question's formulas."""
-    found: list[Tree] = []
-    for formula in formulas(question[-QUESTION_LENGTH:])[-_FORMULAS:]:
+def stated(question: str) -> tuple[tuple[Tree, Tree], ...]:
+    """The expressions and relations that stand in a question's formulas, each with its shape."""
+    found: dict[Tree, Tree] = {}
+    for formula in formulas(question)[-_FORMULAS:]:
         with contextlib.suppress(Unreadable, RecursionError):
             text = clean(formula) if len(formula) <= _FORMULA_LENGTH else ""
             for reading in readings(text) if text else ():
-                found += _parts(reading.tree)
-    normals = (normal_or_none(tree) for tree in found)
-    return Stated(
-        frozenset(map(shape, found)),
-        frozenset(form for form in normals if form is not None),
-        any(has_functions(tree) and not symbols(tree) for tree in found),
-        any(map(has_products_of_matrices, found)),
-    )
+                for tree in _parts(reading.value):
+                    found.setdefault(shape(tree), tree)
+    return tuple((tree, form) for form, tree in found.items())
 
 
 def formulas(question: str) -> list[str]:
-    """What a question writes as formulas: between dollars or LaTeX's brackets, else what looks like one."""
+    """What stands between dollars or LaTeX's brackets, else what looks like a formula."""
+    question = _NO_FORMULA.sub(" ", question[-_QUESTION_LENGTH:])
     found: list[str] = []
     for match in _FORMULA.finditer(question):
         aligned = match.group(_ALIGNED)
         if aligned:
-            found += aligned.replace("&", "").split("\\\\")
+            lines = aligned.replace("&", "").split("\\\\")
+            found += [*lines, " ".join(lines)]
         else:
             found.append(match[match.lastindex or 0])
     return found or [run for run in _UNMARKED.findall(question) if _SIGN.search(run)]
-
-
-def normal_or_none(tree: Tree) -> Tree | None:
-    """The normal form; None where there's none."""
-    try:
-        return normal(tree)
-    except (Undefined, RecursionError):
-        return None
 
 
 def _parts(tree: Tree) -> list[Tree]:

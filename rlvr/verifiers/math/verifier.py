@@ -22,6 +22,7 @@ from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.compare import Comparison, Leaf, Truth, quick
 from rlvr.verifiers.math.golds import INLINE_LENGTH, Gold, golds_of
 from rlvr.verifiers.math.numbers import read_integer, read_number
+from rlvr.verifiers.math.question import asked
 from rlvr.verifiers.math.restated import RESTATED, asks_for_a_form, restated, restates
 from rlvr.verifiers.math.tree import Num, Tree
 from rlvr.verifiers.math.units import by_hundred, compatible, kinds, percent
@@ -118,7 +119,7 @@ class Math(Verifier):
             return refused(self.name, Status.UNPARSABLE, "the answer is empty or too long to read")
         undecided = False
         for gold in golds:
-            verdict = self._settle_one(gold, text, found.answer, task.text)
+            verdict = self._settle_one(gold, text, found.answer, asked(task))
             if verdict is None:
                 undecided = True
             elif verdict.status is Status.CORRECT:
@@ -135,7 +136,7 @@ class Math(Verifier):
                     wrong = "not in simplest form"
                 elif not number.worked_out and not self.unevaluated:
                     wrong = "not worked out to a number"
-                elif gold.number.value.denominator > 1:  # which has several forms
+                elif gold.number.value.denominator > 1 or gold.number.percent:  # of several forms
                     wrong = self._restates_number(question, gold, text)
                 return self._verdict("number", said, gold, wrong)
             if not self.rounded and not self.tolerance and "," not in gold.cleaned:
@@ -165,7 +166,7 @@ class Math(Verifier):
         for gold in golds:
             stages = Stages()
             leaf = self._adjusted(stages)
-            verdict = self._compare(gold, clean(said), said, task.text, leaf, stages)
+            verdict = self._compare(gold, clean(said), said, asked(task), leaf, stages)
             assert verdict is not None
             if verdict.status is Status.CORRECT:
                 break
@@ -203,10 +204,12 @@ class Math(Verifier):
                 if same is False and percent(gold_answer, answer):
                     same = comparison.same(*by_hundred(gold_answer, answer))
                 if same and not self.restated:
-                    refusal = restated(question, gold_answer.tree, answer.tree)
-                    if refusal:
-                        wrong = refusal
+                    refused_for = restated(question, gold_answer.value, answer.value, leaf)
+                    if refused_for:
+                        wrong = refused_for
                         continue
+                    if refused_for is None:
+                        same = None
                 if same:
                     return self._verdict(getattr(stages, "stage", stages), said, gold)
                 undecided = undecided or same is None

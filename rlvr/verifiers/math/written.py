@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+
 from rlvr.verifiers.math.normal import key
 from rlvr.verifiers.math.tree import (
     ONE,
+    TWO,
     ZERO,
     Call,
     Group,
     Num,
     Relation,
+    Sym,
     Tree,
     children,
     nodes,
@@ -17,6 +23,7 @@ from rlvr.verifiers.math.tree import (
     symbols,
 )
 
+_MINUS_ONE = Num(Fraction(-1))
 _FUNCTIONS = frozenset(
     ("factorial", "binomial", "log", "ln", "gcd", "lcm", "max", "min", "floor", "ceil", "mod")
 )
@@ -24,7 +31,10 @@ _TRIGONOMETRIC = ("sin", "cos", "tan", "cot", "sec", "csc", "arc")
 
 
 def shape(tree: Tree) -> Tree:
-    """What is written, but for order, brackets, and what has no effect (a factor 1, a term 0)."""
+    r"""What is written, but for order, brackets, notation, and what has no effect (a factor 1, a term 0).
+
+    A quotient is a product with an inverse, a root a power: \frac{x}{2} is \frac12 x.
+    """
     inside = tuple(map(shape, children(tree)))
     if isinstance(tree, Relation) and set(tree.signs) == {"="}:
         return Relation(tree.signs, tuple(sorted(inside, key=key)))
@@ -35,16 +45,72 @@ def shape(tree: Tree) -> Tree:
     if tree.name == "add":
         return _joined("add", inside, ZERO)
     if tree.name == "mul":
-        signs, factors = 0, []
-        for factor in inside:
-            negative = isinstance(factor, Call) and factor.name == "neg"
-            signs += negative
-            factors.append(children(factor)[0] if negative else factor)
-        product = _joined("mul", tuple(factors), ONE)
-        return _negated(product) if signs % 2 else product
-    if tree.name in ("div", "pow") and inside[1] == ONE:
-        return inside[0]
-    return Call(tree.name, inside)
+        return _product(inside)
+    if tree.name == "div":
+        return _product((inside[0], _inverse(inside[1])))
+    if tree.name == "root":
+        return _power(inside[0], _inverse(inside[1]))
+    return _power(*inside) if tree.name == "pow" else Call(tree.name, inside)
+
+
+def contains(tree: Tree, part: Tree) -> bool:
+    """Whether a shape has another one in it, or its opposite: as a part, or among its terms or factors."""
+    wanted = (part, _opposite(part))
+    return any(node == one or _has_among(node, one) for node in nodes(tree) for one in wanted)
+
+
+def _has_among(tree: Tree, part: Tree) -> bool:
+    if not isinstance(tree, Call) or not isinstance(part, Call) or tree.name != part.name:
+        return False
+    return tree.name in ("add", "mul") and Counter(part.args) <= Counter(tree.args)
+
+
+def _opposite(tree: Tree) -> Tree:
+    if isinstance(tree, Call) and tree.name == "add":
+        return _joined("add", tuple(map(_negated, tree.args)), ZERO)
+    return _negated(tree)
+
+
+def _product(factors: Sequence[Tree]) -> Tree:
+    negative = [_is_negative(one) for one in factors]
+    bare = tuple(
+        _negated(one) if minus else one for one, minus in zip(factors, negative, strict=True)
+    )
+    product = _joined("mul", bare, ONE)
+    return _negated(product) if sum(negative) % 2 else product
+
+
+def _power(base: Tree, exponent: Tree) -> Tree:
+    if isinstance(exponent, Num) and exponent.value.numerator == 1:
+        exponent = _inverse(Num(Fraction(exponent.value.denominator)))
+    if exponent == ONE:
+        return base
+    if exponent == _MINUS_ONE:
+        return _inverse(base)
+    if base == _MINUS_ONE and exponent == _inverse(TWO):
+        return Sym("i")
+    if isinstance(exponent, Num) and exponent.value % 2 == 0 and _is_negative(base):
+        base = _negated(base)
+    return Call("pow", (base, exponent))
+
+
+def _is_negative(tree: Tree) -> bool:
+    if isinstance(tree, Num):
+        return tree.value < 0
+    return isinstance(tree, Call) and tree.name == "neg"
+
+
+def _inverse(tree: Tree) -> Tree:
+    if tree == ONE:
+        return tree
+    if isinstance(tree, Call):
+        if tree.name == "neg":
+            return _negated(_inverse(tree.args[0]))
+        if tree.name == "mul":
+            return _joined("mul", tuple(map(_inverse, tree.args)), ONE)
+        if tree.name == "pow" and tree.args[1] == _MINUS_ONE:
+            return tree.args[0]
+    return Call("pow", (tree, _MINUS_ONE))
 
 
 def _joined(name: str, args: tuple[Tree, ...], nothing: Num) -> Tree:

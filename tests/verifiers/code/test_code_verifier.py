@@ -23,7 +23,7 @@ CHECK = {
     "entry_point": "double",
     "test": "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(30) == 60\n",
 }
-QUICK = {"wall_s": 2, "cpu_s": 1}
+QUICK = {"wall_s": 6, "cpu_s": 1}
 
 
 def judged(reference: Any, response: str, prompt: str = "", **options: Any) -> rlvr.Verdict:

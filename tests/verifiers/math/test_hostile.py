@@ -171,3 +171,27 @@ def test_same_verdicts_in_a_daemonic_process():
     process.join(timeout=30)
     assert daemonic
     assert found == verdicts()
+
+
+# Found by a reviewer: recursion without end, and the larger of two complex numbers.
+NO_VALUE = [
+    ("\\{1\\pm\\sqrt5,-2\\}", "(\\{1\\pm\\sqrt{5},-2\\})+0 \\cdot 1"),
+    ("\\{1\\pm\\sqrt5,2\\}", "-\\{1\\pm\\sqrt5,2\\}"),
+    ("\\{1,2\\}", "\\{\\pm1,2\\}+0"),
+    ("2", "\\{1\\pm\\sqrt5\\}-\\{2\\}"),
+    ("\\pm3", "\\sqrt{\\{\\pm9\\}}"),
+    ("1,2", "\\{x\\pm1,2\\}\\setminus\\{0\\}"),
+    ("6+9i", "\\max(i,1)"),
+    ("3+i", "\\min(3+i,4)"),
+    ("6+9i", "\\max(6+9i, 6+9i)"),
+    ("\\sqrt{2}", "\\lfloor i \\rfloor \\bmod 2"),
+    ("x+i", "\\sqrt[i]{x}"),
+]
+
+
+@pytest.mark.parametrize(("gold", "answer"), NO_VALUE)
+def test_what_has_no_value_is_wrong_and_not_unscored(gold, answer):
+    """An answer that makes its own verdict a fault would be masked, and never learnt from."""
+    (verdict,) = rlvr.score([rlvr.Task("", gold)], [f"\\boxed{{{answer}}}"], rlvr.Math())
+    assert isinstance(verdict, rlvr.Scored), verdict
+    assert verdict.reward == 0.0
