@@ -128,6 +128,12 @@ def _root(x: Any, degree: Any) -> Any:
     return mpmath.power(x, 1 / degree)
 
 
+def _mod(a: Any, b: Any) -> Any:
+    if mpmath.im(a) != 0 or mpmath.im(b) != 0:
+        raise ValueError("no remainder of complex numbers")  # mpmath would look for one without end
+    return mpmath.re(a) % mpmath.re(b)
+
+
 _CONSTANTS = {"pi": mpmath.pi, "e": mpmath.e, "i": mpmath.mpc(0, 1)}
 _GROWING = {"factorial", "exp", "sinh", "cosh", "binomial"}
 _FUNCTIONS: dict[str, Any] = {
@@ -143,7 +149,7 @@ _FUNCTIONS: dict[str, Any] = {
     "binomial": mpmath.binomial,
     "floor": mpmath.floor,
     "ceil": mpmath.ceil,
-    "mod": lambda a, b: a % b,
+    "mod": _mod,
     "max": max,
     "min": min,
     "log": lambda x, base=None: mpmath.log(x) / mpmath.log(base) if base else mpmath.log(x),

@@ -186,6 +186,9 @@ NO_VALUE = [
     ("6+9i", "\\max(6+9i, 6+9i)"),
     ("\\sqrt{2}", "\\lfloor i \\rfloor \\bmod 2"),
     ("x+i", "\\sqrt[i]{x}"),
+    ("\\pi", "i \\bmod e"),
+    ("0", "-(1 \\bmod i)"),
+    ("x", "\\sin i \\bmod x"),
 ]
 
 
