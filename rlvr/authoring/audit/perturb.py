@@ -24,6 +24,7 @@ from rlvr.verifiers.fences import fenced, fenced_blocks
 from rlvr.verifiers.math import Math
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.numbers import read_number
+from rlvr.verifiers.math.question import asked
 from rlvr.verifiers.math.restated import restates
 from rlvr.verifiers.sql import Sql
 
@@ -41,10 +42,14 @@ def kept_answers(subject: Subject) -> Iterator[Case]:
     for task, said in subject.solved[:_TASKS]:
         before, gold, after = _framed(task, said)
         if math and gold is not None:
-            strict = any(one.simplified for one in math)
+            from rlvr.verifiers.math.symbolic import Stages  # SymPy takes 0.2 s to import
+
+            strict, leaf = any(one.simplified for one in math), Stages()
             for name, text in rewritings(gold):
                 # Another form may be just what the task doesn't ask for.
-                if not (strict and name in _UNSIMPLE) and not restates(task.text, gold, text):
+                if not (strict and name in _UNSIMPLE) and not restates(
+                    asked(task), gold, text, leaf
+                ):
                     yield name, True, task, f"{before}{text}{after}"
         elif subject.leaves(Sql):
             yield from ((n, True, task, fenced(q, "sql")) for n, q in _same_query(_block(said)))
