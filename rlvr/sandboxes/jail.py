@@ -24,6 +24,7 @@ from rlvr.sandboxes.runner import frames
 
 _START_S = 20.0  # a jail that isn't there by then won't be
 _GRACE_S = 15.0  # beyond what a request's own limits add up to
+_LONGEST_S = 2e6  # poll(2) counts in milliseconds and 31 bits
 
 Proceed = Callable[[int, Execution], bool]
 
@@ -82,10 +83,10 @@ class Jail:
         if programs.is_too_large(program, limits):
             return Run((), "its source doesn't fit into the limits disk_mb and files")
         requests = [programs.request(one, language, limits) for one in inputs]
-        seconds = limits.wall_s + _GRACE_S
+        seconds = _patience(limits.wall_s)
         # The first input goes along with the program, so that the jail doesn't wait for us.
         self._send(opening + b"".join(requests[:1]), 1 + len(requests[:1]), seconds)
-        opened, _ = self._answer(limits.compile_s + _GRACE_S)
+        opened, _ = self._answer(_patience(limits.compile_s))
         executions: list[Execution] = []
         for i, (given, request) in enumerate(zip(inputs, requests, strict=True)):
             if i:
@@ -151,3 +152,8 @@ class Jail:
             raise JailError(f"The jail failed: {header['fault']}.")
         self._awaited -= 1
         return header, blobs
+
+
+def _patience(limit_s: float) -> float:
+    """Seconds that an answer may take to come where a program may take `limit_s`."""
+    return min(_LONGEST_S, programs.PATIENCE * limit_s) + _GRACE_S

@@ -17,6 +17,9 @@ from rlvr.sandboxes.base import Execution, Input, Limit, Limits, Program
 from rlvr.sandboxes.languages import Language
 from rlvr.sandboxes.runner import frames
 
+PATIENCE = 3.0
+"""Times its `wall_s` that a program has at most, where others keep it from a processor: see `supervise`."""
+
 _MIB = 1 << 20
 _PAGE = 4096
 _MOST_FILES = 200
@@ -42,7 +45,7 @@ def opening(program: Program, language: Language, limits: Limits) -> bytes:
         "compile": list(language.compile),
         "environment": dict(language.environment),
         "limits": allowed(limits, language),
-        "compile_limits": allowed(compiling, None),
+        "compile_limits": allowed(compiling, None, PATIENCE),
     }
     return frames.packed(header, list(files.values()))
 
@@ -66,7 +69,7 @@ def request(given: Input, language: Language, limits: Limits) -> bytes:
         "args": list(given.args),
         "files": list(files),
         "collect": list(given.collect),
-        "limits": allowed(limits, language),
+        "limits": allowed(limits, language, PATIENCE),
     }
     return frames.packed(header, [given.stdin, *files.values()])
 
@@ -96,12 +99,12 @@ def execution(answer: dict[str, Any], blobs: list[bytes], given: Input) -> Execu
 
 
 @functools.lru_cache(maxsize=256)
-def allowed(limits: Limits, language: Language | None) -> dict[str, Any]:
+def allowed(limits: Limits, language: Language | None, patience: float = 1.0) -> dict[str, Any]:
     """The limits as the runner takes them."""
     found: dict[str, Any] = dataclasses.asdict(limits)
     # Twice over and some more: what is merely reserved shouldn't fail, what can't ever fit should.
     space = (2 * limits.memory_mb + 512) * _MIB if language and language.address_space else 0
-    return {**found, "address_space": int(space)}
+    return {**found, "address_space": int(space), "patience": patience}
 
 
 def is_too_large(program: Program, limits: Limits) -> bool:

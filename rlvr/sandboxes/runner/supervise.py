@@ -43,7 +43,8 @@ def run(
 
     Args:
         action: runs in the child and never returns, or execs.
-        limits: the fields of `Limits`, and "address_space" (bytes, 0 for none).
+        limits: the fields of `Limits`, "address_space" (bytes, 0 for none), and "patience": times
+            `wall_s` that it has at most. What it waits for a processor doesn't count as its own time, up to there.
         uid: a user and group id of the program's own; None where this user may have one alone.
         output: the descriptors whose files may not grow past `output_kb`.
         trouble: a descriptor where the child says what went wrong before the program began.
@@ -59,7 +60,7 @@ def run(
         finally:
             os._exit(FAULT)
     watch = _Watch(limits, output)
-    limit = watch.until_end(pid, began + limits["wall_s"])
+    limit = watch.until_end(pid, began)
     if limit is not None:
         _kill(pid)
     wall = time.monotonic() - began
@@ -122,6 +123,8 @@ class _Watch:
     """Looks at all processes of the cell from time to time."""
 
     def __init__(self, limits: dict[str, Any], output: list[int]) -> None:
+        self._wall = float(limits["wall_s"])
+        self._most_wait = (limits["patience"] - 1) * self._wall
         self._most_cpu = float(limits["cpu_s"])
         self._memory = limits["memory_mb"] * _MIB
         self._processes = int(limits["processes"])
@@ -131,8 +134,9 @@ class _Watch:
         self._seen: dict[str, float] = {}
         self.cpu, self.peak = 0.0, 0
 
-    def until_end(self, pid: int, deadline: float) -> str | None:
+    def until_end(self, pid: int, began: float) -> str | None:
         """Wait until `pid` ends (None) or a limit is passed (its name)."""
+        deadline = began + self._wall
         handle = os.pidfd_open(pid)
         try:
             poll = select.poll()
@@ -144,7 +148,11 @@ class _Watch:
                     return None
                 if left <= pause:
                     if time.monotonic() >= deadline:
-                        return "wall"
+                        waited = min(_longest_wait(), self._most_wait) if self._most_wait else 0.0
+                        # A little more each time: it may wait again, but not for ever.
+                        if began + self._wall + waited <= deadline + _FIRST_LOOK_S:
+                            return "wall"
+                        deadline = began + self._wall + waited
                     continue
                 passed = self._passed()
                 if passed:
@@ -206,6 +214,18 @@ class _Watch:
 def others() -> list[str]:
     """The pids in this namespace, but this process's."""
     return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+
+
+def _longest_wait() -> float:
+    """Seconds that a process here could have run and others were let, at most; 0 where the kernel doesn't tell."""
+    longest = 0
+    for pid in others():
+        try:
+            with open("/proc/%s/schedstat" % pid, "rb") as file:
+                longest = max(longest, int(file.read().split()[1]))
+        except (OSError, IndexError, ValueError):
+            continue  # ended meanwhile
+    return longest / 1e9
 
 
 def _held_by_threads(pid: str) -> int:
