@@ -87,10 +87,10 @@ def test_a_worker_that_others_keep_from_its_processor_has_more_time(lone: Pool) 
 
     def judged(response: str) -> rlvr.Verdict:
         return on_a_processor(
-            lambda: score([TASK], [response], verifier, limit_s=0.6, pool=lone)[0]
+            lambda: score([TASK], [response], verifier, limit_s=1.0, pool=lone)[0]
         )
 
-    assert judged("crowded burn 0.4") == CORRECT
+    assert judged("crowded burn 0.7") == CORRECT
     verdict = judged("crowded spin")
     assert isinstance(verdict, rlvr.Scored)
     assert verdict.status is rlvr.Status.LIMIT
