@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,11 +19,7 @@ def mixture_of(config: TrainConfig) -> Mixture:
     made: dict[str, Environment] = {}
     weights: dict[str, float] = {}
     orders: dict[str, Order] = {}
-    for source in config.environments:
-        env = limited(source.make(), source.limit)
-        name = source.name or env.name
-        if name in made:
-            raise OptionError(f"The environment {name!r} is named twice.")
+    for name, source, env in made_of(config.environments, "environment"):
         made[name] = _shuffled(env, config.seed)
         if source.difficulties is not None:
             orders[name] = _curriculum(source, made[name], config.seed)
@@ -30,6 +27,18 @@ def mixture_of(config: TrainConfig) -> Mixture:
     # With weights, even of one, tasks begin again in the middle of a batch: TRL would drop the rest
     # of the set, each epoch the same, and take no step where the whole set is smaller than a batch.
     return Mixture(made, weights, orders)
+
+
+def made_of(sources: Sequence[Source], what: str) -> list[tuple[str, Source, Environment]]:
+    """Each source with its name and its environment. Raises `OptionError` where two have one name."""
+    made: dict[str, tuple[str, Source, Environment]] = {}
+    for source in sources:
+        env = _limited(source.make(), source.limit)
+        name = source.name or env.name
+        if name in made:
+            raise OptionError(f"The {what} {name!r} is named twice.")
+        made[name] = (name, source, env)
+    return list(made.values())
 
 
 def _curriculum(source: Source, env: Environment, seed: int) -> Order:
@@ -41,7 +50,7 @@ def _curriculum(source: Source, env: Environment, seed: int) -> Order:
     return lambda count: found.order(count, seed)
 
 
-def limited(env: Environment, limit: int | None) -> Environment:
+def _limited(env: Environment, limit: int | None) -> Environment:
     """A copy with the first so many tasks."""
     if limit is None:
         return env

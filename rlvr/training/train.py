@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, about
 from rlvr.training.config import Source, TrainConfig
-from rlvr.training.sources import limited, mixture_of
+from rlvr.training.sources import made_of, mixture_of
 
 
 @dataclass(frozen=True)
@@ -193,13 +192,7 @@ def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) 
         )
         advance(step, held_out=accuracy)
 
-    envs: dict[str, Environment] = {}
-    for source in config.held_out:
-        env = limited(source.make(), source.limit)
-        name = source.name or env.name
-        if name in envs:
-            raise OptionError(f"The held-out environment {name!r} is named twice.")
-        envs[name] = env
+    envs = {name: env for name, _, env in made_of(config.held_out, "held-out environment")}
     callback = HeldOut(envs, config.measure_every, write, config.max_tokens)
     callback.trainer = trainer
     trainer.add_callback(callback)

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 from rlvr.verifiers.math.answer import Answer
-from rlvr.verifiers.math.tree import Call, Group, Num, Tree
+from rlvr.verifiers.math.tree import Group
 
 
 def percent(gold: Answer, answer: Answer) -> bool:
     """Whether one of them is a percentage and the other isn't."""
     return ("%" in gold.units) != ("%" in answer.units) and not isinstance(gold.tree, Group)
-
-
-def by_hundred(gold: Answer, answer: Answer) -> tuple[Tree, Tree]:
-    """50% is 0.5: the side with the sign is divided by a hundred."""
-    hundred = Num(Fraction(100))
-    if "%" in gold.units:
-        return Call("div", (gold.tree, hundred)), answer.tree
-    return gold.tree, Call("div", (answer.tree, hundred))
 
 
 def kinds(units: tuple[str, ...], text: str) -> frozenset[str]:

@@ -25,7 +25,7 @@ from rlvr.verifiers.math.numbers import read_integer, read_number
 from rlvr.verifiers.math.question import asked
 from rlvr.verifiers.math.restated import RESTATED, asks_for_a_form, restated, restates
 from rlvr.verifiers.math.tree import Num, Tree
-from rlvr.verifiers.math.units import by_hundred, compatible, kinds, percent
+from rlvr.verifiers.math.units import compatible, kinds, percent
 from rlvr.verifiers.math.vocabulary import Unreadable
 
 Units: TypeAlias = Literal["lenient", "required", "ignored"]
@@ -202,7 +202,7 @@ class Math(Verifier):
                 tree = self._renamed(gold_answer.tree, answer.tree)
                 same = comparison.same(gold_answer.tree, tree)
                 if same is False and percent(gold_answer, answer):
-                    same = comparison.same(*by_hundred(gold_answer, answer))
+                    same = comparison.same(gold_answer.value, answer.value)
                 if same and not self.restated:
                     refused_for = restated(question, gold_answer.value, answer.value, leaf)
                     if refused_for:

@@ -182,4 +182,6 @@ def _is_product_of_sum(tree: Tree) -> bool:
 
 
 def _is_sum(tree: Tree) -> bool:
+    if isinstance(tree, Call) and tree.name == "neg":
+        return _is_sum(tree.args[0])
     return isinstance(tree, Call) and tree.name == "add" and bool(symbols(tree))
