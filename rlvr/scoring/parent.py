@@ -16,7 +16,7 @@ class Template:
     """A running template process; see `rlvr.scoring.template`.
 
     Args:
-        memory_mb: what one of its workers may grow by.
+        memory_mb: what one of its workers may grow by while it judges.
 
     Raises OSError where it can't be started.
     """

@@ -49,7 +49,7 @@ class Pool:
 
     Args:
         workers: how many; by default one for each processor this process may use.
-        memory_mb: what one worker may grow by before its verification runs out of memory.
+        memory_mb: what one worker may grow by, its verifier loaded, before a verification runs out of memory.
         max_queued: `submit` blocks while more jobs than this wait.
 
     Threads may share it. A process forked from this one must make its own: there, this one is closed.

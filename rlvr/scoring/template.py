@@ -22,6 +22,7 @@ import sys
 from typing import Any, NoReturn
 
 from rlvr.scoring import wire, worker
+from rlvr.scoring.memory import Growth
 from rlvr.scoring.page import Page
 
 PRELOAD = ("sympy", "cloudpickle", "rlvr.verifiers.math.symbolic")
@@ -108,8 +109,7 @@ def _become_worker(
         jobs = socket.socket(fileno=fds[0])
         page = Page(fds[1])
         os.close(fds[1])
-        worker.limit_memory(memory_mb)
-        status = worker.serve(jobs, page)
+        status = worker.serve(jobs, page, Growth(memory_mb))
     finally:
         os._exit(status)
 

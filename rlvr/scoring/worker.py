@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import resource
 import socket
 import sys
 from typing import Any
@@ -13,6 +12,7 @@ from rlvr.core.faults import checked, raised
 from rlvr.core.verdict import Cause, Status, Unscored, Verdict, refused
 from rlvr.core.verifier import Verifier
 from rlvr.scoring import wire
+from rlvr.scoring.memory import Growth
 from rlvr.scoring.page import Page
 
 RETIRED = 0
@@ -21,7 +21,7 @@ RETIRED = 0
 _JOBS_PER_WORKER = 50_000  # SymPy's caches and the heap's fragments go with the process
 
 
-def serve(jobs: socket.socket, page: Page) -> int:
+def serve(jobs: socket.socket, page: Page, growth: Growth) -> int:
     """Answer jobs until the scorer hangs up or this worker has done its share."""
     verifiers: wire.LastUsed[Any] = wire.LastUsed()
 
@@ -34,18 +34,20 @@ def serve(jobs: socket.socket, page: Page) -> int:
         if request is None:
             break
         page.phase = "loading"
-        verdict, unharmed = _answer(request, verifiers, page)
+        verdict, unharmed = _answer(request, verifiers, page, growth)
         jobs.sendall(wire.frame(_pickled(verdict)))
         if not unharmed:
             break
     return RETIRED
 
 
-def _answer(request: bytes, verifiers: wire.LastUsed[Any], page: Page) -> tuple[Verdict, bool]:
+def _answer(
+    request: bytes, verifiers: wire.LastUsed[Any], page: Page, growth: Growth
+) -> tuple[Verdict, bool]:
     """The verdict, and whether this worker is fit for another job."""
     try:
         key, blob, task, response = pickle.loads(request)
-        verifier = _verifier(key, blob, verifiers)
+        verifier = _verifier(key, blob, verifiers, growth)
     except Exception as error:
         return raised("the verifier or task doesn't load in a worker", error), True
     page.begin()
@@ -58,14 +60,18 @@ def _answer(request: bytes, verifiers: wire.LastUsed[Any], page: Page) -> tuple[
     return checked(verifier.name, verdict), True
 
 
-def _verifier(key: int, blob: bytes | None, verifiers: wire.LastUsed[Any]) -> Verifier:
+def _verifier(
+    key: int, blob: bytes | None, verifiers: wire.LastUsed[Any], growth: Growth
+) -> Verifier:
     """Kept as bytes until it has loaded, so that each job says anew why it doesn't."""
     kept = verifiers[key] if blob is None else blob
-    verifiers.use(key, kept)
     if isinstance(kept, bytes):
-        path, pickled = pickle.loads(kept)
-        sys.path += [entry for entry in path if entry not in sys.path]
-        verifiers[key] = kept = pickle.loads(pickled)
+        with growth.uncounted():
+            verifiers.use(key, kept)
+            path, pickled = pickle.loads(kept)
+            sys.path += [entry for entry in path if entry not in sys.path]
+            verifiers[key] = kept = pickle.loads(pickled)
+    verifiers.use(key, kept)
     verifier: Verifier = kept
     return verifier
 
@@ -84,17 +90,3 @@ def _pickled(verdict: Verdict) -> bytes:
         return pickle.dumps(verdict, protocol=pickle.HIGHEST_PROTOCOL)
     except Exception as error:
         return pickle.dumps(raised("the verdict can't be pickled", error))
-
-
-def limit_memory(megabytes: int) -> None:
-    """Let this process grow by `megabytes` of address space and no more; leave no core dumps.
-
-    Linux only: elsewhere the kernel doesn't enforce RLIMIT_AS.
-    """
-    if sys.platform != "linux":
-        return
-    with open("/proc/self/statm", "rb") as statm:
-        now = int(statm.read().split()[0]) * resource.getpagesize()
-    limit = now + (megabytes << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
