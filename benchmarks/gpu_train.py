@@ -79,18 +79,19 @@ def warmed_up(size: Size, folder: Path, seed: int) -> tuple[int, set[str]]:
     model = make_text_model(tokenizer, seed, width=size.width, layers=size.layers, positions=512)
     on_gpu = torch.cuda.is_available()
     first = list(additions(size, "train", _WARMUP_BATCH * size.warmup_steps).tasks)
-    half = torch.autocast("cuda", torch.bfloat16) if on_gpu else contextlib.nullcontext()
-    with half:
-        warm_up(
-            model.to("cuda") if on_gpu else model,
-            tokenizer,
-            first,
-            steps=size.warmup_steps,
-            batch_size=_WARMUP_BATCH,
-            learning_rate=size.warmup_rate,
-            seed=seed,
-            progress=lambda step, loss: None,
-        )
+    warm_up(
+        model.to("cuda") if on_gpu else model,
+        tokenizer,
+        first,
+        steps=size.warmup_steps,
+        batch_size=_WARMUP_BATCH,
+        learning_rate=size.warmup_rate,
+        seed=seed,
+        progress=lambda step, loss: (
+            print(f"warm-up {step}  loss {loss:.3f}") if step % 100 == 0 else None
+        ),
+        dtype=torch.bfloat16 if on_gpu else torch.float32,
+    )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return model.num_parameters(), {task.text for task in first}
@@ -131,6 +132,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="of GRPO")
     parser.add_argument("--warmup-steps", type=int)
+    parser.add_argument("--keep", type=Path, help="a new folder for the model and the run")
     a = parser.parse_args()
     import torch
 
@@ -143,7 +145,9 @@ def main() -> None:
     given = {k: v for k in ("steps", "warmup_steps") if (v := getattr(a, k)) is not None}
     size = Size(**vars(chosen) | given)
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as name:
+    with (
+        tempfile.TemporaryDirectory() if a.keep is None else contextlib.nullcontext(a.keep) as name
+    ):
         parameters, seen = warmed_up(size, Path(name, "model"), a.seed)
         warm = time.perf_counter()
         outcome, clock = learn(size, Path(name), seen, a.seed, a.vllm)

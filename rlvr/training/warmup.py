@@ -45,10 +45,12 @@ def warm_up(
     learning_rate: float,
     seed: int,
     progress: Callable[[int, float], None],
+    dtype: torch.dtype = torch.float32,
 ) -> None:
     """Train `model` on worked additions of `tasks`, a batch a step, each task once.
 
-    `progress` is called with the step and its loss, in nats a token.
+    `progress` is called with the step and its loss, in nats a token. With `dtype` of bfloat16 the
+    forward pass is computed in that; the weights stay as they are.
     """
     rng = random.Random(seed)
     optimizer = torch.optim.AdamW(
@@ -62,10 +64,12 @@ def warm_up(
             one.to(model.device)
             for one in _encode([_example(task, tokenizer, rng) for task in batch], tokenizer)
         )
-        # Padding is on the right here, where causal attention never looks.
-        logits = model(input_ids=inputs).logits
+        # Padding is on the right here, where causal attention never looks. Autocast ends with each
+        # forward pass: until it does, it computes with the copies it made of the weights at first.
+        with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
+            logits = model(input_ids=inputs).logits
         loss = torch.nn.functional.cross_entropy(
-            logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100
+            logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100
         )
         optimizer.zero_grad()
         loss.backward()
