@@ -8,6 +8,7 @@ from typing import Any
 
 from rlvr.core.errors import OptionError
 from rlvr.training.config import TrainConfig
+from rlvr.training.device import on_gpu
 
 
 def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
@@ -19,8 +20,6 @@ def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
 
     Raises `OptionError` where the batch can't be shared out, or TRL won't have an argument.
     """
-    import torch
-
     share, rest = divmod(config.batch, processes)
     micro = config.micro_batch or share
     if rest or micro < 1 or share % micro:
@@ -28,7 +27,7 @@ def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
             f"A batch of {config.batch} completions can't be shared out to {processes} processes in "
             f"micro-batches of {micro}: batch is processes × micro_batch × a whole number."
         )
-    on_gpu = torch.cuda.is_available()
+    gpu = on_gpu(config)
     given: dict[str, Any] = {
         "output_dir": str(folder / "checkpoints"),
         "max_steps": config.steps,
@@ -49,9 +48,9 @@ def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
         "report_to": list(config.report_to),
         "seed": config.seed,
         "disable_tqdm": True,
-        "use_cpu": not on_gpu,
-        "bf16": on_gpu,
-        "gradient_checkpointing": on_gpu,
+        "use_cpu": not gpu,
+        "bf16": gpu,
+        "gradient_checkpointing": gpu,
     }
     if config.vllm != "none":
         given |= {"use_vllm": True, "vllm_mode": config.vllm}

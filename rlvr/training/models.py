@@ -7,7 +7,7 @@ from typing import Any
 from rlvr.core.errors import DataError, MissingExtraError
 
 
-def load(name: str, frozen: bool = False) -> tuple[Any, Any]:
+def load(name: str, half: bool = False) -> tuple[Any, Any]:
     """A causal language model and its tokenizer, from a folder or the Hub.
 
     In float32: in bfloat16 most of an update of RL's small learning rates would be rounded away. GPUs
@@ -15,12 +15,12 @@ def load(name: str, frozen: bool = False) -> tuple[Any, Any]:
     template.
 
     Args:
-        frozen: only adapters on it will be trained, so that on a GPU bfloat16 will do.
+        half: in bfloat16 after all, which will do where it's frozen and only adapters are trained.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    dtype = torch.bfloat16 if frozen and torch.cuda.is_available() else torch.float32
+    dtype = torch.bfloat16 if half else torch.float32
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left")
         model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype)

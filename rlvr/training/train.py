@@ -16,6 +16,7 @@ from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, about
 from rlvr.training.config import Source, TrainConfig
+from rlvr.training.device import on_gpu
 from rlvr.training.sources import made_of, mixture_of
 
 
@@ -64,7 +65,8 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
     from rlvr.training.recorder import Recorder, last_checkpoint, measured, rewind
     from rlvr.training.trainer import trainer_of
 
-    here = PartialState()
+    gpu = on_gpu(config)
+    here = PartialState(cpu=not gpu)
     mixture = mixture_of(config)
     multi_turn = any(env.max_turns > 1 for env in mixture.environments.values())
     if multi_turn and config.trainer == "rloo":
@@ -74,7 +76,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
         )
     # What can't work is told first.
     trl_arguments(config, Path(run_path or "."), here.num_processes)
-    model, tokenizer = load(config.model, frozen=config.lora is not None)
+    model, tokenizer = load(config.model, half=config.lora is not None and gpu)
     path, run = _open_run(config, run_path, resume, here)
     try:
         start = last_checkpoint(path / "checkpoints") if resume and here.is_main_process else None

@@ -9,6 +9,7 @@ from rlvr.adapters import trl as rlvr_trl
 from rlvr.core.errors import OptionError
 from rlvr.envs.mixture import Mixture
 from rlvr.training.config import TrainConfig
+from rlvr.training.device import on_gpu
 from rlvr.verifiers.compose import leaves
 
 _LOTS = 4  # quarters of a batch: one is judged while the next is generated
@@ -25,7 +26,6 @@ def trainer_of(
     multi_turn: bool,
 ) -> Any:
     """TRL's trainer or ours, with the KL measured in it."""
-    import torch
     import trl
     from transformers import PrinterCallback
 
@@ -44,7 +44,7 @@ def trainer_of(
         # Judging then begins as completions arrive, and goes on through the next lot's generation
         # and the trainer's own forward passes.
         # On a GPU, and in vLLM, four small batches take longer than one large one.
-        whole = multi_turn or config.vllm != "none" or torch.cuda.is_available()
+        whole = multi_turn or config.vllm != "none" or on_gpu(config)
         lots = 1 if whole else _LOTS
         given["rollout_func"] = rlvr_trl.rollout(mixture, lots=lots)
     if config.lora is not None:
@@ -52,7 +52,7 @@ def trainer_of(
 
         given["peft_config"] = lora(config.lora)
     on_cpu: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-    if config.vllm != "none" and not torch.cuda.is_available():
+    if config.vllm != "none" and not on_gpu(config):
         from rlvr.training.vllm_cpu import vllm_on_cpu
 
         on_cpu = vllm_on_cpu()

@@ -204,7 +204,11 @@ def test_measured_as_by_hand(models: Path, tmp_path: Path) -> None:
             policy = TransformersPolicy(str(models / name))
             ids = policy.tokenizer(f"<user>{prompt}<bot>", add_special_tokens=False)["input_ids"]
             with torch.no_grad():
-                logits = policy.model(torch.tensor([ids])).logits[0, -1]
+                logits = (
+                    policy.model(torch.tensor([ids], device=policy.model.device))
+                    .logits[0, -1]
+                    .cpu()
+                )
             logps.append((logits.double() / 0.7).log_softmax(-1))
         p, ratio = logps[0].exp(), logps[0] - logps[1]
         for name, value in (

@@ -220,8 +220,8 @@ COMMAND = [
 ]  # fmt: skip
 
 
-def run_command(*arguments: str, check: int = 0) -> subprocess.CompletedProcess[str]:
-    environ = os.environ | {"OMP_NUM_THREADS": "1"}
+def run_command(*arguments: str, check: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
+    environ = os.environ | {"OMP_NUM_THREADS": "1"} | more
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=900, env=environ)
     assert done.returncode == check, done.stderr[-3000:]
     return done
@@ -269,7 +269,8 @@ def test_two_processes_share_a_batch(model: str, tmp_path: Path) -> None:
     ]
     run = tmp_path / "run"
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    run_command(*launch, "-m", "rlvr", *arguments, "--model", model, "--run", str(run))
+    arguments += ["--model", model, "--run", str(run)]
+    run_command(*launch, "-m", "rlvr", *arguments, CUDA_VISIBLE_DEVICES="")  # or it's one process
     assert {step: len(rows) for step, rows in steps(run).items()} == {1: 16, 2: 16, 3: 16}
     for rows in steps(run).values():
         assert set(Counter(task for task, _ in rows).values()) == {4}
