@@ -89,7 +89,7 @@ def make(
         raise OptionError(f"source is one of {', '.join(_DEFAULTS)}, not {source!r:.80}.")
     wanted = split or _DEFAULTS[source]
     template = Prompt.of(prompt or _PROMPTS[source])
-    load = _loader(source, wanted, dataset, config, data, language, public, template)
+    load = _loader(source, wanted, dataset, config, data, language, public, template, limits)
     verifier = Code(reward, language=language, limits=limits)
     fixtures = fixtures_of("code_repair", max_turns > 2)
     return CodeRepair(TaskSet(load, "code_repair"), verifier, max_turns, fixtures=fixtures)
@@ -104,6 +104,7 @@ def _loader(
     language: str,
     public: int,
     prompt: Prompt,
+    limits: Mapping[str, Any] | None,
 ) -> Callable[[], Iterable[Task]]:
     """What loads the tasks later; the split is checked now."""
     if source == "humaneval":
@@ -112,6 +113,6 @@ def _loader(
         return lambda: [humaneval.task_of(row, prompt, examples=True) for row in rows(split, data)]
     if source == "mbpp":
         mbpp.SOURCE.check_split(split)
-        return lambda: mbpp.tasks_of(split, data, prompt, public)
+        return lambda: mbpp.tasks_of(split, data, prompt, public, limits)
     problems = code.source_of(split, dataset, config, data)
     return lambda: code.tasks_of(problems, split, data, prompt, language, public)

@@ -43,6 +43,8 @@ SOURCE = Source(
     files=dict.fromkeys(_NUMBERS, "code/mbpp_sanitized.json"),
     columns=("task_id", "prompt", "code", "test_imports", "test_list"),
 )
+# Problems whose own solution takes seconds, which a right one then may: more than the default limits.
+_SLOW = {123: {"wall_s": 60.0, "cpu_s": 30.0}}  # 5 s on some processors
 PROMPT = Prompt(
     "{problem} {tests}\n\n"
     "Answer with the whole function, and the imports it needs, in a ```python block."
@@ -66,7 +68,8 @@ def make(
             few are hidden. With 0 the prompt names the function.
         data: a local file, or a folder laid out like `RLVR_DATA`; by default `RLVR_DATA`, then the Hub.
         prompt: may use {problem}, {tests} (a sentence with the tests shown) and {name}.
-        limits: of what a solution may use, such as `{"wall_s": 5}`.
+        limits: of what a solution may use, such as `{"wall_s": 5}`; by default `rlvr.Code`'s, and
+            more for a problem whose own solution takes seconds.
     """
     template = Prompt.of(prompt)
     SOURCE.check_split(split)
@@ -74,24 +77,34 @@ def make(
         raise OptionError(f"shown is a number of tests, 0 or more, not {shown!r:.80}.")
 
     def load() -> list[Task]:
-        return tasks_of(split, data, template, shown)
+        return tasks_of(split, data, template, shown, limits)
 
     tasks = TaskSet(load, "mbpp")
     return SingleTurn(tasks, Code(limits=limits), fixtures=fixtures_of("mbpp"))
 
 
-def tasks_of(split: str, data: str | None, prompt: Prompt, shown: int) -> list[Task]:
-    """The tasks of a split. Raises `DataError` where a row can't be used, or none is in the split."""
+def tasks_of(
+    split: str,
+    data: str | None,
+    prompt: Prompt,
+    shown: int,
+    limits: Mapping[str, Any] | None = None,
+) -> list[Task]:
+    """The tasks of a split; where `limits` doesn't set any, slow ones have their own.
+
+    Raises `DataError` where a row can't be used, or none is in the split.
+    """
     rows = [row for row in SOURCE.rows(split, data) if row["task_id"] in _NUMBERS[split]]
     if not rows:
         numbers = _NUMBERS[split]
         raise DataError(
             f"There's no row of the split {split!r}, with a task_id of {numbers[0]} to {numbers[-1]}."
         )
-    return [_task(row, prompt, shown) for row in rows]
+    slow = {} if limits else _SLOW
+    return [_task(row, prompt, shown, slow.get(row["task_id"])) for row in rows]
 
 
-def _task(row: Row, prompt: Prompt, shown: int) -> Task:
+def _task(row: Row, prompt: Prompt, shown: int, limits: dict[str, float] | None) -> Task:
     tests = list(row["test_list"])
     name = _called(str(row["code"]), tests)
     if name is None:
@@ -104,6 +117,8 @@ def _task(row: Row, prompt: Prompt, shown: int) -> Task:
         "public": shown,
         "solution": row["code"],
     }
+    if limits:
+        reference["limits"] = limits
     fields = {"problem": row["prompt"], "name": name, "tests": _told(name, tests, shown)}
     return Task(prompt.render(fields), reference, f"mbpp-{row['task_id']}", {"entry_point": name})
 

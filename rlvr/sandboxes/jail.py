@@ -106,7 +106,7 @@ class Jail:
         self, solution: bytes, tests: FunctionTests, limits: Limits, stop: bool
     ) -> TestRun:
         """Run a Python solution's tests, the two apart from each other."""
-        allowed = programs.allowed(limits, LANGUAGES["python"])
+        allowed = programs.allowed(limits, LANGUAGES["python"], programs.PATIENCE)
         # The tests may run a little longer than the solution: whose time is over is then plain. And they
         # have what they need to report, however little the solution may use.
         longer = dataclasses.replace(
@@ -117,8 +117,9 @@ class Jail:
             file_mb=max(16, limits.file_mb),
         )
         header, blobs = functions.request(solution, tests, stop)
-        header |= {"limits": allowed, "test_limits": programs.allowed(longer, LANGUAGES["python"])}
-        seconds = longer.wall_s + _GRACE_S
+        theirs = programs.allowed(longer, LANGUAGES["python"], programs.PATIENCE)
+        header |= {"limits": allowed, "test_limits": theirs}
+        seconds = _patience(longer.wall_s)
         began = time.monotonic()
         self._send(frames.packed(header, blobs), 1, seconds)
         answer, output = self._answer(seconds)

@@ -52,6 +52,21 @@ def test_the_splits_are_the_hubs(data: Path, split: str, count: int, first: int,
     assert max(numbers) <= last
 
 
+def test_a_problem_that_takes_seconds_has_room(data: Path) -> None:
+    """Its own solution needs about the 5 s that others have: on some machines less, on some more."""
+    slow = [task for task in make(data, split="all").tasks if "limits" in task.reference]
+    assert [task.id for task in slow] == ["mbpp-123"]
+    whole = make(data, split="all")
+    whole.tasks = rlvr.TaskSet([*slow, *whole.tasks[:2]])
+    assert rlvr.audit(whole, only=["limits-have-room"]).ok
+    env = make(data, split="test", limits={"cpu_s": 1})
+    assert not any("limits" in task.reference for task in env.tasks)
+    (task,) = (task for task in env.tasks if task.id == "mbpp-123")
+    (verdict,) = rlvr.score([task], [env.verifier.demonstrate(task) or ""], env.verifier)
+    assert isinstance(verdict, rlvr.Scored)
+    assert verdict.status is rlvr.Status.LIMIT
+
+
 def test_the_splits_share_nothing(data: Path) -> None:
     splits = ("prompt", "test", "validation", "train")
     ids = [task.id for split in splits for task in make(data, split=split).tasks]

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from rlvr.sandboxes import Limit, Limits, Program, Sandbox
+from rlvr.sandboxes import FunctionTests, Limit, Limits, Program, Sandbox
 from rlvr.sandboxes.bubblewrap import Bubblewrap
+from rlvr.sandboxes.simple import is_simple
 
 BURN = b"import time\nend = time.process_time() + 0.7\nwhile time.process_time() < end: pass\nprint('done')"
 SLEEP = b"import time\ntime.sleep(60)"
@@ -50,3 +51,46 @@ def test_nobody_has_more_than_three_times(crowded: Sandbox) -> None:
     """Nor more than it waited: who sleeps first and spins at the end has hardly waited."""
     (run,) = crowded.run(Program(MIXED), [b""], Limits(wall_s=1.0, cpu_s=5.0)).executions
     assert run.limit is Limit.WALL
+
+
+# The first are judged by the process that stays, the others by one of their own.
+SIMPLE = FunctionTests(("assert f(3) == 9",))
+OTHER = FunctionTests(("assert f(3) == 9",), setup="known = {}\nknown[3] = 9")
+BURNS = b"""
+import time
+def f(n):
+    end = time.process_time() + 0.7
+    while time.process_time() < end: pass
+    return n * n
+"""
+SLEEPS = b"import time\ndef f(n): time.sleep(60)"
+
+
+@pytest.mark.parametrize("tests", [SIMPLE, OTHER])
+def test_functions_have_more_time_as_well(crowded: Sandbox, tests: FunctionTests) -> None:
+    for _ in range(5):
+        run = crowded.run_tests(BURNS, tests, Limits(wall_s=1.0, cpu_s=5.0))
+        if run.limit is None:
+            break
+    assert run.limit is None, run
+    assert run.outcomes[0].passed
+
+
+@pytest.mark.parametrize("tests", [SIMPLE, OTHER])
+def test_functions_that_sleep_have_none(crowded: Sandbox, tests: FunctionTests) -> None:
+    run = crowded.run_tests(SLEEPS, tests, Limits(wall_s=1.0, cpu_s=5.0))
+    assert run.limit is Limit.WALL
+
+
+@pytest.mark.parametrize("setup", [SIMPLE.setup, OTHER.setup])
+def test_tests_that_dont_end_have_none(crowded: Sandbox, setup: str) -> None:
+    """What a solution returns may keep its tests busy: it waits meanwhile, and its own time ends that."""
+    tests = FunctionTests(("for _ in f(3): pass",), setup=setup)
+    endless = b"def f(n): return range(10**18)"
+    run = crowded.run_tests(endless, tests, Limits(wall_s=1.0, cpu_s=30.0))
+    assert run.limit is Limit.WALL
+
+
+def test_which_are_judged_by_which() -> None:
+    assert is_simple(SIMPLE)
+    assert not is_simple(OTHER)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 GROUPS = ("conformance", "truth", "hacks", "learnability")
 ENTRY_POINTS = "rlvr.probes"
 _MODULES = (
-    "conformance", "generation", "running", "blocking", "traces", "abroad", "truth", "wording", "turns", "hacks", "escapes",
+    "conformance", "generation", "running", "blocking", "traces", "abroad", "truth", "room", "wording", "turns", "hacks", "escapes",
     "cheats", "learnability", "contradicted",
 )  # fmt: skip
 _EVIDENCE = 6  # lines of it that a finding keeps

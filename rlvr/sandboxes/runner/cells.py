@@ -12,6 +12,7 @@ from typing import Any
 MOST_MESSAGE = 1 << 17
 MOST_FDS = 250
 PID = struct.Struct("<i")
+_LONGEST_S = 2e6  # poll(2) counts in milliseconds and 31 bits
 
 
 class Fault(Exception):
@@ -135,7 +136,7 @@ class Cells:
     def wait(self, poll: select.poll, seconds: float) -> bool:
         """Whether any of what is polled answers in time."""
         poll.register(self._link, 0)  # a hang-up is told all the same
-        ready = dict(poll.poll(seconds * 1000))
+        ready = dict(poll.poll(min(seconds, _LONGEST_S) * 1000))
         if self._link in ready:
             os._exit(0)  # nobody waits for what is being done here
         return bool(ready)

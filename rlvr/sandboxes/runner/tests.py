@@ -20,6 +20,8 @@ from .testing import CALM, UPSET
 _GRACE_S = 5.0
 _KIB = 1 << 10
 _FOR_EVER_S = 1e8
+_LAST_S = 1.0  # that tests have when the solution is over its time
+_TOO_LONG = {"limit": "wall", "status": None, "signal": 9}
 
 
 class Tests:
@@ -52,7 +54,7 @@ class Tests:
             judged = self._by_the_bench if header["simple"] else self._by_itself
             hung_up = opened[1:3]
             opened[1:3] = []
-            verdict = judged((theirs, report, told), header["test_limits"], hung_up)
+            verdict = judged((theirs, report, told), header["test_limits"], hung_up, solution)
             written = read(report)
             entries = [json.loads(line) for line in written[HEAD:].splitlines()]
             ended: dict[str, Any] = {}
@@ -71,21 +73,26 @@ class Tests:
             close(opened)
 
     def _by_itself(
-        self, fds: tuple[int, int, int], limits: dict[str, Any], hang_up: list[int]
+        self, fds: tuple[int, int, int], limits: dict[str, Any], hang_up: list[int], solution: Cell
     ) -> dict[str, Any]:
         """Judge in a process of their own: how that ended."""
         self._judge = judge = self._cells.build(self._judge, {}, limits)
-        made = judge.begin({"do": "judge", "limits": limits}, [b""], fds)
+        alone = {**limits, "wall_s": limits["wall_s"] * limits["patience"], "patience": 1.0}
+        made = judge.begin({"do": "judge", "limits": alone}, [b""], fds)
         close(hang_up)
         try:
-            reply, more = self._cells.reply(judge, limits["wall_s"] + _GRACE_S)
+            if not self._is_over(judge.control, limits, solution):
+                judge.end()
+                self._judge = None
+                return _TOO_LONG
+            reply, more = self._cells.reply(judge, _GRACE_S)
         finally:
             close(made)
         close(more)
         return reply
 
     def _by_the_bench(
-        self, fds: tuple[int, int, int], limits: dict[str, Any], hang_up: list[int]
+        self, fds: tuple[int, int, int], limits: dict[str, Any], hang_up: list[int], solution: Cell
     ) -> dict[str, Any]:
         """Judge in the process that stays, which is replaced where it may have been upset."""
         if self._bench is None or not self._bench.is_there:
@@ -97,9 +104,9 @@ class Tests:
                 socket.send_fds(bench.line, [b"+"], list(fds))
             finally:
                 close(hang_up)
-            if not self._cells.wait(bench.poll(), limits["wall_s"]):
+            if not self._is_over(bench.line, limits, solution, bench.cell.control):
                 self._dismiss()
-                return {"limit": "wall", "status": None, "signal": 9}
+                return _TOO_LONG
             said = bench.line.recv(1)
             if said == UPSET:
                 self._dismiss()
@@ -116,6 +123,26 @@ class Tests:
             return reply
         finally:
             self._dismiss()
+
+    def _is_over(
+        self,
+        line: socket.socket,
+        limits: dict[str, Any],
+        solution: Cell,
+        *others: socket.socket,
+    ) -> bool:
+        """Whether tests end in time, as `line` or the others tell.
+
+        They have as long as the solution and a little more. It has more time where others kept it from a processor,
+        which only its own cell knows: as long as that lets it run, the tests go on as well.
+        """
+        ends = [line, *others]
+        if self._cells.wait(_polled(ends), limits["wall_s"]):
+            return True
+        more = (limits["patience"] - 1) * limits["wall_s"]
+        if self._cells.wait(_polled([*ends, solution.control]), more):
+            return self._cells.wait(_polled(ends), _LAST_S)
+        return False
 
     def _start(self, limits: dict[str, Any]) -> None:
         self._dismiss()
@@ -140,14 +167,15 @@ class _Bench:
         self.cell = cell
         self.line = line
 
-    def poll(self) -> select.poll:
-        """What to wait for: that it says something, or ends."""
-        poll = select.poll()
-        poll.register(self.line, select.POLLIN)
-        poll.register(self.cell.control, select.POLLIN)
-        return poll
-
     @property
     def is_there(self) -> bool:
         """Whether it neither ended nor said anything unasked."""
-        return not self.poll().poll(0)
+        return not _polled([self.line, self.cell.control]).poll(0)
+
+
+def _polled(ends: list[socket.socket]) -> select.poll:
+    """What to wait for: that any of them says something, or ends."""
+    poll = select.poll()
+    for end in ends:
+        poll.register(end, select.POLLIN)
+    return poll

@@ -479,3 +479,28 @@ class Solver:
 def has_a_tool_that_answers() -> rlvr.Environment:
     found = rows(f"{ASKED}\n\n{describe(Solver)}")
     return ToolEnv(rlvr.TaskSet(found), rlvr.Math(), Solver)
+
+
+# ---------------------------------------------------------------- limits without room
+
+
+@broken("limits-have-room")
+def takes_most_of_its_time() -> rlvr.Environment:
+    @rlvr.verifier(limit_s=1.5)
+    def dawdling(task: rlvr.Task, answer: str) -> bool:
+        time.sleep(0.7)
+        return bool(answer.strip() == task.reference)
+
+    return rlvr.SingleTurn(tasks(4), dawdling)
+
+
+@broken("limits-have-room")
+def has_a_solution_that_barely_makes_it() -> rlvr.Environment:
+    program = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass\nprint(input())"
+    reference = {
+        "tests": [{"stdin": "a", "stdout": "a"}],
+        "solution": program,
+        "limits": {"cpu_s": 1.2},
+    }
+    found = [rlvr.Task(f"Print the line. ({i})", reference) for i in range(2)]
+    return rlvr.SingleTurn(rlvr.TaskSet(found), rlvr.Code())
