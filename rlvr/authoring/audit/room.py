@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rlvr import scoring
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.registry import fail, nothing, ok, probe
-from rlvr.authoring.audit.subject import Subject, full, shown
+from rlvr.authoring.audit.subject import Subject, columns, full, shown
 from rlvr.core.errors import CannotScore
 from rlvr.core.task import Task
 from rlvr.core.verdict import Verdict
@@ -25,7 +25,7 @@ def limits_have_room(subject: Subject) -> Finding:
     """A right answer needs less than a third of its time."""
     if not subject.solved or not subject.by_verifier:
         return nothing("there's no right answer that its verifier alone judges")
-    verdicts = subject.judge(*_columns(subject.solved))
+    verdicts = subject.judge(*columns(subject.solved))
     right = [pair for pair, v in zip(subject.solved, verdicts, strict=True) if full(v)]
     if not right:
         return nothing("no reference earns full reward (see gold)")
@@ -52,7 +52,7 @@ def _hurried(subject: Subject, pairs: Sequence[tuple[Task, str]]) -> list[Verdic
     code = next(iter(subject.leaves(Code)), None)
     tasks = [task if code is None else _hasty(task, code) for task, _ in pairs]
     limit = verifier.limit_s / _PART
-    return scoring.score(tasks, [said for _, said in pairs], verifier, limit_s=limit)
+    return scoring.score(tasks, columns(pairs)[1], verifier, limit_s=limit)
 
 
 def _hasty(task: Task, code: Code) -> Task:
@@ -66,7 +66,3 @@ def _hasty(task: Task, code: Code) -> Task:
     less = {name: getattr(allowed, name) / _PART for name in _TIMES}
     given = task.reference.get("limits") or {}
     return dataclasses.replace(task, reference={**task.reference, "limits": {**given, **less}})
-
-
-def _columns(pairs: Sequence[tuple[Task, str]]) -> tuple[list[Task], list[str]]:
-    return [task for task, _ in pairs], [said for _, said in pairs]

@@ -203,6 +203,11 @@ class Subject:
         return self.env.judge(task, messages)
 
 
+def columns(pairs: Sequence[tuple[Task, str]]) -> tuple[list[Task], list[str]]:
+    """The tasks and the responses of pairs."""
+    return [task for task, _ in pairs], [said for _, said in pairs]
+
+
 def apart(said: str) -> tuple[str, str]:
     """A response's thinking part, with its tags and what follows them, and the answer behind it."""
     answer = after_thinking(said).lstrip()

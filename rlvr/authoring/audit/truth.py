@@ -10,7 +10,7 @@ from typing import Any
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.perturb import changed_answers, kept_answers
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
-from rlvr.authoring.audit.subject import Subject, apart, earned, excerpt, full, shown
+from rlvr.authoring.audit.subject import Subject, apart, columns, earned, excerpt, full, shown
 from rlvr.authoring.fixtures import judge_fixtures
 from rlvr.core.task import Task
 from rlvr.core.tasks import GeneratedTaskSet
@@ -80,9 +80,7 @@ def right_in_every_format(subject: Subject) -> Finding:
         (name, task, text) for task, said in subject.solved[:8] for name, text in _formats(said)
     ]
     plain = dict(
-        zip(
-            (t.id for t, _ in subject.solved), subject.judge(*_columns(subject.solved)), strict=True
-        )
+        zip((t.id for t, _ in subject.solved), subject.judge(*columns(subject.solved)), strict=True)
     )
     verdicts = subject.judge([task for _, task, _ in cases], [text for *_, text in cases])
     for (name, task, text), verdict in zip(cases, verdicts, strict=True):
@@ -303,10 +301,6 @@ def _around(answer: str) -> Iterator[tuple[str, str]]:
 
 def _rotated(solved: list[tuple[Task, str]]) -> list[tuple[Task, str]]:
     return [*solved[1:], *solved[:1]]
-
-
-def _columns(solved: list[tuple[Task, str]]) -> tuple[list[Task], list[str]]:
-    return [task for task, _ in solved], [said for _, said in solved]
 
 
 def _empty(reference: Any) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 from broken import boxed, equal, tasks
-from broken_too import ASKED, _factors, _listed, _riddle, number, rows
+from broken_too import ASKED, _factors, _listed, number, rows
+from broken_turns import _riddle
 
 import rlvr
 from rlvr.envs.tools import ToolEnv, describe

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import broken_hacks  # noqa: F401  (adds its own)
+import broken_running  # noqa: F401
 import broken_too  # noqa: F401
+import broken_turns  # noqa: F401
 import gymnasium
 import pytest
 from broken import BROKEN, FACTORIES
