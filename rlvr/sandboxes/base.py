@@ -35,8 +35,8 @@ class Limits:
     """What a program may use for one input.
 
     Attributes:
-        wall_s: seconds on the clock. A program that others keep from a processor has more, up to three
-            times as many.
+        wall_s: seconds on the clock, for a program that sleeps. Time spent waiting for a processor isn't
+            counted: a program that computes is ended by `cpu_s`, however busy the machine is.
         cpu_s: seconds of processor time, all its processes together.
         memory_mb: resident memory in MiB, all its processes together.
         output_kb: standard output in KiB; the same again for standard error.

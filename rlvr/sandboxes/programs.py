@@ -17,8 +17,12 @@ from rlvr.sandboxes.base import Execution, Input, Limit, Limits, Program
 from rlvr.sandboxes.languages import Language
 from rlvr.sandboxes.runner import frames
 
-PATIENCE = 3.0
-"""Times its `wall_s` that a program has at most, where others keep it from a processor: see `supervise`."""
+PATIENCE = 10.0
+"""Times its `wall_s` that a program may take on the clock while others keep it from a processor.
+
+A program that is past that without having had `wall_s` of processor time is a fault of the machine, not
+over a limit: see `runner.supervise`.
+"""
 
 _MIB = 1 << 20
 _PAGE = 4096

@@ -90,15 +90,13 @@ def test_time_of_children_counts_whoever_waits_for_them(sandbox: Sandbox, ignore
     source = f"""
 import os, signal, time
 signal.signal(signal.SIGCHLD, {ignored})
-end = time.monotonic() + 8
-while time.monotonic() < end:
+while True:
     if os.fork() == 0:
-        until = time.monotonic() + 0.05
-        while time.monotonic() < until: pass
+        while time.process_time() < 0.1: pass
         os._exit(0)
-    time.sleep(0.04)
+    time.sleep(0.1)
 """
-    execution = run(sandbox, source, Limits(wall_s=10, cpu_s=1, processes=250))
+    execution = run(sandbox, source, Limits(wall_s=60, cpu_s=1, processes=250))
     assert execution.limit is Limit.CPU
     assert execution.cpu_s >= 0.9
 

@@ -34,10 +34,7 @@ def crowded(bubblewrap: Bubblewrap) -> Iterator[Sandbox]:
 
 
 def test_a_program_that_others_keep_from_its_processor_has_more_time(crowded: Sandbox) -> None:
-    for _ in range(5):  # other tests may want that processor, too
-        (run,) = crowded.run(Program(BURN), [b""], Limits(wall_s=1.0, cpu_s=5.0)).executions
-        if run.ok:
-            break
+    (run,) = crowded.run(Program(BURN), [b""], Limits(wall_s=1.0, cpu_s=5.0)).executions
     assert run.stdout == b"done\n"
     assert run.wall_s > 0.6
 
@@ -47,8 +44,8 @@ def test_who_sleeps_has_none(crowded: Sandbox) -> None:
     assert run.limit is Limit.WALL
 
 
-def test_nobody_has_more_than_three_times(crowded: Sandbox) -> None:
-    """Nor more than it waited: who sleeps first and spins at the end has hardly waited."""
+def test_nobody_has_more_time_than_it_waited(crowded: Sandbox) -> None:
+    """A program that sleeps first and spins at the end has hardly waited."""
     (run,) = crowded.run(Program(MIXED), [b""], Limits(wall_s=1.0, cpu_s=5.0)).executions
     assert run.limit is Limit.WALL
 
@@ -68,10 +65,7 @@ SLEEPS = b"import time\ndef f(n): time.sleep(60)"
 
 @pytest.mark.parametrize("tests", [SIMPLE, OTHER])
 def test_functions_have_more_time_as_well(crowded: Sandbox, tests: FunctionTests) -> None:
-    for _ in range(5):
-        run = crowded.run_tests(BURNS, tests, Limits(wall_s=1.0, cpu_s=5.0))
-        if run.limit is None:
-            break
+    run = crowded.run_tests(BURNS, tests, Limits(wall_s=1.0, cpu_s=5.0))
     assert run.limit is None, run
     assert run.outcomes[0].passed
 

@@ -18,18 +18,8 @@ import rlvr
 from rlvr.scoring import Pool, score
 
 
-def on_a_processor(judge: Callable[[], rlvr.Verdict]) -> rlvr.Verdict:
-    """`judge` again where the machine was too busy for a hang to look like one."""
-    for _ in range(5):
-        verdict = judge()
-        if "got a processor" not in getattr(verdict, "message", ""):
-            break
-    return verdict
-
-
 def spin(pool: Pool, blames: str | None) -> rlvr.Verdict:
-    verifier = Acts(blames)
-    return on_a_processor(lambda: score([TASK], ["spin"], verifier, limit_s=0.3, pool=pool)[0])
+    return score([TASK], ["spin"], Acts(blames), limit_s=0.3, pool=pool)[0]
 
 
 def test_hanging_on_the_response_is_the_models_limit(pool: Pool) -> None:
@@ -86,9 +76,7 @@ def test_a_worker_that_others_keep_from_its_processor_has_more_time(lone: Pool) 
     verifier = Acts("response")
 
     def judged(response: str) -> rlvr.Verdict:
-        return on_a_processor(
-            lambda: score([TASK], [response], verifier, limit_s=1.0, pool=lone)[0]
-        )
+        return score([TASK], [response], verifier, limit_s=1.0, pool=lone)[0]
 
     assert judged("crowded burn 0.7") == CORRECT
     verdict = judged("crowded spin")
@@ -187,9 +175,7 @@ def test_loading_a_verifier_is_on_nobodys_clock(
     verifier = heavy(1.5)
 
     def judged(response: str) -> rlvr.Verdict:
-        return on_a_processor(
-            lambda: score([TASK], [response], verifier, limit_s=0.4, pool=lone)[0]
-        )
+        return score([TASK], [response], verifier, limit_s=0.4, pool=lone)[0]
 
     verdicts = [judged("a"), judged("spin"), judged("b")]
     assert [getattr(v, "reward", v) for v in verdicts] == [1.0, 0.0, 1.0]
