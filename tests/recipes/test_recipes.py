@@ -41,6 +41,7 @@ def test_all_recipes_are_here() -> None:
     )
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_smoke_runs_and_scores_everything(name: str) -> None:
     done = run(name, "--smoke")

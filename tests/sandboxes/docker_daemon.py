@@ -33,7 +33,7 @@ DEAF = "import os, time; os.write(1, b'!'); time.sleep(600)"
 def dockerd(verb: str, folder: Path | None = None) -> None:
     """`.ci/dockerd VERB`, for the machine's daemon or for one of its own in a folder."""
     environment = {**os.environ, "DOCKERD_DIR": str(folder or "")}
-    subprocess.run([SCRIPT, verb], check=True, env=environment, timeout=60)
+    subprocess.run([SCRIPT, verb], check=True, env=environment, timeout=300)
 
 
 @contextlib.contextmanager
@@ -63,7 +63,7 @@ def containers(owner: str | None = None) -> list[str]:
         return [each["Names"][0] for each in found if each["Names"]]
 
 
-def none_left(owner: str | None = None, seconds: float = 10.0) -> bool:
+def none_left(owner: str | None = None, seconds: float = 60.0) -> bool:
     """Whether a process's containers are gone, or go within some seconds."""
     deadline = time.monotonic() + seconds
     while containers(owner):
@@ -73,7 +73,7 @@ def none_left(owner: str | None = None, seconds: float = 10.0) -> bool:
     return True
 
 
-def soon(seconds: float = 20.0) -> float:
+def soon(seconds: float = 60.0) -> float:
     """A deadline."""
     return time.monotonic() + seconds
 

@@ -77,6 +77,6 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
     return True
 
 
-def none_left_but(before: set[int], seconds: float = 10.0) -> bool:
+def none_left_but(before: set[int], seconds: float = 60.0) -> bool:
     """Whether nobody is left below this process but who was there before."""
     return within(seconds, lambda: not descendants(os.getpid()) - before)

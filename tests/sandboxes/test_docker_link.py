@@ -37,7 +37,7 @@ def peer() -> Iterator[Peer]:
     it.socket.close()
 
 
-def soon(seconds: float = 10.0) -> float:
+def soon(seconds: float = 60.0) -> float:
     return time.monotonic() + seconds
 
 

@@ -78,7 +78,7 @@ def test_a_daemon_killed_and_restarted(own_daemon: Path) -> None:
     time.sleep(1)
     dockerd("start", own_daemon)
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
         assert not thread.is_alive()
     assert launched == [b"!"]
     assert none_left(owner)
@@ -118,7 +118,7 @@ def test_a_batch_whose_daemon_is_killed_and_restarted(own_daemon: Path) -> None:
         dockerd("kill", own_daemon)
         time.sleep(0.5)
         dockerd("start", own_daemon)
-        came = [one.result(60) for one in results]
+        came = [one.result(120) for one in results]
         assert all(one in (number + 1, None) for number, one in enumerate(came))
         # What was running had a second try; what came later didn't notice.
         assert sum(one is None for one in came) <= 4

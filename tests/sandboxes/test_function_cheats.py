@@ -144,6 +144,7 @@ def with_the_canary(prelude: str) -> FunctionTests:
     )
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("when", ["while it's loaded", "when it's called", "both"])
 def test_nothing_of_its_tests_is_where_a_solution_could_look(sandbox: Sandbox, when: str) -> None:
     at_once = "look()" if when != "when it's called" else ""

@@ -215,6 +215,7 @@ def the_next_is_right(sandbox: Sandbox, tests: FunctionTests) -> None:
     assert [one.passed for one in run.outcomes] == [True] * len(tests), run
 
 
+@pytest.mark.sweep(gate=24)
 @pytest.mark.parametrize("form", ["asserts", "careless"])
 @pytest.mark.parametrize("how", ON_THE_CHANNEL)
 def test_whatever_it_says_on_the_channel(sandbox: Sandbox, how: str, form: str) -> None:
@@ -223,6 +224,7 @@ def test_whatever_it_says_on_the_channel(sandbox: Sandbox, how: str, form: str) 
     the_next_is_right(sandbox, FORMS[form])
 
 
+@pytest.mark.sweep(gate=20)
 @pytest.mark.parametrize("form", ["check", "careless"])
 @pytest.mark.parametrize("how", IN_THE_FUNCTION)
 def test_whatever_the_function_does(sandbox: Sandbox, how: str, form: str) -> None:
@@ -230,6 +232,7 @@ def test_whatever_the_function_does(sandbox: Sandbox, how: str, form: str) -> No
     the_next_is_right(sandbox, FORMS[form])
 
 
+@pytest.mark.sweep(gate=12)
 @pytest.mark.parametrize("how", OF_THE_SOURCE)
 def test_whatever_the_source_is(sandbox: Sandbox, how: str) -> None:
     has_failed(judged(sandbox, OF_THE_SOURCE[how], ASSERTS), ASSERTS)
@@ -249,6 +252,7 @@ def test_texts_of_errors_do_not_fill_the_report(sandbox: Sandbox) -> None:
     assert run.outcomes[0].error.startswith("ValueError: \U0001f600")
 
 
+@pytest.mark.sweep
 def test_what_one_solution_sends_is_no_burden_for_the_next(sandbox: Sandbox) -> None:
     """Their tests may share a process, and so its memory."""
     for _ in range(4):
@@ -291,6 +295,7 @@ BROKEN = {
 }  # fmt: skip
 
 
+@pytest.mark.sweep(gate=4)
 @pytest.mark.parametrize("how", BROKEN)
 def test_tests_that_cannot_be_run_are_nobodys_wrong_answer(sandbox: Sandbox, how: str) -> None:
     run = sandbox.run_tests(RIGHT.encode(), BROKEN[how], Limits(wall_s=2, cpu_s=2, memory_mb=256))
@@ -307,6 +312,7 @@ BLAMES = {
 }  # fmt: skip
 
 
+@pytest.mark.sweep(gate=4)
 @pytest.mark.parametrize("how", BLAMES)
 def test_a_solution_cannot_use_up_the_time_of_its_tests(sandbox: Sandbox, how: str) -> None:
     """Tests that work for long before they first call are over their limit by its doing, not their own."""

@@ -115,11 +115,11 @@ def while_it_runs(
     assert works(pool)  # so that what starts now is the program
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(pool.run, SLOW, [b"a\n", b"b\n"], ROOMY)
-        assert within(10, lambda: bool(pool._jails) and not pool._idle)
+        assert within(60, lambda: bool(pool._jails) and not pool._idle)
         time.sleep(0.3)
         (jail,) = pool._jails
         do(jail)
-        return [one.stdout for one in waiting.result(60).executions]
+        return [one.stdout for one in waiting.result(120).executions]
 
 
 PARTS: dict[str, Callable[[Jail], int]] = {
@@ -159,11 +159,11 @@ def test_a_program_that_is_killed_from_outside_was_killed(bubblewrap: Bubblewrap
         assert works(pool)  # so that what starts now is the program
         with ThreadPoolExecutor(1) as thread:
             waiting = thread.submit(pool.run, STUCK, [b""], ROOMY)
-            assert within(10, lambda: bool(pool._jails) and not pool._idle)
+            assert within(60, lambda: bool(pool._jails) and not pool._idle)
             time.sleep(0.3)
             (jail,) = pool._jails
             os.kill(program(jail), signal.SIGKILL)
-            (execution,) = waiting.result(60).executions
+            (execution,) = waiting.result(120).executions
         assert (execution.signal, execution.limit, execution.ok) == (9, None, False)
         assert pool._jails == {jail}
         assert works(pool)
@@ -196,13 +196,13 @@ def test_close_ends_what_is_under_way(bubblewrap: Bubblewrap) -> None:
     pool = Sandbox(bubblewrap, jails=2)
     with ThreadPoolExecutor(4) as threads:
         waiting = [threads.submit(pool.run, STUCK, [b""], ROOMY) for _ in range(4)]
-        assert within(20, lambda: len(pool._jails) == 2 and not pool._idle)
+        assert within(60, lambda: len(pool._jails) == 2 and not pool._idle)
         time.sleep(0.2)
         began = time.monotonic()
         pool.close()
         for one in waiting:
             with pytest.raises(SandboxError):
-                one.result(20)
+                one.result(120)
         assert time.monotonic() - began < 15
     with pytest.raises(SandboxError, match="closed"):
         pool.run(ECHO, [b"\n"])
@@ -324,7 +324,7 @@ def test_a_fork_has_jails_of_its_own(bubblewrap: Bubblewrap) -> None:
         "print(os.read(read, 999).decode(), echo('after'))",
         "assert pool._jails == {theirs}",
     )
-    assert client.communicate(timeout=60) == (
+    assert client.communicate(timeout=300) == (
         "parent0 parent1 parent2\nchild0 child1 child2 after\n",
         "",
     )
@@ -348,7 +348,7 @@ def test_a_fork_while_another_thread_is_in_a_jail(bubblewrap: Bubblewrap) -> Non
         "thread.join()",
         "print(status, found, echo('parent'))",
     )
-    assert client.communicate(timeout=60) == ("0 [b'7\\n'] parent\n", "")
+    assert client.communicate(timeout=300) == ("0 [b'7\\n'] parent\n", "")
     assert none_left_but(before)
 
 
@@ -395,7 +395,7 @@ def test_ctrl_c_ends_client_and_jails(bubblewrap: Bubblewrap) -> None:
     client.stdout.readline()
     time.sleep(0.3)
     client.send_signal(signal.SIGINT)
-    _, errors = client.communicate(timeout=20)
+    _, errors = client.communicate(timeout=300)
     assert errors.rstrip().endswith("KeyboardInterrupt")
     assert none_left_but(before, seconds=5)
 
@@ -409,12 +409,12 @@ def test_after_ctrl_c_the_sandbox_goes_on(bubblewrap: Bubblewrap) -> None:
         "    try: pool.run(Program(b'import time; time.sleep(60)'), limits=Limits(wall_s=60))",
         "    except KeyboardInterrupt: print(echo('goes on'), pool._taken)",
     )
-    assert client.communicate(timeout=60) == ("goes on 0\n" * 3, "")
+    assert client.communicate(timeout=300) == ("goes on 0\n" * 3, "")
 
 
 def test_a_client_that_ends_without_closing_leaves_nothing(bubblewrap: Bubblewrap) -> None:
     before = descendants(os.getpid())
     client = script("print(echo('x'))")
-    assert client.communicate(timeout=30)[0] == "x\n"
+    assert client.communicate(timeout=300)[0] == "x\n"
     assert client.returncode == 0
     assert none_left_but(before, seconds=5)

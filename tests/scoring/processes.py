@@ -14,7 +14,7 @@ MARK = "RLVR_TEST_MARK"
 HERE = Path(__file__).parent
 
 
-def eventually(check: Callable[[], bool], seconds: float = 20.0) -> bool:
+def eventually(check: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Whether `check` becomes true."""
     end = time.monotonic() + seconds
     while not check():

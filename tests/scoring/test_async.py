@@ -72,7 +72,7 @@ def test_close_leaves_nobody_waiting() -> None:
     future = submit(TASK, "sleep 60", Later(), limit_s=120)
     assert isinstance(future, Future)
     close()
-    verdict = future.result(30)
+    verdict = future.result(120)
     assert isinstance(verdict, rlvr.Unscored)
     assert "closed" in verdict.message
     assert judge("right").scored

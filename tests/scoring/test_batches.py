@@ -68,7 +68,7 @@ def test_the_deadline_holds_with_many_hanging_items(composed: bool) -> None:
     """Two hundred items of twenty seconds, and a queue that is soon full."""
     verifier = AnyOf(Acts("response"), Acts("response", "other")) if composed else Acts("response")
     with Pool(2, max_queued=5) as pool:
-        pool.submit(Acts(), TASK, "right").result(30)
+        pool.submit(Acts(), TASK, "right").result(120)
         began = time.monotonic()
         verdicts = score([TASK] * 200, ["sleep 20"] * 200, verifier, deadline_s=0.5, pool=pool)
         assert time.monotonic() - began < 15
@@ -93,7 +93,7 @@ def test_after_the_deadline_nobody_waits_for_what_is_left(composed: bool, tmp_pa
     verifier = Inline() >> plain if composed else plain
     late = [f"first {tmp_path / str(i)}" for i in range(20)]
     with Pool(1) as pool:
-        pool.submit(plain, TASK, "right").result(30)
+        pool.submit(plain, TASK, "right").result(120)
         score([TASK] * 20, late, verifier, deadline_s=0.3, limit_s=1.0, pool=pool)
         assert score([TASK], ["right"], plain, pool=pool) == [CORRECT]
     assert len(list(tmp_path.iterdir())) == 1

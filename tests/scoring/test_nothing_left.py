@@ -71,7 +71,7 @@ def test_after_it_was_killed_while_its_fork_lives_on(
     )
     assert eventually((tmp_path / "forked").exists)
     ended.process.kill()
-    ended.process.wait(20)
+    ended.process.wait(120)
     assert eventually(lambda: len(ended.left()) == 1), ended.left()
     for entry in os.listdir("/proc"):
         if entry.isdigit() and ended.mark.encode() in _environment(entry):

@@ -14,6 +14,7 @@ from benchmarks.ppo_learning import learn
 STEPS = 40
 
 
+@pytest.mark.sweep
 def test_held_out_accuracy_rises_from_under_a_fifth_to_over_nine_tenths() -> None:
     learned = learn(seed=1, steps=STEPS, measure_every=STEPS)
     assert learned.accuracy[0] < 0.2

@@ -157,6 +157,7 @@ def test_a_mixture_is_shared_out_by_weight(model: str, tmp_path: Path) -> None:
     assert "rlvr/a/unscored" in metrics(outcome.run)[0]
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("count", [3, 10])
 def test_no_task_is_left_out_of_a_set_that_batches_do_not_divide(
     model: str, tmp_path: Path, count: int
@@ -227,6 +228,7 @@ def run_command(*arguments: str, check: int = 0, **more: str) -> subprocess.Comp
     return done
 
 
+@pytest.mark.sweep
 def test_killed_in_the_middle_and_resumed_it_is_the_uninterrupted_run(
     model: str, tmp_path: Path
 ) -> None:
@@ -261,6 +263,7 @@ def test_killed_in_the_middle_and_resumed_it_is_the_uninterrupted_run(
     assert texts[0] == texts[1]
 
 
+@pytest.mark.sweep
 def test_two_processes_share_a_batch(model: str, tmp_path: Path) -> None:
     arguments = [one for one in COMMAND[3:] if one != "8"]
     arguments.insert(arguments.index("--steps") + 1, "3")

@@ -103,7 +103,7 @@ def serve(model: Path, log: Path, *flags: str) -> Server:
 def stop(server: Server) -> None:
     server.process.terminate()
     try:
-        server.process.wait(30)
+        server.process.wait(120)
     except subprocess.TimeoutExpired:
         server.process.kill()
         server.process.wait()

@@ -37,30 +37,43 @@ def config(model: Path, steps: int, **options: Any) -> TrainConfig:
     )
 
 
+# What vLLM says of a token's log-probability against the trainer: rounding, on whatever processor. One
+# step's weights behind would be off by more than 1e-2.
+ROUNDING = 5e-4
+
+
+@pytest.fixture
+def steps(pytestconfig: pytest.Config) -> int:
+    """In the gate, enough for the weights to go back and forth; otherwise, for the model to learn."""
+    return 80 if pytestconfig.getoption("--all") else 8
+
+
 def check(outcome: Outcome, steps: int) -> None:
     (before,), (after,) = outcome.before, outcome.after
-    assert before.correct.value < 0.3
-    assert after.correct.value > 0.9
+    if steps >= 80:
+        assert before.correct.value < 0.3
+        assert after.correct.value > 0.9
     lines = (outcome.run / "metrics.jsonl").read_text().splitlines()
     log = [row for row in map(json.loads, lines) if "reward" in row]
     assert [row["step"] for row in log] == list(range(1, steps + 1))
     for row in log:
         # What vLLM said of its tokens is what the trainer says: it had the weights of each step.
-        assert row["sampling/sampling_logp_difference/max"] < 1e-4
+        assert row["sampling/sampling_logp_difference/max"] < ROUNDING
         assert row["sampling/importance_sampling_ratio/mean"] == pytest.approx(1.0, abs=1e-3)
         assert row["rlvr/unscored"] == 0
-    assert log[-1]["kl/sequence/k3"] > 0.1
+    assert log[-1]["kl/sequence/k3"] > 0
 
 
-def test_colocated(warmed: Path, tmp_path: Path) -> None:
-    check(train(config(warmed, 80, vllm="colocate"), tmp_path / "run"), 80)
+def test_colocated(warmed: Path, tmp_path: Path, steps: int) -> None:
+    check(train(config(warmed, steps, vllm="colocate"), tmp_path / "run"), steps)
 
 
-def test_with_a_server(server: Server, warmed: Path, tmp_path: Path) -> None:
-    given = config(warmed, 80, vllm="server", base_url=server.base_url)
-    check(train(given, tmp_path / "run"), 80)
+def test_with_a_server(server: Server, warmed: Path, tmp_path: Path, steps: int) -> None:
+    given = config(warmed, steps, vllm="server", base_url=server.base_url)
+    check(train(given, tmp_path / "run"), steps)
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("trainer", ["rloo", "ppo"])
 def test_the_other_trainers_colocated(trainer: Any, warmed: Path, tmp_path: Path) -> None:
     rates = {"value_learning_rate": 1e-3} if trainer == "ppo" else {}
@@ -77,8 +90,7 @@ def test_the_other_trainers_colocated(trainer: Any, warmed: Path, tmp_path: Path
     for row in log:
         # RLOO corrects nothing by vLLM's log-probabilities, and so doesn't ask for them.
         if trainer == "ppo":
-            # Its steps are larger. One step's weights behind would be off by more than 1e-2.
-            assert row["sampling/sampling_logp_difference/max"] < 5e-4
+            assert row["sampling/sampling_logp_difference/max"] < ROUNDING
         assert row["rlvr/unscored"] == 0
 
 
@@ -100,9 +112,10 @@ def test_several_turns_colocated(warmed: Path, tmp_path: Path) -> None:
     assert all(len(row["messages"]) == 4 for row in rows if row["stop"] == "stop")
     lines = (outcome.run / "metrics.jsonl").read_text().splitlines()
     for row in map(json.loads, lines):
-        assert row["sampling/sampling_logp_difference/max"] < 1e-4
+        assert row["sampling/sampling_logp_difference/max"] < ROUNDING
 
 
+@pytest.mark.sweep
 def test_a_server_that_can_t_take_weights_is_told_at_once(warmed: Path, tmp_path: Path) -> None:
     plain = serve(warmed, tmp_path / "log", "--worker-extension-cls", "")
     try:
@@ -127,7 +140,7 @@ def check_that_vllm_alone_is_stale(server: Server, warmed: Path, other: Path) ->
     model.save_pretrained(other)
     AutoTokenizer.from_pretrained(warmed).save_pretrained(other)
     body = {"method": "reload_weights", "kwargs": {"weights_path": str(other)}}
-    answer = httpx.post(f"{server.url}/collective_rpc", json=body, timeout=60)
+    answer = httpx.post(f"{server.url}/collective_rpc", json=body, timeout=300)
     assert answer.status_code == 200
     policy = OpenAIPolicy(NAME, server.base_url, max_tokens=4, logprobs=True)
     (one,) = ask(policy, "102+175=")
@@ -152,4 +165,4 @@ def test_the_extension_loads_the_output_layer_too(
     (one,) = ask(OpenAIPolicy(NAME, server.base_url, max_tokens=4, logprobs=True), "102+175=")
     assert one.token_ids is not None
     expected = logprobs_by_torch(tmp_path, "102+175=", one.token_ids)
-    assert np.abs(np.array(one.logprobs) - expected).max() < 1e-4
+    assert np.abs(np.array(one.logprobs) - expected).max() < ROUNDING

@@ -38,6 +38,7 @@ def test_the_healthy_one_passes() -> None:
     assert report.hack_floor <= 0.06
 
 
+@pytest.mark.sweep(gate=24)
 @pytest.mark.parametrize("name", BROKEN)
 def test_each_is_caught_by_name(name: str) -> None:
     probe = BROKEN[name]

@@ -50,7 +50,7 @@ class ToldJudge(ScriptedJudge):
         if step == "right":
             super().answer(request, body)
         elif step == "hang":
-            self.let_go.wait(30)
+            self.let_go.wait(120)
             request.close_connection = True
         elif step == "drop":
             request.close_connection = True

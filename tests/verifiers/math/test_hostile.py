@@ -167,8 +167,8 @@ def test_same_verdicts_in_a_daemonic_process():
     queue = context.Queue()
     process = context.Process(target=in_daemon, args=(queue,), daemon=True)
     process.start()
-    daemonic, found = queue.get(timeout=60)
-    process.join(timeout=30)
+    daemonic, found = queue.get(timeout=300)
+    process.join(timeout=300)
     assert daemonic
     assert found == verdicts()
 

@@ -1,0 +1,98 @@
+"""The gate tries failed tests once more, alone, and says which of them are flaky."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import spread
+from tools import gate
+from tools.gate import Gate, Part
+
+TESTS = """
+import os, pathlib, pytest
+
+@pytest.mark.parametrize("number", range(4))
+def test_right(number): pass
+
+def test_flaky():
+    seen = pathlib.Path("seen")
+    seen.write_text(seen.read_text() + "x" if seen.exists() else "x")
+    assert len(seen.read_text()) > 1
+    assert "PYTEST_XDIST_WORKER" not in os.environ  # alone
+"""
+
+
+def run(
+    folder: Path, tests: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> tuple[Gate, list[str], str]:
+    """Run a gate of one part on a file of tests: the gate, what it calls flaky, what it printed."""
+    (folder / "test_it.py").write_text(tests)
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    tried = Gate()
+    command = [sys.executable, "-m", "pytest", "-q"]
+    tried.lane([Part("it", command, ("-n", "2", "test_it.py"))], aloud=False).join()
+    flaky = tried.retry()
+    return tried, flaky, capfdbinary.readouterr().out.decode()
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "ROOT", tmp_path)
+    monkeypatch.setattr(gate, "CACHE", tmp_path / "cache")
+
+
+def test_a_test_that_passes_alone_is_flaky_and_breaks_nothing(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    tried, flaky, printed = run(tmp_path, TESTS, capfdbinary)
+    assert (tried.broken, flaky) == ([], ["test_it.py::test_flaky"])
+    assert "it, once more and alone: test_it.py::test_flaky" in printed
+
+
+def test_a_test_that_fails_twice_breaks_the_gate(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    tests = TESTS + "\ndef test_wrong(): assert 1 == 2\n"
+    tried, flaky, printed = run(tmp_path, tests, capfdbinary)
+    assert (tried.broken, flaky) == (["it"], ["test_it.py::test_flaky"])
+    assert "assert 1 == 2" in printed
+
+
+def test_many_failures_and_no_tests_at_all_are_not_tried_again(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    many = "import pytest\n@pytest.mark.parametrize('n', range(40))\ndef test_it(n): assert 0\n"
+    for tests in (many, "", "import nothing_there"):
+        tried, flaky, printed = run(tmp_path, tests, capfdbinary)
+        assert (tried.broken, flaky) == (["it"], [])
+        assert ("once more" in printed) == (tests == "import nothing_there")
+
+
+def test_a_command_that_fails_is_printed_whole(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    tried = Gate()
+    tried.lane([Part("right", ["echo", "fine"]), Part("wrong", ["ls", "nowhere"])], False).join()
+    assert tried.broken == ["wrong"]
+    printed = capfdbinary.readouterr().out.decode()
+    assert "fine" not in printed
+    assert "nowhere" in printed
+    assert [line.split(" in ")[0] for line in printed.splitlines() if " in " in line] == [
+        "== right passed",
+        "== wrong failed",
+    ]
+
+
+def test_silence_is_broken(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setattr(gate, "SILENCE_S", 0.5)
+    Gate().lane([Part("slow", ["sleep", "4"])], False).join()
+    assert "slow" in capfdbinary.readouterr().out.decode().split("== slow passed")[0]
+
+
+def test_cases_are_spread_evenly() -> None:
+    assert spread("abcdef", 3) == ["a", "c", "e"]
+    assert spread("abc", 9) == ["a", "b", "c"]
+    assert spread("abc", 0) == []
