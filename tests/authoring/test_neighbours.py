@@ -230,6 +230,7 @@ def test_a_database_that_is_not_there(rlvr_cli: Any, tmp_path: Path) -> None:
     assert "There's no database 'nowhere'" in done.stderr
 
 
+@pytest.mark.sweep
 def test_real_golds(data: Path) -> None:
     lines = (data / "sql/queries.jsonl").read_text().splitlines()
     rows = random.Random(0).sample([json.loads(line) for line in lines], 25)

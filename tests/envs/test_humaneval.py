@@ -33,8 +33,8 @@ def rows(data: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def rewards(env: rlvr.Environment, responses: list[str]) -> list[float]:
-    return [float(v) for v in rlvr.score(env.tasks, responses, env.verifier)]
+def rewards(env: rlvr.Environment, tasks: list[rlvr.Task], responses: list[str]) -> set[float]:
+    return {float(v) for v in rlvr.score(tasks, responses, env.verifier)}
 
 
 def test_the_first_task(env: rlvr.Environment) -> None:
@@ -71,23 +71,25 @@ def test_the_helpers_are_the_authors(env: rlvr.Environment) -> None:
     }
 
 
-def test_all_reference_solutions_pass(env: rlvr.Environment) -> None:
-    right = [env.verifier.demonstrate(task) or "" for task in env.tasks]
-    assert rewards(env, right) == [1.0] * 164
+def test_all_reference_solutions_pass(env: rlvr.Environment, sample: Any) -> None:
+    tasks = sample(env.tasks, 24)
+    right = [env.verifier.demonstrate(task) or "" for task in tasks]
+    assert rewards(env, tasks, right) == {1.0}
 
 
-def test_all_spoilt_solutions_fail(env: rlvr.Environment) -> None:
+def test_all_spoilt_solutions_fail(env: rlvr.Environment, sample: Any) -> None:
+    tasks = sample(env.tasks, 24)
     wrong = [
         f"```python\n{spoilt(t.reference['solution'], t.reference['entry_point'])}\n```"
-        for t in env.tasks
+        for t in tasks
     ]
-    assert rewards(env, wrong) == [0.0] * 164
+    assert rewards(env, tasks, wrong) == {0.0}
 
 
-def test_all_completions_pass_in_the_bare_form(data: Path) -> None:
+def test_all_completions_pass_in_the_bare_form(data: Path, sample: Any) -> None:
     """As a base model answers: the prompt is the code's head, the response its rest."""
     tasks, bodies, blocks = [], [], []
-    for row in rows(data):
+    for row in sample(rows(data), 24):
         reference = {"entry_point": row["entry_point"], "test": row["test"]}
         tasks.append(rlvr.Task(row["prompt"], reference, row["task_id"]))
         bodies.append(row["canonical_solution"])
@@ -97,9 +99,9 @@ def test_all_completions_pass_in_the_bare_form(data: Path) -> None:
         blocks.append(f"Sure.\n\n```python\n{ast.unparse(function)}\n```")
     for responses in (bodies, blocks):
         verdicts = rlvr.score(tasks, responses, rlvr.Code())
-        assert [float(verdict) for verdict in verdicts] == [1.0] * 164
-    nothing = rlvr.score(tasks, ["    pass\n"] * 164, rlvr.Code())
-    assert [float(verdict) for verdict in nothing] == [0.0] * 164
+        assert {float(verdict) for verdict in verdicts} == {1.0}
+    nothing = rlvr.score(tasks, ["    pass\n"] * len(tasks), rlvr.Code())
+    assert {float(verdict) for verdict in nothing} == {0.0}
 
 
 def test_a_helper_redefined_earns_nothing(env: rlvr.Environment) -> None:
@@ -159,9 +161,9 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     file.write_text(json.dumps(ROW) + "\n")
     env = rlvr.make("humaneval", data=str(file), prompt="{code}", limits={"wall_s": 4})
     assert env.tasks[0].text == ROW["prompt"]
-    assert rewards(env, [env.verifier.demonstrate(env.tasks[0]) or ""]) == [1.0]
-    assert rewards(env, ["    return x / 2"]) == [1.0]
-    assert rewards(env, ["    return x"]) == [0.0]
+    assert rewards(env, env.tasks[:1], [env.verifier.demonstrate(env.tasks[0]) or ""]) == {1.0}
+    assert rewards(env, env.tasks[:1], ["    return x / 2"]) == {1.0}
+    assert rewards(env, env.tasks[:1], ["    return x"]) == {0.0}
 
 
 def test_a_prompt_that_defines_nothing_is_named(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def test_gpt4s_published_figures(data: Path) -> None:
         assert 100 * sum(map(float, found)) / 541 == pytest.approx(published, abs=0.5)
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize(
     ("tasks", "verdicts", "least"),
     [("ifeval/input_data", "ifeval/reference_verdicts_3models", 0.998),

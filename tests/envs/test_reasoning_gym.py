@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from typing import Any
 
 import gymnasium
 import pytest
@@ -124,8 +125,8 @@ def test_an_unknown_member_gets_the_nearest_names() -> None:
 
 
 @needs_library
-def test_the_oracle_earns_all_and_what_holds_the_answer_nothing() -> None:
-    for name in names():
+def test_the_oracle_earns_all_and_what_holds_the_answer_nothing(sample: Any) -> None:
+    for name in sample(list(names()), 20):
         env = rlvr.make(f"reasoning_gym/{name}")
         task = env.tasks[0]
         right = env.verifier.demonstrate(task)

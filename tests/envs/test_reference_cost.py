@@ -22,6 +22,7 @@ def program(reference: dict[str, object]) -> bytes:
     return "\n".join(str(part) for part in [*parts, *asserts, *calls] if part).encode()  # type: ignore[misc]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("name", "split"), [("mbpp", "all"), ("humaneval", "test")])
 def test_a_solution_may_take_ten_times_what_the_reference_takes(
     data: Path, name: str, split: str, sample: object
