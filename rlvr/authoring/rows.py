@@ -242,6 +242,6 @@ def _parquet() -> Any:
         import pyarrow.parquet
     except ImportError as error:
         raise MissingExtraError(
-            "Parquet files need the package 'pyarrow': pip install 'rlvr[train]'."
+            "Parquet files need the package 'pyarrow': pip install 'rlvr[data]'."
         ) from error
     return pyarrow.parquet

@@ -80,7 +80,7 @@ class Source:
         except ImportError as error:
             raise MissingExtraError(
                 f"Loading {self.hub_id!r} from the Hub needs the package 'datasets': "
-                f"pip install 'rlvr[train]'. Or name a local file: data=PATH, or RLVR_DATA=FOLDER."
+                f"pip install 'rlvr[data]'. Or name a local file: data=PATH, or RLVR_DATA=FOLDER."
             ) from error
         try:
             loaded = datasets.load_dataset(self.hub_id, self.config, split=self.splits[split])
@@ -105,7 +105,7 @@ def read_file(path: Path) -> Iterator[Row]:
             import pyarrow.parquet
         except ImportError as error:
             raise MissingExtraError(
-                "Parquet files need the package 'pyarrow': pip install 'rlvr[train]'."
+                "Parquet files need the package 'pyarrow': pip install 'rlvr[data]'."
             ) from error
         try:
             yield from pyarrow.parquet.read_table(path).to_pylist()

@@ -73,7 +73,7 @@ def test_a_name_with_a_slash_that_is_no_familys(name: str) -> None:
 
 @pytest.mark.skipif(INSTALLED, reason="needs that reasoning-gym isn't there")
 def test_without_the_library_its_said_what_to_install() -> None:
-    with pytest.raises(MissingExtraError, match=r"pip install 'rlvr\[reasoning-gym\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'rlvr\[reasoning\]'"):
         rlvr.make("reasoning_gym/countdown")
     assert "pip install" in CliRunner().invoke(command, ["reasoning_gym"]).output
 

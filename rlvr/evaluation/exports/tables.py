@@ -66,7 +66,7 @@ def _write_parquet(out: Path, rows: Iterable[dict[str, Any]], columns: Columns) 
         import pyarrow.parquet
     except ImportError as error:
         raise MissingExtraError(
-            "Parquet files need the package 'pyarrow': pip install 'rlvr[train]'. "
+            "Parquet files need the package 'pyarrow': pip install 'rlvr[data]'. "
             "Or export as JSONL."
         ) from error
     types = _arrow_types(pa)

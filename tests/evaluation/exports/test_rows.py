@@ -284,7 +284,7 @@ def test_without_pyarrow_parquet_says_what_to_install(
 ) -> None:
     run = mixed(tmp_path / "run")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'rlvr\[train\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'rlvr\[data\]'"):
         export(run, "parquet")
     assert export(run, "jsonl").summary == "6 rollouts"
 
