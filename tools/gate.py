@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".pytest_cache" / "gate"
 MAKE = ("make", "--no-print-directory")
 SILENCE_S = 45.0
+WITHOUT = "torch,transformers,trl,accelerate,peft"  # what tools/python-venv doesn't install
 MOST_RETRIED = 20  # more failures than these have one cause, and it isn't chance
 
 
@@ -215,6 +216,13 @@ def parts(jobs: int, everything: bool) -> tuple[list[Part], list[Part]]:
         pytest("verl", trainers, "verl", "tests/adapters/verl", "trainers-environment"),
         pytest("openrlhf", trainers, "openrlhf", "tests/adapters/openrlhf", "trainers-environment"),
     ]
+    if everything:
+        for version in ("3.12", "3.13"):
+            other = os.environ["VENV" + version.replace(".", "")]
+            command = [f"{other}/bin/python", "-m", "pytest", "--without", WITHOUT]
+            main.append(
+                Part(f"python{version}", command, spread, f"python{version}-environment", here)
+            )
     return main, beside
 
 

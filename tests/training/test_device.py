@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 import rlvr
 from rlvr.training.config import TrainConfig
-from rlvr.training.device import on_gpu
-from rlvr.training.small_model import make_model, make_tokenizer
-from rlvr.training.warmup import warm_up
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("accelerate")
+
+from rlvr.training.device import on_gpu  # noqa: E402
+from rlvr.training.small_model import make_model, make_tokenizer  # noqa: E402
+from rlvr.training.warmup import warm_up  # noqa: E402
 
 
 def test_a_gpu_is_used_where_nothing_rules_it_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,7 +204,7 @@ def test_sft_draws_by_its_seed_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["json", "parquet"])
 def test_trl_takes_them_as_they_are(tmp_path: Path, kind: str) -> None:
-    import trl
+    trl = pytest.importorskip("trl")
     from trl.data_utils import is_conversational, maybe_apply_chat_template, maybe_extract_prompt
 
     from rlvr.training.small_model import make_tokenizer
@@ -230,8 +230,7 @@ def test_trl_takes_them_as_they_are(tmp_path: Path, kind: str) -> None:
 
 
 def test_trl_trains_on_them(tmp_path: Path) -> None:
-    import trl
-
+    trl = pytest.importorskip("trl")
     from rlvr.training.small_model import make_model, make_tokenizer
 
     tokenizer = make_tokenizer()

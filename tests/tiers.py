@@ -1,0 +1,71 @@
+"""Two tiers: a run keeps only some cases of exhaustive tests, unless it's told to run `--all`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import pytest
+
+Item = TypeVar("Item")
+Sample = Callable[[Sequence[Item], int], list[Item]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="every case of the tests marked sweep, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep only as many cases of a test marked `sweep` as its mark says."""
+    if config.getoption("--all"):
+        return
+    sweeps: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sweep"):
+            sweeps.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left_out = set()
+    for cases in sweeps.values():
+        mark = cases[0].get_closest_marker("sweep")
+        assert mark is not None
+        left_out |= set(cases) - set(spread(cases, mark.kwargs.get("gate", 0)))
+    if left_out:
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
+
+
+def spread(items: Sequence[Item], count: int) -> list[Item]:
+    """Return `count` of the items, evenly spaced from the first on.
+
+    Example: `spread("abcdef", 3)` is `["a", "c", "e"]`.
+    """
+    count = min(count, len(items))
+    return [items[place * len(items) // count] for place in range(count)]
+
+
+@pytest.fixture(scope="session")
+def sample(pytestconfig: pytest.Config) -> Sample:
+    """Return a function that picks items for the gate; with `--all`, it keeps every one.
+
+    Example: `for task in sample(env.tasks, 20): …`
+    """
+    if pytestconfig.getoption("--all"):
+        return lambda items, count: list(items)
+    return spread
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """With `--durations`, say each room's share of the time, too."""
+    if not config.getoption("durations"):
+        return
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds["/".join(report.location[0].split("/")[:2])] += report.duration
+    terminalreporter.section("share of each room")
+    for room, spent in seconds.most_common():
+        share = spent / seconds.total()
+        terminalreporter.write_line(f"{spent:8.1f} s {share:6.1%}  {room}")
