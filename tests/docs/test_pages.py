@@ -59,6 +59,7 @@ def test_every_public_name_is_in_the_reference() -> None:
 
 def test_no_name_in_the_reference_is_a_modules_by_accident() -> None:
     """`rlvr.score` is a function and `rlvr.scoring.score` a module: the site would show the module."""
+    pytest.importorskip("trl")  # some of the modules import it
     for page in (ROOT / "docs/reference").glob("*.md"):
         for dotted in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
             *path, name = dotted.split(".")
