@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 import rlvr
+from tools.imports import HOUSE, Import, all_imports, imports_of
 
-HOUSE = Path(rlvr.__file__).parent
 LAYERS = (
     {"cli"},
     {"training"},
@@ -47,46 +44,6 @@ HEAVY = {
 }
 # Arithmetic on verifiers makes composites: core's one import up, when it's called.
 ALLOWED_UP = ("core/verifier.py", "rlvr.verifiers.compose")
-
-
-class Import(NamedTuple):
-    file: str
-    line: int
-    module: str
-    deferred: bool  # inside a function, or for the type checker alone
-
-    @property
-    def package(self) -> str | None:
-        """The package of the house it leads to, `""` for the facade itself, None for elsewhere."""
-        root, _, rest = self.module.partition(".")
-        return rest.partition(".")[0] if root == "rlvr" else None
-
-
-def imports_of(path: Path, root: Path = HOUSE) -> Iterator[Import]:
-    file = path.relative_to(root).as_posix()
-    package = ["rlvr", *path.relative_to(root).parts[:-1]]
-
-    def walk(node: ast.AST, deferred: bool) -> Iterator[Import]:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield Import(file, node.lineno, alias.name, deferred)
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            module = ".".join(part for part in (base, node.module) if part)
-            for alias in node.names:
-                # `from rlvr import scoring` is an import of rlvr.scoring
-                inner = module == "rlvr" and alias.name in LEVEL
-                yield Import(file, node.lineno, f"rlvr.{alias.name}" if inner else module, deferred)
-        type_checking = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for child in ast.iter_child_nodes(node):
-            yield from walk(child, deferred or function or type_checking)
-
-    yield from walk(ast.parse(path.read_text(encoding="utf-8")), False)
-
-
-def all_imports() -> list[Import]:
-    return [found for path in sorted(HOUSE.rglob("*.py")) for found in imports_of(path)]
 
 
 def complaints(imports: list[Import]) -> list[str]:
