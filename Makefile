@@ -111,6 +111,14 @@ lint: install
 types: install
 	$(BIN)/mypy
 
+# Lint, types and the tests that the working tree's changes can affect; SINCE=REV: also those of commits since REV.
+.PHONY: test-changed
+test-changed: lint types $(READERS)
+	@tests=$$($(BIN)/python -m tools.changed $(if $(SINCE),--since $(SINCE))) || exit 1; \
+	if [ -z "$$tests" ]; then echo "nothing to test"; exit 0; fi; \
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $$tests; \
+	status=$$?; [ $$status -eq 5 ] || exit $$status  # 5: none of the cases is in a default run
+
 # The variable leaves out an announcement. Not --quiet: then warnings no longer end the build.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
