@@ -10,22 +10,26 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from rlvr.evaluation.run import about, read_rollouts
 from tests.stub_server import Stub
 
-KILLS, TASKS, K = 20, 1500, 4
+K = 4  # samples per task
 
 
-def test_killed_twenty_times(tmp_path: Path) -> None:
+@pytest.mark.sweep(gate=1)
+@pytest.mark.parametrize(("kills", "tasks"), [(2, 150), (20, 1500)])
+def test_killed_again_and_again(tmp_path: Path, kills: int, tasks: int) -> None:
     path, rng = tmp_path / "run", random.Random(7)
     file = path / "rollouts.jsonl"
     with Stub(latency_s=0.03) as stub:
         command = [sys.executable, "-m", "rlvr", "eval", "arithmetic", "--model", "adder"]
-        command += ["--base-url", stub.url, "--limit", str(TASKS), "-k", str(K), "--run", str(path)]
+        command += ["--base-url", stub.url, "--limit", str(tasks), "-k", str(K), "--run", str(path)]
         command += ["--env", "operators=+", "--env", "prompt={compact}=", "--concurrency", "4"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         killed = 0
-        while killed < KILLS:
+        while killed < kills:
             again = ["--resume"] if (path / "run.json").exists() else []
             before = file.stat().st_size if file.exists() else 0
             process = subprocess.Popen([*command, *again], **quiet)
@@ -39,8 +43,8 @@ def test_killed_twenty_times(tmp_path: Path) -> None:
             killed += 1
         done = subprocess.run([*command, "--resume"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert killed >= KILLS // 2
+    assert killed >= kills // 2
     assert "reward 1.0000" in done.stdout
     rows = [(row["task"], row["sample"]) for row in read_rollouts(path)]
-    assert len(rows) == len(set(rows)) == TASKS * K
+    assert len(rows) == len(set(rows)) == tasks * K
     assert "finished" in about(path)

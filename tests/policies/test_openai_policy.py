@@ -32,16 +32,21 @@ def ask(policy: OpenAIPolicy, prompt: str, n: int = 1) -> list[Generation]:
     return asyncio.run(go())
 
 
-def test_a_server_that_fails_in_every_way_loses_nothing(tmp_path: Any) -> None:
-    with Stub(faults=0.3, down_after=300, down_s=10.0) as stub:
+@pytest.mark.sweep(gate=1)
+@pytest.mark.parametrize(("tasks", "down_after", "down_s"), [(100, 60, 1.0), (500, 300, 10.0)])
+def test_a_server_that_fails_in_every_way_loses_nothing(
+    tmp_path: Any, tasks: int, down_after: int, down_s: float
+) -> None:
+    with Stub(faults=0.3, down_after=down_after, down_s=down_s) as stub:
         policy = OpenAIPolicy("adder", stub.url, backoff_s=0.02, concurrency=16)
         with Run.create(tmp_path / "run", "eval", {}) as run:
-            report = evaluate(sums(500), policy, k=3, run=run)
+            report = evaluate(sums(tasks), policy, k=3, run=run)
     assert set(stub.met) == {"all", "drop", "torn", "429", "500", "nonsense", "short", "none"}
-    assert (report.rollouts, report.scored, report.mean.value) == (1500, 1500, 1.0)
+    total = 3 * tasks
+    assert (report.rollouts, report.scored, report.mean.value) == (total, total, 1.0)
     rows = list(read_rollouts(run.path))
-    assert len({(row["task"], row["sample"]) for row in rows}) == len(rows) == 1500
-    assert report.tokens == {"prompt": 4500, "completion": 7500, "sent": 1500}
+    assert len({(row["task"], row["sample"]) for row in rows}) == len(rows) == total
+    assert report.tokens == {"prompt": 3 * total, "completion": 5 * total, "sent": total}
 
 
 def test_what_is_asked_for() -> None:
