@@ -20,8 +20,8 @@ VENV313 ?= $(CACHE)/python3.13-$(PYTHONS_HASH)
 # Readers of what is exported, and reasoning-gym: for tests alone.
 READERS := $(VENV)/.readers-$(HASH)
 
-# Many tests wait for processes and deadlines, so there's room for more of them than processors.
-JOBS ?= 3
+# Processes of the main suite; the gate has a second lane beside it.
+JOBS ?= 2
 # Threads of torch that wait for one another spin, and take the processors from everything else.
 export OMP_NUM_THREADS ?= 1
 export VENV VLLM_VENV TRAINERS_VENV VENV312 VENV313
@@ -109,7 +109,7 @@ lint: install
 	$(BIN)/ruff format --check .
 
 types: install
-	$(BIN)/mypy
+	$(BIN)/mypy $(if $(CI),--cache-dir $(CACHE)/mypy)
 
 # Lint, types and the tests that the working tree's changes can affect; SINCE=REV: also those of commits since REV.
 .PHONY: test-changed

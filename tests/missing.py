@@ -11,7 +11,7 @@ import pytest
 
 # In CI every package that a test needs is installed, except those of `--without`. Any other skip
 # for a missing package would hide a broken environment, so it is a failure.
-IN_CI = os.environ.get("CI") == "true"
+_IN_CI = os.environ.get("CI") == "true"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,7 +58,7 @@ def _without(config: pytest.Config) -> list[str]:
 def _hides_a_missing_package(
     report: pytest.CollectReport | pytest.TestReport, config: pytest.Config
 ) -> bool:
-    if not IN_CI or not report.skipped:
+    if not _IN_CI or not report.skipped:
         return False
     where = report.longrepr
     reason = where[2] if isinstance(where, tuple) else str(where)

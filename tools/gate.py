@@ -5,8 +5,8 @@
     python tools/gate.py [--all] [--jobs 3] [PART …]
 
 Two lanes share the processors. The first runs the main suite; the second runs the other parts, one after
-the other, each of them mostly waiting for a process of its own. A part that passes is one line; a part that
-fails is printed whole. A test that fails runs once more at the end, by itself: if it passes then, the run
+the other: those that import a trainer are among them, since the import takes ten seconds of a process. A part
+that passes is one line; a part that fails is printed whole. A test that fails runs once more at the end, by itself: if it passes then, the run
 passes, and `flaky: NAME` stands in its last lines.
 """
 
@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -29,6 +30,7 @@ CACHE = ROOT / ".pytest_cache" / "gate"
 MAKE = ("make", "--no-print-directory")
 SILENCE_S = 45.0
 WITHOUT = "torch,transformers,trl,accelerate,peft"  # what tools/python-venv doesn't install
+TRAINING = ("tests/training", "tests/adapters", "tests/recipes", "tests/docs")  # import a trainer
 MOST_RETRIED = 20  # more failures than these have one cause, and it isn't chance
 
 
@@ -207,14 +209,17 @@ def parts(jobs: int, everything: bool) -> tuple[list[Part], list[Part]]:
         command = [f"{venv}/bin/python", "-m", "pytest", *whole, "-m", marker]
         return Part(name, command, (path,), target, here)
 
-    main = [Part("main", [f"{venv}/bin/python", "-m", "pytest", *whole], spread, "readers")]
+    command = [f"{venv}/bin/python", "-m", "pytest", *whole]
+    rest = tuple(f"--ignore={folder}" for folder in TRAINING)
+    main = [Part("main", command, (*spread, *rest), "readers")]
     beside = [
         Part("lint", [*MAKE, "lint"]),
         Part("types", [*MAKE, "types"]),
         Part("docs", [*MAKE, "docs"]),
-        pytest("vllm", vllm, "vllm", "tests/vllm_cpu", "vllm-environment"),
+        Part("training", command, TRAINING, "readers"),
         pytest("verl", trainers, "verl", "tests/adapters/verl", "trainers-environment"),
         pytest("openrlhf", trainers, "openrlhf", "tests/adapters/openrlhf", "trainers-environment"),
+        pytest("vllm", vllm, "vllm", "tests/vllm_cpu", "vllm-environment"),
     ]
     if everything:
         for version in ("3.12", "3.13"):
@@ -252,8 +257,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help="only these (default: every part)")
     parser.add_argument("--all", action="store_true", help="with the exhaustive cases")
-    parser.add_argument("--jobs", type=int, default=3, help="processes of the main suite")
+    parser.add_argument("--jobs", type=int, default=2, help="processes of the main suite")
     given = parser.parse_args()
+    # A shell's background job ignores interrupts, and tests of theirs would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(run(given.parts, given.jobs, given.all))
 
 
