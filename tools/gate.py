@@ -237,12 +237,13 @@ def run(chosen: Sequence[str], jobs: int, everything: bool) -> int:
     gate.screen.line("== set-up")
     if gate.call("set-up", [*MAKE, "install"], True).status:
         return 1
-    fetching = gate.lane([Part("environments", [*MAKE, "environments"])], False)
-    lanes = [
-        gate.lane([part for part in lane if not chosen or part.name in chosen], number == 0)
-        for number, lane in enumerate(parts(jobs, everything))
-    ]
-    for thread in (*lanes, fetching):
+    main, beside = (
+        [part for part in lane if not chosen or part.name in chosen]
+        for lane in parts(jobs, everything)
+    )
+    # What the last parts need is fetched while the first ones run.
+    fetched = [Part("environments", [*MAKE, part.target]) for part in beside if "-" in part.target]
+    for thread in [gate.lane(main, True), gate.lane(beside, False), gate.lane(fetched, False)]:
         thread.join()
     flaky = gate.retry()
     for name in dict.fromkeys(gate.broken):
