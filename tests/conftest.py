@@ -79,7 +79,8 @@ def rlvr_cli(tmp_path: Path, warm: Callable[[Sequence[str]], Warm]) -> CommandLi
                 command, input=given, capture_output=True, cwd=cwd, env=variables, timeout=LONGEST_S
             )
         else:
-            trains = words[:1] in (["train"], ["kl"]) and importlib.util.find_spec("trl")
+            trains = words[:1] in (["train"], ["kl"]) and "--help" not in words
+            trains = trains and importlib.util.find_spec("trl") is not None
             modules = TRAINERS if trains else LIGHT
             done = warm(modules).run(words, given, cwd, variables, LONGEST_S)
         out, err = done.stdout.decode(), done.stderr.decode()

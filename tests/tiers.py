@@ -28,10 +28,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for cases in sweeps.values():
         mark = cases[0].get_closest_marker("sweep")
         assert mark is not None
-        left_out |= set(cases) - set(spread(cases, mark.kwargs.get("gate", 0)))
+        kept = mark.kwargs.get("gate", 0)
+        named = [case for case in cases if isinstance(kept, tuple) and _case(case) in kept]
+        left_out |= set(cases) - set(named if isinstance(kept, tuple) else spread(cases, kept))
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
+
+
+def _case(item: pytest.Item) -> str:
+    return item.name.partition("[")[2].removesuffix("]")
 
 
 def spread(items: Sequence[Item], count: int) -> list[Item]:

@@ -234,6 +234,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@pytest.mark.sweep
 def test_memory_does_not_grow_with_the_training_data(tmp_path: Path) -> None:
 
     rng = random.Random(0)

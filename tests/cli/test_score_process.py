@@ -161,6 +161,7 @@ def test_an_interrupt_ends_it_quietly(tmp_path: Path) -> None:
     assert process.returncode == 130
 
 
+@pytest.mark.sweep
 def test_memory_stays_flat(tmp_path: Path) -> None:
     few, many = peak_kb(tmp_path, 3_000), peak_kb(tmp_path, 300_000)
     # 297,000 more lines of input alone are 30 MB, as Python objects far more.

@@ -21,6 +21,7 @@ from rlvr.core.errors import DataError, OptionError
 from rlvr.evaluation.run import Run, about, read_rollouts
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.guards import GuardConfig
+from tests.training.broken_verifier import Broken
 
 pytest.importorskip("trl")
 from rlvr.training.recorder import rewind
@@ -62,13 +63,6 @@ def additions(split: str = "train", limit: int | None = None) -> Source:
 def ends_in_even(task: rlvr.Task, answer: str) -> float:
     """Something that a random model does now and then."""
     return float(answer[-1:] in "02468")
-
-
-class Broken(rlvr.Verifier):
-    name = "broken"
-
-    def verify(self, task: rlvr.Task, response: str) -> rlvr.Verdict:
-        return rlvr.Unscored(rlvr.Cause.SANDBOX, "no sandbox today")
 
 
 def easy(count: int = 40, name: str = "easy", verifier: Any = ends_in_even) -> rlvr.SingleTurn:

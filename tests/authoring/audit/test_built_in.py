@@ -28,7 +28,7 @@ def options_of(name: str, data: Path, folder: Path) -> dict[str, Any]:
     return {}
 
 
-@pytest.mark.sweep(gate=4)
+@pytest.mark.sweep(gate=("arithmetic", "humaneval", "shop"))
 @pytest.mark.parametrize("name", NAMES)
 def test_it_passes(name: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # other splits aren't asked for over the network
