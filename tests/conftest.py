@@ -73,14 +73,16 @@ def rlvr_cli(tmp_path: Path, warm: Callable[[Sequence[str]], Warm]) -> CommandLi
         words = [str(argument) for argument in arguments]
         given = input if isinstance(input, bytes) else input.encode()
         variables = os.environ | {"COLUMNS": "200"} | (environ or {})
-        if any(name.startswith(("PYTHON", "HF_")) for name in environ or {}):  # read at the start
+        trains = words[:1] in (["train"], ["kl"]) and "--help" not in words
+        trains = trains and importlib.util.find_spec("trl") is not None
+        # Read when the interpreter starts, or with the Hub's library, which the trainers import.
+        early = ("PYTHON", "HF_") if trains else ("PYTHON",)
+        if any(name.startswith(early) for name in environ or {}):
             command = [sys.executable, "-m", "rlvr", *words]
             done = subprocess.run(
                 command, input=given, capture_output=True, cwd=cwd, env=variables, timeout=LONGEST_S
             )
         else:
-            trains = words[:1] in (["train"], ["kl"]) and "--help" not in words
-            trains = trains and importlib.util.find_spec("trl") is not None
             modules = TRAINERS if trains else LIGHT
             done = warm(modules).run(words, given, cwd, variables, LONGEST_S)
         out, err = done.stdout.decode(), done.stderr.decode()

@@ -40,7 +40,7 @@ def run(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     assert ended.value.code == 0, f"{line}\n{said.err[-2000:]}"
 
 
-@pytest.mark.sweep(gate=6)
+@pytest.mark.sweep(gate=5)
 @pytest.mark.parametrize("page", LINES)
 def test_commands(
     page: str,

@@ -27,7 +27,7 @@ def is_only_parsed(fence: Fence) -> bool:
     return any(page == fence.page and line in fence.text for page, line in ONLY_PARSED)
 
 
-@pytest.mark.sweep(gate=8)
+@pytest.mark.sweep(gate=7)
 @pytest.mark.parametrize("page", BLOCKS)
 @pytest.mark.usefixtures("own_registry")
 def test_blocks(page: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:

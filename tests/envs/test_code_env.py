@@ -49,6 +49,7 @@ def test_codeforces(data: Path) -> None:
     assert reward(env, f"```python\n{right.replace('sorted', 'list')}\n```") == 0
 
 
+@pytest.mark.sweep
 def test_on_codeforces_nothing_earns_nothing(data: Path) -> None:
     """No problem is passed by a program that prints nothing, its input, or YES for every line."""
     env = rlvr.make("code", data=str(data))

@@ -147,6 +147,7 @@ def test_vectors_of_environments(id: str, mode: str) -> None:
         envs.close()
 
 
+@pytest.mark.sweep(gate=9)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_seed_gives_the_same_episodes(name: str) -> None:
     def episodes(seed: int) -> list[str]:

@@ -99,6 +99,7 @@ def test_of_one_task_or_none_there_is_no_interval() -> None:
     assert math.isnan(none.value)
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize(("tasks", "samples"), [(40, 4), (150, 1), (150, 8)])
 def test_the_interval_covers_95_percent(tasks: int, samples: int) -> None:
     """Tasks of differing difficulty, several samples each: the truth is inside 95% ± 1.5 of the time."""

@@ -262,6 +262,7 @@ def test_the_policy_stops_a_script_that_is_not_ours(look: Open, tmp_path: Path) 
     assert any("Content Security Policy" in message for message in page.errors())
 
 
+@pytest.mark.sweep
 def test_a_rollout_of_a_megabyte_opens_and_shows_the_rest_when_asked(
     look: Open, tmp_path: Path
 ) -> None:
@@ -293,6 +294,7 @@ def test_two_runs_show_the_tasks_that_flipped_side_by_side(look: Open, tmp_path:
     assert page.js(cells) == "won"
 
 
+@pytest.mark.sweep
 def test_ten_thousand_rollouts(look: Open, tmp_path: Path) -> None:
     def row(i: int) -> dict[str, Any]:
         verdict = CORRECT if i % 3 else WRONG

@@ -22,6 +22,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.sweep
 def test_tiny_reports_where_a_step_goes_and_the_lift() -> None:
     done = run("--tiny", "--warmup-steps", "30", "--steps", "3")
     assert done.returncode == 0, done.stderr[-3000:]

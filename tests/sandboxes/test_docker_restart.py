@@ -50,6 +50,7 @@ def all_containers() -> list[str]:
         return [each["Names"][0] for each in api.containers(all=True) if each["Names"]]
 
 
+@pytest.mark.sweep
 def test_a_daemon_killed_and_restarted(own_daemon: Path) -> None:
     backend = Docker()
     links = [backend.launch(code, 64) for code in (ECHO, DEAF)]
@@ -127,6 +128,7 @@ def test_a_batch_whose_daemon_is_killed_and_restarted(own_daemon: Path) -> None:
     assert all_containers() == []
 
 
+@pytest.mark.sweep
 def test_jails_that_died_while_they_waited(own_daemon: Path) -> None:
     with Sandbox("docker", jails=2) as sandbox:
         sandbox.start()

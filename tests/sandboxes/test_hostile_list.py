@@ -197,6 +197,7 @@ print(failed)
 """
 
 
+@pytest.mark.sweep
 def test_an_ordinary_user_is_as_safe(bubblewrap: object) -> None:
     if os.geteuid() != 0:
         pytest.skip("it's an ordinary user that runs all these tests")

@@ -233,6 +233,7 @@ def test_a_spent_budget_stops_the_run_after_a_checkpoint(tmp_path: Path) -> None
     assert over == [*[False] * (steps - 2), True]
 
 
+@pytest.mark.sweep
 def test_raised_beta_holds_the_run_near_its_budget(tmp_path: Path) -> None:
     free = trainer(tmp_path / "free", max_steps=40, learning_rate=3e-4)
     free.measure_kl(ALL)

@@ -51,21 +51,22 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def warmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the quickstart's model after its warm-up: it mostly forgets to carry."""
+def warmed(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    """A folder with the quickstart's model after its warm-up; in the gate, after part of it."""
     import torch
 
     from rlvr.training.small_model import make_model, make_tokenizer
     from rlvr.training.warmup import warm_up
 
     torch.set_num_threads(1)
+    steps = 900 if pytestconfig.getoption("--all") else 250
     env = rlvr.make(
-        "arithmetic", digits=3, terms=2, operators="+", prompt="{compact}=", size=57_600
+        "arithmetic", digits=3, terms=2, operators="+", prompt="{compact}=", size=64 * steps
     )
     tokenizer = make_tokenizer()
     model = make_model(tokenizer, 0)
     warm_up(
-        model, tokenizer, list(env.tasks), steps=900, batch_size=64, learning_rate=3e-3, seed=0,
+        model, tokenizer, list(env.tasks), steps=steps, batch_size=64, learning_rate=3e-3, seed=0,
         progress=lambda step, loss: None,
     )  # fmt: skip
     folder = tmp_path_factory.mktemp("model")

@@ -67,6 +67,7 @@ def test_a_lazy_strategy_earns_little(name: str, level: int) -> None:
     assert sum(rewards) / len(rewards) <= NAIVE.get((name, level), 0.05)
 
 
+@pytest.mark.sweep(gate=11)
 @pytest.mark.parametrize(("name", "level"), CASES)
 def test_a_lazy_strategy_never_reads_the_reference(name: str, level: int) -> None:
     _, tasks = sample(name, level)
@@ -173,6 +174,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.sweep(gate=4)
 @pytest.mark.parametrize("name", PUZZLES)
 def test_hostile_answers_are_wrong_answers(name: str) -> None:
     env, tasks = sample(name, 1)

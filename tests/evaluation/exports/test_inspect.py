@@ -222,6 +222,7 @@ def test_with_as_many_scored_samples_a_task_the_figures_are_the_reports(tmp_path
     assert correct["metrics"]["accuracy"]["value"] == pytest.approx(report.correct.value)
 
 
+@pytest.mark.sweep
 def test_inspects_own_commands_take_it(tmp_path: Path) -> None:
     pytest.importorskip("inspect_ai")
     export(hostile(tmp_path / "run"), "inspect", tmp_path / "logs")

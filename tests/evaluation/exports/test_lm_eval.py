@@ -174,6 +174,7 @@ def test_a_run_that_says_nothing_of_itself(tmp_path: Path, about: str) -> None:
     assert results(run)["model_name"] == "unknown"
 
 
+@pytest.mark.sweep
 def test_the_harness_itself_gives_the_same(tmp_path: Path) -> None:
     """The harness judges the same responses by itself; its files hold what ours hold."""
     lm_eval = pytest.importorskip("lm_eval")

@@ -42,6 +42,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("to", list(FORMATS))
 def test_memory_is_flat(large: Path, tmp_path: Path, to: str) -> None:
     out = tmp_path / ("out.parquet" if to == "parquet" else "out")
