@@ -35,10 +35,6 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def _started(pid: int) -> tuple[int, int]:
-    return int(_stat(pid)[19]), pid
-
-
 def descendants(pid: int) -> set[int]:
     """All below a process."""
     below: set[int] = set()
@@ -56,15 +52,35 @@ def zygote(jail: Jail) -> int:
     return children(broker(jail))[0]
 
 
+def named(source: bytes) -> bytes:
+    """Return a Python program that gives its process a name first, by which `program` knows it."""
+    return b"import ctypes\nctypes.CDLL(None).prctl(15, b'program')\n" + source
+
+
+def runs(jail: Jail) -> bool:
+    """Return whether a named program has started there."""
+    return bool(_programs(jail))
+
+
 def program(jail: Jail) -> int:
-    """The program that runs there: the newest of all processes."""
-    return max(descendants(broker(jail)), key=_started)
+    """Return the named program that runs there."""
+    return _programs(jail)[0]
+
+
+def _programs(jail: Jail) -> list[int]:
+    found = []
+    for pid in descendants(broker(jail)):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text() == "program\n":
+                found.append(pid)
+    return found
 
 
 def cell(jail: Jail) -> int:
-    """The cell of the program that runs there; where none runs, any."""
+    """The cell of the named program that runs there; where none runs, any."""
     cells = children(zygote(jail))
-    return next((one for one in cells if program(jail) in children(one)), cells[0])
+    running = set(_programs(jail))
+    return next((cell for cell in cells if running & set(children(cell))), cells[0])
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:

@@ -1,0 +1,41 @@
+"""Compare two runs' coverage: which share of the lines that the second ran did the first run, too?
+
+    python tools/covered.py .coverage-gate .coverage-all
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+from coverage import CoverageData
+
+PACKAGE = Path(__file__).resolve().parents[1] / "rlvr"
+
+
+def lines(file: str) -> set[tuple[str, int]]:
+    """Return the executed lines of the package: path below it, and number."""
+    data = CoverageData(file)
+    data.read()
+    found = set()
+    for path in data.measured_files():
+        if Path(path).is_relative_to(PACKAGE):
+            name = Path(path).relative_to(PACKAGE).as_posix()
+            found |= {(name, number) for number in data.lines(path) or ()}
+    return found
+
+
+def main(part: str, whole: str) -> None:
+    """Print the share of each room, and of all."""
+    every = lines(whole)
+    both = lines(part) & every
+    rooms = Counter(name.partition("/")[0] for name, _ in every)
+    shared = Counter(name.partition("/")[0] for name, _ in both)
+    for room, count in sorted(rooms.items()):
+        print(f"{shared[room] / count:7.1%} of {count:6}  {room}")
+    print(f"{len(both) / len(every):7.1%} of {len(every):6}  all")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
