@@ -42,6 +42,8 @@ def run(
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "ROOT", tmp_path)
     monkeypatch.setattr(gate, "CACHE", tmp_path / "cache")
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_ADDOPTS"):  # this run's own
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_a_test_that_passes_alone_is_flaky_and_breaks_nothing(

@@ -130,6 +130,7 @@ def test_a_verifier_changed_between_calls_is_the_changed_one_in_workers(lone: Po
     assert (once.feedback, twice.feedback) == ("ab", "abab")
 
 
+@pytest.mark.sweep
 def test_many_verifiers_take_turns_in_one_worker(lone: Pool) -> None:
     """More than a worker keeps, so that some are sent again."""
     verifiers = [Echo(times) for times in range(1, 201)]
@@ -139,6 +140,7 @@ def test_many_verifiers_take_turns_in_one_worker(lone: Pool) -> None:
         assert len(verdict.feedback) == verifier.times
 
 
+@pytest.mark.sweep
 def test_old_verifiers_dont_fill_a_workers_memory() -> None:
     """Or the next response would be told that it ran out of memory."""
 

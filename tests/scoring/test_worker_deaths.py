@@ -114,6 +114,7 @@ def test_dead_workers_leave_no_open_files_and_no_zombies() -> None:
         assert "Z" not in children(template).values()
 
 
+@pytest.mark.sweep
 def test_killed_workers_leave_no_open_files_and_no_zombies() -> None:
     others = set(templates())
     with Pool(2) as pool:

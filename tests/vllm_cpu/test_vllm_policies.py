@@ -73,18 +73,18 @@ def test_greedy_in_process_is_the_model_s_own(warmed: Path) -> None:
 
 
 def test_samples_in_one_request_are_several_and_come_again_with_their_seed(server: Server) -> None:
-    # So hot that what the model has learned decides nothing: any token is as likely as another.
+    # As hot as vLLM goes, and kept from its end: whatever the weights are, some token differs.
     policy = OpenAIPolicy(
         NAME,
         server.base_url,
         max_tokens=40,
-        temperature=100.0,
+        temperature=2.0,
         token_ids=True,
         extra={"min_tokens": 12},
     )
     first, again = ask(policy, "508+77=", 8), ask(policy, "508+77=", 8)
     assert [one.text for one in first] == [one.text for one in again]
-    assert len({one.text for one in first}) == 8
+    assert len({one.text for one in first}) > 1
     assert all(one.token_ids and one.completion_tokens == len(one.token_ids) for one in first)
     other = ask(policy, "508+77=", 8, seed=6)
     assert [one.text for one in other] != [one.text for one in first]
