@@ -33,7 +33,8 @@ def run(
     (folder / "pytest.ini").write_text("[pytest]\n")
     tried = Gate()
     command = [sys.executable, "-m", "pytest", "-q"]
-    tried.lane([Part("it", command, ("-n", "2", "test_it.py"))], aloud=False).join()
+    spread = ("-n", "1") if "flaky" in tests else ()
+    tried.lane([Part("it", command, (*spread, "test_it.py"))], aloud=False).join()
     flaky = tried.retry()
     return tried, flaky, capfdbinary.readouterr().out.decode()
 
@@ -66,11 +67,11 @@ def test_a_test_that_fails_twice_breaks_the_gate(
 def test_many_failures_and_no_tests_at_all_are_not_tried_again(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    many = "import pytest\n@pytest.mark.parametrize('n', range(40))\ndef test_it(n): assert 0\n"
+    many = "import pytest\n@pytest.mark.parametrize('n', range(30))\ndef test_it(n): assert 0\n"
     for tests in (many, "", "import nothing_there"):
         tried, flaky, printed = run(tmp_path, tests, capfdbinary)
         assert (tried.broken, flaky) == (["it"], [])
-        assert ("once more" in printed) == (tests == "import nothing_there")
+        assert "once more" not in printed
 
 
 def test_a_command_that_fails_is_printed_whole(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

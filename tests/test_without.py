@@ -41,6 +41,7 @@ def run(folder: Path, *arguments: str, ci: str = "true") -> tuple[int, str]:
     return done.returncode, (done.stdout + done.stderr).strip().splitlines()[-1]
 
 
+@pytest.mark.sweep(gate=2)
 @pytest.mark.parametrize(
     ("without", "outcome"),
     [

@@ -1,6 +1,6 @@
 """Compare two runs' coverage: which share of the lines that the second ran did the first run, too?
 
-    python tools/covered.py .coverage-gate .coverage-all
+python tools/covered.py .coverage-gate .coverage-all
 """
 
 from __future__ import annotations

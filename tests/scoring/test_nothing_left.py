@@ -39,6 +39,7 @@ ENDS = {
 }
 
 
+@pytest.mark.sweep(gate=2)
 @pytest.mark.parametrize("end", ENDS)
 def test_after_the_process_ended_itself(script: Callable[..., Script], end: str) -> None:
     text, status = ENDS[end]

@@ -100,6 +100,7 @@ def test_the_memory_limit_is_the_pools(pool: Pool) -> None:
     assert judged.reward == 1.0
 
 
+@pytest.mark.sweep
 def test_dead_workers_leave_no_open_files_and_no_zombies() -> None:
     others = set(templates())
     with Pool(2) as pool:

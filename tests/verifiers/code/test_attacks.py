@@ -82,6 +82,7 @@ def sandbox():
         yield sandbox
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("kind", TASKS)
 def test_each_is_judged_and_earns_nothing(kind: str, sandbox: Sandbox) -> None:
     task = Task("", TASKS[kind] | LIMITS, kind)

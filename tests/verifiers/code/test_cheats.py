@@ -45,6 +45,7 @@ def judged(verifier: Code, form: str, source: str) -> rlvr.Verdict:
     return verdict
 
 
+@pytest.mark.sweep(gate=60)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("cheat", CHEATS)
 def test_a_cheat_earns_nothing(verifier: Code, cheat: str, form: str) -> None:
@@ -57,6 +58,7 @@ def test_a_cheat_earns_nothing(verifier: Code, cheat: str, form: str) -> None:
     assert after == Scored(1.0, rlvr.Status.CORRECT, {"code": 1.0}, "", after.detail)
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("form", FORMS)
 def test_all_at_once_earn_nothing(form: str) -> None:
     """In the process's own sandbox, many at a time, right ones among them."""

@@ -85,6 +85,7 @@ def test_an_output_that_makes_it_crash_is_refused(output: str) -> None:
     assert (verdict.reward, verdict.status) == (0.0, Status.INCORRECT)
 
 
+@pytest.mark.sweep
 def test_an_output_that_makes_it_hang_is_refused() -> None:
     hangs = "import sys\nif open(sys.argv[2]).read().strip() == 'x':\n    while True: pass"
     verdict = judged("print('x')", with_checker(hangs))

@@ -138,6 +138,7 @@ FAULTS: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.sweep(gate=6)
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_tried_again_and_then_no_reward(name: str) -> None:
     with ToldJudge(FAULTS[name], "right") as server:
@@ -234,6 +235,7 @@ def test_a_fence_and_thoughts_around_the_object_are_read_past(said: str) -> None
 # -------------------------------------------------------------------- what a response can do
 
 
+@pytest.mark.sweep(gate=8)
 @pytest.mark.parametrize(
     "response",
     [
