@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from rlvr.sandboxes import FunctionTests, Limit, Limits, Program, Sandbox
+from rlvr.sandboxes import FunctionTests, Limit, Limits, Program, Sandbox, programs
 from rlvr.sandboxes.bubblewrap import Bubblewrap
+from rlvr.sandboxes.runner import supervise
+from rlvr.sandboxes.runner.cells import Cell, Fault
 from rlvr.sandboxes.simple import is_simple
 
 BURN = b"import time\nend = time.process_time() + 0.7\nwhile time.process_time() < end: pass\nprint('done')"
@@ -88,3 +92,37 @@ def test_tests_that_dont_end_have_none(crowded: Sandbox, setup: str) -> None:
 def test_which_are_judged_by_which() -> None:
     assert is_simple(SIMPLE)
     assert not is_simple(OTHER)
+
+
+# ---------------------------------------------------------------- a machine that lets nobody run
+
+
+@pytest.mark.parametrize(
+    ("waited", "used", "ended"),
+    [(0.0, 0.0, "wall"), (60.0, 0.0, "starved"), (60.0, 1.0, "wall"), (0.3, 0.0, "wall")],
+)
+def test_a_program_that_never_got_a_processor_is_a_fault_and_no_limit(
+    monkeypatch: pytest.MonkeyPatch, waited: float, used: float, ended: str
+) -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    monkeypatch.setattr(supervise, "others", lambda: [str(child.pid)])
+    monkeypatch.setattr(supervise, "_longest_wait", lambda: waited)
+    watch = supervise._Watch(programs.allowed(Limits(wall_s=0.1), None, programs.PATIENCE), [])
+    watch.cpu = used
+    began = time.monotonic()
+    try:
+        assert watch.until_end(child.pid, began) == ended
+        assert time.monotonic() - began >= 0.1 + min(waited, 0.9)
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_starved_cell_is_a_fault_of_the_jail() -> None:
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with near, far:
+        cell = Cell(near, 0)
+        far.send(b'{"limit": "starved"}')
+        with pytest.raises(Fault, match="the machine is too busy"):
+            cell.receive()
+        assert not cell.usable
