@@ -59,7 +59,12 @@ ELSEWHERE = {
 }
 """Folders of tests that need another virtual environment, and how to run them."""
 
-EVERY_TEST = ("tests/conftest.py", "tests/warm.py")  # and all files that nothing explains
+EVERY_TEST = (
+    "tests/conftest.py",
+    "tests/tiers.py",
+    "tests/missing.py",
+    "tests/warm.py",
+)  # and unexplained ones
 NO_TEST = ("CHANGELOG.md", "LICENSE", ".gitignore")
 
 _HOMES = {f"rlvr.{name}": home for name, home in (rlvr._HOME | rlvr._MODULES).items()}

@@ -2,12 +2,13 @@
 
 `make test` runs the gate, `make test-all` everything (see docs/development.md):
 
-    python tools/gate.py [--all] [--jobs 3] [PART …]
+    python tools/gate.py [--all] [--jobs 2] [PART …]
 
-Two lanes share the processors. The first runs the main suite; the second runs the other parts, one after
-the other: those that import a trainer are among them, since the import takes ten seconds of a process. A part
-that passes is one line; a part that fails is printed whole. A test that fails runs once more at the end, by itself: if it passes then, the run
-passes, and `flaky: NAME` stands in its last lines.
+Two lanes share the processors. The first runs the main suite. The second runs the other parts, one after the
+other; tests that import a trainer are among them, since the import takes ten seconds of each process.
+
+A part that passes is one line; a part that fails is printed whole. A test that fails runs once more at the end,
+by itself: if it passes then, the run passes, and its last lines say `flaky: NAME`.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Part:
 
     @property
     def is_pytest(self) -> bool:
-        """Whether its failures are tests', and can be tried again."""
+        """Return True if its failures are tests', and can be tried again."""
         return "pytest" in self.command
 
     @property
@@ -187,7 +188,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Finished:
-    """What a command came to."""
+    """The outcome of a command."""
 
     status: int
     output: bytes
