@@ -26,7 +26,7 @@ JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 export VENV VLLM_VENV TRAINERS_VENV VENV312 VENV313
 
-GATE = $(PYTHON) tools/gate.py --jobs $(JOBS)
+GATE = $(PYTHON) tools/gate.py --jobs $(JOBS) $(if $(ALL),--all)
 
 .PHONY: install venv readers quickstart test test-all test-main test-vllm test-trainers coverage docs lint types bench clean
 .PHONY: test-pythons environments vllm-environment trainers-environment python3.12-environment python3.13-environment
@@ -88,12 +88,12 @@ quickstart: install
 test:
 	@$(GATE)
 
-# Everything: hours.
+# Everything: an hour or more. ALL=1 gives each target below its exhaustive cases.
 test-all:
 	@$(GATE) --all
 
 test-main:
-	@$(GATE) main
+	@$(GATE) main training
 
 test-vllm:
 	@$(GATE) vllm

@@ -2,7 +2,7 @@
 
 `make test` runs the gate, `make test-all` everything (see docs/development.md):
 
-    python tools/gate.py [--all] [--jobs 2] [PART …]
+    make test | make test-all | make test-vllm ALL=1
 
 Two lanes share the processors. The first runs the main suite. The second runs the other parts, one after the
 other; tests that import a trainer are among them, since the import takes ten seconds of each process.
