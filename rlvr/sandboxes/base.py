@@ -35,8 +35,9 @@ class Limits:
     """What a program may use for one input.
 
     Attributes:
-        wall_s: seconds on the clock, for a program that sleeps. Time spent waiting for a processor isn't
-            counted: a program that computes is ended by `cpu_s`, however busy the machine is.
+        wall_s: seconds on the clock. Time that a program waits for a processor isn't counted while it
+            gets a tenth of one, up to ten times `wall_s` in all: a program that sleeps is ended by
+            `wall_s`, a program that computes by `cpu_s`.
         cpu_s: seconds of processor time, all its processes together.
         memory_mb: resident memory in MiB, all its processes together.
         output_kb: standard output in KiB; the same again for standard error.

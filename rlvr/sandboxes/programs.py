@@ -20,8 +20,7 @@ from rlvr.sandboxes.runner import frames
 PATIENCE = 10.0
 """Times its `wall_s` that a program may take on the clock while others keep it from a processor.
 
-A program that is past that without having had `wall_s` of processor time is a fault of the machine, not
-over a limit: see `runner.supervise`.
+It has to get a tenth of a processor meanwhile: see `runner.supervise`.
 """
 
 _MIB = 1 << 20

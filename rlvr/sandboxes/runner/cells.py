@@ -9,8 +9,6 @@ import socket
 import struct
 from typing import Any
 
-from .supervise import STARVED
-
 MOST_MESSAGE = 1 << 17
 MOST_FDS = 250
 PID = struct.Struct("<i")
@@ -64,9 +62,6 @@ class Cell:
         if "trouble" in message:
             close(list(fds))
             raise Fault("a cell could not begin: " + message["trouble"])
-        if message["limit"] == STARVED:
-            close(list(fds))
-            raise Fault("the machine is too busy: a program waited for a processor all its time")
         return message, list(fds)
 
     def end(self) -> None:

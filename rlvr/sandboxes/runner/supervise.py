@@ -14,11 +14,11 @@ from . import filter as seccomp
 from . import kernel
 
 _FIRST_LOOK_S, _SLOWEST_LOOK_S = 0.004, 0.04
+_WAIT_PER_CPU = 9.0  # seconds of waiting that a second on a processor excuses: a share of a tenth
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
 _MIB = 1 << 20
 FAULT = 250  # the child's exit status where it never got as far as the program
-STARVED = "starved"  # in place of a limit: the machine kept the child from a processor
 
 
 class Ending:
@@ -45,8 +45,9 @@ def run(
     Args:
         action: runs in the child and never returns, or execs.
         limits: the fields of `Limits`, "address_space" (bytes, 0 for none), and "patience": times
-            `wall_s` that it has at most on the clock. Time that it waits for a processor isn't its own, so
-            `wall_s` ends a child that sleeps and `cpu_s` one that computes, however busy the machine is.
+            `wall_s` that it has at most on the clock. Time that it waits for a processor isn't its own: so
+            `wall_s` ends a child that sleeps and `cpu_s` one that computes, also on a busy machine. What a
+            child uses bounds what it may wait, since it can make itself wait beside a busy neighbour.
         uid: a user and group id of the program's own; None where this user may have one alone.
         output: the descriptors whose files may not grow past `output_kb`.
         trouble: a descriptor where the child says what went wrong before the program began.
@@ -150,11 +151,14 @@ class _Watch:
                     return None
                 if left <= pause:
                     if time.monotonic() >= deadline:
-                        waited = _longest_wait() if self._most_wait else 0.0
-                        later = began + self._wall + min(waited, self._most_wait)
-                        if later <= deadline + _FIRST_LOOK_S:
-                            return self._passed() or self._overdue(waited)
-                        deadline = later  # a little more each time: it may wait again
+                        if passed := self._passed():
+                            return passed
+                        waited = min(self._most_wait, _WAIT_PER_CPU * self.cpu)
+                        waited = min(waited, _longest_wait()) if waited else 0.0
+                        # A little more each time: it may wait again.
+                        if began + self._wall + waited <= deadline + _FIRST_LOOK_S:
+                            return "wall"
+                        deadline = began + self._wall + waited
                     continue
                 passed = self._passed()
                 if passed:
@@ -162,10 +166,6 @@ class _Watch:
                 pause = min(pause * 1.5, self._slowest)
         finally:
             os.close(handle)
-
-    def _overdue(self, waited: float) -> str:
-        """Tell a child that slept from one that never got the processor it asked for."""
-        return STARVED if waited > self._most_wait > 0 and self.cpu < self._wall else "wall"
 
     def _passed(self) -> str | None:
         cpu, memory, unseen = 0.0, 0, 0
@@ -223,16 +223,16 @@ def others() -> list[str]:
 
 
 def _longest_wait() -> float:
-    """Return the most seconds that a process here was ready to run and had no processor.
+    """Return the most seconds that a thread here was ready to run and had no processor.
 
-    0 if the kernel doesn't tell. No program can have itself kept waiting: the filter denies it every call
-    that lowers its own priority, and processes that keep each other waiting use their time meanwhile.
+    Threads that have ended don't count. 0 if the kernel doesn't tell.
     """
     longest = 0
     for pid in others():
         try:
-            with open("/proc/%s/schedstat" % pid, "rb") as file:
-                longest = max(longest, int(file.read().split()[1]))
+            for thread in os.listdir("/proc/%s/task" % pid):
+                with open("/proc/%s/task/%s/schedstat" % (pid, thread), "rb") as file:
+                    longest = max(longest, int(file.read().split()[1]))
         except (OSError, IndexError, ValueError):
             continue  # ended meanwhile
     return longest / 1e9
