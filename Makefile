@@ -46,7 +46,7 @@ $(INSTALLED):
 	@echo "$(CURDIR)" > $(VENV)/.project
 	@touch $@
 
-# For scripts: where it is.
+# Print the folder, for scripts.
 venv:
 	@echo $(VENV)
 
@@ -54,6 +54,7 @@ readers: $(READERS)
 
 $(READERS): $(INSTALLED)
 	@tools/alive "installing readers of exports" $(BIN)/python -m pip install -q -c constraints.txt -e '.[readers,reasoning]'
+	@echo "$(CURDIR)" > $(VENV)/.project
 	@touch $@
 
 # Behind a lock: the gate has these installed while other tests run.
@@ -104,9 +105,9 @@ test-trainers:
 test-pythons:
 	@$(GATE) --all python3.12 python3.13
 
-# Which share of the lines that everything runs does the gate run? Twice the main suite, more slowly.
+# The gate's share of the lines that everything runs: the main suite twice, more slowly.
 COVERED := -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=
-coverage: readers
+coverage: install readers
 	COVERAGE_FILE=.coverage-gate $(BIN)/python $(COVERED)
 	COVERAGE_FILE=.coverage-all $(BIN)/python $(COVERED) --all
 	$(BIN)/python tools/covered.py .coverage-gate .coverage-all

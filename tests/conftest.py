@@ -23,6 +23,7 @@ _LONG = ("test_new_packages", "test_ppo_learning", "test_recipes", "test_train",
          "test_ppo", "test_ppo_keeps", "test_function_faults", "test_kl_runs", "test_broken", "test_built_in",
          "test_openai_policy", "test_function_cheats", "test_score_process")  # fmt: skip
 
+_ENVIRON = dict(os.environ)  # before any test changes it
 LONGEST_S = 900.0  # that a command may take
 
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -51,8 +52,8 @@ def warm() -> Iterator[Callable[[Sequence[str]], Warm]]:
     started: dict[Sequence[str], Warm] = {}
 
     def of(modules: Sequence[str]) -> Warm:
-        if modules not in started:
-            started[modules] = Warm(modules)
+        if modules not in started or not started[modules].is_there:
+            started[modules] = Warm(modules, _ENVIRON)
         return started[modules]
 
     yield of
@@ -61,7 +62,9 @@ def warm() -> Iterator[Callable[[Sequence[str]], Warm]]:
 
 
 @pytest.fixture
-def rlvr_cli(tmp_path: Path, warm: Callable[[Sequence[str]], Warm]) -> CommandLine:
+def rlvr_cli(
+    tmp_path: Path, warm: Callable[[Sequence[str]], Warm], pytestconfig: pytest.Config
+) -> CommandLine:
     """`python -m rlvr …` in a process of its own, in a folder of its own."""
 
     def run(
@@ -77,7 +80,8 @@ def rlvr_cli(tmp_path: Path, warm: Callable[[Sequence[str]], Warm]) -> CommandLi
         trains = trains and importlib.util.find_spec("trl") is not None
         # Read when the interpreter starts, or with the Hub's library, which the trainers import.
         early = ("PYTHON", "HF_") if trains else ("PYTHON",)
-        if any(name.startswith(early) for name in environ or {}):
+        changed = {name for name, _ in set(variables.items()) ^ set(_ENVIRON.items())}
+        if pytestconfig.getoption("--all") or any(name.startswith(early) for name in changed):
             command = [sys.executable, "-m", "rlvr", *words]
             done = subprocess.run(
                 command, input=given, capture_output=True, cwd=cwd, env=variables, timeout=LONGEST_S

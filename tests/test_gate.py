@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -95,7 +96,22 @@ def test_silence_is_broken(
     assert "slow" in capfdbinary.readouterr().out.decode().split("== slow passed")[0]
 
 
-def test_cases_are_spread_evenly() -> None:
-    assert spread("abcdef", 3) == ["a", "c", "e"]
+def test_cases_are_spread_over_all_and_over_each_parameter() -> None:
+    assert spread("abcdefgh", 3) == ["a", "c", "f"]
     assert spread("abc", 9) == ["a", "b", "c"]
     assert spread("abc", 0) == []
+    for sizes in ((12, 4, 2), (2, 64), (27, 2), (10, 5)):
+        cases = list(itertools.product(*map(range, sizes)))
+        kept = spread(cases, len(cases) // 4)
+        for number, size in enumerate(sizes):
+            if 2 * size <= len(kept):
+                assert len({case[number] for case in kept}) == size
+    jails = [
+        {
+            attempt
+            for jail, attempt in spread(list(itertools.product(range(2), range(64))), 40)
+            if jail == n
+        }
+        for n in range(2)
+    ]
+    assert len(jails[0] | jails[1]) > 30

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import pytest
 
+_GOLDEN = (5**0.5 - 1) / 2
+
 Item = TypeVar("Item")
 Sample = Callable[[Sequence[Item], int], list[Item]]
 
@@ -41,12 +43,14 @@ def _case(item: pytest.Item) -> str:
 
 
 def spread(items: Sequence[Item], count: int) -> list[Item]:
-    """Return `count` of the items, evenly spaced from the first on.
+    """Return `count` of the items, spread over all of them, in their order.
 
-    Example: `spread("abcdef", 3)` is `["a", "c", "e"]`.
+    The distances vary, so that no case of an inner parameter falls between them each time.
+
+    Example: `spread("abcdefgh", 3)` is `["a", "c", "f"]`.
     """
-    count = min(count, len(items))
-    return [items[place * len(items) // count] for place in range(count)]
+    places = sorted(range(len(items)), key=lambda place: place * _GOLDEN % 1)[:count]
+    return [items[place] for place in sorted(places)]
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +68,7 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """With `--durations`, say each room's share of the time, too."""
-    if not config.getoption("durations"):
+    if config.getoption("durations") is None:
         return
     seconds: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():

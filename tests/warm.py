@@ -1,18 +1,20 @@
 """The command line with its imports behind it: each call is a fork of a process that has made them.
 
-A fresh `python -m rlvr` spends a second of processor time on imports, ten if it trains. What a fork
-can't show (what is imported at all, an interpreter's own variables) is tested with fresh processes.
+A fresh `python -m rlvr` spends a second of processor time on imports, ten if it trains. A fork can't show
+what is imported at all, another hash seed, or how an interpreter ends: `pytest --all` uses fresh processes.
 """
 
 from __future__ import annotations
 
 import array
 import atexit
+import contextlib
 import gc
 import importlib
 import json
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -34,12 +36,15 @@ class Warm:
 
     Args:
         modules: imported before the first call.
+        environ: the environment variables that they see.
     """
 
-    def __init__(self, modules: Sequence[str]) -> None:
+    def __init__(self, modules: Sequence[str], environ: Mapping[str, str]) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, __file__, str(theirs.fileno()), *modules]
-        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+        self._process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], env=environ, cwd="/", start_new_session=True
+        )
         theirs.close()
 
     def run(
@@ -74,10 +79,16 @@ class Warm:
                 ["rlvr", *arguments], int(status), out.read(), err.read()
             )
 
+    @property
+    def is_there(self) -> bool:
+        """Return False after a call that took too long, or the end of the process."""
+        return self._socket.fileno() >= 0 and self._process.poll() is None
+
     def close(self) -> None:
-        """End it."""
+        """End the process, and a call that runs in a fork of it."""
         self._socket.close()
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 

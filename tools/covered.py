@@ -1,4 +1,4 @@
-"""Compare two runs' coverage: which share of the lines that the second ran did the first run, too?
+"""Print the share of the lines in one run's coverage that another run covers, too.
 
 python tools/covered.py .coverage-gate .coverage-all
 """

@@ -16,15 +16,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ROOT / ".pytest_cache" / "gate"
@@ -40,10 +42,10 @@ class Part:
     """One check: a command, or a run of pytest.
 
     Attributes:
-        name: what it's called on the command line.
-        command: what runs; for pytest, up to the options that hold for every test.
-        paths: for pytest, the rest of its arguments: how to spread tests, and which to run.
-        target: the Makefile's target that it needs first.
+        name: its name on the command line.
+        command: the command line; for pytest, up to the options that hold for every test.
+        paths: for pytest, the other arguments: the spread over processes, and the files.
+        target: the Makefile's target that installs its environment, if it has one of its own.
         environment: variables added to this process's.
     """
 
@@ -83,8 +85,18 @@ class Screen:
         self._lock = threading.Lock()
         self._last = self._begun = time.monotonic()
         self._in_line = False
-        self.running: set[str] = set()
+        self._running: set[str] = set()
         threading.Thread(target=self._stay_awake, daemon=True).start()
+
+    def begin(self, name: str) -> None:
+        """Note that a part runs."""
+        with self._lock:
+            self._running.add(name)
+
+    def end(self, name: str) -> None:
+        """Note that a part has ended."""
+        with self._lock:
+            self._running.discard(name)
 
     def write(self, data: bytes) -> None:
         """Pass on a part's output as it comes."""
@@ -106,13 +118,14 @@ class Screen:
     def _stay_awake(self) -> None:
         while True:
             time.sleep(1)
-            if time.monotonic() - self._last > SILENCE_S and self.running:
-                seconds = time.monotonic() - self._begun
-                self.line(f"... {seconds:.0f} s: {', '.join(sorted(self.running))}")
+            with self._lock:
+                names = ", ".join(sorted(self._running))
+            if names and time.monotonic() - self._last > SILENCE_S:
+                self.line(f"... {time.monotonic() - self._begun:.0f} s: {names}")
 
 
 class Gate:
-    """Runs parts in lanes, and keeps what became of them."""
+    """Runs parts in lanes, and notes the parts that failed."""
 
     def __init__(self) -> None:
         self.screen = Screen()
@@ -126,20 +139,19 @@ class Gate:
         return thread
 
     def call(self, what: str, command: Sequence[str], aloud: bool, **environment: str) -> Finished:
-        """Run a command to its end, named `what` while nothing else is to be seen."""
-        self.screen.running.add(what)
+        """Run a command to its end; the screen calls it `what`."""
+        self.screen.begin(what)
         output = b""
         with subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **environment},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         ) as process:  # fmt: skip
-            assert process.stdout is not None
-            while data := os.read(process.stdout.fileno(), 1 << 16):
+            for data in _output(process):
                 output += data
                 if aloud:
                     self.screen.write(data)
-        status = process.wait()
-        self.screen.running.discard(what)
+            status = process.wait()
+        self.screen.end(what)
         return Finished(status, output)
 
     def retry(self) -> list[str]:
@@ -148,13 +160,15 @@ class Gate:
         for part, tests in self._retried:
             self.screen.line(f"== {part.name}, once more and alone: {' '.join(tests)}")
             shutil.rmtree(part.cache, ignore_errors=True)
-            done = self.call(part.name, part.arguments(*tests), True, **part.environment)
-            if done.status not in (0, 1):  # a run that broke off says nothing of its tests
-                self.broken.append(part.name)
-                continue
+            results = part.cache / "retry.xml"
+            command = part.arguments(f"--junitxml={results}", *tests)
+            done = self.call(part.name, command, True, **part.environment)
             still = part.failed()
-            flaky += [test for test in tests if test not in still]
-            self.broken += [part.name] if still else []
+            # A run that broke off, and a test that is skipped this time, say nothing.
+            if _passed(results) + len(still) == len(tests) and done.status == (1 if still else 0):
+                flaky += [test for test in tests if test not in still]
+            if done.status or _passed(results) < len(tests):
+                self.broken.append(part.name)
         return flaky
 
     def _run_all(self, parts: Sequence[Part], aloud: bool) -> None:
@@ -199,6 +213,30 @@ class Finished:
         return (self.output.decode(errors="replace").strip().splitlines() or [""])[-1]
 
 
+def _output(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Yield what a process prints until it ends, even if one that it left behind holds its output open."""
+    assert process.stdout is not None
+    while True:
+        ready, _, _ = select.select([process.stdout], [], [], 1.0)
+        if not ready and process.poll() is not None:
+            return
+        if ready:
+            data = os.read(process.stdout.fileno(), 1 << 16)
+            if not data:
+                return
+            yield data
+
+
+def _passed(results: Path) -> int:
+    """Return the number of tests that passed, from pytest's XML."""
+    try:
+        cases = list(ElementTree.parse(results).iter("testcase"))
+    except (OSError, ElementTree.ParseError):
+        return 0
+    wrong = ("failure", "error", "skipped")
+    return sum(all(case.find(tag) is None for tag in wrong) for case in cases)
+
+
 def parts(jobs: int, everything: bool) -> tuple[list[Part], list[Part]]:
     """Return the parts of the two lanes: the main suite, and everything beside it."""
     venv, vllm, trainers = (os.environ[name] for name in ("VENV", "VLLM_VENV", "TRAINERS_VENV"))
@@ -212,12 +250,12 @@ def parts(jobs: int, everything: bool) -> tuple[list[Part], list[Part]]:
 
     command = [f"{venv}/bin/python", "-m", "pytest", *whole]
     rest = tuple(f"--ignore={folder}" for folder in TRAINING)
-    main = [Part("main", command, (*spread, *rest), "readers")]
+    main = [Part("main", command, (*spread, *rest))]
     beside = [
         Part("lint", [*MAKE, "lint"]),
         Part("types", [*MAKE, "types"]),
         Part("docs", [*MAKE, "docs"]),
-        Part("training", command, TRAINING, "readers"),
+        Part("training", command, TRAINING),
         pytest("verl", trainers, "verl", "tests/adapters/verl", "trainers-environment"),
         pytest("openrlhf", trainers, "openrlhf", "tests/adapters/openrlhf", "trainers-environment"),
         pytest("vllm", vllm, "vllm", "tests/vllm_cpu", "vllm-environment"),
@@ -232,19 +270,22 @@ def parts(jobs: int, everything: bool) -> tuple[list[Part], list[Part]]:
     return main, beside
 
 
-def run(chosen: Sequence[str], jobs: int, everything: bool) -> int:
-    """Run the gate, or the parts chosen. Returns the exit status."""
+def run(main: Sequence[Part], beside: Sequence[Part]) -> int:
+    """Run the parts of the two lanes. Returns the exit status."""
     gate = Gate()
-    gate.screen.line("== set-up")
-    if gate.call("set-up", [*MAKE, "install"], True).status:
-        return 1
-    main, beside = (
-        [part for part in lane if not chosen or part.name in chosen]
-        for lane in parts(jobs, everything)
-    )
-    # What the last parts need is fetched while the first ones run.
-    fetched = [Part("environments", [*MAKE, part.target]) for part in beside if "-" in part.target]
-    for thread in [gate.lane(main, True), gate.lane(beside, False), gate.lane(fetched, False)]:
+    targets = {part.target for part in (*main, *beside)}
+    if "" in targets:  # the environment that several parts share
+        gate.screen.line("== set-up")
+        if gate.call("set-up", [*MAKE, "install", "readers"], True).status:
+            return 1
+    # What the last parts need is fetched while the first ones run. A part whose fetch failed says so itself.
+    fetching = [
+        threading.Thread(target=gate.call, args=(target, [*MAKE, target], False))
+        for target in sorted({part.target for part in beside} - {""})
+    ]
+    for thread in fetching:
+        thread.start()
+    for thread in [gate.lane(main, True), gate.lane(beside, False), *fetching]:
         thread.join()
     flaky = gate.retry()
     for name in dict.fromkeys(gate.broken):
@@ -255,15 +296,23 @@ def run(chosen: Sequence[str], jobs: int, everything: bool) -> int:
 
 
 def main() -> None:
-    """Read the command line, and exit with what the parts came to."""
+    """Run the parts that the command line names, and exit with their status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help="only these (default: every part)")
     parser.add_argument("--all", action="store_true", help="with the exhaustive cases")
-    parser.add_argument("--jobs", type=int, default=2, help="processes of the main suite")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--jobs", type=int, default=2, help="processes of the main suite (default 2)"
+    )
+    options = parser.parse_args()
+    lanes = parts(options.jobs, options.all)
+    names = [part.name for lane in lanes for part in lane]
+    for name in options.parts:
+        if name not in names:
+            parser.error(f"there's no part {name!r}; there are {', '.join(names)}")
     # A shell's background job ignores interrupts, and tests of theirs would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(run(given.parts, given.jobs, given.all))
+    chosen = options.parts or names
+    sys.exit(run(*([part for part in lane if part.name in chosen] for lane in lanes)))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ SOURCE = Source(
     columns=("task_id", "prompt", "code", "test_imports", "test_list"),
 )
 # Measured seconds of processor time of the reference solutions that need more than a tenth of the default
-# limit. A right solution may take ten times as long: other processors are slower, and so are other ways.
+# limit. A right solution may take ten times as long: other processors and other algorithms are slower.
 _COST_S = {123: 5.3}
 PROMPT = Prompt(
     "{problem} {tests}\n\n"
@@ -102,12 +102,12 @@ def tasks_of(
         raise DataError(
             f"There's no row of the split {split!r}, with a task_id of {numbers[0]} to {numbers[-1]}."
         )
-    slow = {} if limits else {number: _room(cost_s) for number, cost_s in _COST_S.items()}
+    slow = {} if limits else {number: _limits_for(cost_s) for number, cost_s in _COST_S.items()}
     return [_task(row, prompt, shown, slow.get(row["task_id"])) for row in rows]
 
 
-def _room(cost_s: float) -> dict[str, float]:
-    """Return the limits of a problem whose reference solution takes so long."""
+def _limits_for(cost_s: float) -> dict[str, float]:
+    """Return the limits of a problem whose reference solution takes `cost_s` seconds."""
     return {"wall_s": 10 * cost_s + Limits().wall_s, "cpu_s": 10 * cost_s}
 
 

@@ -16,7 +16,7 @@ from rlvr.scoring.page import Page
 
 _REPRIEVE_S = 1.0
 _LOOK_S = 0.25  # how often a worker that loads a verifier is looked at
-_PATIENCE = 20.0  # times its limit that a worker has which waits for a processor
+_PATIENCE = 20.0  # a worker that waits for a processor gets up to so many times its limit
 _USED = 0.95  # of its limit on a processor, which is all of it but for the clocks' grain
 
 
