@@ -1,5 +1,7 @@
 r"""Copying the question's own expression earns nothing, whatever its value."""
 
+from pathlib import Path
+
 import pytest
 
 import rlvr
@@ -153,9 +155,9 @@ def test_no_question_hinders_a_right_answer(question: str) -> None:
     assert reward(question, "(x-1)(x+1)", "(x+1)(x-1)") == 1.0
 
 
-def test_the_formulas_of_maths_questions_earn_next_to_nothing() -> None:
+def test_the_formulas_of_maths_questions_earn_next_to_nothing(data: Path) -> None:
     """Of MATH-500's questions one in 25 was paid for its own formula."""
-    env = rlvr.make("math500")
+    env = rlvr.make("math500", data=str(data))
     tasks = list(env.tasks)
     for column in zip(*map(STRATEGIES["stated-formula"], tasks), strict=True):
         verdicts = rlvr.score(tasks, list(column), env.verifier)
