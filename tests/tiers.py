@@ -74,7 +74,8 @@ def pytest_terminal_summary(
     for reports in terminalreporter.stats.values():
         for report in reports:
             if isinstance(report, pytest.TestReport):
-                seconds["/".join(report.location[0].split("/")[:2])] += report.duration
+                folder = "/".join(report.location[0].split("/")[:-1][:2])
+                seconds[folder] += report.duration
     terminalreporter.section("share of each room")
     for room, spent in seconds.most_common():
         share = spent / seconds.total()

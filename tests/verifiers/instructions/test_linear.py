@@ -38,6 +38,7 @@ EVERY = rlvr.Task(
 )
 
 
+@pytest.mark.sweep
 @pytest.mark.usefixtures("nltk_data")
 @pytest.mark.parametrize("bugs", [False, True], ids=["default", "reference_bugs"])
 def test_a_megabyte_of_repeats_is_judged_by_every_check(bugs: bool) -> None:
