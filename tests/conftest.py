@@ -13,7 +13,7 @@ import pytest
 
 from tests.warm import LIGHT, TRAINERS, Warm
 
-pytest_plugins = ["tests.tiers", "tests.missing"]
+pytest_plugins = ["tests.tiers", "tests.missing", "tests.real_model"]
 
 if "RLVR_DATA" in os.environ:  # before any worker is started
     os.environ.setdefault("NLTK_DATA", str(Path(os.environ["RLVR_DATA"]).resolve() / "nltk_data"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from rlvr.core.errors import MissingExtraError
 from rlvr.policies.base import Generation, Request
+from rlvr.policies.transformers import prompt_ids
 
 
 class VllmPolicy:
@@ -52,12 +53,7 @@ class VllmPolicy:
 
         tokenizer = self.llm.get_tokenizer()
         context = self.llm.llm_engine.model_config.max_model_len
-        prompts: list[list[int]] = [
-            tokenizer.apply_chat_template(
-                list(request.prompt), add_generation_prompt=True, return_dict=True
-            )["input_ids"]
-            for request in requests
-        ]
+        prompts = [prompt_ids(tokenizer, request.prompt) for request in requests]
         # The engine would refuse the whole batch for one prompt that doesn't fit.
         fits = [i for i, prompt in enumerate(prompts) if len(prompt) < context]
         outputs = self.llm.generate(

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlvr.core.errors import DataError, MissingExtraError
+from rlvr.core.errors import MissingExtraError
+from rlvr.policies.transformers import load as load_model
 
 
 def load(name: str, half: bool = False) -> tuple[Any, Any]:
-    """A causal language model and its tokenizer, from a folder or the Hub.
+    """Load a causal language model to be trained, and its tokenizer, from a folder or the Hub.
 
     In float32: in bfloat16 most of an update of RL's small learning rates would be rounded away. GPUs
-    compute in bfloat16 all the same. Raises `DataError` where it can't be loaded, or has no chat
-    template.
+    compute in bfloat16 all the same. Raises `DataError` if it can't be loaded or has no chat template.
 
     Args:
-        half: in bfloat16 after all, which will do where it's frozen and only adapters are trained.
+        half: in bfloat16 after all, which will do if it's frozen and only adapters are trained.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    dtype = torch.bfloat16 if half else torch.float32
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
-    except (OSError, ValueError) as error:
-        why = " ".join(str(error).split())
-        raise DataError(
-            f"The model {name!r} can't be loaded: {why:.300}. Give a local folder with "
-            f"config.json, weights and tokenizer, or the id of a model on the Hub."
-        ) from error
-    if tokenizer.chat_template is None:
-        raise DataError(f"The tokenizer of {name!r} has no chat template, so it can't be prompted.")
+    model, tokenizer = load_model(name, dtype=torch.bfloat16 if half else torch.float32)
+    tokenizer.padding_side = "left"  # trainers pad prompts with it
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model, tokenizer

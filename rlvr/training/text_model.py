@@ -97,7 +97,7 @@ def memorise(
     for _ in range(steps):
         batch = [encoded[rng.randrange(len(encoded))] for _ in range(batch_size)]
         longest = max(len(ids) for ids, _ in batch)
-        inputs = torch.full((batch_size, longest), tokenizer.pad_token_id)
+        inputs = torch.zeros(batch_size, longest, dtype=torch.long)  # padded where nothing looks
         labels = torch.full((batch_size, longest), -100)
         for row, (ids, prompt) in enumerate(batch):
             inputs[row, : len(ids)] = torch.tensor(ids)

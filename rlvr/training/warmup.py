@@ -98,7 +98,7 @@ def _encode(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and labels, both (batch, length); prompts and padding are not learned."""
     longest = max(len(ids) for ids, _ in examples)
-    inputs = torch.full((len(examples), longest), tokenizer.pad_token_id)
+    inputs = torch.zeros(len(examples), longest, dtype=torch.long)
     labels = torch.full((len(examples), longest), -100)
     for row, (ids, prompt) in enumerate(examples):
         inputs[row, : len(ids)] = torch.tensor(ids)

@@ -461,3 +461,35 @@ def test_the_line_for_several_gpus(rlvr_cli: Any) -> None:
     done = rlvr_cli("train", "gsm8k", "--model", "m", "--launch", "8", "--run", "a b")
     line = "accelerate launch --num_processes 8 -m rlvr train gsm8k --model m --run 'a b'"
     assert done.stdout.strip() == line
+
+
+@pytest.mark.parametrize("trainer", ["grpo", "ppo"])
+def test_a_tokenizer_may_pad_on_the_right_or_with_its_end_token(
+    trainer: str, model: str, tmp_path: Path
+) -> None:
+    """What is trained on and what is measured along the way doesn't depend on it."""
+    from transformers import AutoTokenizer
+
+    from rlvr.training.small_model import make_model
+
+    easy_and_long = [rlvr.Task(f"{'1+' * (i % 7)}{i}=", str(i), f"t{i}") for i in range(24)]
+    env = rlvr.SingleTurn(rlvr.TaskSet(easy_and_long, "lengths"), ends_in_even)
+    found = {}
+    for kind in ("left", "right", "no pad token"):
+        folder = tmp_path / kind
+        tokenizer = AutoTokenizer.from_pretrained(model)
+        tokenizer.padding_side = "left" if kind == "left" else "right"
+        if kind == "no pad token":
+            tokenizer.pad_token = None
+        make_model(AutoTokenizer.from_pretrained(model), 0).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        options = SHORT | {"steps": 2, "batch": 8, "save_every": 2, "max_tokens": 12}
+        config = TrainConfig(str(folder), env, trainer=trainer, held_out=env, **options)
+        run = train(config, tmp_path / f"{kind}-run").run
+        found[kind] = {
+            (row["part"], row["step"], row["task"], row["sample"]): row["messages"][-1]["content"]
+            for row in read_rollouts(run)
+        }
+    assert found["right"] == found["left"]
+    assert found["no pad token"] == found["left"]
+    assert len(found["left"]) == 2 * 8 + 2 * 24

@@ -13,7 +13,7 @@ from torch import Tensor
 from rlvr.core.errors import DataError, OptionError
 from rlvr.evaluation.statistics import Estimate, bootstrap
 from rlvr.policies.base import Request, seed_of
-from rlvr.policies.transformers import TransformersPolicy
+from rlvr.policies.transformers import TransformersPolicy, prompt_ids
 from rlvr.training.kl.estimators import ESTIMATORS, sequence_sums
 from rlvr.training.kl.prompts import PromptSet
 
@@ -98,7 +98,6 @@ def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfi
             f"{model!r} and {reference!r} have different vocabularies: there's no KL between them. "
             f"The reference is the model that training began with."
         )
-    _sample_plainly(policy)
     sums_R_4, cut_R = [], []
     requests = [
         Request(task.prompt, task, seed_of(config.seed, task.id, sample))
@@ -110,7 +109,7 @@ def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfi
         generations = policy.respond(batch)
         cut_R += [generation.stop == "length" for generation in generations]
         completions = [list(generation.token_ids or ()) for generation in generations]
-        asked = [_prompt_ids(policy.tokenizer, request) for request in batch]
+        asked = [prompt_ids(policy.tokenizer, request.prompt) for request in batch]
         own, theirs = (
             _logps(one.model, asked, completions, config.temperature) for one in (policy, other)
         )
@@ -140,25 +139,6 @@ def _summary(
         float(tokens_P.sum() / len(sums_R_4)),
         float(cut_R.mean()),
     )
-
-
-def _sample_plainly(policy: TransformersPolicy) -> None:
-    """Drop what a model's own configuration adds to sampling (penalties, min-p): it isn't π then."""
-    from transformers import GenerationConfig
-
-    theirs = policy.model.generation_config
-    policy.model.generation_config = GenerationConfig(
-        bos_token_id=theirs.bos_token_id,
-        eos_token_id=theirs.eos_token_id,
-        pad_token_id=theirs.pad_token_id,
-    )
-
-
-def _prompt_ids(tokenizer: Any, request: Request) -> list[int]:
-    encoded = tokenizer.apply_chat_template(
-        list(request.prompt), add_generation_prompt=True, return_dict=True
-    )
-    return list(encoded["input_ids"])
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
