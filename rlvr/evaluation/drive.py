@@ -124,34 +124,42 @@ class Driver:
 
     async def _batches(self, units: Iterator[Unit]) -> None:
         policy = cast(Policy, self._policy)
-        size = getattr(policy, "batch_size", _BATCH)
-        flat = ((unit.env, rollout) for unit in units for rollout in unit.rollouts())
+        waiting = ((unit.env, rollout) for unit in units for rollout in unit.rollouts())
+        active: list[tuple[Environment, Rollout, int]] = []  # the last is the turn to be asked for
         # A thread for the policy alone, so that judging goes on while it generates.
         with ThreadPoolExecutor(1, "rlvr-policy") as thread:
-            while active := list(itertools.islice(flat, size)):
-                for turn in itertools.count():
-                    requests = [self._request(rollout, turn) for _, rollout in active]
-                    began = time.monotonic()
-                    loop = asyncio.get_running_loop()
-                    found = await loop.run_in_executor(thread, policy.respond, requests)
-                    share = (time.monotonic() - began) / len(active)
-                    _check(policy.name, found, len(active))
-                    answers = [_generation(one) for one in found]
-                    for (_, rollout), one in zip(active, answers, strict=True):
-                        rollout.generate_s += share
-                        rollout.sent_tokens += one.prompt_tokens or 0
-                    over = await asyncio.gather(
-                        *(
-                            self._turn(env, rollout, one, turn)
-                            for (env, rollout), one in zip(active, answers, strict=True)
-                        )
+            while True:
+                # Episodes that are over make room for new ones: batches stay full to the end. The
+                # size is asked for each time, since a policy may find that less memory is free.
+                size: int = getattr(policy, "batch_size", _BATCH)
+                new = itertools.islice(waiting, max(0, size - len(active)))
+                active += [(env, rollout, 0) for env, rollout in new]
+                if not active:
+                    break
+                requests = [self._request(rollout, turn) for _, rollout, turn in active]
+                began = time.monotonic()
+                loop = asyncio.get_running_loop()
+                found = await loop.run_in_executor(thread, policy.respond, requests)
+                share = (time.monotonic() - began) / len(active)
+                _check(policy.name, found, len(active))
+                answers = [_generation(response) for response in found]
+                for (_, rollout, _), answer in zip(active, answers, strict=True):
+                    rollout.generate_s += share
+                    rollout.sent_tokens += answer.prompt_tokens or 0
+                over = await asyncio.gather(
+                    *(
+                        self._turn(env, rollout, answer, turn)
+                        for (env, rollout, turn), answer in zip(active, answers, strict=True)
                     )
-                    for (env, rollout), is_over in zip(active, over, strict=True):
-                        if is_over:
-                            await self._close(env, rollout)
-                    active = [pair for pair, done in zip(active, over, strict=True) if not done]
-                    if not active:
-                        break
+                )
+                for (env, rollout, _), is_over in zip(active, over, strict=True):
+                    if is_over:
+                        await self._close(env, rollout)
+                active = [
+                    (env, rollout, turn + 1)
+                    for (env, rollout, turn), is_over in zip(active, over, strict=True)
+                    if not is_over
+                ]
 
     def _request(self, rollout: Rollout, turn: int) -> Request:
         task = rollout.task

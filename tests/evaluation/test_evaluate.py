@@ -161,6 +161,25 @@ def test_conversations(tmp_path: Path, policy: Counts) -> None:
         assert rows[f"t{i}", 1]["stop"] == "stop"
 
 
+def test_episodes_that_are_over_make_room_for_new_ones() -> None:
+    class Batched(Counts):
+        batch_size = 4
+        sizes: list[int] = []
+
+        def respond(self, requests: Sequence[Request]) -> list[str]:
+            self.sizes.append(len(requests))
+            return super().respond(requests)
+
+    lengths = [1, 3, 1, 2, 3, 1, 1, 3, 2, 3]
+    tasks = [rlvr.Task("?", str(length), f"t{i}") for i, length in enumerate(lengths)]
+    policy = Batched()
+    report = evaluate(Guess(rlvr.TaskSet(tasks), rlvr.Math(), max_turns=3), policy)
+    assert report.statuses == {"correct": 10}
+    assert sum(policy.sizes) == sum(lengths)
+    assert policy.sizes[:4] == [4, 4, 4, 4]
+    assert len(policy.sizes) == 6  # 9 without new ones in the gaps
+
+
 def test_a_policy_that_answers_too_little_is_told(env: rlvr.SingleTurn) -> None:
     policy = Scripted("short", lambda task: "")
     policy.respond = lambda requests: [""]  # type: ignore[method-assign]

@@ -173,3 +173,19 @@ def test_a_real_model_answers_in_a_batch_as_alone(real_model: Path) -> None:
     assert together == alone
     assert "7 and 5" in together[0].text
     assert "Paris" in together[1].text
+
+
+@pytest.mark.sweep
+def test_two_hundred_answers_of_a_real_model_in_batches_as_alone(
+    real_model: Path, data: Path
+) -> None:
+    """Questions of GSM8K and prompts of IFEval, 100 each, of very different lengths."""
+    sets = [rlvr.make("gsm8k", split="test").tasks, rlvr.make("ifeval").tasks]
+    requests = [Request.of(tasks[i]) for tasks in sets for i in range(100)]
+    policy = TransformersPolicy(str(real_model / "float32"), max_new_tokens=32)
+    alone = [policy.respond([request])[0] for request in requests]
+    for side in ("right", "left"):
+        policy.tokenizer.padding_side = side
+        together = policy.respond(requests)
+        differ = [i for i in range(200) if together[i] != alone[i]]
+        assert not differ, side
