@@ -45,7 +45,7 @@ ROUNDING = 5e-4
 @pytest.fixture
 def steps(pytestconfig: pytest.Config) -> int:
     """In the gate, enough for the weights to go back and forth; otherwise, for the model to learn."""
-    return 80 if pytestconfig.getoption("--all") else 8
+    return 80 if pytestconfig.getoption("--all") else 4
 
 
 def check(outcome: Outcome, steps: int) -> None:
