@@ -146,7 +146,8 @@ class TransformersPolicy:
         return completions
 
     def _generation(self, ids: list[int], prompt_tokens: int) -> Generation:
-        end = next((place for place, id in enumerate(ids) if id in self._ends), None)
+        ends = self._ends
+        end = next((place for place, id in enumerate(ids) if id in ends), None)
         own = ids if end is None else ids[: end + 1]  # padding follows
         return Generation(
             self.tokenizer.decode(own, skip_special_tokens=True),
@@ -164,7 +165,7 @@ class TransformersPolicy:
 
     @property
     def _pad(self) -> int:
-        """An id for padding, which no result depends on: the mask leaves it out."""
+        """The id used for padding. No result depends on it: the mask leaves padding out."""
         pad = self.tokenizer.pad_token_id
         return int(pad) if pad is not None else min(self._ends, default=0)
 

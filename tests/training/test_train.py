@@ -467,7 +467,7 @@ def test_the_line_for_several_gpus(rlvr_cli: Any) -> None:
 def test_a_tokenizer_may_pad_on_the_right_or_with_its_end_token(
     trainer: str, model: str, tmp_path: Path
 ) -> None:
-    """What is trained on and what is measured along the way doesn't depend on it."""
+    """Neither the training rollouts nor the held-out ones depend on it."""
     from transformers import AutoTokenizer
 
     from rlvr.training.small_model import make_model

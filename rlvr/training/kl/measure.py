@@ -84,7 +84,8 @@ def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfi
         prompts: what to respond to.
         config: how.
 
-    Raises `DataError` where a model can't be loaded or the two don't share a vocabulary.
+    Raises `DataError` where a model can't be loaded, the two don't share a vocabulary, or a prompt
+    doesn't fit the model's context.
     """
     policy = TransformersPolicy(
         model,
@@ -107,6 +108,11 @@ def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfi
     for at in range(0, len(requests), config.batch_size):
         batch = requests[at : at + config.batch_size]
         generations = policy.respond(batch)
+        for request, generation in zip(batch, generations, strict=True):
+            if generation.overflow:
+                raise DataError(
+                    f"Task {request.task.id!r}: {generation.error}. Leave it out of the prompts."
+                )
         cut_R += [generation.stop == "length" for generation in generations]
         completions = [list(generation.token_ids or ()) for generation in generations]
         asked = [prompt_ids(policy.tokenizer, request.prompt) for request in batch]
