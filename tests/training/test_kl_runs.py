@@ -247,6 +247,15 @@ def test_the_further_model_is_further_and_the_same_seed_gives_the_same(models: P
     assert len(far.domains) == 8
 
 
+def test_a_prompt_beyond_the_context_is_named(models: Path, tmp_path: Path) -> None:
+    from rlvr.training.kl.measure import MeasureConfig, measure
+
+    file = tmp_path / "long.jsonl"
+    file.write_text("".join(json.dumps({"prompt": "1+" * n + "1="}) + "\n" for n in (1, 5000)))
+    with pytest.raises(DataError, match="doesn't fit the model's context of .* Leave it out"):
+        measure(str(models / "far"), str(models / "start"), prompt_set(file), MeasureConfig())
+
+
 def test_models_of_different_vocabularies_have_no_kl(models: Path, tmp_path: Path) -> None:
     import shutil
 
