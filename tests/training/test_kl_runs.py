@@ -252,7 +252,7 @@ def test_a_prompt_beyond_the_context_is_named(models: Path, tmp_path: Path) -> N
 
     file = tmp_path / "long.jsonl"
     file.write_text("".join(json.dumps({"prompt": "1+" * n + "1="}) + "\n" for n in (1, 5000)))
-    with pytest.raises(DataError, match="doesn't fit the model's context of .* Leave it out"):
+    with pytest.raises(DataError, match=r"doesn't fit the model's context of .* Leave it out"):
         measure(str(models / "far"), str(models / "start"), prompt_set(file), MeasureConfig())
 
 
