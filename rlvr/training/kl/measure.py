@@ -84,7 +84,7 @@ def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfi
         prompts: what to respond to.
         config: how.
 
-    Raises `DataError` where a model can't be loaded, the two don't share a vocabulary, or a prompt
+    Raises `DataError` if a model can't be loaded, the two don't share a vocabulary, or a prompt
     doesn't fit the model's context.
     """
     policy = TransformersPolicy(
