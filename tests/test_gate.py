@@ -33,7 +33,7 @@ def run(
     (folder / "test_it.py").write_text(tests)
     (folder / "pytest.ini").write_text("[pytest]\n")
     tried = Gate()
-    command = [sys.executable, "-m", "pytest", "-q"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "xdist"]
     spread = ("-n", "1") if "flaky" in tests else ()
     tried.lane([Part("it", command, (*spread, "test_it.py"))], aloud=False).join()
     flaky = tried.retry()
@@ -46,6 +46,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "CACHE", tmp_path / "cache")
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_ADDOPTS"):  # this run's own
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # importing Hypothesis takes seconds
 
 
 def test_a_test_that_passes_alone_is_flaky_and_breaks_nothing(

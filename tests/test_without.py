@@ -33,7 +33,9 @@ def run(folder: Path, *arguments: str, ci: str = "true") -> tuple[int, str]:
     done = subprocess.run(
         [*command, "--rootdir", ".", "--continue-on-collection-errors", *arguments, "."],
         cwd=folder,
-        env=os.environ | {"CI": ci, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env=os.environ
+        | {"CI": ci, "PYTHONPATH": str(Path(__file__).parents[1])}
+        | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # importing Hypothesis takes seconds
         capture_output=True,
         text=True,
         timeout=120,

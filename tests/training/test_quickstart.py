@@ -43,7 +43,7 @@ class Finished:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Finished:
     path = tmp_path_factory.mktemp("quickstart") / "run"
-    warmup, steps = (900, 20) if pytestconfig.getoption("--all") else (250, 5)
+    warmup, steps = (900, 20) if pytestconfig.getoption("--all") else (100, 2)
     command = ["train", "quickstart", "--steps", str(steps), "--run", str(path)]
     done = subprocess.run(
         [sys.executable, "-c", COMMAND.format(warmup=warmup), *command],

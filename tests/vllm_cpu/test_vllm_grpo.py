@@ -64,6 +64,7 @@ def check(outcome: Outcome, steps: int) -> None:
     assert log[-1]["kl/sequence/k3"] > 0
 
 
+@pytest.mark.sweep
 def test_colocated(warmed: Path, tmp_path: Path, steps: int) -> None:
     check(train(config(warmed, steps, vllm="colocate"), tmp_path / "run"), steps)
 
