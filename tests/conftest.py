@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,9 @@ pytest_plugins = ["tests.tiers", "tests.missing", "tests.real_model"]
 
 if "RLVR_DATA" in os.environ:  # before any worker is started
     os.environ.setdefault("NLTK_DATA", str(Path(os.environ["RLVR_DATA"]).resolve() / "nltk_data"))
+
+# A shell's background job ignores interrupts, and tests of theirs would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Each is given to one of the processes that run tests side by side: the longest ones first.
 _LONG = ("test_new_packages", "test_ppo_learning", "test_recipes", "test_train", "test_quickstart",
@@ -44,6 +49,15 @@ def data() -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    """The small model's: `<user>` and `<bot>` begin turns, and `<eos>` ends them."""
+    pytest.importorskip("transformers")
+    from rlvr.training.small_model import make_tokenizer
+
+    return make_tokenizer()
 
 
 @pytest.fixture(scope="session")

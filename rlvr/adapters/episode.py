@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from rlvr.adapters.template import Template
 from rlvr.core.environment import Environment
 from rlvr.core.faults import checked, raised
 from rlvr.core.task import Message, Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.envs.turns import MultiTurn, SingleTurn
+from rlvr.policies.template import Template
 from rlvr.scoring import ascore
 
 Result = TypeVar("Result")

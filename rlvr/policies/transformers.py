@@ -13,6 +13,7 @@ import numpy as np
 
 from rlvr.core.errors import DataError, MissingExtraError
 from rlvr.policies.base import Generation, PolicyError, Request
+from rlvr.policies.template import Template
 
 
 class TransformersPolicy:
@@ -28,6 +29,7 @@ class TransformersPolicy:
         max_new_tokens: the most tokens of a response. A response also ends where the context does.
         temperature: 0 for greedy decoding.
         batch_size: sequences per call of `generate`. Halved, for good, when memory runs out.
+        chat_template_kwargs: for the chat template, such as `{"enable_thinking": False}`.
 
     Raises `DataError` if the model can't be loaded or its tokenizer has no chat template.
 
@@ -44,6 +46,7 @@ class TransformersPolicy:
         max_new_tokens: int = 512,
         temperature: float = 0.0,
         batch_size: int = 64,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         if isinstance(model, str):
             self.name = model
@@ -55,6 +58,7 @@ class TransformersPolicy:
             self.name = type(model).__name__
         self.model = model
         self.tokenizer = tokenizer
+        self.template = Template(tokenizer, chat_template_kwargs)
         self.max_new_tokens = max_new_tokens
         self.temperature = temperature
         self.batch_size = batch_size
@@ -69,7 +73,7 @@ class TransformersPolicy:
         """
         import torch
 
-        prompts = [prompt_ids(self.tokenizer, request.prompt) for request in requests]
+        prompts = [self.template.prompt(request.prompt) for request in requests]
         context = _context(self.model)
         said = f"the prompt doesn't fit the model's context of {context} tokens"
         responses = [Generation("", "error", error=said, overflow=True)] * len(requests)
@@ -150,7 +154,7 @@ class TransformersPolicy:
         end = next((place for place, id in enumerate(ids) if id in ends), None)
         own = ids if end is None else ids[: end + 1]  # padding follows
         return Generation(
-            self.tokenizer.decode(own, skip_special_tokens=True),
+            self.template.text(own),
             "length" if end is None else "stop",
             prompt_tokens,
             len(own),
@@ -216,14 +220,6 @@ def _plain_generation(model: Any, pad: int, ends: set[int]) -> Iterator[None]:
     finally:
         for owner, own in zip(owners, before, strict=True):
             owner.generation_config = own
-
-
-def prompt_ids(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> list[int]:
-    """Return the token ids of a conversation that the model is to continue, by its chat template."""
-    encoded = tokenizer.apply_chat_template(
-        [dict(message) for message in messages], add_generation_prompt=True, return_dict=True
-    )
-    return list(encoded["input_ids"])
 
 
 def load(name: str, **options: Any) -> tuple[Any, Any]:

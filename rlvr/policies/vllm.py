@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlvr.core.errors import MissingExtraError
 from rlvr.policies.base import Generation, Request
-from rlvr.policies.transformers import prompt_ids
+from rlvr.policies.template import Template
 
 
 class VllmPolicy:
@@ -19,6 +19,7 @@ class VllmPolicy:
         temperature: 0 for greedy decoding.
         logprobs: whether to give each token's log-probability.
         batch_size: requests handed to the engine at once.
+        chat_template_kwargs: for the chat template, such as `{"enable_thinking": False}`.
         options: of `vllm.LLM`, such as `max_model_len=4096` or `dtype="float32"` (needed on a CPU).
     """
 
@@ -30,6 +31,7 @@ class VllmPolicy:
         temperature: float = 0.0,
         logprobs: bool = False,
         batch_size: int = 1024,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         try:
@@ -41,6 +43,7 @@ class VllmPolicy:
         self.name = model if isinstance(model, str) else type(model).__name__
         self.llm = vllm.LLM(model=model, **options) if isinstance(model, str) else model
         self.batch_size = batch_size
+        self._template = Template(self.llm.get_tokenizer(), chat_template_kwargs)
         self._sampling = {
             "max_tokens": max_tokens,
             "temperature": temperature,
@@ -51,9 +54,8 @@ class VllmPolicy:
         """One response for each request, each sampled with its own seed."""
         import vllm
 
-        tokenizer = self.llm.get_tokenizer()
         context = self.llm.llm_engine.model_config.max_model_len
-        prompts = [prompt_ids(tokenizer, request.prompt) for request in requests]
+        prompts = [self._template.prompt(request.prompt) for request in requests]
         # The engine would refuse the whole batch for one prompt that doesn't fit.
         fits = [i for i, prompt in enumerate(prompts) if len(prompt) < context]
         outputs = self.llm.generate(
@@ -64,21 +66,20 @@ class VllmPolicy:
         said = f"the prompt doesn't fit the model's context of {context} tokens"
         found = [Generation("", "error", error=said, overflow=True)] * len(requests)
         for i, output in zip(fits, outputs, strict=True):
-            found[i] = _generation(output)
+            found[i] = self._generation(output)
         return found
 
-
-def _generation(output: Any) -> Generation:
-    (one,) = output.outputs
-    ids = tuple(one.token_ids)
-    logprobs = None
-    if one.logprobs is not None:
-        logprobs = tuple(at[id].logprob for at, id in zip(one.logprobs, ids, strict=True))
-    return Generation(
-        one.text,
-        "length" if one.finish_reason == "length" else "stop",
-        len(output.prompt_token_ids),
-        len(ids),
-        ids,
-        logprobs,
-    )
+    def _generation(self, output: Any) -> Generation:
+        (one,) = output.outputs
+        ids = tuple(one.token_ids)
+        logprobs = None
+        if one.logprobs is not None:
+            logprobs = tuple(at[id].logprob for at, id in zip(one.logprobs, ids, strict=True))
+        return Generation(
+            self._template.text(ids),
+            "length" if one.finish_reason == "length" else "stop",
+            len(output.prompt_token_ids),
+            len(ids),
+            ids,
+            logprobs,
+        )

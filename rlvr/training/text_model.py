@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from rlvr.core.task import Message
+from rlvr.policies.template import Template
 
 _TEMPLATE = (
     "{% for m in messages %}<{{ 'bot' if m['role'] == 'assistant' else m['role'] }}>"
@@ -119,8 +120,6 @@ def memorise(
 
 def _encode(tokenizer: Any, prompt: Sequence[Message], response: str) -> tuple[list[int], int]:
     """The tokens of prompt and response, and how many of them are the prompt."""
-    asked = tokenizer.apply_chat_template(
-        list(prompt), add_generation_prompt=True, tokenize=True, return_dict=False
-    )
+    asked = Template(tokenizer).prompt(prompt)
     said = tokenizer(response, add_special_tokens=False)["input_ids"]
     return [*asked, *said, tokenizer.eos_token_id], len(asked)

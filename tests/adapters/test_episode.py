@@ -12,7 +12,7 @@ import pytest
 import rlvr
 from rlvr import Cause, Scored, Unscored
 from rlvr.adapters.episode import Episode, Generated, play
-from rlvr.adapters.template import Template
+from rlvr.policies.template import Template
 
 Said = Sequence[str]
 

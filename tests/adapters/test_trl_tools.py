@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ trl = pytest.importorskip("trl")
 
 from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 
-from tests.adapters.test_trl_template import tokenizer_of  # noqa: E402
+from tests.policies.families import tokenizer_of  # noqa: E402
 
 
 class Vault:
@@ -71,8 +72,8 @@ class Scripted(trl.GRPOTrainer):  # type: ignore[misc]
 
 
 def trained(tmp_path: Path, env: Any, book: list[Rollout], **options: Any) -> Any:
-    tokenizer = tokenizer_of("qwen3")
-    tokenizer.pad_token = "<|endoftext|>"
+    tokenizer = copy.deepcopy(tokenizer_of("qwen3"))  # one for all tests
+    tokenizer.add_special_tokens({"pad_token": "<|endoftext|>"})
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1,
         num_attention_heads=2, max_position_embeddings=4096, eos_token_id=tokenizer.eos_token_id,

@@ -13,7 +13,7 @@ import rlvr
 torch = pytest.importorskip("torch")
 
 from rlvr.policies.base import Request  # noqa: E402
-from rlvr.policies.transformers import TransformersPolicy, prompt_ids  # noqa: E402
+from rlvr.policies.transformers import TransformersPolicy  # noqa: E402
 from rlvr.training.text_model import make_text_model, make_text_tokenizer  # noqa: E402
 
 TEXTS = [
@@ -84,7 +84,7 @@ def test_a_batch_answers_as_each_request_does_alone(kind: Any, temperature: floa
     assert policy.respond(requests[::-1]) == alone[::-1]
     assert len({response.token_ids for response in alone}) > 4
     for request, response in zip(requests, alone, strict=True):
-        assert response.prompt_tokens == len(prompt_ids(policy.tokenizer, request.prompt))
+        assert response.prompt_tokens == len(policy.template.prompt(request.prompt))
 
 
 def test_every_kind_of_padding_gives_the_same_answers() -> None:
@@ -109,7 +109,7 @@ def test_samples_follow_the_models_probabilities() -> None:
     policy.max_new_tokens = 1
     requests = [Request.of(rlvr.Task("2+2=", "4"), seed) for seed in range(3000)]
     first = [response.token_ids[0] for response in policy.respond(requests)]
-    ids = torch.tensor([prompt_ids(policy.tokenizer, requests[0].prompt)])
+    ids = torch.tensor([policy.template.prompt(requests[0].prompt)])
     with torch.no_grad():
         chances = (policy.model(ids).logits[0, -1].double() / 2.5).softmax(-1)
     counts = torch.bincount(torch.tensor(first), minlength=len(chances))

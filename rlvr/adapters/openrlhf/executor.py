@@ -11,10 +11,10 @@ from rlvr.adapters.carried import Carried
 from rlvr.adapters.episode import Episode, Generated, play
 from rlvr.adapters.numbers import numbers
 from rlvr.adapters.openrlhf.groups import Groups
-from rlvr.adapters.template import Template
 from rlvr.core.errors import DataError
 from rlvr.core.faults import raised
 from rlvr.core.verdict import Cause, Scored, Unscored
+from rlvr.policies.template import Template
 from rlvr.scoring import default_pool
 
 logger = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ class _Player:
             carried = self._read(row["label"])
             template = self._template_of(tokenizer)
             if carried.env.max_turns > 1:
-                template.turns  # noqa: B018  (raises where there can be no second turn)
+                template.check()
             if row["images"]:
                 raise DataError("rlvr's environments have no images")
             if len(prompt) >= most:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from rlvr.core.errors import OptionError
+from rlvr.policies.template import Template
 
 Generated: TypeAlias = tuple[list[list[int]], list[list[float]] | None]
 """Token ids of each completion, and their logprobs where the backend has them."""
@@ -24,6 +25,7 @@ class Backend:
         budget: tokens that a trajectory may have behind its prompt, the environment's included.
         context: tokens that the model takes, the prompt's included.
         ends: token ids that end a message.
+        template: what the trainer writes its prompts with.
     """
 
     def __init__(self, trainer: Any) -> None:
@@ -43,6 +45,9 @@ class Backend:
         self.budget: int = trainer.max_completion_length
         self.ends: list[int] = list(trainer.eos_token_ids)
         self.context = context_of(trainer)
+        self.template = Template(
+            self.tokenizer, trainer.chat_template_kwargs, trainer.chat_template, self.ends
+        )
 
     @property
     def group(self) -> int:

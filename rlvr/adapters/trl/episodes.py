@@ -50,9 +50,9 @@ class Episode:
         return cls(env, name, task, sample, [dict(message) for message in task.prompt])
 
     @property
-    def last(self) -> int | None:
-        """The model's last token; None where its last response has none."""
-        return self.ids[-1] if self.ids and self.mask[-1] else None
+    def last(self) -> list[int]:
+        """The model's last token; none where its last response has none."""
+        return self.ids[-1:] if self.ids and self.mask[-1] else []
 
     def said(self, text: str, ids: list[int], logprobs: list[float]) -> None:
         """Take a response of the model."""

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any, TypeAlias
 
-from rlvr.adapters.template import Turns
 from rlvr.adapters.trl.backend import Backend
 from rlvr.adapters.trl.episodes import Episode
 from rlvr.adapters.trl.rows import EPISODE_COLUMN, unmarked, whose
@@ -72,11 +71,9 @@ def rollout(env: Environments, max_turns: int | None = None, lots: int = 1) -> R
             episodes, backend.prompt_ids([unmarked(prompt) for prompt in prompts]), strict=True
         ):
             episode.prompt_ids = ids
-        turns = None
         if any(episode.env.max_turns > 1 for episode in episodes):
-            options = trainer.chat_template_kwargs
-            turns = Turns(backend.tokenizer, backend.ends, trainer.chat_template, options)
-        _Player(backend, turns, judges, threads, max_turns).play(episodes, lots)
+            backend.template.check()
+        _Player(backend, judges, threads, max_turns).play(episodes, lots)
         return _columns(episodes, trainer.mask_truncated_completions)
 
     return rollout_function
@@ -88,13 +85,11 @@ class _Player:
     def __init__(
         self,
         backend: Backend,
-        turns: Turns | None,
         judges: dict[str, Judge],
         threads: ThreadPoolExecutor,
         max_turns: int | None,
     ) -> None:
         self._backend = backend
-        self._turns = turns
         self._judges = judges
         self._threads = threads
         self._max_turns = max_turns
@@ -133,7 +128,7 @@ class _Player:
             ids = list(ids)[: room[i]]
             beside = [] if logprobs is None else list(logprobs[i])[: len(ids)]
             episode.generate_s += share
-            episode.said(backend.tokenizer.decode(ids, skip_special_tokens=True), ids, beside)
+            episode.said(backend.template.text(ids), ids, beside)
             if len(ids) == room[i] and ids[-1] not in backend.ends:
                 self._end(episode, "length")
             elif episode.env.max_turns == 1:
@@ -167,8 +162,7 @@ class _Player:
                 episode.told(reply, ids)
 
     def _tokens(self, reply: str, episode: Episode) -> list[int]:
-        assert self._turns is not None
-        return self._turns.reply(reply, episode.last)
+        return self._backend.template.reply(episode.last, reply)
 
     def _room(self, episode: Episode) -> int:
         """Tokens that the episode may still have."""

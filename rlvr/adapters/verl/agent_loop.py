@@ -17,10 +17,10 @@ from uuid import uuid4
 from rlvr.adapters.carried import Carried
 from rlvr.adapters.episode import Episode, Generated, play
 from rlvr.adapters.numbers import numbers
-from rlvr.adapters.template import Template
 from rlvr.core.errors import OptionError
 from rlvr.core.faults import raised
 from rlvr.core.verdict import Cause, Scored, Unscored
+from rlvr.policies.template import Template
 from rlvr.scoring import default_pool
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class AgentLoop:
             carried = Carried.read(row["reward_model"]["ground_truth"])
             prompt = self._template.prompt(carried.task.prompt)
             if carried.env.max_turns > 1:
-                self._template.turns  # noqa: B018  (raises where there can be no second turn)
+                self._template.check()
         except Exception as error:
             return self._unscored("?", Unscored(Cause.INPUT, raised("the row", error).message))
         task, longest = carried.task, int(self._rollout.prompt_length)

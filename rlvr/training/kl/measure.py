@@ -13,7 +13,7 @@ from torch import Tensor
 from rlvr.core.errors import DataError, OptionError
 from rlvr.evaluation.statistics import Estimate, bootstrap
 from rlvr.policies.base import Request, seed_of
-from rlvr.policies.transformers import TransformersPolicy, prompt_ids
+from rlvr.policies.transformers import TransformersPolicy
 from rlvr.training.kl.estimators import ESTIMATORS, sequence_sums
 from rlvr.training.kl.prompts import PromptSet
 
@@ -115,7 +115,7 @@ def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfi
                 )
         cut_R += [generation.stop == "length" for generation in generations]
         completions = [list(generation.token_ids or ()) for generation in generations]
-        asked = [prompt_ids(policy.tokenizer, request.prompt) for request in batch]
+        asked = [policy.template.prompt(request.prompt) for request in batch]
         own, theirs = (
             _logps(one.model, asked, completions, config.temperature) for one in (policy, other)
         )

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rlvr.adapters.template import Template
 from rlvr.core.errors import OptionError
+from rlvr.policies.template import Template
 
 
 def test_a_prompt_is_the_template_with_its_opening(tokenizer: Any) -> None:

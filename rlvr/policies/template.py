@@ -1,0 +1,335 @@
+"""A tokenizer's chat template: prompts as token ids, and replies behind what a model wrote.
+
+A rollout in several turns is one sequence of tokens: the prompt, what the model wrote, what the
+environment replied, what the model wrote next. Rendering the whole conversation again and tokenising it
+would change the model's own tokens (the same text has many tokenisations), and the loss would be on tokens
+that nobody sampled. So the model's own tokens are never written again. What follows them is what the template
+writes behind a placeholder for the model's message. That's right for any template that shows messages
+in order, also for one that leaves things out of earlier messages (as Qwen3's does with thoughts).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+from rlvr.core.errors import DataError, OptionError
+
+_SAID, _REPLY = "RLVR7SAID7RLVR", "RLVR7REPLY7RLVR"
+_ASKED = {"role": "user", "content": "x"}
+_BEFORE = (_ASKED, {"role": "assistant", "content": _SAID})
+
+
+class _Refusal(Exception):
+    """The template doesn't take these messages."""
+
+
+class Template:
+    """The chat template of a Hugging Face tokenizer.
+
+    Args:
+        tokenizer: with a chat template.
+        options: further arguments of `apply_chat_template`, such as `enable_thinking`.
+        chat_template: instead of the tokenizer's own.
+        ends: token ids that end a message of the model; by default the tokenizer's end token and
+            what the template closes a message with.
+
+    Example:
+        >>> template = Template(tokenizer)
+        >>> ids = template.prompt([{"role": "user", "content": "1+1="}])
+        >>> ids += response
+        >>> ids += template.reply(response, "And 2+2?")
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        options: Mapping[str, Any] | None = None,
+        chat_template: str | None = None,
+        ends: Sequence[int] | None = None,
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._options = dict(options or {})
+        if chat_template is not None:
+            self._options["chat_template"] = chat_template
+        self._given_ends = ends
+
+    def prompt(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """Return the tokens of a conversation that the model is to go on with.
+
+        Raises `DataError` where the template refuses the messages (Gemma's has no system message).
+        """
+        # The template writes the special tokens itself; the tokenizer would put a second one in front.
+        return self._encode(self._render(messages))
+
+    def check(self) -> None:
+        """Raise `OptionError` if the template has no place for a reply."""
+        self._frame  # noqa: B018
+
+    def reply(self, response: Sequence[int], reply: str | Sequence[Mapping[str, str]]) -> list[int]:
+        """Return what goes between `response`, as the model wrote it, and its next one.
+
+        Contents are data: where one spells a marker of the template, perhaps because it quotes the model, it
+        becomes ordinary tokens and begins no turn.
+
+        Args:
+            response: token ids; only the last matters. Where it ends a message, the template's
+                own end isn't written again; where the response was cut, it is.
+            reply: the content of a user's message, or messages.
+
+        Raises `OptionError` if the template has no place for such a reply.
+        """
+        messages = [{"role": "user", "content": reply}] if isinstance(reply, str) else reply
+        quoted = _Quotes(self._frame.markers)
+        hidden = [{**message, "content": quoted.hide(message["content"])} for message in messages]
+        text = self._after_said(hidden)
+        end = self._tokenizer.convert_ids_to_tokens(response[-1]) if response else None
+        closing = self._frame.closing
+        if end in self._frame.ends and end in text:
+            text = text.partition(end)[2]
+        elif end in self._frame.ends and closing:
+            text = text.partition(closing)[2]
+        # Behind a special token, as it will stand: tokenizers treat the start of a text as special.
+        start = self._frame.start
+        ids: list[int] = []
+        for piece in quoted.pieces(text):
+            ids += self._encode(f"{start}{piece}")[bool(start) :]
+        return ids
+
+    def text(self, response: Sequence[int]) -> str:
+        """Return what the model wrote, without special tokens, its thoughts in `<think>…</think>`.
+
+        Some models close their thoughts with special tokens (gpt-oss, Gemma 4), which a decoded text
+        doesn't show; behind other templates' prompts (DeepSeek-R1's) they only close what the prompt has
+        opened. Unmarked, a thought would be judged as the answer.
+        """
+        ids = list(response)
+        thoughts, answer = self._thoughts.split(ids)
+        before = self._decode(ids[:thoughts])
+        if answer is None:
+            return f"<think>{before}"
+        after = self._decode(ids[answer:])
+        if before:
+            return f"<think>{before}</think>{after}"
+        opened = self._thoughts.opened and "<think>" not in after
+        return f"<think>{after}" if opened else after
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _render(self, messages: Sequence[Mapping[str, Any]], opened: bool = True) -> str:
+        if self._in_parts:
+            messages = [_with_parts(message) for message in messages]
+        try:
+            return self._apply(messages, opened)
+        except _Refusal as error:
+            roles = ", ".join(str(message.get("role")) for message in messages)
+            raise DataError(
+                f"The model's chat template refuses these messages ({roles}): {error}. Ask in other "
+                f"roles, or give the tokenizer a template that takes them."
+            ) from error
+
+    def _apply(self, messages: Sequence[Mapping[str, Any]], opened: bool) -> str:
+        from jinja2 import TemplateError
+
+        try:
+            text = self._tokenizer.apply_chat_template(
+                [dict(message) for message in messages],
+                add_generation_prompt=opened,
+                tokenize=False,
+                **self._options,
+            )
+        except (TemplateError, TypeError) as error:  # a TypeError of an expression in the template
+            raise _Refusal(str(error)) from error
+        return str(text)
+
+    @functools.cached_property
+    def _in_parts(self) -> bool:
+        """True if the template shows a content only in parts, as those of models that see images do."""
+        asked = {**_ASKED, "content": _REPLY}
+        for one in (asked, _with_parts(asked)):
+            try:
+                if _REPLY in self._apply([one], True):
+                    return one is not asked
+            except _Refusal:
+                continue
+        raise DataError("The model's chat template doesn't show what a user's message says.")
+
+    def _after_said(self, messages: Sequence[Mapping[str, str]], opened: bool = True) -> str:
+        """Return what the template writes behind a message of the model."""
+        try:
+            text = self._render([*_BEFORE, *messages], opened)
+        except DataError as error:
+            raise OptionError(f"A conversation can't be continued: {error}") from error
+        return text.partition(_SAID)[2]
+
+    @functools.cached_property
+    def _frame(self) -> _Frame:
+        """What stands around a reply."""
+        text = self._after_said([{"role": "user", "content": _REPLY}])
+        between, found, _ = text.partition(_REPLY)
+        if not found:
+            raise OptionError(
+                "The chat template doesn't show an assistant's message and the user's after it, in "
+                "this order: a conversation can't be continued with it."
+            )
+        tokenizer = self._tokenizer
+        added = {id: token for id, token in tokenizer.added_tokens_decoder.items() if token.content}
+        special = [token.content for token in added.values() if token.special]
+        closed = _opening(self._after_said([], opened=False), special)
+        closing = _opening(between, special)
+        ends = self._given_ends
+        known = (
+            tokenizer.convert_ids_to_tokens(list(ends)) if ends is not None else [closing, closed]
+        )
+        known += [tokenizer.eos_token] if ends is None else []
+        # DeepSeek's markers of turns aren't special to its tokenizers, but begin turns all the same.
+        shown = self._render([*_BEFORE, _ASKED])
+        with contextlib.suppress(DataError):
+            shown += self._render([{"role": "system", "content": "x"}, _ASKED])
+        markers = [t.content for t in added.values() if t.special or t.content in shown]
+        return _Frame(
+            ends=frozenset(end for end in known if end),
+            # A template that closes no message (GLM's) opens the next one there, and that must stay.
+            closing=closing if closed else None,
+            start=tokenizer.eos_token or next(iter(special), ""),
+            markers=markers,
+        )
+
+    @functools.cached_property
+    def _thoughts(self) -> _Thoughts:
+        """How the model's thoughts end, as far as the template tells."""
+        tokenizer = self._tokenizer
+        source = str(self._options.get("chat_template") or tokenizer.chat_template)
+        special = {
+            id: token.content
+            for id, token in tokenizer.added_tokens_decoder.items()
+            if token.special and token.content
+        }
+        _, _, tail = self._render([{**_ASKED, "content": _REPLY}]).partition(_REPLY)
+        asked = self._render([_ASKED])
+        whole = self._render([*_BEFORE], opened=False)
+        opening: list[int] = []
+        if whole.startswith(asked):
+            between = re.sub("</?think>", "", whole[len(asked) :].partition(_SAID)[0])
+            ids = self._encode(between)
+            opening = ids if special.keys() & set(ids) else []
+
+        def left_out(opener: str, closer: str) -> bool:
+            """Return True if the template leaves out what an earlier message has between the two."""
+            said = {"role": "assistant", "content": f"{opener}{_REPLY}{closer}{_SAID}"}
+            try:
+                text = self._render([_ASKED, said, _ASKED])
+            except DataError:
+                return False
+            return _SAID in text and _REPLY not in text
+
+        named = {id: token for id, token in special.items() if token in source}
+        closers = {id for id, token in named.items() if left_out("", token)}
+        say_so = {id: token for id, token in special.items() if "think" in token.lower()}
+        say_end = {id for id, token in say_so.items() if re.search("/|end", token.lower())}
+        pairs = {
+            pair
+            for pair in itertools.product(named, named)
+            if pair[1] not in closers and left_out(named[pair[0]], named[pair[1]])
+        }
+        return _Thoughts(
+            opened=tail.rfind("<think>") > tail.rfind("</think>"),
+            opening=opening,
+            openers={
+                *(special.keys() & set(opening)),
+                *(opener for opener, _ in pairs),
+                *(say_so.keys() - say_end),
+            },
+            closers={*closers, *(closer for _, closer in pairs), *say_end},
+        )
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What stands around a reply in a template.
+
+    Attributes:
+        ends: tokens that end a message of the model.
+        closing: the token that the template closes it with, if it does.
+        start: a special token; "" where there's none.
+        markers: tokens that mean something to the template.
+    """
+
+    ends: frozenset[str]
+    closing: str | None
+    start: str
+    markers: Sequence[str]
+
+
+@dataclass(frozen=True)
+class _Thoughts:
+    """How a model's thoughts begin and end.
+
+    Attributes:
+        opened: the prompt opens `<think>`.
+        opening: tokens that an answer begins with, behind the thoughts; often none.
+        openers: special tokens that thoughts may begin with.
+        closers: special tokens that they end with.
+    """
+
+    opened: bool
+    opening: list[int]
+    openers: Set[int]
+    closers: Set[int]
+
+    def split(self, ids: list[int]) -> tuple[int, int | None]:
+        """Return where the thoughts end, and where the answer begins; None if there's no answer."""
+        length = len(self.opening)
+        for at in range(len(ids) - length, -1, -1) if length else ():
+            if ids[at : at + length] == self.opening:
+                return at, at + length
+        closed = max((at for at, id in enumerate(ids) if id in self.closers), default=-1)
+        if self.openers & set(ids[closed + 1 :]):
+            return len(ids), None
+        return max(closed, 0), closed + 1
+
+
+def _with_parts(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {**message, "content": [{"type": "text", "text": message["content"]}]}
+
+
+def _opening(text: str, special: Sequence[str]) -> str | None:
+    """Return the special token that a text begins with, behind its white space."""
+    return max((s for s in special if text.lstrip().startswith(s)), key=len, default=None)
+
+
+class _Quotes:
+    """Hides markers that a content spells from the template, and cuts them up for the tokenizer."""
+
+    def __init__(self, markers: Sequence[str]) -> None:
+        ordered = sorted(markers, key=len, reverse=True)
+        self._markers = re.compile("|".join(map(re.escape, ordered)) or r"(?!)")
+        self._hidden: list[str] = []
+
+    def hide(self, content: str) -> str:
+        """Return `content` with a word in place of each marker."""
+
+        def word(match: re.Match[str]) -> str:
+            self._hidden.append(match.group())
+            return f"RLVR7QUOTE{len(self._hidden) - 1}QUOTE7RLVR"
+
+        return self._markers.sub(word, content)
+
+    def pieces(self, text: str) -> Iterator[str]:
+        """Yield the parts of a rendered text; a marker that a content spelled is in two of them."""
+        parts = re.split(r"RLVR7QUOTE(\d+)QUOTE7RLVR", text)
+        for number, part in enumerate(parts):
+            if number % 2:
+                marker = self._hidden[int(part)]
+                yield from (marker[:1], marker[1:])
+            elif part:
+                yield part
