@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias, cast
@@ -17,9 +17,18 @@ from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.judge import Judge
 from rlvr.evaluation.rollouts import Rollout
-from rlvr.policies.base import AsyncPolicy, Generation, Policy, PolicyError, Request, seed_of
+from rlvr.policies.base import (
+    AsyncPolicy,
+    Generation,
+    Policy,
+    PolicyError,
+    Request,
+    StreamPolicy,
+    seed_of,
+)
 
 AnyPolicy: TypeAlias = Policy | AsyncPolicy
+_Turn: TypeAlias = tuple[Environment, Rollout, int]  # the last is the number of the turn
 
 _WAITING = 1024  # episodes that are over and not judged yet; with more, generation waits
 _THREADS = 16  # that run environments' replies
@@ -125,41 +134,52 @@ class Driver:
     async def _batches(self, units: Iterator[Unit]) -> None:
         policy = cast(Policy, self._policy)
         waiting = ((unit.env, rollout) for unit in units for rollout in unit.rollouts())
-        active: list[tuple[Environment, Rollout, int]] = []  # the last is the turn to be asked for
+        active: list[_Turn] = []
         # A thread for the policy alone, so that judging goes on while it generates.
         with ThreadPoolExecutor(1, "rlvr-policy") as thread:
             while True:
-                # Episodes that are over make room for new ones: batches stay full to the end. The
-                # size is asked for each time, since a policy may find that less memory is free.
-                size: int = getattr(policy, "batch_size", _BATCH)
-                new = itertools.islice(waiting, max(0, size - len(active)))
+                # Episodes that are over make room for new ones: batches stay full to the end.
+                new = itertools.islice(waiting, max(0, _window(policy) - len(active)))
                 active += [(env, rollout, 0) for env, rollout in new]
                 if not active:
                     break
-                requests = [self._request(rollout, turn) for _, rollout, turn in active]
-                began = time.monotonic()
-                loop = asyncio.get_running_loop()
-                found = await loop.run_in_executor(thread, policy.respond, requests)
-                share = (time.monotonic() - began) / len(active)
-                _check(policy.name, found, len(active))
-                answers = [_generation(response) for response in found]
-                for (_, rollout, _), answer in zip(active, answers, strict=True):
-                    rollout.generate_s += share
-                    rollout.sent_tokens += answer.prompt_tokens or 0
-                over = await asyncio.gather(
-                    *(
-                        self._turn(env, rollout, answer, turn)
-                        for (env, rollout, turn), answer in zip(active, answers, strict=True)
+                going_on = []
+                async for answers in self._answers(policy, active, thread):
+                    over = await asyncio.gather(
+                        *(
+                            self._turn(env, rollout, answer, turn)
+                            for (env, rollout, turn), answer in answers
+                        )
                     )
-                )
-                for (env, rollout, _), is_over in zip(active, over, strict=True):
-                    if is_over:
-                        await self._close(env, rollout)
-                active = [
-                    (env, rollout, turn + 1)
-                    for (env, rollout, turn), is_over in zip(active, over, strict=True)
-                    if not is_over
-                ]
+                    for ((env, rollout, turn), _), is_over in zip(answers, over, strict=True):
+                        if is_over:
+                            await self._close(env, rollout)
+                        else:
+                            going_on.append((env, rollout, turn + 1))
+                active = going_on
+
+    async def _answers(
+        self, policy: Policy, active: list[_Turn], thread: ThreadPoolExecutor
+    ) -> AsyncIterator[list[tuple[_Turn, Generation]]]:
+        """Yield turns with their answers, as the policy has them: all at once, or a batch at a time.
+
+        While the caller sees to some of them, the policy goes on with the next.
+        """
+        requests = [self._request(rollout, turn) for _, rollout, turn in active]
+        stream = iter(_stream(policy, requests))
+        loop = asyncio.get_running_loop()
+        began = time.monotonic()
+        batch = await loop.run_in_executor(thread, next, stream, None)
+        while batch is not None:
+            share = (time.monotonic() - began) / max(1, len(batch))
+            began = time.monotonic()
+            following = loop.run_in_executor(thread, next, stream, None)
+            for place, answer in batch:
+                _, rollout, _ = active[place]
+                rollout.generate_s += share
+                rollout.sent_tokens += answer.prompt_tokens or 0
+            yield [(active[place], answer) for place, answer in batch]
+            batch = await following
 
     def _request(self, rollout: Rollout, turn: int) -> Request:
         task = rollout.task
@@ -234,6 +254,27 @@ class Driver:
 
 def _generation(response: str | Generation) -> Generation:
     return response if isinstance(response, Generation) else Generation(response)
+
+
+def _stream(policy: Policy, requests: Sequence[Request]) -> Iterator[list[tuple[int, Generation]]]:
+    """Yield a policy's answers with the places of their requests."""
+    if isinstance(policy, StreamPolicy):
+        left = set(range(len(requests)))
+        for batch in policy.stream(requests):
+            left -= {place for place, _ in batch}
+            yield batch
+        if left:
+            raise PolicyError(f"The policy {policy.name!r} left {len(left)} requests unanswered.")
+        return
+    found = policy.respond(requests)
+    _check(policy.name, found, len(requests))
+    yield list(enumerate(map(_generation, found)))
+
+
+def _window(policy: Policy) -> int:
+    """Return how many requests a policy gets at once; asked each time, since it may change its mind."""
+    size: int = getattr(policy, "window", None) or getattr(policy, "batch_size", None) or _BATCH
+    return size
 
 
 def _check(name: str, found: Sequence[str | Generation], asked: int) -> None:

@@ -14,9 +14,9 @@ The asynchronous way, for servers: `generate` is called for many requests at a t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from rlvr.core.errors import RlvrError
 from rlvr.core.task import Message, Task
@@ -81,6 +81,20 @@ class Policy(Protocol):
 
     def respond(self, requests: Sequence[Request], /) -> Sequence[str | Generation]:
         """One response for each request, in order. May have an attribute `batch_size`."""
+        ...
+
+
+@runtime_checkable
+class StreamPolicy(Policy, Protocol):
+    """Answers batches, and has answers before it has them all: progress is told, and a kill loses little."""
+
+    @property
+    def window(self) -> int:
+        """Requests that it's best given at once."""
+        ...
+
+    def stream(self, requests: Sequence[Request], /) -> Iterator[list[tuple[int, Generation]]]:
+        """Yield responses with the places of their requests: each once, in any order."""
         ...
 
 

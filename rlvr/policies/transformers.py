@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import numpy as np
 from rlvr.core.errors import DataError, MissingExtraError
 from rlvr.policies.base import Generation, PolicyError, Request
 from rlvr.policies.template import Template
+
+_MOST_ON_GPU, _MOST_ELSEWHERE = 256, 32  # sequences of a batch; processors gain nothing by more
+_SHARE_OF_MEMORY = 0.7  # of what is free, for a batch
 
 
 class TransformersPolicy:
@@ -28,7 +32,9 @@ class TransformersPolicy:
         model: a local folder, a Hub id, or a loaded model; a loaded model needs its `tokenizer`.
         max_new_tokens: the most tokens of a response. A response also ends where the context does.
         temperature: 0 for greedy decoding.
-        batch_size: sequences per call of `generate`. Halved, for good, when memory runs out.
+        batch_size: the most sequences per call of `generate`: by default 256 on a GPU and 32 elsewhere. There
+            are fewer where free memory doesn't suffice for so many; when memory runs out all the same, half of
+            them from then on.
         chat_template_kwargs: for the chat template, such as `{"enable_thinking": False}`.
 
     Raises `DataError` if the model can't be loaded or its tokenizer has no chat template.
@@ -45,7 +51,7 @@ class TransformersPolicy:
         *,
         max_new_tokens: int = 512,
         temperature: float = 0.0,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         if isinstance(model, str):
@@ -61,7 +67,13 @@ class TransformersPolicy:
         self.template = Template(tokenizer, chat_template_kwargs)
         self.max_new_tokens = max_new_tokens
         self.temperature = temperature
-        self.batch_size = batch_size
+        on_gpu = self.model.device.type == "cuda"
+        self.batch_size = batch_size or (_MOST_ON_GPU if on_gpu else _MOST_ELSEWHERE)
+
+    @property
+    def window(self) -> int:
+        """Requests that `stream` is best given at once: the more there are to sort, the less padding."""
+        return 8 * self.batch_size
 
     def respond(self, requests: Sequence[Request]) -> list[Generation]:
         """Return one response per request, in order.
@@ -71,57 +83,61 @@ class TransformersPolicy:
 
         Raises `PolicyError` if memory doesn't suffice for a single sequence.
         """
-        import torch
+        responses = dict(itertools.chain.from_iterable(self.stream(requests)))
+        return [responses[i] for i in range(len(requests))]
 
+    def stream(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Generation]]]:
+        """Yield the requests' numbers and responses as `respond` finds them, a batch at a time."""
         prompts = [self.template.prompt(request.prompt) for request in requests]
-        context = _context(self.model)
+        context = context_of(self.model)
         said = f"the prompt doesn't fit the model's context of {context} tokens"
-        responses = [Generation("", "error", error=said, overflow=True)] * len(requests)
+        over = [i for i, prompt in enumerate(prompts) if len(prompt) >= context]
+        if over:
+            yield [(i, Generation("", "error", error=said, overflow=True)) for i in over]
         # The longest first: then a batch has little padding, and memory runs out at once or never.
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]), reverse=True)
-        fits = [i for i in order if len(prompts[i]) < context]
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            with torch.no_grad(), _plain_generation(self.model, self._pad, self._ends):
-                for limit, rows in groupby(
-                    fits, lambda i: min(self.max_new_tokens, context - len(prompts[i]))
-                ):
-                    for i, response in self._batches(list(rows), prompts, requests, limit):
-                        responses[i] = response
-        finally:
-            self.model.train(was_training)
-        return responses
+        rows = [i for i in order if len(prompts[i]) < context]
+        while rows:
+            longest = len(prompts[rows[0]])
+            limit = min(self.max_new_tokens, context - longest)
+            size = min(self.batch_size, self._suffices_for(longest + limit))
+            # Within one batch all have the same limit: a prompt with less room has a batch of its like.
+            batch = [
+                i
+                for i in rows[:size]
+                if min(self.max_new_tokens, context - len(prompts[i])) == limit
+            ]
+            seeds = [requests[i].seed for i in batch]
+            completions = self._or_less([prompts[i] for i in batch], seeds, limit)
+            rows = rows[len(completions) :]
+            yield [
+                (i, self._generation(ids, len(prompts[i])))
+                for i, ids in zip(batch, completions, strict=False)  # the first of the batch
+            ]
 
-    def _batches(
-        self,
-        rows: Sequence[int],
-        prompts: Sequence[list[int]],
-        requests: Sequence[Request],
-        limit: int,
-    ) -> Iterator[tuple[int, Generation]]:
-        """Yield each row and its response, after batches of a size that memory suffices for."""
+    def _suffices_for(self, tokens: int) -> int:
+        """Return how many sequences of so many tokens free memory suffices for, at least 1."""
+        free = _free_bytes(self.model.device)
+        return max(1, int(_SHARE_OF_MEMORY * free / (tokens * _bytes_per_token(self.model))))
+
+    def _or_less(
+        self, prompts: Sequence[list[int]], seeds: Sequence[int], limit: int
+    ) -> list[list[int]]:
+        """Return new tokens for the first of the prompts: for as many as memory suffices for."""
         import torch
 
-        at = 0
-        while at < len(rows):
-            batch = rows[at : at + self.batch_size]
+        while True:
             try:
-                completions = self._generate(
-                    [prompts[i] for i in batch], [requests[i].seed for i in batch], limit
-                )
+                return self._generate(prompts, seeds, limit)
             except torch.cuda.OutOfMemoryError as error:
-                if len(batch) == 1:
+                if len(prompts) == 1:
                     raise PolicyError(
-                        f"Memory doesn't suffice for one sequence of {len(prompts[batch[0]])} tokens "
+                        f"Memory doesn't suffice for one sequence of {len(prompts[0])} tokens "
                         f"and {limit} new ones: lower the number of new tokens."
                     ) from error
-                self.batch_size = len(batch) // 2
-                torch.cuda.empty_cache()
-                continue
-            for i, ids in zip(batch, completions, strict=True):
-                yield i, self._generation(ids, len(prompts[i]))
-            at += len(batch)
+            torch.cuda.empty_cache()
+            self.batch_size = len(prompts) // 2
+            prompts, seeds = prompts[: self.batch_size], seeds[: self.batch_size]
 
     def _generate(
         self, prompts: Sequence[list[int]], seeds: Sequence[int], limit: int
@@ -139,13 +155,14 @@ class TransformersPolicy:
             mask_B_L[row, longest - len(prompt) :] = 1
         device = self.model.device
         sampler = [_Sampler(self.temperature, seeds, limit)] if self.temperature > 0 else None
-        output = self.model.generate(
-            input_ids=ids_B_L.to(device),
-            attention_mask=mask_B_L.to(device),
-            max_new_tokens=limit,
-            do_sample=False,  # the sampler leaves only its own choice
-            logits_processor=sampler,
-        )
+        with torch.no_grad(), _plain_generation(self.model, self._pad, self._ends):
+            output = self.model.generate(
+                input_ids=ids_B_L.to(device),
+                attention_mask=mask_B_L.to(device),
+                max_new_tokens=limit,
+                do_sample=False,  # the sampler leaves only its own choice
+                logits_processor=sampler,
+            )
         completions: list[list[int]] = output[:, longest:].tolist()
         return completions
 
@@ -202,7 +219,7 @@ class _Sampler:
 
 @contextmanager
 def _plain_generation(model: Any, pad: int, ends: set[int]) -> Iterator[None]:
-    """Set aside what the model's configuration adds to sampling: penalties, min-p, banned words.
+    """Set aside what is for training, and what the configuration adds to sampling: penalties, min-p, banned words.
 
     With them, greedy isn't the likeliest token, and the tokens aren't samples of the model's distribution.
     `generate` falls back to the configuration for each setting that a call leaves out.
@@ -212,12 +229,15 @@ def _plain_generation(model: Any, pad: int, ends: set[int]) -> Iterator[None]:
     # PEFT hands its own configuration on to the model inside.
     owners = [model, model.get_base_model()] if hasattr(model, "get_base_model") else [model]
     before = [owner.generation_config for owner in owners]
+    was_training = model.training
     plain = GenerationConfig(eos_token_id=sorted(ends) or None, pad_token_id=pad)
     try:
         for owner in owners:
             owner.generation_config = plain
+        model.eval()
         yield
     finally:
+        model.train(was_training)
         for owner, own in zip(owners, before, strict=True):
             owner.generation_config = own
 
@@ -259,7 +279,34 @@ def load(name: str, **options: Any) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def _context(model: Any) -> int:
+def _free_bytes(device: Any) -> float:
+    """Return how much more memory a device has for a model's cache."""
+    import torch
+
+    if device.type == "cuda":
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return float(torch.cuda.mem_get_info(device)[0] + cached)
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return math.inf  # no Linux: then `batch_size` alone bounds a batch
+    return next(
+        (1024.0 * int(s.split()[1]) for s in lines if s.startswith("MemAvailable")), math.inf
+    )
+
+
+def _bytes_per_token(model: Any) -> float:
+    """Return about how much memory a token of a sequence takes while a batch is generated."""
+    config = model.config.get_text_config()
+    heads = config.num_attention_heads
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    cached = 2 * config.num_hidden_layers * (getattr(config, "num_key_value_heads", None) or heads)
+    inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    # Twice the keys and values: as it grows the cache is copied. And a layer's activations.
+    return float((2 * cached * head_size + 4 * inner) * model.dtype.itemsize)
+
+
+def context_of(model: Any) -> int:
     """Return how many tokens the model takes, prompt and response together."""
     config = model.config.get_text_config()
     return int(getattr(config, "max_position_embeddings", None) or sys.maxsize)

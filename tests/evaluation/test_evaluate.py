@@ -3,7 +3,8 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,53 @@ def test_episodes_that_are_over_make_room_for_new_ones() -> None:
     assert sum(policy.sizes) == sum(lengths)
     assert policy.sizes[:4] == [4, 4, 4, 4]
     assert len(policy.sizes) == 6  # 9 without new ones in the gaps
+
+
+class Streamed:
+    """Answers in batches of four, the last requests first."""
+
+    name, window = "streamed", 12
+    forgets = 0
+
+    def __init__(self) -> None:
+        self.recorded = threading.Event()
+
+    def respond(self, requests: Sequence[Request]) -> list[str]:
+        raise AssertionError("streams")
+
+    def stream(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Generation]]]:
+        order = list(range(len(requests)))[::-1][self.forgets :]
+        for at in range(0, len(order), 4):
+            # The third is asked for while the first is judged, and doesn't come before it has been.
+            assert at < 8 or self.recorded.wait(60)
+            yield [(i, answer_of(requests[i])) for i in order[at : at + 4]]
+
+
+def answer_of(request: Request) -> Generation:
+    return Generation(f"\\boxed{{{request.task.reference}}}")
+
+
+def test_answers_are_judged_as_they_come(env: rlvr.SingleTurn) -> None:
+    policy = Streamed()
+
+    report = evaluate(env, policy, progress=lambda evaluation: policy.recorded.set())
+    assert (report.rollouts, report.scored) == (20, 15)
+    policy.forgets = 1
+    with pytest.raises(PolicyError, match="left 1 requests unanswered"):
+        evaluate(env, policy)
+
+
+def test_conversations_with_a_policy_that_streams() -> None:
+    class Talks(Streamed):
+        def stream(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Generation]]]:
+            said = Counts().respond(requests)
+            for i in reversed(range(len(requests))):
+                yield [(i, Generation(said[i]))]
+
+    lengths = [1, 3, 1, 2, 3, 1, 1, 3, 2, 3]
+    tasks = [rlvr.Task("?", str(length), f"t{i}") for i, length in enumerate(lengths)]
+    report = evaluate(Guess(rlvr.TaskSet(tasks), rlvr.Math(), max_turns=3), Talks())
+    assert report.statuses == {"correct": 10}
 
 
 def test_a_policy_that_answers_too_little_is_told(env: rlvr.SingleTurn) -> None:

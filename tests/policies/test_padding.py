@@ -182,7 +182,7 @@ def test_two_hundred_answers_of_a_real_model_in_batches_as_alone(
     """Questions of GSM8K and prompts of IFEval, 100 each, of very different lengths."""
     sets = [rlvr.make("gsm8k", split="test").tasks, rlvr.make("ifeval").tasks]
     requests = [Request.of(tasks[i]) for tasks in sets for i in range(100)]
-    policy = TransformersPolicy(str(real_model / "float32"), max_new_tokens=32)
+    policy = TransformersPolicy(str(real_model / "float32"), max_new_tokens=16)
     alone = [policy.respond([request])[0] for request in requests]
     for side in ("right", "left"):
         policy.tokenizer.padding_side = side

@@ -11,6 +11,7 @@ from rlvr.core.errors import DataError
 
 torch = pytest.importorskip("torch")
 
+from rlvr.policies import transformers  # noqa: E402
 from rlvr.policies.base import Request  # noqa: E402
 from rlvr.policies.transformers import TransformersPolicy  # noqa: E402
 from rlvr.training.small_model import make_model, make_tokenizer  # noqa: E402
@@ -53,6 +54,52 @@ def test_prompts_of_different_lengths_in_one_batch(model: Any) -> None:
     mixed = [Request.of(task) for task in tasks]
     together = policy(model).respond(mixed)
     assert together == [policy(model).respond([one])[0] for one in mixed]
+
+
+def test_answers_come_a_batch_at_a_time_the_longest_prompts_first(model: Any) -> None:
+    one = policy(model, batch_size=5)
+    assert one.window == 40
+    batches = list(one.stream(requests()))
+    assert [len(batch) for batch in batches] == [5, 5, 5, 5, 4]
+    places = [place for batch in batches for place, _ in batch]
+    assert sorted(places) == list(range(24))
+    found = dict(answer for batch in batches for answer in batch)
+    lengths = [found[place].prompt_tokens for place in places]
+    assert lengths == sorted(lengths, reverse=True)
+    assert [found[place] for place in range(24)] == policy(model).respond(requests())
+    with torch.enable_grad():
+        next(iter(one.stream(requests())))
+        assert torch.is_grad_enabled()  # between batches nothing is left as it was needed
+
+
+def test_a_batch_is_as_large_as_memory_suffices_for(model: Any, monkeypatch: Any) -> None:
+    one, sizes, generate = policy(model), [], model.generate
+    tokens = max(len(one.template.prompt(request.prompt)) for request in requests()) + 12
+    for_six = 6.5 * tokens * transformers._bytes_per_token(model) / transformers._SHARE_OF_MEMORY
+    whole = one.respond(requests())
+
+    def counted(input_ids: Any, **options: Any) -> Any:
+        sizes.append(len(input_ids))
+        return generate(input_ids=input_ids, **options)
+
+    monkeypatch.setattr(transformers, "_free_bytes", lambda device: for_six)
+    monkeypatch.setattr(model, "generate", counted)
+    assert one.respond(requests()) == whole
+    assert sizes[0] == 6
+    assert sum(sizes) == 24
+    monkeypatch.setattr(transformers, "_free_bytes", lambda device: 0.0)
+    sizes.clear()
+    assert one.respond(requests()[:3]) == whole[:3]
+    assert sizes == [1, 1, 1]
+
+
+def test_the_estimate_of_memory_is_of_the_model_s_cache(model: Any) -> None:
+    """The keys and values of a token, as transformers keeps them, are less than it; but not far."""
+    ids = torch.zeros(1, 64, dtype=torch.long)
+    with torch.no_grad():
+        cache = model(ids, use_cache=True).past_key_values
+    kept = sum(x.nbytes for layer in cache.layers for x in (layer.keys, layer.values)) / 64
+    assert 2 * kept <= transformers._bytes_per_token(model) < 10 * kept
 
 
 def test_a_seed_gives_the_same_samples_and_another_others(model: Any) -> None:

@@ -6,12 +6,12 @@ calls turn by turn; so nothing of sampling, weight sync or logprobs is done agai
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from rlvr.core.errors import OptionError
+from rlvr.policies import transformers as policies
 from rlvr.policies.template import Template
 
 Generated: TypeAlias = tuple[list[list[int]], list[list[float]] | None]
@@ -108,6 +108,5 @@ def context_of(trainer: Any) -> int:
     """Tokens that the model takes where the trainer generates, the prompt's included."""
     if trainer.use_vllm and trainer.vllm_mode == "colocate":
         return int(trainer.vllm_generation.llm.llm_engine.model_config.max_model_len)
-    config = trainer.model.config.get_text_config()
-    context = int(getattr(config, "max_position_embeddings", None) or sys.maxsize)
+    context = policies.context_of(trainer.model)
     return min(context, trainer.args.vllm_max_model_length or context)
