@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int)
     parser.add_argument("--keep", type=Path, help="a new folder for the runs")
     a = parser.parse_args()
-    steps, batch, rate, held_out = (60, 256, 5e-6, 512) if a.gpu else (25, 16, 3e-5, 64)
+    steps, batch, rate, held_out = (60, 256, 5e-6, 512) if a.gpu else (15, 16, 3e-5, 128)
     a.steps, a.batch = a.steps or steps, a.batch or batch
     a.rate, a.held_out = a.rate or rate, a.held_out or held_out
     gained = []

@@ -76,6 +76,10 @@ class PoolError(RlvrError, RuntimeError):
     """The scoring pool is closed, or its processes can't be started."""
 
 
+class TrainingError(RlvrError, RuntimeError):
+    """A training run didn't do what it was asked to."""
+
+
 class SandboxError(RlvrError, RuntimeError):
     """There's no sandbox to be had, or one failed; never the fault of the program in it."""
 

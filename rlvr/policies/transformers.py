@@ -298,12 +298,19 @@ def _free_bytes(device: Any) -> float:
 def _bytes_per_token(model: Any) -> float:
     """Return about how much memory a token of a sequence takes while a batch is generated."""
     config = model.config.get_text_config()
-    heads = config.num_attention_heads
-    head_size = getattr(config, "head_dim", None) or config.hidden_size // heads
-    cached = 2 * config.num_hidden_layers * (getattr(config, "num_key_value_heads", None) or heads)
-    inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+
+    def number(name: str) -> int:
+        found = (
+            getattr(config, name, None) or 0
+        )  # a model with a state in place of a cache has no heads
+        return max(found) if isinstance(found, list | tuple) else int(found)
+
+    heads = number("num_attention_heads")
+    head_size = number("head_dim") or number("hidden_size") // max(1, heads)
+    cached = 2 * number("num_hidden_layers") * (number("num_key_value_heads") or heads)
+    inner = number("intermediate_size") or 4 * number("hidden_size")
     # Twice the keys and values: as it grows the cache is copied. And a layer's activations.
-    return float((2 * cached * head_size + 4 * inner) * model.dtype.itemsize)
+    return float((2 * cached * head_size + 4 * max(1, inner)) * model.dtype.itemsize)
 
 
 def context_of(model: Any) -> int:

@@ -10,6 +10,24 @@ from rlvr.core.errors import OptionError
 from rlvr.training.config import TrainConfig
 from rlvr.training.device import on_gpu
 
+# Arguments of TRL that the run sets, each with the field of `TrainConfig` that it's set by.
+_OWNED = {
+    "output_dir": "the run's folder (run_path, --run)",
+    "max_completion_length": "max_tokens",
+    "temperature": "temperature",
+    "learning_rate": "learning_rate",
+    "warmup_steps": "warmup_steps",
+    "beta": "beta",
+    "save_steps": "save_every",
+    "report_to": "report_to",
+    "seed": "seed",
+    "use_vllm": "vllm",
+    "vllm_mode": "vllm",
+    "vllm_server_base_url": "base_url",
+}
+# These a run can't do without: its metrics, its checkpoints, and its order of tasks.
+_FIXED = ("logging_strategy", "logging_steps", "save_strategy", "shuffle_dataset")
+
 
 def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
     """`GRPOConfig`, `RLOOConfig` or `PPOConfig`.
@@ -18,8 +36,13 @@ def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
         folder: of the run; checkpoints go into `folder/checkpoints`.
         processes: that train together.
 
-    Raises `OptionError` where the batch can't be shared out, or TRL won't have an argument.
+    Raises `OptionError` where the batch can't be shared out, an argument is the run's own, or TRL won't have one.
     """
+    for name in config.trl:
+        if name in _OWNED:
+            raise OptionError(f"{name!r} (in `trl`) is the run's own: set {_OWNED[name]}.")
+        if name in _FIXED:
+            raise OptionError(f"{name!r} (in `trl`) is the run's own, and can't be another.")
     share, rest = divmod(config.batch, processes)
     micro = config.micro_batch or share
     if rest or micro < 1 or share % micro:
@@ -82,11 +105,15 @@ def updates_of(arguments: Any) -> int:
     return int(math.lcm(passes, accumulated) // accumulated)
 
 
-def generations(arguments: Any, steps: int) -> int:
-    """How many batches are generated in so many optimizer steps."""
+def prompts_of(arguments: Any) -> int:
+    """Return how many prompts all steps of a run take.
+
+    From the made arguments: what `trl` says of batches and steps changes it.
+    """
     iterations: int = getattr(arguments, "num_iterations", 1)
-    micro_steps: int = steps * arguments.gradient_accumulation_steps
-    return -(-micro_steps // int(arguments.steps_per_generation * iterations))
+    micro_steps: int = arguments.max_steps * arguments.gradient_accumulation_steps
+    generations = -(-micro_steps // int(arguments.steps_per_generation * iterations))
+    return generations * int(arguments.generation_batch_size // arguments.num_generations)
 
 
 def _class(trainer: str) -> Any:

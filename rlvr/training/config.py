@@ -143,11 +143,6 @@ class TrainConfig:
                 "vllm='server' needs the server's base_url, such as http://localhost:8000."
             )
 
-    @property
-    def prompts(self) -> int:
-        """Of a generation, over all processes."""
-        return self.batch // (self.group or 1)
-
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` makes an equal configuration of.
 

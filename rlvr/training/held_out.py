@@ -15,6 +15,7 @@ from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.tally import Tally
 from rlvr.policies.base import Generation, Request
+from rlvr.policies.template import Template
 from rlvr.policies.transformers import TransformersPolicy
 from rlvr.training.recorder import HELD_OUT
 
@@ -98,7 +99,12 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
         if trainer.use_vllm and alone:
             return _TrainersVllm(trainer)
         model = trainer.accelerator.unwrap_model(trainer.model)
-        return TransformersPolicy(model, trainer.processing_class, max_new_tokens=self._max_tokens)
+        return TransformersPolicy(
+            model,
+            trainer.processing_class,
+            max_new_tokens=self._max_tokens,
+            chat_template_kwargs=trainer.chat_template_kwargs,
+        )
 
 
 class _TrainersVllm:
@@ -110,6 +116,7 @@ class _TrainersVllm:
     def __init__(self, trainer: Any) -> None:
         self._trainer = trainer
         self._context = context_of(trainer)
+        self._template = Template(trainer._tokenizer, trainer.chat_template_kwargs)
 
     def respond(self, requests: Sequence[Request]) -> list[Generation]:
         trainer = self._trainer
@@ -135,7 +142,7 @@ class _TrainersVllm:
         ends = set(trainer.eos_token_ids)
         for i, ids in zip(fits, found, strict=True):
             answers[i] = Generation(
-                trainer._tokenizer.decode(ids, skip_special_tokens=True),
+                self._template.text(ids),
                 "stop" if ids and ids[-1] in ends else "length",
                 len(prompts[i]),
                 len(ids),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError
+from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError, TrainingError
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, about
@@ -59,7 +59,7 @@ def train(
 def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Outcome:
     from accelerate import PartialState
 
-    from rlvr.training.arguments import generations, trl_arguments
+    from rlvr.training.arguments import prompts_of, trl_arguments
     from rlvr.training.models import load, save
     from rlvr.training.progress import Stages
     from rlvr.training.recorder import Recorder, last_checkpoint, measured, rewind
@@ -75,20 +75,20 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
             "trl={'scale_rewards': 'none'} is the same estimate but for a constant factor."
         )
     # What can't work is told first.
-    trl_arguments(config, Path(run_path or "."), here.num_processes)
+    steps = trl_arguments(config, Path(run_path or "."), here.num_processes).max_steps
     model, tokenizer = load(config.model, half=config.lora is not None and gpu)
     path, run = _open_run(config, run_path, resume, here)
     try:
         start = last_checkpoint(path / "checkpoints") if resume and here.is_main_process else None
         start = _from_first(start, here)
         if resume and here.is_main_process:
-            rewind(path, start[1] if start else -1, whole=bool(start and start[1] >= config.steps))
+            rewind(path, start[1] if start else -1, whole=bool(start and start[1] >= steps))
         arguments = trl_arguments(config, path, here.num_processes)
-        rows = generations(arguments, config.steps) * config.prompts
+        rows = prompts_of(arguments)
         stops: list[str] = []
         with (
             Stages(quiet=not here.is_main_process) as stages,
-            stages.stage(config.trainer.upper(), config.steps) as advance,
+            stages.stage(config.trainer.upper(), steps) as advance,
         ):
 
             def tell(step: int, figures: dict[str, Any]) -> None:
@@ -103,6 +103,12 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
             _held_out(config, trainer, run, advance)
             trainer.train(resume_from_checkpoint=str(start[0]) if start else None)
         step = int(trainer.state.global_step)
+        if step < steps and not stops:
+            raise TrainingError(
+                f"The run ended after {step} of {steps} steps, and nothing stopped it: its {rows} prompts "
+                f"didn't suffice for TRL's generations of {arguments.generation_batch_size} "
+                f"completions, {arguments.num_generations} of a prompt. What it wrote is in {str(path)!r}."
+            )
         save(trainer, tokenizer, str(path / "model"))
         outcome = Outcome(
             path, step, measured(path, 0), measured(path, step), stops[0] if stops else None

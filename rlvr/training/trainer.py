@@ -8,6 +8,7 @@ from typing import Any
 from rlvr.adapters import trl as rlvr_trl
 from rlvr.core.errors import OptionError
 from rlvr.envs.mixture import Mixture
+from rlvr.policies.template import Template
 from rlvr.training.config import TrainConfig
 from rlvr.training.device import on_gpu
 from rlvr.verifiers.compose import leaves
@@ -62,7 +63,10 @@ def trainer_of(
             args=arguments,
             train_dataset=rlvr_trl.dataset(mixture, limit=rows, seed=config.seed),
             reward_funcs=rlvr_trl.reward(
-                mixture, record=recorder.record, ends=_ends(model, tokenizer)
+                mixture,
+                record=recorder.record,
+                ends=_ends(model, tokenizer),
+                template=Template(tokenizer, arguments.chat_template_kwargs),
             ),
             processing_class=tokenizer,
             **given,

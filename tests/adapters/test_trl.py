@@ -15,6 +15,9 @@ import rlvr
 from rlvr import Cause, Scored, Status, Unscored
 from rlvr.core.errors import DataError, OptionError
 from rlvr.evaluation.rollouts import Rollout
+from rlvr.policies.template import Template
+from rlvr.verifiers.extraction import after_thinking
+from tests.policies.families import tokenizer_of
 
 datasets = pytest.importorskip("datasets")
 
@@ -128,6 +131,25 @@ def test_a_component_called_like_a_status_keeps_its_mean() -> None:
 )
 def test_every_form_of_a_completion(env: rlvr.SingleTurn, completion: Any, reward: float) -> None:
     assert Logs().call(env, [completion]) == [reward]
+
+
+def test_a_thought_between_special_tokens_is_no_answer(env: rlvr.SingleTurn) -> None:
+    """TRL decodes without them: `analysis1assistantfinal3`, and a cut thought, look like answers."""
+    tokenizer = tokenizer_of("gptoss")
+    thought = "<|channel|>analysis<|message|>1+2=1"
+    wrote = [f"{thought}<|end|><|start|>assistant<|channel|>final<|message|>1<|return|>", thought]
+    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in wrote]
+    completions = tokenizer.batch_decode(ids, skip_special_tokens=True)
+    assert completions[1].endswith("1+2=1")
+    kept: list[Rollout] = []
+    function = rlvr.trl.reward(env, record=kept.extend, template=Template(tokenizer))
+    task = rlvr.trl.dataset(env)["rlvr_task"][0]
+    rewards = asyncio.run(
+        function(completions=completions, completion_ids=ids, rlvr_task=[task, task])
+    )
+    assert rewards == [1.0, 0.0]
+    assert after_thinking(kept[0].messages[-1]["content"]) == "1"
+    assert after_thinking(kept[1].messages[-1]["content"]) == ""
 
 
 def test_another_dataset_than_ours_says_how_to_make_one(env: rlvr.SingleTurn) -> None:

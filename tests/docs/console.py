@@ -76,6 +76,8 @@ _VERL = ("python -m verl.trainer.main_ppo --config-dir recipes/verl --config-nam
 ONLY_PARSED: dict[str, str] = {
     "make quickstart": _TESTED.format("tests/training/test_quickstart.py"),
     "make test": "it's what runs this",
+    "make test-all": "it's what runs this",
+    "make test-changed": _TESTED.format("tests/test_changed.py"),
     "pip install '.[train]'": "what is installed is what's tested",
     "pip install 'rlvr[train,vllm]'": "gigabytes, and this environment has the CPU's build",
     "rlvr train quickstart": _TESTED.format("tests/training/test_quickstart.py"),

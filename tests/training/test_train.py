@@ -17,7 +17,7 @@ import pytest
 
 import rlvr
 from rlvr.authoring.difficulty import Difficulty
-from rlvr.core.errors import DataError, OptionError
+from rlvr.core.errors import DataError, OptionError, TrainingError
 from rlvr.evaluation.run import Run, about, read_rollouts
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.guards import GuardConfig
@@ -162,6 +162,62 @@ def test_no_task_is_left_out_of_a_set_that_batches_do_not_divide(
     seen = Counter(task for rows in steps(outcome.run).values() for task, _ in rows)
     assert len(seen) == count
     assert max(seen.values()) - min(seen.values()) <= 4  # a group
+
+
+OVERRIDES: list[dict[str, Any]] = [
+    {"steps_per_generation": 4},
+    {"gradient_accumulation_steps": 4},
+    {"generation_batch_size": 64},
+    {"per_device_train_batch_size": 64},
+    {"num_generations": 2},
+    {"max_steps": 6},
+    {"gradient_accumulation_steps": 2, "steps_per_generation": 8},
+]
+
+
+@pytest.mark.sweep(gate=7)
+@pytest.mark.parametrize("trainer", ["grpo", "rloo", "ppo"])
+@pytest.mark.parametrize("given", OVERRIDES, ids=lambda given: "-".join(given))
+def test_what_trl_is_told_of_batches_takes_every_step_on_fresh_tasks(
+    given: dict[str, Any], trainer: Any, model: str, tmp_path: Path
+) -> None:
+    if trainer == "ppo" and "num_generations" not in given:
+        given = given | {"num_generations": 1}
+    config = TrainConfig(
+        model, easy(400), trainer=trainer, steps=4, batch=16, group=4, max_tokens=8, save_every=8, trl=given
+    )  # fmt: skip
+    outcome = train(config, tmp_path / "run")
+    assert outcome.step == given.get("max_steps", 4)
+    assert outcome.stopped is None
+    drawn = Counter(row["task"] for row in read_rollouts(outcome.run) if row["part"] == "train")
+    # Each task has one group of completions: none comes again while others are unused.
+    group = given.get("num_generations", 4)
+    assert set(drawn.values()) == {group}
+    assert len(drawn) >= outcome.step * 4 // group
+
+
+def test_arguments_that_are_the_run_s_own_name_the_field_to_set(model: str, tmp_path: Path) -> None:
+    for name, value, field in (
+        ("output_dir", "x", "the run's folder"),
+        ("max_completion_length", 9, "max_tokens"),
+        ("beta", 0.5, "beta"),
+        ("save_steps", 3, "save_every"),
+        ("save_strategy", "no", "can't be another"),
+    ):
+        config = TrainConfig(model, easy(), trl={name: value}, **SHORT)
+        with pytest.raises(OptionError, match=rf"'{name}' .* is the run's own.* {field}"):
+            train(config, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_fewer_steps_than_asked_for_is_an_error(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rlvr.training import arguments
+
+    monkeypatch.setattr(arguments, "prompts_of", lambda made: 2)  # not enough for a generation
+    with pytest.raises(TrainingError, match="ended after 0 of 3 steps, and nothing stopped it"):
+        train(TrainConfig(model, easy(), **SHORT), tmp_path / "run")
 
 
 def test_a_sorted_data_set_is_shuffled_and_only_by_the_seed(model: str, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
 from rlvr.envs.mixture import Environments, Mixture, a_mixture
 from rlvr.evaluation.judge import Judge
 from rlvr.evaluation.rollouts import Rollout
+from rlvr.policies.template import Template
 from rlvr.scoring import default_pool
 
 RewardFunction: TypeAlias = Callable[..., Coroutine[Any, Any, list[float | None]]]
@@ -30,6 +31,7 @@ def reward(
     deadline_s: float | None = None,
     record: Callable[[list[Rollout]], None] | None = None,
     ends: Collection[int] = (),
+    template: Template | None = None,
 ) -> RewardFunction:
     """The environments' verdicts as a reward function.
 
@@ -52,6 +54,9 @@ def reward(
             training.
         ends: token ids that end a completion. TRL doesn't say why one ended: where `rollout` didn't
             play them, rollouts have a `stop` by these, and without them an empty one.
+        template: of the model's tokenizer. TRL decodes a completion without its special tokens, and a thought
+            between two of them (gpt-oss's), or that the prompt opened (DeepSeek-R1's), looks like the answer;
+            with the template it's told apart. `rollout` does so by itself.
     """
     mixture = a_mixture(env)
     default_pool().start()  # warm by the time the first completions are there
@@ -67,7 +72,7 @@ def reward(
     ) -> list[float | None]:
         episodes = columns.get(EPISODE_COLUMN)
         if episodes is None:
-            episodes = _finished(mixture, completions, completion_ids, columns, ends)
+            episodes = _finished(mixture, completions, completion_ids, columns, ends, template)
             for episode in episodes:
                 judge = judges[episode.name]
                 episode.verdict = episode.verdict or judge(episode.task, episode.messages)
@@ -113,6 +118,7 @@ def _finished(
     completion_ids: Sequence[Sequence[int]] | None,
     columns: dict[str, Any],
     ends: Collection[int],
+    template: Template | None,
 ) -> list[Episode]:
     """Episodes that TRL generated itself, ready to be judged."""
     if COLUMN not in columns:
@@ -143,7 +149,11 @@ def _finished(
             )
         episode = Episode.of(env, name, tasks[text], samples[name, text])
         samples[name, text] += 1
-        episode.messages += _messages(completions[i])
+        if template is None or completion_ids is None or isinstance(tools, TaskTools):
+            episode.messages += _messages(completions[i])
+        else:
+            said = template.text(completion_ids[i])
+            episode.messages.append({"role": "assistant", "content": said})
         episode.mask = [1] * len(completion_ids[i]) if completion_ids is not None else []
         episode.stop = ""
         if ends and completion_ids is not None:

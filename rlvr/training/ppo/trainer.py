@@ -97,11 +97,12 @@ class PPOTrainer(GRPOTrainer):  # type: ignore[misc]
         ids, attention, length = _sequences(batch)
         size = self.args.per_device_train_batch_size
         values = []
-        for part in zip(ids.split(size), attention.split(size), strict=True):
+        for some_ids, some_attention in zip(ids.split(size), attention.split(size), strict=True):
             if self._is_head:
                 with self.accelerator.autocast():
-                    self._trunk(*part, use_cache=False)
-            values.append(self._values(*part, length))
+                    # By name: for many models the second argument isn't the mask.
+                    self._trunk(input_ids=some_ids, attention_mask=some_attention, use_cache=False)
+            values.append(self._values(some_ids, some_attention, length))
         found = torch.cat(values)
         if not self._kl_in_reward:
             return found, torch.zeros_like(found)

@@ -35,7 +35,7 @@ class ValueModel(nn.Module):  # type: ignore[misc]
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """(B, L) → (B, L): the value of the state that ends with each token."""
-        output = self.trunk(input_ids, attention_mask, use_cache=False)
+        output = self.trunk(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
         return self.head(output.last_hidden_state)
 
 
