@@ -6,6 +6,7 @@ model of the Hub is a Llama of a few thousand parameters, 200 steps are one.
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -76,10 +77,10 @@ def make_model(folder: Path) -> None:
     """A model of 17 thousand parameters, in bytes, with a chat template that has tools."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from tests.adapters.test_trl_template import tokenizer_of
+    from tests.policies.families import tokenizer_of
 
-    tokenizer = tokenizer_of("qwen3")
-    tokenizer.pad_token = "<|endoftext|>"
+    tokenizer = copy.deepcopy(tokenizer_of("qwen3"))
+    tokenizer.add_special_tokens({"pad_token": "<|endoftext|>"})
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1,
         num_attention_heads=2, max_position_embeddings=16_384,
@@ -131,8 +132,8 @@ def _readme(data: Path) -> None:
 
 def _kl(data: Path) -> None:
     _lines("prompts.jsonl", {"prompt": "Say something."}, {"prompt": "Count to five."})
-    for copy in ("START", "later", "earlier"):
-        shutil.copytree("model", copy)
+    for twin in ("START", "later", "earlier"):
+        shutil.copytree("model", twin)
 
 
 def _problems(_: Path) -> None:
