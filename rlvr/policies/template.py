@@ -64,8 +64,18 @@ class Template:
 
         Raises `DataError` where the template refuses the messages (Gemma's has no system message).
         """
+        if any(message.get("role") == "assistant" for message in messages):
+            messages = [self._without_thoughts(message) for message in messages]
         # The template writes the special tokens itself; the tokenizer would put a second one in front.
         return self._encode(self._render(messages))
+
+    def _without_thoughts(self, message: Mapping[str, str]) -> Mapping[str, str]:
+        """Leave out what `text` put into tags that aren't the model's own: its template knows no such thing."""
+        content = message["content"]
+        own = not (self._thoughts.opening or self._thoughts.closers)
+        if own or message.get("role") != "assistant" or not content.startswith("<think>"):
+            return message
+        return {**message, "content": content.partition("</think>")[2]}
 
     def check(self) -> None:
         """Raise `OptionError` if the template has no place for a reply."""
@@ -116,8 +126,8 @@ class Template:
         after = self._decode(ids[answer:])
         if before:
             return f"<think>{before}</think>{after}"
-        opened = self._thoughts.opened and "<think>" not in after
-        return f"<think>{after}" if opened else after
+        opens_none = self._thoughts.opened and not after.lstrip().startswith("<think>")
+        return f"<think>{after}" if opens_none else after
 
     def _decode(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))

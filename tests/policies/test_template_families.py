@@ -164,6 +164,7 @@ THOUGHT = [
     ("qwen3", "42", "42", "42"),
     ("deepseek_r1_distill", "40?\n</think>\n\n42", "<think>40?\n</think>\n\n42", "42"),
     ("deepseek_r1_distill", "40?", "<think>40?", ""),
+    ("deepseek_r1_distill", "42 <think> no", "<think>42 <think> no", ""),
     ("qwen3_5_think", "40?", "<think>40?", ""),
     ("qwen3_5_nothink", "42", "42", "42"),
     ("nemotron_3_nano", "40?", "<think>40?", ""),
@@ -200,6 +201,14 @@ def test_thoughts_are_no_answer(
         assert after_thinking(said).strip() == answer
         if not special:
             assert said == text
+
+
+@pytest.mark.parametrize("name", ["gptoss", "gemma4"])
+def test_thoughts_of_earlier_turns_are_left_out_of_a_prompt(name: str) -> None:
+    """As the families want it; their templates have no tags for them in a content."""
+    template = Template(tokenizer_of(name))
+    talk = [ASKED, {"role": "assistant", "content": "<think>41?</think>42"}, ASKED]
+    assert template.prompt(talk) == rendered(name, [ASKED, talk[1] | {"content": "42"}, ASKED])
 
 
 def test_contents_that_a_template_doesn_t_show_are_no_prompt() -> None:
