@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -127,8 +128,17 @@ class TrainConfig:
             object.__setattr__(self, "group", 1 if self.trainer == "ppo" else 8)
         assert self.group is not None
         for name in ("steps", "batch", "group", "max_tokens", "measure_every", "save_every"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"{name} is at least 1, not {getattr(self, name)}.")
+            self._check(name, "at least 1", getattr(self, name) >= 1)
+        for name in ("micro_batch", "lora"):
+            self._check(
+                name, "at least 1, or None", getattr(self, name) is None or getattr(self, name) >= 1
+            )
+        for name in ("learning_rate", "temperature"):
+            self._check(name, "a number above 0", 0 < getattr(self, name) < math.inf)
+        for name in ("beta", "warmup_steps"):
+            self._check(name, "0 or more", 0 <= getattr(self, name) < math.inf)
+        budget = self.kl_budget
+        self._check("kl_budget", "above 0, or None", budget is None or budget > 0)
         if self.group < 2 and self.trainer != "ppo":
             raise OptionError(
                 f"{self.trainer} compares the completions of a prompt: group is 2 or more."
@@ -142,6 +152,10 @@ class TrainConfig:
             raise OptionError(
                 "vllm='server' needs the server's base_url, such as http://localhost:8000."
             )
+
+    def _check(self, name: str, what: str, holds: bool) -> None:
+        if not holds:
+            raise OptionError(f"{name} is {what}, not {getattr(self, name)!r}.")
 
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` makes an equal configuration of.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rlvr.core.errors import OptionError
@@ -16,7 +17,8 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.training.guards import Alarm, GuardConfig, Guards
-from rlvr.training.guards.base import at_least
+from rlvr.training.guards.base import Step, at_least
+from rlvr.training.guards.unscored import UnscoredGuard
 
 RIGHT = Scored(1.0, Status.CORRECT)
 WRONG = Scored(0.0, Status.INCORRECT)
@@ -109,9 +111,12 @@ def test_unscored_over_the_limit_stops_with_the_causes() -> None:
             rows[3 * i + 1].verdict = Unscored(Cause.TIMEOUT, "late")
         return rows
 
-    found = alarms([healthy(0), step(1), step(2), step(3), step(4)], guards=Guards(run="runs/x"))
-    assert names(found) == [(4, "unscored"), (5, "unscored")]
-    alarm = found[1][1]
+    steps = [healthy(0), *(step(number) for number in range(1, 9))]
+    found = alarms(steps, guards=Guards(run="runs/x"))
+    stopped = [number for number, name in names(found) if name == "unscored"]
+    assert stopped
+    assert stopped == list(range(stopped[0], 10))
+    alarm = found[-1][1]
     assert alarm.stops
     assert alarm.message == (
         "unscored 38% over the last 3 steps (sandbox 32%, timeout 6%), over the limit of 30%"
@@ -134,11 +139,59 @@ def test_a_fifth_unscored_by_chance_stops_no_run() -> None:
         assert alarms(steps, guards=Guards(only)) == []
 
 
-def test_everything_unscored_stops_after_three_steps_however_small() -> None:
-    gone = [rollout(0, Unscored(Cause.JUDGE, "no answer")) for _ in range(4)]
-    (first, *_) = alarms([gone] * 4)
-    assert first[0] == 3
-    assert "judge 100%" in first[1].message
+def test_where_nothing_is_scored_three_steps_suffice() -> None:
+    def gone(groups: int) -> list[Rollout]:
+        return [rollout(i // 4, Unscored(Cause.JUDGE, "no answer")) for i in range(4 * groups)]
+
+    for groups, expected in (
+        (16, 3),
+        (4, 3),
+        (2, 6),
+        (1, 11),
+    ):  # one group may well be a bad task's
+        (first, *_) = alarms([gone(groups)] * 12)
+        assert first[0] == expected
+        assert "judge 100%" in first[1].message
+    # A service that was away for two steps, and is back.
+    assert (
+        alarms([*[healthy(i) for i in range(5)], *[gone(16)] * 2, *map(healthy, range(30))]) == []
+    )
+
+
+def stopped_at(
+    share: float, groups: int, size: int, whole: bool, seed: int, steps: int
+) -> int | None:
+    """The step at which a run of so many unscored, by task or each by itself, is stopped."""
+    guard, dice = UnscoredGuard(0.3), np.random.default_rng(seed)
+    bad, fine = Unscored(Cause.GOLD, "bad"), WRONG
+    rows = [rollout(task, fine) for task in range(groups) for _ in range(size)]
+    for number in range(1, steps + 1):
+        drawn = dice.random(groups if whole else groups * size) < share
+        for row, unscored in zip(rows, np.repeat(drawn, size) if whole else drawn, strict=True):
+            row.verdict = bad if unscored else fine
+        if guard.look(Step(number, rows, {})):
+            return number
+    return None
+
+
+@pytest.mark.sweep(gate=3)
+@pytest.mark.parametrize("whole", [True, False], ids=["by-task", "each"])
+@pytest.mark.parametrize(("groups", "size"), [(2, 4), (4, 4), (8, 8), (16, 8)])
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.25])
+def test_a_share_that_can_be_borne_stops_no_run(
+    share: float, groups: int, size: int, whole: bool
+) -> None:
+    """Over seeds that are always the same; benchmarks/guard_alarms.py has thousands of runs."""
+    runs = [stopped_at(share, groups, size, whole, seed, 120) for seed in range(20)]
+    assert runs == [None] * 20
+
+
+def test_four_tenths_are_stopped_soon() -> None:
+    by_task = sorted(stopped_at(0.4, 16, 8, True, seed, 60) or 999 for seed in range(20))
+    each = sorted(stopped_at(0.4, 16, 8, False, seed, 60) or 999 for seed in range(20))
+    assert by_task[15] <= 15
+    assert by_task[-1] <= 40
+    assert each[-1] <= 8
 
 
 def test_reward_that_goes_with_length_fires_both_ways() -> None:

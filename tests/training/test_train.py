@@ -210,6 +210,17 @@ def test_arguments_that_are_the_run_s_own_name_the_field_to_set(model: str, tmp_
         assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("beta", -1.0), ("micro_batch", 0), ("temperature", 0.0), ("learning_rate", -1e-6), ("lora", 0),
+     ("steps", 0), ("warmup_steps", -1), ("kl_budget", 0.0), ("learning_rate", float("nan")),
+     ("temperature", float("inf"))],
+)  # fmt: skip
+def test_values_that_cannot_be_are_told_from_python_too(name: str, value: float) -> None:
+    with pytest.raises(OptionError, match=f"^{name} is "):
+        TrainConfig("m", easy(), **{name: value})
+
+
 def test_a_run_of_fewer_steps_than_asked_for_is_an_error(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
