@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import pytest
 
 import rlvr
 from rlvr import Cause, Scored, Status, Unscored
-from rlvr.core.errors import DataError, OptionError
+from rlvr.core.errors import DataError, DataWarning, OptionError
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.policies.template import Template
 from rlvr.verifiers.extraction import after_thinking
 from tests.policies.families import tokenizer_of
 
 datasets = pytest.importorskip("datasets")
+torch = pytest.importorskip("torch")
 
 
 @rlvr.verifier(mode="whole")
@@ -270,8 +272,70 @@ def test_weights_are_of_the_rows(env: rlvr.SingleTurn) -> None:
         rlvr.trl.dataset({"a": rlvr.make("arithmetic")})
 
 
+def lengths(completions: list[Any], **_: Any) -> list[float]:
+    return [1.0 for _ in completions]
+
+
+async def later(completions: list[Any], **_: Any) -> list[float]:
+    await asyncio.sleep(0)
+    return [0.5 for _ in completions]
+
+
+def test_beside_ours_others_give_nothing_to_a_row_without_a_verdict(env: rlvr.SingleTurn) -> None:
+    functions = rlvr.trl.reward(env, also=[lengths, later])
+    assert [one.__name__ for one in functions] == ["sums", "lengths", "later"]
+    assert all(inspect.iscoroutinefunction(one) for one in functions)
+    task = rlvr.trl.dataset(env)["rlvr_task"]
+
+    async def batch(said: list[str]) -> list[list[float | None]]:
+        completions = [[{"role": "assistant", "content": text}] for text in said]
+        given = {"completions": completions, "rlvr_task": task[: len(said)]}
+        return await asyncio.gather(*(one(**given) for one in functions))
+
+    for _ in range(2):
+        assert asyncio.run(batch(["1", "2", "5"])) == [
+            [1.0, None, 1.0], [1.0, None, 1.0], [0.5, None, 0.5],
+        ]  # fmt: skip
+
+    with pytest.raises(OptionError, match="wrap a reward model in one"):
+        rlvr.trl.reward(env, also=[torch.nn.Linear(1, 1)])
+
+
+def test_others_in_a_plain_list_are_warned_about_once(env: rlvr.SingleTurn) -> None:
+    class Trainer:
+        def __init__(self, functions: list[Any]) -> None:
+            self.reward_funcs = functions
+
+        def log(self, name: str, value: float) -> None: ...
+
+    task = rlvr.trl.dataset(env)["rlvr_task"][:1]
+    said = [[{"role": "assistant", "content": "1"}]]
+    ours = rlvr.trl.reward(env)
+    log = Trainer([ours, lengths]).log
+
+    def batch() -> None:
+        asyncio.run(ours(completions=said, rlvr_task=task, log_metric=log))
+
+    with pytest.warns(DataWarning, match=r"lengths beside rlvr's reward: .* also="):
+        batch()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        batch()
+        both = rlvr.trl.reward(env, also=[lengths])
+        log = Trainer(both).log
+        asyncio.run(_all(both, said, task, log))
+
+
+async def _all(functions: list[Any], said: list[Any], task: list[str], log: Any) -> None:
+    given = {"completions": said, "rlvr_task": task, "log_metric": log}
+    await asyncio.gather(*(one(**given) for one in functions))
+
+
 @pytest.mark.parametrize("algorithm", ["GRPO", "RLOO"])
-def test_a_trainer_trains_on_where_some_rows_have_no_reward(tmp_path: Path, algorithm: str) -> None:
+@pytest.mark.parametrize("also", [None, [lengths]], ids=["alone", "beside"])
+def test_a_trainer_trains_on_where_some_rows_have_no_reward(
+    tmp_path: Path, algorithm: str, also: Any
+) -> None:
     pytest.importorskip("torch")
     trl = pytest.importorskip("trl")
     from rlvr.training.small_model import make_model, make_tokenizer
@@ -306,7 +370,7 @@ def test_a_trainer_trains_on_where_some_rows_have_no_reward(tmp_path: Path, algo
         model=model,
         args=config,
         train_dataset=rlvr.trl.dataset(env),
-        reward_funcs=rlvr.trl.reward(env),
+        reward_funcs=rlvr.trl.reward(env, also=also),
         processing_class=tokenizer,
     )
     trainer.train()
@@ -315,7 +379,10 @@ def test_a_trainer_trains_on_where_some_rows_have_no_reward(tmp_path: Path, algo
     for row in steps:
         assert 0 < row["rlvr/unscored"] < 1
         assert row["rlvr/unscored/judge"] == row["rlvr/unscored"]
-        assert row["reward"] == pytest.approx(row["rlvr/half"])  # over the scored rows alone
+        others = 1.0 if also else 0.0
+        assert row["reward"] == pytest.approx(
+            row["rlvr/half"] + others
+        )  # over the scored rows alone
         assert row["loss"] == row["loss"]  # not NaN
     assert any(not value.equal(start[name]) for name, value in model.state_dict().items())
     assert all(value.isfinite().all() for value in model.state_dict().values())

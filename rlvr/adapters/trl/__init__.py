@@ -7,7 +7,8 @@
 Environments with several turns also need `rollout_func=rlvr.trl.rollout(env)`, which `GRPOTrainer`
 alone takes; those with tools may have `environment_factory=rlvr.trl.environment_factory(env)`
 instead. An unscored row is `None` for TRL, which leaves it out of the group's baseline and
-gives it advantage 0. Written against TRL 1.16.
+gives it advantage 0; beside other reward functions only where they are handed over as
+`rlvr.trl.reward(env, also=[…])`. Written against TRL 1.16.
 """
 
 from rlvr.adapters.trl.reward import RewardFunction, metrics, reward

@@ -8,8 +8,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
+from rlvr.adapters.trl.beside import Beside, warn_of_others
 from rlvr.adapters.trl.episodes import Episode
 from rlvr.adapters.trl.rows import COLUMN, ENV_COLUMN, EPISODE_COLUMN, unknown
 from rlvr.adapters.trl.tools import TaskTools
@@ -26,13 +27,33 @@ RewardFunction: TypeAlias = Callable[..., Coroutine[Any, Any, list[float | None]
 _THREADS = 16  # for environments that judge by a method of their own
 
 
+@overload
+def reward(
+    env: Environments,
+    deadline_s: float | None = ...,
+    record: Callable[[list[Rollout]], None] | None = ...,
+    ends: Collection[int] = ...,
+    template: Template | None = ...,
+) -> RewardFunction: ...
+@overload
+def reward(
+    env: Environments,
+    deadline_s: float | None = ...,
+    record: Callable[[list[Rollout]], None] | None = ...,
+    ends: Collection[int] = ...,
+    template: Template | None = ...,
+    *,
+    also: Sequence[Callable[..., Any]],
+) -> list[RewardFunction]: ...
 def reward(
     env: Environments,
     deadline_s: float | None = None,
     record: Callable[[list[Rollout]], None] | None = None,
     ends: Collection[int] = (),
     template: Template | None = None,
-) -> RewardFunction:
+    *,
+    also: Sequence[Callable[..., Any]] | None = None,
+) -> RewardFunction | list[RewardFunction]:
     """The environments' verdicts as a reward function.
 
     Each row is judged by its own environment, in the scoring pool, off the training process's
@@ -57,13 +78,20 @@ def reward(
         template: of the model's tokenizer. TRL decodes a completion without its special tokens, and a thought
             between two of them (gpt-oss's), or that the prompt opened (DeepSeek-R1's), looks like the answer;
             with the template it's told apart. `rollout` does so by itself.
+        also: other reward functions as TRL has them, such as one for a format. A row without a verdict
+            gets nothing from them either; beside ours in a plain list they would have it count as wrong.
+
+    Returns:
+        The reward function; with `also`, the list of all of them, ours first, for `reward_funcs`.
     """
     mixture = a_mixture(env)
     default_pool().start()  # warm by the time the first completions are there
     threads = ThreadPoolExecutor(_THREADS, "rlvr-judges")
     judges = {name: Judge(one, threads) for name, one in mixture.environments.items()}
+    beside = Beside(also or ())
+    looked = False  # at the trainer's other reward functions
 
-    async def reward_function(
+    async def judged(
         completions: Sequence[Any],
         completion_ids: Sequence[Sequence[int]] | None = None,
         log_metric: Callable[[str, float], None] | None = None,
@@ -76,6 +104,8 @@ def reward(
             for episode in episodes:
                 judge = judges[episode.name]
                 episode.verdict = episode.verdict or judge(episode.task, episode.messages)
+        nonlocal looked
+        looked = looked or warn_of_others(reward_function, log_metric)
         began = time.monotonic()
         verdicts = await _verdicts([episode.verdict for episode in episodes], deadline_s)
         if log_metric is not None:
@@ -88,10 +118,19 @@ def reward(
             record([one.rollout(v) for one, v in zip(episodes, verdicts, strict=True)])
         return [verdict.reward if isinstance(verdict, Scored) else None for verdict in verdicts]
 
+    async def reward_function(completions: Sequence[Any], **given: Any) -> list[float | None]:
+        try:
+            rewards = await judged(completions, **given)
+        except BaseException as error:
+            beside.scored(completions, error)
+            raise
+        beside.scored(completions, [one is not None for one in rewards])
+        return rewards
+
     # TRL names the reward's metrics after it.
     names = list(mixture.environments)
     reward_function.__name__ = names[0] if len(names) == 1 else "rlvr"
-    return reward_function
+    return reward_function if also is None else [reward_function, *beside.functions]
 
 
 def metrics(verdicts: Sequence[Verdict]) -> dict[str, float]:
