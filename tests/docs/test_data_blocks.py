@@ -88,18 +88,20 @@ def _names_of_verl(text: str) -> None:
 
 
 def _alarm(text: str) -> None:
-    """What the guard says of 38 in 100 rollouts without a reward, three times."""
+    """What the guard says of 38 in 100 rollouts without a reward, again and again."""
     from rlvr.training.guards import GuardConfig, Guards
 
     causes = [rlvr.Cause.SANDBOX] * 32 + [rlvr.Cause.TIMEOUT] * 6
     verdicts: list[Any] = [rlvr.Unscored(cause, "") for cause in causes]
     verdicts += [rlvr.Scored(float(i % 2), rlvr.Status.PARTIAL) for i in range(62)]
-    asked = rlvr.Task("?", "", "t")
     said = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "A word of it."}]
-    rollouts = [Rollout("x", None, asked, i, said, verdict) for i, verdict in enumerate(verdicts)]
+    rollouts = [
+        Rollout("x", None, rlvr.Task("?", "", str(i)), 0, said, verdict)
+        for i, verdict in enumerate(verdicts)
+    ]
     guards = Guards(GuardConfig(), run="runs/x")
-    alarms = [alarm for step in range(3) for alarm in guards.check(step + 1, rollouts, {})]
-    (alarm,) = [alarm for alarm in alarms if alarm.stops]
+    alarms = [alarm for step in range(9) for alarm in guards.check(step + 1, rollouts, {})]
+    alarm = next(alarm for alarm in alarms if alarm.stops)
     assert " ".join(text.split()) == f"rlvr: stopping the run: {alarm}"
 
 
