@@ -176,8 +176,8 @@ def test_several_turns_by_a_server_and_by_transformers(
 
 
 def config(model: Path, **options: Any) -> TrainConfig:
-    source = Source("arithmetic", split="train", options=SUMS)
     held_out = Source("arithmetic", split="test", options=SUMS, limit=8)
+    source = Source("arithmetic", split="train", options=SUMS)
     given: dict[str, Any] = {
         "steps": 2, "batch": 8, "group": 4, "max_tokens": 16, "learning_rate": 1e-5,
         "measure_every": 2, "held_out": held_out, "trl": {"vllm_max_model_length": 256},
