@@ -32,6 +32,7 @@ def trainer_of(
 
     from rlvr.training.held_out import is_sharded
     from rlvr.training.kl.trainer import MeasuresKL
+    from rlvr.training.within import WithinContext
 
     bases: dict[str, Any] = {"grpo": trl.GRPOTrainer, "rloo": trl.RLOOTrainer}
     if config.trainer == "ppo":
@@ -39,7 +40,10 @@ def trainer_of(
 
         bases["ppo"] = PPOTrainer
     base = bases[config.trainer]
-    made = type(f"Measured{base.__name__}", (MeasuresKL, base), {})
+    bases_of = (
+        (MeasuresKL, base) if issubclass(base, WithinContext) else (MeasuresKL, WithinContext, base)
+    )
+    made = type(f"Measured{base.__name__}", bases_of, {})
     given: dict[str, Any] = {}
     if multi_turn or (_waits(mixture) and config.trainer != "rloo"):
         # Judging then begins as completions arrive, and goes on through the next lot's generation

@@ -36,8 +36,8 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def make(family: str, tokenizer: Any, seed: int = 0) -> Any:
-    """Return a model of a family with random weights."""
+def make(family: str, tokenizer: Any, seed: int = 0, **sizes: Any) -> Any:
+    """Return a model of a family with random weights; `sizes` instead of those above."""
     config: Callable[..., Any] = getattr(transformers, f"{family}Config")
     ids = {
         "eos_token_id": tokenizer.eos_token_id,
@@ -45,5 +45,5 @@ def make(family: str, tokenizer: Any, seed: int = 0) -> Any:
         "bos_token_id": tokenizer.eos_token_id,
     }
     torch.manual_seed(seed)
-    made = config(vocab_size=len(tokenizer), **ids, **FAMILIES[family])
+    made = config(vocab_size=len(tokenizer), **ids, **(FAMILIES[family] | sizes))
     return AutoModelForCausalLM.from_config(made, dtype=torch.float32)

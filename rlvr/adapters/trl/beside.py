@@ -79,6 +79,11 @@ class Beside:
         return waiting
 
 
+def trainer_behind(log_metric: Any) -> Any:
+    """Return the trainer that a reward function is called by: what it hands over is a method of it."""
+    return getattr(log_metric, "__self__", None)
+
+
 def warn_of_others(own: Any, log_metric: Any) -> bool:
     """Warn if the trainer has reward functions that give rewards to rows without a verdict.
 
@@ -89,8 +94,7 @@ def warn_of_others(own: Any, log_metric: Any) -> bool:
     Returns:
         True if the trainer was looked at.
     """
-    trainer = getattr(log_metric, "__self__", None)
-    functions = getattr(trainer, "reward_funcs", None)
+    functions = getattr(trainer_behind(log_metric), "reward_funcs", None)
     if not isinstance(functions, list):
         return False
     others = [

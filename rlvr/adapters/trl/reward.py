@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeAlias, overload
 
-from rlvr.adapters.trl.beside import Beside, warn_of_others
+from rlvr.adapters.trl.beside import Beside, trainer_behind, warn_of_others
 from rlvr.adapters.trl.episodes import Episode
 from rlvr.adapters.trl.rows import COLUMN, ENV_COLUMN, EPISODE_COLUMN, unknown
 from rlvr.adapters.trl.tools import TaskTools
@@ -101,7 +101,10 @@ def reward(
         episodes = columns.get(EPISODE_COLUMN)
         if episodes is None:
             episodes = _finished(mixture, completions, completion_ids, columns, ends, template)
-            for episode in episodes:
+            unfit = getattr(trainer_behind(log_metric), "unfit", None) or [None] * len(episodes)
+            for episode, why in zip(episodes, unfit, strict=True):
+                if why is not None:
+                    episode.verdict, episode.stop = Unscored(Cause.INPUT, why), "error"
                 judge = judges[episode.name]
                 episode.verdict = episode.verdict or judge(episode.task, episode.messages)
         nonlocal looked

@@ -22,12 +22,13 @@ from rlvr.core.errors import DataError, OptionError
 from rlvr.training.ppo import gae
 from rlvr.training.ppo.config import PPOConfig
 from rlvr.training.ppo.value import ValueHead, make_value_model
+from rlvr.training.within import WithinContext
 
 VALUE_FILE = "value_model.safetensors"
 """In a checkpoint, beside the policy and the optimizer."""
 
 
-class PPOTrainer(GRPOTrainer):  # type: ignore[misc]
+class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
     """TRL's `GRPOTrainer` with a value model and PPO's losses; takes the same, and a `PPOConfig`.
 
     Rollouts that no reward function scored (`None`) are no part of a batch: they have no loss, and
