@@ -32,6 +32,7 @@ def trainer_of(
 
     from rlvr.training.held_out import is_sharded
     from rlvr.training.kl.trainer import MeasuresKL
+    from rlvr.training.unscored_steps import SkipsUnscoredSteps
     from rlvr.training.within import WithinContext
 
     bases: dict[str, Any] = {"grpo": trl.GRPOTrainer, "rloo": trl.RLOOTrainer}
@@ -40,10 +41,9 @@ def trainer_of(
 
         bases["ppo"] = PPOTrainer
     base = bases[config.trainer]
-    bases_of = (
-        (MeasuresKL, base) if issubclass(base, WithinContext) else (MeasuresKL, WithinContext, base)
-    )
-    made = type(f"Measured{base.__name__}", bases_of, {})
+    # PPO is within the context and skips such steps by itself.
+    mixed = () if config.trainer == "ppo" else (WithinContext, SkipsUnscoredSteps)
+    made = type(f"Measured{base.__name__}", (MeasuresKL, *mixed, base), {})
     given: dict[str, Any] = {}
     if multi_turn or (_waits(mixture) and config.trainer != "rloo"):
         # Judging then begins as completions arrive, and goes on through the next lot's generation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -208,6 +209,44 @@ def test_arguments_that_are_the_run_s_own_name_the_field_to_set(model: str, tmp_
         with pytest.raises(OptionError, match=rf"'{name}' .* is the run's own.* {field}"):
             train(config, tmp_path / "run")
         assert not (tmp_path / "run").exists()
+
+
+class Away(rlvr.SingleTurn):
+    """Has no verdict on the second sixteen answers."""
+
+    asked = itertools.count()
+
+    def judge(self, task: rlvr.Task, messages: Any) -> rlvr.Verdict:
+        if 16 <= next(self.asked) < 32:
+            return rlvr.Unscored(rlvr.Cause.JUDGE, "away")
+        even = messages[-1]["content"][-1:] in "02468"
+        return rlvr.Scored(float(even), rlvr.Status.PARTIAL)
+
+
+@pytest.mark.parametrize("lora", [None, 4], ids=["all", "lora"])
+@pytest.mark.parametrize("trainer", ["grpo", "rloo", "ppo"])
+def test_a_step_without_a_verdict_moves_no_weight(
+    trainer: Any, lora: int | None, model: str, tmp_path: Path
+) -> None:
+    """Though Adam has momentum, weights decay, and there's a KL in the loss."""
+    from safetensors.torch import load_file
+
+    env = Away(easy().tasks, ends_in_even)
+    env.asked = itertools.count()
+    config = TrainConfig(
+        model, env, trainer=trainer, lora=lora, steps=3, batch=16, group=4,
+        max_tokens=12, learning_rate=1e-3, warmup_steps=0, beta=0.1, save_every=1,
+        trl={"save_total_limit": 9, "weight_decay": 0.1},
+    )  # fmt: skip
+    outcome = train(config, tmp_path / "run")
+    name = "adapter_model.safetensors" if lora else "model.safetensors"
+    first, second, third = (
+        load_file(outcome.run / "checkpoints" / f"checkpoint-{step}" / name) for step in (1, 2, 3)
+    )
+    assert all(second[key].equal(value) for key, value in first.items())
+    assert not all(third[key].equal(value) for key, value in second.items())
+    shares = [row["rlvr/unscored"] for row in metrics(outcome.run) if "reward" in row]
+    assert shares == [0.0, 1.0, 0.0]
 
 
 @pytest.mark.parametrize(
