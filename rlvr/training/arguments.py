@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlvr.core.errors import OptionError
+from rlvr.core.errors import MissingExtraError, OptionError
 from rlvr.training.config import TrainConfig
 from rlvr.training.device import on_gpu
 
@@ -50,6 +51,7 @@ def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
             f"A batch of {config.batch} completions can't be shared out to {processes} processes in "
             f"micro-batches of {micro}: batch is processes × micro_batch × a whole number."
         )
+    _check_reports(config.report_to)
     gpu = on_gpu(config)
     given: dict[str, Any] = {
         "output_dir": str(folder / "checkpoints"),
@@ -114,6 +116,23 @@ def prompts_of(arguments: Any) -> int:
     micro_steps: int = arguments.max_steps * arguments.gradient_accumulation_steps
     generations = -(-micro_steps // int(arguments.steps_per_generation * iterations))
     return generations * int(arguments.generation_batch_size // arguments.num_generations)
+
+
+def _check_reports(names: Sequence[str]) -> None:
+    """Raise for what transformers can't report to, before anything is written."""
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK as KNOWN
+
+    for name in names:
+        if name in ("all", "none"):
+            continue
+        if name not in KNOWN:
+            raise OptionError(f"report_to takes {', '.join(KNOWN)}, not {name!r}.")
+        try:
+            KNOWN[name]()
+        except (RuntimeError, ImportError) as error:
+            raise MissingExtraError(
+                f"report_to={name!r} needs a package that isn't installed: {error}"
+            ) from error
 
 
 def _class(trainer: str) -> Any:

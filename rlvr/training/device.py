@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
+
 from rlvr.training.config import TrainConfig
 
 
@@ -12,3 +16,23 @@ def on_gpu(config: TrainConfig) -> bool:
 
     ruled_out = parse_flag_from_env("ACCELERATE_USE_CPU")
     return torch.cuda.is_available() and not ruled_out and not config.trl.get("use_cpu")
+
+
+def fewer_processes(started: int) -> str | None:
+    """Return a warning if `accelerate launch` was asked for more processes than it started.
+
+    Where it finds a GPU, `accelerate launch --cpu --num_processes 2` starts one, and says nothing. What it was
+    asked for stands in its command line alone.
+    """
+    try:
+        line = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return None  # no Linux
+    words = line.replace("\0", " ")
+    asked = re.search(r"--num[_-]processes[= ](\d+)", words)
+    if "accelerate" not in words or asked is None or int(asked.group(1)) <= started:
+        return None
+    return (
+        f"accelerate launch was asked for {asked.group(1)} processes and started {started}. On a CPU, hide the "
+        f"GPUs from it: CUDA_VISIBLE_DEVICES= accelerate launch --cpu …"
+    )

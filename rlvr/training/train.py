@@ -16,7 +16,7 @@ from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, about
 from rlvr.training.config import Source, TrainConfig
-from rlvr.training.device import on_gpu
+from rlvr.training.device import fewer_processes, on_gpu
 from rlvr.training.sources import made_of, mixture_of
 
 
@@ -95,6 +95,8 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
                 shown = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k1")}
                 advance(step, **{k: v for k, v in shown.items() if v is not None})
 
+            if here.is_main_process and (warning := fewer_processes(here.num_processes)):
+                stages.say(f"warning: {warning}")
             recorder = Recorder(run, tell)
             trainer = trainer_of(
                 config, mixture, model, tokenizer, arguments, rows, recorder, multi_turn

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
@@ -18,7 +17,7 @@ import pytest
 
 import rlvr
 from rlvr.authoring.difficulty import Difficulty
-from rlvr.core.errors import DataError, OptionError, TrainingError
+from rlvr.core.errors import DataError, OptionError
 from rlvr.evaluation.run import Run, about, read_rollouts
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.guards import GuardConfig
@@ -43,17 +42,6 @@ def _one_thread() -> Any:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    from rlvr.training.small_model import make_model, make_tokenizer
-
-    folder = tmp_path_factory.mktemp("model")
-    tokenizer = make_tokenizer()
-    make_model(tokenizer, 0).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
 
 
 def additions(split: str = "train", limit: int | None = None) -> Source:
@@ -163,111 +151,6 @@ def test_no_task_is_left_out_of_a_set_that_batches_do_not_divide(
     seen = Counter(task for rows in steps(outcome.run).values() for task, _ in rows)
     assert len(seen) == count
     assert max(seen.values()) - min(seen.values()) <= 4  # a group
-
-
-OVERRIDES: list[dict[str, Any]] = [
-    {"steps_per_generation": 4},
-    {"gradient_accumulation_steps": 4},
-    {"generation_batch_size": 64},
-    {"per_device_train_batch_size": 64},
-    {"num_generations": 2},
-    {"max_steps": 6},
-    {"gradient_accumulation_steps": 2, "steps_per_generation": 8},
-]
-
-
-@pytest.mark.sweep(gate=7)
-@pytest.mark.parametrize("trainer", ["grpo", "rloo", "ppo"])
-@pytest.mark.parametrize("given", OVERRIDES, ids=lambda given: "-".join(given))
-def test_what_trl_is_told_of_batches_takes_every_step_on_fresh_tasks(
-    given: dict[str, Any], trainer: Any, model: str, tmp_path: Path
-) -> None:
-    if trainer == "ppo" and "num_generations" not in given:
-        given = given | {"num_generations": 1}
-    config = TrainConfig(
-        model, easy(400), trainer=trainer, steps=4, batch=16, group=4, max_tokens=8, save_every=8, trl=given
-    )  # fmt: skip
-    outcome = train(config, tmp_path / "run")
-    assert outcome.step == given.get("max_steps", 4)
-    assert outcome.stopped is None
-    drawn = Counter(row["task"] for row in read_rollouts(outcome.run) if row["part"] == "train")
-    # Each task has one group of completions: none comes again while others are unused.
-    group = given.get("num_generations", 4)
-    assert set(drawn.values()) == {group}
-    assert len(drawn) >= outcome.step * 4 // group
-
-
-def test_arguments_that_are_the_run_s_own_name_the_field_to_set(model: str, tmp_path: Path) -> None:
-    for name, value, field in (
-        ("output_dir", "x", "the run's folder"),
-        ("max_completion_length", 9, "max_tokens"),
-        ("beta", 0.5, "beta"),
-        ("save_steps", 3, "save_every"),
-        ("save_strategy", "no", "can't be another"),
-    ):
-        config = TrainConfig(model, easy(), trl={name: value}, **SHORT)
-        with pytest.raises(OptionError, match=rf"'{name}' .* is the run's own.* {field}"):
-            train(config, tmp_path / "run")
-        assert not (tmp_path / "run").exists()
-
-
-class Away(rlvr.SingleTurn):
-    """Has no verdict on the second sixteen answers."""
-
-    asked = itertools.count()
-
-    def judge(self, task: rlvr.Task, messages: Any) -> rlvr.Verdict:
-        if 16 <= next(self.asked) < 32:
-            return rlvr.Unscored(rlvr.Cause.JUDGE, "away")
-        even = messages[-1]["content"][-1:] in "02468"
-        return rlvr.Scored(float(even), rlvr.Status.PARTIAL)
-
-
-@pytest.mark.parametrize("lora", [None, 4], ids=["all", "lora"])
-@pytest.mark.parametrize("trainer", ["grpo", "rloo", "ppo"])
-def test_a_step_without_a_verdict_moves_no_weight(
-    trainer: Any, lora: int | None, model: str, tmp_path: Path
-) -> None:
-    """Though Adam has momentum, weights decay, and there's a KL in the loss."""
-    from safetensors.torch import load_file
-
-    env = Away(easy().tasks, ends_in_even)
-    env.asked = itertools.count()
-    config = TrainConfig(
-        model, env, trainer=trainer, lora=lora, steps=3, batch=16, group=4,
-        max_tokens=12, learning_rate=1e-3, warmup_steps=0, beta=0.1, save_every=1,
-        trl={"save_total_limit": 9, "weight_decay": 0.1},
-    )  # fmt: skip
-    outcome = train(config, tmp_path / "run")
-    name = "adapter_model.safetensors" if lora else "model.safetensors"
-    first, second, third = (
-        load_file(outcome.run / "checkpoints" / f"checkpoint-{step}" / name) for step in (1, 2, 3)
-    )
-    assert all(second[key].equal(value) for key, value in first.items())
-    assert not all(third[key].equal(value) for key, value in second.items())
-    shares = [row["rlvr/unscored"] for row in metrics(outcome.run) if "reward" in row]
-    assert shares == [0.0, 1.0, 0.0]
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("beta", -1.0), ("micro_batch", 0), ("temperature", 0.0), ("learning_rate", -1e-6), ("lora", 0),
-     ("steps", 0), ("warmup_steps", -1), ("kl_budget", 0.0), ("learning_rate", float("nan")),
-     ("temperature", float("inf"))],
-)  # fmt: skip
-def test_values_that_cannot_be_are_told_from_python_too(name: str, value: float) -> None:
-    with pytest.raises(OptionError, match=f"^{name} is "):
-        TrainConfig("m", easy(), **{name: value})
-
-
-def test_a_run_of_fewer_steps_than_asked_for_is_an_error(
-    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from rlvr.training import arguments
-
-    monkeypatch.setattr(arguments, "prompts_of", lambda made: 2)  # not enough for a generation
-    with pytest.raises(TrainingError, match="ended after 0 of 3 steps, and nothing stopped it"):
-        train(TrainConfig(model, easy(), **SHORT), tmp_path / "run")
 
 
 def test_a_sorted_data_set_is_shuffled_and_only_by_the_seed(model: str, tmp_path: Path) -> None:
