@@ -138,7 +138,7 @@ def test_the_loss_is_on_the_model_s_tokens_alone(model: str, tmp_path: Path) -> 
     )  # fmt: skip
     trainer.generated, trainer.lost = [], []
     trainer.train()
-    template = Template(tokenizer)
+    template, turns = Template(tokenizer), []
     for prompt, ids, mask in rows_of(trainer):
         messages = [{"role": "user", "content": tokenizer.decode(prompt).split("user\n")[-1]}]
         messages[0]["content"] = messages[0]["content"].partition("<|im_end|>")[0]
@@ -156,4 +156,5 @@ def test_the_loss_is_on_the_model_s_tokens_alone(model: str, tmp_path: Path) -> 
             assert ids[end : end + len(reply)] == reply
             assert not any(mask[end : end + len(reply)])
             at, turn = end + len(reply), turn + 1
-        assert turn > 1
+        turns.append(turn)
+    assert max(turns) > 1  # a response that fills all of its room has no second turn
