@@ -326,6 +326,30 @@ def test_others_in_a_plain_list_are_warned_about_once(env: rlvr.SingleTurn) -> N
         asyncio.run(_all(both, said, task, log))
 
 
+def test_two_rewards_of_one_environment_have_two_names(env: rlvr.SingleTurn) -> None:
+    logged: dict[str, float] = {}
+
+    class Trainer:
+        def __init__(self, functions: list[Any]) -> None:
+            self.reward_funcs = functions
+            self.reward_func_names = [one.__name__ for one in functions]
+
+        def log(self, name: str, value: float) -> None:
+            logged[name] = value
+
+    loose = rlvr.SingleTurn(env.tasks, rlvr.Math(mode="whole"))
+    loose.name = env.name
+    functions = [rlvr.trl.reward(env), rlvr.trl.reward(loose), rlvr.trl.reward(env)]
+    trainer = Trainer(functions)
+    task = rlvr.trl.dataset(env)["rlvr_task"][:1]
+    said = [[{"role": "assistant", "content": "1"}]]
+    with pytest.warns(DataWarning):
+        asyncio.run(_all(functions[::-1], said, task, trainer.log))
+    assert trainer.reward_func_names == ["sums", "sums_2", "sums_3"]
+    assert {name.rpartition("/")[0] for name in logged} >= {"rlvr", "rlvr/2", "rlvr/3"}
+    assert logged["rlvr/picky"] == logged["rlvr/3/picky"] == logged["rlvr/2/math"] == 1.0
+
+
 async def _all(functions: list[Any], said: list[Any], task: list[str], log: Any) -> None:
     given = {"completions": said, "rlvr_task": task, "log_metric": log}
     await asyncio.gather(*(one(**given) for one in functions))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -82,6 +83,25 @@ class Beside:
 def trainer_behind(log_metric: Any) -> Any:
     """Return the trainer that a reward function is called by: what it hands over is a method of it."""
     return getattr(log_metric, "__self__", None)
+
+
+def number_among_namesakes(own: Any, trainer: Any) -> int:
+    """Return which of the trainer's reward functions of one name this is, from 1, and rename all but the first.
+
+    TRL logs a function's rewards under its name: those of two on one environment would be one curve.
+    """
+    functions, names = (
+        getattr(trainer, "reward_funcs", None),
+        getattr(trainer, "reward_func_names", None),
+    )
+    if not isinstance(functions, list) or not isinstance(names, list) or own not in functions:
+        return 1
+    place, name = functions.index(own), str(own.__name__)
+    like_it = re.compile(rf"{re.escape(name)}(_\d+)?")
+    number = 1 + sum(like_it.fullmatch(other) is not None for other in names[:place])
+    if number > 1:
+        names[place] = f"{name}_{number}"
+    return number
 
 
 def warn_of_others(own: Any, log_metric: Any) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeAlias, overload
 
-from rlvr.adapters.trl.beside import Beside, trainer_behind, warn_of_others
+from rlvr.adapters.trl.beside import Beside, number_among_namesakes, trainer_behind, warn_of_others
 from rlvr.adapters.trl.episodes import Episode
 from rlvr.adapters.trl.rows import COLUMN, ENV_COLUMN, EPISODE_COLUMN, unknown
 from rlvr.adapters.trl.tools import TaskTools
@@ -64,7 +64,7 @@ def reward(
     Metrics logged with each batch: `rlvr/<component>`, the mean of each component over the scored
     rows; `rlvr/status/<status>`, its share of the scored; `rlvr/unscored`, the share of all rows
     that got no reward, and `rlvr/unscored/<cause>`; `rlvr/scoring_wait_s`, how long TRL waited for
-    verdicts. Of a mixture also the same under `rlvr/<environment>/`. Of rollouts `rlvr/turns`, the
+    verdicts. A second reward of the same name (of the same environment) has them under `rlvr/2/`. Of a mixture also the same under `rlvr/<environment>/`. Of rollouts `rlvr/turns`, the
     mean, and the shares `rlvr/stop/length` and `rlvr/stop/turns`. The feedback is logged beside
     each completion.
 
@@ -90,6 +90,7 @@ def reward(
     judges = {name: Judge(one, threads) for name, one in mixture.environments.items()}
     beside = Beside(also or ())
     looked = False  # at the trainer's other reward functions
+    number = 1  # among those of the same name
 
     async def judged(
         completions: Sequence[Any],
@@ -107,14 +108,18 @@ def reward(
                     episode.verdict, episode.stop = Unscored(Cause.INPUT, why), "error"
                 judge = judges[episode.name]
                 episode.verdict = episode.verdict or judge(episode.task, episode.messages)
-        nonlocal looked
-        looked = looked or warn_of_others(reward_function, log_metric)
+        nonlocal looked, number
+        if not looked:
+            looked = warn_of_others(reward_function, log_metric)
+            number = number_among_namesakes(reward_function, trainer_behind(log_metric))
         began = time.monotonic()
         verdicts = await _verdicts([episode.verdict for episode in episodes], deadline_s)
         if log_metric is not None:
-            log_metric("rlvr/scoring_wait_s", time.monotonic() - began)
-            for name, value in _logged(mixture, episodes, verdicts).items():
-                log_metric(name, value)
+            figures = {"rlvr/scoring_wait_s": time.monotonic() - began}
+            figures |= _logged(mixture, episodes, verdicts)
+            for name, value in figures.items():
+                own = name if number == 1 else name.replace("rlvr/", f"rlvr/{number}/", 1)
+                log_metric(own, value)
         if log_extra is not None:
             log_extra("feedback", [_feedback(verdict) for verdict in verdicts])
         if record is not None:
