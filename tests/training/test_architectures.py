@@ -30,7 +30,7 @@ def share_of_digits(task: rlvr.Task, answer: str) -> float:
     return sum(letter.isdigit() for letter in answer) / max(1, len(answer))
 
 
-@pytest.mark.sweep(gate=("GPT2", "Falcon", "Mamba"))
+@pytest.mark.sweep(gate=("GPT2", "Mamba"))
 @pytest.mark.parametrize("family", FAMILIES)
 def test_answers_of_a_batch_are_those_of_each_alone(family: str) -> None:
     model = make(family, TOKENIZER)
@@ -40,7 +40,7 @@ def test_answers_of_a_batch_are_those_of_each_alone(family: str) -> None:
     assert [one.token_ids for one in policy.respond(requests)] == alone
 
 
-@pytest.mark.sweep(gate=("GPT2-ppo-head", "Falcon-ppo-policy", "Mamba-ppo-head"))
+@pytest.mark.sweep(gate=("GPT2-ppo-policy", "Mamba-ppo-head"))
 @pytest.mark.parametrize("trainer", ["ppo-head", "ppo-policy", "grpo", "rloo"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_step(family: str, trainer: str, tmp_path: Path) -> None:

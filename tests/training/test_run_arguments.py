@@ -32,7 +32,7 @@ OVERRIDES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.sweep(gate=7)
+@pytest.mark.sweep(gate=2)
 @pytest.mark.parametrize("trainer", ["grpo", "rloo", "ppo"])
 @pytest.mark.parametrize("given", OVERRIDES, ids=lambda given: "-".join(given))
 def test_what_trl_is_told_of_batches_takes_every_step_on_fresh_tasks(
@@ -99,6 +99,7 @@ class Away(rlvr.SingleTurn):
         return rlvr.Scored(float(even), rlvr.Status.PARTIAL)
 
 
+@pytest.mark.sweep(gate=("grpo-lora", "rloo-all"))
 @pytest.mark.parametrize("lora", [None, 4], ids=["all", "lora"])
 @pytest.mark.parametrize("trainer", ["grpo", "rloo", "ppo"])
 def test_a_step_without_a_verdict_moves_no_weight(

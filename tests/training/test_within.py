@@ -47,7 +47,7 @@ class Once(rlvr.MultiTurn):
         return "2" if len(messages) == 2 else None
 
 
-@pytest.mark.sweep(gate=("grpo-GPT2-all", "rloo-GPT2-all", "ppo-GPT2-all", "turns-GPT2-all"))
+@pytest.mark.sweep(gate=("ppo-GPT2-all", "turns-GPT2-lora"))
 @pytest.mark.parametrize("lora", [None, 4], ids=["all", "lora"])
 @pytest.mark.parametrize("family", ["GPT2", "Llama"])
 @pytest.mark.parametrize("way", ["grpo", "rloo", "ppo", "turns"])
