@@ -258,17 +258,32 @@ def _generation(response: str | Generation) -> Generation:
 
 def _stream(policy: Policy, requests: Sequence[Request]) -> Iterator[list[tuple[int, Generation]]]:
     """Yield a policy's answers with the places of their requests."""
-    if isinstance(policy, StreamPolicy):
+    if _streams(policy):
         left = set(range(len(requests)))
-        for batch in policy.stream(requests):
-            left -= {place for place, _ in batch}
-            yield batch
+        for batch in cast(StreamPolicy, policy).stream(requests):
+            _check(policy.name, [answer for _, answer in batch], len(batch))
+            for place, _ in batch:
+                if place not in left:
+                    raise PolicyError(
+                        f"The policy {policy.name!r} answered request {place} of {len(requests)}, which isn't "
+                        f"there or had an answer."
+                    )
+                left.remove(place)
+            yield [(place, _generation(answer)) for place, answer in batch]
         if left:
             raise PolicyError(f"The policy {policy.name!r} left {len(left)} requests unanswered.")
         return
     found = policy.respond(requests)
     _check(policy.name, found, len(requests))
     yield list(enumerate(map(_generation, found)))
+
+
+def _streams(policy: Policy) -> bool:
+    """Return True if it has a `stream` of its own: not where a subclass has another `respond`, nor by delegation."""
+    for cls in type(policy).__mro__:
+        if "respond" in vars(cls) or "stream" in vars(cls):
+            return "stream" in vars(cls)
+    return False
 
 
 def _window(policy: Policy) -> int:

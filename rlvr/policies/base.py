@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias
 
 from rlvr.core.errors import RlvrError
 from rlvr.core.task import Message, Task
@@ -84,7 +84,6 @@ class Policy(Protocol):
         ...
 
 
-@runtime_checkable
 class StreamPolicy(Policy, Protocol):
     """Answers batches, and has answers before it has them all: progress is told, and a kill loses little."""
 

@@ -95,7 +95,7 @@ class Template:
         Raises `OptionError` if the template has no place for such a reply.
         """
         messages = [{"role": "user", "content": reply}] if isinstance(reply, str) else reply
-        quoted = _Quotes(self._frame.markers)
+        quoted = _Quotes(self._frame.markers, [message["content"] for message in messages])
         hidden = [{**message, "content": quoted.hide(message["content"])} for message in messages]
         text = self._after_said(hidden)
         end = self._tokenizer.convert_ids_to_tokens(response[-1]) if response else None
@@ -124,10 +124,10 @@ class Template:
         if answer is None:
             return f"<think>{before}"
         after = self._decode(ids[answer:])
-        if before:
-            return f"<think>{before}</think>{after}"
-        opens_none = self._thoughts.opened and not after.lstrip().startswith("<think>")
-        return f"<think>{after}" if opens_none else after
+        closed, opened = answer > 0, self._thoughts.opened
+        if closed:
+            return f"<think>{before}</think>{after}" if before or opened else after
+        return f"<think>{after}" if opened and not after.lstrip().startswith("<think>") else after
 
     def _decode(self, ids: list[int]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))
@@ -320,23 +320,25 @@ def _opening(text: str, special: Sequence[str]) -> str | None:
 class _Quotes:
     """Hides markers that a content spells from the template, and cuts them up for the tokenizer."""
 
-    def __init__(self, markers: Sequence[str]) -> None:
+    def __init__(self, markers: Sequence[str], contents: Sequence[str]) -> None:
         ordered = sorted(markers, key=len, reverse=True)
         self._markers = re.compile("|".join(map(re.escape, ordered)) or r"(?!)")
         self._hidden: list[str] = []
+        words = (f"RLVR{number}QUOTE" for number in itertools.count())
+        self._word = next(word for word in words if not any(word in one for one in contents))
 
     def hide(self, content: str) -> str:
         """Return `content` with a word in place of each marker."""
 
         def word(match: re.Match[str]) -> str:
             self._hidden.append(match.group())
-            return f"RLVR7QUOTE{len(self._hidden) - 1}QUOTE7RLVR"
+            return f"{self._word}{len(self._hidden) - 1}E"
 
         return self._markers.sub(word, content)
 
     def pieces(self, text: str) -> Iterator[str]:
         """Yield the parts of a rendered text; a marker that a content spelled is in two of them."""
-        parts = re.split(r"RLVR7QUOTE(\d+)QUOTE7RLVR", text)
+        parts = re.split(rf"{self._word}(\d+)E", text)
         for number, part in enumerate(parts):
             if number % 2:
                 marker = self._hidden[int(part)]

@@ -100,7 +100,7 @@ class TransformersPolicy:
         while rows:
             longest = len(prompts[rows[0]])
             limit = min(self.max_new_tokens, context - longest)
-            size = min(self.batch_size, self._suffices_for(longest + limit))
+            size = self._suffices_for(longest + limit)
             # Within one batch all have the same limit: a prompt with less room has a batch of its like.
             batch = [
                 i
@@ -116,9 +116,10 @@ class TransformersPolicy:
             ]
 
     def _suffices_for(self, tokens: int) -> int:
-        """Return how many sequences of so many tokens free memory suffices for, at least 1."""
+        """Return how many sequences of so many tokens make a batch: at least 1, whatever memory is free."""
         free = _free_bytes(self.model.device)
-        return max(1, int(_SHARE_OF_MEMORY * free / (tokens * _bytes_per_token(self.model))))
+        rows = _SHARE_OF_MEMORY * free / (tokens * _bytes_per_token(self.model))
+        return max(1, int(min(self.batch_size, rows)))
 
     def _or_less(
         self, prompts: Sequence[list[int]], seeds: Sequence[int], limit: int

@@ -91,6 +91,8 @@ def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
         made = cls(**{name: value for name, value in given.items() if name in known})
     except (TypeError, ValueError) as error:
         raise OptionError(f"TRL won't have these arguments: {error}") from error
+    if made.max_steps < 1:
+        raise OptionError(f"max_steps (in `trl`) is at least 1, not {made.max_steps}.")
     updates = updates_of(made)
     if config.save_every % updates:
         raise OptionError(

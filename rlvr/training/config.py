@@ -123,7 +123,8 @@ class TrainConfig:
             raise OptionError("Training needs an environment: name one.")
         if self.held_out is not None:
             object.__setattr__(self, "held_out", _sources(self.held_out))
-        object.__setattr__(self, "report_to", tuple(self.report_to))
+        reports = [self.report_to] if isinstance(self.report_to, str) else self.report_to
+        object.__setattr__(self, "report_to", tuple(reports))
         if self.group is None:
             object.__setattr__(self, "group", 1 if self.trainer == "ppo" else 8)
         assert self.group is not None

@@ -105,6 +105,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
             _held_out(config, trainer, run, advance)
             trainer.train(resume_from_checkpoint=str(start[0]) if start else None)
         step = int(trainer.state.global_step)
+        stops = _from_first(stops, here)  # the other processes weren't told
         if step < steps and not stops:
             raise TrainingError(
                 f"The run ended after {step} of {steps} steps, and nothing stopped it: its {rows} prompts "

@@ -15,7 +15,8 @@ class SkipsUnscoredSteps:
     the KL of the loss would move them all the same.
     """
 
-    _verdicts = 0  # rows with a reward, in the micro-batches since the last step
+    _verdicts = 0  # rows with a reward, in the micro-batches of the step `_counted`
+    _counted = -1
 
     def _calculate_rewards(self: Any, *args: Any, **options: Any) -> Tensor:
         self._rewards = super()._calculate_rewards(*args, **options)  # type: ignore[misc]
@@ -30,19 +31,26 @@ class SkipsUnscoredSteps:
 
     def _compute_loss(self: Any, model: Any, inputs: dict[str, Any]) -> Tensor:
         if self.model.training:
+            if self._counted != self.state.global_step:
+                self._verdicts, self._counted = 0, self.state.global_step
             self._verdicts += int(inputs["has_verdict"].sum())
         loss: Tensor = super()._compute_loss(model, inputs)  # type: ignore[misc]
         return loss
 
     def create_optimizer(self: Any, model: Any = None) -> Any:
         """TRL's optimizer; without gradients nothing of it moves a weight."""
-        optimizer = super().create_optimizer(model)  # type: ignore[misc]
+        made = super().create_optimizer(model)  # type: ignore[misc]
+        optimizer = getattr(made, "optimizer", made)  # accelerate wraps it
+        # DeepSpeed has it made twice, may bring one of its own without hooks, and steps once for each
+        # group of parameters: so the count isn't put back here.
+        if hasattr(optimizer, "rlvr_skips") or not hasattr(optimizer, "register_step_pre_hook"):
+            return made
 
         def before_step(optimizer: Any, args: Any, options: Any) -> None:
             found = torch.tensor(self._verdicts, device=self.accelerator.device)
             if not self.accelerator.reduce(found, reduction="sum"):
                 optimizer.zero_grad(set_to_none=True)
-            self._verdicts = 0
 
         optimizer.register_step_pre_hook(before_step)
-        return optimizer
+        optimizer.rlvr_skips = True
+        return made

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from rlvr.adapters.trl.backend import context_of
 from rlvr.policies.transformers import context_of as context_of_model
+from rlvr.training.held_out import is_sharded
 
 
 class WithinContext:
@@ -59,6 +61,10 @@ class WithinContext:
         config = self.generation_config
         most, context = config.max_new_tokens, context_of(self)
         limits = [max(1, min(most, context - len(ids))) for ids in prompt_ids]
+        if is_sharded(self.accelerator):
+            # All processes generate together, and so equally often: with the room that all have.
+            least = torch.tensor(min(limits, default=most), device=self.accelerator.device)
+            limits = [int(self.accelerator.gather(least).min())] * len(limits)
         if min(limits, default=most) == most:
             return generate(prompt_ids, *rest)
         found: dict[int, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import json
 import threading
@@ -297,6 +298,13 @@ def test_beside_ours_others_give_nothing_to_a_row_without_a_verdict(env: rlvr.Si
             [1.0, None, 1.0], [1.0, None, 1.0], [0.5, None, 0.5],
         ]  # fmt: skip
 
+    class Later:
+        async def __call__(self, completions: list[Any], **_: Any) -> list[float]:
+            return [0.25 for _ in completions]
+
+    functions = rlvr.trl.reward(env, also=[Later(), functools.partial(lengths, x=1)])
+    assert [one.__name__ for one in functions] == ["sums", "Later", "lengths"]
+    assert asyncio.run(batch(["1", "2"])) == [[1.0, None], [0.25, None], [1.0, None]]
     with pytest.raises(OptionError, match="wrap a reward model in one"):
         rlvr.trl.reward(env, also=[torch.nn.Linear(1, 1)])
 

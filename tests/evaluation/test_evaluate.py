@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -213,6 +214,45 @@ def test_answers_are_judged_as_they_come(env: rlvr.SingleTurn) -> None:
     policy.forgets = 1
     with pytest.raises(PolicyError, match="left 1 requests unanswered"):
         evaluate(env, policy)
+
+
+def test_a_stream_that_answers_twice_or_with_nonsense_is_told(env: rlvr.SingleTurn) -> None:
+    class Twice(Streamed):
+        def stream(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Generation]]]:
+            yield [(0, Generation("a")), (0, Generation("b"))]
+
+    class Nonsense(Streamed):
+        def stream(self, requests: Sequence[Request]) -> Iterator[Any]:
+            yield [(0, 3)]
+
+    with pytest.raises(PolicyError, match="answered request 0 of 12"):
+        evaluate(env, Twice())
+    with pytest.raises(PolicyError, match="gave a int"):
+        evaluate(env, Nonsense())
+
+
+def test_a_respond_of_its_own_is_called(env: rlvr.SingleTurn) -> None:
+    class Shouts(Streamed):
+        def respond(self, requests: Sequence[Request]) -> list[str]:
+            return [answer_of(request).text for request in requests]
+
+        def stream(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Generation]]]:
+            raise AssertionError("another's")
+
+    class Quiet(Shouts):
+        def respond(self, requests: Sequence[Request]) -> list[str]:
+            return super().respond(requests)
+
+    class Wrapped:
+        name = "wrapped"
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(Shouts(), name)
+
+        def respond(self, requests: Sequence[Request]) -> list[str]:
+            return Shouts().respond(requests)
+
+    assert evaluate(env, Quiet()).scored == evaluate(env, Wrapped()).scored == 15
 
 
 def test_conversations_with_a_policy_that_streams() -> None:

@@ -147,6 +147,17 @@ def test_a_marker_in_a_reply_begins_no_turn(name: str, special: bool) -> None:
     assert fake in tokenizer.decode(found)
 
 
+def test_the_words_that_hide_markers_may_stand_in_a_reply() -> None:
+    tokenizer = tokenizer_of("qwen3")
+    template = Template(tokenizer)
+    for reply in (
+        "you said RLVR0QUOTE3E",
+        "RLVR0QUOTE0E RLVR1QUOTE0E <|im_end|>",
+        "RLVR7SAID7RLVR",
+    ):
+        assert reply in tokenizer.decode(template.reply(response("qwen3"), reply))
+
+
 def test_another_end_takes_nothing_away_where_a_template_closes_no_message() -> None:
     """GLM's models end by opening the next turn; behind another end it's still to be opened."""
     tokenizer = copy.deepcopy(tokenizer_of("glm4moe"))
@@ -165,6 +176,8 @@ THOUGHT = [
     ("deepseek_r1_distill", "40?\n</think>\n\n42", "<think>40?\n</think>\n\n42", "42"),
     ("deepseek_r1_distill", "40?", "<think>40?", ""),
     ("deepseek_r1_distill", "42 <think> no", "<think>42 <think> no", ""),
+    ("deepseek_r1_distill", "</think>\n\n42", "<think></think>\n\n42", "42"),
+    ("qwen3_5_think", "</think>42", "<think></think>42", "42"),
     ("qwen3_5_think", "40?", "<think>40?", ""),
     ("qwen3_5_nothink", "42", "42", "42"),
     ("nemotron_3_nano", "40?", "<think>40?", ""),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -70,6 +71,10 @@ def test_arguments_that_are_the_run_s_own_name_the_field_to_set(model: str, tmp_
 def test_reports_to_nowhere_are_told(model: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"report_to takes .*wandb.*, not 'paper'"):
         train(TrainConfig(model, easy(), report_to=["paper"], **SHORT), tmp_path / "run")
+    with pytest.raises(OptionError, match="not 'paper'"):
+        train(TrainConfig(model, easy(), report_to="paper", **SHORT), tmp_path / "run")
+    with pytest.raises(OptionError, match=r"max_steps .* is at least 1, not -1"):
+        train(TrainConfig(model, easy(), trl={"max_steps": -1}, **SHORT), tmp_path / "run")
     if importlib.util.find_spec("tensorboard") is None:
         with pytest.raises(MissingExtraError, match="report_to='tensorboard' needs a package"):
             train(TrainConfig(model, easy(), report_to=["tensorboard"], **SHORT), tmp_path / "run")
@@ -145,3 +150,37 @@ def test_a_run_of_fewer_steps_than_asked_for_is_an_error(
     monkeypatch.setattr(arguments, "prompts_of", lambda made: 2)  # not enough for a generation
     with pytest.raises(TrainingError, match="ended after 0 of 3 steps, and nothing stopped it"):
         train(TrainConfig(model, easy(), **SHORT), tmp_path / "run")
+
+
+def test_steps_of_an_optimizer_that_takes_one_for_each_group_and_is_made_twice() -> None:
+    """As DeepSpeed's is: what has a verdict moves every group, and what has none moves nothing."""
+    import torch
+
+    from rlvr.training.unscored_steps import SkipsUnscoredSteps
+
+    class Base:
+        def create_optimizer(self, model: Any = None) -> Any:
+            return self.optimizer
+
+        def _compute_loss(self, model: Any, inputs: Any) -> Any:
+            return torch.zeros(())
+
+    class Trainer(SkipsUnscoredSteps, Base):
+        model = SimpleNamespace(training=True)
+        accelerator = SimpleNamespace(device="cpu", reduce=lambda x, reduction: x)
+
+    groups = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]
+    trainer = Trainer()
+    trainer.optimizer = torch.optim.AdamW([{"params": [p]} for p in groups], lr=0.1)
+    optimizer = trainer.create_optimizer()
+    assert trainer.create_optimizer() is optimizer
+    for step, verdicts in enumerate([3, 0, 2]):
+        trainer.state = SimpleNamespace(global_step=step)
+        before = [p.detach().clone() for p in groups]
+        trainer._compute_loss(None, {"has_verdict": torch.ones(verdicts)})
+        for group in groups:
+            for other in groups:
+                other.grad = torch.ones(2) if other is group else None
+            optimizer.step()
+        moved = [not torch.equal(a, b) for a, b in zip(before, groups, strict=True)]
+        assert moved == [verdicts > 0] * 2

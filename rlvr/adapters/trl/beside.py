@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,9 +25,7 @@ class Beside:
 
     def __init__(self, functions: Sequence[Callable[..., Any]]) -> None:
         for one in functions:
-            if not (inspect.isfunction(one) or inspect.ismethod(one) or callable(one)) or hasattr(
-                one, "forward"
-            ):
+            if not callable(one) or hasattr(one, "forward"):
                 raise OptionError(
                     f"`also` takes functions that return a reward for each completion, not {one!r:.80}: wrap a "
                     f"reward model in one."
@@ -60,11 +57,10 @@ class Beside:
         async def waiting(completions: Any, **columns: Any) -> list[float | None]:
             batch = self._batch(completions)
             try:
-                if inspect.iscoroutinefunction(function):
-                    rewards = await function(completions=completions, **columns)
-                else:
-                    # In a thread: the verdicts arrive on this loop meanwhile.
-                    rewards = await asyncio.to_thread(function, completions=completions, **columns)
+                # In a thread: the verdicts arrive on this loop meanwhile.
+                rewards = await asyncio.to_thread(function, completions=completions, **columns)
+                if inspect.isawaitable(rewards):
+                    rewards = await rewards
                 scored = await batch
             finally:
                 key = id(completions)
@@ -76,6 +72,8 @@ class Beside:
                 for reward, has_verdict in zip(rewards, scored, strict=True)
             ]
 
+        named = function.func if isinstance(function, functools.partial) else function
+        waiting.__name__ = getattr(named, "__name__", type(named).__name__)
         waiting.rlvr_beside = self  # type: ignore[attr-defined]
         return waiting
 
@@ -97,8 +95,8 @@ def number_among_namesakes(own: Any, trainer: Any) -> int:
     if not isinstance(functions, list) or not isinstance(names, list) or own not in functions:
         return 1
     place, name = functions.index(own), str(own.__name__)
-    like_it = re.compile(rf"{re.escape(name)}(_\d+)?")
-    number = 1 + sum(like_it.fullmatch(other) is not None for other in names[:place])
+    others = [getattr(other, "__name__", None) for other in functions[:place]]
+    number = 1 + others.count(name)
     if number > 1:
         names[place] = f"{name}_{number}"
     return number
@@ -115,8 +113,8 @@ def warn_of_others(own: Any, log_metric: Any) -> bool:
         True if the trainer was looked at.
     """
     functions = getattr(trainer_behind(log_metric), "reward_funcs", None)
-    if not isinstance(functions, list):
-        return False
+    if not isinstance(functions, list) or own not in functions:
+        return isinstance(functions, list)  # it's one of those that wait for another's verdicts
     others = [
         getattr(one, "__name__", type(one).__name__)
         for one in functions

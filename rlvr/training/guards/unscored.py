@@ -74,7 +74,7 @@ class UnscoredGuard:
     Those rows teach nothing; that many are no accident, and what is left is a biased sample. A bad reference
     or a prompt that is too long leaves a whole group unscored, so it's groups that are counted, each by its share.
     A share of five sixths of the limit stops one run in 1,400, and a share of four thirds within about ten
-    steps of 16 groups. Where nothing at all is scored three steps suffice, of four groups or more.
+    steps of 16 groups. Where nothing at all is scored three steps suffice, of four groups or more (at the default limit).
     """
 
     name = "unscored"
