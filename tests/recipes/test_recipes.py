@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("trl")
-from rlvr.training.arguments import generations, trl_arguments
+from rlvr.training.arguments import prompts_of, trl_arguments
 
 FOLDER = Path(__file__).parents[2] / "recipes"
 NAMES = ["gsm8k_grpo", "tulu3_rlvr", "text2sql_grpo", "code_grpo", "if_rlvr"]
@@ -56,7 +56,7 @@ def test_the_whole_run_can_be_shared_out(name: str, processes: int, tmp_path: Pa
     arguments = trl_arguments(made, tmp_path, processes)
     a_process = arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps
     assert a_process * processes == made.batch
-    assert generations(arguments, made.steps) * made.batch >= 30_000
+    assert prompts_of(arguments) * arguments.num_generations >= 30_000
 
 
 def test_tulu3_has_the_papers_figures(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_tulu3_has_the_papers_figures(tmp_path: Path) -> None:
     assert (a.num_iterations, a.max_grad_norm, a.reward_weights) == (4, 1.0, [10.0])
     assert (a.max_completion_length, a.temperature) == (2048, 1.0)
     assert a.steps_per_generation == a.gradient_accumulation_steps  # one mini-batch
-    assert generations(a, made.steps) == 446
+    assert prompts_of(a) * a.num_generations == 446 * made.batch
 
 
 def test_a_smoke_fails_where_a_gold_query_does(monkeypatch: pytest.MonkeyPatch) -> None:
