@@ -56,7 +56,7 @@ def test_the_whole_run_can_be_shared_out(name: str, processes: int, tmp_path: Pa
     arguments = trl_arguments(made, tmp_path, processes)
     a_process = arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps
     assert a_process * processes == made.batch
-    assert prompts_of(arguments) * arguments.num_generations >= 30_000
+    assert prompts_of(arguments) * arguments.num_generations * processes >= 30_000
 
 
 def test_tulu3_has_the_papers_figures(tmp_path: Path) -> None:
