@@ -19,14 +19,13 @@ from collections import Counter
 import numpy as np
 
 from rlvr.core.task import Task
-from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
+from rlvr.core.verdict import Scored, Status, Verdict
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.training.guards import GuardConfig, Guards
 from rlvr.training.guards.unscored import Evidence, UnscoredGuard
 
 SIZES = ((2, 4), (4, 4), (8, 8), (16, 8))
 RIGHT, WRONG = Scored(1.0, Status.CORRECT), Scored(0.0, Status.INCORRECT)
-GONE = Unscored(Cause.GOLD, "bad")
 PROSE = (
     "so the train leaves at nine and needs three hours while a bus brings everybody from hotels to "
     "stations which takes half an hour then we add both numbers divide by four and get what was asked"

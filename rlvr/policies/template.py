@@ -183,7 +183,7 @@ class Template:
 
     @functools.cached_property
     def _frame(self) -> _Frame:
-        """What stands around a reply."""
+        """Return what stands around a reply."""
         text = self._after_said([{"role": "user", "content": _REPLY}])
         between, found, _ = text.partition(_REPLY)
         if not found:
@@ -216,7 +216,7 @@ class Template:
 
     @functools.cached_property
     def _thoughts(self) -> _Thoughts:
-        """How the model's thoughts end, as far as the template tells."""
+        """Read off the template how the model's thoughts begin and end."""
         tokenizer = self._tokenizer
         source = str(self._options.get("chat_template") or tokenizer.chat_template)
         special = {
@@ -265,7 +265,7 @@ class Template:
 
 @dataclass(frozen=True)
 class _Frame:
-    """What stands around a reply in a template.
+    """Holds what stands around a reply in a template.
 
     Attributes:
         ends: tokens that end a message of the model.
@@ -282,7 +282,7 @@ class _Frame:
 
 @dataclass(frozen=True)
 class _Thoughts:
-    """How a model's thoughts begin and end.
+    """Tells a model's thoughts from its answer.
 
     Attributes:
         opened: the prompt opens `<think>`.

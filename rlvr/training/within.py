@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Sequence
 from itertools import groupby
@@ -54,8 +55,10 @@ class WithinContext:
             ]
         return (found, *rest)
 
-    def _generate_single_turn(self: Any, prompt_ids: list[list[int]], *rest: Any) -> Any:
-        generate = super()._generate_single_turn  # type: ignore[misc]
+    def _generate_single_turn(
+        self: Any, prompt_ids: list[list[int]], *rest: Any, **options: Any
+    ) -> Any:
+        generate = functools.partial(super()._generate_single_turn, **options)  # type: ignore[misc]
         if self.use_vllm or getattr(self, "use_transformers_continuous_batching", False):
             return generate(prompt_ids, *rest)  # it ends a completion with the context itself
         config = self.generation_config

@@ -88,7 +88,7 @@ def _names_of_verl(text: str) -> None:
 
 
 def _alarm(text: str) -> None:
-    """What the guard says of 38 in 100 rollouts without a reward, again and again."""
+    """Check what the guard says of 38 in 100 rollouts without a reward, again and again."""
     from rlvr.training.guards import GuardConfig, Guards
 
     causes = [rlvr.Cause.SANDBOX] * 32 + [rlvr.Cause.TIMEOUT] * 6

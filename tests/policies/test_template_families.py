@@ -204,7 +204,7 @@ THOUGHT = [
 def test_thoughts_are_no_answer(
     name: str, wrote: str, text: str, answer: str, special: bool
 ) -> None:
-    """Whether the tags are special tokens, which a decoded text doesn't show, or not."""
+    """Try tags that are special tokens, which a decoded text doesn't show, and tags that aren't."""
     tokenizer = copy.deepcopy(tokenizer_of(name, () if special else ("<think>", "</think>")))
     if "[THINK]" in wrote:
         tokenizer.add_special_tokens({"additional_special_tokens": ["[THINK]", "[/THINK]"]})

@@ -17,7 +17,7 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.training.guards import Alarm, GuardConfig, Guards
-from rlvr.training.guards.base import Step, at_least
+from rlvr.training.guards.base import Step
 from rlvr.training.guards.unscored import UnscoredGuard
 
 RIGHT = Scored(1.0, Status.CORRECT)
@@ -428,11 +428,3 @@ def test_a_length_that_isnt_known_is_counted_in_characters() -> None:
 def test_numbers_that_cant_be_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=next(iter(bad))):
         GuardConfig(**bad)
-
-
-def test_wilsons_lower_end_is_what_the_paper_has() -> None:
-    # 10 of 20 at z = 1.96: 0.2993 (Wilson's interval for a half; computed by hand from eq. 4).
-    assert at_least(10, 20, 1.96) == pytest.approx(0.2993, abs=1e-4)
-    assert at_least(0, 20, 2.0) == 0.0
-    assert at_least(0, 0, 2.0) == 0.0
-    assert at_least(8, 8, 2.0) == pytest.approx(8 / 12)

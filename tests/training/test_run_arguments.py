@@ -82,7 +82,7 @@ def test_reports_to_nowhere_are_told(model: str, tmp_path: Path) -> None:
 
 
 def test_fewer_processes_than_asked_for_are_said(tmp_path: Path) -> None:
-    """Whose command line it is doesn't matter: `accelerate launch` starts one process like this."""
+    """Start one process as `accelerate launch` does: the command line alone is looked at."""
     said = "from rlvr.training.device import fewer_processes as f; print(f(1) or 'fine')"
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {said!r}])"
     for more, expected in ((["--num_processes", "2"], "2 processes and started 1"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,10 +17,11 @@ pytest.importorskip("torch")
 pytest.importorskip("trl")
 
 import torch
+from accelerate import Accelerator
 
 from rlvr.training.small_model import make_tokenizer
 from rlvr.training.train import train
-from rlvr.training.within import count_positions_by_the_mask
+from rlvr.training.within import WithinContext, count_positions_by_the_mask
 from tests.training.architectures import make
 
 TOKENIZER = make_tokenizer()
@@ -101,3 +103,27 @@ def test_padding_does_not_move_log_probabilities(family: str) -> None:
         alone = made(input_ids=row, attention_mask=torch.ones_like(row)).logits
         beside = made(input_ids=padded, attention_mask=mask, use_cache=False).logits[:, 7:]
     assert torch.allclose(alone, beside, atol=1e-4)
+
+
+def test_a_tool_loop_s_keywords_reach_the_trainer() -> None:
+    """Generate as TRL's loop of tools does: with keywords, and rows of different room."""
+    asked: list[tuple[int, int, dict[str, Any]]] = []
+
+    class Base:
+        def _generate_single_turn(self, prompt_ids: Any, *rest: Any, **options: Any) -> Any:
+            asked.append((len(prompt_ids), self.generation_config.max_new_tokens, options))
+            return [[len(ids)] for ids in prompt_ids], None
+
+    class Trainer(WithinContext, Base):
+        def __init__(self) -> None:
+            self.use_vllm = False
+            self.generation_config = SimpleNamespace(max_new_tokens=12)
+            self.accelerator = Accelerator(cpu=True)
+            self.model = make("GPT2", TOKENIZER, n_positions=CONTEXT)
+            self.args = SimpleNamespace(vllm_max_model_length=None)
+
+    rows = [[5] * 60, [5] * 3, [5] * 60, [5] * 62]
+    options = {"num_generations": 1, "has_tool_images": False}
+    found = Trainer()._generate_single_turn(rows, None, {}, **options)
+    assert found == ([[60], [3], [60], [62]], None)
+    assert asked == [(1, 2, options), (2, 4, options), (1, 12, options)]

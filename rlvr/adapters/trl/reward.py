@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias
 
 from rlvr.adapters.trl.beside import Beside, number_among_namesakes, trainer_behind, warn_of_others
 from rlvr.adapters.trl.episodes import Episode
@@ -27,24 +27,6 @@ RewardFunction: TypeAlias = Callable[..., Coroutine[Any, Any, list[float | None]
 _THREADS = 16  # for environments that judge by a method of their own
 
 
-@overload
-def reward(
-    env: Environments,
-    deadline_s: float | None = ...,
-    record: Callable[[list[Rollout]], None] | None = ...,
-    ends: Collection[int] = ...,
-    template: Template | None = ...,
-) -> RewardFunction: ...
-@overload
-def reward(
-    env: Environments,
-    deadline_s: float | None = ...,
-    record: Callable[[list[Rollout]], None] | None = ...,
-    ends: Collection[int] = ...,
-    template: Template | None = ...,
-    *,
-    also: Sequence[Callable[..., Any]],
-) -> list[RewardFunction]: ...
 def reward(
     env: Environments,
     deadline_s: float | None = None,
@@ -53,7 +35,7 @@ def reward(
     template: Template | None = None,
     *,
     also: Sequence[Callable[..., Any]] | None = None,
-) -> RewardFunction | list[RewardFunction]:
+) -> Any:
     """The environments' verdicts as a reward function.
 
     Each row is judged by its own environment, in the scoring pool, off the training process's

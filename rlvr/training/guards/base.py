@@ -111,16 +111,3 @@ def responses(rollout: Rollout) -> list[str]:
         for message in rollout.messages
         if message.get("role") == "assistant"
     ]
-
-
-def at_least(count: float, total: float, z: float) -> float:
-    """The lower end of Wilson's interval for a share, z standard errors down; 0 of nothing.
-
-    Wilson 1927. Unlike the share itself it isn't moved far by a small batch.
-    """
-    if total <= 0:
-        return 0.0
-    share, spread = count / total, z * z / total
-    middle = share + spread / 2
-    half = z * math.sqrt(share * (1 - share) / total + spread / (4 * total))
-    return max(0.0, (middle - half) / (1 + spread))

@@ -24,7 +24,7 @@ _DO = {
 
 
 class Evidence:
-    """How much speaks for a mean above `bound`, looked at after every step.
+    """Weighs what speaks for a mean above `bound`, looked at after every step.
 
     A bet at fair odds against it (Waudby-Smith and Ramdas 2024): the stake grows by 1 + λ(x - bound) with each
     value x in [0, 1]. Where the mean isn't above the bound it's a martingale at most, whatever the values are
