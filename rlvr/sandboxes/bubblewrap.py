@@ -13,9 +13,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from rlvr.core.errors import SandboxError
+from rlvr.sandboxes.groups import JailGroup, delegated
 from rlvr.sandboxes.jail import Jail
 from rlvr.sandboxes.languages import LANGUAGES
 from rlvr.sandboxes.link import PYTHON_FLAGS
@@ -27,7 +29,7 @@ _INSTALL = (
 # What the runner needs to build cells; programs lose all of it.
 _CAPABILITIES = (
     "CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_CHOWN", "CAP_DAC_OVERRIDE",
-    "CAP_FOWNER", "CAP_SYS_PTRACE", "CAP_SYS_RESOURCE",
+    "CAP_FOWNER", "CAP_MKNOD", "CAP_SYS_PTRACE", "CAP_SYS_RESOURCE",
 )  # fmt: skip
 # No zero: mapped shared, it would be memory that no limit sees; see `runner/filter.py`.
 _DEVICES = ("null", "full", "random", "urandom")
@@ -56,14 +58,18 @@ class Bubblewrap:
         return _trial(self._python)
 
     def launch(self, code: str, memory_mb: int) -> PipeLink:
-        """Start a jail. The memory of all of it isn't limited here: each program's own is."""
+        """Start a jail. Its memory is limited as a whole if this process may make control groups."""
+        group = JailGroup(memory_mb) if os.geteuid() == 0 else None
+        folders = group.folders if group else {}
+        prefix = group.enter() if group and folders else delegated()
+        command = [*_command(self._python, folders), self._python, *PYTHON_FLAGS, "-c", code]
         try:
-            return PipeLink([*_command(self._python), self._python, *PYTHON_FLAGS, "-c", code])
+            return PipeLink(command, prefix, group.close if group else None)
         except OSError as error:
             raise SandboxError(f"bubblewrap can't be started: {error}. {_INSTALL}") from None
 
 
-def _command(python: str) -> list[str]:
+def _command(python: str, groups: Mapping[str, Path]) -> list[str]:
     """bwrap's command line up to the program."""
     found = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts"]
     found += ["--unshare-cgroup-try", "--hostname", "jail", "--as-pid-1", "--new-session"]
@@ -98,8 +104,10 @@ def _command(python: str) -> list[str]:
         number = {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}[link]
         found += ["--symlink", f"/proc/self/fd{number}", f"/dev/{link}"]
     found += ["--dir", "/dev/shm", "--remount-ro", "/dev"]
-    for folder in ("/box", "/tmp"):
+    for folder in ("/box", "/tmp", "/sys"):
         found += ["--dir", folder]
+    for place, path in groups.items():
+        found += ["--bind", str(path), f"/sys/fs/cgroup/{place}".rstrip("/")]
     found += ["--remount-ro", "/", "--chdir", "/", "--clearenv"]
     own = [f"{root}/bin" for root in dict.fromkeys(extra)]
     commands = ":".join([*own, "/usr/local/bin", "/usr/bin", "/bin"])

@@ -29,7 +29,7 @@ PROCESSES = 256
 # What the runner needs to change users, make namespaces, mount in them, see what programs use, and clear
 # up after them. A program has none of it.
 CAPABILITIES = (
-    "SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE", "FOWNER", "SYS_ADMIN", "SYS_PTRACE",
+    "SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE", "FOWNER", "MKNOD", "SYS_ADMIN", "SYS_PTRACE",
 )  # fmt: skip
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",

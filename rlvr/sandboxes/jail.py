@@ -36,6 +36,12 @@ class Jail:
         backend: builds it.
         memory_mb: of all that is in it together.
 
+    Attributes:
+        python: the version of the interpreter in it.
+        tools: by name, whether it has this compiler or runtime.
+        about: what this machine lets it hold, for `rlvr sandbox check`: whether "pids restart" with each run, what
+            is "counted" by control groups, and why not, and why files are shared with other jails, if they are.
+
     Raises `SandboxError` where it can't be started. After a `JailError` it's of no more use.
     """
 
@@ -56,6 +62,7 @@ class Jail:
             raise
         self.python = str(answer["python"])
         self.tools: Mapping[str, bool] = answer["tools"]
+        self.about: Mapping[str, Any] = answer["about"]
 
     def close(self) -> None:
         """End it. Any thread may."""

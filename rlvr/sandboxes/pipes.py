@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rlvr.core.errors import JailError
 
@@ -28,9 +28,17 @@ class PipeLink:
     Args:
         command: its command line. It gets a last argument more: a descriptor to write its
             pid to, as JSON with "child-pid" (the option `--info-fd` of bwrap).
+        prefix: a command that runs the rest of its command line.
+        gone: called once the process has ended.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        prefix: Sequence[str] = (),
+        gone: Callable[[], None] | None = None,
+    ) -> None:
+        self._gone = gone
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the link)
         told, tell = os.pipe()
         self._told = told
@@ -41,7 +49,7 @@ class PipeLink:
             # Not --die-with-parent: that ties a jail to the thread which starts it. It ends when its
             # standard input does, and the kernel sees to that, whatever becomes of this process.
             self._process = subprocess.Popen(
-                [command[0], "--info-fd", str(tell), *command[1:]],
+                [*prefix, command[0], "--info-fd", str(tell), *command[1:]],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
@@ -102,6 +110,8 @@ class PipeLink:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._gone is not None:
+            self._gone()
         # Who is in `exchange` sees the pipes end. Only then may their numbers become other files'.
         with self._in_use:
             self.abandon()

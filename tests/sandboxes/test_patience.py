@@ -13,6 +13,7 @@ import pytest
 from rlvr.sandboxes import FunctionTests, Limit, Limits, Program, Sandbox, programs
 from rlvr.sandboxes.bubblewrap import Bubblewrap
 from rlvr.sandboxes.runner import supervise
+from rlvr.sandboxes.runner.groups import Meters
 from rlvr.sandboxes.simple import is_simple
 
 BURN = b"import time\nend = time.process_time() + 0.7\nwhile time.process_time() < end: pass\nprint('done')"
@@ -103,7 +104,9 @@ def test_waiting_excuses_as_much_as_a_program_uses(
     child = subprocess.Popen(["sleep", "60"])
     monkeypatch.setattr(supervise, "others", lambda: [str(child.pid)])
     monkeypatch.setattr(supervise, "_longest_wait", lambda: waited)
-    watch = supervise._Watch(programs.allowed(Limits(wall_s=0.1), None, programs.PATIENCE), [])
+    watch = supervise._Watch(
+        programs.allowed(Limits(wall_s=0.1), None, programs.PATIENCE), [], Meters([])
+    )
     watch.cpu = used
     began = time.monotonic()
     try:

@@ -13,9 +13,10 @@ import socket
 import sys
 from typing import Any
 
-from . import frames, kernel, zygote
+from . import frames, jail, kernel, zygote
 from .cells import Cell, Cells, Fault, close
 from .files import read
+from .groups import Groups
 from .tests import Tests
 
 _GRACE_S = 5.0
@@ -30,14 +31,24 @@ def main() -> None:
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
+    last_pid = jail.last_pid()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         ours.close()
         os.close(link_in)
         os.close(link_out)
-        zygote.main(theirs)
+        zygote.main(theirs, last_pid)
     theirs.close()
-    broker = _Broker(Cells(ours, link_in))
+    if last_pid >= 0:
+        os.close(last_pid)
+    groups = Groups()
+    about = {
+        "pids restart": last_pid >= 0,
+        "counted": groups.controllers,
+        "not counted because": groups.missing,
+        "files shared because": jail.furnish(),
+    }
+    broker = _Broker(Cells(ours, link_in, groups), about)
     while True:
         frame = frames.receive(link_in)
         if frame is None:
@@ -50,8 +61,9 @@ def main() -> None:
 
 
 class _Broker:
-    def __init__(self, cells: Cells) -> None:
+    def __init__(self, cells: Cells, about: dict[str, Any]) -> None:
         self._cells = cells
+        self._about = about
         self._cell: Cell | None = None  # programs and solutions, one after the other
         self._tests = Tests(cells)
         self._compiles = False  # whether what was opened last can be run
@@ -83,7 +95,7 @@ class _Broker:
         if reply["status"] != 0:
             raise Fault("a trial run ended with %s" % reply)
         self._tests.warm_up(limits)
-        return {"python": sys.version.split()[0], "tools": tools}
+        return {"python": sys.version.split()[0], "tools": tools, "about": self._about}
 
     def _act(
         self, cell: Cell, message: dict[str, Any], blobs: list[bytes]
@@ -121,14 +133,11 @@ class _Broker:
         """One test of the open program. The first blob is standard input, the others are files."""
         if self._cell is None or not self._compiles:
             return {"skipped": True}, []
-        before = _oom_kills()
         limits, args = header["limits"], header.pop("args")
         stdin, *files = blobs
         message = {**header, "do": "run"}
         reply, made = self._act(self._cell, message, [stdin, json.dumps(args).encode(), *files])
         stdout, stderr, *others = made
-        if reply["signal"] == 9 and reply["limit"] is None and _oom_kills() > before:
-            reply["limit"] = "memory"
         if reply.pop("compile_error", False):
             message_of = read(others[-1], _MOST_MESSAGE)[1:]
             reply, others = {"compile_error": message_of.decode("utf-8", "replace")}, []
@@ -143,14 +152,3 @@ def _compile_error(reply: dict[str, Any], said: bytes) -> str:
     if reply["limit"]:
         return "compiling went over its limit of %s\n%s" % (reply["limit"], text)
     return text or "the compiler ended with %s" % (reply["status"] or reply["signal"])
-
-
-def _oom_kills() -> int:
-    """How often the kernel ended a process in this jail because memory was out (control groups 1 and 2)."""
-    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
-        try:
-            with open(path) as file:
-                return next(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
-        except (OSError, StopIteration, ValueError):
-            continue
-    return 0

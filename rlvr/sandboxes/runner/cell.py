@@ -17,22 +17,28 @@ from typing import Any
 from . import kernel, python, supervise
 from .cells import MOST_FDS, MOST_MESSAGE
 from .files import copy_in, copy_out, keep_only, read
+from .groups import Meters
 from .solution import serve
 from .testing import judge, judge_many
 
-PROGRAM, SCRATCH, SHARED_MEMORY = "/box", "/tmp", "/dev/shm"
+PROGRAM, SCRATCH = "/box", "/tmp"
+_WRITABLE = ("/dev/shm", SCRATCH)  # in the order in which they are mounted
 _FLAGS = kernel.NOSUID | kernel.NODEV
 _MIB = 1 << 20
 
 
-def main(control: socket.socket) -> None:
-    """Do what the broker says until it hangs up."""
+def main(control: socket.socket, last_pid: int) -> None:
+    """Do what the broker says until it hangs up.
+
+    Args:
+        last_pid: the file that sets the namespace's last pid; -1 if there is none.
+    """
     for number in range(1, signal.NSIG):
         # A pid 1 is deaf to all signals from its own namespace for which it has no handler.
         if signal.getsignal(number) not in (signal.SIG_DFL, None):
             signal.signal(number, signal.SIG_DFL)
     kernel.undumpable()
-    cell = _Cell()
+    cell = _Cell(last_pid)
     while True:
         data, fds, _, _ = socket.recv_fds(control, MOST_MESSAGE, MOST_FDS)
         if not data:
@@ -50,7 +56,9 @@ def main(control: socket.socket) -> None:
 
 
 class _Cell:
-    def __init__(self) -> None:
+    def __init__(self, last_pid: int) -> None:
+        self._last_pid = last_pid
+        self._meters = Meters([])
         self._tmpfs = ""
         self._compiled = -1
         self._uid: int | None = None
@@ -62,15 +70,17 @@ class _Cell:
         """Mount fresh file systems and write a program's files."""
         first, before = not self._tmpfs, self._tmpfs
         self._uid = message["uid"]
+        if first:
+            self._meters = Meters([os.dup(fd) for fd in fds[len(fds) - message["meters"] :]])
         self._tmpfs = "size=%dm,nr_inodes=%d," % (message["disk_mb"], message["inodes"])
         if first:
             self._hide_the_jail()
         elif supervise.others():
             raise RuntimeError("something of the last program is still there")
-        if self._tmpfs != before:
-            for where in (SCRATCH, SHARED_MEMORY):
-                self._fresh(where, mounted=not first)
         self._place(message["files"], fds, message["to_be_compiled"])
+        # After the program's folder, always: programs can see in which order file systems were mounted.
+        if self._tmpfs != before or message["files"]:
+            self._refresh(mounted=not first)
         # Its tests share the code that the first of them compiles.
         if self._compiled >= 0:
             os.close(self._compiled)
@@ -83,6 +93,7 @@ class _Cell:
 
     def act(self, message: dict[str, Any], fds: list[int], made: list[int]) -> dict[str, Any]:
         """Compile, run, serve calls or judge; returns how that ended. Descriptors to send along go to `made`."""
+        self._begin_anew()
         limits = message["limits"]
         limits["spare"] = self._spare(message["do"], limits)
         stdin, stdout, stderr, *others = fds
@@ -98,11 +109,11 @@ class _Cell:
 
         if message["do"] == "compile":
             os.chmod(PROGRAM, 0o777)
-        ending = supervise.run(begin, limits, self._uid, [stdout, stderr], told)
+        ending = supervise.run(begin, limits, self._uid, [stdout, stderr], told, self._meters)
         os.close(told)
         wrong = os.read(trouble, 4096)
         os.close(trouble)
-        reply = dict(vars(ending))
+        reply = {**vars(ending), "pids_go_on": self._last_pid < 0}
         if wrong:
             reply["trouble"] = wrong.decode("utf-8", "replace")
         if message["do"] == "compile":
@@ -152,9 +163,9 @@ class _Cell:
 
     def _hide_the_jail(self) -> None:
         kernel.mount("", "/", kernel.REC | kernel.PRIVATE)
-        for where in ("/sys", "/dev/mqueue"):
-            if os.path.isdir(where):
-                kernel.mount("tmpfs", where, _FLAGS | kernel.RDONLY, "size=4k,nr_inodes=1,mode=755")
+        self._mount_proc()
+
+    def _mount_proc(self) -> None:
         # Where this user has one id alone, it's the program's too, and can't tell the two apart.
         group = "" if self._uid is None else ",gid=%d" % os.getgid()
         kernel.mount("proc", "/proc", _FLAGS | kernel.NOEXEC, "hidepid=2,subset=pid" + group)
@@ -177,11 +188,35 @@ class _Cell:
         """From here on no test can change the program."""
         kernel.mount("tmpfs", PROGRAM, kernel.REMOUNT | kernel.RDONLY | _FLAGS)
 
-    def _fresh(self, where: str, mounted: bool) -> None:
-        if os.path.isdir(where):
+    def _refresh(self, mounted: bool) -> None:
+        """Mount the folders that a program may write to."""
+        os.chdir("/")
+        for where in _WRITABLE:
             if mounted:
                 kernel.unmount(where)
             kernel.mount("tmpfs", where, _FLAGS, self._tmpfs + "mode=1777")
+        os.chdir(SCRATCH)
+
+    def _begin_anew(self) -> None:
+        """Have the next program see what the first one saw: no pid that tells how many were before it, and no time."""
+        if self._last_pid >= 0:
+            os.pwrite(self._last_pid, b"1", 0)
+        if self._placed:
+            sealed = os.statvfs(PROGRAM).f_flag & os.ST_RDONLY
+            if sealed:
+                kernel.mount("tmpfs", PROGRAM, kernel.REMOUNT | _FLAGS)
+            for folder, _, names in os.walk(PROGRAM):
+                for name in (*names, "."):
+                    os.utime(os.path.join(folder, name), follow_symlinks=False)
+            if sealed:
+                self._seal()
+        try:
+            os.utime("/proc")
+        except PermissionError:  # an ordinary user's jail
+            kernel.unmount("/proc")
+            self._mount_proc()
+        for where in _WRITABLE:
+            os.utime(where)
             self._untouched[where] = _state(where)
 
     def _collect(self, names: list[str], limits: dict[str, Any], made: list[int]) -> dict[str, Any]:
@@ -203,11 +238,8 @@ class _Cell:
 
     def _sweep(self) -> None:
         """A test leaves no file for the next one, nor anything written on the folders themselves."""
-        for where in (SCRATCH, SHARED_MEMORY):
-            if os.path.isdir(where) and _state(where) != self._untouched[where]:
-                os.chdir("/")
-                self._fresh(where, mounted=True)
-                os.chdir(SCRATCH)
+        if any(_state(where) != self._untouched[where] for where in _WRITABLE):
+            self._refresh(mounted=True)
 
 
 def _state(folder: str) -> tuple[float, ...]:

@@ -9,6 +9,8 @@ import socket
 import struct
 from typing import Any
 
+from .groups import Group, Groups, machine_oom_kills
+
 MOST_MESSAGE = 1 << 17
 MOST_FDS = 250
 PID = struct.Struct("<i")
@@ -20,24 +22,47 @@ class Fault(Exception):
 
 
 class Cell:
-    """One cell. `usable` says whether it may serve another program."""
+    """One cell.
 
-    def __init__(self, control: socket.socket, pid: int) -> None:
+    Attributes:
+        usable: whether it may serve another program.
+        for_tests: whether the tests of functions run in it, which a program must not be able to end.
+    """
+
+    def __init__(self, control: socket.socket, pid: int, group: Group | None) -> None:
         self.control = control
         self.awaited = 0  # replies
         self.usable = True
+        self.for_tests = False
         self._pid = pid
+        self._group = group
+        self._kills = 0
+        self._machine_kills = machine_oom_kills()
+        self._disk = 0
 
     def begin(
         self, message: dict[str, Any], blobs: list[bytes], more: tuple[int, ...] = ()
     ) -> list[int]:
         """Have it do something with standard input and files; returns descriptors of its stdout and stderr."""
+        self._allow(message["limits"])
         output = [os.memfd_create("stdout"), os.memfd_create("stderr")]
         stdin, *files = map(memory, blobs)
         self.send(message, [stdin, *output, *files, *more])
         self.awaited += 1
         close([stdin, *files])
         return output
+
+    def build(self, message: dict[str, Any], fds: list[int]) -> None:
+        """Have it put a program's files in place."""
+        # Each of the three folders that a program may fill, and the files that are brought back.
+        self._disk = 4 * int(message["disk_mb"]) << 20
+        meters = self._group.meters if self._group else []
+        self.send({**message, "meters": len(meters)}, [*fds, *meters])
+
+    def _allow(self, limits: dict[str, Any]) -> None:
+        if self._group is not None:
+            memory = int(limits["memory_mb"] * (1 << 20) + 2 * limits["output_kb"] * 1024)
+            self._group.allow(memory + self._disk, 2 * int(limits["processes"]) + 16)
 
     def send(self, message: dict[str, Any], fds: list[int]) -> None:
         """A message, with descriptors."""
@@ -57,15 +82,38 @@ class Cell:
             raise Fault("a cell ended")
         message = json.loads(data)
         self.awaited -= 1
-        if message["limit"] is not None or "trouble" in message:
+        if message["signal"] == 9 and message["limit"] is None:
+            self._see_who_killed(message)
+        if message["limit"] is not None or "trouble" in message or message["pids_go_on"]:
             self.usable = False
         if "trouble" in message:
             close(list(fds))
             raise Fault("a cell could not begin: " + message["trouble"])
         return message, list(fds)
 
+    def _see_who_killed(self, message: dict[str, Any]) -> None:
+        """Tell a program that used up its memory from one that pays for others. Raises `Fault` for the latter."""
+        kills, full = self._group.oom_kills() if self._group else (0, False)
+        killed, self._kills = kills > self._kills, kills
+        machine_kills = machine_oom_kills()
+        elsewhere, self._machine_kills = (
+            machine_kills > self._machine_kills,
+            machine_kills,
+        )
+        if killed and (full or not self.for_tests):
+            message["limit"] = "memory"
+        elif killed or elsewhere:
+            self.usable = False
+            raise Fault("the kernel killed a program because others used up the memory")
+        elif self.for_tests:
+            self.usable = False
+            raise Fault("something outside killed the tests")
+
     def end(self) -> None:
         """Kill it, and with it all that is in its namespaces. The zygote reaps it later, so the pid is still its own."""
+        if self._group is not None:
+            self._group.end()
+            self._group = None
         self.control.close()
         try:
             os.kill(self._pid, 9)
@@ -79,15 +127,15 @@ class Cells:
     Args:
         zygote: the socket to it.
         link: the descriptor that the host speaks on; when it hangs up, so does everything here.
+        groups: the jail's control groups.
     """
 
-    def __init__(self, zygote: socket.socket, link: int) -> None:
+    def __init__(self, zygote: socket.socket, link: int, groups: Groups) -> None:
         self._zygote = zygote
+        self._groups = groups
         self._link = link
         self._path = os.environ.get("PATH", "/usr/bin:/bin")
         self._many_users = _has_many_users()
-        # Far from any real user, and from those of other jails on the same kernel.
-        self._uid = 1_000_000 + int.from_bytes(os.urandom(4), "little") % 2_000_000_000
 
     def build(
         self,
@@ -102,10 +150,12 @@ class Cells:
             if kept is not None:
                 kept.end()
             kept = self._new()
-        self._uid += 1
         message = {
             "do": "build",
-            "uid": self._uid if self._many_users else None,
+            # Far from any real user, and not in an order that would count programs.
+            "uid": 1_000_000 + int.from_bytes(os.urandom(4), "little") % 2_000_000_000
+            if self._many_users
+            else None,
             "environment": {
                 "PATH": self._path,
                 "HOME": "/tmp",
@@ -118,7 +168,7 @@ class Cells:
             "to_be_compiled": compiles,
         }
         fds = [memory(data) for data in files.values()]
-        kept.send(message, fds)
+        kept.build(message, fds)
         close(fds)
         return kept
 
@@ -171,7 +221,11 @@ class Cells:
         if pid <= 0:
             near.close()
             raise Fault("no new cell: %s" % (os.strerror(-pid) if pid else "the zygote ended"))
-        return Cell(near, pid)
+        try:
+            return Cell(near, pid, self._groups.make(pid))
+        except OSError as error:
+            near.close()
+            raise Fault("no control group for a cell: %s" % error) from None
 
 
 def memory(data: bytes) -> int:

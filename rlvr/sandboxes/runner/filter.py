@@ -24,6 +24,8 @@ _DENIED = {
     "set_mempolicy": (238, 237), "get_mempolicy": (239, 236), "setpriority": (141, 140),
     "ioprio_set": (251, 30), "sched_setscheduler": (144, 119), "sched_setparam": (142, 118),
     "sched_setattr": (314, 274), "sched_setaffinity": (203, 122),
+    # a new session has a number that counts all sessions of the machine (/proc/self/autogroup)
+    "setsid": (112, 157),
     # namespaces and file systems
     "unshare": (272, 97), "setns": (308, 268), "chroot": (161, 51), "pivot_root": (155, 41),
     "mount": (165, 40), "umount2": (166, 39), "open_tree": (428, 428), "move_mount": (429, 429),
@@ -59,22 +61,35 @@ _DENIED = {
     "syslog": (103, 116), "settimeofday": (164, 170), "clock_settime": (227, 112),
     "clock_adjtime": (305, 266), "adjtimex": (159, 171),
 }  # fmt: skip
-_CLONE, _CLONE3, _PRLIMIT, _MMAP = (56, 220), (435, 435), (302, 261), (9, 222)
+# Calls that libraries have a fallback for. Each shows a counter or a state that outlives a program: `statx` the time at
+# which a file system was mounted and a number that grows with every mount, `cachestat` the kernel's page cache. The
+# flags of the others are in memory, where a filter cannot see them.
+_ABSENT = {
+    "statx": (332, 291),
+    "cachestat": (451, 451),
+    "openat2": (437, 437),
+    "clone3": (435, 435),
+}
 _LAST_KNOWN = 470
-_SHARED_ANONYMOUS = 0x21
 # Any new namespace (NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET).
 _NEW_NAMESPACE = 0x7E020000
+_SHARED_ANONYMOUS = 0x21
+_TEMPORARY_FILE = 0x400000
+_SAFE_FLAGS = 0x17  # of preadv2: RWF_HIPRI, RWF_DSYNC, RWF_SYNC, RWF_APPEND
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 _LOAD, _EQUAL, _ABOVE, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x54, 0x06
-_ALLOW, _KILL = 0x7FFF0000, 0x80000000
-_DENY, _NO_SUCH_CALL = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
-_NUMBER, _ARCHITECTURE, _ARGUMENT, _FOURTH_ARGUMENT = 0, 4, 16, 40
+_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 _SET_SECCOMP, _FILTER = 22, 2
 
 
 def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("HBBI", code, if_true, if_false, value)
+
+
+def _return(error: int) -> bytes:
+    return _step(_RETURN, _ERRNO | error)
 
 
 def _program(names: list[str], checks: list[bytes]) -> bytes:
@@ -90,42 +105,66 @@ def _program(names: list[str], checks: list[bytes]) -> bytes:
     numbers = [number for name in names if (number := _DENIED[name][column]) is not None]
     for i, number in enumerate(numbers):
         steps.append(_step(_EQUAL, number, len(numbers) - i))
-    return b"".join([*steps, _step(_RETURN, _ALLOW), _step(_RETURN, _DENY)])
+    return b"".join([*steps, _step(_RETURN, _ALLOW), _return(errno.EPERM)])
 
 
-def _unknown() -> list[bytes]:
+def _absent() -> list[bytes]:
+    """Return checks for calls that don't exist here: newer than this list, x32's, and `_ABSENT`."""
     column, _ = _ARCHITECTURES[os.uname().machine]
+    steps = [_step(_ABOVE, _LAST_KNOWN, 0, 1), _return(errno.ENOSYS)]
+    for numbers in _ABSENT.values():
+        steps += [_step(_EQUAL, numbers[column], 0, 1), _return(errno.ENOSYS)]
+    return steps
+
+
+def _argument(
+    call: tuple[int | None, int | None], index: int, *test: bytes, error: int = errno.EPERM
+) -> list[bytes]:
+    """Return checks that fail a call with `error` if `test` is true of one of its arguments (its low 32 bits)."""
+    column, _ = _ARCHITECTURES[os.uname().machine]
+    number = call[column]
+    if number is None:
+        return []
+    steps = [
+        _step(_LOAD, _ARGUMENTS + 8 * index),
+        *test,
+        _return(error),
+        _step(_RETURN, _ALLOW),
+    ]
+    return [_step(_EQUAL, number, 0, len(steps)), *steps]
+
+
+def _any_bit(mask: int) -> bytes:
+    return _step(_ANY_BIT, mask, 0, 1)
+
+
+def _equal(value: int) -> bytes:
+    return _step(_EQUAL, value, 0, 1)
+
+
+def _for_all() -> list[bytes]:
     return [
-        # Newer than this list, or x86's x32 calls, whose numbers have a high bit.
-        _step(_ABOVE, _LAST_KNOWN, 0, 1),
-        _step(_RETURN, _NO_SUCH_CALL),
-        _step(
-            _EQUAL, _CLONE3[column], 0, 1
-        ),  # its flags are in memory; C libraries fall back to clone
-        _step(_RETURN, _NO_SUCH_CALL),
+        *_absent(),
+        # A file without a name takes a number from its file system and leaves no other trace in it.
+        *_argument((2, None), 1, _any_bit(_TEMPORARY_FILE), error=errno.EOPNOTSUPP),
+        *_argument((257, 56), 2, _any_bit(_TEMPORARY_FILE), error=errno.EOPNOTSUPP),
+        # preadv2: what is in the page cache, without reading it; fadvise: out of the page cache with it.
+        *_argument((327, 286), 5, _any_bit(0xFFFFFFFF ^ _SAFE_FLAGS), error=errno.EOPNOTSUPP),
+        *_argument((221, 223), 3, _equal(4), error=0),
+        # fcntl: F_SET_RW_HINT and F_SET_FILE_RW_HINT stay with the file, whoever opened it.
+        *_argument((72, 25), 1, _step(_AND, 0xFFFFFFFD), _equal(1036), error=errno.EINVAL),
+        # ioctl: what namespaces tell of themselves.
+        *_argument((16, 29), 1, _step(_AND, 0xFF00), _equal(0xB700), error=errno.ENOTTY),
     ]
 
 
-def _by_argument() -> list[bytes]:
-    column, _ = _ARCHITECTURES[os.uname().machine]
+def _for_programs() -> list[bytes]:
     return [
-        _step(_EQUAL, _CLONE[column], 0, 4),
-        _step(_LOAD, _ARGUMENT),
-        _step(_ANY_BIT, _NEW_NAMESPACE, 0, 1),
-        _step(_RETURN, _DENY),
-        _step(_RETURN, _ALLOW),
-        _step(_EQUAL, _PRLIMIT[column], 0, 4),
-        _step(_LOAD, _ARGUMENT),
-        _step(_EQUAL, 0, 1),  # one's own limits alone
-        _step(_RETURN, _DENY),
-        _step(_RETURN, _ALLOW),
-        # Memory that's shared and no file's: it stays when a process lets go of its pages, and counts as nobody's.
-        _step(_EQUAL, _MMAP[column], 0, 5),
-        _step(_LOAD, _FOURTH_ARGUMENT),
-        _step(_AND, _SHARED_ANONYMOUS),
-        _step(_EQUAL, _SHARED_ANONYMOUS, 0, 1),
-        _step(_RETURN, _DENY),
-        _step(_RETURN, _ALLOW),
+        *_argument((56, 220), 0, _any_bit(_NEW_NAMESPACE)),
+        # prlimit: of itself alone
+        *_argument((302, 261), 0, _step(_EQUAL, 0, 1, 0)),
+        # mmap: memory that is shared and no file's stays when a process unmaps it, and counts as nobody's.
+        *_argument((9, 222), 3, _step(_AND, _SHARED_ANONYMOUS), _equal(_SHARED_ANONYMOUS)),
     ]
 
 
@@ -150,5 +189,5 @@ class Filter:
 
 # What the zygote and its cells do themselves: build file systems, wait for a child, make files in memory.
 _NEEDED = ["mount", "umount2", "pidfd_open", "memfd_create"]
-FOR_ALL = Filter([name for name in _DENIED if name not in _NEEDED], _unknown())
-FOR_PROGRAMS = Filter(_NEEDED, _by_argument())
+FOR_ALL = Filter([name for name in _DENIED if name not in _NEEDED], _for_all())
+FOR_PROGRAMS = Filter(_NEEDED, _for_programs())

@@ -8,7 +8,8 @@ import signal
 from typing import Any
 
 NEWNS, NEWIPC, NEWPID = 0x20000, 0x08000000, 0x20000000
-RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, REC, PRIVATE = 1, 2, 4, 8, 32, 1 << 14, 1 << 18
+RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT = 1, 2, 4, 8, 32
+BIND, MOVE, REC, PRIVATE = 1 << 12, 1 << 13, 1 << 14, 1 << 18
 _DETACH = 2
 _SET_DUMPABLE, _NO_NEW_PRIVILEGES, _AMBIENT, _CLEAR_ALL = 4, 38, 47, 4
 _CLONE = {"x86_64": 56, "aarch64": 220}.get(os.uname().machine)
@@ -55,11 +56,18 @@ def clone(flags: int) -> int:
 
 
 def mount(kind: str, target: str, flags: int, options: str = "") -> None:
-    """Mount a file system of that kind; "" changes the one that's mounted."""
+    """Mount a file system of that kind; "" changes the one that's mounted. With `BIND`, `kind` is a path."""
     name = kind.encode() or None
     if _mount(name, target.encode(), name, flags, options.encode() or None) != 0:
         error = ctypes.get_errno()
         raise OSError(error, "mount %s on %s: %s" % (kind, target, os.strerror(error)))
+
+
+def move(source: str, target: str) -> None:
+    """Move a mount to another place."""
+    if _mount(source.encode(), target.encode(), None, MOVE, None) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, "move %s to %s: %s" % (source, target, os.strerror(error)))
 
 
 def unmount(target: str) -> None:

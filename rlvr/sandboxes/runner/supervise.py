@@ -12,6 +12,7 @@ from typing import Any
 
 from . import filter as seccomp
 from . import kernel
+from .groups import Meters
 
 _FIRST_LOOK_S, _SLOWEST_LOOK_S = 0.004, 0.04
 _WAIT_PER_CPU = 9.0  # seconds of waiting that a second on a processor excuses: a share of a tenth
@@ -39,6 +40,7 @@ def run(
     uid: int | None,
     output: list[int],
     trouble: int,
+    meters: Meters,
 ) -> Ending:
     """Fork, lock the child down, have it run `action`, wait, kill all that's left of it.
 
@@ -51,6 +53,7 @@ def run(
         uid: a user and group id of the program's own; None where this user may have one alone.
         output: the descriptors whose files may not grow past `output_kb`.
         trouble: a descriptor where the child says what went wrong before the program began.
+        meters: what this cell's control group has used.
     """
     began = time.monotonic()
     pid = os.fork()
@@ -62,21 +65,21 @@ def run(
             os.write(trouble, repr(error).encode("utf-8", "replace")[:2000])
         finally:
             os._exit(FAULT)
-    watch = _Watch(limits, output)
+    watch = _Watch(limits, output, meters)
     limit = watch.until_end(pid, began)
     if limit is not None:
         _kill(pid)
     wall = time.monotonic() - began
     _kill(-1)
     code, cpu, peak, left = _reap(pid)
-    cpu = max(cpu, watch.cpu)
+    cpu = max(cpu, watch.cpu, watch.group_cpu())
     limit = limit or watch.afterwards(code, cpu, peak, left)
     return Ending(code, limit, wall, cpu, max(peak, watch.peak))
 
 
 def _lock_down(limits: dict[str, Any], uid: int | None) -> None:
     """Session, limits, user, capabilities, system calls: in the order in which each still can be set."""
-    os.setsid()
+    os.setpgid(0, 0)
     _raise_oom_score()
     cpu = int(limits["cpu_s"]) + 1
     for what, soft, hard in [*_rlimits(limits), (resource.RLIMIT_CPU, cpu, cpu + 1)]:
@@ -125,7 +128,11 @@ def _raise_oom_score() -> None:
 class _Watch:
     """Looks at all processes of the cell from time to time."""
 
-    def __init__(self, limits: dict[str, Any], output: list[int]) -> None:
+    def __init__(self, limits: dict[str, Any], output: list[int], meters: Meters) -> None:
+        self._meters = meters
+        # The cell is in its own group: what it uses itself isn't the program's.
+        self._cpu_before = meters.cpu() - time.process_time()
+        self._kernel_before = meters.kernel_memory()
         self._wall = float(limits["wall_s"])
         self._most_wait = (limits["patience"] - 1) * self._wall
         self._most_cpu = float(limits["cpu_s"])
@@ -184,17 +191,24 @@ class _Watch:
                 unseen += _held_by_threads(pid)
         if len(pids) > self._processes:
             return "processes"
+        unseen += max(0, self._meters.kernel_memory() - self._kernel_before)
         if memory + unseen > self._memory:
             memory = _shared_out(pids, memory)
         memory += unseen
         self.peak = max(self.peak, memory)
         # A child that nobody waits for takes its time along when it ends, but for what was seen of it.
-        self.cpu = max(self.cpu, cpu, sum(self._seen.values()))
+        self.cpu = max(self.cpu, cpu, sum(self._seen.values()), self.group_cpu())
         if memory > self._memory:
             return "memory"
         if self.cpu >= self._most_cpu:
             return "cpu"
         return self._flooded()
+
+    def group_cpu(self) -> float:
+        """Return the seconds of processor time that the group has used without this process; 0 without a group."""
+        if not self._meters.counts_cpu:
+            return 0.0
+        return max(0.0, self._meters.cpu() - time.process_time() - self._cpu_before)
 
     def _flooded(self) -> str | None:
         over = any(os.fstat(fd).st_size > self._most_output for fd in self._output)

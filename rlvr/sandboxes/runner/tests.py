@@ -77,6 +77,7 @@ class Tests:
     ) -> dict[str, Any]:
         """Judge in a process of their own: how that ended."""
         self._judge = judge = self._cells.build(self._judge, {}, limits)
+        judge.for_tests = True
         alone = {**limits, "wall_s": limits["wall_s"] * limits["patience"], "patience": 1.0}
         made = judge.begin({"do": "judge", "limits": alone}, [b""], fds)
         close(hang_up)
@@ -149,6 +150,7 @@ class Tests:
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         endless = {**limits, "wall_s": _FOR_EVER_S, "cpu_s": _FOR_EVER_S, "look_s": 0.25}
         cell = self._cells.build(None, {}, limits)
+        cell.for_tests = True
         close(cell.begin({"do": "judge many", "limits": endless}, [b""], (far.fileno(),)))
         far.close()
         self._bench = _Bench(cell, near)

@@ -19,9 +19,15 @@ from .warm import warm_up
 _NEW = kernel.NEWPID | kernel.NEWNS | kernel.NEWIPC
 
 
-def main(broker: socket.socket) -> None:
-    """For each descriptor that comes, a cell that has it as its control; the reply is the cell's pid."""
+def main(broker: socket.socket, last_pid: int) -> None:
+    """For each descriptor that comes, a cell that has it as its control; the reply is the cell's pid.
+
+    Args:
+        last_pid: the file that sets the last pid of a namespace; -1 if there is none.
+    """
     kernel.undumpable()
+    # One session for the jail, as sessions have numbers that count all of the machine's.
+    os.setsid()
     kernel.no_new_privileges()
     seccomp.FOR_ALL.install()
     python.make_streams()
@@ -39,7 +45,7 @@ def main(broker: socket.socket) -> None:
         if pid == 0:
             try:
                 broker.close()
-                cell.main(socket.socket(fileno=fds[0]))
+                cell.main(socket.socket(fileno=fds[0]), last_pid)
             except BaseException:
                 traceback.print_exc()
                 sys.stderr.flush()

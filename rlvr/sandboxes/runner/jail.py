@@ -1,0 +1,160 @@
+"""What all cells of a jail see, made once when it starts: devices of its own, nothing of `/sys`, files apart from others'.
+
+A file that two programs can open is a file that they can talk by: its times, its locks, its watches. What is made
+here is the jail's alone, and closed to writing, so it tells each program the same.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from . import kernel
+
+# No zero: mapped shared, it would be memory that no limit sees; see `filter`.
+_DEVICES = {"null": (1, 3), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}
+# Kinds of file systems that each jail has its own of.
+_OWN = ("tmpfs", "proc", "sysfs", "devtmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "overlay")
+_FLAGS = kernel.NOSUID | kernel.NODEV
+_WORKSHOP = "/tmp"  # where each cell will have a folder of its own
+_LINKS = {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}
+
+
+def last_pid() -> int:
+    """Open the file that sets the last pid of whatever namespace its writer is in; -1 if the kernel has none."""
+    place = _WORKSHOP
+    try:
+        kernel.mount("proc", place, kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
+    except OSError:
+        return -1
+    try:
+        return os.open(place + "/sys/kernel/ns_last_pid", os.O_WRONLY)
+    except OSError:
+        return -1
+    finally:
+        kernel.unmount(place)
+
+
+def furnish() -> str:
+    """Replace all that this jail shares with others by what is its own.
+
+    Returns:
+        Why files of the machine stay shared, or "".
+    """
+    if os.path.isdir("/sys"):
+        options = "size=4k,nr_inodes=1,mode=755"
+        kernel.mount("tmpfs", "/sys", kernel.NOSUID | kernel.NODEV | kernel.RDONLY, options)
+    try:
+        _make_devices()
+    except PermissionError:
+        # An ordinary user may make no devices. Those of the machine stay, closed to changes of their times.
+        for name in ("", *_DEVICES):
+            path = "/dev/" + name
+            if os.path.ismount(path):
+                _close_to_writing(path)
+    try:
+        _keep_files_apart()
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+def _make_devices() -> None:
+    made = _WORKSHOP
+    kernel.mount("tmpfs", made, kernel.NOSUID | kernel.NOEXEC, "size=4k,nr_inodes=64,mode=755")
+    try:
+        for name, (major, minor) in _DEVICES.items():
+            path = os.path.join(made, name)
+            os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(major, minor))
+            os.chmod(path, 0o666)
+        os.close(
+            os.open(os.path.join(made, "null"), os.O_RDWR)
+        )  # PermissionError if it is no device here
+        for name, number in _LINKS.items():
+            os.symlink("/proc/self/fd" + number, os.path.join(made, name))
+        os.mkdir(os.path.join(made, "shm"))
+        kernel.move(made, "/dev")
+    except BaseException:
+        kernel.unmount(made)
+        raise
+    _close_to_writing("/dev")
+
+
+def _close_to_writing(mounted: str) -> None:
+    # One that an ordinary user mounts from outside keeps the flags it has there.
+    flags = os.statvfs(mounted).f_flag & (kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
+    kernel.mount("", mounted, kernel.REMOUNT | kernel.BIND | kernel.RDONLY | flags)
+
+
+def _keep_files_apart() -> None:
+    """Lay a file system of this jail's over each that it shares with others. Raises OSError.
+
+    What two jails can open has locks, watches and hints that both can see. Through an overlay these are the jail's own,
+    and `preadv2` doesn't tell what is in the page cache.
+    """
+    shared = [place for place, kind in _mounts() if kind not in _OWN]
+    kernel.mount("tmpfs", _WORKSHOP, _FLAGS, "size=64m,nr_inodes=4096,mode=700")
+    try:
+        for place in shared:
+            if os.path.isdir(place):
+                _overlay(place)
+            else:
+                _copy(place)
+    finally:
+        kernel.unmount(_WORKSHOP)
+
+
+def _overlay(place: str) -> None:
+    if any(mark in place for mark in ":,\\"):
+        raise OSError("no overlay for the name " + place)
+    # What is mounted below would be covered, so it's put aside meanwhile.
+    inner = [other for other, _ in _mounts() if other.startswith(place + "/")]
+    inner = [each for each in inner if not any(each.startswith(other + "/") for other in inner)]
+    aside = []
+    for each in dict.fromkeys(inner):
+        kept = _place_for(each)
+        kernel.move(each, kept)
+        aside.append((kept, each))
+    try:
+        # Without a layer for changes it needs two for reading.
+        options = "lowerdir=%s:%s" % (place, _empty())
+        kernel.mount("overlay", place, _FLAGS | kernel.RDONLY, options)
+    finally:
+        for kept, each in aside:
+            kernel.move(kept, each)
+
+
+def _copy(place: str) -> None:
+    copy = _place_for(place)
+    with open(place, "rb") as source, open(copy, "wb") as target:
+        while data := source.read(1 << 20):
+            target.write(data)
+    os.chmod(copy, os.stat(place).st_mode & 0o755)
+    kernel.mount(copy, place, kernel.BIND)
+    _close_to_writing(place)
+
+
+def _place_for(mounted: str) -> str:
+    path = os.path.join(_WORKSHOP, str(len(os.listdir(_WORKSHOP))))
+    if os.path.isdir(mounted):
+        os.mkdir(path)
+    else:
+        os.close(os.open(path, os.O_CREAT, 0o600))
+    return path
+
+
+def _empty() -> str:
+    path = os.path.join(_WORKSHOP, "empty")
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def _mounts() -> list[tuple[str, str]]:
+    """Return the places where file systems are mounted, and their kinds, in order; each place once."""
+    found = {}
+    with open("/proc/self/mountinfo") as file:
+        for line in file:
+            before, _, after = line.partition(" - ")
+            place = before.split()[4]
+            found[place.encode().decode("unicode_escape")] = after.split()[0]
+    return list(found.items())
