@@ -83,10 +83,43 @@ def _calls(*numbers: int) -> str:
 
 _TOUCH = "x = [b'x' * (1 << 20) + bytes([i % 251]) for i in range({0})]"
 _DAEMON = (
-    "import os, time\nprint('first', flush=True)\nif os.fork() == 0:\n    os.setsid()\n"
+    "import os, time\nprint('first', flush=True)\nif os.fork() == 0:\n    os.setpgid(0, 0)\n"
     "    if os.fork() == 0:\n        time.sleep(60)\n    os._exit(0)\n"
 )
 _FORKS = "import os, time\nfor i in range(6):\n    if os.fork() == 0:\n        {0}\n        time.sleep(60)\ntime.sleep(60)"
+# Reaped by the kernel, each below the ten milliseconds in which processes are shown to have worked.
+_BRIEF_CHILDREN = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for worker in range(4):
+    if os.fork() == 0:
+        while True:
+            child = os.fork()
+            if child == 0:
+                while time.thread_time() < 0.006: pass
+                os._exit(0)
+            try: os.waitpid(child, 0)  # until the kernel has reaped it
+            except ChildProcessError: pass
+time.sleep(60)
+"""
+_SOCKETS = """
+import os, socket, time
+for process in range(20):
+    if os.fork() == 0: break
+held = []
+try:
+    while True:
+        pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        held.append(pair)
+        for end in pair:
+            end.setblocking(False)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 26)
+            try:
+                while True: end.send(bytes(100_000))
+            except OSError: pass
+except OSError: pass
+time.sleep(60)
+"""
 _ABSENT = ("ENOENT", "EACCES", "EPERM", "ENOTDIR")
 _READ_ONLY = ("EROFS", "EACCES", "ENOENT")
 
@@ -107,7 +140,7 @@ ATTEMPTS: tuple[Attempt, ...] = (
     Attempt("busy loop in children", "import os\nfor i in range(3): os.fork()\nwhile True: pass", "limit cpu", _limit(Limit.CPU)),
     Attempt("all signals ignored", "import signal, time\nfor i in range(1, 65):\n    try: signal.signal(i, signal.SIG_IGN)\n    except (OSError, ValueError): pass\ntime.sleep(1e6)", "limit wall", _limit(Limit.WALL)),
     Attempt("double-forked daemon", _DAEMON + "os._exit(0)", "result at once, daemon dead", lambda done: done.ok and done.stdout == b"first\n" and done.limit is None),
-    Attempt("setsid escape", "import os\nif os.fork(): os._exit(3)\nos.setsid()\nimport time\ntime.sleep(60)", "exit status 3, child dead", lambda done: done.status == 3 and done.limit is None),
+    Attempt("escape into a process group", "import os\nif os.fork(): os._exit(3)\nos.setpgid(0, 0)\nimport time\ntime.sleep(60)", "exit status 3, child dead", lambda done: done.status == 3 and done.limit is None),
     Attempt("kill its parent, pid 1 and all others", _errors("os.kill(os.getppid(), 9)", "os.kill(1, 9)", "os.kill(1, 2)", "os.kill(-1, 9)") + "\nprint('done')", "EPERM or ESRCH, or no effect", _prints("EPERM", "ESRCH", "done")),
     Attempt("its parent's memory, environment, files", _errors("open('/proc/1/mem', 'rb')", "open('/proc/1/environ', 'rb').read()", "os.listdir('/proc/1/fd')", "open(f'/proc/{os.getppid()}/maps').read()"), "absent", _prints(*_ABSENT)),
     Attempt("process list", "import os\nprint([int(p) for p in os.listdir('/proc') if p.isdigit()] == [os.getpid()])", "itself alone", _prints("True")),
@@ -126,6 +159,11 @@ ATTEMPTS: tuple[Attempt, ...] = (
     Attempt("persistent memory (shmget, semget, msgget, mq_open, memfd_create)", _calls(29, 64, 68, 240, 319), "EPERM", _prints("EPERM")),
     Attempt("system calls that reach everybody's disks and mounts (sync, syncfs, statmount, listmount)", _calls(162, 306, 457, 458), "EPERM", _prints("EPERM")),
     Attempt("system calls for queues of the kernel's (io_setup, io_submit) and filters (seccomp)", _calls(206, 209, 317), "EPERM", _prints("EPERM")),
+    Attempt("numbers that count what the machine has done (sessions, mounts, namespaces)", _calls(112, 332) + "\nimport fcntl, os\ntry: fcntl.ioctl(os.open('/proc/self/ns/pid', os.O_RDONLY), 0xb701)\nexcept OSError as e: print(errno.errorcode[e.errno])", "EPERM, ENOSYS, ENOTTY", _prints("EPERM", "ENOSYS", "ENOTTY")),
+    Attempt("the page cache (preadv2 without waiting, cachestat)", _errors("os.preadv(os.open('/box/main.py', os.O_RDONLY), [bytearray(1)], 0, os.RWF_NOWAIT)") + "\n" + _calls(451), "ENOTSUP, ENOSYS", _prints("ENOTSUP", "ENOSYS")),
+    Attempt("marks on files that others open (times, hints, names that aren't there)", _errors("os.utime('/dev/null')", "os.utime('/dev/urandom')", "import fcntl; fcntl.fcntl(os.open('/usr/bin/env', os.O_RDONLY), 1036, bytes(8))", "import fcntl; fcntl.fcntl(os.open('/usr/bin/env', os.O_RDONLY), 1038, bytes(8))", "os.open('/tmp', os.O_TMPFILE | os.O_RDWR)"), "EROFS, EINVAL, ENOTSUP", _prints("EROFS", "EINVAL", "ENOTSUP")),
+    Attempt("processor time of children that live for milliseconds", _BRIEF_CHILDREN, "limit cpu, or wall where nothing counts it", _limit(Limit.CPU, Limit.WALL)),
+    Attempt("memory in the buffers of sockets", _SOCKETS, "limit memory", _limit(Limit.MEMORY)),
     Attempt("memory that is nobody's", _errors("import mmap; mmap.mmap(-1, 1 << 20)"), "EPERM", _prints("EPERM", "PermissionError")),
     Attempt("clone into new namespaces", "import ctypes, errno\nlibc = ctypes.CDLL(None, use_errno=True)\nfor flag in (0x10000000, 0x20000, 0x20000000, 0x40000000):\n    done = libc.syscall(56, flag | 17, 0, 0, 0, 0)\n    print(errno.errorcode[ctypes.get_errno()] if done < 0 else 'done')", "EPERM", _prints("EPERM")),
     Attempt("clone3, and call numbers of another table", _calls(435, 512, 0x40000000 + 101), "ENOSYS", _prints("ENOSYS")),

@@ -153,6 +153,9 @@ def _for_all() -> list[bytes]:
         *_argument((221, 223), 3, _equal(4), error=0),
         # fcntl: F_SET_RW_HINT and F_SET_FILE_RW_HINT stay with the file, whoever opened it.
         *_argument((72, 25), 1, _step(_AND, 0xFFFFFFFD), _equal(1036), error=errno.EINVAL),
+        # setsockopt: SOL_SOCKET's SO_SNDBUF, and SO_SNDBUFFORCE. The buffers of sockets are the kernel's memory.
+        *_argument((54, 208), 2, _equal(7), error=0),
+        *_argument((54, 208), 2, _equal(32)),
         # ioctl: what namespaces tell of themselves.
         *_argument((16, 29), 1, _step(_AND, 0xFF00), _equal(0xB700), error=errno.ENOTTY),
     ]

@@ -160,6 +160,7 @@ class Meters:
     def __init__(self, fds: list[int]) -> None:
         self._fds = fds
         self.counts_cpu = bool(fds)
+        self.counts_memory = len(fds) > 1
 
     def cpu(self) -> float:
         """Return the seconds of processor time of the group, by this process and all others that ever were in it."""
@@ -170,7 +171,7 @@ class Meters:
 
     def kernel_memory(self) -> int:
         """Return the bytes that the kernel holds for the group: page tables, pipes, sockets, files' names."""
-        if len(self._fds) < 2:
+        if not self.counts_memory:
             return 0
         text = os.pread(self._fds[1], 16384, 0).decode()
         return _field(text, "kernel") + _field(text, "sock") if " " in text else int(text)

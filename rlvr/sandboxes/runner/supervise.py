@@ -19,6 +19,8 @@ _WAIT_PER_CPU = 9.0  # seconds of waiting that a second on a processor excuses: 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
 _MIB = 1 << 20
+_FEW_FILES = 16  # more than an ordinary program has open
+_SOCKET = 2 * 212_992  # bytes: the default size of its buffer, twice for what the kernel adds
 FAULT = 250  # the child's exit status where it never got as far as the program
 
 
@@ -191,7 +193,10 @@ class _Watch:
                 unseen += _held_by_threads(pid)
         if len(pids) > self._processes:
             return "processes"
-        unseen += max(0, self._meters.kernel_memory() - self._kernel_before)
+        if self._meters.counts_memory:
+            unseen += max(0, self._meters.kernel_memory() - self._kernel_before)
+        else:
+            unseen += sum(map(_held_by_the_kernel, pids))
         if memory + unseen > self._memory:
             memory = _shared_out(pids, memory)
         memory += unseen
@@ -263,6 +268,24 @@ def _held_by_threads(pid: str) -> int:
     except OSError:
         pass  # ended meanwhile
     return 0
+
+
+def _held_by_the_kernel(pid: str) -> int:
+    """Estimate the memory that the kernel holds for a process: page tables, and what its sockets can hold."""
+    held = 0
+    try:
+        with open("/proc/%s/status" % pid, "rb") as file:
+            for line in file:
+                if line.startswith(b"VmPTE:"):
+                    held += int(line.split()[1]) * 1024
+        names = os.listdir("/proc/%s/fd" % pid)
+        if len(names) > _FEW_FILES:
+            links = [os.readlink("/proc/%s/fd/%s" % (pid, name)) for name in names]
+            sockets = sum(link.startswith("socket:") for link in links)
+            held += max(0, sockets - _FEW_FILES) * _SOCKET
+    except OSError:
+        pass  # ended meanwhile, or closed to this process
+    return held
 
 
 def _shared_out(pids: list[str], memory: int) -> int:
