@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -64,7 +65,7 @@ def looks(sandbox: Sandbox, programs: int = 3) -> list[tuple[dict[str, object], 
 def test_a_run_sees_nothing_of_those_before_it(every_sandbox: Sandbox) -> None:
     found = looks(every_sandbox)
     assert all(seen == found[0][0] for seen, _, _ in found)
-    for (_, _, ended), (_, oldest, _) in zip(found, found[1:], strict=False):
+    for (_, _, ended), (_, oldest, _) in itertools.pairwise(found):
         assert oldest > ended
 
 

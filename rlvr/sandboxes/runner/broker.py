@@ -26,7 +26,7 @@ _KIB = 1 << 10
 
 def main() -> None:
     """Serve the host on descriptors 0 and 1 until it hangs up; then everything in the jail ends."""
-    kernel.undumpable()
+    kernel.dumpable(False)
     link_in, link_out = os.dup(0), os.dup(1)
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 0)

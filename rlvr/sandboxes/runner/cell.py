@@ -37,7 +37,7 @@ def main(control: socket.socket, last_pid: int) -> None:
         # A pid 1 is deaf to all signals from its own namespace for which it has no handler.
         if signal.getsignal(number) not in (signal.SIG_DFL, None):
             signal.signal(number, signal.SIG_DFL)
-    kernel.undumpable()
+    kernel.dumpable(False)
     cell = _Cell(last_pid)
     while True:
         data, fds, _, _ = socket.recv_fds(control, MOST_MESSAGE, MOST_FDS)

@@ -77,9 +77,9 @@ def unmount(target: str) -> None:
         raise OSError(error, "umount %s: %s" % (target, os.strerror(error)))
 
 
-def undumpable() -> None:
-    """Nobody without privilege may look into this process: its memory, its files, its environment."""
-    prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+def dumpable(yes: bool) -> None:
+    """Say if users without privilege may look into this process: its memory, its files, its environment."""
+    prctl(_SET_DUMPABLE, int(yes), 0, 0, 0)
 
 
 def no_new_privileges() -> None:

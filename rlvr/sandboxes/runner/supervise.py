@@ -19,7 +19,8 @@ _WAIT_PER_CPU = 9.0  # seconds of waiting that a second on a processor excuses: 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
 _MIB = 1 << 20
-_FEW_FILES = 16  # more than an ordinary program has open
+_MOST_FILES = 256
+_FEW_SOCKETS = 32  # more than an ordinary program has open
 _SOCKET = 2 * 212_992  # bytes: the default size of its buffer, twice for what the kernel adds
 FAULT = 250  # the child's exit status where it never got as far as the program
 
@@ -93,6 +94,9 @@ def _lock_down(limits: dict[str, Any], uid: int | None) -> None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
+    else:
+        # The cell has no privilege over other users' processes here: it looks into those of its own.
+        kernel.dumpable(True)
     kernel.drop_capabilities()
     seccomp.FOR_PROGRAMS.install()
 
@@ -106,7 +110,7 @@ def _rlimits(limits: dict[str, Any]) -> list[tuple[int, int, int]]:
             resource.RLIMIT_FSIZE,
             max(int(limits["file_mb"] * _MIB), int(limits["output_kb"] * 1024)),
         ),
-        (resource.RLIMIT_NOFILE, 256),
+        (resource.RLIMIT_NOFILE, _MOST_FILES),
         # A little more than is allowed, so that whoever asks for too many is seen to have them.
         (resource.RLIMIT_NPROC, int(limits["processes"]) + 2 + limits["spare"]),
         (resource.RLIMIT_MEMLOCK, 0),
@@ -196,7 +200,7 @@ class _Watch:
         if self._meters.counts_memory:
             unseen += max(0, self._meters.kernel_memory() - self._kernel_before)
         else:
-            unseen += sum(map(_held_by_the_kernel, pids))
+            unseen += _held_by_the_kernel(pids)
         if memory + unseen > self._memory:
             memory = _shared_out(pids, memory)
         memory += unseen
@@ -270,22 +274,27 @@ def _held_by_threads(pid: str) -> int:
     return 0
 
 
-def _held_by_the_kernel(pid: str) -> int:
-    """Estimate the memory that the kernel holds for a process: page tables, and what its sockets can hold."""
-    held = 0
-    try:
-        with open("/proc/%s/status" % pid, "rb") as file:
-            for line in file:
-                if line.startswith(b"VmPTE:"):
-                    held += int(line.split()[1]) * 1024
-        names = os.listdir("/proc/%s/fd" % pid)
-        if len(names) > _FEW_FILES:
-            links = [os.readlink("/proc/%s/fd/%s" % (pid, name)) for name in names]
-            sockets = sum(link.startswith("socket:") for link in links)
-            held += max(0, sockets - _FEW_FILES) * _SOCKET
-    except OSError:
-        pass  # ended meanwhile, or closed to this process
-    return held
+def _held_by_the_kernel(pids: list[str]) -> int:
+    """Estimate the memory that the kernel holds for processes: page tables, and what their sockets can hold."""
+    tables = 0
+    sockets = set()
+    for pid in pids:
+        status: dict[bytes, bytes] = {}
+        try:
+            with open("/proc/%s/status" % pid, "rb") as file:
+                status = dict(line.split(b":", 1) for line in file)
+            tables += int(status[b"VmPTE"].split()[0]) * 1024
+            for name in os.listdir("/proc/%s/fd" % pid):
+                link = os.readlink("/proc/%s/fd/%s" % (pid, name))
+                if link.startswith("socket:"):
+                    sockets.add(link)
+        except PermissionError:
+            # Without capabilities it is the program, which has closed itself to such looks.
+            if int(status[b"CapEff"], 16) == 0:
+                sockets |= {"%s %s" % (pid, i) for i in range(_MOST_FILES)}
+        except (OSError, KeyError):
+            continue  # ended meanwhile
+    return tables + max(0, len(sockets) - _FEW_SOCKETS) * _SOCKET
 
 
 def _shared_out(pids: list[str], memory: int) -> int:

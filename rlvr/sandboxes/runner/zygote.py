@@ -25,7 +25,7 @@ def main(broker: socket.socket, last_pid: int) -> None:
     Args:
         last_pid: the file that sets the last pid of a namespace; -1 if there is none.
     """
-    kernel.undumpable()
+    kernel.dumpable(False)
     # One session for the jail, as sessions have numbers that count all of the machine's.
     os.setsid()
     kernel.no_new_privileges()
