@@ -17,6 +17,7 @@ from rlvr.cli.rescore import print_rescored
 from rlvr.cli.suite import read_suite
 from rlvr.core.errors import DataError
 from rlvr.core.registry import find
+from rlvr.core.secrets import scrubbed_options
 from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.drive import AnyPolicy
 from rlvr.evaluation.evaluate import finish
@@ -171,7 +172,7 @@ def _config(env: str | None, flags: dict[str, Any], name: str) -> dict[str, Any]
 def _check_same(path: str, config: dict[str, Any]) -> None:
     """A run is of one question: what may differ is how fast it's asked, where, and how much."""
     before = about(path)["config"]
-    for name, value in config.items():
+    for name, value in scrubbed_options(config).items():
         if name in (
             "concurrency",
             "base_url",

@@ -176,7 +176,7 @@ class OpenAIPolicy:
         asked = [body.get(name) for name in ("max_tokens", "max_completion_tokens")]
         most = max((one for one in asked if isinstance(one, int)), default=_CONTEXT)
         tokens = body["n"] * most
-        return LEAST_BYTES + 8 * sent_bytes(body) + of_a_token * tokens
+        return int(LEAST_BYTES + 8 * sent_bytes(body) + of_a_token * tokens)
 
     async def _not_found(self, error: Refused) -> PolicyError:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from typing import Any
 from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError, TrainingError
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import Run, about
+from rlvr.evaluation.run import Run, about, read_metrics
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.device import fewer_processes, on_gpu
 from rlvr.training.sources import made_of, mixture_of
@@ -173,7 +172,7 @@ def _watch(
     budget = None
     if config.kl_budget is not None:
         budget = KLBudget(config.kl_budget, config.kl_action)
-    history = _metrics(path)
+    history = read_metrics(path)
     trainer.measure_kl(KLConfig(budget=budget), history, stop)
     trainer.add_callback(
         GuardCallback(Guards(config.guards, str(path), history), recorder.since, tell)
@@ -232,13 +231,6 @@ def _from_first(value: Any, here: Any) -> Any:
     from accelerate.utils import broadcast_object_list
 
     return broadcast_object_list([value])[0]
-
-
-def _metrics(path: Path) -> list[dict[str, Any]]:
-    file = path / "metrics.jsonl"
-    if not file.exists():
-        return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def config_of(path: str | Path) -> TrainConfig:

@@ -26,6 +26,7 @@ from typing import IO, Any
 import numpy as np
 
 from rlvr.core.errors import DataError
+from rlvr.core.files import replacing
 from rlvr.core.task import Message
 from rlvr.core.verdict import Cause, Scored, Status
 from rlvr.evaluation.exports.about import About
@@ -33,7 +34,6 @@ from rlvr.evaluation.exports.exported import Exported
 from rlvr.evaluation.exports.measured import Measured, key_of, measure
 from rlvr.evaluation.exports.records import Record, read_records, size_of, text_of
 from rlvr.evaluation.exports.rows import answer_of
-from rlvr.evaluation.exports.tables import replacing
 
 _SHORT = 5120  # characters of a text in a summary
 _STOPS = {"length": "max_tokens", "error": "unknown"}
