@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from rlvr.cli.options import environment_options, make_environment
+from rlvr.cli.options import environment_options, make_environment, named_values
 from rlvr.cli.progress import Live
 from rlvr.cli.rescore import print_rescored
 from rlvr.cli.suite import read_suite
@@ -70,7 +70,9 @@ def command(
         if any((env, run_path, resume, flags["suite"], flags["policy"], flags["model"])):
             raise click.UsageError("--rescore RUN stands alone: the run says what it's of.")
         with _cache(flags["cache"]) as cache:
-            print_rescored(rescore, cache)
+            said = named_values("--env", flags["env_options"])
+            said |= {n: flags[n] for n in ("split", "data") if flags[n] is not None}
+            print_rescored(rescore, cache, said)
         return
     if (env is None) == (flags["suite"] is None):
         raise click.UsageError("Name an ENV, or a --suite.")

@@ -218,6 +218,17 @@ def write_json(path: str | Path, content: Any, indent: int | None = 2) -> None:
         file.write(dumped(content, indent).encode() + b"\n")
 
 
+def fill_standard_descriptors() -> None:
+    """Open `/dev/null` as each of the descriptors 0 to 2 that is closed, as in some daemons.
+
+    Otherwise a socket or a pipe would get that number: a child takes it for its standard error, and what
+    is printed here goes into it.
+    """
+    while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+
+
 def dumped(value: Any, indent: int | None = None) -> str:
     """A value as JSON: in ASCII, without this process's keys, NaN and the infinities as null."""
     try:

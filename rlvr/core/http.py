@@ -14,6 +14,7 @@ import re
 import time
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,6 +167,17 @@ async def fetch(
                 response, most_bytes if said == 200 else _ERROR_BYTES, said == 200
             )
             return Answer(said, response.headers, content)
+
+
+def fetch_now(method: str, url: str, body: Any = None, *, timeout_s: float) -> Answer:
+    """`fetch` for who has no event loop, or is on one and waits all the same."""
+
+    async def go() -> Answer:
+        async with open_client(None, timeout_s) as client:
+            return await fetch(client, method, url, body, timeout_s=timeout_s)
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, go()).result()
 
 
 def described(error: BaseException) -> str:

@@ -87,7 +87,9 @@ class EnvironmentSpec:
             found: Callable[..., Environment] = getattr(importlib.import_module(module), attribute)
         except (MissingExtraError, KeyboardInterrupt):
             raise
-        except BaseException as error:  # a SystemExit would end whoever asked, and look like success
+        except (
+            BaseException
+        ) as error:  # a SystemExit would end whoever asked, and look like success
             raise BrokenEnvironmentError(
                 f"The environment {self.name!r} (from {self.origin}) can't be loaded: "
                 f"{type(error).__name__}: {error}. Its entry point is {self.target!r}."
@@ -317,7 +319,8 @@ def entry_points(group: str) -> Iterator[tuple[EntryPoint, str]]:
 def _leave_out(distribution: Distribution, error: Exception) -> None:
     where = getattr(distribution, "_path", "an unknown place")
     gymnasium.logger.warn(
-        "%s", f"The package in {str(where)!r} is left out, as its entry points can't be read: {error}"
+        "%s",
+        f"The package in {str(where)!r} is left out, as its entry points can't be read: {error}",
     )
 
 
@@ -326,7 +329,9 @@ _named: set[str] = set()  # what was imported as `NAMED` says
 
 def _import_named() -> bool:
     """Import the modules that the user names in `RLVR_ENVIRONMENTS`; whether one was new."""
-    new = [name for name in os.environ.get(NAMED, "").replace(",", " ").split() if name not in _named]
+    new = [
+        name for name in os.environ.get(NAMED, "").replace(",", " ").split() if name not in _named
+    ]
     for name in new:
         _named.add(name)
         try:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 
 from rlvr.core.errors import JailError
+from rlvr.core.files import fill_standard_descriptors
 
 _MOST_STDERR = 4096
 _PIPE_BYTES = 1 << 20
@@ -31,6 +32,7 @@ class PipeLink:
     """
 
     def __init__(self, command: Sequence[str]) -> None:
+        fill_standard_descriptors()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the link)
         told, tell = os.pipe()
         self._told = told

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError, TrainingError
+from rlvr.core.secrets import HIDDEN
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, about, read_metrics
@@ -240,7 +241,26 @@ def config_of(path: str | Path) -> TrainConfig:
         raise DataError(
             f"{str(path)!r} is a run of `rlvr {found.get('kind')}`, not of `rlvr train`."
         )
+    _check_resumable(found["config"], str(Path(path) / "run.json"))
     return TrainConfig.from_json(found["config"])
+
+
+def _check_resumable(value: Any, where: str) -> None:
+    """Raise `OptionError` if a run's configuration would run code that a model brings, or lacks a secret."""
+    several = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, one in several:
+        if name == "trust_remote_code" and one:
+            raise OptionError(
+                f"{where} says to run code that comes with a model (trust_remote_code). If that's what you "
+                f"want, go on from Python: rlvr.train(config, run, resume=True)."
+            )
+        if one == HIDDEN:
+            raise OptionError(
+                f"{where} doesn't hold {name!r}, which is a secret: go on from Python, with the same "
+                f"configuration: rlvr.train(config, run, resume=True)."
+            )
+        if isinstance(one, dict | list):
+            _check_resumable(one, where)
 
 
 @contextlib.contextmanager
