@@ -147,18 +147,16 @@ def torn_lines(path: Path, numbers: list[int]) -> str:
 
 
 def row_behind(
-    line: bytes, parse: Callable[[bytes], Any], beginning: bytes = b""
+    line: bytes, parse: Callable[[bytes], Any], beginning: bytes
 ) -> tuple[int, dict[str, Any]] | None:
     """A whole row at the end of a damaged line, and where it begins.
 
     Inside of a text every quote is escaped: no text can look like a row's beginning.
 
     Args:
-        beginning: of the file's rows; by default of this line.
+        beginning: of the file's rows, such as `{"task":`; empty if it isn't known.
     """
-    if not beginning:
-        beginning = line[: line.find(b":") + 1] if line.startswith(b'{"') else b'{"'
-    start = 0
+    beginning, start = beginning or b'{"', 0
     for _ in range(_STARTS):
         start = line.find(beginning, start + 1)
         if start < 0:

@@ -22,6 +22,7 @@ from rlvr.core.errors import OptionError
 HIDDEN = "[secret]"
 """Replaces each secret."""
 
+_LEAST = 4
 _SHORT = 8  # characters: below, a word of some text may well be the same by chance
 # Not every token: `eos_token` is none.
 _NAMES = re.compile(
@@ -69,8 +70,8 @@ _seen: dict[str, str] = {}  # variables of the environment that were looked at
 
 
 def protect(secret: str | None) -> None:
-    """Make a secret known for as long as this process lives."""
-    if secret and secret.strip() and secret not in _secrets:
+    """Make a secret known for as long as this process lives; one of three characters is none."""
+    if secret and len(secret.strip()) >= _LEAST and secret not in _secrets:
         _secrets[secret] = _Secret(secret)
 
 
@@ -169,7 +170,8 @@ def _without(text: str, answer: bool) -> str:
     if not _secrets:
         return text
     lower = text.lower()
-    for secret in list(_secrets.values()):
+    # The longest first: another one may be a part of it.
+    for secret in sorted(_secrets.values(), key=lambda one: -len(one.text)):
         text = secret.hidden(text, lower, answer)
     return text
 

@@ -113,6 +113,7 @@ class RunFiles:
 
     def _lines(self, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
         bad: list[int] = []
+        beginning = b""
         with (self.path / name).open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 if not line.strip():
@@ -125,10 +126,11 @@ class RunFiles:
                         self.warnings.append(f"{name}: the last line ({number}) is torn; dropped")
                         continue
                 if isinstance(row, dict):
+                    beginning = beginning or line[: line.find(b":") + 1]
                     yield number, row
                     continue
                 bad.append(number)
-                whole = row_behind(line, json.loads)
+                whole = row_behind(line, json.loads, beginning)
                 if whole is not None:  # it was appended right behind a torn one
                     yield number, whole[1]
         if bad:
