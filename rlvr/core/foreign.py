@@ -54,7 +54,7 @@ def check_foreign(name: str, options: Mapping[str, Any], where: str, module: str
             f"install its package, or set {NAMED}={which:.80} if you know that module and trust it."
         ) from None
     for option, value in options.items():
-        if value == HIDDEN:
+        if any(HIDDEN in text for text in _texts(value)):
             raise DataError(
                 f"{where} doesn't hold the option {option!r}, which is a secret: give it again."
             )

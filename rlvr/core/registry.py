@@ -110,7 +110,7 @@ def register(spec: EnvironmentSpec) -> None:
     there = _specs.get(spec.name)
     if there == spec:  # rlvr was reloaded
         return
-    if there is not None and (there.built_in or spec.origin != "code" or spec.installed):
+    if there is not None and not _may_replace(spec, there):
         mend = (
             "Uninstall one of them, or rename its entry point."
             if spec.origin != "code" or spec.installed
@@ -134,6 +134,18 @@ def register(spec: EnvironmentSpec) -> None:
         entry_point="rlvr.core.registry:make",
         kwargs={"environment": spec.name},
     )
+
+
+def _may_replace(spec: EnvironmentSpec, there: EnvironmentSpec) -> bool:
+    if spec.installed or spec.origin != "code" or there.built_in:
+        return False
+    # A package's own code may register what its entry point named; no other one's.
+    return not there.installed or _package(spec) == _package(there)
+
+
+def _package(spec: EnvironmentSpec) -> str:
+    target = spec.target if isinstance(spec.target, str) else spec.target.__module__
+    return target.partition(":")[0].partition(".")[0]
 
 
 def check_name(name: str) -> None:
@@ -302,7 +314,7 @@ def entry_points(group: str) -> Iterator[tuple[EntryPoint, str]]:
             continue
         try:
             name = distribution.metadata["Name"]
-            if not isinstance(name, str) or not name.strip():
+            if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name, re.ASCII):
                 raise ValueError("its metadata have no name")
             points = [point for point in distribution.entry_points if point.group == group]
             for point in points:
@@ -311,8 +323,9 @@ def entry_points(group: str) -> Iterator[tuple[EntryPoint, str]]:
         except Exception as error:
             _leave_out(distribution, error)
             continue
-        if name not in names:  # the first on the path is the one that's imported
-            names.add(name)
+        normal = re.sub(r"[-_.]+", "-", name).lower()
+        if normal not in names:  # the first on the path is the one that's imported
+            names.add(normal)
             yield from ((point, name) for point in points)
 
 

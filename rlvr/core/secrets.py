@@ -26,7 +26,7 @@ _LEAST = 4
 _SHORT = 8  # characters: below, a word of some text may well be the same by chance
 # Not every token: `eos_token` is none.
 _NAMES = re.compile(
-    r"(?:^|[_-])(?:(?:api|access|secret|private|auth|judge)_?key|(?:api|access|auth|hub|hf|bearer|session)_?token"
+    r"(?:^|_)(?:(?:api|access|secret|private|auth|judge)_?key|(?:api|access|auth|hub|hf|bearer|session)_?token"
     r"|secret|password|passwd|passphrase|credentials?|authorization)$|^(?:key|token)$"
 )
 _VARIABLES = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE)$")
@@ -123,6 +123,11 @@ def scrubbed(text: str) -> str:
     return _without(text, answer=False)
 
 
+def excerpt(value: object, most: int) -> str:
+    """The beginning of a value as text, without secrets: cut first, a half of one would stay."""
+    return scrubbed(str(value))[:most]
+
+
 def scrubbed_answer(text: str) -> str:
     """A model's text without known secrets, and otherwise as it is."""
     return _without(text, answer=True)
@@ -146,6 +151,11 @@ def scrubbed_options(value: Any) -> Any:
         name, equals, said = value.partition("=")
         if equals and said and is_secret(name):
             return f"{name}={HIDDEN}"
+        if said.lstrip().startswith(("{", "[")):
+            try:
+                return f"{name}={json.dumps(scrubbed_options(json.loads(said)))}"
+            except (ValueError, RecursionError):
+                pass
         return scrubbed(value)
     if isinstance(value, Mapping):
         return {name: _scrubbed_option(name, one) for name, one in value.items()}
@@ -157,7 +167,7 @@ def scrubbed_options(value: Any) -> Any:
 def is_secret(name: str) -> bool:
     """Whether an option of that name holds a key or a password; `api_key_env` doesn't, it names a variable."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
-    return _NAMES.search(words.lower()) is not None
+    return _NAMES.search(words.lower().replace("-", "_")) is not None
 
 
 def _scrubbed_option(name: Any, value: Any) -> Any:

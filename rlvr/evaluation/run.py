@@ -69,7 +69,11 @@ class Run:
             "git": git_state(),
         }
         run = cls(path)
-        run._write("run.json", about)
+        try:
+            run._write("run.json", about)
+        except BaseException:
+            run.discard()
+            raise
         return run
 
     @classmethod

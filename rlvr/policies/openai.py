@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from rlvr.core.errors import OptionError
 from rlvr.core.http import LEAST_BYTES, checked_url, sent_bytes
-from rlvr.core.secrets import api_key, scrubbed, scrubbed_answer
+from rlvr.core.secrets import api_key, excerpt, scrubbed_answer
 from rlvr.policies.base import Generation, PolicyError, Request
 from rlvr.policies.http import Endpoint, GaveUp, Nonsense, Refused
 
@@ -186,7 +186,7 @@ class OpenAIPolicy:
         return self._refusal(error) if self.name in served else self._no_model(served)
 
     def _no_model(self, served: list[Any]) -> PolicyError:
-        there = scrubbed(", ".join(str(one)[:100] for one in served[:20])) or "none"
+        there = ", ".join(excerpt(one, 100) for one in served[:20]) or "none"
         return PolicyError(
             f"The server at {self._base_url} has no model {self.name!r}. It has: {there}."
         )
@@ -218,7 +218,7 @@ def generations(answer: Any, n: int) -> list[Generation]:
         ]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Nonsense(
-            f"{type(error).__name__}: {error} in {scrubbed(str(answer))[:200]}"
+            f"{type(error).__name__}: {excerpt(error, 200)} in {excerpt(answer, 200)}"
         ) from None
 
 
@@ -231,7 +231,7 @@ def _generation(
     if text is None and reason in ("stop", "length"):
         text = ""  # all of it was a parser's: reasoning that never ended, say
     if not isinstance(text, str):
-        raise Nonsense(f"a text that is {str(text)[:100]!r}")
+        raise Nonsense(f"a text that is {excerpt(text, 100)!r}")
     if reason in ("abort", "error"):
         raise Nonsense(f"a response cut off by the server ({reason})")
     ids = _ids(choice.get("token_ids"))
@@ -264,7 +264,7 @@ def _ids(value: Any) -> tuple[int, ...] | None:
     if value is None:
         return None
     if not isinstance(value, list) or not all(type(i) is int and 0 <= i < 1 << 31 for i in value):
-        raise Nonsense(f"token ids that are {str(value)[:100]}")
+        raise Nonsense(f"token ids that are {excerpt(value, 100)}")
     return tuple(value)
 
 
@@ -278,7 +278,7 @@ def _logprobs(value: Any) -> tuple[float, ...]:
 def _served(answer: Any) -> list[dict[str, Any]]:
     models = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(models, list) or not all(isinstance(one, dict) for one in models):
-        raise Nonsense(f"no list of models: {scrubbed(str(answer))[:100]}")
+        raise Nonsense(f"no list of models: {excerpt(answer, 100)}")
     return models
 
 

@@ -233,6 +233,17 @@ def test_a_package_that_ends_the_process_ends_no_evaluation_in_success(
     assert not (tmp_path / "run").exists()
 
 
+def test_no_package_takes_over_another_ones_name_by_its_code(site: Site) -> None:
+    site.install("one", "anagram = one:make", one=MODULE.format(name="anagram", version=0))
+    code = MODULE.format(name="anagram", version=0) + "\ndef other(): ...\n"
+    site.install("two", "other = two:other", two=code)
+    site.install("three", "inner = three:make", three="from three_inner import make\n")
+    (site.path / "three_inner.py").write_text(MODULE.format(name="own", version=0))
+    done = site.python("import rlvr; rlvr.make('other')")
+    assert "'anagram' is there twice: from one and from code" in done.stderr
+    assert site.output("import rlvr; print(rlvr.make('inner').name)") == "inner"
+
+
 def test_a_module_that_the_user_names_registers_its_environments(site: Site) -> None:
     site.path.mkdir()
     (site.path / "mine.py").write_text(MODULE.format(name="anagram", version=0))

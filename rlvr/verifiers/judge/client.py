@@ -27,7 +27,7 @@ from rlvr.core.http import (
     retry_after_s,
     sent_bytes,
 )
-from rlvr.core.secrets import scrubbed, scrubbed_answer
+from rlvr.core.secrets import excerpt, scrubbed, scrubbed_answer
 from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.judge.prompt import SCALE, response_format
 
@@ -159,13 +159,13 @@ def read_vote(answer: Any, scored: bool) -> Vote:
         content, refusal = message.get("content"), message.get("refusal")
         reason = choice.get("finish_reason")
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise _Nonsense(f"no message in {str(answer)[:200]}") from None
+        raise _Nonsense(f"no message in {excerpt(answer, 200)}") from None
     if refusal:
-        raise _Nonsense(f"the judge refuses: {str(refusal)[:200]}")
+        raise _Nonsense(f"the judge refuses: {excerpt(refusal, 200)}")
     if reason not in ("stop", None):
-        raise _Nonsense(f"its message ended by {str(reason)[:40]!r}")
+        raise _Nonsense(f"its message ended by {excerpt(reason, 40)!r}")
     if not isinstance(content, str) or len(content) > _LONGEST_ANSWER:
-        raise _Nonsense(f"its message is {str(content)[:60]!r}")
+        raise _Nonsense(f"its message is {excerpt(content, 60)!r}")
     text = after_thinking(scrubbed_answer(content)).strip()
     fenced = _FENCE.fullmatch(text)
     try:
