@@ -30,6 +30,9 @@ LEAST_BYTES = 1 << 20
 """Of an answer that's to be short."""
 _ERROR_BYTES = 1 << 16  # of an answer that says what's wrong
 _PIECE = 1 << 18
+_OBJECT_BYTES = 64  # at least
+_OBJECTS_BYTES = 16 << 20
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 _ADDRESS = re.compile(r"https?://(?:\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{1,5})?(?:/[^\s?#@\\]*)?", re.I)
 
 
@@ -53,6 +56,8 @@ class Answer:
 
     def json(self) -> Any:
         """The body as JSON; NaN and the infinities, which are none, as None. Raises `ValueError`."""
+        if len(self.content) > LEAST_BYTES and _is_dense(self.content):
+            raise ValueError("it holds more objects than an answer has")
         try:
             return json.loads(self.content, parse_constant=lambda name: None)
         except RecursionError:
@@ -188,6 +193,15 @@ def described(error: BaseException) -> str:
 def sent_bytes(body: Mapping[str, Any]) -> int:
     """How long a request is, as JSON."""
     return len(json.dumps(body, default=str))
+
+
+def _is_dense(content: bytes) -> bool:
+    """Whether JSON is mostly brackets or empty texts, of which Python makes thirty times as much memory."""
+    if content.count(b'"') - content.count(b'\\"') > len(content) // 4:
+        return True
+    outside = _STRING.sub(b"", content)  # a model's text may be brackets alone
+    objects = outside.count(b"{") + outside.count(b"[")
+    return _OBJECT_BYTES * objects > 4 * len(content) + _OBJECTS_BYTES
 
 
 async def _body(response: httpx.Response, most: int, whole: bool) -> bytes:

@@ -20,7 +20,7 @@ _TOO_LONG = (
 # What a server's answer may take: generous for every honest one, and bounded.
 _TOKEN_BYTES = 64
 _LOGPROB_BYTES = 256
-_CONTEXT = 1 << 18  # tokens, where the server alone knows how many it may generate
+_CONTEXT = 1 << 17  # tokens, where the server alone knows how many it may generate
 _LIST_BYTES = 3 << 20  # some list thousands of models
 _MOST_TOKENS = 1 << 40
 
