@@ -58,7 +58,7 @@ class Appender:
                 if isinstance(error, OSError):
                     raise OSError(
                         error.errno,
-                        f"{error.strerror}; the line that didn't fit was taken back, and all others are there",
+                        f"{error.strerror}; the line that didn't fit was taken back: make room and resume",
                         str(self.path),
                     ) from None
                 raise

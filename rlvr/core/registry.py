@@ -262,7 +262,7 @@ def find(environment: str) -> EnvironmentSpec:
     for spec in _specs.values():
         if environment in (spec.gym_id, spec.gym_name):
             return spec
-    if _import_named():
+    if import_named():
         return find(environment)
     raise UnknownEnvironmentError(
         f"There's no environment {environment!r}. {nearest(environment, [*_specs, *families()])} "
@@ -340,7 +340,7 @@ def _leave_out(distribution: Distribution, error: Exception) -> None:
 _named: set[str] = set()  # what was imported as `NAMED` says
 
 
-def _import_named() -> bool:
+def import_named() -> bool:
     """Import the modules that the user names in `RLVR_ENVIRONMENTS`; whether one was new."""
     new = [
         name for name in os.environ.get(NAMED, "").replace(",", " ").split() if name not in _named

@@ -251,5 +251,10 @@ def test_a_module_that_the_user_names_registers_its_environments(site: Site) -> 
     done = site.python(f"import os; os.environ['RLVR_ENVIRONMENTS'] = 'mine'; {code}")
     assert done.stdout.strip() == "False anagram"  # imported when it's needed
     assert "no environment 'anagram'" in site.python(code).stderr
+    listed = "import sys; from rlvr.cli import main; sys.argv = ['rlvr', 'list']; main()"
+    done = site.python(f"import os; os.environ['RLVR_ENVIRONMENTS'] = 'mine, absent'; {listed}")
+    assert done.returncode == 0
+    assert "anagram" in done.stdout
+    assert "'absent', which RLVR_ENVIRONMENTS names" in done.stderr
     done = site.python(f"import os; os.environ['RLVR_ENVIRONMENTS'] = 'absent'; {code}")
     assert "'absent', which RLVR_ENVIRONMENTS names, can't be imported" in done.stderr
