@@ -137,7 +137,7 @@ def read_lines(
 
 
 def torn_lines(path: Path, numbers: list[int]) -> str:
-    """The warning about lines of a file that are no JSON."""
+    """Return the warning about lines of a file that are no JSON."""
     shown = ", ".join(map(str, numbers[:_SHOWN])) + (", …" if len(numbers) > _SHOWN else "")
     what = "1 line" if len(numbers) == 1 else f"{len(numbers)} lines"
     return (
@@ -149,7 +149,7 @@ def torn_lines(path: Path, numbers: list[int]) -> str:
 def row_behind(
     line: bytes, parse: Callable[[bytes], Any], beginning: bytes
 ) -> tuple[int, dict[str, Any]] | None:
-    """A whole row at the end of a damaged line, and where it begins.
+    """Return a whole row at the end of a damaged line and where it begins, or None.
 
     Inside of a text every quote is escaped: no text can look like a row's beginning.
 
@@ -187,7 +187,7 @@ def drop_torn_end(path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of `path` once it's whole and on the disk; otherwise all is as before.
+    """Open a file that takes the place of `path` once it's whole and on the disk; otherwise nothing changes.
 
     A link, a pipe or a device (`/dev/stdout`) keeps its place, and is written to.
     """
@@ -228,7 +228,7 @@ def fill_standard_descriptors() -> None:
 
 
 def dumped(value: Any, indent: int | None = None) -> str:
-    """A value as JSON: in ASCII, without this process's keys, NaN and the infinities as null."""
+    """Return a value as JSON in ASCII, without this process's keys, and with null for NaN and the infinities."""
     try:
         text = json.dumps(value, default=str, allow_nan=False, indent=indent)
     except ValueError:

@@ -86,7 +86,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _names_file(text: str) -> bool:
-    """Whether there's a file of that name, or could be one. A bare word (`test`) is none, though a folder is called so."""
+    """Return whether a text names a file, or could. A bare word (`test`) doesn't, even if a folder has that name."""
     if not re.search(r"[/\\.~]", text) or "\0" in text or len(text) > 4096:
         return False
     path = os.path.expanduser(text)

@@ -55,7 +55,7 @@ class Answer:
     content: bytes
 
     def json(self) -> Any:
-        """The body as JSON; NaN and the infinities, which are none, as None. Raises `ValueError`."""
+        """Return the body as JSON, with None for NaN and the infinities. Raises `ValueError`."""
         if len(self.content) > LEAST_BYTES and _is_dense(self.content):
             raise ValueError("it holds more objects than an answer has")
         try:
@@ -65,12 +65,12 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body as text, without secrets."""
+        """Return the body as text, without secrets."""
         return scrubbed(self.content.decode("utf-8", "replace"))
 
     @property
     def message(self) -> str:
-        """The server's own words about an error, if it has some, without secrets."""
+        """Return the server's own words about an error, or else its body, without secrets."""
         try:
             body = self.json()
             error = body.get("error", body)
@@ -83,7 +83,7 @@ class Answer:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds that a server asks to wait; 0 if it doesn't."""
+    """Return the seconds that a server asks to wait; 0 if it doesn't."""
     asked = headers.get("retry-after", "")
     try:
         seconds = float(asked)
@@ -96,7 +96,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float:
 
 
 def checked_url(url: str, option: str = "base_url") -> str:
-    """A server's address without its last slash.
+    """Return a server's address without its last slash.
 
     Raises `OptionError` if it isn't one, or holds a user, a password or a query: an address is
     written into runs and reports. The message doesn't repeat it.
@@ -121,8 +121,10 @@ def check_without_secrets(url: str, option: str = "base_url") -> None:
 def open_client(
     key: str | None, timeout_s: float, connections: int = 100, tls: Any = True
 ) -> httpx.AsyncClient:
-    """A client that sends `key` with each request. Raises `OptionError` if the proxy that the
-    environment names is none."""
+    """Return a client that sends `key` with each request.
+
+    Raises `OptionError` if the environment names a proxy that can't be used.
+    """
     protect_environment()
     headers = {"Accept-Encoding": "gzip"}
     if key is not None:
@@ -175,7 +177,7 @@ async def fetch(
 
 
 def fetch_now(method: str, url: str, body: Any = None, *, timeout_s: float) -> Answer:
-    """`fetch` for who has no event loop, or is on one and waits all the same."""
+    """Call `fetch` from code that isn't asynchronous. A running event loop waits meanwhile."""
 
     async def go() -> Answer:
         async with open_client(None, timeout_s) as client:
@@ -186,17 +188,17 @@ def fetch_now(method: str, url: str, body: Any = None, *, timeout_s: float) -> A
 
 
 def described(error: BaseException) -> str:
-    """An exception's type and message, without secrets."""
+    """Return an exception's type and message, without secrets."""
     return scrubbed(f"{type(error).__name__}: {error}".rstrip(": "))
 
 
 def sent_bytes(body: Mapping[str, Any]) -> int:
-    """How long a request is, as JSON."""
+    """Return how long a request is, as JSON."""
     return len(json.dumps(body, default=str))
 
 
 def _is_dense(content: bytes) -> bool:
-    """Whether JSON is mostly brackets or empty texts, of which Python makes thirty times as much memory."""
+    """Return whether JSON is mostly brackets or empty texts, which take thirty times as much memory in Python."""
     if content.count(b'"') - content.count(b'\\"') > len(content) // 4:
         return True
     outside = _STRING.sub(b"", content)  # a model's text may be brackets alone

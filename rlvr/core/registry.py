@@ -70,7 +70,7 @@ class EnvironmentSpec:
 
     @property
     def built_in(self) -> bool:
-        """Whether it comes with rlvr."""
+        """Return whether it comes with rlvr."""
         return self.origin == "rlvr" and not self.installed
 
     @property
@@ -341,7 +341,7 @@ _named: set[str] = set()  # what was imported as `NAMED` says
 
 
 def import_named() -> bool:
-    """Import the modules that the user names in `RLVR_ENVIRONMENTS`; whether one was new."""
+    """Import the modules that the user names in `RLVR_ENVIRONMENTS`. Returns whether one was new."""
     new = [
         name for name in os.environ.get(NAMED, "").replace(",", " ").split() if name not in _named
     ]

@@ -96,7 +96,7 @@ def protect_environment() -> None:
 
 
 def api_key(variable: str) -> str | None:
-    """The API key in a variable of the environment, made known; None if there's none.
+    """Return the API key in a variable of the environment, made known; None if there's none.
 
     Raises `OptionError` if no header can hold it.
     """
@@ -104,7 +104,7 @@ def api_key(variable: str) -> str | None:
 
 
 def checked_key(key: str | None, where: str) -> str | None:
-    """A key without the spaces and line ends around it, made known."""
+    """Return a key without the spaces and line ends around it, made known."""
     if key is None or not key.strip():
         return None
     protect(key.strip())
@@ -117,24 +117,24 @@ def checked_key(key: str | None, where: str) -> str | None:
 
 
 def scrubbed(text: str) -> str:
-    """A message without secrets: neither known ones, nor users and keys in addresses."""
+    """Return a message without known secrets, and without users and keys in addresses."""
     if "://" in text or "=" in text:
         text = _QUERY.sub(rf"\1{HIDDEN}", _USER.sub(f"{HIDDEN}@", text))
     return _without(text, answer=False)
 
 
 def excerpt(value: object, most: int) -> str:
-    """The beginning of a value as text, without secrets: cut first, a half of one would stay."""
+    """Return the beginning of a value as text, without secrets. Cut first, half of a secret would stay."""
     return scrubbed(str(value))[:most]
 
 
 def scrubbed_answer(text: str) -> str:
-    """A model's text without known secrets, and otherwise as it is."""
+    """Return a model's text without known secrets, and otherwise unchanged."""
     return _without(text, answer=True)
 
 
 def scrubbed_data(value: Any) -> Any:
-    """JSON data, each text in which is scrubbed as a model's."""
+    """Return JSON data with each text in it scrubbed as a model's."""
     if isinstance(value, str):
         return scrubbed_answer(value)
     if isinstance(value, Mapping):
@@ -145,8 +145,11 @@ def scrubbed_data(value: Any) -> Any:
 
 
 def scrubbed_options(value: Any) -> Any:
-    """A configuration as it may be written down: without known secrets, and without the values of options
-    that hold one by their names (`api_key`, `hub_token`), as a mapping or as NAME=VALUE."""
+    """Return a configuration that may be written down.
+
+    It has no known secrets, and no values of options whose names say that they hold one (`api_key`,
+    `hub_token`), in a mapping or as NAME=VALUE.
+    """
     if isinstance(value, str):
         name, equals, said = value.partition("=")
         if equals and said and is_secret(name):
@@ -165,7 +168,7 @@ def scrubbed_options(value: Any) -> Any:
 
 
 def is_secret(name: str) -> bool:
-    """Whether an option of that name holds a key or a password; `api_key_env` doesn't, it names a variable."""
+    """Return whether an option of that name holds a key or a password. `api_key_env` names a variable instead."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
     return _NAMES.search(words.lower().replace("-", "_")) is not None
 
@@ -187,7 +190,7 @@ def _without(text: str, answer: bool) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    """The secret as it is, and as JSON, URLs, HTML, Python, Base64 and hexadecimal digits write it."""
+    """Return the secret as it is, and as JSON, URLs, HTML, Python, Base64 and hexadecimal digits write it."""
     escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     escaped |= {text.replace("/", "\\/") for text in escaped}
     escaped |= {json.dumps(text)[1:-1] for text in escaped}
@@ -203,7 +206,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def _base64(raw: bytes) -> Iterable[str]:
-    """The digits that hold nothing but the secret, wherever in an encoded text it begins."""
+    """Yield the Base64 digits that depend on the secret alone, for each place where it may begin."""
     for before in range(3):
         bits = 8 * len(raw)
         first = -(-8 * before // 6)

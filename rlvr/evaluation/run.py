@@ -162,7 +162,7 @@ def read_rollouts(path: str | Path) -> Iterator[dict[str, Any]]:
 
 
 def read_metrics(path: str | Path) -> list[dict[str, Any]]:
-    """A run's lines of metrics; none if it has none."""
+    """Return a run's lines of metrics; none if it has none."""
     return [line.row for line in read_lines(Path(path) / "metrics.jsonl", what="metrics")]
 
 

@@ -167,8 +167,8 @@ class OpenAIPolicy:
         return await self._endpoint.call("GET", "/models", _served, most_bytes=_LIST_BYTES)
 
     def _most_bytes(self, body: dict[str, Any]) -> int:
-        """How long an honest answer to this request can get: the prompt's token ids and each token of
-        the responses."""
+        """Return how long an honest answer to this request can get: the prompt's token ids, and each
+        token of the responses."""
         of_a_token = _TOKEN_BYTES
         if body.get("logprobs"):
             top = body.get("top_logprobs") or body["logprobs"]
@@ -176,7 +176,8 @@ class OpenAIPolicy:
         asked = [body.get(name) for name in ("max_tokens", "max_completion_tokens")]
         most = max((one for one in asked if isinstance(one, int)), default=_CONTEXT)
         tokens = body["n"] * most
-        return int(LEAST_BYTES + 8 * sent_bytes(body) + of_a_token * tokens)
+        of_prompt = 64 if body.get("prompt_logprobs") or body.get("echo") else 8
+        return int(LEAST_BYTES + of_prompt * sent_bytes(body) + of_a_token * tokens)
 
     async def _not_found(self, error: Refused) -> PolicyError:
         try:
@@ -256,7 +257,7 @@ def _generation(
 
 
 def _count(value: Any) -> int | None:
-    """A number of tokens; None for whatever is none, as where a server says nothing."""
+    """Return a number of tokens, or None for anything else, as if the server said nothing."""
     return value if type(value) is int and 0 <= value < _MOST_TOKENS else None
 
 

@@ -26,15 +26,15 @@ class Exported:
 
 
 def file_part(name: str) -> str:
-    """A name as one part of a path: without separators, no longer than a file system takes."""
+    """Return a name as one part of a path: without separators, no longer than a file system takes."""
     plain = re.sub(r'["<>:/|\\\\?*\[\]]+', "__", _printable(name))
     return plain if plain.strip(". ") == plain and _fits(plain) else _marked(plain, name)
 
 
 def member_name(name: str) -> str:
-    """A name for a member of an archive: as it is, slashes included, unless unpacking it could write elsewhere.
+    """Return a name for a member of an archive: unchanged, slashes included, unless unpacking it could write elsewhere.
 
-    Another one gets a digest, so that no two are the same.
+    A changed one gets a digest, so that no two are the same.
     """
     plain = _printable(name.replace("\0", "\ufffd"))
     parts = plain.split("/")
@@ -46,7 +46,7 @@ def member_name(name: str) -> str:
 
 
 def _printable(name: str) -> str:
-    """Control characters, line ends and what turns the direction of writing become U+FFFD."""
+    """Replace control characters, line ends and marks of direction by U+FFFD."""
     return "".join(c if c.isprintable() else "\ufffd" for c in name)
 
 
