@@ -23,6 +23,7 @@ HIDDEN = "[secret]"
 """Replaces each secret."""
 
 _LEAST = 4
+_WORD = 20  # characters: below, letters alone may be a word
 _SHORT = 8  # characters: below, a word of some text may well be the same by chance
 # Not every token: `eos_token` is none.
 _NAMES = re.compile(
@@ -48,7 +49,8 @@ class _Secret:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.placeholder = len(text) < _SHORT or text.isalpha()
+        word = text.isalpha() and (text.islower() or text.isupper() or text.istitle())
+        self.placeholder = len(text) < _SHORT or (word and len(text) < _WORD)
         forms = _forms(text)
         bounded = r"(?<!\w)(?:{})(?!\w)" if len(text) < _SHORT else "(?:{})"
         either = "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))

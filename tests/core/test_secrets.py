@@ -65,6 +65,19 @@ def test_variables_of_the_environment_are_secrets_by_their_names(
     assert scrubbed("/home/me/.ssh/id_rsa_0123") == "/home/me/.ssh/id_rsa_0123"
 
 
+def test_a_secret_is_told_from_a_placeholder_in_a_models_text() -> None:
+    for key in ("abcdefghijklmnopqrstuvw", "QwErTyUiOp", "12345678", "pass-word-1", "sk-aaaa"):
+        protect(key)
+    for word in ("EMPTY", "password", "Anything", "none", "sk-1"):
+        protect(word)
+    text = "EMPTY passwords, Anything or none; sk-1"
+    assert scrubbed_answer(text) == text
+    assert scrubbed_answer("Authorization: Bearer EMPTY") == "Authorization: Bearer [secret]"
+    hidden = scrubbed_answer("abcdefghijklmnopqrstuvw qwertyuiop x12345678x pass-word-1")
+    assert hidden == "[secret] [secret] x[secret]x [secret]"
+    assert scrubbed("EMPTY or sk-1 or sk-11") == "[secret] or [secret] or sk-11"
+
+
 def test_a_secret_within_another_and_one_that_is_cut() -> None:
     for secret in ("k3y-part", "k3y-part-and-more", "other-9"):
         protect(secret)
