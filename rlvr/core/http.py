@@ -212,9 +212,15 @@ async def _body(response: httpx.Response, most: int, whole: bool) -> bytes:
         raise BadAnswer(f"an answer in the encoding {encoding[:40]!r}, which wasn't asked for")
     unpack = zlib.decompressobj(zlib.MAX_WBITS | 16) if "gzip" in encoding else None
     content = bytearray()
-    count = 0
+    count = sent = 0
     async for raw in response.aiter_raw():
         count += 1
+        sent += len(raw)
+        if sent > most + _PIECE or (unpack is not None and unpack.eof):
+            # Blocks that hold nothing, or more behind the end of a gzip.
+            if not whole:
+                return bytes(content)
+            raise BadAnswer(f"an answer of more than {most} bytes")
         if count % 64 == 0:  # tiny pieces may all be there: others want to run, too
             await asyncio.sleep(0)
         while raw:

@@ -76,6 +76,22 @@ def deflated(head: str, body: Any) -> Iterator[bytes]:
     yield reply(200, zlib.compress(b" " * 1000), "Content-Encoding: deflate\r\n")
 
 
+def bytes_behind_a_gzip(head: str, body: Any) -> Iterator[bytes]:
+    yield CHUNKED[:-2] + b"Content-Encoding: gzip\r\n\r\n"
+    packed = gzip.compress(b" ")
+    yield b"%x\r\n%s\r\n" % (len(packed), packed)
+    while True:
+        yield b"10000\r\n" + b"x" * 65536 + b"\r\n"
+
+
+def a_gzip_of_nothing(head: str, body: Any) -> Iterator[bytes]:
+    yield CHUNKED[:-2] + b"Content-Encoding: gzip\r\n\r\n"
+    yield b"a\r\n" + gzip.compress(b"")[:10] + b"\r\n"
+    empty = b"\0\0\0\xff\xff" * 13107  # stored blocks without a byte
+    while True:
+        yield b"%x\r\n%s\r\n" % (len(empty), empty)
+
+
 def twice(head: str, body: Any) -> Iterator[bytes]:
     yield reply(200, gzip.compress(BOMB, 9), "Content-Encoding: gzip, gzip\r\n")
 
@@ -83,7 +99,7 @@ def twice(head: str, body: Any) -> Iterator[bytes]:
 BOMB = gzip.compress(b" " * (200 << 20), 1)
 HARMFUL = [
     drip, endless, tiny_chunks, headers, informational, trailers, bomb, bomb_in_an_error, objects,
-    deflated, twice,
+    deflated, twice, bytes_behind_a_gzip, a_gzip_of_nothing,
 ]  # fmt: skip
 
 
