@@ -55,7 +55,7 @@ class Bad:
                     writer.write(piece)
                     await writer.drain()
                     await asyncio.sleep(0 if len(piece) > 10 else 0.01)
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.transport.abort()
