@@ -15,6 +15,8 @@ class Bad:
 
     def __init__(self, answer: Callable[[str, dict[str, Any]], Iterator[bytes]]) -> None:
         self._answer = answer
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -33,14 +35,19 @@ class Bad:
         self._loop.close()
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._writers.add(writer)
+            self._tasks.add(asyncio.create_task(self._serve(reader, writer)))
+
+        self._server = await asyncio.start_server(connected, "127.0.0.1", 0)
 
     async def _close(self) -> None:
         self._server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:  # also of a task that was cancelled before it began
+            writer.transport.abort()
         await self._server.wait_closed()
         await asyncio.sleep(0.01)  # aborted connections are closed by the loop
 
