@@ -3,8 +3,10 @@
 verl and OpenRLHF generate and score in processes of their own that were given a data file and no
 objects. So each row holds one JSON text with everything its verdict needs::
 
-    {"task": {…}, "env": "gsm8k", "options": {"mode": "boxed"}, "module": "rlvr.envs.gsm8k",
-     "components": ["math"]}
+    {"task": {…}, "env": "gsm8k", "options": {"mode": "boxed"}, "components": ["math"]}
+
+A row names its environment and no code (`rlvr.core.foreign`): what isn't rlvr's, nor an installed package's, is
+of a module that the trainer's user names in the variable `RLVR_ENVIRONMENTS`.
 
 `components` are those of all environments in the file: whoever scores the row reports the same
 numbers for each, whatever its environment.
@@ -13,15 +15,17 @@ numbers for each, whatever its environment.
 from __future__ import annotations
 
 import functools
-import importlib
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rlvr.core.environment import Environment
-from rlvr.core.errors import DataError, OptionError, UnknownEnvironmentError
-from rlvr.core.registry import find, make
+from rlvr.core.errors import DataError, DataWarning, OptionError
+from rlvr.core.foreign import make_foreign
+from rlvr.core.registry import NAMED, find
+from rlvr.core.secrets import is_secret
 from rlvr.core.task import Task
 from rlvr.verifiers.compose import leaves
 
@@ -48,13 +52,14 @@ class Carried:
             row = json.loads(text)
             task = Task.from_json(row["task"])
             components = tuple(str(name) for name in row["components"])
-            env, module, options = str(row["env"]), str(row["module"]), dict(row["options"])
+            env, options = str(row["env"]), dict(row["options"])
+            module = str(row.get("module", ""))  # of older files; only told
         except (TypeError, ValueError, KeyError, LookupError) as error:
             raise DataError(
                 f"This row carries no rlvr task ({type(error).__name__}: {error!s:.200}); write the "
                 f"data with `rlvr data verl` or `rlvr data openrlhf`. It holds {text!r:.100}."
             ) from error
-        return cls(task, _made(env, module, json.dumps(options, sort_keys=True)), components)
+        return cls(task, _made(env, json.dumps(options, sort_keys=True), module), components)
 
 
 def rows(
@@ -105,13 +110,26 @@ def _origin(env: Environment) -> dict[str, Any]:
             f"{env.name!r} can't be made again in the trainer's processes: register its factory "
             f"with @rlvr.environment and make it with rlvr.make(name, …)."
         )
-    target = find(env.name).target
-    module = target.partition(":")[0] if isinstance(target, str) else target.__module__
-    if module == "__main__":
-        raise OptionError(
-            f"The environment {env.name!r} is defined in the script that runs, which the trainer's "
-            f"processes can't import: move it into a module of its own."
+    spec = find(env.name)
+    if spec.origin == "code" and not spec.installed:
+        target = spec.target
+        module = target.partition(":")[0] if isinstance(target, str) else target.__module__
+        if module == "__main__":
+            raise OptionError(
+                f"The environment {env.name!r} is defined in the script that runs, which the trainer's "
+                f"processes can't import: move it into a module of its own."
+            )
+        warnings.warn(
+            f"{env.name!r} is of no installed package: set {NAMED}={module} where the trainer runs.",
+            DataWarning,
+            stacklevel=4,
         )
+    for option in env.made_with:
+        if is_secret(option):
+            raise OptionError(
+                f"The option {option!r} of {env.name!r} would be written into each row: have the environment "
+                f"read it from a variable."
+            )
     try:
         options = json.loads(json.dumps(env.made_with))
     except (TypeError, ValueError) as error:
@@ -119,14 +137,10 @@ def _origin(env: Environment) -> dict[str, Any]:
             f"The options of {env.name!r} have to be plain data to be written beside its tasks, "
             f"not {env.made_with!r:.200} ({error})."
         ) from error
-    return {"env": env.name, "options": options, "module": module}
+    return {"env": env.name, "options": options}
 
 
-@functools.cache
-def _made(name: str, module: str, options: str) -> Environment:
+@functools.lru_cache(maxsize=256)
+def _made(name: str, options: str, module: str) -> Environment:
     """The environment, once a process. Its tasks aren't loaded: each row has its own."""
-    try:
-        find(name)
-    except UnknownEnvironmentError:
-        importlib.import_module(module)  # registers it, as it did where the data were written
-    return make(name, **json.loads(options))
+    return make_foreign(name, json.loads(options), "This row", module)

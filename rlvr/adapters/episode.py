@@ -137,7 +137,7 @@ async def judged(
         return checked(env.name, verdict)
     except TimeoutError:
         return Unscored(Cause.TIMEOUT, f"the judge of {env.name} took over {deadline_s:g} s")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return raised(f"the judge of {env.name} raised", error)
 
 
@@ -148,7 +148,7 @@ async def _reply(
         answer = await _in_a_thread(functools.partial(env.reply, task, messages), deadline_s)
     except TimeoutError:
         return Unscored(Cause.TIMEOUT, f"the reply of {env.name} took over {deadline_s:g} s")
-    except Exception as error:  # as in Environment.step: nobody's wrong answer
+    except (Exception, SystemExit) as error:  # as in Environment.step: nobody's wrong answer
         return raised(f"the reply of {env.name} raised", error)
     if answer is None or isinstance(answer, str):
         return answer

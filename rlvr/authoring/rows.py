@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -133,14 +133,16 @@ class _JsonlSink:
 
     def __enter__(self) -> _JsonlSink:
         self._file = self._whole.part.open("wb")
+        self._stack = ExitStack()  # what can't be closed, on a full disk, isn't whole
+        self._stack.push(self._whole.__exit__)
+        self._stack.callback(self._file.close)
         return self
 
     def write(self, batch: Batch, keep: Sequence[bool]) -> None:
         self._file.writelines(r.raw for r, kept in zip(batch.rows, keep, strict=True) if kept)
 
     def __exit__(self, *error: Any) -> None:
-        self._file.close()
-        self._whole.__exit__(*error)
+        self._stack.__exit__(*error)
 
 
 class _ParquetSink:
@@ -151,6 +153,9 @@ class _ParquetSink:
     def __enter__(self) -> _ParquetSink:
         parquet = _parquet()
         self._writer = parquet.ParquetWriter(self._whole.part, parquet.read_schema(self._like))
+        self._stack = ExitStack()
+        self._stack.push(self._whole.__exit__)
+        self._stack.callback(self._writer.close)
         return self
 
     def write(self, batch: Batch, keep: Sequence[bool]) -> None:
@@ -161,8 +166,7 @@ class _ParquetSink:
             self._writer.write_batch(kept)
 
     def __exit__(self, *error: Any) -> None:
-        self._writer.close()
-        self._whole.__exit__(*error)
+        self._stack.__exit__(*error)
 
 
 def prompts_of(fields: Mapping[str, Any], column: str | None = None) -> list[str]:

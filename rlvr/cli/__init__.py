@@ -15,6 +15,7 @@ import warnings
 import click
 
 from rlvr import __version__
+from rlvr.core.secrets import scrubbed
 
 VERBS = {
     "new": "a new environment as a package",
@@ -65,7 +66,9 @@ def main() -> None:
     try:
         # Without its standalone mode, click returns what a verb returned, or an Exit's status.
         status = command(standalone_mode=False)
-        raise SystemExit(status if isinstance(status, int) else 0)
+    except SystemExit as error:
+        _check_own(error)
+        raise
     except click.Abort:
         print("rlvr: interrupted; what is written is incomplete", file=sys.stderr)
         raise SystemExit(130) from None
@@ -78,27 +81,36 @@ def main() -> None:
         raise SystemExit(1) from None
     except Exception as error:
         _explain(error, debug)
+    raise SystemExit(status if isinstance(status, int) else 0)
+
+
+def _check_own(error: SystemExit) -> None:
+    """End with status 1 where somebody else's code ended with success: none of ours does, and the work isn't done."""
+    if error.code is None or (isinstance(error.code, int) and error.code % 256 == 0):
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        print(f"rlvr: sys.exit was called in {last.filename}, line {last.lineno}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    print(f"rlvr: warning: {message}", file=sys.stderr)
+    print(scrubbed(f"rlvr: warning: {message}"), file=sys.stderr)
 
 
 def _explain(error: Exception, debug: bool) -> None:
     from rlvr.core.errors import RlvrError
 
     if debug:
-        traceback.print_exc()
+        print(scrubbed(traceback.format_exc()), end="", file=sys.stderr)
     if isinstance(error, RlvrError):
-        print(f"rlvr: {error}", file=sys.stderr)
+        print(scrubbed(f"rlvr: {error}"), file=sys.stderr)
         raise SystemExit(2)
     if isinstance(error, OSError) and error.strerror:
         about = f": {error.filename}" if error.filename else ""
         print(f"rlvr: {error.strerror}{about}", file=sys.stderr)
         raise SystemExit(2)
     print(
-        f"rlvr: this shouldn't have happened: {type(error).__name__}: {error}\n"
-        f"Run it again with --debug for the traceback, and please report it.",
+        scrubbed(f"rlvr: this shouldn't have happened: {type(error).__name__}: {error}\n")
+        + "Run it again with --debug for the traceback, and please report it.",
         file=sys.stderr,
     )
     raise SystemExit(1)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +15,7 @@ from rlvr.authoring.audit.page import page
 from rlvr.authoring.audit.table import table
 from rlvr.cli.options import environment_options, make_environment
 from rlvr.core.environment import Environment
+from rlvr.core.files import replacing, write_json
 from rlvr.evaluation.evaluate import evaluate
 from rlvr.evaluation.run import Run, read_rollouts
 from rlvr.policies.scripted import NAMES, scripted
@@ -79,9 +78,10 @@ def command(
         )
     console.print(table(report, everything))
     if html is not None:
-        Path(html).write_text(page(report, {one.name: one.about for one in probes()}), "utf-8")
+        with replacing(html) as file:
+            file.write(page(report, {one.name: one.about for one in probes()}).encode())
     if json_path is not None:
-        Path(json_path).write_text(json.dumps(report.to_json(), indent=1) + "\n", "utf-8")
+        write_json(json_path, report.to_json(), indent=1)
     return 0 if report.ok else 1
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from rlvr.core.files import dumped
 from rlvr.evaluation.compare import Compared, compare_runs
 
 
@@ -20,7 +20,7 @@ def command(run: Path, run2: Path, as_json: bool) -> None:
     `rlvr view RUN RUN2` shows the tasks themselves.
     """
     for one in compare_runs(run, run2):
-        click.echo(json.dumps(one.to_json()) if as_json else _said(one))
+        click.echo(dumped(one.to_json()) if as_json else _said(one))
 
 
 def _said(one: Compared) -> str:

@@ -11,12 +11,13 @@ from typing import Any
 import click
 from rich.console import Console
 
-from rlvr.cli.options import environment_options, make_environment
+from rlvr.cli.options import environment_options, make_environment, named_values
 from rlvr.cli.progress import Live
 from rlvr.cli.rescore import print_rescored
 from rlvr.cli.suite import read_suite
 from rlvr.core.errors import DataError
 from rlvr.core.registry import find
+from rlvr.core.secrets import scrubbed_options
 from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.drive import AnyPolicy
 from rlvr.evaluation.evaluate import finish
@@ -69,7 +70,9 @@ def command(
         if any((env, run_path, resume, flags["suite"], flags["policy"], flags["model"])):
             raise click.UsageError("--rescore RUN stands alone: the run says what it's of.")
         with _cache(flags["cache"]) as cache:
-            print_rescored(rescore, cache)
+            said = named_values("--env", flags["env_options"])
+            said |= {n: flags[n] for n in ("split", "data") if flags[n] is not None}
+            print_rescored(rescore, cache, said)
         return
     if (env is None) == (flags["suite"] is None):
         raise click.UsageError("Name an ENV, or a --suite.")
@@ -171,7 +174,7 @@ def _config(env: str | None, flags: dict[str, Any], name: str) -> dict[str, Any]
 def _check_same(path: str, config: dict[str, Any]) -> None:
     """A run is of one question: what may differ is how fast it's asked, where, and how much."""
     before = about(path)["config"]
-    for name, value in config.items():
+    for name, value in scrubbed_options(config).items():
         if name in (
             "concurrency",
             "base_url",

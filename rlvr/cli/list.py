@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+
 import click
 from rich.console import Console
 from rich.table import Table
 
-from rlvr.core.errors import MissingExtraError
+from rlvr.core.errors import MissingExtraError, RlvrError
 from rlvr.core.families import families
-from rlvr.core.registry import environments
+from rlvr.core.registry import environments, import_named
 
 
 @click.command("list")
@@ -21,6 +23,10 @@ def command(family: str | None) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("name", "Gymnasium id", "from", ""):
         table.add_column(column, overflow="fold")
+    try:
+        import_named()
+    except RlvrError as error:  # the others are there all the same
+        warnings.warn(str(error), stacklevel=1)
     for spec in environments():
         table.add_row(spec.name, spec.gym_id, spec.origin, spec.summary)
     for name, found in families().items():

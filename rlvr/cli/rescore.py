@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from rlvr.cli.options import make_environment
+from rlvr.cli.options import named_values
+from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError
+from rlvr.core.foreign import check_foreign
+from rlvr.core.registry import make
 from rlvr.core.verdict import Scored
 from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.rescore import rescore
@@ -18,16 +23,15 @@ from rlvr.evaluation.run import about, read_rollouts
 _SHOWN = 20
 
 
-def print_rescored(path: str | Path, cache: VerdictCache | None = None) -> None:
-    """Judge RUN's rollouts again and print what changed. Nothing is written."""
-    config = about(path).get("config", {})
-    if config.get("environment") is None:
-        raise DataError(
-            f"{str(path)!r} is no run of `rlvr eval ENV`, so there's no verifier for it."
-        )
-    env = make_environment(
-        config["environment"], config["split"], config["data"], tuple(config["options"])
-    )
+def print_rescored(
+    path: str | Path, cache: VerdictCache | None = None, said: Mapping[str, Any] | None = None
+) -> None:
+    """Judge RUN's rollouts again and print what changed. Nothing is written.
+
+    Args:
+        said: options that the user gives, in place of the run's.
+    """
+    env = _environment(path, dict(said or {}))
     changes: Counter[tuple[str, str]] = Counter()
     shown: list[str] = []
     rewards, scored, count = [0.0, 0.0], [0, 0], 0
@@ -49,3 +53,17 @@ def print_rescored(path: str | Path, cache: VerdictCache | None = None) -> None:
         click.echo(f"  {was} → {now}: {n}")
     for line in shown:
         click.echo(line)
+
+
+def _environment(path: str | Path, said: dict[str, Any]) -> Environment:
+    """The run's environment. The run may be anybody's: it names no more than data may."""
+    config = about(path).get("config")
+    if not isinstance(config, dict) or not isinstance(config.get("environment"), str):
+        raise DataError(
+            f"{str(path)!r} is no run of `rlvr eval ENV`, so there's no verifier for it."
+        )
+    options = named_values("--env", tuple(map(str, config.get("options") or ())))
+    options |= {n: config[n] for n in ("split", "data") if config.get(n) is not None}
+    foreign = {name: value for name, value in options.items() if name not in said}
+    check_foreign(config["environment"], foreign, str(Path(path) / "run.json"))
+    return make(config["environment"], **foreign, **said)

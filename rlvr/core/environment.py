@@ -131,7 +131,10 @@ class Environment(gymnasium.Env[str, str]):
             answer = self.reply(self._task, self._messages)
         except NotImplementedError:
             raise  # there's no environment yet
-        except Exception as error:  # the environment's fault, and so nobody's wrong answer
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # the environment's fault, and so nobody's wrong answer
             return self._ended(raised(f"the reply of {self.name} raised", error), cut=True)
         cut = answer is not None and self._turns >= self.max_turns
         if answer is not None and not cut:

@@ -5,7 +5,8 @@ An installed package names its environments in the entry-point group `rlvr.envir
     [project.entry-points."rlvr.environments"]
     anagram = "rlvr_anagram:make"         # or "anagram-v2" for version 2
 
-The name is the environment's own. Nothing is imported until an environment is made.
+The name is the environment's own. Nothing is imported until an environment is made. Modules that are in no
+package are named in the variable `RLVR_ENVIRONMENTS`, and imported when a name isn't known otherwise.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import importlib
 import inspect
 import os
 import re
+import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import gymnasium
 
@@ -32,9 +34,15 @@ from rlvr.core.errors import (
 )
 from rlvr.core.families import families
 
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, EntryPoint
+
 GROUP = "rlvr.environments"
+NAMED = "RLVR_ENVIRONMENTS"
+"""The variable in which a user names modules that register environments, with commas between."""
 Factory = TypeVar("Factory", bound=Callable[..., Environment])
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TARGET = re.compile(r"[\w.]+\s*:\s*[\w.]+\s*(?:\[.*\])?")
 _VERSIONED = re.compile(r"(.*?)(?:-v(\d{1,9}))?", re.ASCII | re.DOTALL)
 
 
@@ -49,6 +57,7 @@ class EnvironmentSpec:
         version: raised when tasks or rewards change.
         summary: one line for `rlvr list`.
         origin: `rlvr`, the distribution that brought it, or `code`.
+        installed: it's from the entry point of an installed package, which replaces nothing.
     """
 
     name: str
@@ -57,6 +66,12 @@ class EnvironmentSpec:
     version: int = 0
     summary: str = ""
     origin: str = "code"
+    installed: bool = False
+
+    @property
+    def built_in(self) -> bool:
+        """Return whether it comes with rlvr."""
+        return self.origin == "rlvr" and not self.installed
 
     @property
     def gym_id(self) -> str:
@@ -70,9 +85,11 @@ class EnvironmentSpec:
         module, _, attribute = self.target.partition(":")
         try:
             found: Callable[..., Environment] = getattr(importlib.import_module(module), attribute)
-        except MissingExtraError:
+        except (MissingExtraError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except (
+            BaseException
+        ) as error:  # a SystemExit would end whoever asked, and look like success
             raise BrokenEnvironmentError(
                 f"The environment {self.name!r} (from {self.origin}) can't be loaded: "
                 f"{type(error).__name__}: {error}. Its entry point is {self.target!r}."
@@ -84,15 +101,24 @@ _specs: dict[str, EnvironmentSpec] = {}
 
 
 def register(spec: EnvironmentSpec) -> None:
-    """Add an environment, also to Gymnasium. Registering a name again from code replaces it."""
+    """Add an environment, also to Gymnasium.
+
+    Registering a name again from code replaces it; what comes with rlvr, or by the entry point of another
+    package, stays.
+    """
     check_name(spec.name)
     there = _specs.get(spec.name)
     if there == spec:  # rlvr was reloaded
         return
-    if there is not None and "code" not in (there.origin, spec.origin):
+    if there is not None and not _may_replace(spec, there):
+        mend = (
+            "Uninstall one of them, or rename its entry point."
+            if spec.origin != "code" or spec.installed
+            else "Choose another name."
+        )
         raise RegistrationError(
             f"The environment {spec.name!r} is there twice: from {there.origin} and from "
-            f"{spec.origin}. Uninstall one of them, or rename its entry point."
+            f"{spec.origin}. {mend} Used is that of {there.origin}."
         )
     for other in _specs.values():
         if other.gym_id == spec.gym_id and other.name != spec.name:
@@ -108,6 +134,18 @@ def register(spec: EnvironmentSpec) -> None:
         entry_point="rlvr.core.registry:make",
         kwargs={"environment": spec.name},
     )
+
+
+def _may_replace(spec: EnvironmentSpec, there: EnvironmentSpec) -> bool:
+    if spec.installed or spec.origin != "code" or there.built_in:
+        return False
+    # A package's own code may register what its entry point named; no other one's.
+    return not there.installed or _package(spec) == _package(there)
+
+
+def _package(spec: EnvironmentSpec) -> str:
+    target = spec.target if isinstance(spec.target, str) else spec.target.__module__
+    return target.partition(":")[0].partition(".")[0]
 
 
 def check_name(name: str) -> None:
@@ -183,7 +221,12 @@ def make(environment: str, **options: Any) -> Environment:
         by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
         if by_name and parameter.default is parameter.empty and option not in options:
             raise OptionError(f"The environment {spec.name!r} needs the option {option!r}.")
-    made = factory(**options)
+    try:
+        made = factory(**options)
+    except SystemExit as error:
+        raise BrokenEnvironmentError(
+            f"The factory of {spec.name!r} (from {spec.origin}) called sys.exit({error.code!r:.80})."
+        ) from error
     if not isinstance(made, Environment):
         raise BrokenEnvironmentError(
             f"The factory of {spec.name!r} (from {spec.origin}) returned a {type(made).__name__}, "
@@ -219,6 +262,8 @@ def find(environment: str) -> EnvironmentSpec:
     for spec in _specs.values():
         if environment in (spec.gym_id, spec.gym_name):
             return spec
+    if import_named():
+        return find(environment)
     raise UnknownEnvironmentError(
         f"There's no environment {environment!r}. {nearest(environment, [*_specs, *families()])} "
         f"`rlvr list` shows all."
@@ -234,19 +279,85 @@ def register_installed() -> None:
     """Register what installed packages bring. A package that breaks the rules is warned about, never fatal."""
     if not _any_installed():
         return
-    # Not at the top: with its e-mail parser it costs an eighth of `import gymnasium`.
-    import importlib.metadata
-
-    for point in importlib.metadata.entry_points(group=GROUP):
+    for point, origin in entry_points(GROUP):
         match = _VERSIONED.fullmatch(point.name)
         assert match is not None  # it matches anything; `register` says what may be a name
         name, version = match.groups()
-        origin = point.dist.name if point.dist is not None else point.value
-        spec = EnvironmentSpec(name, point.value, _gym_name(name), int(version or 0), "", origin)
+        spec = EnvironmentSpec(
+            name, point.value, _gym_name(name), int(version or 0), "", origin, installed=True
+        )
         try:
             register(spec)
         except RegistrationError as error:
             gymnasium.logger.warn("%s", error)  # a % in it is no format
+
+
+def entry_points(group: str) -> Iterator[tuple[EntryPoint, str]]:
+    """Yield the entry points of a group, each with its distribution's name.
+
+    Distributions are read one by one: a malformed one is warned about and left out, and no other.
+    """
+    # Not at the top: with its e-mail parser it costs an eighth of `import gymnasium`.
+    import importlib.metadata
+
+    names = set()
+    for distribution in importlib.metadata.distributions():
+        path = getattr(distribution, "_path", None)
+        try:
+            if isinstance(path, os.PathLike):
+                with_group = _mentions(os.path.join(path, "entry_points.txt"), group)
+            else:  # in a zip file, say
+                with_group = group in (distribution.read_text("entry_points.txt") or "")
+        except Exception:
+            continue
+        if not with_group:
+            continue
+        try:
+            name = distribution.metadata["Name"]
+            if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name, re.ASCII):
+                raise ValueError("its metadata have no name")
+            points = [point for point in distribution.entry_points if point.group == group]
+            for point in points:
+                if not _TARGET.fullmatch(point.value):
+                    raise ValueError(f"{point.value!r} is no 'module:factory'")
+        except Exception as error:
+            _leave_out(distribution, error)
+            continue
+        normal = re.sub(r"[-_.]+", "-", name).lower()
+        if normal not in names:  # the first on the path is the one that's imported
+            names.add(normal)
+            yield from ((point, name) for point in points)
+
+
+def _leave_out(distribution: Distribution, error: Exception) -> None:
+    where = getattr(distribution, "_path", "an unknown place")
+    gymnasium.logger.warn(
+        "%s",
+        f"The package in {str(where)!r} is left out, as its entry points can't be read: {error}",
+    )
+
+
+_named: set[str] = set()  # what was imported as `NAMED` says
+
+
+def import_named() -> bool:
+    """Import the modules that the user names in `RLVR_ENVIRONMENTS`. Returns whether one was new."""
+    new = [
+        name for name in os.environ.get(NAMED, "").replace(",", " ").split() if name not in _named
+    ]
+    for name in new:
+        _named.add(name)
+        try:
+            importlib.import_module(name)
+        except (MissingExtraError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            _named.discard(name)
+            raise BrokenEnvironmentError(
+                f"The module {name!r}, which {NAMED} names, can't be imported: "
+                f"{type(error).__name__}: {error}."
+            ) from error
+    return bool(new)
 
 
 def _any_installed() -> bool:
@@ -254,17 +365,24 @@ def _any_installed() -> bool:
     for folder in dict.fromkeys(sys.path):
         try:
             names = os.listdir(folder or ".")
-        except OSError:
+        except (OSError, ValueError, TypeError):
             continue
         for name in names:
-            if name.endswith((".dist-info", ".egg-info")):
-                try:
-                    with open(os.path.join(folder, name, "entry_points.txt"), "rb") as points:
-                        if GROUP.encode() in points.read():
-                            return True
-                except OSError:
-                    continue
+            if name.endswith((".dist-info", ".egg-info")) and _mentions(
+                os.path.join(folder, name, "entry_points.txt"), GROUP
+            ):
+                return True
     return False
+
+
+def _mentions(path: str, group: str) -> bool:
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            return False
+        with open(path, "rb") as points:
+            return group.encode() in points.read()
+    except (OSError, ValueError):
+        return False
 
 
 def _doc_of_module(factory: Callable[..., Any]) -> str:

@@ -171,7 +171,7 @@ def call(tools: Mapping[str, Callable[..., Any]], box: Any, name: str, arguments
         text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
     except (ToolError, CannotScore):
         raise
-    except Exception as error:  # whatever the model's arguments led to
+    except (Exception, SystemExit) as error:  # whatever the model's arguments led to
         raise ToolError(f"{name} failed: {type(error).__name__}: {error!s:.200}") from error
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}… (cut)"
 

@@ -79,7 +79,7 @@ class VerdictCache:
         if verdict.detail.get("limit"):  # a part of it, or one of its tests
             return
         try:
-            text = json.dumps(verdict.to_json() | {"detail": verdict.detail})
+            text = json.dumps(verdict.to_json() | {"detail": verdict.detail}, allow_nan=False)
         except (TypeError, ValueError):
             return  # a detail that's no plain data would come back as something else
         with self._lock:

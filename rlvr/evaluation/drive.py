@@ -209,7 +209,7 @@ class Driver:
             )
         except NotImplementedError:
             raise  # there's no environment yet
-        except Exception as error:  # as in Environment.step: nobody's wrong answer
+        except (Exception, SystemExit) as error:  # as in Environment.step: nobody's wrong answer
             rollout.verdict = raised(f"the reply of {env.name} raised", error)
             return True
         if answer is not None and turn + 1 < env.max_turns:

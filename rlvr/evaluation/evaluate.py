@@ -11,6 +11,7 @@ from typing import Any
 from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError
 from rlvr.core.registry import make
+from rlvr.core.secrets import scrubbed_options
 from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.drive import AnyPolicy
 from rlvr.evaluation.evaluation import Evaluation, Part
@@ -120,7 +121,7 @@ def _opened(
         return
     if resume:
         before = about(run)["config"]
-        for name, value in same.items():
+        for name, value in scrubbed_options(same).items():
             if before.get(name) != value:
                 raise DataError(
                     f"The run in {str(run)!r} was begun with {name} {before.get(name)!r}, not "

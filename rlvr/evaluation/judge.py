@@ -61,7 +61,7 @@ class Judge:
     def _ask(self, task: Task, messages: list[Message]) -> Verdict:
         try:
             return checked(self._env.name, self._env.judge(task, messages))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return raised(f"the judge of {self._env.name} raised", error)
 
     def _keep_of(self, key: bytes, done: Future[Verdict]) -> None:

@@ -39,7 +39,9 @@ def versions() -> dict[str, str]:
     found = {}
     for package in _PACKAGES:
         try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
+            version = metadata.version(package)
+        except Exception:  # it isn't there, or its metadata are malformed
             continue
+        if isinstance(version, str):
+            found[package] = version
     return found

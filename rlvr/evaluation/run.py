@@ -3,7 +3,8 @@
 `runs/NAME/` holds `run.json` (the configuration, versions, git state, times), `rollouts.jsonl`,
 `metrics.jsonl` and `report.json`. Lines are only ever appended, each whole and flushed, so that
 killing a process loses what was in flight and no more: what a kill tore is dropped when the run is
-opened again. One process at a time has a run open.
+opened again, and a line that doesn't fit on the disk is taken back. One process at a time has a run open.
+No key or password is written (`rlvr.core.secrets`), and no NaN.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from rlvr.core.errors import DataError, OptionError
+from rlvr.core.files import Appender, drop_torn_end, read_lines, write_json
+from rlvr.core.secrets import protect_environment, scrubbed_options
 from rlvr.evaluation.provenance import git_state, versions
 
 _FILES = ("run.json", "rollouts.jsonl", "metrics.jsonl")
@@ -33,7 +36,8 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._began = time.monotonic()
-        self._files: dict[str, IO[bytes]] = {}
+        self._files: dict[str, Appender] = {}
+        protect_environment()
         self._lock = _lock(path)
 
     @staticmethod
@@ -49,6 +53,7 @@ class Run:
             json.dumps(config)
         except (TypeError, ValueError) as error:
             raise OptionError(f"A run's configuration is plain JSON data: {error}.") from None
+        config = scrubbed_options(config)
         began = datetime.now(UTC)
         if path is None:
             path = _new_folder(Path("runs"), f"{kind}-{began:%Y%m%d-%H%M%S}")
@@ -64,7 +69,11 @@ class Run:
             "git": git_state(),
         }
         run = cls(path)
-        run._write("run.json", about)
+        try:
+            run._write("run.json", about)
+        except BaseException:
+            run.discard()
+            raise
         return run
 
     @classmethod
@@ -74,7 +83,7 @@ class Run:
         about(path)
         run = cls(path)
         for file in ("rollouts.jsonl", "metrics.jsonl"):
-            _drop_torn_line(path / file)
+            drop_torn_end(path / file)
         return run
 
     def finish(self, report: dict[str, Any]) -> None:
@@ -125,22 +134,16 @@ class Run:
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """All lines of metrics so far."""
-        path = self.path / "metrics.jsonl"
-        if not path.exists():
-            return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return read_metrics(self.path)
 
     def _append(self, file: str, row: dict[str, Any]) -> None:
         lines = self._files.get(file)
         if lines is None:
-            lines = self._files[file] = (self.path / file).open("ab", buffering=0)
-        # One write, unbuffered: it's with the system at once, whole.
-        lines.write(json.dumps(row, default=str).encode() + b"\n")
+            lines = self._files[file] = Appender(self.path / file)
+        lines.write(row)
 
     def _write(self, file: str, content: dict[str, Any]) -> None:
-        new = self.path / (file + ".new")
-        new.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        new.replace(self.path / file)  # never half of it
+        write_json(self.path / file, content)
 
 
 def about(path: str | Path) -> dict[str, Any]:
@@ -153,18 +156,14 @@ def about(path: str | Path) -> dict[str, Any]:
 
 
 def read_rollouts(path: str | Path) -> Iterator[dict[str, Any]]:
-    """A run's rollouts, one at a time. Whatever isn't a whole line is left out."""
-    file = Path(path) / "rollouts.jsonl"
-    if not file.exists():
-        return
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.endswith(b"\n"):
-                return  # torn, or being written right now
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise DataError(f"Line {number} of {str(file)!r} is no JSON: {error}.") from error
+    """A run's rollouts, one at a time. What was torn is left out, with a warning unless it's the last line."""
+    for line in read_lines(Path(path) / "rollouts.jsonl"):
+        yield line.row
+
+
+def read_metrics(path: str | Path) -> list[dict[str, Any]]:
+    """Return a run's lines of metrics; none if it has none."""
+    return [line.row for line in read_lines(Path(path) / "metrics.jsonl", what="metrics")]
 
 
 def _lock(path: Path) -> int:
@@ -178,23 +177,6 @@ def _lock(path: Path) -> int:
             f"Another process is writing the run in {str(path)!r}. Wait for it, or end it."
         ) from None
     return lock
-
-
-def _drop_torn_line(path: Path) -> None:
-    """Cut a file off after its last line end."""
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end:
-            start = max(0, end - 65536)
-            file.seek(start)
-            found = file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                end = start + found + 1
-                break
-            end = start
-        file.truncate(end)
 
 
 def _new_folder(parent: Path, name: str) -> Path:

@@ -7,8 +7,8 @@ unpacks at once. In memory there's one block, and some sixty bytes a rollout for
 
 from __future__ import annotations
 
+import codecs
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rlvr.core.errors import OptionError
+from rlvr.core.files import replacing
 from rlvr.evaluation import view_charts
 from rlvr.evaluation.view_compare import compare
 from rlvr.evaluation.view_figures import Columns, slices
@@ -77,7 +78,8 @@ def write_view(
         }
         if len(written) == 2:
             data["compared"] = compare(written[0].columns, written[1].columns)
-        with _replacing(out) as file:
+        with replacing(out) as binary:
+            file = codecs.getwriter("utf-8")(binary)
             file.write(head)
             file.write(block("about", blob(data)))
             _copy(index, file)
@@ -184,21 +186,6 @@ def _about(run: RunFiles, written: _Writer) -> dict[str, Any]:
     }
 
 
-@contextlib.contextmanager
-def _replacing(out: Path) -> Any:
-    """A file that stands in `out`'s place when it's whole, and nowhere when it isn't."""
-    handle, name = tempfile.mkstemp(dir=out.parent, prefix=".view-", suffix=".html")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            yield file
-        os.chmod(name, 0o644)
-        os.replace(name, out)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _copy(spool: IO[str], file: IO[str]) -> None:
+def _copy(spool: IO[str], file: codecs.StreamWriter) -> None:
     spool.seek(0)
     shutil.copyfileobj(spool, file)

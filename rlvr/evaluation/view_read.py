@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import DataError
+from rlvr.core.files import row_behind
+from rlvr.core.secrets import scrubbed_options
 from rlvr.core.verdict import status_of
 
 _SHOWN = {"task", "sample", "env", "part", "step", "messages", "reference", "verdict", "stop"}
@@ -81,7 +83,8 @@ class RunFiles:
             )
         run = cls(path, {}, [], None)
         about = run._json("run.json")
-        run.about = about if isinstance(about, dict) else {}
+        # A run of an older version may hold a password, and a page is there to be shared.
+        run.about = scrubbed_options(about) if isinstance(about, dict) else {}
         run.report = run._json("report.json")
         if (path / "metrics.jsonl").is_file():
             run.metrics = [row for _, row in run._lines("metrics.jsonl")]
@@ -110,6 +113,7 @@ class RunFiles:
 
     def _lines(self, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
         bad: list[int] = []
+        beginning = b""
         with (self.path / name).open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 if not line.strip():
@@ -122,9 +126,13 @@ class RunFiles:
                         self.warnings.append(f"{name}: the last line ({number}) is torn; dropped")
                         continue
                 if isinstance(row, dict):
+                    beginning = beginning or line[: line.find(b":") + 1]
                     yield number, row
-                else:
-                    bad.append(number)
+                    continue
+                bad.append(number)
+                whole = row_behind(line, json.loads, beginning)
+                if whole is not None:  # it was appended right behind a torn one
+                    yield number, whole[1]
         if bad:
             shown = ", ".join(map(str, bad[:10])) + (", …" if len(bad) > 10 else "")
             what = "line" if len(bad) == 1 else "lines"

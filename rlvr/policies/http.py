@@ -1,4 +1,4 @@
-"""Posting JSON to a server that may drop, refuse or garble a request: tried again until it's through.
+"""Requests of policies to a server that may drop, refuse or garble them: sent again until one is through.
 
 An answer is either what the server meant or none at all: nothing that looks wrong gets further.
 """
@@ -6,7 +6,6 @@ An answer is either what the server meant or none at all: nothing that looks wro
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import itertools
 import random
 import time
@@ -15,10 +14,21 @@ from typing import Any, TypeVar
 
 import httpx
 
+from rlvr.core.http import (
+    LEAST_BYTES,
+    RETRIED,
+    Answer,
+    BadAnswer,
+    checked_url,
+    described,
+    fetch,
+    open_client,
+    retry_after_s,
+)
+from rlvr.core.secrets import scrubbed
 from rlvr.policies.base import PolicyError
 
-Answer = TypeVar("Answer")
-_RETRIED = {408, 409, 425, 429}
+T = TypeVar("T")
 _LONGEST_WAIT_S = 30.0
 
 
@@ -43,10 +53,10 @@ class Endpoint:
     """A server's base URL, a connection pool, and patience.
 
     Args:
-        base_url: such as `http://localhost:8000/v1`.
-        headers: of each request.
+        base_url: such as `http://localhost:8000/v1`, without a password or a query.
+        key: sent with each request.
         connections: at most so many.
-        timeout_s: seconds for one attempt.
+        timeout_s: seconds for one attempt, until the last byte of its answer.
         patience_s: seconds for one request, all attempts together. Where the server answered
             nobody in that time, it's away: `PolicyError`; else the request alone is given up.
         backoff_s: seconds before the second attempt; doubled each time, up to 30, and varied by
@@ -56,18 +66,18 @@ class Endpoint:
     def __init__(
         self,
         base_url: str,
-        headers: dict[str, str],
+        key: str | None,
         connections: int,
         timeout_s: float,
         patience_s: float,
         backoff_s: float,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
+        self.base_url = checked_url(base_url)
         self._patience_s = patience_s
         self._backoff_s = backoff_s
         self._answered = -float("inf")  # when the server last did
-        self._headers = headers
-        self._timeout = httpx.Timeout(timeout_s, connect=min(30.0, timeout_s), pool=None)
+        self._key = key
+        self._timeout_s = timeout_s
         self._slots = asyncio.Semaphore(connections)
         # A client for each connection: httpx looks at all of a client's connections at each request,
         # which costs more than the request where there are many.
@@ -75,33 +85,40 @@ class Endpoint:
         self._idle: list[httpx.AsyncClient] = []
 
     async def call(
-        self, method: str, path: str, read: Callable[[Any], Answer], body: Any = None
-    ) -> Answer:
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Any], T],
+        body: Any = None,
+        most_bytes: int = LEAST_BYTES,
+    ) -> T:
         """What `read` makes of the JSON answered; it raises `Nonsense` where that isn't one.
 
-        Raises `Refused` for a 4xx that trying again won't mend, `PolicyError` and `GaveUp` as above.
+        Raises `Refused` for a 4xx that trying again won't mend, `PolicyError` and `GaveUp` as above. No
+        message holds a key.
         """
         began = time.monotonic()
         failed = 0.0  # when it first did
         for attempt in itertools.count():
             failure, wait_s = "", 0.0
             try:
-                response = await self._request(method, self.base_url + path, body)
-                status = response.status_code
-                if status == 200:
-                    answer = read(_json(response))
+                answer = await self._request(method, self.base_url + path, body, most_bytes)
+                if answer.status == 200:
+                    found = read(_json(answer))
                     self._answered = time.monotonic()
-                    return answer
-                if status < 500 and status not in _RETRIED:
-                    raise Refused(status, _message(response))
-                failure = f"HTTP {status}: {_message(response)}"
-                wait_s = _retry_after(response)
-            except Nonsense as error:
-                failure = f"an answer that makes no sense: {error}"
+                    return found
+                if answer.status < 500 and answer.status not in RETRIED:
+                    raise Refused(answer.status, answer.message)
+                failure = f"HTTP {answer.status}: {answer.message}"
+                wait_s = retry_after_s(answer.headers)
+            except (Nonsense, BadAnswer) as error:
+                failure = scrubbed(f"an answer that makes no sense: {error}")
+            except TimeoutError:
+                failure = f"no whole answer within {self._timeout_s:g} s"
             except httpx.InvalidURL as error:
-                raise PolicyError(f"{self.base_url!r} is no URL: {error}.") from None
+                raise PolicyError(f"{self.base_url!r} is no URL: {described(error)}.") from None
             except httpx.HTTPError as error:
-                failure = f"{type(error).__name__}: {error}".rstrip(": ")
+                failure = described(error)
             failed = failed or time.monotonic()
             if attempt and time.monotonic() - began > self._patience_s:
                 self._give_up(failed, failure)
@@ -110,19 +127,19 @@ class Endpoint:
             await asyncio.sleep(min(wait_s, max(self._patience_s, self._backoff_s)))
         raise AssertionError  # itertools.count has no end
 
-    async def _request(self, method: str, url: str, body: Any) -> httpx.Response:
+    async def _request(self, method: str, url: str, body: Any, most_bytes: int) -> Answer:
         async with self._slots:
-            client = self._idle.pop() if self._idle else self._client()
+            client = (
+                self._idle.pop()
+                if self._idle
+                else open_client(self._key, self._timeout_s, 1, self._tls)
+            )
             try:
-                return await client.request(method, url, json=body)
+                return await fetch(
+                    client, method, url, body, timeout_s=self._timeout_s, most_bytes=most_bytes
+                )
             finally:
                 self._idle.append(client)
-
-    def _client(self) -> httpx.AsyncClient:
-        one = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-        return httpx.AsyncClient(
-            headers=self._headers, timeout=self._timeout, limits=one, verify=self._tls
-        )
 
     def _give_up(self, failed: float, failure: str) -> None:
         # Answers from before this request first failed say nothing: the server may have died then.
@@ -139,32 +156,8 @@ class Endpoint:
             await self._idle.pop().aclose()
 
 
-def _json(response: httpx.Response) -> Any:
+def _json(answer: Answer) -> Any:
     try:
-        return response.json()
-    except (ValueError, RecursionError):
-        raise Nonsense(f"not JSON: {response.text[:100]!r}") from None
-
-
-def _message(response: httpx.Response) -> str:
-    """The server's own words, where they are."""
-    try:
-        body = response.json()
-        error = body.get("error", body)
-        said = error.get("message") if isinstance(error, dict) else error
-        return str(said or body.get("detail") or response.text)[:500]
-    except (ValueError, AttributeError, RecursionError):
-        return response.text[:500]
-
-
-def _retry_after(response: httpx.Response) -> float:
-    """Seconds that the server asks for; 0 where it doesn't."""
-    asked = response.headers.get("retry-after", "")
-    try:
-        return max(0.0, min(float(asked), 600.0))
+        return answer.json()
     except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(asked).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return 0.0
+        raise Nonsense(f"not JSON: {answer.text[:100]!r}") from None

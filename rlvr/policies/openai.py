@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from rlvr.core.errors import OptionError
+from rlvr.core.http import LEAST_BYTES, checked_url, sent_bytes
+from rlvr.core.secrets import api_key, excerpt, scrubbed_answer
 from rlvr.policies.base import Generation, PolicyError, Request
 from rlvr.policies.http import Endpoint, GaveUp, Nonsense, Refused
 
@@ -15,13 +17,20 @@ _TOO_LONG = (
     "longer than the maximum", "prompt is too long",
 )  # fmt: skip
 
+# What a server's answer may take: generous for every honest one, and bounded.
+_TOKEN_BYTES = 64
+_LOGPROB_BYTES = 256
+_CONTEXT = 1 << 17  # tokens, where the server alone knows how many it may generate
+_LIST_BYTES = 3 << 20  # some list thousands of models
+_MOST_TOKENS = 1 << 40
+
 
 class OpenAIPolicy:
     """Answers through `POST /chat/completions` or `/completions`.
 
     Args:
         model: as the server names it.
-        base_url: with its `/v1`.
+        base_url: with its `/v1`, and without a user, a password or a query.
         api: `completions` sends the prompt as one text, without a chat template: for base models.
         max_tokens: of a response.
         temperature: 0 for greedy decoding.
@@ -29,7 +38,7 @@ class OpenAIPolicy:
         token_ids: whether to ask for token ids: vLLM's servers have them.
         concurrency: requests under way at a time.
         api_key_env: the environment variable with the API key. The key itself goes nowhere but into
-            the requests.
+            the requests: where a server repeats it, `[secret]` is read in its place.
         timeout_s, patience_s, backoff_s: see `rlvr.policies.http.Endpoint`.
         extra: further fields of the request, such as `{"top_p": 0.95}`.
     """
@@ -65,16 +74,23 @@ class OpenAIPolicy:
             self._body |= {"logprobs": True} if api == "chat" else {"logprobs": 1}
         if token_ids:
             self._body["return_token_ids"] = True
-        self._base_url = base_url
-        self._key = os.environ.get(api_key_env)
+        self._base_url = checked_url(base_url)
+        self._key_env = api_key_env
+        self._key = api_key(api_key_env)
         self._times = (timeout_s, patience_s, backoff_s)
         self._endpoint: Endpoint | None = None
         self._answers = False  # whether it has answered anything
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the key, which belongs into no file, and without connections."""
+        return self.__dict__ | {"_key": None, "_endpoint": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _key=api_key(state["_key_env"]))
+
     async def start(self) -> None:
         """Connect. Raises `PolicyError` where the server isn't there or hasn't the model."""
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        self._endpoint = Endpoint(self._base_url, headers, self.concurrency, *self._times)
+        self._endpoint = Endpoint(self._base_url, self._key, self.concurrency, *self._times)
         try:
             await self._check_model()
         except BaseException:
@@ -88,7 +104,7 @@ class OpenAIPolicy:
             if error.status in (401, 403):
                 raise self._refusal(error) from None
             return  # not every server lists its models
-        served = {one.get("id"): one for one in known}
+        served = {str(one.get("id")): one for one in known}
         if self.name not in served:
             raise self._no_model(list(served))
         if served[self.name].get("owned_by") == "vllm":
@@ -119,13 +135,17 @@ class OpenAIPolicy:
 
         try:
             try:
-                return await self._endpoint.call("POST", self._path, read, body)
+                return await self._endpoint.call(
+                    "POST", self._path, read, body, self._most_bytes(body)
+                )
             except Refused as error:
                 if not _too_long(error) or self._api != "chat":
                     raise
                 # The prompt alone may fit: then without max_tokens what's left of the context is it.
                 del body["max_tokens"]
-                return await self._endpoint.call("POST", self._path, read, body)
+                return await self._endpoint.call(
+                    "POST", self._path, read, body, self._most_bytes(body)
+                )
         except GaveUp as error:
             return [Generation("", "error", error=f"the server failed: {error}")] * n
         except Refused as error:
@@ -144,7 +164,20 @@ class OpenAIPolicy:
 
     async def _models(self) -> list[dict[str, Any]]:
         assert self._endpoint is not None
-        return await self._endpoint.call("GET", "/models", _served)
+        return await self._endpoint.call("GET", "/models", _served, most_bytes=_LIST_BYTES)
+
+    def _most_bytes(self, body: dict[str, Any]) -> int:
+        """Return how long an honest answer to this request can get: the prompt's token ids, and each
+        token of the responses."""
+        of_a_token = _TOKEN_BYTES
+        if body.get("logprobs"):
+            top = body.get("top_logprobs") or body["logprobs"]
+            of_a_token += _LOGPROB_BYTES * (1 + (int(top) if isinstance(top, int) else 1))
+        asked = [body.get(name) for name in ("max_tokens", "max_completion_tokens")]
+        most = max((one for one in asked if isinstance(one, int)), default=_CONTEXT)
+        tokens = body["n"] * most
+        of_prompt = 64 if body.get("prompt_logprobs") or body.get("echo") else 8
+        return int(LEAST_BYTES + of_prompt * sent_bytes(body) + of_a_token * tokens)
 
     async def _not_found(self, error: Refused) -> PolicyError:
         try:
@@ -154,7 +187,7 @@ class OpenAIPolicy:
         return self._refusal(error) if self.name in served else self._no_model(served)
 
     def _no_model(self, served: list[Any]) -> PolicyError:
-        there = ", ".join(map(str, served[:20])) or "none"
+        there = ", ".join(excerpt(one, 100) for one in served[:20]) or "none"
         return PolicyError(
             f"The server at {self._base_url} has no model {self.name!r}. It has: {there}."
         )
@@ -177,14 +210,17 @@ def generations(answer: Any, n: int) -> list[Generation]:
         choices = sorted(answer["choices"], key=lambda choice: choice.get("index", 0))
         if len(choices) != n:
             raise Nonsense(f"{len(choices)} choices where {n} were asked for")
-        usage = answer.get("usage") or {}
-        whole, rest = divmod(usage.get("completion_tokens") or 0, n)
+        usage = answer.get("usage")
+        usage = usage if isinstance(usage, dict) else {}
+        whole, rest = divmod(_count(usage.get("completion_tokens")) or 0, n)
         return [
             _generation(choice, answer, usage, whole + (i < rest) or None)
             for i, choice in enumerate(choices)
         ]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise Nonsense(f"{type(error).__name__}: {error} in {str(answer)[:200]}") from None
+        raise Nonsense(
+            f"{type(error).__name__}: {excerpt(error, 200)} in {excerpt(answer, 200)}"
+        ) from None
 
 
 def _generation(
@@ -196,31 +232,54 @@ def _generation(
     if text is None and reason in ("stop", "length"):
         text = ""  # all of it was a parser's: reasoning that never ended, say
     if not isinstance(text, str):
-        raise Nonsense(f"a text that is {text!r}")
+        raise Nonsense(f"a text that is {excerpt(text, 100)!r}")
     if reason in ("abort", "error"):
         raise Nonsense(f"a response cut off by the server ({reason})")
-    ids = choice.get("token_ids")
-    prompt_ids = choice.get("prompt_token_ids") or answer.get("prompt_token_ids")
+    ids = _ids(choice.get("token_ids"))
+    prompt_ids = _ids(choice.get("prompt_token_ids") or answer.get("prompt_token_ids"))
     found = choice.get("logprobs") or {}
     logprobs = (
         [one["logprob"] for one in found.get("content") or []]
         if chat
         else found.get("token_logprobs")
     )
+    shown = scrubbed_answer(text)
+    if shown != text:
+        ids, logprobs = None, None  # they'd spell the secret
     return Generation(
-        text,
+        shown,
         "length" if reason == "length" else "stop",
-        usage.get("prompt_tokens") or (len(prompt_ids) if prompt_ids else None),
+        _count(usage.get("prompt_tokens")) or (len(prompt_ids) if prompt_ids else None),
         len(ids) if ids is not None else share,
-        tuple(ids) if ids is not None else None,
-        tuple(map(float, logprobs)) if logprobs else None,
+        ids,
+        _logprobs(logprobs) if logprobs else None,
     )
+
+
+def _count(value: Any) -> int | None:
+    """Return a number of tokens, or None for anything else, as if the server said nothing."""
+    return value if type(value) is int and 0 <= value < _MOST_TOKENS else None
+
+
+def _ids(value: Any) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(type(i) is int and 0 <= i < 1 << 31 for i in value):
+        raise Nonsense(f"token ids that are {excerpt(value, 100)}")
+    return tuple(value)
+
+
+def _logprobs(value: Any) -> tuple[float, ...]:
+    found = tuple(map(float, value))
+    if not all(map(math.isfinite, found)):
+        raise Nonsense("a log-probability that is no number")
+    return found
 
 
 def _served(answer: Any) -> list[dict[str, Any]]:
     models = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(models, list) or not all(isinstance(one, dict) for one in models):
-        raise Nonsense(f"no list of models: {str(answer)[:100]}")
+        raise Nonsense(f"no list of models: {excerpt(answer, 100)}")
     return models
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from rlvr.core.errors import JailError
+from rlvr.core.files import fill_standard_descriptors
 
 _MOST_STDERR = 4096
 _PIPE_BYTES = 1 << 20
@@ -39,6 +40,7 @@ class PipeLink:
         gone: Callable[[], None] | None = None,
     ) -> None:
         self._gone = gone
+        fill_standard_descriptors()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the link)
         told, tell = os.pipe()
         self._told = told

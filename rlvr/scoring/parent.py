@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 
+from rlvr.core.files import fill_standard_descriptors
 from rlvr.scoring import wire
 
 
@@ -27,6 +28,7 @@ class Template:
             "path": [os.path.abspath(p) for p in sys.path],
             "memory_mb": memory_mb,
         }
+        fill_standard_descriptors()
         self.control, theirs = socket.socketpair()
         try:
             # -P: a stray json.py in the working directory is nobody's business here

@@ -32,6 +32,7 @@ import gymnasium
 
 from rlvr.core.errors import OptionError, PoolError
 from rlvr.core.faults import described
+from rlvr.core.files import fill_standard_descriptors
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier
@@ -80,6 +81,7 @@ class Pool:
         self._closed = False
         self._template: Template | None = None
         self._thread: threading.Thread | None = None
+        fill_standard_descriptors()
         self._wake_out, self._wake_in = socket.socketpair()
         self._wake_in.setblocking(False)
         self._next_look = 0.0  # when the dispatcher looks at deadlines again

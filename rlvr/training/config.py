@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from rlvr.authoring.difficulty import Kind
 from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError, OptionError
+from rlvr.core.http import checked_url
 from rlvr.core.registry import make
 from rlvr.training.guards import GuardConfig
 
@@ -149,6 +150,8 @@ class TrainConfig:
                 f"A batch of {self.batch} completions can't be groups of {self.group}: choose a "
                 f"multiple."
             )
+        if self.base_url is not None:
+            object.__setattr__(self, "base_url", checked_url(self.base_url))
         if self.vllm == "server" and self.base_url is None:
             raise OptionError(
                 "vllm='server' needs the server's base_url, such as http://localhost:8000."

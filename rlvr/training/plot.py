@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import DataError, MissingExtraError
+from rlvr.core.files import replacing
 from rlvr.evaluation.run import Run
 
 PANELS = (
@@ -43,7 +44,8 @@ def plot_run(run: Run) -> Path:
     axes[-1].set_xlabel("step")
     figure.suptitle(run.path.name)
     path = run.path / "plot.png"
-    figure.savefig(path, dpi=150)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=150)
     return path
 
 

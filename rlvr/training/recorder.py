@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
 
+from rlvr.core.files import dumped, read_lines, replacing, write_json
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, read_rollouts
@@ -77,7 +77,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         """Seal the checkpoint: all of it is there."""
         folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
         if state.is_world_process_zero and folder.is_dir():
-            (folder / _WHOLE).write_text(json.dumps({"step": state.global_step}) + "\n")
+            write_json(folder / _WHOLE, {"step": state.global_step}, indent=None)
 
 
 class WholeBatches(TrainerCallback):  # type: ignore[misc]
@@ -135,10 +135,9 @@ def rewind(path: Path, step: int, whole: bool = False) -> None:
         measured = row.get("part") == HELD_OUT or "held_out_accuracy" in row
         return at < step or (at == step and not (whole and measured))
 
-    _rewrite(path / "rollouts.jsonl", read_rollouts(path), kept)
-    metrics = path / "metrics.jsonl"
-    if metrics.exists():
-        _rewrite(metrics, map(json.loads, metrics.read_text(encoding="utf-8").splitlines()), kept)
+    for name in ("rollouts.jsonl", "metrics.jsonl"):
+        if (path / name).exists():
+            _rewrite(path / name, kept)
 
 
 def measured(path: Path, step: int) -> list[Report]:
@@ -151,12 +150,8 @@ def measured(path: Path, step: int) -> list[Report]:
     return [Report.of(tally) for tally in tallies.values()]
 
 
-def _rewrite(file: Path, rows: Iterable[dict[str, Any]], kept: Callable[..., bool]) -> None:
-    if not file.exists():
-        return
-    new = file.with_name(file.name + ".new")
-    with new.open("w", encoding="utf-8") as out:
-        for row in rows:
-            if kept(row):
-                out.write(json.dumps(row) + "\n")
-    new.replace(file)
+def _rewrite(file: Path, kept: Callable[[dict[str, Any]], bool]) -> None:
+    with replacing(file) as out:
+        for line in read_lines(file):
+            if isinstance(line.row, dict) and kept(line.row):
+                out.write(dumped(line.row).encode() + b"\n")

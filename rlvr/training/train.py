@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError, TrainingError
+from rlvr.core.secrets import HIDDEN
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import Run, about
+from rlvr.evaluation.run import Run, about, read_metrics
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.device import fewer_processes, on_gpu
 from rlvr.training.sources import made_of, mixture_of
@@ -173,7 +173,7 @@ def _watch(
     budget = None
     if config.kl_budget is not None:
         budget = KLBudget(config.kl_budget, config.kl_action)
-    history = _metrics(path)
+    history = read_metrics(path)
     trainer.measure_kl(KLConfig(budget=budget), history, stop)
     trainer.add_callback(
         GuardCallback(Guards(config.guards, str(path), history), recorder.since, tell)
@@ -234,13 +234,6 @@ def _from_first(value: Any, here: Any) -> Any:
     return broadcast_object_list([value])[0]
 
 
-def _metrics(path: Path) -> list[dict[str, Any]]:
-    file = path / "metrics.jsonl"
-    if not file.exists():
-        return []
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
 def config_of(path: str | Path) -> TrainConfig:
     """The configuration of a run. Raises `DataError` where there's none, or it's another kind's."""
     found = about(path)
@@ -248,7 +241,26 @@ def config_of(path: str | Path) -> TrainConfig:
         raise DataError(
             f"{str(path)!r} is a run of `rlvr {found.get('kind')}`, not of `rlvr train`."
         )
+    _check_resumable(found["config"], str(Path(path) / "run.json"))
     return TrainConfig.from_json(found["config"])
+
+
+def _check_resumable(value: Any, where: str) -> None:
+    """Raise `OptionError` if a run's configuration would run code that a model brings, or lacks a secret."""
+    several = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, one in several:
+        if name == "trust_remote_code" and one:
+            raise OptionError(
+                f"{where} says to run code that comes with a model (trust_remote_code). If that's what you "
+                f"want, go on from Python: rlvr.train(config, run, resume=True)."
+            )
+        if one == HIDDEN:
+            raise OptionError(
+                f"{where} doesn't hold {name!r}, which is a secret: go on from Python, with the same "
+                f"configuration: rlvr.train(config, run, resume=True)."
+            )
+        if isinstance(one, dict | list):
+            _check_resumable(one, where)
 
 
 @contextlib.contextmanager

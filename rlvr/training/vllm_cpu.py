@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 
 from rlvr.core.errors import RlvrError
+from rlvr.core.http import BadAnswer, described, fetch_now
 
 EXTENSION = "rlvr.training.vllm_worker.CpuSync"
 _ENVIRONMENT = {
@@ -47,13 +48,14 @@ def server_command(model: str, port: int = 8000, *flags: str) -> tuple[list[str]
 def load_weights(url: str, path: Path, count: int) -> None:
     """Have the server at `url` load a safetensors file of `count` tensors, and raise where it didn't."""
     body = {"method": "load_rlvr_weights", "args": [str(path)]}
+    said, results = "", None
     try:
-        response = httpx.post(f"{url}/collective_rpc", json=body, timeout=_CALL_S)
-        said, results = response.text[:200], None
-        if response.is_success:
-            results = response.json().get("results")
-    except (httpx.HTTPError, ValueError) as error:
-        said, results = f"{type(error).__name__}: {error}", None
+        answer = fetch_now("POST", f"{url}/collective_rpc", body, timeout_s=_CALL_S)
+        said = answer.text[:200]
+        if answer.status == 200:
+            results = answer.json().get("results")
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, BadAnswer, ValueError) as error:
+        said = described(error)
     if results != [str(count)]:  # a worker's answer, as text
         command, environment = server_command("MODEL")
         line = [*(f"{name}={value}" for name, value in environment.items()), *command]

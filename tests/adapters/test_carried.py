@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 import rlvr
 from rlvr.adapters.carried import Carried, rows
-from rlvr.core.errors import DataError, OptionError
+from rlvr.core.errors import DataError, DataWarning, OptionError
 
 HERE = Path(__file__).parent
 
@@ -34,21 +35,115 @@ def test_a_mixture_reports_the_components_of_all() -> None:
     assert [one.own for one in found[1:3]] == [{"picky", "short"}, {"math"}]
 
 
-def test_another_process_imports_the_module_that_defines_the_environment() -> None:
-    ((_, _, text),) = rows(rlvr.make("test_sums"), limit=1)
-    code = (
-        "import sys; from rlvr.adapters.carried import Carried\n"
-        "print(Carried.read(sys.stdin.read()).env.name)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
+READ = (
+    "import sys; from rlvr.adapters.carried import Carried\n"
+    "print(Carried.read(sys.stdin.read()).env.name)"
+)
+
+
+def elsewhere(text: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What another process makes of a row."""
+    env = {n: v for n, v in os.environ.items() if n != "RLVR_ENVIRONMENTS"} | variables
+    return subprocess.run(
+        [sys.executable, "-c", READ],
         input=text,
         capture_output=True,
         text=True,
-        cwd=HERE,
-        check=True,
+        cwd=folder,
+        env=env,
     )
-    assert done.stdout == "test_sums\n"
+
+
+def test_another_process_imports_the_module_that_its_user_names() -> None:
+    with pytest.warns(DataWarning, match="set RLVR_ENVIRONMENTS=rows_used where the trainer runs"):
+        ((_, _, text),) = rows(rlvr.make("test_sums"), limit=1)
+    assert elsewhere(text, HERE, RLVR_ENVIRONMENTS="rows_used").stdout == "test_sums\n"
+    assert "isn't registered here" in elsewhere(text, HERE).stderr
+
+
+def test_a_row_names_no_module(tmp_path: Path) -> None:
+    (tmp_path / "innocent.py").write_text("open('ran', 'w')")
+    task = {"prompt": "q", "reference": "1"}
+    for env in ("absent", "innocent:make", "innocent", "reasoning_gym/innocent", "../innocent"):
+        row = {"task": task, "env": env, "module": "innocent", "options": {}, "components": []}
+        done = elsewhere(json.dumps(row), tmp_path)
+        assert done.returncode == 1
+        assert "Error: " in done.stderr.splitlines()[-1]
+        assert not (tmp_path / "ran").exists()
+    row["env"] = "absent"
+    done = elsewhere(json.dumps(row), tmp_path)
+    assert "set RLVR_ENVIRONMENTS=innocent if you know that module" in done.stderr
+    row |= {"env": "arithmetic"}  # an older row of a built-in environment: its module isn't needed
+    assert elsewhere(json.dumps(row), tmp_path).stdout == "arithmetic\n"
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.fixture
+def takes_files() -> list[object]:
+    """What an environment of an author's got as its option `words`."""
+    given: list[object] = []
+
+    @rlvr.environment("test_words")
+    def make_words(words: object = None) -> rlvr.Environment:
+        given.append(words)
+        return rlvr.SingleTurn(rlvr.TaskSet([rlvr.Task("1", "1")]), rlvr.Math())
+
+    return given
+
+
+@pytest.mark.parametrize("form", ["/etc/passwd", "~/.bashrc", "../{}", "{}", ["{}"], {"a": "{}"}, "/tmp/new",
+                                  "http://evil.example/v1", "file:///etc/passwd"])  # fmt: skip
+def test_a_row_opens_no_file_and_asks_no_server(
+    form: object, takes_files: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "words.txt").touch()
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below" if "../" in form else tmp_path)
+    words = json.loads(json.dumps(form).replace("{}", "words.txt"))
+    row = {"task": {"prompt": "q", "reference": "1"}, "env": "test_words", "components": []}
+    with pytest.raises(DataError, match=r"data may name no (file|server)"):
+        Carried.read(json.dumps(row | {"options": {"words": words}}))
+    assert takes_files == []
+
+
+def test_a_row_may_name_files_where_the_user_says_so(
+    takes_files: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "words.txt").touch()
+    (tmp_path / "test").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RLVR_ROW_FILES", str(tmp_path))
+    row = {"task": {"prompt": "q", "reference": "1"}, "env": "test_words", "components": []}
+    fine = [
+        "words.txt",
+        str(tmp_path / "words.txt"),
+        "test",
+        "/no_think {question}",
+        "0.5",
+        3,
+        None,
+    ]
+    for words in fine:
+        Carried.read(json.dumps(row | {"options": {"words": words}}))
+    assert takes_files == fine
+    with pytest.raises(DataError, match="no file"):
+        Carried.read(json.dumps(row | {"options": {"words": str(tmp_path / ".." / "x")}}))
+
+
+def test_a_row_of_a_built_in_environment_opens_none_of_its_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.jsonl")  # who opens it waits for ever
+    row = {"task": {"prompt": "q", "reference": "1"}, "env": "math", "components": ["math"]}
+    text = json.dumps(row | {"options": {"data": str(tmp_path / "rows.jsonl")}})
+    assert Carried.read(text).env.name == "math"
+
+
+def test_a_key_is_not_written_into_rows() -> None:
+    @rlvr.environment("test_keyed")
+    def make_keyed(api_key: str = "") -> rlvr.Environment:
+        return rlvr.SingleTurn(rlvr.TaskSet([rlvr.Task("1", "1")]), rlvr.Math())
+
+    with pytest.raises(OptionError, match=r"'api_key' .* would be written into each row"):
+        rows(rlvr.make("test_keyed", api_key="sk-1"))
 
 
 def test_what_cannot_be_made_again_is_refused_when_it_is_written() -> None:

@@ -24,11 +24,21 @@ class Site:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def install(self, distribution: str, entry_points: str, **modules: str) -> None:
+    def install(
+        self,
+        distribution: str,
+        entry_points: str | bytes,
+        metadata: str | None = None,
+        **modules: str,
+    ) -> None:
         info = self.path / f"{distribution.replace('-', '_')}-1.0.dist-info"
         info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\n")
-        (info / "entry_points.txt").write_text(f"[rlvr.environments]\n{entry_points}\n")
+        if metadata is None:
+            metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\n"
+        (info / "METADATA").write_text(metadata)
+        if isinstance(entry_points, str):
+            entry_points = f"[rlvr.environments]\n{entry_points}\n".encode()
+        (info / "entry_points.txt").write_bytes(entry_points)
         for name, code in modules.items():
             (self.path / f"{name}.py").write_text(code)
 
@@ -137,3 +147,114 @@ def test_two_packages_of_one_name_are_both_named(site: Site) -> None:
     assert done.stdout.strip() == "anagram"
     assert "rlvr-one" in done.stderr
     assert "rlvr-two" in done.stderr
+
+
+GROUP = b"[rlvr.environments]\n"
+MALFORMED = {
+    "no-line": GROUP + b"this is not a line\n",
+    "no-utf8": GROUP + b"\xff\xfe = a:b\n",
+    "no-target": GROUP + b"half =\n",
+    "odd-target": GROUP + b"odd = ../../evil.py\n",
+    "nul": GROUP + b"\0 = \0\n",
+    "elsewhere": b"broken\n[other]\nx\n" + GROUP + b"fine = a:b\n",
+}
+
+
+def test_malformed_packages_are_warned_about_once_each_and_harm_no_other(site: Site) -> None:
+    for distribution, points in MALFORMED.items():
+        site.install(distribution, points)
+    site.install("nameless", "nameless = a:b", metadata="")
+    site.install("unrelated", b"[other]\nno line\n\xff")  # nothing of ours: not a word
+    os.mkfifo(site.path / "unrelated-1.0.dist-info" / "pipe")
+    (site.path / "piped-1.0.dist-info").mkdir()
+    os.mkfifo(site.path / "piped-1.0.dist-info" / "entry_points.txt")
+    site.install("good", "good = rlvr_good:make", rlvr_good=MODULE.format(name="good", version=0))
+    done = site.python(
+        "import rlvr\n"
+        "print(*sorted(s.name for s in rlvr.environments() if s.origin != 'rlvr'))\n"
+        "print(rlvr.make('good').name, rlvr.make('gsm8k').name)\n"
+        "from rlvr.cli import main; import sys; sys.argv = ['rlvr', 'list']; main()"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:2] == ["good", "good gsm8k"]
+    for distribution in (*MALFORMED, "nameless"):
+        assert (
+            done.stderr.count(f"{distribution.replace('-', '_')}-1.0.dist-info' is left out") == 1
+        )
+    assert "unrelated" not in done.stderr
+
+
+@pytest.mark.parametrize("distribution", ["code", "rlvr", "rlvr-other"])
+def test_no_package_takes_over_a_built_in_whatever_it_is_called(
+    site: Site, distribution: str
+) -> None:
+    site.install(distribution, "gsm8k = anything:make\nown = rlvr_own:make", rlvr_own=TAKES_OVER)
+    done = site.python(
+        "import rlvr\n"
+        "try: rlvr.make('own')\n"
+        "except rlvr.RlvrError as error: print(error)\n"
+        "print({s.name: s.target for s in rlvr.environments()}['gsm8k'])"
+    )
+    assert done.stdout.splitlines()[-1] == "rlvr.envs.gsm8k:make"
+    assert "'gsm8k' is there twice: from rlvr and from code" in done.stdout
+    assert f"'gsm8k' is there twice: from rlvr and from {distribution}" in done.stderr
+
+
+TAKES_OVER = """
+import rlvr
+@rlvr.environment("gsm8k")
+def gsm8k(): ...
+def make(): ...
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise SystemExit(0)",
+        "import sys; sys.exit()",
+        "import sys; sys.exit(256)",
+        "class Odd(BaseException): pass\nraise Odd",
+        "def make(**options): raise SystemExit(0)",
+        "import asyncio\nraise asyncio.CancelledError",
+        "import rlvr\ndef make():\n    def load(): raise SystemExit(0)\n"
+        "    return rlvr.SingleTurn(rlvr.TaskSet(load), rlvr.Math())",
+    ],
+)
+def test_a_package_that_ends_the_process_ends_no_evaluation_in_success(
+    site: Site, code: str, tmp_path: Path
+) -> None:
+    site.install("rlvr-quits", "quits = rlvr_quits:make", rlvr_quits=code)
+    command = ["rlvr", "eval", "quits", "--policy", "empty", "--run", str(tmp_path / "run")]
+    done = site.python(f"import sys; sys.argv = {command!r}\nfrom rlvr.cli import main; main()")
+    assert done.returncode in (1, 2)
+    assert "quits" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_package_takes_over_another_ones_name_by_its_code(site: Site) -> None:
+    site.install("one", "anagram = one:make", one=MODULE.format(name="anagram", version=0))
+    code = MODULE.format(name="anagram", version=0) + "\ndef other(): ...\n"
+    site.install("two", "other = two:other", two=code)
+    site.install("three", "inner = three:make", three="from three_inner import make\n")
+    (site.path / "three_inner.py").write_text(MODULE.format(name="own", version=0))
+    done = site.python("import rlvr; rlvr.make('other')")
+    assert "'anagram' is there twice: from one and from code" in done.stderr
+    assert site.output("import rlvr; print(rlvr.make('inner').name)") == "inner"
+
+
+def test_a_module_that_the_user_names_registers_its_environments(site: Site) -> None:
+    site.path.mkdir()
+    (site.path / "mine.py").write_text(MODULE.format(name="anagram", version=0))
+    code = "import rlvr, sys; print('mine' in sys.modules, rlvr.make('anagram').name)"
+    done = site.python(f"import os; os.environ['RLVR_ENVIRONMENTS'] = 'mine'; {code}")
+    assert done.stdout.strip() == "False anagram"  # imported when it's needed
+    assert "no environment 'anagram'" in site.python(code).stderr
+    listed = "import sys; from rlvr.cli import main; sys.argv = ['rlvr', 'list']; main()"
+    done = site.python(f"import os; os.environ['RLVR_ENVIRONMENTS'] = 'mine, absent'; {listed}")
+    assert done.returncode == 0
+    assert "anagram" in done.stdout
+    assert "'absent', which RLVR_ENVIRONMENTS names" in done.stderr
+    done = site.python(f"import os; os.environ['RLVR_ENVIRONMENTS'] = 'absent'; {code}")
+    assert "'absent', which RLVR_ENVIRONMENTS names, can't be imported" in done.stderr

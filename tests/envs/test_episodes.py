@@ -196,10 +196,14 @@ class Faulty(rlvr.MultiTurn):
     def reply(self, task, messages):
         if messages[-1]["content"] == "gone":
             raise rlvr.CannotScore(rlvr.Cause.SANDBOX, "the jail is gone")
+        if messages[-1]["content"] == "exit":
+            raise SystemExit(0)
         return {}["nothing"]
 
 
-@pytest.mark.parametrize(("said", "cause"), [("hello", "internal"), ("gone", "sandbox")])
+@pytest.mark.parametrize(
+    ("said", "cause"), [("hello", "internal"), ("gone", "sandbox"), ("exit", "internal")]
+)
 def test_a_reply_that_raises_is_nobodys_wrong_answer(said, cause):
     env = Faulty(rlvr.TaskSet([rlvr.Task("guess", "7")]), rlvr.Math())
     env.reset(seed=0)
@@ -208,3 +212,15 @@ def test_a_reply_that_raises_is_nobodys_wrong_answer(said, cause):
     assert (terminated, truncated, info["verdict"].cause) == (False, True, cause)
     with pytest.raises(rlvr.RlvrError, match="reset"):
         env.step("again")
+    report = rlvr.evaluate(env, Says(said))
+    assert report.unscored == {cause: 1}
+
+
+class Says:
+    name = "says"
+
+    def __init__(self, text):
+        self.text = text
+
+    def respond(self, requests):
+        return [self.text for _ in requests]

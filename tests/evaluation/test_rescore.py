@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +50,64 @@ def test_the_command_prints_it_and_leaves_the_run_alone(rlvr_cli: Any, tmp_path:
     alone = rlvr_cli("eval", "arithmetic", "--rescore", "run")
     assert alone.returncode == 2
     assert "stands alone" in alone.stderr
+
+
+def test_a_secret_option_is_in_no_file_and_given_again(rlvr_cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "keyed.py").write_text(
+        "import rlvr\n"
+        "@rlvr.environment('keyed')\n"
+        "def make(api_key=None, url='', level=1):\n"
+        "    assert api_key in ('k3y-of-mine', 'another-k3y')\n"
+        "    return rlvr.SingleTurn(rlvr.TaskSet([rlvr.Task('1', '1')]), rlvr.Math())\n"
+    )
+    path = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    variables = {"RLVR_ENVIRONMENTS": "keyed", "PYTHONPATH": os.pathsep.join(path)}
+    asked = ["keyed", "--policy", "oracle", "--run", "run", "--env", "level=2"]
+    secret = ["--env", "api_key=k3y-of-mine"]
+    secret += ["--env", "url=http://me:pa55word@host/x?token=t0ken1"]
+    done = rlvr_cli("eval", *asked, *secret, environ=variables)
+    assert done.returncode == 0, done.stderr
+    for file in (tmp_path / "run").iterdir():
+        text = file.read_text()
+        assert not any(one in text for one in ("k3y-of-mine", "pa55word", "t0ken1")), file
+    config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
+    url = "url=http://[secret]@host/x?token=[secret]"
+    assert config["options"] == ["level=2", "api_key=[secret]", url]
+    done = rlvr_cli("eval", *asked, *secret, "--resume", environ=variables)
+    assert "1 rollouts are there already" in done.stderr
+    done = rlvr_cli("eval", "--rescore", "run", environ=variables)
+    assert done.returncode == 2
+    assert "doesn't hold the option 'api_key', which is a secret" in done.stderr
+    given = ["--env", "api_key=another-k3y", "--env", "url="]
+    done = rlvr_cli("eval", "--rescore", "run", *given, environ=variables)
+    assert "1 rollouts · 0 changed" in done.stdout, done.stderr
+
+
+def test_a_run_of_somebody_elses_names_no_code_and_no_file(rlvr_cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "innocent.py").write_text("open('ran', 'w')")
+    assert (
+        rlvr_cli(
+            "eval", "arithmetic", "--policy", "oracle", "--limit", "1", "--run", "run"
+        ).returncode
+        == 0
+    )
+    path = tmp_path / "run" / "run.json"
+    about = json.loads(path.read_text())
+    for config, says in (
+        ({"environment": "innocent:make"}, "isn't registered here"),
+        ({"environment": "../innocent"}, "isn't registered here"),
+        ({"environment": ["x"]}, "is no run of `rlvr eval ENV`"),
+        ({"options": ["prompt=/etc/passwd"]}, "data may name no file"),
+        ({"options": ["prompt=http://evil.example/x"]}, "data may name no server"),
+    ):
+        path.write_text(json.dumps(about | {"config": about["config"] | config}))
+        done = rlvr_cli("eval", "--rescore", "run")
+        assert done.returncode == 2, done.stdout
+        assert says in done.stderr
+    for command in (
+        ["view", "run", "--no-open"],
+        ["compare", "run", "run"],
+        ["export", "run", "--to", "sft"],
+    ):
+        rlvr_cli(*command)
+    assert not (tmp_path / "ran").exists()

@@ -1,6 +1,9 @@
 """Scoring works wherever a trainer may call it from."""
 
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -170,3 +173,29 @@ def test_two_pools_dont_mix() -> None:
         pids = [getattr(future.result(120), "detail", {})["pid"] for future in futures]
     assert len(set(pids[:3])) == len(set(pids[3:])) == 1
     assert pids[0] != pids[3]
+
+
+CLOSED = """
+import os, sys, rlvr
+@rlvr.verifier(mode="whole")
+def same(task, answer):
+    print("this must end up in no socket", file=sys.stderr)
+    return answer == task.reference
+verdicts = rlvr.score([rlvr.Task("q", "4")] * 3, ["4", "4", "5"], same)
+for fd in (1, 2):
+    try: os.write(fd, b"nor this\\n")
+    except OSError: pass
+verdicts += rlvr.score([rlvr.Task("q", "4")], ["4"], same)
+open(sys.argv[1], "w").write(str([verdict.reward for verdict in verdicts]))
+"""
+
+
+@pytest.mark.parametrize("closed", [(0,), (1, 2), (0, 1, 2)])
+def test_without_standard_descriptors(closed: tuple[int, ...], tmp_path: Path) -> None:
+    def close_them() -> None:
+        for fd in closed:
+            os.close(fd)
+
+    command = [sys.executable, "-c", CLOSED, str(tmp_path / "out")]
+    assert subprocess.run(command, preexec_fn=close_them, timeout=300).returncode == 0
+    assert (tmp_path / "out").read_text() == "[1.0, 1.0, 0.0, 1.0]"

@@ -15,11 +15,11 @@ import pytest
 
 import rlvr
 from rlvr.core.errors import MissingExtraError, OptionError, TrainingError
-from rlvr.evaluation.run import read_rollouts
-from rlvr.training.config import TrainConfig
+from rlvr.evaluation.run import Run, read_rollouts
+from rlvr.training.config import Source, TrainConfig
 
 pytest.importorskip("trl")
-from rlvr.training.train import train
+from rlvr.training.train import config_of, train
 from tests.training.test_train import SHORT, easy, ends_in_even, metrics
 
 OVERRIDES: list[dict[str, Any]] = [
@@ -184,3 +184,26 @@ def test_steps_of_an_optimizer_that_takes_one_for_each_group_and_is_made_twice()
             optimizer.step()
         moved = [not torch.equal(a, b) for a, b in zip(before, groups, strict=True)]
         assert moved == [verdicts > 0] * 2
+
+
+def test_a_run_to_be_resumed_names_no_code_and_lacks_no_secret(tmp_path: Path) -> None:
+    trl = {"model_init_kwargs": {"trust_remote_code": True}}
+    for given, says in (
+        ({"trl": trl}, "trust_remote_code"),
+        ({"trl": {"hub_token": "hf_0123456789"}}, "doesn't hold 'hub_token', which is a secret"),
+        (
+            {"environments": Source("gsm8k", options={"api_key": "sk-1"})},
+            "doesn't hold 'api_key', which is a secret",
+        ),
+    ):
+        config = TrainConfig("model", **{"environments": "arithmetic", **given})
+        path = tmp_path / str(len(list(tmp_path.iterdir())))
+        with Run.create(path, "train", config.to_json()):
+            pass
+        assert "hf_0123456789" not in (path / "run.json").read_text()
+        assert "sk-1" not in (path / "run.json").read_text()
+        with pytest.raises(OptionError, match=says):
+            config_of(path)
+    with Run.create(tmp_path / "fine", "train", TrainConfig("model", "arithmetic").to_json()):
+        pass
+    assert config_of(tmp_path / "fine").model == "model"

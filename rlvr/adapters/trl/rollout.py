@@ -148,7 +148,10 @@ class _Player:
                 ids = [] if reply is None else self._tokens(reply, episode)
             except NotImplementedError:
                 raise  # there's no environment yet
-            except Exception as error:  # as in Environment.step: nobody's wrong answer
+            except (
+                Exception,
+                SystemExit,
+            ) as error:  # as in Environment.step: nobody's wrong answer
                 fault = raised(f"the reply of {episode.env.name} raised", error)
                 self._end(episode, "stop", fault)
                 continue

@@ -65,7 +65,7 @@ class TaskTools:
         task = Task.from_json(json.loads(row[COLUMN]))
         try:
             self._box = self._toolbox(task)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._box = None
             self.fault = raised(f"{type(self).__name__} can't begin with the task {task.id}", error)
 

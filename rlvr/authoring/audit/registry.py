@@ -14,8 +14,8 @@ Its name is the function's, with hyphens. Installed packages bring theirs by the
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import inspect
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +24,7 @@ from rlvr.authoring.audit.finding import Finding, Outcome
 from rlvr.authoring.audit.patience import OutOfPatienceError
 from rlvr.core.errors import OptionError
 from rlvr.core.faults import described
+from rlvr.core.registry import entry_points
 
 if TYPE_CHECKING:
     from rlvr.authoring.audit.subject import Subject
@@ -93,8 +94,14 @@ def probes() -> list[Probe]:
     """All there are, in the order of their groups."""
     for module in _MODULES:
         importlib.import_module(f"rlvr.authoring.audit.{module}")
-    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        point.load()
+    for point, origin in entry_points(ENTRY_POINTS):
+        try:
+            point.load()
+        except (Exception, SystemExit) as error:
+            warnings.warn(
+                f"The probe {point.value!r} of {origin} can't be loaded and is left out: {described(error)}.",
+                stacklevel=2,
+            )
     order = {group: i for i, group in enumerate(GROUPS)}
     return sorted(_probes.values(), key=lambda one: order.get(one.group, len(order)))
 

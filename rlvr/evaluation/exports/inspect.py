@@ -26,14 +26,14 @@ from typing import IO, Any
 import numpy as np
 
 from rlvr.core.errors import DataError
+from rlvr.core.files import replacing
 from rlvr.core.task import Message
 from rlvr.core.verdict import Cause, Scored, Status
 from rlvr.evaluation.exports.about import About
-from rlvr.evaluation.exports.exported import Exported
+from rlvr.evaluation.exports.exported import Exported, file_part, member_name
 from rlvr.evaluation.exports.measured import Measured, key_of, measure
 from rlvr.evaluation.exports.records import Record, read_records, size_of, text_of
 from rlvr.evaluation.exports.rows import answer_of
-from rlvr.evaluation.exports.tables import replacing
 
 _SHORT = 5120  # characters of a text in a summary
 _STOPS = {"length": "max_tokens", "error": "unknown"}
@@ -117,6 +117,8 @@ def _sample(record: Record, model: str) -> dict[str, Any]:
     prompt, response = record.prompt, record.response
     seconds = round(rollout.generate_s + rollout.verify_s, 4)
     metadata = {"stop": rollout.stop, "env": rollout.env, "part": rollout.part, "step": record.step}
+    if member_name(rollout.task.id) != rollout.task.id:
+        metadata["task"] = rollout.task.id
     output: dict[str, Any] = {"model": model, "choices": [], "completion": response or ""}
     if response is not None:
         message = {"role": "assistant", "content": response, "source": "generate", "model": model}
@@ -132,7 +134,7 @@ def _sample(record: Record, model: str) -> dict[str, Any]:
         usage = {model: output["usage"]}
     single = len(prompt) == 1 and prompt[0]["role"] == "user"
     return {
-        "id": rollout.task.id.replace("\0", "\ufffd"),  # a zip's names end there
+        "id": member_name(rollout.task.id),  # a log's readers find a sample by the member's name
         "epoch": rollout.sample + 1,
         "input": prompt[0]["content"] if single else [_message(m) for m in prompt],
         "target": text_of(rollout.task.reference),
@@ -215,7 +217,7 @@ def _header(one: Measured, about: About) -> dict[str, Any]:
         "dataset": {
             "name": one.env,
             "samples": report.tasks,
-            "sample_ids": [task.replace("\0", "\ufffd") for task in one.tally.tasks],
+            "sample_ids": [member_name(task) for task in one.tally.tasks],
             "shuffled": False,
         },
         "model": model,
@@ -278,4 +280,5 @@ def _id(one: Measured, about: About) -> str:
 def _file_name(one: Measured, about: About) -> str:
     """As inspect_ai names its logs; the same for the same run."""
     parts = (about.began.isoformat(), one.name, _id(one, about))
-    return "_".join(re.sub(r"[^\w.]+", "-", part).replace("_", "-") for part in parts) + ".eval"
+    plain = [file_part(re.sub(r"[^\w.]+", "-", part).replace("_", "-")) for part in parts]
+    return "_".join(plain) + ".eval"

@@ -21,13 +21,14 @@ from typing import Any
 
 import numpy as np
 
+from rlvr.core.files import replacing
 from rlvr.core.verdict import Scored, Status, Unscored
 from rlvr.evaluation.exports.about import About
-from rlvr.evaluation.exports.exported import Exported
+from rlvr.evaluation.exports.exported import Exported, file_part
 from rlvr.evaluation.exports.measured import Measured, PartKey, key_of, measure
 from rlvr.evaluation.exports.records import Lines, Record, read_records, size_of, text_of
 from rlvr.evaluation.exports.rows import answer_of
-from rlvr.evaluation.exports.tables import json_line, replacing
+from rlvr.evaluation.exports.tables import json_line
 from rlvr.evaluation.statistics import Floats, pass_at_k
 
 _LOWER_IS_BETTER = ("truncated", "unparsable", "unscored")
@@ -37,7 +38,7 @@ def export_lm_eval(run: Path, out: Path, step: int | None = None) -> Exported:
     """Write results and samples of `run` below the folder `out`."""
     about, end = About.read(run), size_of(run)
     found = measure(run, step, end)
-    folder = out / re.sub(r'["<>:/|\\?*\[\]]+', "__", about.model or about.policy)
+    folder = out / file_part(about.model or about.policy)
     date = f"{about.began:%Y-%m-%dT%H-%M-%S.%f}"
     paths = [folder / f"results_{date}.json"]
     places = _places(run, step, end, found)
@@ -259,6 +260,10 @@ def _hash(text: str) -> str:
 
 def _file_name(one: Measured, found: dict[PartKey, Measured]) -> str:
     """As the harness makes task names fit for files; numbered where two would be one."""
-    plain = re.sub(r"\W", "_", one.name)
-    twins = [other for other in found.values() if re.sub(r"\W", "_", other.name) == plain]
+    plain = _plain(one.name)
+    twins = [other for other in found.values() if _plain(other.name) == plain]
     return plain if len(twins) == 1 else f"{plain}_{twins.index(one) + 1}"
+
+
+def _plain(name: str) -> str:
+    return file_part(re.sub(r"\W", "_", name))

@@ -1,7 +1,7 @@
 """A run's rollouts as the exports read them: one at a time, with the place each has in the file.
 
 Exports become training data and published figures, so a line that is no rollout is an error that
-names it, not a warning; only a torn last line is dropped, as everywhere. What a run may hold
+names it, not a warning; only lines that were torn are left out, as everywhere. What a run may hold
 and JSON's and Arrow's readers refuse is replaced in every record: half of a surrogate pair, which is
 no character, by U+FFFD, and NaN and the infinities by None.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import DataError
+from rlvr.core.files import read_lines
 from rlvr.core.task import Message
 from rlvr.evaluation.rollouts import Rollout
 
@@ -88,8 +89,8 @@ def read_records(
     """
     file = Path(path) / "rollouts.jsonl"
     found, at_step = False, False
-    for offset, number, line in _lines(file, end):
-        record = _record(line, offset, f"Line {number} of {str(file)!r}")
+    for line in read_lines(file, _parsed, end):
+        record = _record(line.row, line.offset, f"Line {line.number} of {str(file)!r}")
         found = True
         if step is None or record.step == step:
             at_step = True
@@ -109,7 +110,8 @@ class Lines:
 
     def __getitem__(self, offset: int) -> Record:
         self._file.seek(offset)
-        return _record(self._file.readline(), offset, f"Byte {offset} of {str(self._path)!r}")
+        row = _parsed(self._file.readline())  # it was read before, when it was chosen
+        return _record(row, offset, f"Byte {offset} of {str(self._path)!r}")
 
     def __enter__(self) -> Lines:
         return self
@@ -123,23 +125,8 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _lines(file: Path, end: int | None) -> Iterator[tuple[int, int, bytes]]:
-    """Of each whole line that isn't blank: its offset, its number and itself."""
-    if not file.exists():
-        return
-    offset = 0
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.endswith(b"\n") or (end is not None and offset + len(line) > end):
-                return  # torn, or being written right now
-            if line.strip():
-                yield offset, number, line
-            offset += len(line)
-
-
-def _record(line: bytes, offset: int, where: str) -> Record:
+def _record(row: Any, offset: int, where: str) -> Record:
     try:
-        row = _parsed(line)
         rollout = Rollout.from_json(row)
         step = row.get("step")
         if not all(

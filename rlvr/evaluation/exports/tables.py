@@ -6,15 +6,13 @@ apart from one that is null in the first 10 MB of JSONL, whose type it can't kno
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from rlvr.core.errors import DataError, MissingExtraError
+from rlvr.core.files import replacing
 
 # Of each column its type: "string", "int64", "double" and "bool" as in Arrow, "messages" (role and
 # content), "components" (name and value), or "lists of …".
@@ -42,22 +40,6 @@ def write_table(out: Path, rows: Iterable[dict[str, Any]], columns: Columns) -> 
 def json_line(row: dict[str, Any]) -> bytes:
     """A line of JSONL."""
     return json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-
-
-@contextlib.contextmanager
-def replacing(out: Path) -> Iterator[IO[bytes]]:
-    """A file that stands in `out`'s place when it's whole, and nowhere when it isn't."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=out.parent, prefix=".export-", suffix=out.suffix)
-    try:
-        with open(handle, "wb") as file:
-            yield file
-        os.chmod(name, 0o644)
-        os.replace(name, out)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
 
 
 def _write_parquet(out: Path, rows: Iterable[dict[str, Any]], columns: Columns) -> int:

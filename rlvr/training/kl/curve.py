@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import DataError, nearest
+from rlvr.core.files import read_lines
 from rlvr.evaluation.run import about
 
 KL = "kl/sequence/k1"
@@ -83,15 +83,8 @@ def _kls(rows: list[dict[str, Any]]) -> tuple[str, dict[int, float]]:
 def _rows(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         raise DataError(f"{str(path.parent)!r} has no metrics.jsonl: it's no training run.")
-    rows = []
-    for line in path.read_bytes().splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue  # torn, as a kill leaves it
-        if isinstance(row, dict) and isinstance(row.get("step"), int):
-            rows.append(row)
-    return rows
+    rows = [line.row for line in read_lines(path, what="metrics")]
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("step"), int)]
 
 
 def _is_number(row: dict[str, Any], name: str) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlvr.core.errors import DataError
+from rlvr.core.files import write_json
 from rlvr.evaluation.run import about
 from rlvr.training.kl.best_of_n import BestOfN
 from rlvr.training.kl.curve import Curve
@@ -80,9 +80,7 @@ def write_report(
         ]
     if measurement is not None:
         found["measured"] = measurement
-    new = run / (FILE + ".new")
-    new.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    os.replace(new, run / FILE)
+    write_json(run / FILE, found, indent=1)
     return found
 
 

@@ -9,16 +9,28 @@ import asyncio
 import json
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import httpx
 
+from rlvr.core.errors import OptionError
+from rlvr.core.http import (
+    LEAST_BYTES,
+    RETRIED,
+    Answer,
+    BadAnswer,
+    described,
+    fetch,
+    open_client,
+    retry_after_s,
+    sent_bytes,
+)
+from rlvr.core.secrets import excerpt, scrubbed, scrubbed_answer
 from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.judge.prompt import SCALE, response_format
 
-_RETRIED = {408, 409, 425, 429}
 _LONGEST_WAIT_S = 30.0
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
 _LONGEST_ANSWER = 100_000  # characters of a judge's message
@@ -54,18 +66,20 @@ class Server:
 
     url: str
     model: str
-    key: str | None
+    key: str | None = field(repr=False)
     timeout_s: float
     attempts: int
     backoff_s: float
 
-    def __repr__(self) -> str:
-        return f"Server({self.url!r}, {self.model!r})"
-
     def client(self) -> httpx.AsyncClient:
-        """A client for the votes on one response: no connection outlives them, nor the loop they're on."""
-        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        return httpx.AsyncClient(headers=headers, timeout=self.timeout_s, verify=_tls())
+        """A client for the votes on one response: no connection outlives them, nor the loop they're on.
+
+        Raises `JudgeFault`.
+        """
+        try:
+            return open_client(self.key, self.timeout_s, tls=_tls())
+        except OptionError as error:
+            raise JudgeFault(str(error)) from None
 
     async def vote(self, client: httpx.AsyncClient, body: dict[str, Any], scored: bool) -> Vote:
         """One vote. Raises `JudgeFault` where no attempt had one."""
@@ -76,18 +90,15 @@ class Server:
                 "seed": body["seed"] + attempt
             }  # the same nonsense isn't asked for twice
             try:
-                # httpx's limit is for each read: one that drips would never end.
-                async with asyncio.timeout(self.timeout_s):
-                    answer = await self._ask(client, asked, scored)
-                return read_vote(answer, scored)
+                return read_vote(await self._ask(client, asked, scored), scored)
             except _Later as error:
                 failure, wait_s = str(error), max(wait_s, error.wait_s)
-            except _Nonsense as error:
+            except (_Nonsense, BadAnswer) as error:
                 failure = f"an answer that is no verdict: {error}"
             except TimeoutError:
                 failure = f"no answer within {self.timeout_s:g} s"
-            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
-                failure = f"{type(error).__name__}: {error}".rstrip(": ")
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+                failure = described(error)
             if attempt + 1 < self.attempts:
                 await asyncio.sleep(wait_s)
         raise JudgeFault(self._told(f"{failure} ({self.attempts} attempts)"))
@@ -96,32 +107,33 @@ class Server:
         """What the server answers, with its form asked for where it takes that."""
         url = f"{self.url.rstrip('/')}/chat/completions"
         known = (self.url, self.model)
-        if known not in _free:
-            formed = body | {"response_format": response_format(scored)}
-            response = await client.post(url, json=formed)
-            if response.status_code not in (400, 422, 501):
-                return self._answer(response)
-        response = await client.post(url, json=body)
-        answer = self._answer(response)
-        _free.add(known)  # it wasn't something else that it refused
-        return answer
+        most = LEAST_BYTES + 8 * sent_bytes(body)
 
-    def _answer(self, response: httpx.Response) -> Any:
-        status = response.status_code
-        if status == 200:
+        async def post(body: dict[str, Any]) -> Answer:
+            return await fetch(client, "POST", url, body, timeout_s=self.timeout_s, most_bytes=most)
+
+        if known not in _free:
+            answer = await post(body | {"response_format": response_format(scored)})
+            if answer.status not in (400, 422, 501):
+                return self._json(answer)
+        found = self._json(await post(body))
+        _free.add(known)  # it wasn't something else that it refused
+        return found
+
+    def _json(self, answer: Answer) -> Any:
+        if answer.status == 200:
             try:
-                return response.json()
-            except (ValueError, RecursionError):
-                raise _Nonsense(f"not JSON: {response.text[:100]!r}") from None
-        said = f"HTTP {status}: {response.text[:300]}"
-        if status >= 500 or status in _RETRIED:
-            raise _Later(said, _retry_after(response))
+                return answer.json()
+            except ValueError:
+                raise _Nonsense(f"not JSON: {answer.text[:100]!r}") from None
+        said = f"HTTP {answer.status}: {answer.text[:300]}"
+        if answer.status >= 500 or answer.status in RETRIED:
+            raise _Later(said, _retry_after(answer))
         raise JudgeFault(self._told(said))
 
     def _told(self, message: str) -> str:
         """A message without the key, which some servers repeat."""
-        shown = message.replace(self.key, "…") if self.key else message
-        return f"the judge {self.model!r} at {self.url}: {shown}"
+        return f"the judge {self.model!r} at {self.url}: {scrubbed(message)}"
 
 
 class _Nonsense(Exception):
@@ -147,14 +159,14 @@ def read_vote(answer: Any, scored: bool) -> Vote:
         content, refusal = message.get("content"), message.get("refusal")
         reason = choice.get("finish_reason")
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise _Nonsense(f"no message in {str(answer)[:200]}") from None
+        raise _Nonsense(f"no message in {excerpt(answer, 200)}") from None
     if refusal:
-        raise _Nonsense(f"the judge refuses: {str(refusal)[:200]}")
+        raise _Nonsense(f"the judge refuses: {excerpt(refusal, 200)}")
     if reason not in ("stop", None):
-        raise _Nonsense(f"its message ended by {str(reason)[:40]!r}")
+        raise _Nonsense(f"its message ended by {excerpt(reason, 40)!r}")
     if not isinstance(content, str) or len(content) > _LONGEST_ANSWER:
-        raise _Nonsense(f"its message is {str(content)[:60]!r}")
-    text = after_thinking(content).strip()
+        raise _Nonsense(f"its message is {excerpt(content, 60)!r}")
+    text = after_thinking(scrubbed_answer(content)).strip()
     fenced = _FENCE.fullmatch(text)
     try:
         found = json.loads(fenced.group(1) if fenced else text, object_pairs_hook=_once)
@@ -178,13 +190,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _retry_after(response: httpx.Response) -> float:
-    """Seconds that the server asks for, as far as we're patient; 0 where it doesn't."""
-    try:
-        asked = float(response.headers.get("retry-after", ""))
-    except ValueError:
-        return 0.0
-    return max(0.0, min(asked, _LONGEST_WAIT_S)) if asked == asked else 0.0
+def _retry_after(answer: Answer | httpx.Response) -> float:
+    """Seconds that the server asks for, as far as we're patient."""
+    return min(retry_after_s(answer.headers), _LONGEST_WAIT_S)
 
 
 @lru_cache(maxsize=1)

@@ -17,6 +17,9 @@ import weakref
 from typing import Any, Literal, TypeAlias, get_args
 
 from rlvr.core.errors import CannotScore, OptionError
+from rlvr.core.http import check_without_secrets, checked_url
+from rlvr.core.secrets import api_key as key_in
+from rlvr.core.secrets import checked_key
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Scored, Status, Verdict, refused, status_of
 from rlvr.core.verifier import Verifier
@@ -99,7 +102,7 @@ class Judge(Verifier):
         self.concurrency = concurrency
         self.extra = dict(extra or {})
         self.name = name
-        self._key = api_key
+        self._key = checked_key(api_key, "api_key")
         self._slots = _Slots()
         self.check_options()
 
@@ -121,8 +124,8 @@ class Judge(Verifier):
             )
         if not 0 < self.timeout_s < math.inf or not 0 <= self.backoff_s < math.inf:
             raise OptionError("timeout_s and backoff_s are seconds, and not infinite.")
-        if self.base_url is not None and "@" in self.base_url:
-            raise OptionError("base_url takes no user or password: give the key as api_key.")
+        if self.base_url is not None:
+            check_without_secrets(self.base_url)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the key, which belongs into no file: there, it's read from the environment again.
@@ -177,7 +180,11 @@ class Judge(Verifier):
                 except JudgeFault as fault:
                     return fault
 
-        async with server.client() as client:
+        try:
+            opened = server.client()
+        except JudgeFault as fault:
+            raise CannotScore(Cause.JUDGE, str(fault)) from None
+        async with opened as client:
             votes = await asyncio.gather(*map(vote, range(self.votes)))
         return self._counted(list(votes), cut)
 
@@ -212,7 +219,11 @@ class Judge(Verifier):
         if not url or not model:
             missing = f"base_url or {URL_ENV}" if not url else f"model or {MODEL_ENV}"
             raise CannotScore(Cause.JUDGE, f"there's no judge to ask: set {missing}")
-        key = self._key or os.environ.get(self.api_key_env)
+        try:
+            checked_url(url, URL_ENV)
+            key = self._key or key_in(self.api_key_env)
+        except OptionError as error:
+            raise CannotScore(Cause.JUDGE, str(error)) from None
         return Server(url, model, key, self.timeout_s, self.attempts, self.backoff_s)
 
     def _counted(self, found: list[Vote | JudgeFault], cut: bool) -> Verdict:

@@ -167,12 +167,39 @@ def test_inspect_reads_whatever_a_model_wrote(tmp_path: Path) -> None:
     assert samples["list"].target == '["a", {"b": 1}]'
     assert samples["list"].metadata["level"] == 2**70
     assert samples["no/response\ufffd\ufffd"].output.choices == []
-    judge = samples["é ../../x"].scores["reward"]
+    (judge,) = (
+        s.scores["reward"] for s in log.samples if s.metadata["rlvr"].get("task") == "é ../../x"
+    )
     assert (judge.reason, judge.explanation) == ("grader_failed", CLEAN)
     for sample in log.samples:  # one by one, through the zip's names
         one = log_module.read_eval_log_sample(str(path), id=sample.id, epoch=1)
         assert one.messages == sample.messages
     assert len(log_module.read_eval_log_sample_summaries(str(path))) == 5
+
+
+def test_no_task_id_is_a_name_that_unpacks_elsewhere(tmp_path: Path) -> None:
+    ids = [
+        "../../x", "..", ".", "/etc/passwd", "a/../../b", "a//b", "C:\\x", "C:x", "..\\..\\x", "\\\\host\\x",
+        "a\nb", "a\rb", "\u202ex", "x" * 300, "é" * 200, "/".join("ab" * 400), "", " ", "../../x\0", "_.._.._x",
+        ".. /x", "HumanEval/0", "plain id", "t.1_2-3",
+    ]  # fmt: skip
+    run = write(tmp_path / "run", [rollout(one, 0, 1.0) for one in ids])
+    (path,) = export(run, "inspect").paths
+    with zipfile.ZipFile(path) as log:
+        names = [n for n in log.namelist() if n.startswith("samples/")]
+        rows = [json.loads(log.read(name)) for name in names]
+    assert len(set(names)) == len(ids)
+    assert [f"samples/{row['id']}_epoch_1.json" for row in rows] == names
+    assert [row["metadata"]["rlvr"].get("task", row["id"]) for row in rows] == ids
+    assert [row["id"] for row in rows[-3:]] == ids[-3:]  # what is harmless stays
+    for name in names:
+        assert name.isprintable()
+        assert "\\" not in name
+        assert ":" not in name[:10]
+        assert len(name.encode()) < 1100
+        for part in name.split("/"):
+            assert part.strip(". "), name
+            assert len(part.encode()) < 200
 
 
 def test_inspect_recomputes_the_same_figures(tmp_path: Path) -> None:

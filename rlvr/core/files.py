@@ -1,0 +1,248 @@
+"""Files that a run writes: lines that are whole or not there, and files that are whole or as they were.
+
+A disk that fills up, a file that may grow no further, a process that is killed and a power cut each
+leave something behind. `Appender` takes back what it couldn't write whole; `read_lines` passes over what an
+older version or a power cut tore, and says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import threading
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from rlvr.core.errors import DataError, DataWarning
+from rlvr.core.secrets import scrubbed_answer, scrubbed_data
+
+_SHOWN = 10  # line numbers in a warning
+_STARTS = 64  # places in a damaged line where a whole row may begin
+
+
+class Appender:
+    """A JSONL file to which this process alone appends. From any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        self._end = os.fstat(self._fd).st_size  # of the last whole line
+        self._torn = False
+        self._lock = threading.Lock()
+
+    def write(self, row: Any) -> None:
+        """Append a row as one line: it's with the system at once, whole.
+
+        Raises `OSError` if that can't be done; then the file is as it was before.
+        """
+        line = memoryview(dumped(row).encode() + b"\n")
+        with self._lock:
+            if self._torn:
+                self._take_back()
+            end = self._end + len(line)
+            try:
+                while line:
+                    # An unbuffered write may be a short one: the rest says why.
+                    line = line[os.write(self._fd, line) :]
+                self._end = end
+            except BaseException as error:
+                self._torn = True
+                with contextlib.suppress(OSError):
+                    self._take_back()
+                if isinstance(error, OSError):
+                    raise OSError(
+                        error.errno,
+                        f"{error.strerror}; the line that didn't fit was taken back: make room and resume",
+                        str(self.path),
+                    ) from None
+                raise
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock, contextlib.suppress(OSError):
+            os.close(self._fd)
+
+    def _take_back(self) -> None:
+        """Cut the file off behind the last whole line."""
+        os.ftruncate(self._fd, self._end)
+        self._torn = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a JSONL file.
+
+    Attributes:
+        number: from 1.
+        offset: of its row, in bytes.
+        row: what `parse` made of it.
+    """
+
+    number: int
+    offset: int
+    row: Any
+
+
+def read_lines(
+    path: Path,
+    parse: Callable[[bytes], Any] = json.loads,
+    end: int | None = None,
+    what: str = "a rollout",
+) -> Iterator[Line]:
+    """Yield the rows of a JSONL file; none if there's no file.
+
+    What lies behind the last line end is torn, or being written right now. A line that begins as a row
+    and is no JSON was torn: it's passed over, up to a whole row that was appended right behind it, and a
+    `DataWarning` says at the end how many there were.
+
+    Args:
+        parse: makes a row of a line; `ValueError` and `RecursionError` say that it's no JSON.
+        end: only lines that are whole before this byte.
+        what: a row is, for messages.
+
+    Raises `DataError` naming a line that is something else.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    torn: list[int] = []
+    offset, first = 0, b""
+    with file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n") or (end is not None and offset + len(line) > end):
+                break
+            if line.strip():
+                try:
+                    yield Line(number, offset, parse(line))
+                    first = first or line[: line.find(b":") + 1]
+                except (ValueError, RecursionError) as error:
+                    if not line.startswith(b'{"') and b"\0" not in line:  # which a power cut leaves
+                        raise DataError(
+                            f"Line {number} of {str(path)!r} can't be read as {what}: {error}."
+                        ) from error
+                    torn.append(number)
+                    found = row_behind(line, parse, first)
+                    if found is not None:
+                        yield Line(number, offset + found[0], found[1])
+            offset += len(line)
+    if torn:
+        warnings.warn(torn_lines(path, torn), DataWarning, stacklevel=2)
+
+
+def torn_lines(path: Path, numbers: list[int]) -> str:
+    """Return the warning about lines of a file that are no JSON."""
+    shown = ", ".join(map(str, numbers[:_SHOWN])) + (", …" if len(numbers) > _SHOWN else "")
+    what = "1 line" if len(numbers) == 1 else f"{len(numbers)} lines"
+    return (
+        f"{what} of {str(path)!r} can't be read and left out ({shown}): torn, as by a full disk or a "
+        f"power cut. Rows that are whole are all there."
+    )
+
+
+def row_behind(
+    line: bytes, parse: Callable[[bytes], Any], beginning: bytes
+) -> tuple[int, dict[str, Any]] | None:
+    """Return a whole row at the end of a damaged line and where it begins, or None.
+
+    Inside of a text every quote is escaped: no text can look like a row's beginning.
+
+    Args:
+        beginning: of the file's rows, such as `{"task":`; empty if it isn't known.
+    """
+    beginning, start = beginning or b'{"', 0
+    for _ in range(_STARTS):
+        start = line.find(beginning, start + 1)
+        if start < 0:
+            break
+        with contextlib.suppress(ValueError, RecursionError):
+            row = parse(line[start:])
+            if isinstance(row, dict):
+                return start, row
+    return None
+
+
+def drop_torn_end(path: Path) -> None:
+    """Cut a file off after its last line end."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - 65536)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        file.truncate(end)
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes the place of `path` once it's whole and on the disk; otherwise nothing changes.
+
+    A link, a pipe or a device (`/dev/stdout`) keeps its place, and is written to.
+    """
+    path = Path(path)
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        with path.open("wb") as file:
+            yield file
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:12]}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
+
+
+def write_json(path: str | Path, content: Any, indent: int | None = 2) -> None:
+    """Put JSON into `path`, whole or not at all."""
+    with replacing(path) as file:
+        file.write(dumped(content, indent).encode() + b"\n")
+
+
+def fill_standard_descriptors() -> None:
+    """Open `/dev/null` as each of the descriptors 0 to 2 that is closed, as in some daemons.
+
+    Otherwise a socket or a pipe would get that number: a child takes it for its standard error, and what
+    is printed here goes into it.
+    """
+    while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+
+
+def dumped(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON in ASCII, without this process's keys, and with null for NaN and the infinities."""
+    try:
+        text = json.dumps(value, default=str, allow_nan=False, indent=indent)
+    except ValueError:
+        text = json.dumps(_finite(value), default=str, allow_nan=False, indent=indent)
+    if scrubbed_answer(text) != text:
+        text = json.dumps(scrubbed_data(json.loads(text)), indent=indent)
+    return text
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value

@@ -1,0 +1,246 @@
+"""The one HTTP client of the package: requests to servers that nobody has to trust.
+
+An answer is bounded in time, in bytes on the wire, in bytes after decompression and in what JSON makes of
+them; no address holds a password; and no key of this process comes back in a message. How often a request is
+sent again is the caller's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import json
+import re
+import time
+import zlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from rlvr.core.errors import OptionError
+from rlvr.core.secrets import protect_environment, scrubbed
+
+RETRIED = frozenset({408, 409, 425, 429})
+"""Statuses below 500 after which the same request may succeed."""
+
+LEAST_BYTES = 1 << 20
+"""Of an answer that's to be short."""
+_ERROR_BYTES = 1 << 16  # of an answer that says what's wrong
+_PIECE = 1 << 18
+_OBJECT_BYTES = 64  # at least
+_OBJECTS_BYTES = 16 << 20
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
+_ADDRESS = re.compile(r"https?://(?:\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{1,5})?(?:/[^\s?#@\\]*)?", re.I)
+
+
+class BadAnswer(Exception):
+    """An answer that is longer than it may be, or encoded as nobody asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server sent.
+
+    Attributes:
+        status: the HTTP status.
+        headers: as httpx has them.
+        content: the body, decompressed; its beginning alone unless the status is 200.
+    """
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+
+    def json(self) -> Any:
+        """Return the body as JSON, with None for NaN and the infinities. Raises `ValueError`."""
+        if len(self.content) > LEAST_BYTES and _is_dense(self.content):
+            raise ValueError("it holds more objects than an answer has")
+        try:
+            return json.loads(self.content, parse_constant=lambda name: None)
+        except RecursionError:
+            raise ValueError("it's nested too deeply") from None
+
+    @property
+    def text(self) -> str:
+        """Return the body as text, without secrets."""
+        return scrubbed(self.content.decode("utf-8", "replace"))
+
+    @property
+    def message(self) -> str:
+        """Return the server's own words about an error, or else its body, without secrets."""
+        try:
+            body = self.json()
+            error = body.get("error", body)
+            said = error.get("message") if isinstance(error, dict) else error
+            said = said or body.get("detail")
+        except (ValueError, AttributeError):
+            said = None
+        # Scrubbed whole, and cut then: half a key is no form of it.
+        return (scrubbed(str(said)) if said else self.text)[:500]
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float:
+    """Return the seconds that a server asks to wait; 0 if it doesn't."""
+    asked = headers.get("retry-after", "")
+    try:
+        seconds = float(asked)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(asked).timestamp() - time.time()
+        except (TypeError, ValueError, OverflowError):
+            return 0.0
+    return max(0.0, min(seconds, 600.0)) if seconds == seconds else 0.0
+
+
+def checked_url(url: str, option: str = "base_url") -> str:
+    """Return a server's address without its last slash.
+
+    Raises `OptionError` if it isn't one, or holds a user, a password or a query: an address is
+    written into runs and reports. The message doesn't repeat it.
+    """
+    check_without_secrets(url, option)
+    if not _ADDRESS.fullmatch(url.strip()):
+        raise OptionError(f"{option} is a server's address, such as http://localhost:8000/v1.")
+    return url.strip().rstrip("/")
+
+
+def check_without_secrets(url: str, option: str = "base_url") -> None:
+    """Raise `OptionError` if an address holds a user, a password or a query."""
+    if not isinstance(url, str):
+        raise OptionError(f"{option} is a server's address as text, not {type(url).__name__}.")
+    if "@" in url or "?" in url or "#" in url:
+        raise OptionError(
+            f"{option} takes no user or password, and nothing behind a ? or #: addresses are written "
+            f"into runs. Give the key by its environment variable (api_key_env, --api-key-env)."
+        )
+
+
+def open_client(
+    key: str | None, timeout_s: float, connections: int = 100, tls: Any = True
+) -> httpx.AsyncClient:
+    """Return a client that sends `key` with each request.
+
+    Raises `OptionError` if the environment names a proxy that can't be used.
+    """
+    protect_environment()
+    headers = {"Accept-Encoding": "gzip"}
+    if key is not None:
+        headers["Authorization"] = f"Bearer {key}"
+    try:
+        return httpx.AsyncClient(
+            headers=headers,
+            timeout=httpx.Timeout(timeout_s, connect=min(30.0, timeout_s), pool=None),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            verify=tls,
+            follow_redirects=False,
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        raise OptionError(
+            f"The proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names can't be used: "
+            f"{described(error)}."
+        ) from None
+
+
+async def fetch(
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    body: Any = None,
+    *,
+    timeout_s: float,
+    most_bytes: int = LEAST_BYTES,
+) -> Answer:
+    """Send one request and read its answer.
+
+    Args:
+        client: of `open_client`.
+        method: such as "POST".
+        url: whole.
+        body: sent as JSON.
+        timeout_s: seconds for all of it, however the answer trickles in.
+        most_bytes: of the answer, after decompression.
+
+    Raises `TimeoutError`, `BadAnswer`, and `httpx.HTTPError` or `httpx.InvalidURL`, whose messages go
+    through `described`.
+    """
+    # httpx's own limit is for each read: an answer that drips would never end.
+    async with asyncio.timeout(timeout_s):
+        async with client.stream(method, url, json=body) as response:
+            said = response.status_code
+            content = await _body(
+                response, most_bytes if said == 200 else _ERROR_BYTES, said == 200
+            )
+            return Answer(said, response.headers, content)
+
+
+def fetch_now(method: str, url: str, body: Any = None, *, timeout_s: float) -> Answer:
+    """Call `fetch` from code that isn't asynchronous. A running event loop waits meanwhile."""
+
+    async def go() -> Answer:
+        async with open_client(None, timeout_s) as client:
+            return await fetch(client, method, url, body, timeout_s=timeout_s)
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, go()).result()
+
+
+def described(error: BaseException) -> str:
+    """Return an exception's type and message, without secrets."""
+    return scrubbed(f"{type(error).__name__}: {error}".rstrip(": "))
+
+
+def sent_bytes(body: Mapping[str, Any]) -> int:
+    """Return how long a request is, as JSON."""
+    return len(json.dumps(body, default=str))
+
+
+def _is_dense(content: bytes) -> bool:
+    """Return whether JSON is mostly brackets or empty texts, which take thirty times as much memory in Python."""
+    if content.count(b'"') - content.count(b'\\"') > len(content) // 4:
+        return True
+    outside = _STRING.sub(b"", content)  # a model's text may be brackets alone
+    objects = outside.count(b"{") + outside.count(b"[")
+    return _OBJECT_BYTES * objects > 4 * len(content) + _OBJECTS_BYTES
+
+
+async def _body(response: httpx.Response, most: int, whole: bool) -> bytes:
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip", ""):
+        raise BadAnswer(f"an answer in the encoding {encoding[:40]!r}, which wasn't asked for")
+    unpack = zlib.decompressobj(zlib.MAX_WBITS | 16) if "gzip" in encoding else None
+    content = bytearray()
+    count = sent = 0
+    async for raw in response.aiter_raw():
+        count += 1
+        sent += len(raw)
+        if sent > most + _PIECE or (unpack is not None and unpack.eof):
+            # Blocks that hold nothing, or more behind the end of a gzip.
+            if not whole:
+                return bytes(content)
+            raise BadAnswer(f"an answer of more than {most} bytes")
+        if count % 64 == 0:  # tiny pieces may all be there: others want to run, too
+            await asyncio.sleep(0)
+        while raw:
+            if unpack is None:
+                piece, raw = raw[: most + 1], b""
+            else:
+                try:
+                    piece = unpack.decompress(raw, _PIECE)
+                except zlib.error as error:
+                    raise BadAnswer(f"an answer that's no gzip: {error}") from None
+                raw = b"" if unpack.eof else unpack.unconsumed_tail
+                if raw:
+                    await asyncio.sleep(0)
+            content += piece
+            if len(content) > most:
+                if not whole:
+                    return bytes(content[:most])
+                raise BadAnswer(f"an answer of more than {most} bytes")
+    if unpack is not None:
+        content += unpack.flush()  # the end of the last match, a few bytes
+        if whole and not unpack.eof:
+            raise BadAnswer("an answer whose gzip is cut off")
+    return bytes(content)
