@@ -111,7 +111,7 @@ ATTEMPTS: tuple[Attempt, ...] = (
     Attempt("kill its parent, pid 1 and all others", _errors("os.kill(os.getppid(), 9)", "os.kill(1, 9)", "os.kill(1, 2)", "os.kill(-1, 9)") + "\nprint('done')", "EPERM or ESRCH, or no effect", _prints("EPERM", "ESRCH", "done")),
     Attempt("its parent's memory, environment, files", _errors("open('/proc/1/mem', 'rb')", "open('/proc/1/environ', 'rb').read()", "os.listdir('/proc/1/fd')", "open(f'/proc/{os.getppid()}/maps').read()"), "absent", _prints(*_ABSENT)),
     Attempt("process list", "import os\nprint([int(p) for p in os.listdir('/proc') if p.isdigit()] == [os.getpid()])", "itself alone", _prints("True")),
-    Attempt("environment", "import os\nprint(sorted(os.environ))", "PATH, HOME, LANG", _prints("['HOME', 'LANG', 'PATH']")),
+    Attempt("environment", "import os\nprint(sorted(os.environ))", "HOME, LANG, PATH, one thread for NumPy", _prints("['HOME', 'LANG', 'OPENBLAS_NUM_THREADS', 'PATH']")),
     Attempt("socket", _errors("import socket; socket.socket()", "import socket; socket.create_connection(('127.0.0.1', 80))", "import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)"), "EPERM", _prints("EPERM")),
     Attempt("abstract unix socket", _errors("import socket; socket.socket(socket.AF_UNIX).bind('\\0x')"), "EPERM", _prints("EPERM")),
     Attempt("a socket that socketpair made", _errors(*(f"import socket; a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_{kind}); a.{call}" for kind in ("DGRAM", "STREAM", "SEQPACKET") for call in ("bind('\\0x')", "connect('\\0x')"))), "EPERM", _prints("EPERM")),
@@ -164,7 +164,7 @@ try: os.kill(-1, 0)
 except ProcessLookupError: pass  # nobody else, whether /proc would tell or not
 except OSError: found.append("somebody's processes")
 else: found.append("processes")
-if sorted(os.environ) != ["HOME", "LANG", "PATH"]: found.append("environment")
+if sorted(os.environ) != ["HOME", "LANG", "OPENBLAS_NUM_THREADS", "PATH"]: found.append("environment")
 def is_in(data):
     # The halves are never put together here, or there they would be.
     at = data.find(half)

@@ -13,7 +13,7 @@ import socket
 import sys
 from typing import Any
 
-from . import frames, kernel, zygote
+from . import frames, kernel, machine, zygote
 from .cells import Cell, Cells, Fault, close
 from .files import read
 from .tests import Tests
@@ -26,6 +26,7 @@ _KIB = 1 << 10
 def main() -> None:
     """Serve the host on descriptors 0 and 1 until it hangs up; then everything in the jail ends."""
     kernel.undumpable()
+    machine.make_alike()
     link_in, link_out = os.dup(0), os.dup(1)
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 0)
@@ -83,7 +84,8 @@ class _Broker:
         if reply["status"] != 0:
             raise Fault("a trial run ended with %s" % reply)
         self._tests.warm_up(limits)
-        return {"python": sys.version.split()[0], "tools": tools}
+        packages = machine.packages(sys.path)
+        return {"python": sys.version.split()[0], "tools": tools, "packages": packages}
 
     def _act(
         self, cell: Cell, message: dict[str, Any], blobs: list[bytes]

@@ -154,6 +154,7 @@ class _Cell:
         kernel.mount("", "/", kernel.REC | kernel.PRIVATE)
         for where in ("/sys", "/dev/mqueue"):
             if os.path.isdir(where):
+                _let_go(where)
                 kernel.mount("tmpfs", where, _FLAGS | kernel.RDONLY, "size=4k,nr_inodes=1,mode=755")
         # Where this user has one id alone, it's the program's too, and can't tell the two apart.
         group = "" if self._uid is None else ",gid=%d" % os.getgid()
@@ -208,6 +209,14 @@ class _Cell:
                 os.chdir("/")
                 self._fresh(where, mounted=True)
                 os.chdir(SCRATCH)
+
+
+def _let_go(where: str) -> None:
+    """Detach what is mounted there, if anything: merely covered, it would still be in the list of mounts."""
+    try:
+        kernel.unmount(where)
+    except OSError:
+        pass
 
 
 def _state(folder: str) -> tuple[float, ...]:

@@ -8,7 +8,16 @@ import signal
 from typing import Any
 
 NEWNS, NEWIPC, NEWPID = 0x20000, 0x08000000, 0x20000000
-RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, REC, PRIVATE = 1, 2, 4, 8, 32, 1 << 14, 1 << 18
+RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = (
+    1,
+    2,
+    4,
+    8,
+    32,
+    1 << 12,
+    1 << 14,
+    1 << 18,
+)
 _DETACH = 2
 _SET_DUMPABLE, _NO_NEW_PRIVILEGES, _AMBIENT, _CLEAR_ALL = 4, 38, 47, 4
 _CLONE = {"x86_64": 56, "aarch64": 220}.get(os.uname().machine)
