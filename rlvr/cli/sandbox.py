@@ -33,12 +33,20 @@ def check_command(backend: str) -> None:
 
     from rlvr.sandboxes.check import findings
     from rlvr.sandboxes.hostile import ATTEMPTS
+    from rlvr.sandboxes.languages import LANGUAGES
     from rlvr.sandboxes.pool import Sandbox
 
     console = Console()
     table = Table("tried", "wanted", "came back", "held")
     with Sandbox(backend, jails=1) as sandbox:
         console.print(f"{sandbox.choice.backend.name}: {escape(sandbox.choice.why)}")
+        about = sandbox.inventory()
+        packages = ", ".join(f"{name} {version}" for name, version in about.packages.items())
+        console.print(f"languages: {', '.join(about.languages)} (Python {about.python})")
+        absent = [name for name in LANGUAGES if name not in about.languages]
+        if absent:
+            console.print(f"not there: {', '.join(absent)}")
+        console.print(f"packages: {packages or 'none'}", highlight=False)
         found = list(
             track(
                 findings(sandbox),

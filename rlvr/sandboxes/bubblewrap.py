@@ -32,7 +32,6 @@ _CAPABILITIES = (
 )  # fmt: skip
 # No zero: mapped shared, it would be memory that no limit sees; see `runner/filter.py`.
 _DEVICES = ("null", "full", "random", "urandom")
-# No local time: a program is judged alike in every time zone.
 _ETC = ("alternatives", "ld.so.cache")
 
 
@@ -104,6 +103,8 @@ def _command(python: str) -> list[str]:
         found += ["--symlink", target, str(place)]
     for name in (*_ETC, *(each.name for each in Path("/etc").glob("java-*"))):
         found += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    # A program is judged alike in every time zone.
+    found += ["--symlink", "/usr/share/zoneinfo/Etc/UTC", "/etc/localtime"]
     found += ["--proc", "/proc", "--tmpfs", "/dev"]
     for device in _DEVICES:
         found += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]

@@ -28,7 +28,7 @@ def toolchains(names: Sequence[str]) -> dict[str, list[str]]:
     for name in names:
         tools = LANGUAGES[name].tools
         if tools and all(_is_own(tool) for tool in tools):
-            found[name] = list(tools)
+            found[name] = list(dict.fromkeys(tools))
     return found
 
 
@@ -58,6 +58,7 @@ def copy_toolchains(tools: Sequence[str], root: Path) -> None:
             )
             if not (root / place / relative).exists():  # another tool of the toolchain's has it
                 _copy(part, root / place / relative)
+        (commands / tool).unlink(missing_ok=True)
         (commands / tool).symlink_to(f"/{place / program.relative_to(folder)}")
 
 
@@ -86,11 +87,9 @@ def copy_python(
             inside = place / folder.relative_to(python.prefix)
             foreign = {path.name for path in python.foreign if path.parent == folder}
             copied.append(inside)
-            _copy(
-                folder,
-                inside,
-                lambda where, names, f=folder, no=foreign: no if where == str(f) else (),
-            )
+            shutil.rmtree(inside, ignore_errors=True)
+            # Not for embedding either, which takes as much room as all else.
+            _copy(folder, inside, shutil.ignore_patterns(*foreign, "config-*"))
             site = inside / "site-packages"
         for library in python.libraries:
             copied.append(place / "lib" / library.name)
@@ -101,6 +100,9 @@ def copy_python(
     if (root / "usr/bin").is_dir() and not (root / "usr/bin/python").exists():
         (root / "usr/bin/python").symlink_to("python3")
     tried = ", ".join([*_TRIED, *(name for name in packages.versions if (site / name).is_dir())])
+    if (root / "etc").is_dir():
+        (root / "etc/localtime").unlink(missing_ok=True)
+        (root / "etc/localtime").symlink_to("/usr/share/zoneinfo/Etc/UTC")
     said = _within(root, ["ldconfig"]) or _within(root, ["python3", "-c", f"import {tried}"])
     if said:
         for path in copied:

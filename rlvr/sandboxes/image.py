@@ -127,7 +127,7 @@ def _from_registry(
     base: str,
     say: Callable[[str], None],
 ) -> None:
-    file = _dockerfile(_debian(names), base, packages.versions).encode()
+    file = _dockerfile(names, base, packages.versions).encode()
     labels = _labels(names, packages, base)
     with client(SILENCE_S) as api:
         steps = api.build(
@@ -149,12 +149,17 @@ _INSTALLED = (
 )
 
 
-def _dockerfile(debian: Sequence[str], base: str, versions: Mapping[str, str]) -> str:
+_LAST = "RUN mkdir -p /box && ln -sf /usr/share/zoneinfo/Etc/UTC /etc/localtime"
+
+
+def _dockerfile(names: Sequence[str], base: str, versions: Mapping[str, str]) -> str:
     lines = [f"FROM {base}"]
-    if debian:
+    if debian := _debian(names):
+        tools = [tool for name in names for tool in LANGUAGES[name].tools]
+        there = " && ".join(f"command -v {tool}" for tool in dict.fromkeys(tools))
         lines.append(
-            f"RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y "
-            f"--no-install-recommends {' '.join(debian)} && rm -rf /var/lib/apt/lists/*"
+            f"RUN ({there}) > /dev/null || (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get "
+            f"install -y --no-install-recommends {' '.join(debian)} && rm -rf /var/lib/apt/lists/*)"
         )
     if versions:
         wanted = " ".join(f"{name}=={version}" for name, version in sorted(versions.items()))
@@ -163,7 +168,7 @@ def _dockerfile(debian: Sequence[str], base: str, versions: Mapping[str, str]) -
             f"python3 -m pip install --no-cache-dir {wanted}"
         )
     lines.append("RUN python3 -m pip uninstall -y pip setuptools wheel 2>/dev/null || true")
-    return "\n".join([*lines, "RUN mkdir -p /box", "USER root", ""])
+    return "\n".join([*lines, _LAST, "USER root", ""])
 
 
 def _from_host(

@@ -29,7 +29,6 @@ print(json.dumps({
 _BESIDE = (
     "__pycache__",
     "lib-dynload",
-    "test",
     "__hello__",
     "__phello__",
     "LICENSE",

@@ -234,7 +234,7 @@ RUST: list[Row] = [
     ("use std::fs;\nfn main() { fs::write(\"x\", \"ä\").unwrap(); println!(\"{}\", fs::read(\"x\").unwrap().len()); }", "2\n"),
 ]  # fmt: skip
 
-_GO = 'package main\nimport ("fmt"; "os"; "sort"; "strings"; "sync"; "time"; "bufio")\nvar _ = os.Args; var _ = sort.Ints; var _ = strings.ToUpper; var _ sync.Mutex; var _ = time.Now; var _ = bufio.NewReader\n'
+_GO = 'package main\nimport ("fmt"; "os"; "sort"; "strings"; "sync"; "time"; "bufio")\nvar _ = fmt.Sprint; var _ = os.Args; var _ = sort.Ints; var _ = strings.ToUpper; var _ sync.Mutex; var _ = time.Now; var _ = bufio.NewReader\n'
 GO: list[Row] = [(_GO + source, *rest) for source, *rest in (
     ("func main() { var a, b int; fmt.Scan(&a, &b); fmt.Println(a + b) }", "7\n", "3 4\n"),
     ("func main() { os.Exit(3) }", 3),
