@@ -10,7 +10,7 @@ from pathlib import Path
 from rlvr.sandboxes.host_files import toolchain
 from rlvr.sandboxes.interpreter import Interpreter
 from rlvr.sandboxes.languages import LANGUAGES
-from rlvr.sandboxes.packages import Packages
+from rlvr.sandboxes.packages import Packages, make_readable
 
 _TRY_S = 120.0
 _LOCAL = Path("usr/local")
@@ -97,6 +97,8 @@ def copy_python(
     _copy_packages(packages, site)
     for library in packages.libraries:
         _copy(library, root / _LOCAL / "lib" / library.name)
+    for folder in (root / _LOCAL, root / _OPT, site):
+        make_readable(folder)
     if (root / "usr/bin").is_dir() and not (root / "usr/bin/python").exists():
         (root / "usr/bin/python").symlink_to("python3")
     tried = ", ".join([*_TRIED, *(name for name in packages.versions if (site / name).is_dir())])

@@ -175,7 +175,7 @@ def build(
             for distribution in _with_dependencies(wanted):
                 say(f"copying {distribution.metadata['Name']} {distribution.version}")
                 _copy(distribution, place)
-        _readable(place)
+        make_readable(place)
         command = [str(python.program), "-I", "-m", "compileall", "-q", "--invalidation-mode"]
         subprocess.run([*command, "unchecked-hash", str(place)], capture_output=True)
         versions = {normal(name): version for name, version in _installed(place)}
@@ -267,7 +267,7 @@ def _install(wanted: dict[str, str | None], python: Interpreter, place: Path) ->
     shutil.rmtree(place / "bin", ignore_errors=True)
 
 
-def _readable(place: Path) -> None:
+def make_readable(place: Path) -> None:
     """Let every user read it: programs have user ids of their own."""
     for folder, _, files in os.walk(place):
         os.chmod(folder, 0o755)

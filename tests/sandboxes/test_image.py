@@ -205,10 +205,7 @@ def test_the_command_line(docker: Docker, image: str) -> None:
     done = CliRunner().invoke(command, arguments)
     assert done.exit_code == 0, done.output
     assert f"{image}: Python 3." in done.output
-    assert (
-        f"bubblewrap: Python {interpreter(base_python()).version}, packages: numpy 2."
-        in done.output
-    )
+    assert f"bubblewrap: Python {interpreter(base_python()).version}, packages: none" in done.output
     done = CliRunner().invoke(command, [*arguments, "--from-host"])
     assert "--base has no use" in done.output
     done = CliRunner().invoke(command, ["sandbox", "reap"])
