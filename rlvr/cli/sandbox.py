@@ -33,12 +33,20 @@ def check_command(backend: str) -> None:
 
     from rlvr.sandboxes.check import findings
     from rlvr.sandboxes.hostile import ATTEMPTS
+    from rlvr.sandboxes.languages import LANGUAGES
     from rlvr.sandboxes.pool import Sandbox
 
     console = Console()
     table = Table("tried", "wanted", "came back", "held")
     with Sandbox(backend, jails=1) as sandbox:
         console.print(f"{sandbox.choice.backend.name}: {escape(sandbox.choice.why)}")
+        about = sandbox.inventory()
+        packages = ", ".join(f"{name} {version}" for name, version in about.packages.items())
+        console.print(f"languages: {', '.join(about.languages)} (Python {about.python})")
+        absent = [name for name in LANGUAGES if name not in about.languages]
+        if absent:
+            console.print(f"not there: {', '.join(absent)}")
+        console.print(f"packages: {packages or 'none'}", highlight=False)
         found = list(
             track(
                 findings(sandbox),
@@ -58,34 +66,82 @@ def check_command(backend: str) -> None:
         raise click.exceptions.Exit(1)
 
 
-@command.command("build", short_help="build the image that Docker's jails are made of")
+@command.command("build", short_help="put together what programs find in their jails")
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", "docker", "bubblewrap"]),
+    default="auto",
+    show_default=True,
+    help="What to build for; auto: for both, without one that this machine doesn't have.",
+)
+@click.option(
+    "--packages",
+    default="numpy",
+    show_default=True,
+    metavar="NAME,…",
+    help="What Python programs may import, such as numpy,pandas==2.2.3; '' for the standard library alone.",
+)
+@click.option(
+    "--languages",
+    metavar="NAME,…",
+    help="What programs in Docker may be written in (default: all of "
+    "python,c,cpp,rust,go,java,javascript,bash). Bubblewrap has the machine's.",
+)
 @click.option(
     "--from-host",
     is_flag=True,
-    help="Make it by debootstrap from this machine's apt sources, without a registry; as root.",
+    help="Use no registry and no package index: copy this machine's Python and packages, and make the "
+    "image by debootstrap from its apt sources, as root.",
 )
-@click.option("--image", default="rlvr-sandbox", show_default=True, help="Its name.")
-@click.option("--base", help="The Debian-based image with Python to build on.")
+@click.option("--image", default="rlvr-sandbox", show_default=True, help="The image's name.")
 @click.option(
-    "--languages",
-    default="python",
-    show_default=True,
-    metavar="NAME,…",
-    help="What programs may be written in, such as python,c,cpp,rust,go,java,javascript,bash.",
+    "--base", help="The Debian-based image with Python to build on (default python:X.Y-slim)."
 )
-def build_command(from_host: bool, image: str, base: str | None, languages: str) -> None:
-    """Build the image that Docker's jails are made of, and run Python in it."""
-    from rlvr.sandboxes.image import BASE, build
+def build_command(
+    backend: str,
+    packages: str,
+    languages: str | None,
+    from_host: bool,
+    image: str,
+    base: str | None,
+) -> None:
+    """Put together what programs find in their jails: packages, and for Docker the image with the languages."""
+    from rlvr.core.errors import MissingExtraError, SandboxError
+    from rlvr.sandboxes import packages as packages_of_jails
+    from rlvr.sandboxes.bubblewrap import Bubblewrap
+    from rlvr.sandboxes.docker_client import AwayError
+    from rlvr.sandboxes.image import build
+    from rlvr.sandboxes.interpreter import base_python, interpreter
 
     if from_host and base:
         raise click.UsageError("--from-host builds on no other image, so --base has no use there.")
     # What is half built is removed at the end, and a mere SIGTERM would be no end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    python = interpreter(base_python())
+    made = packages_of_jails.build(_names(packages), python, from_host, click.echo)
+    said = ", ".join(f"{name} {version}" for name, version in made.versions.items()) or "none"
+    if backend != "docker":
+        reason = Bubblewrap().why_not()
+        if reason is not None and backend == "bubblewrap":
+            raise SandboxError(reason)
+        click.echo(f"bubblewrap: {reason or f'Python {python.version}, packages: {said}'}")
+    if backend == "bubblewrap":
+        return
     began = time.monotonic()
-    names = [name.strip() for name in languages.split(",") if name.strip()]
-    version = build(image, from_host, names, base or BASE, say=click.echo)
+    names = None if languages is None else _names(languages)
+    try:
+        version = build(image, from_host, names, base, click.echo, made)
+    except (AwayError, MissingExtraError) as error:
+        if backend == "docker" or reason is not None:
+            raise
+        click.echo(f"docker: not built. {error}")
+        return
     seconds = time.monotonic() - began
     click.echo(f"{image}: Python {version} runs in it ({seconds:.0f} s)")
+
+
+def _names(given: str) -> list[str]:
+    return [name.strip() for name in given.split(",") if name.strip()]
 
 
 @command.command("reap", short_help="remove the containers of processes that are dead")

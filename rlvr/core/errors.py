@@ -84,6 +84,10 @@ class SandboxError(RlvrError, RuntimeError):
     """There's no sandbox to be had, or one failed; never the fault of the program in it."""
 
 
+class LacksError(SandboxError):
+    """A sandbox works, and lacks a language or a package that programs need."""
+
+
 class JailError(SandboxError):
     """A jail hung up, died or didn't answer in time. The pool replaces it and tries again once."""
 

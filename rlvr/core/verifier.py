@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rlvr.core.errors import OptionError
@@ -64,6 +64,14 @@ class Verifier(ABC):
     def demonstrate(self, task: Task) -> str | None:
         """A response that earns full reward, made from the reference; None where there's no such."""
         return None
+
+    def prepare(self, tasks: Iterable[Task]) -> dict[str, Any]:
+        """Make sure that tasks can be judged here, before the first of them is.
+
+        Returns facts for a run's record, such as which sandbox is used. Raises `RlvrError` that says what is
+        missing on this machine and what to do about it.
+        """
+        return {}
 
     def configure(self, /, **options: Any) -> Verifier:
         """A copy with some of `self.options` changed. Raises `OptionError` naming the ones there are."""

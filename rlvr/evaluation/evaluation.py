@@ -121,7 +121,15 @@ class Evaluation:
         return sum(map(len, self.tallies.values()))
 
     def run(self) -> list[Report]:
-        """Do what's left, and report on each part. From any thread; raises what the policy raises."""
+        """Do what's left, and report on each part. From any thread; raises what the policy raises.
+
+        Raises `RlvrError` before the first task if this machine lacks something that verdicts need.
+        """
+        facts: dict[str, Any] = {}
+        for part in self.parts:
+            facts |= part.env.verifier.prepare(part.env.tasks[i] for i in range(part.tasks))
+        if self._run is not None:
+            self._run.note(**facts)
         _finished(self._play())
         return [Report.of(tally, self._price) for tally in self.tallies.values()]
 

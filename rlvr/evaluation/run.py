@@ -86,6 +86,11 @@ class Run:
             drop_torn_end(path / file)
         return run
 
+    def note(self, **facts: Any) -> None:
+        """Write facts into `run.json` that weren't known when the run began."""
+        if facts:
+            self._write("run.json", about(self.path) | facts)
+
     def finish(self, report: dict[str, Any]) -> None:
         """Write `report.json`, and into `run.json` when it was complete."""
         self._write("report.json", report)

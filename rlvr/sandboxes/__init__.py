@@ -7,6 +7,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from rlvr.core.errors import LacksError
 from rlvr.sandboxes.base import (
     Execution,
     FunctionTests,
@@ -20,6 +21,7 @@ from rlvr.sandboxes.base import (
 )
 
 if TYPE_CHECKING:
+    from rlvr.sandboxes.needs import Needs
     from rlvr.sandboxes.pool import Sandbox
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Input",
     "Limit",
     "Limits",
+    "Needs",
     "Outcome",
     "Program",
     "Run",
@@ -39,40 +42,57 @@ __all__ = [
 ]
 
 _lock = threading.Lock()
-_default: Sandbox | None = None
+_made: list[Sandbox] = []
 
 
-def made_sandbox() -> Sandbox | None:
-    """The sandbox of this process, if `default_sandbox` has made it already. Never waits."""
-    return _default
+def made_sandbox(needs: Needs | None = None) -> Sandbox | None:
+    """This process's sandbox that is known to have what programs need; None if there's none yet. Never waits."""
+    return next((one for one in tuple(_made) if needs is None or one.meets(needs)), None)
 
 
-def default_sandbox() -> Sandbox:
-    """The sandbox of this process, made when first needed.
+def default_sandbox(needs: Needs | None = None) -> Sandbox:
+    """This process's sandbox that has what programs need, made when first needed.
 
-    `RLVR_SANDBOX` names its backend ("auto", "docker", "bubblewrap"), `RLVR_JAILS` its size. Raises
-    `SandboxError` where there's none to be had.
+    `RLVR_SANDBOX` names its backend ("auto", "docker", "bubblewrap"), `RLVR_JAILS` its size. With "auto" a
+    second one is made if the first lacks something that another backend has. Raises `SandboxError` if there's
+    none to be had.
     """
-    global _default
+    from rlvr.sandboxes.needs import Needs
     from rlvr.sandboxes.pool import Sandbox
 
+    needs = needs or Needs()
+    wanted = os.environ.get("RLVR_SANDBOX", "auto")
     with _lock:
-        if _default is None:
-            wanted = os.environ.get("RLVR_JAILS", "")
-            jails = int(wanted) if wanted.isascii() and wanted.isdigit() else None
-            _default = Sandbox(os.environ.get("RLVR_SANDBOX", "auto"), jails)
-            atexit.register(_default.close)
-        return _default
+        for one in _made:
+            try:
+                one.require(needs)
+            except LacksError:
+                if wanted != "auto":
+                    raise
+            else:
+                return one
+        size = os.environ.get("RLVR_JAILS", "")
+        made = Sandbox(
+            wanted, int(size) if size.isascii() and size.isdigit() else None, needs=needs
+        )
+        try:
+            made.require(needs)
+        except BaseException:
+            made.close()
+            raise
+        _made.append(made)
+        atexit.register(made.close)
+        return made
 
 
 def close() -> None:
-    """End this process's sandbox, if it has one. The next `default_sandbox` makes another."""
-    global _default
+    """End this process's sandboxes, if it has any. The next `default_sandbox` makes another."""
     with _lock:
-        sandbox, _default = _default, None
-    if sandbox is not None:
-        atexit.unregister(sandbox.close)
-        sandbox.close()
+        sandboxes = _made.copy()
+        _made.clear()
+    for one in sandboxes:
+        atexit.unregister(one.close)
+        one.close()
 
 
 def _forked() -> None:
@@ -88,4 +108,8 @@ def __getattr__(name: str) -> object:
         from rlvr.sandboxes.pool import Sandbox
 
         return Sandbox
+    if name == "Needs":
+        from rlvr.sandboxes.needs import Needs
+
+        return Needs
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """Jails by bubblewrap: no daemon and no privilege needed, only user namespaces and `bwrap`.
 
-The jail sees the machine's programs and libraries read-only (`/usr` and what belongs to it, and this
-Python), empty folders for its own files, four devices, and no network. As root, programs get user ids
+The jail sees, read-only, the machine's programs and libraries that `host_files` lists, a Python with the
+packages that are declared, empty folders for its own files, four devices, and no network. As root, programs get user ids
 of their own, as in Docker; as an ordinary user they share the jail's one id, and what keeps them from
 the runner are namespaces, capabilities and the filter.
 """
@@ -11,16 +11,17 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from rlvr.core.errors import SandboxError
 from rlvr.sandboxes.groups import JailGroup, delegated
+from rlvr.sandboxes.host_files import View, site, view
+from rlvr.sandboxes.interpreter import base_python, interpreter
 from rlvr.sandboxes.jail import Jail
-from rlvr.sandboxes.languages import LANGUAGES
-from rlvr.sandboxes.link import PYTHON_FLAGS
+from rlvr.sandboxes.link import ENVIRONMENT, PYTHON_FLAGS
+from rlvr.sandboxes.packages import Packages, of_jails
 from rlvr.sandboxes.pipes import PipeLink
 
 _INSTALL = (
@@ -33,7 +34,7 @@ _CAPABILITIES = (
 )  # fmt: skip
 # No zero: mapped shared, it would be memory that no limit sees; see `runner/filter.py`.
 _DEVICES = ("null", "full", "random", "urandom")
-_ETC = ("alternatives", "ld.so.cache", "localtime")
+_ETC = ("alternatives", "ld.so.cache")
 
 
 class Bubblewrap:
@@ -41,13 +42,18 @@ class Bubblewrap:
 
     Args:
         python: the interpreter of the jail; by default the one that runs this, without its
-            virtual environment.
+            virtual environment. Programs may import the packages that `rlvr.sandboxes.packages` names.
     """
 
     name = "bubblewrap"
 
     def __init__(self, python: str | None = None) -> None:
-        self._python = python or _base_python()
+        self._python = python or base_python()
+
+    @property
+    def key(self) -> str:
+        """Two with one key have the same in their jails."""
+        return f"bubblewrap {self._python}"
 
     def why_not(self) -> str | None:
         """Why no jail can be made on this machine; None where one can."""
@@ -62,15 +68,22 @@ class Bubblewrap:
         group = JailGroup(memory_mb) if os.geteuid() == 0 else None
         folders = group.folders if group else {}
         prefix = group.enter() if group and folders else delegated()
-        command = [*_command(self._python, folders), self._python, *PYTHON_FLAGS, "-c", code]
+        command = [*_command(self._python, folders), *PYTHON_FLAGS, "-c", code]
         try:
             return PipeLink(command, prefix, group.close if group else None)
         except OSError as error:
             raise SandboxError(f"bubblewrap can't be started: {error}. {_INSTALL}") from None
 
 
+@functools.lru_cache(maxsize=8)
+def _machine(python: str) -> tuple[View, Path, Path]:
+    """What jails show, their Python and its folder for packages: found out once."""
+    found = interpreter(python)
+    return *view(found), site(found)
+
+
 def _command(python: str, groups: Mapping[str, Path]) -> list[str]:
-    """bwrap's command line up to the program."""
+    """bwrap's command line up to the interpreter's own arguments."""
     found = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts"]
     found += ["--unshare-cgroup-try", "--hostname", "jail", "--as-pid-1", "--new-session"]
     if os.geteuid() == 0:
@@ -79,24 +92,29 @@ def _command(python: str, groups: Mapping[str, Path]) -> list[str]:
             found += ["--cap-add", capability]
     else:
         found += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-add", "ALL"]
-    folders = ["/usr"]
-    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-        path = Path("/", name)
-        if path.is_symlink():
-            found += ["--symlink", os.readlink(path), str(path)]
-        elif path.is_dir():
-            folders.append(str(path))
-    extra = [root for root in (_root_of(python), *map(_toolchain, _tools())) if root is not None]
-    folders += [str(root) for root in dict.fromkeys(extra)]
+    seen, program, packages = _machine(python)
+    places = [*seen.shown, *seen.links, packages]
     # Folders that bwrap makes on the way to another are closed to programs, so each is made by name.
-    on_the_way = {str(parent) for folder in folders for parent in Path(folder).parents} - {"/"}
+    on_the_way = {str(parent) for place in places for parent in place.parents} - {"/"}
     for folder in sorted({*on_the_way, "/etc"}):
-        found += ["--perms", "0755", "--dir", folder]
-    for folder in folders:
-        found += ["--ro-bind", folder, folder]
-    etc = [*_ETC, *(each.name for each in Path("/etc").glob("java-*"))]
-    for name in etc:
+        if not any(place == Path(folder) or place in Path(folder).parents for place in seen.shown):
+            found += ["--perms", "0755", "--dir", folder]
+    for place, source in seen.shown.items():
+        found += ["--ro-bind", str(source), str(place)]
+    files = [source.resolve() for source in seen.shown.values() if source.is_file()]
+    # An overlay is of folders: that of a file lies beside until the jail has made its own of it.
+    for i, parent in enumerate(dict.fromkeys(file.parent for file in files)):
+        found += ["--ro-bind", str(parent), f"/run/apart/{i}"]
+    for place in seen.hidden:
+        if place != packages:
+            found += _covered(place)
+    found += _with_packages(packages, of_jails(interpreter(python)), seen)
+    for place, target in seen.links.items():
+        found += ["--symlink", target, str(place)]
+    for name in (*_ETC, *(each.name for each in Path("/etc").glob("java-*"))):
         found += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    # A program is judged alike in every time zone.
+    found += ["--symlink", "/usr/share/zoneinfo/Etc/UTC", "/etc/localtime"]
     found += ["--proc", "/proc", "--tmpfs", "/dev"]
     for device in _DEVICES:
         found += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
@@ -109,52 +127,31 @@ def _command(python: str, groups: Mapping[str, Path]) -> list[str]:
     for place, path in groups.items():
         found += ["--bind", str(path), f"/sys/fs/cgroup/{place}".rstrip("/")]
     found += ["--remount-ro", "/", "--chdir", "/", "--clearenv"]
-    own = [f"{root}/bin" for root in dict.fromkeys(extra)]
-    commands = ":".join([*own, "/usr/local/bin", "/usr/bin", "/bin"])
-    for name, value in _environment(commands).items():
+    for name, value in ENVIRONMENT.items():
         found += ["--setenv", name, value]
-    return found
+    return [*found, str(program)]
 
 
-def _environment(path: str) -> dict[str, str]:
-    # Sets are ordered alike in every jail: a program that depends on it is judged alike, too.
-    return {"PATH": path, "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+def _covered(place: Path) -> list[str]:
+    """Show an empty folder or file in place of what is there."""
+    if not place.is_dir():
+        return ["--ro-bind", "/dev/null", str(place)]
+    return ["--tmpfs", str(place), "--remount-ro", str(place)]
 
 
-def _tools() -> list[str]:
-    return sorted({tool for language in LANGUAGES.values() for tool in language.tools})
-
-
-def _base_python() -> str:
-    """The interpreter below any virtual environment."""
-    return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
-
-
-def _root_of(program: str) -> Path | None:
-    """The folder that a program and its libraries are in; None where that's `/usr`, or too much to show."""
-    path = Path(program).resolve()
-    root = path.parent.parent
-    home = Path.home().resolve()
-    if (
-        path.parent.name != "bin"
-        or Path("/usr") in (root, *root.parents)
-        or root in (home, *home.parents)
-    ):
-        return None
-    return root
-
-
-def _toolchain(tool: str) -> Path | None:
-    """Where a compiler or runtime is that isn't in `/usr`."""
-    path = shutil.which(tool)
-    if path is None:
-        return None
-    if tool == "rustc":  # often a switch between toolchains; this asks it for the one in use
-        asked = subprocess.run(
-            [path, "--print", "sysroot"], capture_output=True, text=True, timeout=20
-        )
-        path = f"{asked.stdout.strip()}/bin/rustc" if asked.returncode == 0 else path
-    return _root_of(path)
+def _with_packages(place: Path, packages: Packages, seen: View) -> list[str]:
+    """Show packages in the folder where the jail's Python looks for them, and nothing else there."""
+    if "" in packages.entries:
+        return ["--ro-bind", str(packages.entries[""]), str(place)]
+    found = []
+    if any(shown in place.parents for shown in seen.shown):
+        found += ["--tmpfs", str(place)]
+    for name, source in packages.entries.items():
+        found += ["--ro-bind", str(source), str(place / name)]
+    for library in packages.libraries:
+        if not any(shown == library or shown in library.parents for shown in seen.shown):
+            found += ["--ro-bind", str(library), str(library)]
+    return [*found, "--remount-ro", str(place)] if "--tmpfs" in found else found
 
 
 @functools.cache

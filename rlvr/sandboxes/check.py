@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlvr.sandboxes.base import FunctionTests, Program, Run, TestRun
+from rlvr.sandboxes.base import FunctionTests, Limits, Program, Run, TestRun
 from rlvr.sandboxes.hostile import ATTEMPTS, CLEAN, MARK, Attempt
 from rlvr.sandboxes.pool import Sandbox
 
@@ -114,6 +114,69 @@ def _expected_output(sandbox: Sandbox) -> Finding:
     return Finding("expected output, anywhere in the jail", "absent", came, held)
 
 
+# What people keep data under, or install packages into: nothing may be there but the declared packages.
+_INSTALLED = """
+import os, sys
+names, packages = set(), set()
+for root, folders, files in os.walk("/"):
+    if root == "/": folders[:] = [one for one in folders if one not in ("proc", "tmp", "box")]
+    if os.path.basename(root) in ("site-packages", "dist-packages"):
+        owned = set()
+        for one in folders + files:
+            if one.endswith((".dist-info", ".egg-info")):
+                packages.add(one.rpartition(".")[0].split("-")[0].lower().replace("_", "-"))
+                path = os.path.join(root, one, "RECORD")
+                if os.path.isfile(path):
+                    owned |= {line.split(",")[0].split("/")[0] for line in open(path)}
+                owned |= {one, one.split("-")[0]}
+        names |= {os.path.join(root, one) for one in folders + files if one not in owned | {"__pycache__", "README.txt"}}
+        for one in folders + files:
+            if os.access(os.path.join(root, one), os.W_OK): names.add("writable: " + one)
+        folders[:] = []
+    elif os.path.basename(root) in ("node_modules", "nltk_data", "datasets", "huggingface", "home", "srv", "mnt", "media"):
+        names |= {os.path.join(root, one) for one in folders + files}
+print(sorted(packages), sorted(names)[:3])
+"""
+
+
+def _packages(sandbox: Sandbox) -> Finding:
+    """Whether programs see packages that nobody declared, anywhere, or may change those that are."""
+    declared = sorted(sandbox.inventory().packages)
+    run = sandbox.run(Program(_INSTALLED.encode()), [b""], Limits(wall_s=60, cpu_s=60))
+    held = run.executions[0].stdout.decode() == f"{declared} []\n"
+    said = f"{', '.join(declared) or 'none'} alone" if held else _said(run)
+    return Finding("packages and data sets of the machine's", "those declared alone", said, held)
+
+
+_PARALLEL = b"""
+import multiprocessing as m
+from multiprocessing import shared_memory
+def work(n, lock, queue):
+    with lock: queue.put(n * n)
+if __name__ == "__main__":
+    lock, queue = m.Lock(), m.Queue()
+    workers = [m.Process(target=work, args=(n, lock, queue)) for n in (1, 2)]
+    for one in workers: one.start()
+    print(sorted(queue.get() for _ in workers))
+    for one in workers: one.join()
+    with m.Pool(2) as pool: print(pool.map(abs, [-3]))
+    shared = shared_memory.SharedMemory(create=True, size=10)
+    shared.buf[0] = 7
+    again = shared_memory.SharedMemory(shared.name)
+    print(again.buf[0])
+"""
+
+
+def _parallel(sandbox: Sandbox) -> Finding:
+    """Whether processes of a program can share locks, queues and memory, which are gone after it."""
+    run = sandbox.run(Program(_PARALLEL), [b""])
+    left = sandbox.run(Program(b"import os\nprint(os.listdir('/dev/shm'))"), [b""])
+    held = run.executions[0].stdout == b"[1, 4]\n[3]\n7\n"
+    gone = left.executions[0].stdout == b"[]\n"
+    came = ("works" if held else _said(run)) + ("" if gone else ", and is left behind")
+    return Finding("multiprocessing", "works, and leaves nothing", came, held and gone)
+
+
 _CLIENT = """
 import sys
 from rlvr.sandboxes import Limits, Program, Sandbox
@@ -161,5 +224,7 @@ _CHECKS: tuple[Callable[[Sandbox], Finding], ...] = (
     _no_program("5000 nested parentheses", b"(" * 5000 + b")" * 5000),
     _between_tests,
     _expected_output,
+    _packages,
+    _parallel,
     _killed_client,
 )

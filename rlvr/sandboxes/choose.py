@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rlvr.core.errors import OptionError, SandboxError, nearest
+from rlvr.core.errors import LacksError, OptionError, SandboxError, nearest
+from rlvr.sandboxes.jail import Jail
 from rlvr.sandboxes.link import Backend
+from rlvr.sandboxes.needs import Needs
 
 _log = logging.getLogger("rlvr.sandboxes")
 
@@ -36,8 +38,11 @@ def _bubblewrap() -> Backend:
 BACKENDS: dict[str, Callable[[], Backend]] = {"docker": _docker, "bubblewrap": _bubblewrap}
 
 
-def chosen(wanted: str | Backend = "auto") -> Choice:
-    """The backend to use. Raises `SandboxError` where there's none, with what to install; never none at all."""
+def chosen(wanted: str | Backend = "auto", needs: Needs | None = None) -> Choice:
+    """Return the backend to use; "auto" passes over one that lacks what programs need.
+
+    Raises `SandboxError` if there's none, with what to install; never none at all.
+    """
     if not isinstance(wanted, str):
         return Choice(wanted, "it was given")
     if wanted in BACKENDS:
@@ -49,17 +54,54 @@ def chosen(wanted: str | Backend = "auto") -> Choice:
     if wanted != "auto":
         raise OptionError(f"There's no sandbox {wanted!r}. {nearest(wanted, ['auto', *BACKENDS])}")
     passed_over: list[str] = []
+    lacking = False
     for name, make in BACKENDS.items():
         backend = make()
         reason = backend.why_not()
+        if reason is None and needs and (missing := lacks(backend, needs)):
+            reason, lacking = explained(name, missing), True
         if reason is None:
             why = "the strongest that works here"
             if passed_over:
                 why += f" ({' '.join(passed_over)})"
-            _log.info("sandbox: %s, %s", name, why)
+            # Somebody who built an image for it should hear that it isn't used.
+            _log.log(logging.WARNING if lacking else logging.INFO, "sandbox: %s, %s", name, why)
             return Choice(backend, why)
         passed_over.append(f"{name}: {reason}")
+    if lacking:
+        raise LacksError(
+            "No sandbox on this machine has what the programs need.\n"
+            + "\n".join(f"  {reason}" for reason in passed_over)
+        )
     raise SandboxError(
         "There's no sandbox on this machine, and without one no program is run.\n"
         + "\n".join(f"  {reason}" for reason in passed_over)
     )
+
+
+_found: dict[tuple[str, Needs], list[str]] = {}
+
+
+def lacks(backend: Backend, needs: Needs) -> list[str]:
+    """Return what a backend's jails lack, in words; a jail is started to know it. Raises `SandboxError`."""
+    key = (getattr(backend, "key", backend.name), needs)
+    if key not in _found:
+        jail = Jail(backend, 1024)
+        try:
+            found = jail.lacks(needs)
+        finally:
+            jail.close()
+        if found:
+            return found
+        _found[key] = found  # what is lacking may be built meanwhile
+    return _found[key]
+
+
+def explained(backend: str, missing: Sequence[str]) -> str:
+    """Return a sentence that says what a backend lacks, and what to do about it."""
+    said = f"it lacks {', '.join(missing)}"
+    if backend == "docker":
+        return f"{said}: rebuild the image with `rlvr sandbox build` (--languages, --packages)."
+    if any("package" in one or "import" in one or "only" in one for one in missing):
+        return f"{said}: `rlvr sandbox build --packages NAME,…`, and install languages on this machine."
+    return f"{said}: install it on this machine."

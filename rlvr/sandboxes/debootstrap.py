@@ -29,6 +29,15 @@ TRIMMED = (
     "etc/resolv.conf",
 )
 PYTHON = ("python3-minimal", "libpython3-stdlib")
+_ABSENT = "Couldn't find these debs:"
+
+
+class MissingPackagesError(SandboxError):
+    """The archive has no packages of some names."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(f"This machine's archive (apt's sources) has no {', '.join(names)}.")
 
 
 @contextlib.contextmanager
@@ -94,6 +103,9 @@ def _debootstrap(
         process.wait()
         raise
     if status != 0:
+        absent = [line.partition(_ABSENT)[2].split() for line in last if _ABSENT in line]
+        if absent:
+            raise MissingPackagesError([name for names in absent for name in names])
         raise SandboxError(
             f"debootstrap failed with exit status {status}. Its last words:\n  "
             + "\n  ".join([*last, *_log_end(root)])

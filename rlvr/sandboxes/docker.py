@@ -20,7 +20,7 @@ from rlvr.sandboxes.docker_containers import (
     remove,
 )
 from rlvr.sandboxes.docker_link import DockerLink
-from rlvr.sandboxes.link import PYTHON_FLAGS
+from rlvr.sandboxes.link import ENVIRONMENT, PYTHON_FLAGS
 
 __all__ = ["IMAGE", "Docker", "reap"]
 
@@ -31,12 +31,6 @@ PROCESSES = 256
 CAPABILITIES = (
     "SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE", "FOWNER", "MKNOD", "SYS_ADMIN", "SYS_PTRACE",
 )  # fmt: skip
-ENVIRONMENT = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
-    "LANG": "C.UTF-8",
-    "PYTHONHASHSEED": "0",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
 ARGUMENT = 128 * 1024  # bytes: the kernel's bound for one argument
 AWAY_S = 15.0  # how long `launch` waits for a daemon that isn't there: it may be restarting
 ATTEMPTS = 3
@@ -66,6 +60,11 @@ class Docker:
         self.runtime = runtime
         self.security_opt = tuple(security_opt)
         self.timeout_s = timeout_s
+
+    @property
+    def key(self) -> str:
+        """Two with one key have the same in their jails."""
+        return f"docker {self.image} {self.runtime}"
 
     def why_not(self) -> str | None:
         """Why it can't be used here, and what to do about it; None where it can. Takes some seconds at most."""

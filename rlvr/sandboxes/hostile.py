@@ -144,13 +144,15 @@ ATTEMPTS: tuple[Attempt, ...] = (
     Attempt("kill its parent, pid 1 and all others", _errors("os.kill(os.getppid(), 9)", "os.kill(1, 9)", "os.kill(1, 2)", "os.kill(-1, 9)") + "\nprint('done')", "EPERM or ESRCH, or no effect", _prints("EPERM", "ESRCH", "done")),
     Attempt("its parent's memory, environment, files", _errors("open('/proc/1/mem', 'rb')", "open('/proc/1/environ', 'rb').read()", "os.listdir('/proc/1/fd')", "open(f'/proc/{os.getppid()}/maps').read()"), "absent", _prints(*_ABSENT)),
     Attempt("process list", "import os\nprint([int(p) for p in os.listdir('/proc') if p.isdigit()] == [os.getpid()])", "itself alone", _prints("True")),
-    Attempt("environment", "import os\nprint(sorted(os.environ))", "PATH, HOME, LANG", _prints("['HOME', 'LANG', 'PATH']")),
+    Attempt("environment", "import os\nprint(sorted(os.environ))", "HOME, LANG, PATH, one thread for NumPy", _prints("['HOME', 'LANG', 'OPENBLAS_NUM_THREADS', 'PATH']")),
     Attempt("socket", _errors("import socket; socket.socket()", "import socket; socket.create_connection(('127.0.0.1', 80))", "import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)"), "EPERM", _prints("EPERM")),
     Attempt("abstract unix socket", _errors("import socket; socket.socket(socket.AF_UNIX).bind('\\0x')"), "EPERM", _prints("EPERM")),
     Attempt("a socket that socketpair made", _errors(*(f"import socket; a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_{kind}); a.{call}" for kind in ("DGRAM", "STREAM", "SEQPACKET") for call in ("bind('\\0x')", "connect('\\0x')"))), "EPERM", _prints("EPERM")),
     Attempt("write to the root file system", _errors(*(f"open('{where}/x', 'w')" for where in ("", "/usr", "/etc", "/dev", "/box", "/bin", "/proc", "/var", "/sys"))), "EROFS", _prints(*_READ_ONLY)),
     Attempt("overwrite its own program", _errors("open('/box/main.py', 'a')", "os.unlink('/box/main.py')", "os.rename('/tmp', '/box/t')"), "EROFS", _prints(*_READ_ONLY, "EXDEV", "EBUSY")),
     Attempt("/etc/shadow, docker.sock, host paths", _errors("open('/etc/shadow').read()", "os.stat('/var/run/docker.sock')", "os.stat('/run/docker.sock')", "os.listdir('/home/.')[0]", "open('/etc/machine-id')", "os.listdir('/root/.ssh')", "os.stat('/sys/kernel')", "open('/proc/cmdline')", "open('/proc/sys/kernel/hostname')"), "absent", _prints(*_ABSENT, "IndexError")),
+    Attempt("devices beyond null, full, random and urandom", "import os\nprint(*sorted(os.listdir('/dev')))\nfor name in ('zero', 'ptmx', 'tty', 'console', 'kmsg', 'mem', 'fuse', 'net/tun'):\n    try: print(os.open('/dev/' + name, os.O_RDONLY))\n    except OSError: pass", "these and the shared memory alone", _prints("fd full null random shm stderr stdin stdout urandom")),
+    Attempt("the host's names, addresses and container in files and mounts", "import re\ndef text(p):\n    try: return open(p, errors='replace').read()\n    except OSError: return ''\nsaid = [text('/etc/' + n) for n in ('resolv.conf', 'hosts', 'hostname', 'machine-id')]\nmounts = text('/proc/self/mountinfo')\nprint([x for x in said if x.strip()] + re.findall(r'[^ ]*(?:resolv|/containers/|/docker/[0-9a-f]{9}|cgroup)[^ ]*', mounts))", "none", _prints("[]")),
     Attempt("links and pipes as output files", "import os\nos.symlink('/etc/passwd', 'link')\nopen('a', 'w').write('x')\nos.link('a', 'hard')\nos.mkfifo('pipe')\nos.mkdir('folder')\nopen('plain', 'w').write('fine')", "refused without a hang", lambda done: done.ok and dict(done.files) == {"plain": b"fine"}, Input(b"", collect=("link", "hard", "a", "pipe", "folder", "plain", "missing"))),
     Attempt("leave things behind", _errors("open('/tmp/left', 'w')", "open('/dev/shm/left', 'w')", "open('/dev/mqueue/left', 'w')", "os.mkdir('/tmp/left2')") + "\nprint('done')", "absent in the next run", _prints("done", *_ABSENT, "EROFS")),
     Attempt("system calls of other processes' (ptrace, process_vm_readv, pidfd_getfd)", _calls(101, 310, 311, 438, 312), "EPERM", _prints("EPERM")),
@@ -202,7 +204,7 @@ try: os.kill(-1, 0)
 except ProcessLookupError: pass  # nobody else, whether /proc would tell or not
 except OSError: found.append("somebody's processes")
 else: found.append("processes")
-if sorted(os.environ) != ["HOME", "LANG", "PATH"]: found.append("environment")
+if sorted(os.environ) != ["HOME", "LANG", "OPENBLAS_NUM_THREADS", "PATH"]: found.append("environment")
 def is_in(data):
     # The halves are never put together here, or there they would be.
     at = data.find(half)

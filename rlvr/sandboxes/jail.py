@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rlvr.core.errors import JailError, SandboxError
+from rlvr.core.errors import JailError, LacksError
 from rlvr.sandboxes import bootstrap, functions, programs
 from rlvr.sandboxes.base import (
     Execution,
@@ -20,10 +20,13 @@ from rlvr.sandboxes.base import (
 )
 from rlvr.sandboxes.languages import LANGUAGES, Language, language_of
 from rlvr.sandboxes.link import Backend, Link
+from rlvr.sandboxes.needs import IMPORTS, Inventory, Needs, unusable
+from rlvr.sandboxes.packages import declared
 from rlvr.sandboxes.runner import frames
 
 _START_S = 20.0  # a jail that isn't there by then won't be
 _GRACE_S = 15.0  # beyond what a request's own limits add up to
+_IMPORTING = Limits(wall_s=60, cpu_s=60)  # the first import of a large package reads much
 _LONGEST_S = 2e6  # poll(2) counts in milliseconds and 31 bits
 
 Proceed = Callable[[int, Execution], bool]
@@ -60,8 +63,7 @@ class Jail:
         except BaseException:
             self._link.close()
             raise
-        self.python = str(answer["python"])
-        self.tools: Mapping[str, bool] = answer["tools"]
+        self.inventory = Inventory(str(answer["python"]), answer["tools"], answer["packages"])
         self.about: Mapping[str, Any] = answer["about"]
 
     def close(self) -> None:
@@ -77,9 +79,14 @@ class Jail:
         """Whether it can take another program: nothing is under way, and nothing has failed."""
         return self._awaited == 0
 
-    def has(self, language: Language) -> bool:
-        """Whether programs in that language can run here."""
-        return all(self.tools.get(tool) for tool in language.tools)
+    def lacks(self, needs: Needs) -> list[str]:
+        """Return what programs need and this jail hasn't, in words; packages are imported to know it."""
+        found = self.inventory.lacks(needs)
+        names = list(declared(sorted(needs.packages)))
+        if names and not found:
+            run = self.run(Program(IMPORTS), [Input(args=tuple(names))], _IMPORTING, None)
+            found = unusable(run.executions[0].stdout, names)
+        return found
 
     def run(
         self, program: Program, inputs: Sequence[Input], limits: Limits, proceed: Proceed | None
@@ -134,12 +141,11 @@ class Jail:
 
     def _language(self, name: str) -> Language:
         language = language_of(name)
-        if not self.has(language):
-            missing = " and ".join(tool for tool in language.tools if not self.tools.get(tool))
-            raise SandboxError(
-                f"The sandbox has no {missing}, so it can't run programs in {language.name}. Install "
-                f"it on this machine (bubblewrap), or rebuild the image with `rlvr sandbox build "
-                f"--languages {language.name}` (docker)."
+        if missing := self.inventory.missing_tools(name):
+            raise LacksError(
+                f"The sandbox has no {' and '.join(missing)}, so it can't run programs in "
+                f"{language.name}. Install it on this machine (bubblewrap), or rebuild the image with "
+                f"`rlvr sandbox build` (docker)."
             )
         return language
 

@@ -32,6 +32,15 @@ class Link(Protocol):
         """In a child forked from the client: let go of the descriptors, touching nothing else."""
 
 
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+"""The environment of a jail's runner. Sets are ordered alike in every jail: a program that depends on it is judged
+alike, too."""
+
 PYTHON_FLAGS = ("-S", "-s")
 """No `site`: what it finds may run code of the machine's (`.pth` files) before ours. Not `-I` either: with it,
 PYTHONHASHSEED doesn't count, and sets would be ordered differently in each jail."""

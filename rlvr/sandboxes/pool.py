@@ -16,11 +16,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from rlvr.core.errors import JailError, OptionError, SandboxError
+from rlvr.core.errors import JailError, LacksError, OptionError, SandboxError
 from rlvr.sandboxes.base import FunctionTests, Input, Limits, Program, Run, TestRun
-from rlvr.sandboxes.choose import Choice, chosen
+from rlvr.sandboxes.choose import Choice, chosen, explained
 from rlvr.sandboxes.jail import Jail, Proceed
 from rlvr.sandboxes.link import Backend
+from rlvr.sandboxes.needs import Inventory, Needs
 
 Result = TypeVar("Result")
 _sandboxes: weakref.WeakSet[Sandbox] = weakref.WeakSet()
@@ -34,20 +35,26 @@ class Sandbox:
         jails: how many programs run at once; by default one for each processor this process may use.
         memory_mb: of all that is in one jail together, where the backend can hold that. A program's own
             limit is in its `Limits`.
+        needs: what programs need; "auto" takes a backend that has it.
 
     Threads may share it; a process forked from this one gets jails of its own. Raises `SandboxError`
     where no backend works, with what to install.
     """
 
     def __init__(
-        self, backend: str | Backend = "auto", jails: int | None = None, memory_mb: int = 4096
+        self,
+        backend: str | Backend = "auto",
+        jails: int | None = None,
+        memory_mb: int = 4096,
+        needs: Needs | None = None,
     ) -> None:
         for name, number in (("jails", 1 if jails is None else jails), ("memory_mb", memory_mb)):
             if number < 1:
                 raise OptionError(f"{name} must be at least 1, not {number}.")
-        self.choice: Choice = chosen(backend)
+        self.choice: Choice = chosen(backend, needs)
         self.size = jails or len(os.sched_getaffinity(0))
         self.memory_mb = memory_mb
+        self._met: set[Needs] = set()
         self._reset()
         _sandboxes.add(self)
 
@@ -68,6 +75,27 @@ class Sandbox:
         for jail in jails:
             self._give_back(jail)
         return self
+
+    def meets(self, needs: Needs) -> bool:
+        """Whether `require` has found that all of it is there. Never waits."""
+        return needs in self._met
+
+    def require(self, needs: Needs) -> None:
+        """Make sure that jails have what programs need. A jail is asked once.
+
+        Raises `LacksError` that says what isn't there and what to do, and `SandboxError`.
+        """
+        if needs in self._met:
+            return
+        missing = self._tried_twice(lambda jail: jail.lacks(needs))
+        if missing:
+            name = self.choice.backend.name
+            raise LacksError(f"The sandbox ({name}) can't be used: {explained(name, missing)}")
+        self._met.add(needs)
+
+    def inventory(self) -> Inventory:
+        """Return what jails have: Python's version, languages, packages. Raises `SandboxError`."""
+        return self._tried_twice(lambda jail: jail.inventory)
 
     def run(
         self,

@@ -12,12 +12,15 @@ from typing import Any
 
 from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError, TrainingError
 from rlvr.core.secrets import HIDDEN
+from rlvr.envs.mixture import Mixture
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, about, read_metrics
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.device import fewer_processes, on_gpu
 from rlvr.training.sources import made_of, mixture_of
+
+_PREPARED = 1000  # tasks of an environment that are looked at before training
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,12 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
         )
     # What can't work is told first.
     steps = trl_arguments(config, Path(run_path or "."), here.num_processes).max_steps
+    facts = _prepared(mixture)
     model, tokenizer = load(config.model, half=config.lora is not None and gpu)
     path, run = _open_run(config, run_path, resume, here)
     try:
+        if run is not None:
+            run.note(**facts)
         start = last_checkpoint(path / "checkpoints") if resume and here.is_main_process else None
         start = _from_first(start, here)
         if resume and here.is_main_process:
@@ -207,6 +213,15 @@ def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) 
     callback = HeldOut(envs, config.measure_every, write, config.max_tokens)
     callback.trainer = trainer
     trainer.add_callback(callback)
+
+
+def _prepared(mixture: Mixture) -> dict[str, Any]:
+    """Raise `RlvrError` if this machine lacks something that verdicts need; return facts for the run."""
+    facts: dict[str, Any] = {}
+    for env in mixture.environments.values():
+        first = range(min(len(env.tasks), _PREPARED))
+        facts |= env.verifier.prepare(env.tasks[i] for i in first)
+    return facts
 
 
 def _open_run(

@@ -62,6 +62,11 @@ class Composite(Verifier):
             verdict: Verdict = stop.value
             return verdict
 
+    def prepare(self, tasks: Iterable[Task]) -> dict[str, Any]:
+        """Have each part make sure of what it needs."""
+        tasks = list(tasks)
+        return {name: fact for part in self.parts for name, fact in part.prepare(tasks).items()}
+
     def demonstrate(self, task: Task) -> str | None:
         """The first of the parts' demonstrations that earns the whole its full reward, after a thought
         where a part asks for one.

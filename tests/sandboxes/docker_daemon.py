@@ -16,7 +16,7 @@ from rlvr.sandboxes import docker_owner
 from rlvr.sandboxes.docker import Docker
 from rlvr.sandboxes.docker_client import client
 from rlvr.sandboxes.docker_containers import OWNER
-from rlvr.sandboxes.image import build
+from rlvr.sandboxes.image import build, is_current
 
 SCRIPT = Path(__file__).parents[2] / ".ci/dockerd"
 # Programs for jails. Each says when it's there.
@@ -45,7 +45,8 @@ def docker_with_image() -> Iterator[Docker]:
     if started:
         dockerd("start")
     try:
-        if "no image" in (backend.why_not() or ""):
+        reason = backend.why_not() or ""
+        if "no image" in reason or (not reason and not is_current()):
             build(from_host=True)
         if reason := backend.why_not() or "":
             raise RuntimeError(reason)
@@ -78,19 +79,40 @@ def soon(seconds: float = 60.0) -> float:
     return time.monotonic() + seconds
 
 
-def copy_image(backend: Docker, address: str) -> None:
-    """The backend's image, from the machine's daemon to the one at an address."""
-    with client(60) as api:
-        archive: Any = api.get_image(backend.image)
-        before = os.environ.get("DOCKER_HOST")
-        os.environ["DOCKER_HOST"] = address
+# What is large in an image, and not needed to start a jail in Python.
+_LARGE = (
+    "./proc/*", "./sys/*", "./dev/*", "./opt/*", "./usr/lib/jvm", "./usr/lib/go*", "./usr/lib/gcc", "./usr/share/*",
+    "./usr/local/lib/python*/site-packages/*", "./usr/local/bin/node", "./usr/local/bin/rustc", "*.a",
+)  # fmt: skip
+
+
+def small_system(backend: Docker, path: Path) -> Path:
+    """Write the image's file system into a tar archive, without the compilers."""
+    command = ["tar", "-C", "/", "-c", *(f"--exclude={each}" for each in _LARGE), "."]
+    with client(60) as api, path.open("wb") as file:
+        container = api.create_container(backend.image, command=command, network_disabled=True)
         try:
-            with client(60) as other:
-                other.load_image(archive)
+            pieces: Any = api.attach(container, stdout=True, stderr=False, stream=True)
+            api.start(container)
+            for piece in pieces:
+                file.write(piece)
         finally:
-            os.environ.pop("DOCKER_HOST")
-            if before is not None:
-                os.environ["DOCKER_HOST"] = before
+            api.remove_container(container, force=True)
+    return path
+
+
+def copy_image(backend: Docker, address: str, path: Path) -> None:
+    """Put a small copy of the backend's image into the daemon at an address; `path` is for the way."""
+    system = small_system(backend, path)
+    before = os.environ.get("DOCKER_HOST")
+    os.environ["DOCKER_HOST"] = address
+    try:
+        with client(60) as other, system.open("rb") as file:
+            other.import_image_from_stream(file, backend.image, "latest")
+    finally:
+        os.environ.pop("DOCKER_HOST")
+        if before is not None:
+            os.environ["DOCKER_HOST"] = before
 
 
 CLIENT = """

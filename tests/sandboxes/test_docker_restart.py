@@ -28,7 +28,7 @@ def folder(docker: Docker) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="rlvr-dockerd-"))  # a socket's path has to be short
     try:
         dockerd("start", folder)
-        copy_image(docker, f"unix://{folder}/docker.sock")
+        copy_image(docker, f"unix://{folder}/docker.sock", folder / "system.tar")
         yield folder
     finally:
         try:

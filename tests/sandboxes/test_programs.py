@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -335,13 +336,13 @@ def test_a_language_there_is_not(sandbox: Sandbox) -> None:
 
 def test_a_language_that_is_not_installed_says_what_to_install(sandbox: Sandbox) -> None:
     (jail,) = sandbox._idle
-    tools = jail.tools
-    jail.tools = {**tools, "rustc": False}
+    inventory = jail.inventory
+    jail.inventory = replace(inventory, tools={**inventory.tools, "rustc": False})
     try:
         with pytest.raises(SandboxError, match=r"no rustc.*Install"):
             sandbox.run(Program(b"fn main() {}", "rust"))
     finally:
-        jail.tools = tools
+        jail.inventory = inventory
 
 
 # ---------------------------------------------------------------- limits

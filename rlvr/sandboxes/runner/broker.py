@@ -95,7 +95,13 @@ class _Broker:
         if reply["status"] != 0:
             raise Fault("a trial run ended with %s" % reply)
         self._tests.warm_up(limits)
-        return {"python": sys.version.split()[0], "tools": tools, "about": self._about}
+        packages = jail.packages(sys.path)
+        return {
+            "python": sys.version.split()[0],
+            "tools": tools,
+            "packages": packages,
+            "about": self._about,
+        }
 
     def _act(
         self, cell: Cell, message: dict[str, Any], blobs: list[bytes]

@@ -160,6 +160,8 @@ class Cells:
                 "PATH": self._path,
                 "HOME": "/tmp",
                 "LANG": "C.UTF-8",
+                # A thread for each of a large machine's processors would be more than a program may have.
+                "OPENBLAS_NUM_THREADS": "1",
                 **(environment or {}),
             },
             "disk_mb": int(limits["disk_mb"]) + (256 if compiles else 0),

@@ -16,7 +16,10 @@ _DEVICES = {"null": (1, 3), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}
 # Kinds of file systems that each jail has its own of.
 _OWN = ("tmpfs", "proc", "sysfs", "devtmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "overlay")
 _FLAGS = kernel.NOSUID | kernel.NODEV
+# Docker puts these into a container.
+_FROM_THE_HOST = ("/etc/resolv.conf", "/etc/hosts", "/etc/hostname")
 _WORKSHOP = "/tmp"  # where each cell will have a folder of its own
+_APART = "/run/apart"  # folders of files that are shown alone; see `bubblewrap`
 _LINKS = {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}
 
 
@@ -41,7 +44,10 @@ def furnish() -> str:
     Returns:
         Why files of the machine stay shared, or "".
     """
+    for place in _FROM_THE_HOST:
+        _unmount_all(place)
     if os.path.isdir("/sys"):
+        _unmount_all("/sys")
         options = "size=4k,nr_inodes=1,mode=755"
         kernel.mount("tmpfs", "/sys", kernel.NOSUID | kernel.NODEV | kernel.RDONLY, options)
     try:
@@ -52,11 +58,15 @@ def furnish() -> str:
             path = "/dev/" + name
             if os.path.ismount(path):
                 _close_to_writing(path)
+    why = ""
     try:
         _keep_files_apart()
     except OSError as error:
-        return str(error)
-    return ""
+        why = str(error)
+    _unmount_all(_APART)
+    if any(place.startswith(_APART + "/") for place, _ in _mounts()):
+        raise RuntimeError("folders that programs must not see can't be unmounted")
+    return why
 
 
 def _make_devices() -> None:
@@ -73,11 +83,22 @@ def _make_devices() -> None:
         for name, number in _LINKS.items():
             os.symlink("/proc/self/fd" + number, os.path.join(made, name))
         os.mkdir(os.path.join(made, "shm"))
+        _unmount_all("/dev")
         kernel.move(made, "/dev")
     except BaseException:
         kernel.unmount(made)
         raise
     _close_to_writing("/dev")
+
+
+def _unmount_all(place: str) -> None:
+    """Detach what is mounted at a place and below: what is merely covered still stands in the list of mounts."""
+    for mounted, _ in reversed(_mounts()):
+        if mounted == place or mounted.startswith(place + "/"):
+            try:
+                kernel.unmount(mounted)
+            except OSError:
+                pass  # gone with another, or locked by whoever made this jail
 
 
 def _close_to_writing(mounted: str) -> None:
@@ -92,14 +113,24 @@ def _keep_files_apart() -> None:
     What two jails can open has locks, watches and hints that both can see. Through an overlay these are the jail's own,
     and `preadv2` doesn't tell what is in the page cache.
     """
-    shared = [place for place, kind in _mounts() if kind not in _OWN]
+    mounts = dict(_mounts())
+    shared = [place for place, kind in mounts.items() if kind not in _OWN]
+    # Bubblewrap covers a file by the machine's null device.
+    covered = [
+        place for place, kind in mounts.items() if kind == "devtmpfs" and "/dev/" not in place
+    ]
     kernel.mount("tmpfs", _WORKSHOP, _FLAGS, "size=64m,nr_inodes=4096,mode=700")
     try:
+        for place in filter(os.path.isdir, shared):
+            _overlay(place)
+        sources = _sources()
+        folders = {sources[place]: place for place in shared if place.startswith(_APART + "/")}
         for place in shared:
-            if os.path.isdir(place):
-                _overlay(place)
-            else:
-                _copy(place)
+            if not os.path.isdir(place):
+                _bind_own(place, folders)
+        for place in covered:
+            kernel.mount("/dev/null", place, kernel.BIND)
+            _close_to_writing(place)
     finally:
         kernel.unmount(_WORKSHOP)
 
@@ -124,13 +155,19 @@ def _overlay(place: str) -> None:
             kernel.move(kept, each)
 
 
-def _copy(place: str) -> None:
-    copy = _place_for(place)
-    with open(place, "rb") as source, open(copy, "wb") as target:
-        while data := source.read(1 << 20):
-            target.write(data)
-    os.chmod(copy, os.stat(place).st_mode & 0o755)
-    kernel.mount(copy, place, kernel.BIND)
+def _bind_own(place: str, folders: dict[str, str]) -> None:
+    """Put a file of this jail's own in place of a shared one: out of an overlay over its folder, or a copy."""
+    source = _sources()[place]
+    folder = folders.get(os.path.dirname(source))
+    if folder is not None:
+        own = os.path.join(folder, os.path.basename(source))
+    else:
+        own = _place_for(place)
+        with open(place, "rb") as old, open(own, "wb") as new:
+            while data := old.read(1 << 20):
+                new.write(data)
+        os.chmod(own, os.stat(place).st_mode & 0o755)
+    kernel.mount(own, place, kernel.BIND)
     _close_to_writing(place)
 
 
@@ -149,12 +186,41 @@ def _empty() -> str:
     return path
 
 
+def _sources() -> dict[str, str]:
+    """Return where in its own file system lies what is mounted at a place, by place; of several the first."""
+    found: dict[str, str] = {}
+    with open("/proc/self/mountinfo") as file:
+        for line in file:
+            source, place = line.split()[3:5]
+            found.setdefault(place.encode().decode("unicode_escape"), source)
+    return found
+
+
 def _mounts() -> list[tuple[str, str]]:
-    """Return the places where file systems are mounted, and their kinds, in order; each place once."""
-    found = {}
+    """Return the places where file systems are mounted, and their kinds, in order."""
+    found = []
     with open("/proc/self/mountinfo") as file:
         for line in file:
             before, _, after = line.partition(" - ")
             place = before.split()[4]
-            found[place.encode().decode("unicode_escape")] = after.split()[0]
-    return list(found.items())
+            found.append((place.encode().decode("unicode_escape"), after.split()[0]))
+    return found
+
+
+def packages(folders: list[str]) -> dict[str, str]:
+    """Return versions by name of what is installed in some folders, as their metadata is named.
+
+    Not by `importlib.metadata`: every fork would carry it.
+    """
+    found = {}
+    for folder in folders:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for name in names:
+            stem, _, kind = name.rpartition(".")
+            if kind in ("dist-info", "egg-info") and "-" in stem:
+                parts = stem.split("-")
+                found[parts[0].lower().replace("_", "-").replace(".", "-")] = parts[1]
+    return found

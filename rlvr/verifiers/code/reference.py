@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import Any
 
 from rlvr.core.errors import OptionError
 from rlvr.sandboxes.base import FunctionTests, Limits, Program
 from rlvr.sandboxes.languages import language_of
+from rlvr.sandboxes.needs import Needs
+from rlvr.sandboxes.packages import DEFAULT
 from rlvr.verifiers.code.compare import Comparison
 from rlvr.verifiers.code.fields import content, items, name_of, text, utf8, wrong
 
@@ -50,6 +52,7 @@ class Reference:
         sought: the name that a response's program should define: the entry point, else the function
             that all asserts call; "" where there's none such.
         solution: a right one, where the reference has it.
+        needs: the languages of program and checker, and the packages that Python of theirs may import.
     """
 
     tests: tuple[Case, ...] | FunctionTests
@@ -60,10 +63,17 @@ class Reference:
     entry_point: str = ""
     sought: str = ""
     solution: str | None = None
+    needs: Needs = field(default_factory=Needs)
 
     @classmethod
-    def of(cls, given: Any, language: str = "python", limits: Limits | None = None) -> Reference:
-        """Read one; `language` and `limits` count where it names none. Raises `CannotScore(gold)`."""
+    def of(
+        cls,
+        given: Any,
+        language: str = "python",
+        limits: Limits | None = None,
+        packages: Sequence[str] = DEFAULT,
+    ) -> Reference:
+        """Read one; the other arguments count where it names none. Raises `CannotScore(gold)`."""
         if not isinstance(given, Mapping):
             raise wrong(f"is {_FORMS}; it's of type {type(given).__name__}")
         functions = any(key in given for key in ("test", "asserts"))
@@ -80,6 +90,7 @@ class Reference:
             if functions and spoken != "python":
                 raise wrong(f"has tests of functions, which are for Python alone, not {spoken}")
             judged = Comparison() if check is None else _check(check)
+            needs = _needs(given, spoken, judged, packages)
         except OptionError as error:
             raise wrong(f"can't be used: {error}") from None
         tests, public = _functions(given) if functions else _cases(given, judged)
@@ -92,6 +103,7 @@ class Reference:
             name_of(given),
             name_of(given) or _called(tests),
             text(given, "solution", "") or None,
+            needs,
         )
 
 
@@ -171,6 +183,19 @@ def _public(given: Mapping[str, Any], flags: list[Any]) -> tuple[bool, ...]:
         if flag is not None and not isinstance(flag, bool):
             raise wrong(f'has "public": {flag!r:.40} in test {number}; it\'s true or false')
     return tuple(bool(flag) or number < first for number, flag in enumerate(flags))
+
+
+def _needs(
+    given: Mapping[str, Any], language: str, check: Comparison | Program, packages: Sequence[str]
+) -> Needs:
+    """Raises `OptionError`."""
+    named = given.get("packages")
+    if named is not None and not isinstance(named, list | tuple):
+        raise wrong(f'has "packages" of type {type(named).__name__}; it is a list of names')
+    languages = [language, check.language] if isinstance(check, Program) else [language]
+    if named is None and "python" not in languages:
+        packages = ()
+    return Needs.of(languages, packages if named is None else named)
 
 
 def _check(given: Any) -> Comparison | Program:

@@ -13,6 +13,8 @@ from rlvr.verifiers.code.compare import Comparison
 from rlvr.verifiers.code.reference import Case, Reference
 from rlvr.verifiers.code.result import Result, at_limit, excerpt, of_execution, of_outcome
 
+_LACKS = "ModuleNotFoundError"
+
 
 @dataclass(frozen=True, slots=True)
 class Ran:
@@ -73,7 +75,12 @@ async def _solution(
 ) -> Ran:
     run = await sandbox.arun_tests(source, tests, reference.limits, stop)
     if run.broken:
-        raise CannotScore(Cause.GOLD, f"the tests can't be run: {excerpt(run.broken)}")
+        hint = (
+            " (packages that tests import are declared: docs/code.md)"
+            if _LACKS in run.broken
+            else ""
+        )
+        raise CannotScore(Cause.GOLD, f"the tests can't be run: {excerpt(run.broken)}{hint}")
     if run.compile_error is not None:
         return Ran(compile_error=run.compile_error)
     if run.load_error is not None:

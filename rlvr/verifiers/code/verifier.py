@@ -10,9 +10,10 @@ arguments that its functions are called with.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 from rlvr.core.errors import CannotScore, OptionError, SandboxError
@@ -22,6 +23,8 @@ from rlvr.core.verifier import Verifier
 from rlvr.sandboxes import Sandbox, default_sandbox, made_sandbox
 from rlvr.sandboxes.base import FunctionTests, Limits
 from rlvr.sandboxes.languages import language_of
+from rlvr.sandboxes.needs import Needs
+from rlvr.sandboxes.packages import DEFAULT, declared
 from rlvr.verifiers.code.extraction import Found, defines, find_program
 from rlvr.verifiers.code.given import given_code, prelude_of
 from rlvr.verifiers.code.reference import Reference
@@ -41,6 +44,8 @@ class Code(Verifier):
         language: of programs whose reference names none. Tests of functions are Python's.
         limits: for each test of a program and for all tests of a solution's functions together, where
             the reference sets none: `{"wall_s": 2, "memory_mb": 256}`.
+        packages: that Python programs may import beside the standard library, if the reference names
+            none; NumPy by default. A sandbox that lacks one isn't used, and no verdict comes of it.
         sandbox: where programs run; by default the process's own.
 
     Raises `OptionError`.
@@ -50,7 +55,7 @@ class Code(Verifier):
     version = 1
     # The sandbox bounds each run from when it begins: time in its queue must not count.
     limit_s = math.inf
-    options = ("reward", "language", "limits")
+    options = ("reward", "language", "limits", "packages")
 
     def __init__(
         self,
@@ -58,11 +63,13 @@ class Code(Verifier):
         *,
         language: str = "python",
         limits: Limits | Mapping[str, Any] | None = None,
+        packages: Sequence[str] = DEFAULT,
         sandbox: Sandbox | None = None,
     ) -> None:
         self.reward = reward
         self.language = language
         self.limits = limits
+        self.packages = packages
         self.sandbox = sandbox
         self.check_options()
 
@@ -76,11 +83,35 @@ class Code(Verifier):
         language_of(self.language)
         if not isinstance(self.limits, Limits):
             self.limits = Limits.of(self.limits)
+        if not isinstance(self.packages, list | tuple):
+            raise OptionError(f"packages is a list of names, not {self.packages!r:.80}.")
+        declared(self.packages)
+
+    def prepare(self, tasks: Iterable[Task]) -> dict[str, Any]:
+        """Find the sandboxes that have what programs in these tasks need. Raises `SandboxError`, `OptionError`."""
+        wanted: set[Needs] = set()
+        for task in tasks:
+            with contextlib.suppress(CannotScore):  # that task's verdicts will say so
+                wanted.add(self._reference(task).needs)
+        if not wanted:
+            is_python = language_of(self.language).name == "python"
+            wanted.add(Needs.of([self.language], self.packages if is_python else ()))
+        used: dict[str, dict[str, Any]] = {}
+        for needs in sorted(wanted, key=str):
+            sandbox = self.sandbox or default_sandbox(needs)
+            sandbox.require(needs)
+            choice = sandbox.choice
+            about = {"why": choice.why, **sandbox.inventory().to_json()}
+            used[choice.backend.name] = about
+        return {"sandbox": used}
+
+    def _reference(self, task: Task) -> Reference:
+        assert isinstance(self.limits, Limits)
+        return Reference.of(task.reference, self.language, self.limits, self.packages)
 
     async def verify(self, task: Task, response: str) -> Verdict:
         """Find the program, run it, compare. Raises `CannotScore` for faults that aren't its own."""
-        assert isinstance(self.limits, Limits)
-        reference = Reference.of(task.reference, self.language, self.limits)
+        reference = self._reference(task)
         found = find_program(response, reference.language, reference.sought)
         if found.source is None:
             return refused(NAME, Status.UNPARSABLE, found.reason)
@@ -94,9 +125,11 @@ class Code(Verifier):
         try:
             # A lone surrogate is no Unicode: no compiler takes it, and none has to be asked here.
             program = source.encode("utf-8", "surrogatepass")
-            sandbox = self.sandbox or made_sandbox()
+            sandbox = self.sandbox or made_sandbox(reference.needs)
             if sandbox is None:  # in a thread: it may have to look for one, and others use the loop
-                sandbox = await asyncio.to_thread(default_sandbox)
+                sandbox = await asyncio.to_thread(default_sandbox, reference.needs)
+            elif not sandbox.meets(reference.needs):
+                await asyncio.to_thread(sandbox.require, reference.needs)
             ran = await run_all(sandbox, program, reference, stop=not fraction)
         except (SandboxError, OptionError) as error:  # OptionError: RLVR_SANDBOX names none
             raise CannotScore(Cause.SANDBOX, str(error)) from error
