@@ -124,8 +124,8 @@ def _command(python: str, groups: Mapping[str, Path]) -> list[str]:
     found += ["--dir", "/dev/shm", "--remount-ro", "/dev"]
     for folder in ("/box", "/tmp", "/sys"):
         found += ["--dir", folder]
-    for place, path in groups.items():
-        found += ["--bind", str(path), f"/sys/fs/cgroup/{place}".rstrip("/")]
+    for controller, path in groups.items():
+        found += ["--bind", str(path), f"/sys/fs/cgroup/{controller}".rstrip("/")]
     found += ["--remount-ro", "/", "--chdir", "/", "--clearenv"]
     for name, value in ENVIRONMENT.items():
         found += ["--setenv", name, value]
