@@ -22,7 +22,9 @@ _RANGE = re.compile(
     rf"|{_SAID}\{{\s*(?:is |be )?(?:an? |any )?(?P<words>[a-z -]*(?:integer|number|real))s?\.?\s*\}})?\s*\)?"
 )
 _SETS = {"integer": "Z", "real number": "R", "real": "R", "natural number": "N"}
-_LABELLED = re.compile(r"\s*(?:\(\s*([A-J])\s*\)|([A-J])\s*[.:)](?!\d))\s*[.:]?\s*([^\s,;].*)")
+_LABELLED = re.compile(
+    r"\s*+(?:\(\s*+([A-J])\s*+\)|([A-J])\s*+[.:)](?!\d))\s*+(?:[.:]\s*+)?([^\s,;].*)"
+)
 _STYLED = re.compile(rf"{_SAID}(?=\{{)|[{{}}]")
 _LONGEST = 120  # characters of a condition
 

@@ -201,7 +201,7 @@ def test_other_dialects(judge: Judge, dialect: str, query: str) -> None:
 
 def test_what_is_no_query_of_the_dialect(judge: Judge) -> None:
     verdict = judge(COUNT, "SELECT ((", dialect="mysql")
-    assert verdict.status is Status.INCORRECT
+    assert verdict.status is Status.UNPARSABLE
     assert "can't be read as mysql" in verdict.feedback
     assert judge(COUNT, "SELECT " + "(" * 4000, dialect="mysql").reward == 0.0
     assert "at most 10000" in judge(COUNT, "SELECT " + "1," * 9000 + "1", dialect="mysql").feedback
