@@ -55,7 +55,7 @@ class Math(Verifier):
     """
 
     name = "math"
-    version = 4
+    version = 5
     limit_s = 1.0
     options = (
         "mode", "ordered", "units", "simplified", "unevaluated", "rounded", "tolerance", "rename",

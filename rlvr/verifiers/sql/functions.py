@@ -20,7 +20,9 @@ DATES = ("date", "time", "datetime", "julianday", "unixepoch", "strftime", "time
 _PRINTS = ("printf", "format")
 _CLOCK_READ = "reading the clock or the time zone, which aren't the same tomorrow or elsewhere"
 _IN_CACHE = 65_536  # results of calls: a column's dates repeat
+_SHORT = 40  # characters of an argument whose call is kept
 _DIGITS = re.compile(r"[0-9]++")
+_ASKED = re.compile(r"%[-+ #!,0-9.*]*+")  # flags, width and precision of one conversion
 
 
 def replace(connection: sqlite3.Connection, guard: Guard, clock: bool) -> None:
@@ -35,14 +37,14 @@ def replace(connection: sqlite3.Connection, guard: Guard, clock: bool) -> None:
 
 
 def _replacement(name: str, guard: Guard) -> Callable[..., Any]:
-    worked_out, limit = _EVALUATORS[name], 0 if name in DATES else VALUE_BYTES
+    limit = 0 if name in DATES else VALUE_BYTES
 
     def function(*args: Any) -> Any:
         if limit and _printed(args) > limit:
             guard.too_large = f"{name}() writes more than {limit} characters"
             raise ValueError(guard.too_large)
         try:
-            return worked_out(*args)
+            return _worked_out(name, args)
         except sqlite3.OperationalError as error:
             if not_deterministic(error):
                 guard.denied = _CLOCK_READ
@@ -53,17 +55,22 @@ def _replacement(name: str, guard: Guard) -> Callable[..., Any]:
 
 def _printed(args: tuple[Any, ...]) -> int:
     """Return the most characters that printf's widths and precisions ask for: it writes them one by one."""
-    template = _text(args[0]) if args else ""
-    asked = sum(int(digits[:10]) for digits in _DIGITS.findall(template))
-    stars = template.count("*")
-    return asked + stars * max((_whole(arg) for arg in args[1:]), default=0) if stars else asked
+    asked = "".join(_ASKED.findall(_text(args[0]))) if args else ""
+    stars = asked.count("*")
+    return _sum(asked) + (stars * max(map(_whole, args[1:]), default=0) if stars else 0)
 
 
 def _whole(arg: Any) -> int:
     """Return the size of the largest whole number that SQLite may read off an argument."""
     if isinstance(arg, int | float):
         return int(min(abs(arg), 1e18))
-    return max((int(digits[:10]) for digits in _DIGITS.findall(_text(arg)[:100])), default=0)
+    return _sum(_text(arg).strip()[:100])
+
+
+def _sum(text: str) -> int:
+    """Return the sum of the whole numbers in it; one of many digits counts as 10^10."""
+    found = (digits.lstrip("0") or "0" for digits in _DIGITS.findall(text))
+    return sum(int(digits) if len(digits) <= 10 else 10**10 for digits in found)
 
 
 def _text(value: Any) -> str:
@@ -77,43 +84,38 @@ class _Column(threading.local):
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         self.connection.execute("PRAGMA journal_mode=OFF")
         self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
-        self.known: dict[tuple[str, int], str] = {}
+        self.known: dict[str, str] = {}
 
     def value(self, name: str, args: tuple[Any, ...]) -> Any:
         """Return the value of a call. Raises `sqlite3.OperationalError` if it would read the clock."""
-        update = self.known.get((name, len(args)))
-        if update is None:
-            update = self.known[name, len(args)] = self._made(name, len(args))
-        self.connection.execute(update, args or (None,))
-        return self.connection.execute(f"SELECT result FROM {name}_{len(args)}").fetchone()[0]
+        table = f"{name}_{len(args)}"
+        if table not in self.known:
+            self.known[table] = self._made(table, name, len(args))
+        self.connection.execute(self.known[table], args or (None,))
+        return self.connection.execute(f"SELECT result FROM {table}").fetchone()[0]
 
-    def _made(self, name: str, count: int) -> str:
+    def _made(self, table: str, name: str, count: int) -> str:
+        """Make a table for calls with `count` arguments, and return the statement that puts some in its row."""
         arguments = [f"a{number}" for number in range(count)]
-        columns = ", ".join(arguments or ["unused"])
-        table = f"{name}_{count}"
-        self.connection.execute(
-            f"CREATE TABLE {table}({columns}, result AS ({name}({', '.join(arguments)})))"
-        )
-        self.connection.execute(
-            f"INSERT INTO {table} VALUES ({', '.join(['NULL'] * max(1, count))})"
-        )
-        return f"UPDATE {table} SET {', '.join(f'{one} = ?' for one in arguments or ['unused'])}"
+        columns = arguments or ["unused"]
+        call = f"{name}({', '.join(arguments)})"
+        self.connection.execute(f"CREATE TABLE {table}({', '.join(columns)}, result AS ({call}))")
+        values = ", ".join("?" * len(columns))
+        return f"REPLACE INTO {table}(rowid, {', '.join(columns)}) VALUES (1, {values})"
 
 
 _column = _Column()
 
 
-def _evaluator(name: str) -> Callable[..., Any]:
-    @lru_cache(maxsize=_IN_CACHE, typed=True)
-    def remembered(*args: Any) -> Any:
-        return _column.value(name, args)
-
-    def worked_out(*args: Any) -> Any:
-        # -0.0 is 0.0 to the cache and other text to SQLite.
-        plain = all(type(arg) is str or type(arg) is int or arg is None for arg in args)
-        return remembered(*args) if plain else _column.value(name, args)
-
-    return worked_out
+@lru_cache(maxsize=_IN_CACHE, typed=True)
+def _remembered(name: str, *args: Any) -> Any:
+    return _column.value(name, args)
 
 
-_EVALUATORS = {name: _evaluator(name) for name in (*DATES, *_PRINTS)}
+def _worked_out(name: str, args: tuple[Any, ...]) -> Any:
+    # Short texts alone, which make short results: what a response wrote mustn't stay in memory. And no real
+    # numbers: -0.0 is 0.0 to the cache and another text to SQLite.
+    for arg in args:
+        if not (type(arg) is int or arg is None or (type(arg) is str and len(arg) <= _SHORT)):
+            return _column.value(name, args)
+    return _remembered(name, *args) if name in DATES else _column.value(name, args)

@@ -55,6 +55,7 @@ class Sql(Verifier):
     """
 
     name = "sql"
+    version = 2
     limit_s = 10.0
     options = (
         "preset", "reward", "columns", "tolerance", "dialect", "clock", "max_steps", "max_rows",
