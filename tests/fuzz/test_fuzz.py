@@ -9,6 +9,7 @@ import pytest
 
 from rlvr.verifiers.math import Math
 from tests.tiers import Sample, spread
+from tools.fuzz.__main__ import main
 from tools.fuzz.rules import look, look_at_length
 from tools.fuzz.subjects import Subject, options_of, subjects, verifier_classes
 from tools.fuzz.texts import GENERATORS, LONG_UNITS, responses
@@ -62,7 +63,11 @@ def test_options_and_classes_are_found_by_looking() -> None:
 
 
 def test_the_command_prints_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    from tools.fuzz.__main__ import main
-
     assert main(["--seconds", "0.5", "--only", "Format"]) == 0
     assert "0 findings  Format" in capsys.readouterr().out
+
+
+@pytest.mark.sweep
+@pytest.mark.usefixtures("data")
+def test_a_longer_fuzz_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--seconds", "180", "--seed", "1000"]) == 0, capsys.readouterr().out
