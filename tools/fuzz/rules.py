@@ -95,11 +95,14 @@ def look_at_length(subject: Subject, unit: str) -> Iterator[Finding]:
                 )
             )
     for what, length, function in work:
-        shown = f"{unit[:20]!r} over and over"
-        long, short = (
-            _spent(function, unit * (size // len(unit))) for size in (length, length // 4)
-        )
-        if long > MOST_S or (long > 0.1 and long > 10 * short):
+        for _ in range(3):  # a collection of garbage, or a cold cache, doesn't come thrice
+            long, short = (
+                _spent(function, unit * (size // len(unit))) for size in (length, length // 4)
+            )
+            if long <= MOST_S and (long <= 0.1 or long <= 10 * short):
+                break
+        else:
+            shown = f"{unit[:20]!r} over and over"
             yield Finding(
                 subject, shown, f"{what} took {long:.2f} s, and {short:.2f} s for a quarter"
             )
@@ -123,16 +126,19 @@ def _vote(text: str) -> None:
 def _timed(
     subject: Subject, response: str, what: str, work: Callable[[str], object]
 ) -> Iterator[Finding]:
-    began = time.thread_time()
-    try:
-        work(response)
-    except Exception as error:
-        yield Finding(subject, response, f"{what} raised {type(error).__name__}: {error!s:.200}")
-    spent = time.thread_time() - began
-    if spent > MOST_S:
-        yield Finding(
-            subject, response, f"{what} took {spent:.2f} s of the caller's processor time"
-        )
+    for _ in range(3):
+        began = time.thread_time()
+        try:
+            work(response)
+        except Exception as error:
+            yield Finding(
+                subject, response, f"{what} raised {type(error).__name__}: {error!s:.200}"
+            )
+            return
+        spent = time.thread_time() - began
+        if spent <= MOST_S:
+            return
+    yield Finding(subject, response, f"{what} took {spent:.2f} s of the caller's processor time")
 
 
 def _settled(subject: Subject, response: str) -> Iterator[Finding]:
