@@ -57,9 +57,13 @@ class Verifier(ABC):
         """The verdict where it can be had in microseconds and without risk, else None.
 
         Runs in the caller's thread, where nothing can stop it: linear time, no recursion on the
-        response's nesting, no big-number arithmetic.
+        response's nesting, no big-number arithmetic. A long response goes to a worker unseen, and so does
+        one over which this raises.
         """
         return None
+
+    def prepare(self) -> None:  # noqa: B027  (most have nothing to take along)
+        """Make what a worker needs part of the attributes. Called before the verifier is sent to one."""
 
     def demonstrate(self, task: Task) -> str | None:
         """A response that earns full reward, made from the reference; None where there's no such."""

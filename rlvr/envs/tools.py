@@ -27,7 +27,7 @@ from rlvr.core.verifier import Verifier
 from rlvr.envs.turns import MultiTurn
 from rlvr.verifiers.extraction import after_thinking
 
-_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+_OPENS, _CLOSES = "<tool_call>", "</tool_call>"
 _MOST_CALLS = 16  # of one message
 _MOST_CHARACTERS = 4000  # of a call, and of a result
 _RESERVED = ("reset", "get_reward")  # TRL's own names for what isn't a tool
@@ -138,8 +138,18 @@ def describe(toolbox: type[Any]) -> str:
 
 
 def calls_in(said: str) -> list[str]:
-    """The text of each call that a message makes; thoughts don't count."""
-    return _CALL.findall(after_thinking(said))
+    """Return the text of each call that a message makes; thoughts don't count."""
+    text = after_thinking(said)
+    found: list[str] = []
+    end = 0
+    # Not by a regular expression: it would look for the end from each opening of thousands, in vain.
+    while (start := text.find(_OPENS, end)) >= 0:
+        closing = text.find(_CLOSES, start)
+        if closing < 0:
+            break
+        found.append(text[start + len(_OPENS) : closing])
+        end = closing + len(_CLOSES)
+    return found
 
 
 def call(tools: Mapping[str, Callable[..., Any]], box: Any, name: str, arguments: Any) -> str:

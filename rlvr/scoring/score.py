@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 
-from rlvr.core.errors import OptionError, ResponseError, TaskError
+from rlvr.core.errors import CannotScore, OptionError, ResponseError, TaskError
 from rlvr.core.faults import checked, raised
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
@@ -24,6 +24,8 @@ from rlvr.scoring.pool import Pool
 from rlvr.verifiers.compose import Composite, Plan
 
 _GRACE_S = 0.05  # so that an item which may run just as long as the batch gets its whole time
+_SETTLED = 200_000
+"""Characters of a response that `settle` may see: a bound on the caller's thread that no verifier has to keep."""
 
 
 def score(
@@ -125,9 +127,12 @@ def submit(
     if isinstance(verifier, Composite):
         return _Driver(verifier, task, response, limit_s, pool, block).advance(None)
     try:
-        settled = verifier.settle(task, response)
-    except Exception as error:
-        return raised(f"{verifier.name} raised", error)
+        settled = verifier.settle(task, response) if len(response) <= _SETTLED else None
+    except CannotScore as error:
+        return raised(verifier.name, error)
+    except Exception:
+        # `settle` is a shortcut. A worker has a stack of its own, a limit, and a way to say whose fault it is.
+        settled = None
     if settled is not None:
         return checked(verifier.name, settled)
     if verifier.is_async:

@@ -8,8 +8,10 @@ import sys
 from typing import Any
 
 from rlvr.core import blame
-from rlvr.core.faults import checked, raised
-from rlvr.core.verdict import Cause, Status, Unscored, Verdict, refused
+from rlvr.core.errors import CannotScore
+from rlvr.core.faults import checked, described, raised
+from rlvr.core.task import Task
+from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, refused
 from rlvr.core.verifier import Verifier
 from rlvr.scoring import wire
 from rlvr.scoring.memory import Growth
@@ -17,6 +19,11 @@ from rlvr.scoring.page import Page
 
 RETIRED = 0
 """Exit status of a worker that left by itself after its share of jobs."""
+
+_NOT_OF_A_TEXT = (CannotScore, OSError, ImportError)
+"""Exceptions that say of themselves that they are no response's doing."""
+
+_ORDINARY = ("\\boxed{0}", "The answer is 0.", "```\n0\n```")
 
 _JOBS_PER_WORKER = 50_000  # SymPy's caches and the heap's fragments go with the process
 
@@ -55,6 +62,10 @@ def _answer(
         verdict: Any = verifier.verify(task, response)
     except (MemoryError, RecursionError) as error:
         return _exhausted(verifier.name, error, page.phase), False
+    except Exception as error:
+        if page.phase == "response" and not isinstance(error, _NOT_OF_A_TEXT):
+            return _blamed(verifier, task, response, error, page), True
+        return raised(f"{verifier.name} raised", error), True
     except BaseException as error:  # also SystemExit: some libraries end the process they are in
         return raised(f"{verifier.name} raised", error), True
     return checked(verifier.name, verdict), True
@@ -74,6 +85,32 @@ def _verifier(
     verifiers.use(key, kept)
     verifier: Verifier = kept
     return verifier
+
+
+def _blamed(verifier: Verifier, task: Task, response: str, error: Exception, page: Page) -> Verdict:
+    """Return the verdict on a response over which a verifier raised an exception.
+
+    The response is to blame if the exception comes again and ordinary answers to the same task are judged:
+    then neither the task nor the machine can be the reason. Otherwise nothing is known, and it is unscored.
+    """
+    try:
+        return checked(verifier.name, verifier.verify(task, response))
+    except Exception as again:
+        unscored = raised(f"{verifier.name} raised", again)
+        if type(again) is not type(error):
+            return unscored
+    page.phase = "begun"
+    try:
+        with blame.unheard():  # what ordinary answers take is not on the response's account
+            shown = verifier.demonstrate(task)
+            ordinary = _ORDINARY if shown is None else (shown, *_ORDINARY)
+            scored = all(isinstance(verifier.verify(task, one), Scored) for one in ordinary)
+    except Exception:
+        scored = False
+    if not scored:
+        return unscored
+    feedback = f"judging the response raised {type(error).__name__}, which other answers don't"
+    return refused(verifier.name, Status.UNPARSABLE, feedback, raised=described(error))
 
 
 def _exhausted(name: str, error: BaseException, phase: str | None) -> Verdict:

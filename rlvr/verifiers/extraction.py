@@ -76,6 +76,8 @@ _BOX = r"\\(?:boxed|fbox)\s*\{"
 _BRACES = re.compile(_BOX + r"|\\.|[{}]", re.DOTALL)
 _PLAIN_BOX = re.compile(_BOX + r"\s*([^{}\\\s][^{}\\]*)\}")
 _BOX_START = re.compile(_BOX)
+# Several backslashes before a box. The lookbehind lets a run be tried once, not from each of its backslashes.
+_ESCAPED_BOX = re.compile(r"(?<!\\)\\{2,}+(?=boxed|fbox)")
 # What may stand between two boxes that form one list.
 _JOINT = re.compile(
     r"(?:[\s$,;&.*/|-]|\\[()\[\],;! \\]|\\q?quad(?![a-zA-Z])|\b(?:and|AND|or|OR)\b"
@@ -93,9 +95,9 @@ def _box_span(text: str) -> tuple[int, int] | None:
 
 
 def _boxed(text: str, first: int, last: int) -> Found:
-    if text[last - 1 : last] == "\\":  # escaped once too often on its way here
-        text = text.replace("\\\\boxed", "\\boxed").replace("\\\\fbox", "\\fbox")
-        return _boxed(text, *(_box_span(text) or (first, last)))
+    if text[last - 1 : last] == "\\":  # escaped once too often on its way here, or many times
+        text = _ESCAPED_BOX.sub(r"\\", text)
+        first, last = _box_span(text) or (first, last)
     if first == last and (plain := _PLAIN_BOX.match(text, first)):
         return Found(plain.group(1), "", "boxed")  # the only one, and nothing in it to take apart
     start = _BOX_START.search(text, first)

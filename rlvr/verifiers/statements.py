@@ -65,7 +65,9 @@ _STATED = re.compile(
 )
 _DELIMITERS = re.compile(r"\$\$|\$|\\[()\[\]]|\n")
 _NUMBER = re.compile(
-    r"(?<![A-Za-z\d])[-−+]?(?:\d{1,3}(?:,\d{3})++(?!\d)|\d++)(?:\.\d++)?(?:/\d++(?!\.\d))?(?![A-Za-z]*\d)"
+    # Behind a digit and a comma no group of thousands begins: a chain that ends badly is read once.
+    r"(?<![A-Za-z\d])[-−+]?(?:(?<!\d,)\d{1,3}(?:,\d{3})++(?!\d)|\d++)(?:\.\d++)?(?:/\d++(?!\.\d))?"
+    r"(?![A-Za-z]*\d)"
     r"|(?<![A-Za-z\d.])[-−+]?\.\d++"
 )
 _CLAUSE = re.compile(r"\b(?:because|since|as|which|where|given|so)\b")
@@ -150,7 +152,7 @@ def _join(text: str, found: list[tuple[int, int]], start: int, end: int) -> None
     found.append((start, end))
 
 
-_PROSE = re.compile(r"<<|[a-z]{2,} [a-z]{2,}|[=+*/(-]\s*$")
+_PROSE = re.compile(r"<<|[a-z]{2} [a-z]{2}|[=+*/(-]\s*+$")
 
 
 def _is_formula(text: str, start: int, end: int) -> bool:
@@ -176,7 +178,7 @@ def _number(text: str) -> str | None:
 
 
 _BARE_LENGTH = 80  # characters of a response that is nothing but its answer
-_TWO_WORDS = re.compile(r"[A-Za-z]{2,}[ :]+[A-Za-z]{2,}|\$|\\\(|\\\[")
+_TWO_WORDS = re.compile(r"[A-Za-z]{2}[ :]++[A-Za-z]{2}|\$|\\\(|\\\[")
 
 
 def _bare(text: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rlvr.core.blame import working_on
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Status, Verdict, correct, refused
@@ -34,14 +35,15 @@ class Format(Verifier):
         """Full marks for `<think>…</think>` once, at the start, and something after it."""
         return cls("think")
 
-    def settle(self, task: Task, response: str) -> Verdict:
-        """The whole judgement: it's linear."""
+    def verify(self, task: Task, response: str) -> Verdict:
+        """Judge any response, in linear time."""
+        working_on("response")
         wrong = _boxed(response) if self.kind == "boxed" else _think(response)
         if wrong:
             return refused(self.name, Status.INCORRECT, wrong)
         return correct(self.name)
 
-    verify = settle
+    settle = verify
 
 
 def _boxed(response: str) -> str:

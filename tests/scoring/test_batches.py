@@ -143,6 +143,8 @@ class Careless(Inline):
             raise KeyError("of settle")
         return "nonsense"  # type: ignore[return-value]
 
+    verify = settle
+
 
 @pytest.mark.parametrize(
     ("response", "message"), [("raise", "KeyError"), ("", "returned str, not a verdict")]
@@ -151,3 +153,56 @@ def test_a_careless_settle_is_unscored(pool: Pool, response: str, message: str) 
     (verdict,) = score([TASK], [response], Careless(), pool=pool)
     assert isinstance(verdict, rlvr.Unscored)
     assert message in verdict.message
+
+
+class Shallow(Inline):
+    """`settle` can't do what `verify` can, in a worker: a stack of its own is there."""
+
+    def settle(self, task: rlvr.Task, response: str) -> rlvr.Verdict:
+        raise RecursionError
+
+
+def test_what_settle_cannot_do_a_worker_judges(pool: Pool) -> None:
+    (verdict,) = score([TASK], ["yes"], Shallow(), pool=pool)
+    assert verdict == rlvr.Scored(1.0, rlvr.Status.CORRECT, {"inline": 1.0}, "yes")
+
+
+class Stubborn(rlvr.Verifier):
+    """Raises what the response says, having said that it works on it; with `always` on any response."""
+
+    name = "stubborn"
+
+    def __init__(self, says: bool = True, always: bool = False):
+        self.says = says
+        self.always = always
+
+    def verify(self, task: rlvr.Task, response: str) -> rlvr.Verdict:
+        if self.says:
+            rlvr.working_on("response")
+        if response.startswith("raise ") or self.always:
+            raise {"OSError": OSError, "IndexError": IndexError}[response.partition(" ")[2]]("far")
+        return rlvr.Scored(0.0, rlvr.Status.INCORRECT, {self.name: 0.0})
+
+
+def test_an_exception_over_a_response_alone_is_its_own(pool: Pool) -> None:
+    (verdict,) = score([TASK], ["raise IndexError"], Stubborn(), pool=pool)
+    assert isinstance(verdict, rlvr.Scored)
+    assert (verdict.reward, verdict.status) == (0.0, rlvr.Status.UNPARSABLE)
+    assert "IndexError: far" in verdict.detail["raised"]
+
+
+@pytest.mark.parametrize(
+    ("verifier", "response"),
+    [
+        (Stubborn(says=False), "raise IndexError"),
+        (Stubborn(always=True), "raise IndexError"),
+        (Stubborn(), "raise OSError"),
+    ],
+    ids=["nobody's account", "over any response", "of the machine"],
+)
+def test_another_exception_is_no_responses_doing(
+    pool: Pool, verifier: Stubborn, response: str
+) -> None:
+    (verdict,) = score([TASK], [response], verifier, pool=pool)
+    assert isinstance(verdict, rlvr.Unscored)
+    assert verdict.cause is rlvr.Cause.INTERNAL

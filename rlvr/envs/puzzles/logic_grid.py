@@ -203,7 +203,7 @@ def _all_differ(possible: list[int], start: int, n: int) -> None:
             possible[i] &= once & ~twice
 
 
-_NUMBERED = re.compile(r"\s*(?:house\s*)?(\d)\s*[:.)]", re.IGNORECASE | re.ASCII)
+_NUMBERED = re.compile(r"\s*+(?:house\s*+)?(\d)\s*+[:.)]", re.IGNORECASE | re.ASCII)
 
 
 def judge(task: Task, answer: str) -> bool:

@@ -265,7 +265,7 @@ def _is_integral(tree: Tree, about: dict[str, Any]) -> bool:
     """Whether its derivative is the integrand. It may not be an integral itself."""
     import sympy
 
-    from rlvr.verifiers.math.symbolic import NotSymbolic, to_sympy
+    from rlvr.verifiers.math.symbolic import to_sympy
 
     calls = {node.name for node in nodes(tree) if isinstance(node, Call)}
     if not calls <= _ELEMENTARY or not symbols(tree) <= {about["variable"], "C"}:
@@ -275,7 +275,9 @@ def _is_integral(tree: Tree, about: dict[str, Any]) -> bool:
         derivative = sympy.diff(to_sympy(tree), variable)
         integrand = to_sympy(read(clean(str(about["integrand"]))))
         return bool(sympy.simplify(derivative - integrand) == 0)
-    except NotSymbolic:
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # `NotSymbolic`, and what SymPy raises on what it can't work on
         return False
 
 
@@ -283,7 +285,7 @@ def _multiplies(said: str, gold: str) -> bool:
     """Whether it's the product, and no product or power has a sum in it: the question itself does."""
     import sympy
 
-    from rlvr.verifiers.math.symbolic import NotSymbolic, to_sympy
+    from rlvr.verifiers.math.symbolic import to_sympy
 
     try:
         tree = read(clean(said))
@@ -291,7 +293,9 @@ def _multiplies(said: str, gold: str) -> bool:
             if isinstance(node, Call) and node.name in ("mul", "pow", "div") and _has_sum(node):
                 return False
         return bool(sympy.expand(to_sympy(tree) - to_sympy(read(clean(gold)))) == 0)
-    except (Unreadable, NotSymbolic):
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # as above
         return False
 
 

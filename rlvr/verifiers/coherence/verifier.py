@@ -14,6 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, TypeAlias, get_args
 
+from rlvr.core.blame import working_on
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, Verdict
@@ -74,6 +75,7 @@ class Coherent(Verifier):
 
     def verify(self, task: Task, response: str) -> Verdict:
         """The verdict on any response, in linear time; its first 200,000 characters decide."""
+        working_on("response")
         said = after_thinking(response)
         if not said.strip():
             return Scored(0.0, Status.UNPARSABLE, {self.name: 0.0}, "the response is empty")

@@ -75,10 +75,13 @@ class Instructions(Verifier):
         for check in self.added:
             registry.add(check)
 
+    def prepare(self) -> None:
+        """Take authors' checks along: a new value of an attribute goes to the workers."""
+        if self.added is not registry.added():
+            self.added = registry.added()
+
     def settle(self, task: Task, response: str) -> Verdict | None:
         """The verdict where all checks are cheap and the response isn't long, or the reference is wrong."""
-        if self.added is not registry.added():
-            self.added = registry.added()  # a new value of an attribute goes to the workers
         try:
             wanted = read(task.reference)
         except CannotScore as error:

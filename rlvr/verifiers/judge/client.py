@@ -32,7 +32,7 @@ from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.judge.prompt import SCALE, response_format
 
 _LONGEST_WAIT_S = 30.0
-_FENCE = re.compile(r"```(?:json)?\s*\n(.*)\n\s*```", re.DOTALL)
+_FENCE = re.compile(r"```(?:json)?[^\S\n]*+\n(.*)\n[^\S\n]*+```", re.DOTALL)
 _LONGEST_ANSWER = 100_000  # characters of a judge's message
 
 _free: set[tuple[str, str]] = set()

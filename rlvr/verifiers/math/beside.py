@@ -11,18 +11,20 @@ import re
 from rlvr.verifiers.math.remarks import CHANGING
 from rlvr.verifiers.math.tree import Word
 
-_SAID = r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox)\s*"
+_SAID = r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox)\s*+"
 _FOR = (
-    rf"(?:{_SAID}\{{[\s,]*(?:(?:for|where|with|and|some|any|all|every|each|constant|real)[\s,]*)+\}}"
-    r"|\b(?:for|where|with)\b(?:\s+(?:all|any|some|every|each)\b)?|\\forall(?![a-zA-Z]))"
+    rf"(?:{_SAID}\{{[\s,]*+(?:(?:for|where|with|and|some|any|all|every|each|constant|real)[\s,]*+)+\}}"
+    r"|\b(?:for|where|with)\b(?:\s++(?:all|any|some|every|each)\b)?|\\forall(?![a-zA-Z]))"
 )
 _RANGE = re.compile(
-    rf"[\s,;]*+\(?\s*(?P<how>{_FOR})?\s*(?P<name>[a-zA-Z]|\\[a-z]+)\s*"
-    r"(?:\\in\s*(?:\\(?:mathbb|mathbf)\s*)?\{?\s*(?P<set>[ZNRQC])\s*\}?\s*(?P<part>[\^_](?:[+*0]|\{[^{}]{1,6}\}))?"
-    rf"|{_SAID}\{{\s*(?:is |be )?(?:an? |any )?(?P<words>[a-z -]*(?:integer|number|real))s?\.?\s*\}})?\s*\)?"
+    rf"[\s,;]*+(?:\(\s*+)?(?P<how>{_FOR})?\s*+(?P<name>[a-zA-Z]|\\[a-z]+)\s*+"
+    r"(?:\\in\s*+(?:\\(?:mathbb|mathbf)\s*+)?(?:\{\s*+)?(?P<set>[ZNRQC])\s*+(?:\}\s*+)?(?P<part>[\^_](?:[+*0]|\{[^{}]{1,6}\}))?"
+    rf"|{_SAID}\{{\s*+(?:is |be )?(?:an? |any )?(?P<words>[a-z -]*(?:integer|number|real))s?\.?\s*+\}})?\s*+\)?"
 )
 _SETS = {"integer": "Z", "real number": "R", "real": "R", "natural number": "N"}
-_LABELLED = re.compile(r"\s*(?:\(\s*([A-J])\s*\)|([A-J])\s*[.:)](?!\d))\s*[.:]?\s*([^\s,;].*)")
+_LABELLED = re.compile(
+    r"\s*+(?:\(\s*+([A-J])\s*+\)|([A-J])\s*+[.:)](?!\d))\s*+(?:[.:]\s*+)?([^\s,;].*)"
+)
 _STYLED = re.compile(rf"{_SAID}(?=\{{)|[{{}}]")
 _LONGEST = 120  # characters of a condition
 

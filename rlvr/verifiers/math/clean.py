@@ -101,7 +101,7 @@ _LOOKS = re.compile(
     r"\\(?:text)?color\s*\{[\w!]*\}|\\[hv]space\*?\s*\{[^{}]*\}|\\[hv]?phantom\s*(?:\{[^{}]*\}|[-+=])"
 )
 _ROW_GAP = re.compile(r"(\\\\)\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm)\s*\]")
-_SPOKEN_BASE = re.compile(r"\\(?:text|mathrm)\s*\{\s*\(?\s*base[ -](\w+)\s*\)?\s*\}")
+_SPOKEN_BASE = re.compile(r"\\(?:text|mathrm)\s*+\{\s*+(?:\(\s*+)?base[ -](\w++)\s*+(?:\)\s*+)?\}")
 _SPOKEN_MODULUS = re.compile(
     r"\\(?:text|mathrm)\s*\{\s*\(\s*mod\s*(?:(\w+)\s*\)\s*\}|\}\s*(\w+)\s*\))"
 )

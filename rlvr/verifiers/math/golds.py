@@ -19,7 +19,7 @@ INLINE_LENGTH = 300
 class Gold:
     """A reference, read once."""
 
-    __slots__ = ("_readings", "cleaned", "inside", "number", "text")
+    __slots__ = ("_readings", "_rehearsed", "cleaned", "inside", "number", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -27,6 +27,7 @@ class Gold:
         self.cleaned = clean(self.inside)
         self.number: Number | None = read_number(self.cleaned)
         self._readings: tuple[Answer, ...] | Literal[False] | None = False
+        self._rehearsed = False
 
     @property
     def readings(self) -> tuple[Answer, ...] | None:
@@ -37,6 +38,15 @@ class Gold:
             except Unreadable:
                 self._readings = None
         return self._readings
+
+    def rehearse(self) -> None:
+        """Work its values out once, so that what they take isn't on a response's account."""
+        if not self._rehearsed:
+            from rlvr.verifiers.math.numeric import rehearse
+
+            for reading in self.readings or ():
+                rehearse(reading.value)
+            self._rehearsed = True
 
     @property
     def plain(self) -> bool:

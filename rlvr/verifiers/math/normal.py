@@ -154,6 +154,7 @@ def _fits(value: Fraction) -> bool:
 def _sum(terms: list[Tree]) -> Tree:
     """Terms flattened, like terms joined, sorted."""
     constant = Fraction(0)
+    apart: list[Tree] = []  # like terms whose joint share would be too long a number
     shares: dict[Tree, Fraction] = {}
     todo = terms[::-1]
     while todo:
@@ -164,8 +165,12 @@ def _sum(terms: list[Tree]) -> Tree:
             constant += term.value
         else:
             share, rest = _split(term)
-            shares[rest] = shares.get(rest, Fraction(0)) + share
-    joined = [_scaled(share, rest) for rest, share in shares.items() if share]
+            joint = shares.get(rest, Fraction(0)) + share
+            if rest in shares and not _fits(joint):
+                apart.append(term)
+            else:
+                shares[rest] = joint
+    joined = [*apart, *(_scaled(share, rest) for rest, share in shares.items() if share)]
     if constant or not joined:
         joined.append(Num(constant))
     return joined[0] if len(joined) == 1 else Call("add", tuple(sorted(joined, key=key)))
@@ -190,6 +195,7 @@ def _scaled(share: Fraction, rest: Tree) -> Tree:
 def _product(factors: list[Tree]) -> Tree:
     """Factors flattened, powers of one base joined, the rational factor first, sorted."""
     share = Fraction(1)
+    apart: list[Tree] = []  # powers of one base whose joint exponent would be too long a number
     powers: dict[Tree, Fraction] = {}
     todo = factors[::-1]
     while todo:
@@ -200,10 +206,14 @@ def _product(factors: list[Tree]) -> Tree:
             share *= factor.value
         else:
             base, exponent = _base_and_exponent(factor)
-            powers[base] = powers.get(base, Fraction(0)) + exponent
+            joint = powers.get(base, Fraction(0)) + exponent
+            if base in powers and not _fits(joint):
+                apart.append(factor)
+            else:
+                powers[base] = joint
     if share == 0:
         return Num(share)
-    joined: list[Tree] = []
+    joined: list[Tree] = [*apart]
     for base, exponent in powers.items():
         piece = _power(base, exponent)
         if isinstance(piece, Num) and _fits(share * piece.value):

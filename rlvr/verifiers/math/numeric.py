@@ -5,12 +5,13 @@ For a worker: mpmath takes its time on large arguments, and the bounds here keep
 
 from __future__ import annotations
 
+import contextlib
 import random
 from typing import Any
 
 import mpmath
 
-from rlvr.verifiers.math.tree import Call, Num, Sym, Tree, nodes, symbols
+from rlvr.verifiers.math.tree import Call, Group, Num, Relation, Sym, Tree, children, nodes, symbols
 
 DIGITS = 60
 """Two values are equal where they agree to so many; 1/2004! and 1/2006! differ in the first."""
@@ -20,8 +21,6 @@ _STEPPED = (3, 1009, -1013)
 """Further points for functions with corners and steps: whole numbers, and large ones."""
 
 _WITH_STEPS = {"abs", "norm", "floor", "ceil", "max", "min", "mod"}
-# What mpmath raises where there's no value; TypeError is for the larger of two complex numbers.
-_NO_VALUE = (ValueError, ArithmeticError, TypeError, mpmath.libmp.NoConvergence)
 _LARGEST_EXPONENT = mpmath.mpf(10) ** 12
 _LARGEST_ARGUMENT = 10**6
 
@@ -32,6 +31,10 @@ class NotNumeric(Exception):
 
 class TooLarge(Exception):
     """A part is larger than anything that's worked out for an answer."""
+
+
+class NoValue(Exception):
+    """There is no value there: a logarithm of 0, the larger of two complex numbers, a series that diverges."""
 
 
 def agree(gold: Tree, answer: Tree) -> bool | None:
@@ -55,7 +58,7 @@ def agree(gold: Tree, answer: Tree) -> bool | None:
                 a = value(gold, at)
             except (NotNumeric, TooLarge):
                 return None
-            except _NO_VALUE:
+            except NoValue:
                 continue
             try:
                 b = value(answer, at)
@@ -63,7 +66,7 @@ def agree(gold: Tree, answer: Tree) -> bool | None:
                 return None
             except TooLarge:
                 return False  # the gold isn't
-            except _NO_VALUE:
+            except NoValue:
                 continue
             if not (mpmath.isfinite(a) and mpmath.isfinite(b)):
                 continue
@@ -91,7 +94,32 @@ def close(a: Any, b: Any) -> bool:
 
 
 def value(tree: Tree, at: dict[str, Any]) -> Any:
-    """The value with the symbols' values `at`. Raises `NotNumeric`, `TooLarge`, or what mpmath raises."""
+    """Return the finite or infinite value with the symbols' values `at`.
+
+    Raises `NotNumeric`, `TooLarge` or `NoValue`, whatever mpmath raises.
+    """
+    try:
+        return _value(tree, at)
+    except (NotNumeric, TooLarge, MemoryError, RecursionError):
+        raise
+    except (
+        Exception
+    ) as error:  # mpmath has no one class for them: TypeError, NotImplementedError, …
+        raise NoValue from error
+
+
+def rehearse(tree: Tree) -> None:
+    """Work out a gold's values once, on the reference's account: one that never ends is no response's doing."""
+    if isinstance(tree, Group | Relation):
+        for part in children(tree):
+            rehearse(part)
+        return
+    at = {name: mpmath.mpf(3) / 2 for name in symbols(tree)}
+    with mpmath.workdps(DIGITS + 15), contextlib.suppress(NotNumeric, TooLarge, NoValue):
+        value(tree, at)
+
+
+def _value(tree: Tree, at: dict[str, Any]) -> Any:
     if isinstance(tree, Num):
         return mpmath.mpf(tree.value.numerator) / tree.value.denominator
     if isinstance(tree, Sym):
@@ -103,11 +131,11 @@ def value(tree: Tree, at: dict[str, Any]) -> Any:
     if not isinstance(tree, Call):
         raise NotNumeric
     if tree.name.startswith("apply:"):
-        return _unknown_function(tree.name, [value(arg, at) for arg in tree.args])
+        return _unknown_function(tree.name, [_value(arg, at) for arg in tree.args])
     function = _FUNCTIONS.get(tree.name)
     if function is None:
         raise NotNumeric
-    values = [value(arg, at) for arg in tree.args]
+    values = [_value(arg, at) for arg in tree.args]
     if tree.name == "pow" and abs(values[1]) > _LARGEST_EXPONENT:
         raise TooLarge
     if tree.name in _GROWING and abs(values[0]) > _LARGEST_ARGUMENT:

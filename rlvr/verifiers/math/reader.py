@@ -11,8 +11,11 @@ from fractions import Fraction
 
 from rlvr.verifiers.math.atoms import BIG, CONSTANTS, FENCES, MATRICES, Atoms
 from rlvr.verifiers.math.lexer import tokenize
-from rlvr.verifiers.math.tree import ZERO, Call, Group, Num, Relation, Sym, Tree
+from rlvr.verifiers.math.tree import ZERO, Call, Group, Num, Relation, Sym, Tree, depth
 from rlvr.verifiers.math.vocabulary import END, FUNCTIONS, GREEK, Token, Unreadable
+
+MAX_TREE = 150
+"""Levels of a tree: a sum of so many terms, or so many factorials in a row. What walks one calls itself."""
 
 _RELATIONS = {
     "=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", "le": "<=", "ge": ">=",
@@ -29,6 +32,8 @@ def read(text: str) -> Tree:
     tree = reader.listing()
     if reader.peek() is not END:
         raise Unreadable(f"unexpected {reader.peek().text!r}")
+    if depth(tree) > MAX_TREE:
+        raise Unreadable(f"over {MAX_TREE} levels deep")
     return tree
 
 
@@ -285,6 +290,6 @@ def _is_simple_fraction(tree: Tree) -> bool:
 
 def _in_base(number: Num, index: str) -> Tree:
     index = _SPOKEN_BASES.get(index.strip(), index)
-    if not (index.isascii() and index.isdigit() and 2 <= int(index[:3]) <= 36):
+    if not (index.isascii() and index.isdigit() and len(index) <= 2 and 2 <= int(index) <= 36):
         raise Unreadable(f"a number in base {index[:10]}")
     return Call("base", (number, Num(Fraction(int(index)))))

@@ -32,7 +32,7 @@ CHANGING = words_of(
 _POWERS_OF_TEN = {"hundred": "2", "thousand": "3", "million": "6", "billion": "9", "trillion": "12"}
 _COMPOUND_UNIT = re.compile(r"[A-Za-z.]+(?:\^-?\d)?(?:/[A-Za-z.]+(?:\^-?\d)?)*")
 _NUMERIC = re.compile(r"-?\d[\d.,]*")
-_PLAIN = re.compile(r"[(\[\"'“‘]*[^\W\d_]+(?:[-'’][^\W\d_]+)*[.,:;!?)\]\"'”’]*|[.,:;()\[\]]+")
+_PLAIN = re.compile(r"[(\[\"'“‘]*+[^\W\d_]++(?:[-'’][^\W\d_]++)*+[.,:;!?)\]\"'”’]*+|[.,:;()\[\]]++")
 
 
 def is_remark(word: str, before: Token) -> bool:

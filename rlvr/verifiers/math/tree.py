@@ -83,6 +83,15 @@ def nodes(tree: Tree) -> Iterator[Tree]:
         todo.extend(children(node))
 
 
+def depth(tree: Tree) -> int:
+    """Return the number of levels; 1 for a number. Without recursion, since it guards what recurses."""
+    levels, row = 0, [tree]
+    while row:
+        levels += 1
+        row = [inside for node in row for inside in children(node)]
+    return levels
+
+
 def symbols(tree: Tree) -> frozenset[str]:
     """The names of its symbols, constants left out."""
     names = {node.name for node in nodes(tree) if isinstance(node, Sym)}

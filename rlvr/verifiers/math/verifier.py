@@ -24,7 +24,7 @@ from rlvr.verifiers.math.golds import INLINE_LENGTH, Gold, golds_of
 from rlvr.verifiers.math.numbers import read_integer, read_number
 from rlvr.verifiers.math.question import asked
 from rlvr.verifiers.math.restated import RESTATED, asks_for_a_form, restated, restates
-from rlvr.verifiers.math.tree import Num, Tree
+from rlvr.verifiers.math.tree import Num, Tree, symbols
 from rlvr.verifiers.math.units import compatible, kinds, percent
 from rlvr.verifiers.math.vocabulary import Unreadable
 
@@ -55,7 +55,7 @@ class Math(Verifier):
     """
 
     name = "math"
-    version = 4
+    version = 5
     limit_s = 1.0
     options = (
         "mode", "ordered", "units", "simplified", "unevaluated", "rounded", "tolerance", "rename",
@@ -143,7 +143,7 @@ class Math(Verifier):
                 return self._verdict("number", said, gold, "another number")
         if len(text) > INLINE_LENGTH or len(gold.cleaned) > INLINE_LENGTH:
             return None
-        return self._compare(gold, text, said, question, self._adjusted(quick), "form")
+        return self._compare(gold, text, said, question, self._adjusted(quick, inline=True), "form")
 
     def verify(self, task: Task, response: str) -> Verdict:
         """The verdict on any response."""
@@ -160,12 +160,17 @@ class Math(Verifier):
         # Not at the top: SymPy takes 0.2 s to import, and only workers need it.
         from rlvr.verifiers.math.symbolic import Stages
 
+        working_on("reference")
+        for gold in golds:
+            gold.rehearse()
+        working_on("response")
+
         said = find_answer(response, self.mode, golds[0].accepts).answer
         assert said is not None
         verdict: Scored | None = None
         for gold in golds:
             stages = Stages()
-            leaf = self._adjusted(stages)
+            leaf = self._adjusted(stages, inline=False)
             verdict = self._compare(gold, clean(said), said, asked(task), leaf, stages)
             assert verdict is not None
             if verdict.status is Status.CORRECT:
@@ -237,8 +242,8 @@ class Math(Verifier):
             return "not in simplest form"
         return ""
 
-    def _adjusted(self, leaf: Leaf) -> Leaf:
-        """`leaf`, with the rounding and the tolerance an author allows."""
+    def _adjusted(self, leaf: Leaf, inline: bool) -> Leaf:
+        """Return `leaf` with the rounding and the tolerance an author allows; `inline` as `within` has it."""
         if not self.rounded and not self.tolerance:
             return leaf
         from rlvr.verifiers.math.rounding import within
@@ -246,7 +251,9 @@ class Math(Verifier):
         def adjusted(gold: Tree, answer: Tree) -> Truth:
             same = leaf(gold, answer)
             if same is False or (same is None and isinstance(gold, Num)):
-                near = within(gold, answer, self.tolerance, self.rounded)
+                near = within(gold, answer, self.tolerance, self.rounded, inline)
+                if near is None and inline and not symbols(gold) and not symbols(answer):
+                    return None  # for a worker: there, values are worked out
                 return near if near is not None else same
             return same
 

@@ -35,7 +35,7 @@ _MEANINGS: dict[str, Tree] = {
 }
 _MATHEMATICAL = WORDS | FUNCTIONS
 _WORDS = re.compile(r"[A-Za-z]+")
-_JOINTS = re.compile(r"\s*,\s*(?:and|or)\s+|\s*,\s*|\s+and\s+|\s+or\s+")
+_JOINTS = re.compile(r" ?, ?(?:and|or) | ?, ?| and | or ")  # cleaned text has single spaces alone
 _ARTICLE = re.compile(r"(?:the|an?) (?=\w{2})")
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
 

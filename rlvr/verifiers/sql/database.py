@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from rlvr.core.errors import CannotScore
 from rlvr.core.verdict import Cause
-from rlvr.verifiers.sql.guard import Guard, limit
+from rlvr.verifiers.sql import functions
+from rlvr.verifiers.sql.guard import Guard, changing_functions, limit
 
 _CATALOGUE = ("sqlite_master", "sqlite_schema")
 _HOT = bytes.fromhex("d9d505f920a163d7")  # a rollback journal that is still needed
@@ -74,6 +75,7 @@ class Database:
                 "SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY rowid"
             ).fetchall()
             modules = self.connection.execute("PRAGMA module_list").fetchall()
+            changing = changing_functions(self.connection)
         except (sqlite3.Error, MemoryError) as error:
             self.connection.close()
             raise _unusable(
@@ -87,8 +89,10 @@ class Database:
         self.guard = Guard(
             frozenset(name.lower() for name in (*self.tables, *(_CATALOGUE if catalogue else ()))),
             frozenset(name.lower() for (name,) in modules),
+            changing,
             clock,
         )
+        functions.replace(self.connection, self.guard, clock)
         self.connection.set_authorizer(self.guard)
 
     def columns(self) -> dict[str, tuple[str, ...]]:
@@ -127,7 +131,8 @@ def opened(path: str) -> sqlite3.Connection:
             isolation_level=None,
             check_same_thread=False,  # a thread has its own, but the collector may be in any
         )
-        for pragma in ("query_only=ON", "trusted_schema=OFF", "temp_store=MEMORY"):
+        # A schema is trusted with functions, for its views call ours; what it may do, the guard says.
+        for pragma in ("query_only=ON", "trusted_schema=ON", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error as error:
         raise _unusable(path, f"can't be opened: {error}") from None

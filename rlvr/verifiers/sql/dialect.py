@@ -29,3 +29,9 @@ def in_sqlite(sql: str, dialect: str) -> str:
         raise Untranslatable(lines[0][:300]) from None
     except RecursionError:
         raise Untranslatable("it's nested too deeply") from None
+    except (Untranslatable, MemoryError):
+        raise
+    except (
+        Exception
+    ) as error:  # sqlglot on what is malformed: AttributeError, IndexError, TypeError, …
+        raise Untranslatable(f"sqlglot can't read it ({type(error).__name__})") from None

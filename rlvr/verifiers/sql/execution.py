@@ -86,7 +86,7 @@ def _run(database: Database, sql: str, budget: Budget, first: int | None) -> Row
 
     connection = database.connection
     connection.set_progress_handler(spent, min(_PACE, budget.steps))
-    database.guard.denied = ""
+    database.guard.forget()
     cursor = connection.cursor()
     try:
         cursor.execute(sql)
@@ -125,7 +125,8 @@ def _failed(error: Exception, database: Database, budget: Budget) -> Failed:
     said = str(error)
     if said == "interrupted":
         return Failed(Status.LIMIT, f"the query takes more than {budget.steps} steps")
-    if "too big" in said:
+    if "too big" in said or database.guard.too_large:
+        said = database.guard.too_large or said
         return Failed(Status.LIMIT, f"the query makes too large a value: {said}")
     if database.guard.denied:
         return Failed(Status.INCORRECT, f"not allowed: {database.guard.denied}")

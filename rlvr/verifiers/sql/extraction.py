@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import NamedTuple
 
 from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.fences import fenced_blocks
 from rlvr.verifiers.sql.statement import (
+    TOKEN,
     begins_like_a_statement,
     first_statement,
     only_statement,
-    tokens,
 )
 
 _NAMES = frozenset(
@@ -41,8 +42,13 @@ _START = re.compile(
     r"|(?i:WITH)\s+(?:(?i:RECURSIVE)\s+)?[\w\"`\[\]]++\s*(?:\([^()]*+\)\s*)?(?i:AS)\b)",
     re.MULTILINE,
 )
-_BLANK = re.compile(r"\n[ \t\r]*\n")
+_BLANK = re.compile(r"\n(?=[ \t\r]*+\n)")
 _ANSWER = re.compile(r"<answer>((?:[^<]|<(?!/?answer>))*+)</answer>", re.IGNORECASE)
+
+
+_PROSE = (
+    200_000  # characters of a text without fences that are looked at; SQLite reads half as many
+)
 
 
 class Found(NamedTuple):
@@ -95,24 +101,39 @@ def mended(sql: str) -> str:
 
 def _in_prose(text: str) -> str | None:
     """The last query in a text without fences. A WITH and the SELECT on its next line are one."""
+    text = text[-_PROSE:]
     start = end = 0
+    gaps = [match.start() for match in _BLANK.finditer(text)]
     for match in _START.finditer(text):
         if match.end() >= end:
-            start, end = match.end(), _end(text, match.end())
+            start, end = match.end(), _end(text, match.end(), gaps)
     query = first_statement(text[start:end])[0]
     return query or None if end else None
 
 
-def _end(text: str, start: int) -> int:
-    """Where the query that begins at `start` ends: a semicolon, or a blank line outside brackets."""
-    depth, last = 0, start
-    for token in tokens(text, start):
-        gap = _BLANK.search(text, last, token.start) if depth == 0 else None
-        if gap is not None:
-            return gap.start()
-        if token.text == ";":
-            return token.end
-        depth = token.depth + (token.text == "(")
-        last = token.end
-    gap = _BLANK.search(text, last) if depth == 0 else None
-    return gap.start() if gap else len(text)
+def _end(text: str, start: int, gaps: list[int]) -> int:
+    """Where the query that begins at `start` ends: a semicolon, or a blank line outside brackets.
+
+    Args:
+        gaps: where the text's blank lines begin. What stands behind the first isn't read, as far as
+            possible: of a text with thousands of queries each would read all that follows.
+    """
+    depth, at, last = 0, start, start  # `last`: the end of the last token that is no comment
+    while True:
+        place = bisect_left(gaps, last)
+        gap = gaps[place] if depth == 0 and place < len(gaps) else len(text)
+        match = TOKEN.search(text, at, gap)
+        if match is None:
+            return gap
+        comment = match.group().startswith(("--", "/*"))
+        if match.end() == gap < len(text) and not comment:
+            # Cut off by the gap: a string or a name that may have blank lines in it.
+            match = TOKEN.match(text, match.start()) or match
+        at = match.end()
+        mark = match.group()
+        if comment:
+            continue
+        if mark == ";":
+            return at
+        depth = max(0, depth + (mark == "(") - (mark == ")"))
+        last = at

@@ -30,25 +30,8 @@ _LIMITS = {
 }
 _CLOCK = frozenset(("current_date", "current_time", "current_timestamp"))
 _CHANCE = frozenset(("random", "randomblob"))
-_FORBIDDEN = frozenset(
-    [
-        "load_extension",
-        "readfile",
-        "writefile",
-        "edit",
-        "fts3_tokenizer",
-        "fts5",
-        "fts5_source_id",
-        "optimize",
-        "changes",
-        "total_changes",
-        "last_insert_rowid",
-        "subtype",
-        "rtreecheck",
-        "rtreedepth",
-        "rtreenode",
-    ]
-)
+_FORBIDDEN = frozenset(("readfile", "writefile", "edit", "subtype"))
+_DETERMINISTIC = 0x800  # SQLITE_DETERMINISTIC, among the flags of `PRAGMA function_list`
 
 
 class Guard:
@@ -57,19 +40,30 @@ class Guard:
     Args:
         readable: the names of the tables and views that may be read, in lower case.
         modules: the names of virtual tables' modules, in lower case: none may be read.
+        changing: the names of the functions that SQLite doesn't call deterministic, in lower case.
         clock: whether the functions that read the clock may be called.
 
     Attributes:
         denied: what the last statement wanted to do and may not, in words; "" where nothing.
+        too_large: which value of it would be too large, in words; "" where none.
     """
 
     def __init__(
-        self, readable: Collection[str], modules: Collection[str], clock: bool = False
+        self,
+        readable: Collection[str],
+        modules: Collection[str],
+        changing: Collection[str],
+        clock: bool = False,
     ) -> None:
         self._readable = readable
         self._modules = modules
+        self._changing = changing
         self._clock = clock
-        self.denied = ""
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin another statement."""
+        self.denied = self.too_large = ""
 
     def __call__(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
         """SQLite's question, answered."""
@@ -100,11 +94,25 @@ class Guard:
         name = function.lower()
         if name in _CHANCE:
             return f"{name}(), which isn't the same twice"
-        if name in _CLOCK and not self._clock:
-            return f"{name}, which isn't the same tomorrow"
-        if name in _FORBIDDEN or name.startswith("sqlite_"):
+        if name in _CLOCK:
+            return "" if self._clock else f"{name}, which isn't the same tomorrow"
+        if name in self._changing or name in _FORBIDDEN or name.startswith("sqlite_"):
             return f"the function {name}"
         return ""
+
+
+def changing_functions(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the names of the scalar functions that SQLite doesn't call deterministic, in lower case.
+
+    They read the clock or chance, say what the connection did before, or load code.
+    """
+    rows = connection.execute("SELECT name, flags FROM pragma_function_list WHERE type = 's'")
+    return frozenset(name.lower() for name, flags in rows if not flags & _DETERMINISTIC)
+
+
+def not_deterministic(error: sqlite3.Error) -> bool:
+    """Return whether SQLite refused a call that reads the clock or the time zone."""
+    return str(error).startswith("non-deterministic use of")
 
 
 def limit(connection: sqlite3.Connection) -> None:

@@ -181,6 +181,15 @@ def test_an_id_has_a_family(id: str) -> None:
         rlvr.instruction(id, says="x")
 
 
+def test_an_authors_check_judges_a_response_that_no_settle_sees() -> None:
+    @rlvr.instruction("acme:whispers", says="Whisper.")
+    def whispers(text: Text) -> bool:
+        return text.raw.islower()
+
+    (verdict,) = rlvr.score([task(("acme:whispers", {}))], ["a" * 300_000], Instructions())
+    assert verdict.to_json()["reward"] == 1.0
+
+
 def test_our_own_cannot_be_replaced() -> None:
     with pytest.raises(RegistrationError, match="is rlvr's"):
         rlvr.instruction(COMMA, says="x")(lambda text: True)

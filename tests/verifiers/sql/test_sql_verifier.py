@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -201,10 +203,133 @@ def test_other_dialects(judge: Judge, dialect: str, query: str) -> None:
 
 def test_what_is_no_query_of_the_dialect(judge: Judge) -> None:
     verdict = judge(COUNT, "SELECT ((", dialect="mysql")
-    assert verdict.status is Status.INCORRECT
+    assert verdict.status is Status.UNPARSABLE
     assert "can't be read as mysql" in verdict.feedback
     assert judge(COUNT, "SELECT " + "(" * 4000, dialect="mysql").reward == 0.0
     assert "at most 10000" in judge(COUNT, "SELECT " + "1," * 9000 + "1", dialect="mysql").feedback
+
+
+@pytest.mark.parametrize("dialect", ["mysql", "postgres"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT week() DIV",
+        "SELECT date_add() [",
+        "SELECT date_trunc(a, () => FOLLOWING XOR",
+        "SELECT date_trunc()",
+        "SELECT extract(",
+        "SELECT " + "NOT " * 1900 + "1",
+        "SELECT " + "CASE WHEN " * 900,
+        "SELECT a -> $ -> $1 => [",
+    ],
+)
+def test_what_sqlglot_raises_is_no_fault(judge: Judge, dialect: str, query: str) -> None:
+    verdict = judge(COUNT, query, dialect=dialect)
+    assert isinstance(verdict, Scored), verdict
+    assert verdict.reward == 0.0
+    assert "raised" not in verdict.detail
+
+
+CLOCKS = (
+    "date('n' || 'ow')", "strftime('%Y')", "date(x'6e6f77')", "date(upper('now'))", "julianday()", "time('NOW')", "unixepoch('now')",
+    "strftime('%s', (SELECT min(s) FROM (SELECT 'now' AS s)))", "datetime('2020-01-01', 'localtime')", "date('2020-01-01', 'utc')",
+    "current_timestamp", "date(char(110, 111, 119))", "date('now' || char(0) || 'x')", "max(date('now'), 1)", "date(replace('nXw', 'X', 'o'))",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("call", CLOCKS)
+def test_no_call_reads_the_clock(judge: Judge, call: str) -> None:
+    for _ in range(2):
+        verdict = judge(COUNT, f"SELECT 4 WHERE {call} IS NOT NULL")
+        assert (verdict.reward, verdict.status) == (0.0, Status.INCORRECT)
+        assert verdict.feedback.startswith("not allowed: "), verdict
+    verdict = judge(f"SELECT {call}", "SELECT 1")
+    assert isinstance(verdict, Unscored)
+    assert "clock=true" in verdict.message or "current_timestamp" in call
+
+
+@pytest.mark.parametrize(
+    ("call", "value"),
+    [
+        ("date('2020-01-31', '+1 month')", "'2020-03-02'"),
+        ("strftime('%Y-%m', '2020-01-31 10:00')", "'2020-01'"),
+        ("julianday('2000-01-01 12:00')", "2451545.0"),
+        ("date(2451545)", "'2000-01-01'"),
+        ("unixepoch('1970-01-02')", "86400"),
+        ("time('10:11')", "'10:11:00'"),
+        ("datetime(NULL)", "NULL"),
+        ("date('nowhere')", "NULL"),
+        ("'now' || date('2020-01-01')", "'now2020-01-01'"),
+        ("printf('%05.1f|%s|%d', 2.5, 'é', 7)", "'002.5|é|7'"),
+        ("printf('%*d', 5, 7)", "'    7'"),
+        ("printf()", "NULL"),
+        ("printf('12345678: %s', 99999999)", "'12345678: 99999999'"),
+    ],
+)
+def test_other_calls_are_what_they_were(judge: Judge, call: str, value: str) -> None:
+    assert judge(f"SELECT {value}", f"SELECT {call}").reward == 1.0
+    assert judge(f"SELECT {value}", f"SELECT {call}", clock=True).reward == 1.0
+
+
+def test_every_function_that_may_read_the_clock_is_known() -> None:
+    """SQLite says of each call in a generated column whether it's the same every time."""
+    from rlvr.verifiers.sql.functions import DATES
+    from rlvr.verifiers.sql.guard import changing_functions, not_deterministic
+
+    connection = sqlite3.connect(":memory:")
+    changing = changing_functions(connection)
+    assert {"random", "randomblob", "current_date", "load_extension", "changes"} <= changing
+    names = connection.execute(
+        "SELECT DISTINCT name FROM pragma_function_list WHERE type = 's' AND name GLOB '[a-z]*'"
+    ).fetchall()
+    found = set()
+    for (name,) in names:
+        for args in (
+            "",
+            "'now'",
+            "'%Y'",
+            "'now', 'now'",
+            "'%Y', 'now'",
+            "'2020-01-01', 'localtime'",
+        ):
+            try:
+                connection.execute("DROP TABLE IF EXISTS t")
+                connection.execute(f"CREATE TABLE t(a, b AS ({name}({args})))")
+                connection.execute("INSERT INTO t VALUES (1)")
+                connection.execute("SELECT b FROM t").fetchall()
+            except sqlite3.OperationalError as error:
+                if not_deterministic(error):
+                    found.add(name)
+    assert found - changing <= set(DATES)
+    assert {"date", "time", "datetime", "julianday", "strftime"} <= found
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["printf('%.*c', 999999999, 'x')", "printf('%.*c', '999999999', 'x')", "format('%.999999999c', 'x')",
+     "printf('%.*c', 9e8, 'x')", "printf('%0000000000000.999999999c', 'x')", "printf(printf('%%.%dc', 999999999), 'x')"],
+)  # fmt: skip
+def test_printf_writes_no_more_than_a_value_may_have(judge: Judge, call: str) -> None:
+    began = time.thread_time()
+    verdict = judge(COUNT, f"SELECT length({call})")
+    assert (verdict.reward, verdict.status) == (0.0, Status.LIMIT)
+    assert time.thread_time() - began < 1.0
+
+
+def test_views_and_indexes_by_dates_work(tmp_path: Path) -> None:
+    path = tmp_path / "dated.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE t(a TEXT)")
+        connection.execute("INSERT INTO t VALUES ('2020-05-06 07:08:09')")
+        connection.execute(
+            "CREATE VIEW days AS SELECT date(a) AS day, printf('%d', 5) AS five FROM t"
+        )
+        connection.execute("CREATE INDEX by_year ON t(strftime('%Y', a))")
+    gold = {"sql": "SELECT '2020-05-06', '5', 1", "databases": [str(path)]}
+    query = "SELECT day, five, (SELECT count(*) FROM t WHERE strftime('%Y', a) = '2020') FROM days"
+    verdict = Sql().verify(rlvr.Task("", gold), f"```sql\n{query}\n```")
+    assert isinstance(verdict, Scored), verdict
+    assert verdict.reward == 1.0
 
 
 def test_the_clock_may_be_allowed(judge: Judge) -> None:

@@ -1,0 +1,30 @@
+"""No pattern that reads responses takes quadratic time: each is tried on texts made of its own parts."""
+
+from __future__ import annotations
+
+import re
+
+from tools.fuzz.patterns import MOST_S, patterns, slowest
+
+# They read a task's question, of which 8,000 characters are looked at, or what an author declares.
+NOT_OF_RESPONSES = {"rlvr.verifiers.math.question._NO_FORMULA"}
+
+
+def test_no_pattern_takes_quadratic_time() -> None:
+    found = {name: pattern for name, pattern in patterns().items() if name not in NOT_OF_RESPONSES}
+    assert len(found) > 100
+    slow = {name: slowest(name, pattern) for name, pattern in found.items()}
+    assert {name: worst for name, worst in slow.items() if worst[0] > MOST_S} == {}
+
+
+def test_a_quadratic_pattern_is_found() -> None:
+    for pattern in (
+        r"\s*,\s*and",
+        r"<a>(.*?)</a>",
+        r"[a-z]{2,} [a-z]{2,}",
+        r"(?:\d{1,3}(?:,\d{3})++(?!\d)|\d)",
+    ):
+        assert (
+            slowest("re.none", re.compile(pattern))[0] > MOST_S
+            or slowest("re.none", re.compile(pattern), 1)[0] > MOST_S
+        )

@@ -1,0 +1,51 @@
+"""Fuzz for a while and print the counts: `python -m tools.fuzz --seconds 600 --seed 0 [--only Math]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from tools.fuzz.rules import Finding, counted, look, look_at_length
+from tools.fuzz.subjects import subjects
+from tools.fuzz.texts import LONG_UNITS, responses
+
+EACH = 6
+"""Responses of every generator that a subject gets in a round."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run rounds until the time is up, each over all subjects. Returns 1 if a rule didn't hold."""
+    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__)
+    parser.add_argument(
+        "--seconds", type=float, default=600.0, help="Time to fuzz for (default 600)."
+    )
+    parser.add_argument("--seed", type=int, default=0, help="Seed of the first round (default 0).")
+    parser.add_argument("--only", default="", help="Fuzz only subjects whose name contains this.")
+    asked = parser.parse_args(argv)
+    until = time.monotonic() + asked.seconds
+    seed, tried, found = asked.seed, Counter[str](), list[Finding]()
+    while time.monotonic() < until:
+        for place, subject in enumerate(subjects(seed, members=True)):
+            if asked.only not in subject.name or time.monotonic() > until:
+                continue
+            texts = responses(seed * 1000 + place, subject.known, EACH)
+            tried[subject.name] += len(texts)
+            unit = LONG_UNITS[(seed * 31 + place) % len(LONG_UNITS)]
+            for finding in (*look(subject, texts), *look_at_length(subject, unit)):
+                found.append(finding)
+                print(f"seed {seed}: {finding}", flush=True)
+        seed += 1
+    missed = counted(found)
+    for name, count in sorted(tried.items()):
+        print(f"{count:8} responses  {missed[name]:4} findings  {name}")
+    print(
+        f"{tried.total()} responses to {len(tried)} subjects, {seed - asked.seed} rounds, {len(found)} findings"
+    )
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

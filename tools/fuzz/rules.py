@@ -1,0 +1,224 @@
+"""What holds for every verifier and every response, and a look whether it does.
+
+- No response is without a verdict, unless an ordinary answer to the same task is, too.
+- A verdict is the same twice, and the same from a caller that is deep in its stack.
+- `settle` and `reply` take little of the caller's processor time, in proportion to the response's length.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import rlvr
+from rlvr.core.errors import CannotScore
+from rlvr.scoring import submit
+from rlvr.scoring.score import _SETTLED
+from rlvr.verifiers.code.extraction import find_program
+from rlvr.verifiers.compose import leaves
+from rlvr.verifiers.judge.client import _Nonsense, read_vote
+from tools.fuzz.subjects import Subject
+
+MOST_S = 0.5
+"""Processor time of the caller's thread that one response may take."""
+
+DEEP = 600
+"""Frames below a caller that is deep in its stack."""
+
+ORDINARY = "I think that it is \\boxed{17}.\n\n```sql\nSELECT 17\n```"
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule that doesn't hold."""
+
+    subject: Subject
+    response: str
+    what: str
+
+    def __str__(self) -> str:
+        case = {
+            "verifier": self.subject.name,
+            "options": self.subject.options,
+            "reference": self.subject.task.reference,
+            "response": self.response if len(self.response) < 2000 else self.response[:300] + "…",
+            "characters": len(self.response),
+        }
+        return f"{self.subject.name}: {self.what}\n    {json.dumps(case, default=str)}"
+
+
+def look(
+    subject: Subject, responses: Sequence[str], limit_s: float | None = None
+) -> Iterator[Finding]:
+    """Yield what doesn't hold for `subject` and these responses."""
+    if subject.reply is not None:
+        yield from _replies(subject, responses)
+        return
+    for response in responses:
+        yield from _settled(subject, response)
+    if subject.judged:
+        yield from _judged(subject, responses, limit_s)
+    elif any(isinstance(leaf, rlvr.Code) for leaf in leaves(subject.verifier)):
+        for response in responses:
+            yield from _timed(
+                subject, response, "extraction", lambda text: find_program(text, entry_point="f")
+            )
+    elif any(isinstance(leaf, rlvr.Judge) for leaf in leaves(subject.verifier)):
+        for response in responses:
+            yield from _timed(subject, response, "reading a judge", _vote)
+
+
+def look_at_length(subject: Subject, unit: str) -> Iterator[Finding]:
+    """Yield where `settle` or `reply` takes long, or more than its share, on a long run of one unit.
+
+    `settle` sees no longer responses: `rlvr.scoring` leaves them to workers.
+    """
+    work: list[tuple[str, int, Callable[[str], object]]] = []
+    if subject.reply is not None:
+        work.append(("reply", 1_000_000, subject.reply))
+    else:
+        for leaf in leaves(subject.verifier):
+            settle = leaf.settle
+            work.append(
+                (
+                    f"settle of {leaf.name}",
+                    _SETTLED,
+                    lambda text, settle=settle: settle(subject.task, text),
+                )
+            )
+    for what, length, function in work:
+        for _ in range(3):  # a collection of garbage, or a cold cache, doesn't come thrice
+            long, short = (
+                _spent(function, unit * (size // len(unit))) for size in (length, length // 4)
+            )
+            if long <= MOST_S and (long <= 0.1 or long <= 10 * short):
+                break
+        else:
+            shown = f"{unit[:20]!r} over and over"
+            yield Finding(
+                subject, shown, f"{what} took {long:.2f} s, and {short:.2f} s for a quarter"
+            )
+
+
+def _spent(function: Callable[[str], object], text: str) -> float:
+    began = time.thread_time()
+    with contextlib.suppress(CannotScore):
+        function(text)
+    return time.thread_time() - began
+
+
+def _vote(text: str) -> None:
+    for scored in (True, False):
+        try:
+            read_vote({"choices": [{"message": {"content": text}}]}, scored)
+        except _Nonsense:
+            continue
+
+
+def _timed(
+    subject: Subject, response: str, what: str, work: Callable[[str], object]
+) -> Iterator[Finding]:
+    for _ in range(3):
+        began = time.thread_time()
+        try:
+            work(response)
+        except Exception as error:
+            yield Finding(
+                subject, response, f"{what} raised {type(error).__name__}: {error!s:.200}"
+            )
+            return
+        spent = time.thread_time() - began
+        if spent <= MOST_S:
+            return
+    yield Finding(subject, response, f"{what} took {spent:.2f} s of the caller's processor time")
+
+
+def _settled(subject: Subject, response: str) -> Iterator[Finding]:
+    for leaf in leaves(subject.verifier):
+        found: list[Any] = []
+        yield from _timed(
+            subject,
+            response,
+            f"settle of {leaf.name}",
+            lambda text, leaf=leaf, found=found: found.append(leaf.settle(subject.task, text)),
+        )
+        if found and found[0] is not None:
+            try:
+                deep = at_depth(DEEP, lambda leaf=leaf: leaf.settle(subject.task, response))
+            except RecursionError:
+                continue  # then a worker judges
+            if deep != found[0]:
+                yield Finding(subject, response, f"from a deep caller {deep}, not {found[0]}")
+
+
+def _judged(subject: Subject, responses: Sequence[str], limit_s: float | None) -> Iterator[Finding]:
+    verifier = subject.verifier
+
+    def verdicts(texts: Sequence[str], limit_s: float | None = limit_s) -> list[rlvr.Verdict]:
+        return rlvr.score([subject.task] * len(texts), texts, verifier, limit_s=limit_s)
+
+    firsts, seconds = verdicts(responses), verdicts(responses)
+    for response, first, second in zip(responses, firsts, seconds, strict=True):
+        if not first.scored and first.cause is rlvr.Cause.TIMEOUT:  # a machine that is overloaded
+            (first,) = (second,) = verdicts([response], 60.0)
+        if not isinstance(first, rlvr.Scored):
+            (ordinary,) = verdicts([ORDINARY])
+            if ordinary.scored:
+                yield Finding(subject, response, f"no verdict: {first.cause}: {first.message}")
+        elif "raised" in first.detail:
+            yield Finding(subject, response, f"raised {first.detail['raised']}")
+        elif not _alike(first, second) and subject.options.get("reward") != "r_ves":
+            yield Finding(subject, response, f"two verdicts: {first} and {second}")
+    if responses and isinstance(firsts[0], rlvr.Scored):
+        deep = at_depth(DEEP, lambda: submit(subject.task, responses[0], verifier, limit_s=limit_s))
+        deep = deep if isinstance(deep, rlvr.Scored | rlvr.Unscored) else deep.result()
+        if not _alike(firsts[0], deep) and subject.options.get("reward") != "r_ves":
+            yield Finding(subject, responses[0], f"from a deep caller {deep}, not {firsts[0]}")
+
+
+def _alike(one: rlvr.Verdict, other: rlvr.Verdict) -> bool:
+    """Whether two verdicts are the same. Where a limit decided, another moment may decide otherwise."""
+    if one == other:
+        return True
+    return any(
+        isinstance(verdict, rlvr.Scored)
+        and ("limit" in verdict.detail or verdict.status is rlvr.Status.LIMIT)
+        for verdict in (one, other)
+    )
+
+
+def _replies(subject: Subject, responses: Sequence[str]) -> Iterator[Finding]:
+    def replied(text: str) -> None:
+        assert subject.reply is not None
+        try:
+            subject.reply(text)
+        except CannotScore:
+            subject.reply(ORDINARY)
+
+    for response in responses:
+        yield from _timed(subject, response, "reply", replied)
+
+
+def at_depth(frames: int, work: Callable[[], Result]) -> Result:
+    """Return what `work` returns when it is called with at least so many frames below it."""
+    depth, frame = 0, sys._getframe()
+    while (frame := frame.f_back) is not None:  # type: ignore[assignment]
+        depth += 1
+
+    def deeper(left: int) -> Result:
+        return work() if left <= 0 else deeper(left - 1)
+
+    return deeper(frames - depth)
+
+
+def counted(findings: Sequence[Finding]) -> Counter[str]:
+    """Return how many there are of each subject."""
+    return Counter(finding.subject.name for finding in findings)
