@@ -20,6 +20,7 @@ from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.envs.turns import MultiTurn, SingleTurn
 from rlvr.policies.template import Template
 from rlvr.scoring import ascore
+from rlvr.scoring.prints import call_judging
 
 Result = TypeVar("Result")
 
@@ -158,7 +159,7 @@ async def _reply(
 async def _in_a_thread(call: Callable[[], Result], deadline_s: float) -> Result:
     """What `call` returns. One that overstays isn't waited for, and goes on by itself."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any] = loop.run_in_executor(_threads(), call)
+    future: asyncio.Future[Any] = loop.run_in_executor(_threads(), call_judging, call)
     result: Result = await asyncio.wait_for(future, deadline_s)
     return result
 

@@ -15,6 +15,7 @@ from rlvr.cli.options import named_values
 from rlvr.core.errors import UnknownEnvironmentError, nearest
 from rlvr.core.registry import environments, find, make
 from rlvr.core.verifier import Verifier
+from rlvr.scoring.prints import kept_in
 from rlvr.verifiers.kinds import KINDS, verifier_of_kind
 
 UNSCORED = 3
@@ -46,8 +47,9 @@ def command(
     _check_apart(file, output)
     tally = {"lines": 0, "scored": 0, "reward": 0.0}
     try:
-        for line in _counted(verdict_lines(file, verifier, limit_s), tally):
-            output.write(json.dumps(line).encode() + b"\n")
+        with kept_in(None):  # standard output is for the lines alone
+            for line in _counted(verdict_lines(file, verifier, limit_s), tally):
+                output.write(json.dumps(line).encode() + b"\n")
     finally:
         output.flush()
     _summarise(tally)

@@ -62,7 +62,7 @@ class Verifier(ABC):
         """
         return None
 
-    def prepare(self) -> None:  # noqa: B027  (most have nothing to take along)
+    def before_sending(self) -> None:  # noqa: B027  (most have nothing to take along)
         """Make what a worker needs part of the attributes. Called before the verifier is sent to one."""
 
     def demonstrate(self, task: Task) -> str | None:

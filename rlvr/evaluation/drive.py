@@ -26,6 +26,7 @@ from rlvr.policies.base import (
     StreamPolicy,
     seed_of,
 )
+from rlvr.scoring.prints import call_judging
 
 AnyPolicy: TypeAlias = Policy | AsyncPolicy
 _Turn: TypeAlias = tuple[Environment, Rollout, int]  # the last is the number of the turn
@@ -205,7 +206,7 @@ class Driver:
         loop = asyncio.get_running_loop()
         try:
             answer = await loop.run_in_executor(
-                self._threads, env.reply, rollout.task, rollout.messages
+                self._threads, call_judging, env.reply, rollout.task, rollout.messages
             )
         except NotImplementedError:
             raise  # there's no environment yet

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, read_rollouts
 from rlvr.evaluation.tally import Tally
+from rlvr.scoring.prints import kept_in
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,9 @@ class Evaluation:
             facts |= part.env.verifier.prepare(part.env.tasks[i] for i in range(part.tasks))
         if self._run is not None:
             self._run.note(**facts)
-        _finished(self._play())
+        kept = nullcontext() if self._run is None else kept_in(self._run.path)
+        with kept:
+            _finished(self._play())
         return [Report.of(tally, self._price) for tally in self.tallies.values()]
 
     async def _play(self) -> None:

@@ -14,6 +14,7 @@ from rlvr.core.verdict import Verdict
 from rlvr.envs.turns import MultiTurn, SingleTurn
 from rlvr.evaluation.cache import VerdictCache, identity
 from rlvr.scoring import submit
+from rlvr.scoring.prints import call_judging
 
 _KEPT = 20_000  # verdicts at hand: some ten megabytes
 
@@ -60,7 +61,8 @@ class Judge:
 
     def _ask(self, task: Task, messages: list[Message]) -> Verdict:
         try:
-            return checked(self._env.name, self._env.judge(task, messages))
+            verdict = call_judging(self._env.judge, task, messages)
+            return checked(self._env.name, verdict)
         except (Exception, SystemExit) as error:
             return raised(f"the judge of {self._env.name} raised", error)
 

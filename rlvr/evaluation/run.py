@@ -1,7 +1,7 @@
 """A run on disk: what was asked, what came of it, line by line.
 
 `runs/NAME/` holds `run.json` (the configuration, versions, git state, times), `rollouts.jsonl`,
-`metrics.jsonl` and `report.json`. Lines are only ever appended, each whole and flushed, so that
+`metrics.jsonl` and `report.json`, and `verifiers.log` if a verifier printed something. Lines are only ever appended, each whole and flushed, so that
 killing a process loses what was in flight and no more: what a kill tore is dropped when the run is
 opened again, and a line that doesn't fit on the disk is taken back. One process at a time has a run open.
 No key or password is written (`rlvr.core.secrets`), and no NaN.
@@ -26,6 +26,7 @@ from rlvr.core.errors import DataError, OptionError
 from rlvr.core.files import Appender, drop_torn_end, read_lines, write_json
 from rlvr.core.secrets import protect_environment, scrubbed_options
 from rlvr.evaluation.provenance import git_state, versions
+from rlvr.scoring import prints
 
 _FILES = ("run.json", "rollouts.jsonl", "metrics.jsonl")
 
@@ -102,7 +103,7 @@ class Run:
         self.close()
         if any((self.path / file).exists() for file in _FILES[1:]):
             return
-        for file in ("run.json", ".lock"):
+        for file in ("run.json", ".lock", prints.LOG):
             (self.path / file).unlink(missing_ok=True)
         for folder in (*(one for one in self.path.iterdir() if one.is_dir()), self.path):
             with contextlib.suppress(OSError):  # it isn't empty: something of the user's is in it

@@ -52,7 +52,7 @@ class Packer:
 
     def pack(self, verifier: Verifier, task: Task, response: str) -> Packed:
         """Raises whatever pickling raises."""
-        verifier.prepare()
+        verifier.before_sending()
         known = self._known.get(id(verifier))
         if known is None or not _same(known[3], vars(verifier)):
             # cloudpickle: a verifier defined in __main__ or a notebook has no module to import.

@@ -16,6 +16,7 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.scoring.pool import Pool
+from rlvr.scoring.prints import judging
 
 _lock = threading.RLock()
 _pool: Pool | None = None
@@ -74,7 +75,9 @@ async def _verify(verifier: Verifier, task: Task, response: str, limit_s: float)
 
 async def _judged(verifier: Verifier, task: Task, response: str) -> Verdict:
     try:
-        return checked(verifier.name, await verifier.verify(task, response))  # type: ignore[misc]
+        with judging():  # what it awaits is in the same context, and nothing else is
+            verdict = await verifier.verify(task, response)  # type: ignore[misc]
+        return checked(verifier.name, verdict)
     except BaseException as error:  # a SystemExit would end the loop, and all that is on it
         return raised(f"{verifier.name} raised", error)
 

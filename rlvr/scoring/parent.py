@@ -18,15 +18,17 @@ class Template:
 
     Args:
         memory_mb: what one of its workers may grow by while it judges.
+        prints: where its workers' prints go; see `rlvr.scoring.prints`.
 
     Raises OSError where it can't be started.
     """
 
-    def __init__(self, memory_mb: int) -> None:
+    def __init__(self, memory_mb: int, prints: str) -> None:
         settings = {
             "parent": os.getpid(),
             "path": [os.path.abspath(p) for p in sys.path],
             "memory_mb": memory_mb,
+            "prints": prints,
         }
         fill_standard_descriptors()
         self.control, theirs = socket.socketpair()
@@ -63,6 +65,12 @@ class Template:
         """Ask for the end of a worker."""
         with contextlib.suppress(OSError):
             self.control.sendall(wire.LIFECYCLE.pack(wire.KILL, pid, 0))
+
+    def send_prints_to(self, target: str) -> None:
+        """Have what workers print from here on go elsewhere."""
+        path = os.fsencode(target)
+        with contextlib.suppress(OSError):
+            self.control.sendall(wire.LIFECYCLE.pack(wire.PRINTS, 0, len(path)) + path)
 
     def read(self) -> tuple[bytes, int, int] | None:
         """Its next message: SPAWNED or EXITED, the pid, the wait status. None where it's gone."""

@@ -36,7 +36,7 @@ from rlvr.core.files import fill_standard_descriptors
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier
-from rlvr.scoring import wire
+from rlvr.scoring import prints, wire
 from rlvr.scoring.handle import WorkerHandle
 from rlvr.scoring.job import Job, Packer, killed, lost, orphaned
 from rlvr.scoring.parent import Template
@@ -80,6 +80,7 @@ class Pool:
         self._starts = 0
         self._closed = False
         self._template: Template | None = None
+        self._prints = ""
         self._thread: threading.Thread | None = None
         fill_standard_descriptors()
         self._wake_out, self._wake_in = socket.socketpair()
@@ -153,6 +154,14 @@ class Pool:
         elif thread is not threading.current_thread():  # as in a callback
             thread.join(timeout=10)  # not for ever: it may be stuck in somebody's callback
 
+    def redirect_prints(self) -> None:
+        """Have the workers' prints go where `rlvr.scoring.prints` says by now."""
+        with self._lock:
+            target = prints.destination()
+            if self._template is not None and target != self._prints:
+                self._prints = target
+                self._template.send_prints_to(target)
+
     def abandon(self) -> None:
         """In a child forked from the pool's process: let go of what is the parent's, ending nothing."""
         self._lock = threading.Lock()  # another thread may have held it when the process forked
@@ -188,7 +197,8 @@ class Pool:
             self._thread = thread
 
     def _start_template(self) -> None:
-        self._template = Template(self.memory_mb)
+        self._prints = prints.destination()
+        self._template = Template(self.memory_mb, self._prints)
         self._starts += 1
         for _ in range(self.size):
             self._spawn()
@@ -425,4 +435,10 @@ def _abandon_all() -> None:
     _pools.clear()
 
 
+def _redirect_all() -> None:
+    for pool in list(_pools):
+        pool.redirect_prints()
+
+
+prints.follow(_redirect_all)
 os.register_at_fork(after_in_child=_abandon_all)

@@ -21,6 +21,7 @@ from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier, a_verifier
 from rlvr.scoring import lanes
 from rlvr.scoring.pool import Pool
+from rlvr.scoring.prints import judging
 from rlvr.verifiers.compose import Composite, Plan
 
 _GRACE_S = 0.05  # so that an item which may run just as long as the batch gets its whole time
@@ -127,7 +128,8 @@ def submit(
     if isinstance(verifier, Composite):
         return _Driver(verifier, task, response, limit_s, pool, block).advance(None)
     try:
-        settled = verifier.settle(task, response) if len(response) <= _SETTLED else None
+        with judging():
+            settled = verifier.settle(task, response) if len(response) <= _SETTLED else None
     except CannotScore as error:
         return raised(verifier.name, error)
     except Exception:

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 from rlvr.scoring import wire, worker
 from rlvr.scoring.memory import Growth
 from rlvr.scoring.page import Page
+from rlvr.scoring.prints import Outlet
 
 PRELOAD = ("sympy", "cloudpickle", "rlvr.verifiers.math.symbolic")
 _PR_SET_PDEATHSIG = 1
@@ -31,7 +32,7 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Serve until the scorer hangs up."""
-    os.dup2(2, 1)  # what a verifier prints must not mix with the scorer's own output
+    os.dup2(2, 1)  # nothing of ours must mix with the scorer's own output
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # workers end without flushing
     settings: dict[str, Any] = json.loads(sys.stdin.readline())
@@ -46,9 +47,10 @@ def main() -> None:
     os.set_blocking(alarm_out, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(alarm_in, warn_on_full_buffer=False)
-    selector = selectors.DefaultSelector()
+    selector = selectors.PollSelector()  # which takes standard error where that is a file, too
     selector.register(control, selectors.EVENT_READ)
     selector.register(alarm_out, selectors.EVENT_READ)
+    outlet = Outlet(selector, settings["prints"])
     workers: set[int] = set()
     parent: int = settings["parent"]
     try:
@@ -61,22 +63,27 @@ def main() -> None:
                 control.sendall(wire.LIFECYCLE.pack(wire.EXITED, pid, status))
             if os.getppid() != parent:  # a fork of the scorer may still hold the socket open
                 break
-            if control in ready and not _serve(control, workers, settings["memory_mb"]):
+            outlet.pump(ready)
+            if control in ready and not _serve(control, workers, settings["memory_mb"], outlet):
                 break
     except OSError:
         pass  # the scorer hung up while we were telling it something
     finally:
         for pid in workers:
             _kill(pid)
+        outlet.drain(patience_s=1.0)
         os._exit(0)
 
 
-def _serve(control: socket.socket, workers: set[int], memory_mb: int) -> bool:
+def _serve(control: socket.socket, workers: set[int], memory_mb: int, outlet: Outlet) -> bool:
     """Answer the message that is there. False when the scorer hung up."""
     message, fds, _, _ = socket.recv_fds(control, wire.LIFECYCLE.size, 2)
     if len(message) < wire.LIFECYCLE.size:
         return False
-    what, pid, _ = wire.LIFECYCLE.unpack(message)
+    what, pid, size = wire.LIFECYCLE.unpack(message)
+    if what == wire.PRINTS:
+        outlet.set(os.fsdecode(control.recv(size, socket.MSG_WAITALL) if size else b""))
+        return True
     if what == wire.KILL:
         if pid in workers:  # not reaped yet, so the pid is still its own
             _kill(pid)
@@ -84,7 +91,7 @@ def _serve(control: socket.socket, workers: set[int], memory_mb: int) -> bool:
     template = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become_worker(template, control, fds, memory_mb)
+        _become_worker(template, control, fds, memory_mb, outlet)
     _lead_group(pid)
     for fd in fds:
         os.close(fd)
@@ -94,7 +101,7 @@ def _serve(control: socket.socket, workers: set[int], memory_mb: int) -> bool:
 
 
 def _become_worker(
-    template: int, control: socket.socket, fds: list[int], memory_mb: int
+    template: int, control: socket.socket, fds: list[int], memory_mb: int, outlet: Outlet
 ) -> NoReturn:
     status = 1
     try:
@@ -106,6 +113,7 @@ def _become_worker(
             if os.getppid() != template:
                 os._exit(1)
         control.close()
+        outlet.become_worker()
         jobs = socket.socket(fileno=fds[0])
         page = Page(fds[1])
         os.close(fds[1])

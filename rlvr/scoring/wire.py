@@ -12,8 +12,10 @@ from collections import OrderedDict
 from typing import TypeVar
 
 LIFECYCLE = struct.Struct("<cii")
-"""(what, pid, wait status): SPAWN and KILL go to the template, SPAWNED and EXITED come back."""
-SPAWN, KILL, SPAWNED, EXITED = b"S", b"K", b"s", b"x"
+"""(what, pid, wait status): SPAWN and KILL go to the template, SPAWNED and EXITED come back.
+
+PRINTS goes there too: the number is the length of the destination's path in bytes, which follows."""
+SPAWN, KILL, PRINTS, SPAWNED, EXITED = b"S", b"K", b"P", b"s", b"x"
 
 _LENGTH = struct.Struct("<I")
 _KEPT_VERIFIERS = 64

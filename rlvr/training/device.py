@@ -21,8 +21,8 @@ def on_gpu(config: TrainConfig) -> bool:
 def fewer_processes(started: int) -> str | None:
     """Return a warning if `accelerate launch` was asked for more processes than it started.
 
-    Where it finds a GPU, `accelerate launch --cpu --num_processes 2` starts one, and says nothing. What it was
-    asked for stands in its command line alone.
+    On CPUs `accelerate launch --num_processes 2` starts one, and says nothing. What it was asked for stands in
+    its command line alone.
     """
     try:
         line = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().decode(errors="replace")
@@ -33,6 +33,6 @@ def fewer_processes(started: int) -> str | None:
     if "accelerate" not in words or asked is None or int(asked.group(1)) <= started:
         return None
     return (
-        f"accelerate launch was asked for {asked.group(1)} processes and started {started}. On a CPU, hide the "
-        f"GPUs from it: CUDA_VISIBLE_DEVICES= accelerate launch --cpu …"
+        f"accelerate launch was asked for {asked.group(1)} processes and started {started}: on CPUs it "
+        f"starts one. `torchrun --nproc_per_node {asked.group(1)} -m -- rlvr train …` starts all of them."
     )

@@ -16,6 +16,7 @@ from rlvr.envs.mixture import Mixture
 from rlvr.evaluation.report import Report
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.evaluation.run import Run, about, read_metrics
+from rlvr.scoring.prints import kept_in
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.device import fewer_processes, on_gpu
 from rlvr.training.sources import made_of, mixture_of
@@ -82,9 +83,11 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
     facts = _prepared(mixture)
     model, tokenizer = load(config.model, half=config.lora is not None and gpu)
     path, run = _open_run(config, run_path, resume, here)
+    prints = contextlib.ExitStack()
     try:
         if run is not None:
             run.note(**facts)
+        prints.enter_context(kept_in(path))
         start = last_checkpoint(path / "checkpoints") if resume and here.is_main_process else None
         start = _from_first(start, here)
         if resume and here.is_main_process:
@@ -126,9 +129,12 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
             _finish(run, outcome)
         return outcome
     except BaseException:
+        prints.close()
         if run is not None:
             run.discard()
         raise
+    finally:
+        prints.close()
 
 
 def _finish(run: Run, outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rlvr.adapters.trl.backend import context_of
+from rlvr.adapters.trl.backend import context_of, too_long
 from rlvr.policies.transformers import context_of as context_of_model
 from rlvr.training.held_out import is_sharded
 
@@ -46,8 +46,9 @@ class WithinContext:
         found, *rest = super()._tokenize_prompts(prompts)  # type: ignore[misc]
         if self._generating:
             context = context_of(self)
-            said = f"its prompt has {{}} tokens, and the model takes {context}"
-            self.unfit = [said.format(len(ids)) if len(ids) >= context else None for ids in found]
+            self.unfit = [
+                too_long(len(ids), context) if len(ids) >= context else None for ids in found
+            ]
             # TRL's passes take the row all the same; it has no reward, and so no advantage.
             found = [
                 ids if unfit is None else ids[:1]

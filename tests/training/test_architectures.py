@@ -41,7 +41,10 @@ def test_answers_of_a_batch_are_those_of_each_alone(family: str) -> None:
 
 
 @pytest.mark.sweep(gate=("GPT2-ppo-policy", "Mamba-ppo-head"))
-@pytest.mark.parametrize("trainer", ["ppo-head", "ppo-policy", "grpo", "rloo"])
+@pytest.mark.parametrize(
+    "trainer",
+    ["ppo-head", "ppo-policy", "grpo", "rloo", "grpo_lora", "rloo_lora", "ppo_lora-policy"],
+)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_step(family: str, trainer: str, tmp_path: Path) -> None:
     folder = tmp_path / "model"
@@ -50,6 +53,8 @@ def test_a_step(family: str, trainer: str, tmp_path: Path) -> None:
     name, _, value_model = trainer.partition("-")
     env = rlvr.SingleTurn(rlvr.TaskSet(TASKS, "sums"), share_of_digits)
     options: dict[str, Any] = {"trl": {"value_model": value_model}} if value_model else {}
+    if name.endswith("_lora"):
+        name, options["lora"] = name.removesuffix("_lora"), 4
     config = TrainConfig(
         str(folder), env, trainer=name, steps=1, batch=8, group=4, max_tokens=8, beta=0.01,
         learning_rate=1e-3, warmup_steps=0, held_out=env, measure_every=1, save_every=1, **options,

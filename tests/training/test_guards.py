@@ -147,7 +147,7 @@ def test_where_nothing_is_scored_three_steps_suffice() -> None:
         (16, 3),
         (4, 3),
         (2, 6),
-        (1, 11),
+        (1, 10),
     ):  # one group may well be a bad task's
         (first, *_) = alarms([gone(groups)] * 12)
         assert first[0] == expected
@@ -240,7 +240,7 @@ def test_right_answers_a_token_longer_are_no_alarm() -> None:
 
 def test_few_groups_are_not_enough_for_a_correlation() -> None:
     step = [rollout(0, RIGHT, tokens=90), rollout(0, WRONG, tokens=10)]
-    found = alarms([step] * 40)  # ten steps hold ten groups, and twenty are asked for
+    found = alarms([step] * 19)  # twenty groups are asked for
     assert found == []
     assert names(
         alarms([[*step, *(rollout(1, r.verdict, tokens=r.completion_tokens) for r in step)]] * 12)
@@ -280,6 +280,39 @@ def test_groups_without_a_difference_say_which_way() -> None:
         assert names(found) == [(5, "zero_variance")]
         assert word in found[0][1].message
         assert f"--filter {shown} " in found[0][1].look
+
+
+def mixed(
+    dice: np.random.Generator, groups: int, alike: float, cut: float, empty: float
+) -> list[Rollout]:
+    """A step of which so many groups, as a whole, have no difference, are cut, are empty."""
+    rows = []
+    for task in range(groups):
+        same, long, none = dice.random(3) < (alike, cut, empty)
+        rows += [
+            rollout(task, RIGHT if i % 2 or same else WRONG, "" if none else PROSE, stop="length" if long else "stop")
+            for i in range(4)
+        ]  # fmt: skip
+    return rows
+
+
+@pytest.mark.parametrize("groups", [2, 4, 16])
+def test_few_groups_are_no_reason_for_a_warning(groups: int) -> None:
+    """Ten groups of which four fifths are alike come about when half of all are; so it is with what is cut."""
+    for seed in range(max(1, 8 // groups)):
+        dice = np.random.default_rng(seed)
+        assert alarms([mixed(dice, groups, 0.6, 0.15, 0.2) for _ in range(100)]) == []
+
+
+@pytest.mark.parametrize(("groups", "by"), [(2, 20), (4, 10), (16, 5)])
+def test_what_is_surely_too_much_is_warned_of_soon(groups: int, by: int) -> None:
+    for seed in range(max(1, 8 // groups)):
+        dice = np.random.default_rng(seed)
+        steps = [mixed(dice, groups, 0.97, 0.7, 0.0) for _ in range(by)]
+        assert {name for _, name in names(alarms(steps))} == {"zero_variance", "truncation"}
+        healthy_start = [mixed(dice, groups, 0.5, 0.1, 0.05) for _ in range(10)]
+        filler = [mixed(dice, groups, 0.5, 0.1, 0.9) for _ in range(2 * by)]
+        assert {name for _, name in names(alarms(healthy_start + filler))} == {"degenerate"}
 
 
 def test_groups_of_one_scored_rollout_are_no_groups() -> None:
@@ -336,7 +369,7 @@ def test_long_hostile_text_is_looked_at_in_part() -> None:
     """A megabyte a response: the end alone is read, where the loop is."""
     text = PROSE + "x" * 1_000_000 + " again and again" * 3000
     rows = [rollout(i // 8, RIGHT if i % 2 else WRONG, text) for i in range(32)]
-    assert "degenerate" in {name for _, name in names(alarms([rows] * 6))}
+    assert "degenerate" in {name for _, name in names(alarms([rows] * 8))}
 
 
 def test_cut_responses_fire_and_TRLs_figure_stands_in_for_rollouts() -> None:

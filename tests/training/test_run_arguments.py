@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import itertools
 import subprocess
@@ -19,8 +20,11 @@ from rlvr.evaluation.run import Run, read_rollouts
 from rlvr.training.config import Source, TrainConfig
 
 pytest.importorskip("trl")
+import torch
+
 from rlvr.training.train import config_of, train
-from tests.training.test_train import SHORT, easy, ends_in_even, metrics
+from tests.training.every_way import WAYS, environment, logged, run, weights
+from tests.training.test_train import SHORT, Twice, easy, ends_in_even
 
 OVERRIDES: list[dict[str, Any]] = [
     {"steps_per_generation": 4},
@@ -33,18 +37,16 @@ OVERRIDES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.sweep(gate=2)
-@pytest.mark.parametrize("trainer", ["grpo", "rloo", "ppo"])
+@pytest.mark.sweep(gate=("steps_per_generation-ppo_turns-lora", "max_steps-rloo-all"))
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("given", OVERRIDES, ids=lambda given: "-".join(given))
 def test_what_trl_is_told_of_batches_takes_every_step_on_fresh_tasks(
-    given: dict[str, Any], trainer: Any, model: str, tmp_path: Path
+    given: dict[str, Any], way: str, model: str, tmp_path: Path
 ) -> None:
-    if trainer == "ppo" and "num_generations" not in given:
+    if "ppo" in way and "num_generations" not in given:
         given = given | {"num_generations": 1}
-    config = TrainConfig(
-        model, easy(400), trainer=trainer, steps=4, batch=16, group=4, max_tokens=8, save_every=8, trl=given
-    )  # fmt: skip
-    outcome = train(config, tmp_path / "run")
+    env = environment(way, count=400)
+    outcome = run(way, model, tmp_path / "run", env, steps=4, max_tokens=8, save_every=8, trl=given)
     assert outcome.step == given.get("max_steps", 4)
     assert outcome.stopped is None
     drawn = Counter(row["task"] for row in read_rollouts(outcome.run) if row["part"] == "train")
@@ -92,10 +94,10 @@ def test_fewer_processes_than_asked_for_are_said(tmp_path: Path) -> None:
         assert expected in done.stdout
 
 
-class Away(rlvr.SingleTurn):
-    """Has no verdict on the second sixteen answers."""
+class Away:
+    """An environment that has no verdict on the second sixteen answers."""
 
-    asked = itertools.count()
+    asked: Any
 
     def judge(self, task: rlvr.Task, messages: Any) -> rlvr.Verdict:
         if 16 <= next(self.asked) < 32:
@@ -104,30 +106,31 @@ class Away(rlvr.SingleTurn):
         return rlvr.Scored(float(even), rlvr.Status.PARTIAL)
 
 
-@pytest.mark.sweep(gate=("grpo-lora", "rloo-all"))
-@pytest.mark.parametrize("lora", [None, 4], ids=["all", "lora"])
-@pytest.mark.parametrize("trainer", ["grpo", "rloo", "ppo"])
-def test_a_step_without_a_verdict_moves_no_weight(
-    trainer: Any, lora: int | None, model: str, tmp_path: Path
-) -> None:
-    """Though Adam has momentum, weights decay, and there's a KL in the loss."""
-    from safetensors.torch import load_file
+class AwayOnce(Away, rlvr.SingleTurn):
+    pass
 
-    env = Away(easy().tasks, ends_in_even)
+
+class AwayTwice(Away, Twice):
+    pass
+
+
+@pytest.mark.sweep(gate=("grpo_turns-lora", "rloo-all"))
+@pytest.mark.parametrize("way", WAYS)
+def test_a_step_without_a_verdict_moves_no_weight(way: str, model: str, tmp_path: Path) -> None:
+    """Though Adam has momentum, weights decay, and there's a KL in the loss."""
+    kind: Any = AwayTwice if "_turns" in way else AwayOnce
+    env = kind(easy().tasks, ends_in_even, max_turns=2 if "_turns" in way else 1)
     env.asked = itertools.count()
-    config = TrainConfig(
-        model, env, trainer=trainer, lora=lora, steps=3, batch=16, group=4,
-        max_tokens=12, learning_rate=1e-3, warmup_steps=0, beta=0.1, save_every=1,
+    outcome = run(
+        way, model, tmp_path / "run", env, beta=0.1,
         trl={"save_total_limit": 9, "weight_decay": 0.1},
     )  # fmt: skip
-    outcome = train(config, tmp_path / "run")
-    name = "adapter_model.safetensors" if lora else "model.safetensors"
     first, second, third = (
-        load_file(outcome.run / "checkpoints" / f"checkpoint-{step}" / name) for step in (1, 2, 3)
+        weights(outcome, f"checkpoints/checkpoint-{step}") for step in (1, 2, 3)
     )
-    assert all(second[key].equal(value) for key, value in first.items())
-    assert not all(third[key].equal(value) for key, value in second.items())
-    shares = [row["rlvr/unscored"] for row in metrics(outcome.run) if "reward" in row]
+    assert torch.equal(first, second)
+    assert not torch.equal(second, third)
+    shares = [row["rlvr/unscored"] for row in logged(outcome)]
     assert shares == [0.0, 1.0, 0.0]
 
 
@@ -207,3 +210,118 @@ def test_a_run_to_be_resumed_names_no_code_and_lacks_no_secret(tmp_path: Path) -
     with Run.create(tmp_path / "fine", "train", TrainConfig("model", "arithmetic").to_json()):
         pass
     assert config_of(tmp_path / "fine").model == "model"
+
+
+SAYS = """
+import os, subprocess, sys
+import rlvr
+
+class Says(rlvr.Verifier):
+    name = "says"
+    limit_s = 60.0
+
+    def verify(self, task, response):
+        print("<print>")
+        sys.stderr.write("<stderr>")
+        os.write(1, b"<fd 1>")
+        os.write(2, b"<fd 2>")
+        subprocess.run(["echo", "<child>"])
+        return rlvr.Scored(float(response[-1:] in "02468"), rlvr.Status.PARTIAL)
+
+class Later(Says):
+    async def verify(self, task, response):
+        print("<async>")
+        print("<async stderr>", file=sys.stderr)
+        return rlvr.Scored(float(response[-1:] in "02468"), rlvr.Status.PARTIAL)
+
+class Twice(rlvr.MultiTurn):
+    def reply(self, task, messages):
+        print("<reply>")
+        return None if len(messages) > 2 else "1+1="
+
+TASKS = [rlvr.Task(f"{i}+{i}=", "", id=str(i)) for i in range(40)]
+
+@rlvr.environment("says")
+def make(split="train", kind="worker"):
+    verifier = Says() if kind == "worker" else Later()
+    if kind == "turns":
+        return Twice(TASKS, verifier, max_turns=2, name="says")
+    return rlvr.SingleTurn(TASKS, verifier, name="says")
+"""
+MARKS = {
+    "worker": ["<print>", "<stderr>", "<fd 1>", "<fd 2>", "<child>"],
+    "async": ["<async>", "<async stderr>"],
+    "turns": ["<async>", "<async stderr>", "<reply>"],
+}
+
+
+@pytest.fixture
+def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module with an environment whose verifier prints, a pool that starts on the test's terminal."""
+    from rlvr import scoring
+    from rlvr.scoring import prints
+
+    scoring.close()
+    monkeypatch.setattr(prints, "_trainer", None)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # the progress bar, as on a terminal
+    (tmp_path / "says.py").write_text(SAYS)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("says").make
+    sys.modules.pop("says")
+    scoring.close()
+
+
+def check_marks(kind: str, there: str, elsewhere: str) -> None:
+    marks = MARKS[kind]
+    assert [mark for mark in marks if mark not in there] == []
+    assert [mark for mark in marks if mark in elsewhere] == []
+
+
+@pytest.mark.sweep(gate=("worker-rloo", "turns-ppo"))
+@pytest.mark.parametrize("trainer", ["grpo", "rloo", "ppo"])
+@pytest.mark.parametrize("kind", MARKS)
+def test_what_a_verifier_prints_is_in_the_run_s_log_alone(
+    kind: str, trainer: Any, says: Any, model: str, tmp_path: Path, capfd: Any
+) -> None:
+    from rlvr import scoring
+
+    if (kind, trainer) == ("turns", "rloo"):
+        return  # TRL's RLOO has no turns
+    env = says(kind=kind)
+    given = {"held_out": env, "measure_every": 1, "steps": 1, "lora": 4}
+    outcome = train(TrainConfig(model, env, trainer=trainer, **SHORT | given), tmp_path / "run")
+    scoring.close()
+    terminal = "".join(capfd.readouterr())
+    assert trainer.upper() in terminal  # the bar
+    check_marks(kind, (outcome.run / "verifiers.log").read_text(), terminal)
+
+
+@pytest.mark.sweep(gate=("worker-log", "turns-stderr"))
+@pytest.mark.parametrize("switch", ["", "stderr"], ids=["log", "stderr"])
+@pytest.mark.parametrize("kind", ["worker", "turns"])
+def test_beside_plain_trl_a_verifier_s_prints_are_in_its_output_folder(
+    kind: str, switch: str, says: Any, model: str, tmp_path: Path, capfd: Any, monkeypatch: Any
+) -> None:
+    import trl
+
+    from rlvr import scoring
+
+    monkeypatch.setenv("RLVR_PRINTS", switch)
+    env, out = says(kind=kind), tmp_path / "out"
+    played = {"rollout_func": rlvr.trl.rollout(env)} if kind == "turns" else {}
+    trainer = trl.GRPOTrainer(
+        model,
+        args=trl.GRPOConfig(
+            output_dir=str(out), use_cpu=True, bf16=False, max_steps=1, per_device_train_batch_size=8,
+            num_generations=4, max_completion_length=8, save_strategy="no", report_to=[], disable_tqdm=True,
+        ),
+        train_dataset=rlvr.trl.dataset(env), reward_funcs=rlvr.trl.reward(env), **played,
+    )  # fmt: skip
+    trainer.train()
+    scoring.close()
+    terminal = "".join(capfd.readouterr())
+    if switch:
+        check_marks(kind, terminal, "")
+        assert not (out / "verifiers.log").exists()
+    else:
+        check_marks(kind, (out / "verifiers.log").read_text(), terminal)

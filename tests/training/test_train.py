@@ -254,9 +254,17 @@ def test_two_processes_share_a_batch(model: str, tmp_path: Path) -> None:
         "9"
     ]
     run = tmp_path / "run"
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    # accelerate's own `launch --cpu` starts one process.
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+    ]
     arguments += ["--model", model, "--run", str(run)]
-    run_command(*launch, "-m", "rlvr", *arguments, CUDA_VISIBLE_DEVICES="")  # or it's one process
+    run_command(*launch, "-m", "--", "rlvr", *arguments, CUDA_VISIBLE_DEVICES="")
     assert {step: len(rows) for step, rows in steps(run).items()} == {1: 16, 2: 16, 3: 16}
     for rows in steps(run).values():
         assert set(Counter(task for task, _ in rows).values()) == {4}

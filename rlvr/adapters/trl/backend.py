@@ -110,3 +110,8 @@ def context_of(trainer: Any) -> int:
         return int(trainer.vllm_generation.llm.llm_engine.model_config.max_model_len)
     context = policies.context_of(trainer.model)
     return min(context, trainer.args.vllm_max_model_length or context)
+
+
+def too_long(tokens: int, context: int) -> str:
+    """Return what is said of a prompt that leaves no room for a completion."""
+    return f"its prompt has {tokens} tokens, and the model takes {context}"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeAlias
 
+from rlvr.adapters.trl.backend import context_of, too_long
 from rlvr.adapters.trl.beside import Beside, number_among_namesakes, trainer_behind, warn_of_others
 from rlvr.adapters.trl.episodes import Episode
 from rlvr.adapters.trl.rows import COLUMN, ENV_COLUMN, EPISODE_COLUMN, unknown
@@ -22,6 +23,7 @@ from rlvr.evaluation.judge import Judge
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.policies.template import Template
 from rlvr.scoring import default_pool
+from rlvr.scoring.prints import aside
 
 RewardFunction: TypeAlias = Callable[..., Coroutine[Any, Any, list[float | None]]]
 _THREADS = 16  # for environments that judge by a method of their own
@@ -67,6 +69,7 @@ def reward(
         The reward function; with `also`, the list of all of them, ours first, for `reward_funcs`.
     """
     mixture = a_mixture(env)
+    aside()
     default_pool().start()  # warm by the time the first completions are there
     threads = ThreadPoolExecutor(_THREADS, "rlvr-judges")
     judges = {name: Judge(one, threads) for name, one in mixture.environments.items()}
@@ -81,10 +84,11 @@ def reward(
         log_extra: Callable[[str, list[Any]], None] | None = None,
         **columns: Any,
     ) -> list[float | None]:
+        aside(getattr(getattr(trainer_behind(log_metric), "args", None), "output_dir", None))
         episodes = columns.get(EPISODE_COLUMN)
         if episodes is None:
             episodes = _finished(mixture, completions, completion_ids, columns, ends, template)
-            unfit = getattr(trainer_behind(log_metric), "unfit", None) or [None] * len(episodes)
+            unfit = _unfit(trainer_behind(log_metric), columns.get("prompts"), len(episodes))
             for episode, why in zip(episodes, unfit, strict=True):
                 if why is not None:
                     episode.verdict, episode.stop = Unscored(Cause.INPUT, why), "error"
@@ -121,6 +125,25 @@ def reward(
     names = list(mixture.environments)
     reward_function.__name__ = names[0] if len(names) == 1 else "rlvr"
     return reward_function if also is None else [reward_function, *beside.functions]
+
+
+def _unfit(trainer: Any, prompts: Any, rows: int) -> list[str | None]:
+    """Return why each row's prompt leaves no room in the model's context; None for those that do.
+
+    `rlvr.train`'s trainers and PPOTrainer know. TRL's own generate from such a prompt beyond the context, if the
+    model lets them.
+    """
+    found: list[str | None] | None = getattr(trainer, "unfit", None)
+    if found:
+        return found
+    if found is None and hasattr(trainer, "_tokenize_prompts") and prompts is not None:
+        context = context_of(trainer)
+        ids, *_ = trainer._tokenize_prompts(
+            list(prompts)
+        )  # all rows: each may have tools of its own
+        lengths = [len(row) for row in ids]
+        return [too_long(length, context) if length >= context else None for length in lengths]
+    return [None] * rows
 
 
 def metrics(verdicts: Sequence[Verdict]) -> dict[str, float]:

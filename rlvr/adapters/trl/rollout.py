@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any, TypeAlias
 
-from rlvr.adapters.trl.backend import Backend
+from rlvr.adapters.trl.backend import Backend, too_long
 from rlvr.adapters.trl.episodes import Episode
 from rlvr.adapters.trl.rows import EPISODE_COLUMN, unmarked, whose
 from rlvr.core.environment import Environment
@@ -23,6 +23,7 @@ from rlvr.core.verdict import Cause, Unscored
 from rlvr.envs.mixture import Environments, a_mixture
 from rlvr.evaluation.judge import Judge
 from rlvr.scoring import default_pool
+from rlvr.scoring.prints import aside, call_judging
 
 RolloutFunction: TypeAlias = Callable[[Sequence[Any], Any], dict[str, Any]]
 _THREADS = 16  # that run environments' replies
@@ -54,12 +55,14 @@ def rollout(env: Environments, max_turns: int | None = None, lots: int = 1) -> R
     if lots < 1:
         raise OptionError(f"lots is at least 1, not {lots}.")
     mixture = a_mixture(env)
+    aside()
     default_pool().start()  # warm by the time the first completions are there
     threads = ThreadPoolExecutor(_THREADS, "rlvr-episodes")
     judges = {name: Judge(one, threads) for name, one in mixture.environments.items()}
 
     def rollout_function(prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
         backend = Backend(trainer)
+        aside(trainer.args.output_dir)
         rank = trainer.accelerator.process_index
         episodes = [
             Episode.of(
@@ -180,15 +183,14 @@ class _Player:
 
 
 def _reply(env: Environment, task: Any, messages: list[dict[str, str]]) -> str | None:
-    reply = env.reply(task, messages)
+    reply = call_judging(env.reply, task, messages)
     if reply is not None and not isinstance(reply, str):
         raise TypeError(f"a reply is a str or None, not {type(reply).__name__}")
     return reply
 
 
 def _too_long(episode: Episode, context: int) -> Unscored:
-    length = len(episode.prompt_ids)
-    return Unscored(Cause.INPUT, f"its prompt has {length} tokens, and the model takes {context}")
+    return Unscored(Cause.INPUT, too_long(len(episode.prompt_ids), context))
 
 
 def _columns(episodes: list[Episode], mask_cut: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Unscored
 from rlvr.envs.mixture import Environments, a_mixture
 from rlvr.envs.tools import ToolEnv, call
+from rlvr.scoring.prints import call_judging
 
 Factory = Callable[[], "TaskTools"]
 
@@ -64,7 +65,7 @@ class TaskTools:
             return
         task = Task.from_json(json.loads(row[COLUMN]))
         try:
-            self._box = self._toolbox(task)
+            self._box = call_judging(self._toolbox, task)
         except (Exception, SystemExit) as error:
             self._box = None
             self.fault = raised(f"{type(self).__name__} can't begin with the task {task.id}", error)
@@ -73,7 +74,7 @@ class TaskTools:
         if self.fault is not None:
             return "error: the tools are out of order"
         try:
-            return call(tools, self._box, name, arguments)
+            return call_judging(call, tools, self._box, name, arguments)
         except CannotScore as error:
             self.fault = raised(name, error)
             return "error: the tools are out of order"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rlvr.core.verdict import Scored
 from rlvr.evaluation.rollouts import Rollout
@@ -102,6 +105,62 @@ class Window:
     def mean(self) -> float:
         """Of the values that are there; NaN where none is."""
         return sum(self._values) / len(self._values) if self._values else math.nan
+
+
+class Sighting(NamedTuple):
+    """A share that is surely too high: its mean, and the steps that it is the mean of."""
+
+    mean: float
+    steps: int
+
+
+class GroupShares:
+    """Shares of each step's groups (of their rollouts, or 0 and 1), and whether they are surely high.
+
+    A window of five steps has ten groups if a step has two, and a share of those is above any limit now and then by
+    chance. So a high share counts once it is four standard errors above what is usual; if the last five steps are
+    too few to say so, the last ten, twenty or forty may.
+    """
+
+    WINDOWS = (5, 10, 20, 40)
+    _GROUPS = 30
+    _ERRORS = 4.0
+
+    def __init__(self) -> None:
+        self._steps: deque[NDArray[np.float64]] = deque(maxlen=self.WINDOWS[-1])
+
+    def add(self, shares: Sequence[float]) -> None:
+        """Take in a step's groups."""
+        self._steps.append(np.asarray(shares, dtype=float))
+
+    def high(self, limit: float, usual: float, error: float = 0.0) -> Sighting | None:
+        """Return what is seen if the mean is `limit` or more, now and surely more than `usual`.
+
+        Args:
+            limit: for the last five steps, and for the window.
+            usual: a share that is no reason for a warning.
+            error: standard error of `usual`.
+        """
+        if len(self._steps) < self.WINDOWS[0]:
+            return None
+        for steps in sorted({min(steps, len(self._steps)) for steps in self.WINDOWS}):
+            shares = np.concatenate([*self._steps][-steps:])
+            if not len(shares) or shares.mean() < limit:
+                return None
+            # About `usual`, not about the mean: all alike have no spread of their own.
+            own = math.sqrt(float(((shares - usual) ** 2).mean()) / len(shares))
+            enough = shares.mean() - usual >= self._ERRORS * math.hypot(own, error)
+            if len(shares) >= self._GROUPS and enough:
+                return Sighting(float(shares.mean()), steps)
+        return None
+
+
+def shares_of(rollouts: Sequence[Rollout], holds: Callable[[Rollout], bool]) -> list[float]:
+    """Return the share of each task's rollouts of which something holds."""
+    found: dict[tuple[str, str], list[bool]] = {}
+    for rollout in rollouts:
+        found.setdefault((rollout.env, rollout.task.id), []).append(holds(rollout))
+    return [sum(some) / len(some) for some in found.values()]
 
 
 def responses(rollout: Rollout) -> list[str]:

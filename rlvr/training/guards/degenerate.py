@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 
 from rlvr.core.verdict import Scored, Status
 from rlvr.evaluation.rollouts import Rollout
-from rlvr.training.guards.base import Alarm, Step, Window, responses
+from rlvr.training.guards.base import Alarm, GroupShares, Step, responses, shares_of
 from rlvr.verifiers.coherence.verifier import measured, reasons
 
 FIRST = 5  # steps whose mean is the start
-WINDOW = 5
 # Over the start's share: a task's right answers may look like filler (a table, a list of numbers),
 # and do from the first step on. Healthy quickstart runs have 6% in a step at most.
 RISE = 0.15
+# A run that is degenerate from its first step on has no better start to be held against.
+HALF, USUAL = 0.5, 0.35
 MOST_LOOKED_AT = 64  # rollouts a step: with 4,000 characters each, some 0.15 s of one core
 LAST_CHARACTERS = 4_000  # loops come at the end
 
@@ -31,7 +33,7 @@ class DegenerateGuard:
     def __init__(self) -> None:
         self.figures: dict[str, float] = {}
         self._first: list[float] = []
-        self._share = Window(WINDOW)
+        self._shares = GroupShares()
 
     def remember(self, metrics: Mapping[str, float]) -> None:
         """The first steps of the run as it began."""
@@ -44,15 +46,19 @@ class DegenerateGuard:
             return None
         every = -(-len(step.rollouts) // MOST_LOOKED_AT)
         looked_at = step.rollouts[::every]
-        found = [(rollout, why) for rollout in looked_at if (why := _degenerate(rollout))]
-        share = len(found) / len(looked_at)
-        self.figures = {"guards/degenerate": share}
+        whys = {id(rollout): why for rollout in looked_at if (why := _degenerate(rollout))}
+        found = [(rollout, whys[id(rollout)]) for rollout in looked_at if id(rollout) in whys]
+        self.figures = {"guards/degenerate": len(found) / len(looked_at)}
         self.remember(self.figures)
-        self._share.add(share)
+        groups = shares_of(looked_at, lambda rollout: id(rollout) in whys)
+        self._shares.add(groups)
         start = sum(self._first) / len(self._first)
-        # A run that is degenerate from its first step on has no better start to be held against.
-        rose = self._share.mean - start >= RISE or self._share.mean >= 0.5
-        if not self._share.full or not rose or not found:
+        # As if each of the start's groups had been one or the other, and one more of each.
+        counted = FIRST * len(groups)
+        known = (start * counted + 1) / (counted + 2)
+        error = math.sqrt(known * (1 - known) / (counted + 2))
+        seen = self._shares.high(start + RISE, start, error) or self._shares.high(HALF, USUAL)
+        if seen is None or not found:
             return None
         kinds = ", ".join(f"{why} {n}" for why, n in Counter(w for _, w in found).most_common(3))
         cut = sum(rollout.stop == "length" for rollout, _ in found)
@@ -61,7 +67,7 @@ class DegenerateGuard:
         )
         return Alarm(
             self.name,
-            f"{self._share.mean:.0%} of the responses were degenerate over the last {WINDOW} steps, "
+            f"{seen.mean:.0%} of the responses were degenerate over the last {seen.steps} steps, "
             f"{start:.0%} over the first {FIRST} (of the last step's {len(looked_at)}: {kinds}; "
             f"{cut} cut at the length limit, {paid} with full reward)",
             f"{step.view('longest')} shows them; where they're rewarded, gate the verifier: "

@@ -12,14 +12,15 @@ from rlvr.core.verdict import Scored
 from rlvr.evaluation.rollouts import Rollout
 from rlvr.training.guards.base import Alarm, Step, Window, responses
 
-WINDOW = 10
+# The last ten steps; with few groups in them, the last twenty or forty.
+WINDOWS = (10, 20, 40)
 # Of two responses to one task, the better paid is the longer (or the shorter) in four of five.
 LIMIT = 0.6
 # ... and longer by a tenth of the mean: a right answer that has one digit more than a wrong one
 # is longer each time, and means nothing.
 GAP = 0.1
-# Standard errors away from no relation, and groups to estimate them from.
-Z, GROUPS = 4.0, 20
+# Standard errors above what is usual (65% of the pairs), and groups to estimate them from.
+Z, USUAL, GROUPS = 4.0, 0.3, 20
 
 
 class _Group(NamedTuple):
@@ -31,8 +32,17 @@ class _Group(NamedTuple):
     longer: float
 
 
+class _Relation(NamedTuple):
+    """Of the groups of some steps: Somers' D, its standard error, the better paid's surplus of the mean length."""
+
+    d: float
+    error: float
+    gap: float
+    groups: int
+
+
 class RewardLengthGuard:
-    """Warns where reward goes with length, up or down, within groups, over ten steps.
+    """Warns if reward goes with length, up or down, within groups, over ten steps or more.
 
     The figure is Somers' D of length given reward (1962): of the pairs of a task's responses with
     different rewards, the share in which the better paid is the longer, minus that in which it's
@@ -49,9 +59,9 @@ class RewardLengthGuard:
 
     def __init__(self) -> None:
         self.figures: dict[str, float] = {}
-        self._steps: deque[list[_Group]] = deque(maxlen=WINDOW)
+        self._steps: deque[list[_Group]] = deque(maxlen=WINDOWS[-1])
         self._first: float | None = None
-        self._length = Window(WINDOW)
+        self._length = Window(WINDOWS[0])
 
     def remember(self, metrics: Mapping[str, float]) -> None:
         """The mean length that the run began with."""
@@ -68,27 +78,36 @@ class RewardLengthGuard:
         self.figures = {"guards/length": mean}
         self.remember(self.figures)
         self._steps.append([_compare(group, lengths) for group in step.groups])
-        groups = [group for groups in self._steps for group in groups if group.pairs]
+        if (lately := self._relation(WINDOWS[0])) is not None:
+            self.figures["guards/reward_length"] = lately.d
+        if len(self._steps) < WINDOWS[0]:
+            return None
+        for steps in sorted({min(steps, len(self._steps)) for steps in WINDOWS}):
+            found = self._relation(steps)
+            if found is None or abs(found.d) < LIMIT or found.gap * np.sign(found.d) < GAP:
+                return None
+            if found.groups >= GROUPS and abs(found.d) - USUAL >= Z * found.error:
+                return self._alarm(step, found, steps, unit)
+        return None
+
+    def _relation(self, steps: int) -> _Relation | None:
+        groups = [group for groups in [*self._steps][-steps:] for group in groups if group.pairs]
         if not groups:
             return None
         pairs, order, longer = np.array(groups).T
         d = float(order.sum() / pairs.sum())
-        self.figures["guards/reward_length"] = d
-        if len(self._steps) < WINDOW or len(groups) < GROUPS:
-            return None
         off = order - d * pairs
-        error = float(np.sqrt((off**2).sum() * len(groups) / (len(groups) - 1)) / pairs.sum())
+        error = float(np.sqrt((off**2).sum() * len(groups) / max(1, len(groups) - 1)) / pairs.sum())
         gap = float(longer.sum() / pairs.sum()) / max(self._length.mean, 1e-9)
-        if abs(d) < LIMIT or abs(d) < Z * error or gap * np.sign(d) < GAP:
-            return None
-        return self._alarm(step, d, gap, len(groups), unit)
+        return _Relation(d, error, gap, len(groups))
 
-    def _alarm(self, step: Step, d: float, gap: float, groups: int, unit: str) -> Alarm:
+    def _alarm(self, step: Step, found: _Relation, steps: int, unit: str) -> Alarm:
+        d = found.d
         way, other = ("longer", "shorter") if d > 0 else ("shorter", "longer")
         return Alarm(
             self.name,
             f"of two responses to one task, the {way} one earned more in {(1 + abs(d)) / 2:.0%} of "
-            f"the pairs (Somers' D {d:+.2f}, {groups} groups, {WINDOW} steps), by {abs(gap):.0%} of the "
+            f"the pairs (Somers' D {d:+.2f}, {found.groups} groups, {steps} steps), by {abs(found.gap):.0%} of the "
             f"length on average; the mean length went from {self._first:.0f} to "
             f"{self._length.mean:.0f} {unit}",
             f"{step.view('longest')} shows whether the reward is for the {way} answer or for what "

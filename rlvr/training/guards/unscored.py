@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from rlvr.core.verdict import Cause, Unscored
 from rlvr.training.guards.base import Alarm, Step
+
+Array: TypeAlias = Any  # of NumPy: () or (runs,), and values (groups,) or (runs, groups)
 
 WINDOW = 3  # steps: one may be a service that restarts; three in a row aren't
 
@@ -27,45 +30,73 @@ class Evidence:
     """Weighs what speaks for a mean above `bound`, looked at after every step.
 
     A bet at fair odds against it (Waudby-Smith and Ramdas 2024): the stake grows by 1 + λ(x - bound) with each
-    value x in [0, 1]. Where the mean isn't above the bound it's a martingale at most, whatever the values are
-    distributed like, so it ever exceeds 1/α with a probability of at most α, however often one looks (Ville
-    1939). λ suits a mean of `target` and the spread of the values so far: few where whole groups fail together.
+    value x in [0, 1]. If the mean isn't above the bound this is a martingale at most, whatever the values are
+    distributed like and however λ is chosen from the values before, so it ever exceeds 1/α with a probability of
+    at most α, however often one looks (Ville 1939).
+
+    λ suits a mean of `target` and the spread of the values so far (few values count if whole groups fail
+    together). In the long run Kelly's λ is the best one. In the first steps it's the λ, near Kelly's, with the best
+    chance to have won enough by step `_SOON`: a bolder one if few groups are left until then, a more careful one if many are.
 
     Most of the stake is laid at the start of the run; the rest at later steps, for what fails only then.
     """
 
-    _FIRST, _EVERY = 0.8, 10  # the share of the stake at the start; steps between two of the others
+    _FIRST, _EVERY = 0.9, 10  # the share of the stake at the start; steps between two of the others
     _PRIOR = 8  # values that the spread is taken to be a coin's of, before there are any
+    _SOON = 15
+    _BOLDNESS = np.linspace(0.6, 2.0, 8)  # times Kelly's bet
 
     def __init__(self, bound: float, target: float, alpha: float) -> None:
-        self._bound, self._gap = bound, target - bound
+        self._bound, self._target = bound, target
         self._enough = math.log(1 / alpha)
-        self._stakes: list[float] = []  # logarithms, one for each start
+        self._stakes: list[Array] = []  # logarithms, one for each start
         self._steps = self._count = 0
-        self._sum = self._squares = 0.0
+        self._sum = self._squares = np.float64(0)
 
-    def add(self, values: Sequence[float]) -> bool:
-        """Take in a step's values. Returns True if they, with those before, are enough."""
+    def add(self, values: Array) -> Array:
+        """Take in a step's values, (groups,) or, of many runs at once, (runs, groups). Returns () or (runs,): if
+        they, with those before, are enough."""
         if self._steps % self._EVERY == 0:
             late = self._steps // self._EVERY
             rest = (1 - self._FIRST) * 6 / math.pi**2  # over the squares of 1, 2, 3, …
-            self._stakes.append(math.log(rest / late**2 if late else self._FIRST))
-        self._steps += 1
-        x = np.asarray(values)
-        spread = self._squares - (self._sum**2 / self._count if self._count else 0.0)
-        coin = self._bound * (1 - self._bound)
-        variance = (self._PRIOR * coin + spread) / (self._PRIOR + self._count)
-        bet = min(self._gap / (variance + self._gap**2), 0.9 / self._bound)
-        # No two steps are enough by themselves.
-        gain = min(self._enough / 2.5, float(np.log1p(bet * (x - self._bound)).sum()))
+            self._stakes.append(np.log(rest / late**2 if late else self._FIRST))
+        groups = values.shape[-1]
+        won = np.log1p(self._bet(groups)[..., None] * (values - self._bound)).sum(-1)
+        gain = np.minimum(self._enough / 2.05, won)  # no two steps are enough by themselves
         self._stakes = [stake + gain for stake in self._stakes]
-        self._count += len(x)
-        self._sum += float(x.sum())
-        self._squares += float((x * x).sum())
-        return self._steps >= WINDOW and float(np.logaddexp.reduce(self._stakes)) > self._enough
+        self._steps += 1
+        self._count += groups
+        self._sum = self._sum + values.sum(-1)
+        self._squares = self._squares + (values * values).sum(-1)
+        return (self._steps >= WINDOW) & (self._stake > self._enough)
+
+    @property
+    def _stake(self) -> Array:
+        return np.logaddexp.reduce(np.broadcast_arrays(*self._stakes), axis=0)
+
+    def _bet(self, groups: int) -> Array:
+        """Return λ for a step of so many values, from those before it alone."""
+        coin, gap = self._bound * (1 - self._bound), self._target - self._bound
+        mean = self._sum / max(1, self._count)
+        spread = self._PRIOR * coin + self._squares - self._count * mean**2
+        # 1 if groups fail as a whole; an nth if each of their n rollouts does by itself.
+        share = (spread / (self._PRIOR * coin + self._count * mean * (1 - mean))).clip(0.02, 1)
+        kelly = gap / (share * coin + (1 - share) * gap**2)
+        most = 0.9 / self._bound
+        if self._steps >= self._SOON:
+            return np.minimum(kelly, most)
+        bets = np.minimum(np.multiply.outer(self._BOLDNESS, kelly), most)
+        # What a value wins: as if it had two, with the target's mean and the share of a coin's variance.
+        up = np.log1p(bets * (self._target + (1 - self._target) * share**0.5 - self._bound))
+        down = np.log1p(bets * (self._target - self._target * share**0.5 - self._bound))
+        left = (self._SOON - self._steps) * groups
+        wins = left * (self._target * up + (1 - self._target) * down)
+        deviation = (up - down) * math.sqrt(left * self._target * (1 - self._target)) + 1e-9
+        best = np.argmax((wins - (self._enough - self._stake)) / deviation, axis=0)
+        return np.take_along_axis(bets, best[None], axis=0)[0]
 
 
-_ALPHA = 7e-4
+_ALPHA, _ALPHA_NOTHING = 8e-4, 1e-4
 
 
 class UnscoredGuard:
@@ -73,8 +104,8 @@ class UnscoredGuard:
 
     Those rows teach nothing; that many are no accident, and what is left is a biased sample. A bad reference
     or a prompt that is too long leaves a whole group unscored, so it's groups that are counted, each by its share.
-    A share of five sixths of the limit stops one run in 1,400, and a share of four thirds within about ten
-    steps of 16 groups. Where nothing at all is scored three steps suffice, of four groups or more (at the default limit).
+    A share of five sixths of the limit stops at most one run in 1,000, and a share of four thirds within about ten
+    steps of 16 groups. If nothing at all is scored three steps suffice, of four groups or more (at the default limit).
     """
 
     name = "unscored"
@@ -87,10 +118,12 @@ class UnscoredGuard:
         self._evidence = (
             Evidence(limit * 5 / 6, min(limit * 4 / 3, 1.0), _ALPHA) if possible else None
         )
-
-        self._nothing: list[int] = []  # groups of each step since anything was scored
-        # So many in a row by chance, at the share that is borne, happen in fewer than one run of 1,000 steps in 1,400.
-        self._chance = math.log(_ALPHA / 1000) / math.log(limit * 5 / 6) if possible else 0.0
+        self._nothing_steps: Array = 0  # since anything was scored
+        self._nothing_groups: Array = 0
+        # So many in a row by chance, at the share that is borne, happen in one run of 1,000 steps in 10,000 at most.
+        self._chance = (
+            math.log(_ALPHA_NOTHING / 1000) / math.log(limit * 5 / 6) if possible else 0.0
+        )
 
     def remember(self, metrics: Mapping[str, float]) -> None:
         """Nothing: a resumed run has mended its sandbox or not."""
@@ -110,11 +143,7 @@ class UnscoredGuard:
         share = together.total() / total
         self.figures = {"guards/unscored": share}
         if self._evidence is not None:
-            shares = [sum(some) / len(some) for some in groups.values()]
-            self._nothing = [*self._nothing, len(groups)] if min(shares) == 1.0 else []
-            surely = self._evidence.add(shares) or (
-                len(self._nothing) >= WINDOW and sum(self._nothing) >= self._chance
-            )
+            surely = bool(self.weigh(np.array([sum(some) / len(some) for some in groups.values()])))
         else:
             surely = len(self._steps) == WINDOW and share > self.limit
         # What was so once and is mended stops nothing.
@@ -129,3 +158,15 @@ class UnscoredGuard:
             f"{step.view('unscored')} shows each with its message; {_DO[first]}",
             stops=True,
         )
+
+    def weigh(self, shares: Array) -> Array:
+        """Take in the unscored share of each of a step's groups. Returns True if surely too many are unscored.
+
+        Many runs at once are weighed as by `Evidence.add`.
+        """
+        assert self._evidence is not None
+        nothing = shares.min(-1) == 1.0
+        self._nothing_steps = np.where(nothing, self._nothing_steps + 1, 0)
+        self._nothing_groups = np.where(nothing, self._nothing_groups + shares.shape[-1], 0)
+        gone = (self._nothing_steps >= WINDOW) & (self._nothing_groups >= self._chance)
+        return self._evidence.add(shares) | gone

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rlvr.core.verdict import Scored, Status
-from rlvr.training.guards.base import Alarm, Step, Window
+from rlvr.training.guards.base import Alarm, GroupShares, Step, Window
 
 WINDOW = 5
 # Below a fifth of groups with a difference, five times the generation buys one step's gradient.
 # A task that is being learned gets near it: the quickstart up to two thirds (docs/guards.md).
-LIMIT = 0.8
+LIMIT, USUAL = 0.8, 0.65
 
 
 class ZeroVarianceGuard:
@@ -24,7 +24,8 @@ class ZeroVarianceGuard:
 
     def __init__(self) -> None:
         self.figures: dict[str, float] = {}
-        self._solved, self._failed, self._alike = (Window(WINDOW) for _ in range(3))
+        self._solved, self._failed = Window(WINDOW), Window(WINDOW)
+        self._alike = GroupShares()
 
     def remember(self, metrics: Mapping[str, float]) -> None:
         """Nothing: five steps are soon there."""
@@ -42,19 +43,21 @@ class ZeroVarianceGuard:
             solved += verdicts[0].status is Status.CORRECT
             failed += verdicts[0].status not in (Status.CORRECT, Status.PARTIAL)
         total = len(step.groups)
-        for window, count in ((self._solved, solved), (self._failed, failed), (self._alike, alike)):
-            window.add(count / total)
+        self._solved.add(solved / total)
+        self._failed.add(failed / total)
+        self._alike.add([1.0] * alike + [0.0] * (total - alike))
         self.figures = {
             "guards/zero_variance": alike / total,
             "guards/all_solved": solved / total,
             "guards/none_solved": failed / total,
         }
-        if not self._alike.full or self._alike.mean < LIMIT:
+        seen = self._alike.high(LIMIT, USUAL)
+        if seen is None:
             return None
         return Alarm(
             self.name,
-            f"{self._alike.mean:.0%} of the groups had no difference in reward over the last "
-            f"{WINDOW} steps ({self._solved.mean:.0%} all solved, {self._failed.mean:.0%} none solved)",
+            f"{seen.mean:.0%} of the groups had no difference in reward over the last {seen.steps} steps "
+            f"(of the last {WINDOW}: {self._solved.mean:.0%} all solved, {self._failed.mean:.0%} none solved)",
             self._advice(step),
         )
 

@@ -75,7 +75,7 @@ class Instructions(Verifier):
         for check in self.added:
             registry.add(check)
 
-    def prepare(self) -> None:
+    def before_sending(self) -> None:
         """Take authors' checks along: a new value of an attribute goes to the workers."""
         if self.added is not registry.added():
             self.added = registry.added()
