@@ -95,9 +95,9 @@ def _command(python: str) -> list[str]:
             found += ["--perms", "0755", "--dir", folder]
     for place, source in seen.shown.items():
         found += ["--ro-bind", str(source), str(place)]
-    for place in seen.hidden:
+    for place, is_folder in seen.hidden.items():
         if place != packages:
-            found += _covered(place)
+            found += _covered(place, is_folder)
     found += _with_packages(packages, of_jails(interpreter(python)), seen)
     for place, target in seen.links.items():
         found += ["--symlink", target, str(place)]
@@ -120,9 +120,9 @@ def _command(python: str) -> list[str]:
     return [*found, str(program)]
 
 
-def _covered(place: Path) -> list[str]:
+def _covered(place: Path, is_folder: bool) -> list[str]:
     """Show an empty folder or file in place of what is there."""
-    if not place.is_dir():
+    if not is_folder:
         return ["--ro-bind", "/dev/null", str(place)]
     return ["--tmpfs", str(place), "--remount-ro", str(place)]
 

@@ -13,7 +13,6 @@ from rlvr.verifiers.code.compare import Comparison
 from rlvr.verifiers.code.reference import Case, Reference
 from rlvr.verifiers.code.result import Result, at_limit, excerpt, of_execution, of_outcome
 
-
 _LACKS = "ModuleNotFoundError"
 
 
