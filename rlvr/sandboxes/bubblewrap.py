@@ -105,9 +105,9 @@ def _command(python: str, groups: Mapping[str, Path]) -> list[str]:
     # An overlay is of folders: that of a file lies beside until the jail has made its own of it.
     for i, parent in enumerate(dict.fromkeys(file.parent for file in files)):
         found += ["--ro-bind", str(parent), f"/run/apart/{i}"]
-    for place in seen.hidden:
+    for place, is_folder in seen.hidden.items():
         if place != packages:
-            found += _covered(place)
+            found += _covered(place, is_folder)
     found += _with_packages(packages, of_jails(interpreter(python)), seen)
     for place, target in seen.links.items():
         found += ["--symlink", target, str(place)]
@@ -132,9 +132,9 @@ def _command(python: str, groups: Mapping[str, Path]) -> list[str]:
     return [*found, str(program)]
 
 
-def _covered(place: Path) -> list[str]:
+def _covered(place: Path, is_folder: bool) -> list[str]:
     """Show an empty folder or file in place of what is there."""
-    if not place.is_dir():
+    if not is_folder:
         return ["--ro-bind", "/dev/null", str(place)]
     return ["--tmpfs", str(place), "--remount-ro", str(place)]
 

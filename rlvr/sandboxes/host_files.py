@@ -52,26 +52,27 @@ class View:
     Attributes:
         shown: source by place, each a folder or a file. A place below another one comes after it.
         links: target by place.
-        hidden: places that are covered with an empty folder or file.
+        hidden: places that are covered, and whether by an empty folder or an empty file.
     """
 
     shown: dict[Path, Path]
     links: dict[Path, str]
-    hidden: tuple[Path, ...]
+    hidden: dict[Path, bool]
 
 
 def view(python: Interpreter) -> tuple[View, Path]:
     """Return what a jail shows, but for packages, and its Python's place there."""
     shown: dict[Path, Path] = {}
     links: dict[Path, str] = {}
-    hidden: list[Path] = []
+    hidden: dict[Path, bool] = {}
     for path in _system():
         if path.is_symlink():
             links[path] = os.readlink(path)
         else:
             shown[path] = path
     for folder in [path for path in shown if path.name in _LIBRARIES]:
-        hidden += [path for pattern in _PACKAGES for path in folder.glob(pattern) if path.is_dir()]
+        packages = (path for pattern in _PACKAGES for path in folder.glob(pattern))
+        hidden |= {path: True for path in packages if path.is_dir() and path not in python.library}
     for tool in sorted({tool for language in LANGUAGES.values() for tool in language.tools}):
         program, parts = toolchain(tool)
         if program is not None and not _is_in(program, shown):
@@ -80,14 +81,14 @@ def view(python: Interpreter) -> tuple[View, Path]:
     moved = python.prefix if not _is_taken(python.prefix) else MOVED
     place = {path: _moved(path, python.prefix, moved) for path in _parts(python)}
     shown |= {there: path for path, there in place.items() if not _is_in(there, shown)}
-    hidden += [_moved(path, python.prefix, moved) for path in python.foreign]
+    hidden |= {_moved(path, python.prefix, moved): path.is_dir() for path in python.foreign}
     program = place[python.program]
     for name in ("python", "python3", f"python{python.minor}"):
         for folder in (program.parent, COMMANDS):
             if not _is_in(folder / name, shown):
                 links.setdefault(folder / name, str(program))
     order = sorted(shown, key=lambda path: len(path.parts))
-    return View({path: shown[path] for path in order}, links, tuple(dict.fromkeys(hidden))), program
+    return View({path: shown[path] for path in order}, links, hidden), program
 
 
 def site(python: Interpreter) -> Path:

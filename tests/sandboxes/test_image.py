@@ -60,7 +60,7 @@ def image(docker: Docker) -> Iterator[str]:
     """A name for an image, which is removed."""
     name = f"rlvr-test-{os.getpid()}:v1"
     yield name
-    with client(30) as api:
+    with client(300) as api:  # of many files
         if any(name in (each["RepoTags"] or ()) for each in api.images()):
             api.remove_image(name, force=True)
 

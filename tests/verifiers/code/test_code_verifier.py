@@ -317,14 +317,15 @@ def test_a_language_that_the_sandbox_lacks_is_no_wrong_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with Sandbox(jails=1) as sandbox:
-        monkeypatch.setattr("rlvr.sandboxes.jail.Jail.has", lambda jail, language: False)
+        missing = lambda inventory, language: ["python3"]  # noqa: E731
+        monkeypatch.setattr("rlvr.sandboxes.needs.Inventory.missing_tools", missing)
         verdict = judged(DOUBLES, python(DOUBLE), sandbox=sandbox)
     assert isinstance(verdict, Unscored)
     assert verdict.cause is Cause.SANDBOX
 
 
 def test_no_sandbox_is_no_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rlvr.sandboxes._default", None)
+    monkeypatch.setattr("rlvr.sandboxes._made", [])
     monkeypatch.setenv("RLVR_SANDBOX", "nowhere")
     verdict = judged(DOUBLES, python(DOUBLE))
     assert isinstance(verdict, Unscored)
