@@ -27,6 +27,8 @@ class Handle:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__") and name not in ("__name__", "__doc__"):
             raise AttributeError(name)
+        if name in self._session.own:
+            raise AttributeError("%s is asked of plain data, and this is none" % name)
         return self._session.ask("get", self, name)
 
     def __getitem__(self, key: Any) -> Any:
