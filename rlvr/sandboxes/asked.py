@@ -10,9 +10,10 @@ free name of the tests is put into one of these classes, from the tests' source 
 4. Public names of the modules that programs usually import everything from (`Counter`, `sqrt`, `List`) are theirs.
 5. All other names are the solution's: helper functions and classes that the task asks for.
 
-A name of class 4 is the solution's if nothing else can be what is tested: each assert that uses it has no other name
-of the solution's, or only classes whose objects it's called with. A built-in's name is the solution's if it's the only function that the asserts have in common, and no name of another
-class is there to be tested: `assert sum(10, 15) == 6`.
+If there's no entry point, a name of class 4 is the solution's if nothing else can be what is tested: each assert
+that uses it has no other name of the solution's, or only classes whose objects it's called with. A built-in's name is
+the solution's if it's the only function that the asserts have in common, and no name of another class is there to be
+tested: `assert sum(10, 15) == 6`.
 """
 
 from __future__ import annotations
@@ -181,7 +182,7 @@ class _Reading:
 
     def _is_alone(self, name: str, judged: set[str]) -> bool:
         """Whether in each assert that uses a name of class 4 nothing else can be what's tested."""
-        if any(source.used & {name, *judged} for source in self.beside):
+        if self.entry or any(source.used & {name, *judged} for source in self.beside):
             return False
         return all(
             not source.used & judged or self._gets_objects(source, name, judged)
@@ -191,7 +192,7 @@ class _Reading:
 
     def _gets_objects(self, source: _Source, name: str, judged: set[str]) -> bool:
         """Whether all that a name of class 4 is called with is objects: `assert chain([Pair(5, 24)]) == 1`."""
-        if self.entry in source.used or name[:1].isupper() or name not in source.called:
+        if name[:1].isupper() or name not in source.called:
             return False
         tree = ast.Module(source.renamed(set()), [])
         return Soundness(tree, {name, *judged}, name).gets_objects(name)

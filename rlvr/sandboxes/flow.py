@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from rlvr.sandboxes.scopes import plain_name
+from rlvr.sandboxes.scopes import own_parts, plain_name
 
 MOST_ROUNDS = 6  # until names stand for all that they can be given; more than tests have
 
@@ -90,9 +90,9 @@ class Flow:
                     one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)
                 ]
                 self.functions[node.name] = arguments
-                for part in ast.walk(node):
+                for part in own_parts(node.body):
                     if isinstance(part, ast.Return | ast.Yield | ast.YieldFrom) and part.value:
-                        self.returned.setdefault(part.value, node.name)
+                        self.returned[part.value] = node.name
                 if node.name == "check" and arguments and self.entry:
                     self.roots[arguments[0]] = self.entry
 

@@ -40,8 +40,12 @@ def _rename(node: ast.AST, names: dict[str, str]) -> None:
                 _rename(default, names)
         body = [node.body] if isinstance(node, ast.Lambda) else node.body
         parameters = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
-        declared = {n for part in _parts(body) if isinstance(part, ast.Global) for n in part.names}
-        outer = {n for part in _parts(body) if isinstance(part, ast.Nonlocal) for n in part.names}
+        declared = {
+            n for part in own_parts(body) if isinstance(part, ast.Global) for n in part.names
+        }
+        outer = {
+            n for part in own_parts(body) if isinstance(part, ast.Nonlocal) for n in part.names
+        }
         local = {one.arg for one in parameters if one} | (_stored(body) - declared - outer)
         inside = {name: new for name, new in names.items() if name not in declared}
         inside |= _new(local)
@@ -66,18 +70,18 @@ def _new(names: Iterable[str]) -> dict[str, str]:
     return {name: f"{name}{_SIGN}{number}" for name in names}
 
 
-def _parts(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+def own_parts(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """The nodes of a scope, without those of the scopes in it."""
     for node in body:
         yield node
         if not isinstance(node, (*_FUNCTIONS, *_COMPREHENSIONS, ast.ClassDef)):
-            yield from _parts(ast.iter_child_nodes(node))
+            yield from own_parts(ast.iter_child_nodes(node))
 
 
 def _stored(body: Iterable[ast.AST]) -> set[str]:
     """The names that a scope gives a value."""
     found: set[str] = set()
-    for node in _parts(body):
+    for node in own_parts(body):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
             found.add(node.id)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):

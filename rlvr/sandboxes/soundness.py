@@ -26,6 +26,7 @@ _PLAIN = (
 _PLAIN_ATTRIBUTES = frozenset(
     name for kind in _PLAIN for name in dir(kind) if not name.startswith("__")
 )
+ITEM, LENGTH = "[]", "len()"  # beside attributes: what else is asked of plain data
 _EQUAL = (ast.Eq, ast.Is)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
 _KEEPING = (
@@ -192,10 +193,18 @@ class Soundness(Flow):
         """Each attribute of an answer: the answer's root, the attribute, whether tests ask for its truth alone."""
         for node in self.nodes:
             if isinstance(node, ast.Attribute):
-                roots = {one.root for one in self.made(node.value) if not one.is_object}
-                asked = self.expected(node)
+                value, name = node.value, node.attr
+            elif isinstance(node, ast.Subscript):
+                value, name = node.value, ITEM
+            elif isinstance(node, ast.Call) and _callee(node) == "len" and len(node.args) == 1:
+                value, name = node.args[0], LENGTH
+            else:
+                continue
+            roots = {one.root for one in self.made(value) if not one.is_object}
+            if roots:
+                is_truth = bool(self.expected(node) & (_EMPTY | {_WEAK}))
                 for root in roots:
-                    yield root, node.attr, bool(asked & (_EMPTY | {_WEAK}))
+                    yield root, name, is_truth
 
     def defined(self) -> Iterator[str]:
         """What the objects of the tests' classes have, as far as it's in their source."""
@@ -231,9 +240,10 @@ class Soundness(Flow):
     def plain_attributes(self) -> set[str]:
         """Attributes whose truth tests ask of answers that can only be plain data, or of a class of the author's.
 
-        `assert f(1).startswith("a")` is about text. An object that has its own `startswith` is no text.
+        `assert f(1).startswith("a")` is about text. An object that has its own `startswith` is no text. And whether
+        `zip(x, x[1:])` is in order says nothing if the object `x` can say that `x[1:]` is empty.
         """
-        own = _PLAIN_ATTRIBUTES.union(self.defined())
+        own = _PLAIN_ATTRIBUTES.union(self.defined(), (ITEM, LENGTH))
         used: dict[str, set[str]] = defaultdict(set)
         truth: dict[str, set[str]] = defaultdict(set)
         for root, attribute, is_truth in self.asked_of_answers():
@@ -257,9 +267,10 @@ def calls_opposite(tree: ast.Module) -> set[str]:
 
 
 def may_ask_plain_data(trees: list[ast.Module]) -> bool:
-    """Whether tests read any attribute that plain data or their own classes have."""
+    """Whether tests ask anything that plain data or objects of their own classes answer."""
     return any(
-        isinstance(node, ast.ClassDef)
+        isinstance(node, ast.ClassDef | ast.Subscript)
+        or (isinstance(node, ast.Call) and _callee(node) == "len")
         or (isinstance(node, ast.Attribute) and node.attr in _PLAIN_ATTRIBUTES)
         for tree in trees
         for node in ast.walk(tree)
