@@ -97,7 +97,9 @@ class _Source:
         self.read: dict[str, set[str]] = {}  # the attributes that are read of each name
         named: dict[ast.AST, str] = {}
         bases: set[ast.AST] = set()
+        self.may_ask_plain_data = False
         for node in ast.walk(self.tree):
+            self.may_ask_plain_data |= may_ask_plain_data(node)
             if isinstance(node, ast.Name):
                 named[node] = node.id
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -219,8 +221,8 @@ class _Reading:
 
     def _soundness(self, names: set[str]) -> Soundness | None:
         """All of the tests, read as one; None where there's nothing to be found in them."""
-        trees = [source.tree for source in self.sources]
-        if not names or (len(names) == 1 and not may_ask_plain_data(trees)):
+        plain = any(source.may_ask_plain_data for source in self.sources)
+        if not names or (len(names) == 1 and not plain):
             return None  # as nearly always: nothing of the solution's but its one function
         entry = self.entry or self._common(names)
         # A variable's name in one assert says nothing of the same name in another.

@@ -266,15 +266,13 @@ def calls_opposite(tree: ast.Module) -> set[str]:
     return found
 
 
-def may_ask_plain_data(trees: list[ast.Module]) -> bool:
-    """Whether tests ask anything that plain data or objects of their own classes answer."""
-    return any(
-        isinstance(node, ast.ClassDef | ast.Subscript)
-        or (isinstance(node, ast.Call) and _callee(node) == "len")
-        or (isinstance(node, ast.Attribute) and node.attr in _PLAIN_ATTRIBUTES)
-        for tree in trees
-        for node in ast.walk(tree)
-    )
+def may_ask_plain_data(node: ast.AST) -> bool:
+    """Whether a node of tests may ask something that plain data or objects of their own classes answer."""
+    if isinstance(node, ast.Call):
+        return _callee(node) == "len"
+    if isinstance(node, ast.Attribute):
+        return node.attr in _PLAIN_ATTRIBUTES
+    return isinstance(node, ast.ClassDef | ast.Subscript)
 
 
 def _callee(call: ast.Call) -> str:
