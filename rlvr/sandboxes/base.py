@@ -175,7 +175,7 @@ class FunctionTests:
     Attributes:
         asserts: Python statements, each a test of its own.
         check: source that defines `check(candidate)`; one test.
-        entry_point: the name of the function that `check` gets.
+        entry_point: the name of the function that's tested, which `check` gets; "" if only the asserts tell.
         setup: source that runs before the tests, beside them.
         prelude: source that runs before the tests and, on its own, before the solution: what the
             prompt gave away anyway (imports, helper functions).

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from rlvr.core.errors import JailError
+from rlvr.sandboxes.asked import asked_of
 from rlvr.sandboxes.base import FunctionTests, Limit, Outcome, TestRun
 from rlvr.sandboxes.simple import is_simple
 
@@ -31,7 +32,8 @@ def request(
 @functools.lru_cache(maxsize=256)
 def _told(tests: FunctionTests, stop: bool) -> bytes:
     """The tests as JSON. Kept: a group of rollouts has the same."""
-    return json.dumps({**dataclasses.asdict(tests), "stop": stop}).encode()
+    asked = dataclasses.asdict(asked_of(tests))
+    return json.dumps({**dataclasses.asdict(tests), "asked": asked, "stop": stop}).encode()
 
 
 def result(

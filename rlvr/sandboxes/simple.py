@@ -11,6 +11,7 @@ import builtins
 import functools
 from collections.abc import Iterator
 
+from rlvr.sandboxes.asked import asked_of
 from rlvr.sandboxes.base import FunctionTests
 
 # Modules whose import does nothing, and whose functions change nothing.
@@ -44,8 +45,13 @@ def is_simple(tests: FunctionTests) -> bool:
         trees = [ast.parse(source) for source in sources if source]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False  # what is to be said of them will be said elsewhere
-    return all(_is_harmless(node) for tree in trees for node in ast.walk(tree)) and all(
-        name in _BUILTINS or not _is_builtin(name) for name in _read(trees)
+    asked = asked_of(tests)
+    imported = {module for module, _ in asked.imports.values()}
+    return (
+        imported <= _MODULES
+        and not asked.modules
+        and all(_is_harmless(node) for tree in trees for node in ast.walk(tree))
+        and all(name in _BUILTINS or not _is_builtin(name) for name in _read(trees))
     )
 
 

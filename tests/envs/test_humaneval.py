@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shadowing import shadowing
 from spoiling import spoilt
 
 import rlvr
@@ -84,6 +85,15 @@ def test_all_spoilt_solutions_fail(env: rlvr.Environment, sample: Any) -> None:
         for t in tasks
     ]
     assert rewards(env, tasks, wrong) == {0.0}
+
+
+def test_no_name_that_tests_use_is_worth_defining(env: rlvr.Environment, sample: Any) -> None:
+    pairs = [
+        (task, f"```python\n{source}\n```")
+        for task in sample(env.tasks, 6)
+        for source in shadowing(task.reference)
+    ]
+    assert rewards(env, *map(list, zip(*pairs, strict=True))) == {0.0}
 
 
 def test_all_completions_pass_in_the_bare_form(data: Path, sample: Any) -> None:

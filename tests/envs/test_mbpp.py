@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shadowing import shadowing
 from spoiling import spoilt
 
 import rlvr
@@ -84,6 +85,19 @@ def test_all_reference_solutions_pass_and_spoilt_ones_fail(data: Path, sample: A
         for t in tasks
     ]
     assert [float(v) for v in rlvr.score(tasks, wrong, env.verifier)] == [0.0] * len(tasks)
+
+
+def test_no_name_that_tests_use_is_worth_defining(data: Path, sample: Any) -> None:
+    """Least of all `sys`, in problem 596: `tuple_size(t) == sys.getsizeof(t)`."""
+    env = make(data, split="all")
+    (odd,) = (task for task in env.tasks if task.id == "mbpp-596")
+    pairs = [
+        (task, f"```python\n{source}\n```")
+        for task in [odd, *sample(env.tasks, 8)]
+        for source in shadowing(task.reference)
+    ]
+    tasks, wrong = zip(*pairs, strict=True)
+    assert {float(v) for v in rlvr.score(list(tasks), list(wrong), env.verifier)} == {0.0}
 
 
 @pytest.mark.parametrize(

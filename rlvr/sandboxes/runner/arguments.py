@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .values import state_of
+from .values import set_state, state_of
 
 
 def bring_up_to_date(ours: Any, theirs: Any, classes: dict[str, Any]) -> None:
@@ -36,8 +36,7 @@ def bring_up_to_date(ours: Any, theirs: Any, classes: dict[str, Any]) -> None:
     elif isinstance(ours, bytearray):
         ours[:] = theirs
     elif classes.get(type(ours).__name__) is type(ours):
-        for name, value in state_of(theirs).items():
-            object.__setattr__(ours, name, value)
+        set_state(ours, state_of(theirs))
 
 
 def _goes_inside(one: Any, other: Any) -> bool:

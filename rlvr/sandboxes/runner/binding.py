@@ -1,63 +1,48 @@
-"""What tests name and don't have themselves: the solution's functions and classes, and modules."""
+"""Give tests the names that they use and don't define: the solution's functions and classes, and modules."""
 
 from __future__ import annotations
 
 import builtins
 import importlib
 import json
-import sys
-import types
 from typing import Any
 
 from .handles import number_of
-from .names import called_in_all, names_in
 from .peer import Gone, Peer
 from .values import Unreadable
 
-_ALIASES = {"np": "numpy", "pd": "pandas", "nx": "networkx"}
-_MODULES = frozenset((
-    "bisect", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq", "itertools",
-    "json", "math", "operator", "os", "random", "re", "statistics", "string", "sys", "time", "typing",
-))  # fmt: skip
-# From Python 3.10 on it's known which there are.
-_STANDARD_LIBRARY: frozenset[str] = getattr(sys, "stdlib_module_names", _MODULES)
+
+class Missing(Exception):
+    """The tests use something that isn't there beside them."""
 
 
 def bind(
-    namespace: dict[str, Any],
-    entry: str,
-    asserts: list[str],
-    codes: list[types.CodeType],
-    offered: set[str],
-    peer: Peer,
+    namespace: dict[str, Any], asked: dict[str, Any], entry: str, offered: set[str], peer: Peer
 ) -> bool:
     """Put them into the tests' namespace; returns whether any is data rather than an object that stays.
 
     Args:
-        entry: the function that `check` gets; "" where there's none.
-        asserts: the tests' sources, `codes` all of their code.
-        offered: the names that the solution says it has. It's asked for those alone: what else the tests
-            name is their own affair.
+        asked: which names are whose, as `rlvr.sandboxes.asked` read it off the tests' source. No answer
+            of the solution's has a part in that.
+        entry: the function that `check` gets; "" if there's none.
+        offered: the names that the solution says it has. It's asked for those alone.
+
+    Raises `Missing` if the tests can't be run, whatever the solution is.
     """
-    free = names_in(codes) - set(namespace)
-    wanted = {name for name in free if not hasattr(builtins, name)}
-    if entry:
-        wanted.add(entry)
-    elif any(hasattr(builtins, name) for name in offered):
-        called = called_in_all(asserts)
-        if not called & wanted:
-            wanted |= called
-    found = _found(peer.ask("names", sorted(wanted & offered)), wanted)
-    for name in wanted.difference(found, [entry]) & _STANDARD_LIBRARY:
-        found[name] = {"module": name}
+    for name, (module, part) in asked["imports"].items():
+        if name not in namespace:
+            namespace[name] = _imported(name, module, part)
+    for name in asked["modules"]:
+        if name not in namespace and _is_module(name):
+            namespace[name] = _imported(name, name, "")
+    wanted = {name for name in asked["names"] if name not in namespace or name == entry}
+    for name in sorted(wanted.intersection(asked["judges"])):
+        raise Missing(asked["judges"][name])
     plain = False
-    for name, one in found.items():
-        if "module" in one:
-            _import(name, one["module"], namespace)
-            continue
+    for name, data in _found(peer.ask("names", sorted(wanted & offered)), wanted).items():
         try:
-            namespace[name] = peer.coder.decode(one["value"])
-        except (Unreadable, KeyError, RecursionError) as error:
+            namespace[name] = peer.coder.decode(data)
+        except (Unreadable, RecursionError) as error:
             raise Gone("no value: %s" % error) from None
         plain |= number_of(namespace[name]) is None
     return plain
@@ -70,7 +55,12 @@ def text(said: object) -> str:
     return said
 
 
-def _found(reply: object, wanted: set[str]) -> dict[str, dict[str, Any]]:
+def is_built_in(name: str) -> bool:
+    """Whether Python has a built-in of that name."""
+    return hasattr(builtins, name)
+
+
+def _found(reply: object, wanted: set[str]) -> dict[str, Any]:
     """What the solution says of the names it was asked for."""
     try:
         found = json.loads(text(reply))
@@ -78,14 +68,22 @@ def _found(reply: object, wanted: set[str]) -> dict[str, dict[str, Any]]:
         found = None
     if not isinstance(found, dict):
         raise Gone("no names")
-    return {name: one for name, one in found.items() if name in wanted and isinstance(one, dict)}
+    return {name: data for name, data in found.items() if name in wanted}
 
 
-def _import(name: str, module: object, namespace: dict[str, Any]) -> None:
-    """A module that the solution imported and the tests use: our own, and only under its own name."""
-    if module != _ALIASES.get(name, name):
-        return
+def _imported(name: str, module: str, part: str) -> Any:
     try:
-        namespace[name] = importlib.import_module(module)
+        found = importlib.import_module(module)
+        return getattr(found, part) if part else found
+    except Exception as error:
+        what = "%s of the module %s" % (part, module) if part else "the module %s" % module
+        raise Missing("they use %s, as %s, which can't be had: %s" % (what, name, error)) from None
+
+
+def _is_module(name: str) -> bool:
+    import importlib.util
+
+    try:
+        return importlib.util.find_spec(name) is not None
     except Exception:
-        pass  # the tests will say what they lack
+        return False

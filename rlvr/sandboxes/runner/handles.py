@@ -11,6 +11,8 @@ from typing import Any
 
 from .peer import local_class
 
+_NO_DATA = "%s is asked of plain data, and this is none"
+
 
 class Handle:
     """An object of the solution's. `session` asks the solution, for `number`."""
@@ -27,12 +29,18 @@ class Handle:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__") and name not in ("__name__", "__doc__"):
             raise AttributeError(name)
+        if name in self._session.own:
+            raise AttributeError(_NO_DATA % name)
         return self._session.ask("get", self, name)
 
     def __getitem__(self, key: Any) -> Any:
+        if "[]" in self._session.own:
+            raise TypeError(_NO_DATA % "an item")
         return self._session.ask("item", self, key)
 
     def __len__(self) -> Any:
+        if "len()" in self._session.own:
+            raise TypeError(_NO_DATA % "a length")
         return self._session.ask("len", self)
 
     def __iter__(self) -> Any:

@@ -9,6 +9,7 @@ from .arguments import bring_up_to_date
 from .handles import handle_or_class, number_of
 from .peer import Gone, Peer, local_error
 from .report import TESTING, WAITING, Report
+from .solution import own_classes, own_errors
 from .values import Unreadable
 
 
@@ -22,10 +23,12 @@ class Remote:
     Attributes:
         gone: why it can't be asked any more; None while it can.
         classes: those that both sides have, by name.
+        own: attributes that no object of the solution's has for the tests: they're of plain data.
     """
 
     def __init__(self, channel: int, notes: Report) -> None:
         self.gone: str | None = None
+        self.own: frozenset[str] = frozenset()
         self.classes: dict[str, Any] = {}
         self._notes = notes
         self._errors: dict[str, Any] = {}
@@ -33,6 +36,11 @@ class Remote:
         peer.make_handle = lambda number, about: handle_or_class(self, number, about, self._errors)
         peer.make_error = lambda name, bases, text: local_error(name, bases, text, self._errors)
         peer.foreign_number = number_of
+
+    def share(self, namespace: dict[str, Any]) -> None:
+        """Take note of the classes and exceptions in a prelude's namespace, which the solution has as well."""
+        self.classes.update(own_classes(namespace, "tests"))
+        self._errors.update(own_errors(namespace, "tests"))
 
     def ask(self, operation: str, *arguments: Any) -> Any:
         """Ask the solution; while it works, it's what the tests wait for. Raises `Gone`, or what it raised."""

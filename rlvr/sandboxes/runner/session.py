@@ -8,11 +8,10 @@ import traceback
 import types
 from typing import Any
 
-from .binding import bind, text
+from .binding import Missing, bind, is_built_in, text
 from .peer import described
 from .remote import Broken, Remote
 from .report import TESTING, WAITING, Report
-from .solution import own_classes
 
 # How much a solution may take of its tests' own time and memory before what they do is no longer theirs
 # alone: seconds (the tests have one more than the solution) and bytes.
@@ -42,32 +41,36 @@ class Session:
         tests = types.ModuleType("tests")
         sys.modules["tests"] = tests
         namespace = tests.__dict__
-        codes = []
         for what in ("prelude", "setup"):
             if self._message[what]:
-                codes.append(_executed(self._message[what], what, namespace))
+                _execute(self._message[what], what, namespace)
             if what == "prelude":
-                self._remote.classes.update(own_classes(namespace, "tests"))
+                self._remote.share(namespace)
         check, entry = self._message["check"], self._message["entry_point"]
         statements = [
             _compiled(test, "test %d" % i) for i, test in enumerate(self._message["asserts"], 1)
         ]
         if check:
-            codes.append(_executed(check, "check", namespace))
+            _execute(check, "check", namespace)
             if not callable(namespace.get("check")):
                 raise Broken("the test code defines no check(candidate)")
-        if not self._is_loaded(namespace, entry, [*codes, *statements]):
+        asked = self._message["asked"]
+        if asked["refused"]:
+            raise Broken(asked["refused"])
+        self._remote.own = frozenset(asked["own"])
+        if not self._is_loaded(namespace, entry, asked):
             return
         for code in statements:
             self._try(lambda: exec(code, namespace))  # noqa: B023  (called at once)
             if self._over:
                 return
         if check:
-            self._try(lambda: namespace["check"](_candidate(namespace, entry)))
+            candidate = namespace.get(entry, namespace)
+            if is_built_in(entry):  # in `check` that name is Python's
+                namespace.pop(entry, None)
+            self._try(lambda: namespace["check"](_checked(candidate, namespace, entry)))
 
-    def _is_loaded(
-        self, namespace: dict[str, Any], entry: str, codes: list[types.CodeType]
-    ) -> bool:
+    def _is_loaded(self, namespace: dict[str, Any], entry: str, asked: dict[str, Any]) -> bool:
         """Whether the solution is there to be called; then the tests have what they name of it."""
         self._notes.state(WAITING)
         began = time.monotonic()
@@ -84,7 +87,10 @@ class Session:
         offered = (
             {one for one in names if isinstance(one, str)} if isinstance(names, list) else set()
         )
-        plain = bind(namespace, entry, self._message["asserts"], codes, offered, peer)
+        try:
+            plain = bind(namespace, asked, entry, offered, peer)
+        except Missing as error:
+            raise Broken(str(error)) from None
         waited = time.monotonic() - began
         if plain or waited > _MOST_WAITED_S or peer.received > _MOST_RECEIVED:
             self._notes.answered()
@@ -121,20 +127,19 @@ def _compiled(source: str, what: str) -> types.CodeType:
         raise Broken("%s doesn't compile: %s" % (what, error)) from None
 
 
-def _executed(source: str, what: str, namespace: dict[str, Any]) -> types.CodeType:
+def _execute(source: str, what: str, namespace: dict[str, Any]) -> None:
     code = _compiled(source, what)
     try:
         exec(code, namespace)
     except BaseException as error:
         said = "".join(traceback.format_exception_only(type(error), error)).strip()
         raise Broken("%s raised %s" % (what, said)) from None
-    return code
 
 
-def _candidate(namespace: dict[str, Any], entry: str) -> Any:
-    if entry not in namespace:
+def _checked(candidate: Any, missing: Any, entry: str) -> Any:
+    if candidate is missing:
         raise NameError("the solution defines no %s" % entry)
-    return namespace[entry]
+    return candidate
 
 
 def _said(error: BaseException) -> str:

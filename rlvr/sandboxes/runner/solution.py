@@ -89,6 +89,15 @@ def own_classes(namespace: dict[str, Any], name: str) -> dict[str, Any]:
     }
 
 
+def own_errors(namespace: dict[str, Any], name: str) -> dict[str, Any]:
+    """The exceptions that a module's source defined, by name."""
+    return {
+        one.__name__: one
+        for one in namespace.values()
+        if isinstance(one, type) and one.__module__ == name and issubclass(one, Exception)
+    }
+
+
 class _Foreign:
     """A function or an iterator that the tests handed over."""
 
@@ -120,11 +129,7 @@ def _operations(peer: Peer, module: types.ModuleType, classes: dict[str, Any]) -
         found = {}
         for name in wanted:
             if name in module.__dict__:
-                one = module.__dict__[name]
-                if isinstance(one, types.ModuleType):
-                    found[name] = {"module": one.__name__}
-                else:
-                    found[name] = {"value": peer.coder.encode(one)}
+                found[name] = peer.coder.encode(module.__dict__[name])
         return {"value": json.dumps(found)}
 
     def call(arguments: Any, message: Any) -> dict[str, Any]:

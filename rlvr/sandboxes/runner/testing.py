@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
+import sys
 from typing import Any
 
 from . import python
@@ -20,6 +22,7 @@ from .report import DONE, Report
 from .session import Session
 
 CALM, UPSET = b"+", b"-"  # whether the process that judges many may go on
+_MOST_GROWN = 32 << 10  # KiB of resident memory that it may have had at once since it began
 
 
 def judge(channel: int, report: int, tests: int) -> None:
@@ -41,16 +44,22 @@ def judge_many(control: int) -> None:
     python.set_up()
     broker = socket.socket(fileno=control)
     usual = True
+    most = _peak() + _MOST_GROWN
     while usual:
         data, fds, _, _ = socket.recv_fds(broker, 1, 3)
         if not data:
             break
         channel, report, tests = fds
-        usual = judged(channel, json.loads(read(tests)), report)
+        # Memory that large values took isn't given back, whether or not they're still there.
+        usual = judged(channel, json.loads(read(tests)), report) and _peak() < most
         os.close(report)
         os.close(tests)
         broker.send(CALM if usual else UPSET)
     os._exit(0)
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def judged(channel: int, message: dict[str, Any], report: int) -> bool:
@@ -73,4 +82,5 @@ def judged(channel: int, message: dict[str, Any], report: int) -> bool:
     notes.state(DONE)
     notes.close()
     session.hang_up()
+    sys.modules.pop("tests", None)
     return usual

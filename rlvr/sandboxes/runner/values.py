@@ -4,8 +4,8 @@ Plain data is rebuilt on the other side as what Python itself has: None, bool, i
 str, bytes, bytearray, list, tuple, dict, set, frozenset, range, deque, and the standard library's
 Fraction, Decimal, date, time, datetime and timedelta. A subclass of one of these arrives as the plain
 type, whatever it overrides (a named tuple as a named tuple made anew). An object of a class that both
-sides have from the prelude is rebuilt from its attributes. All else stays where it is, and a
-handle to it crosses.
+sides have from the prelude is rebuilt from its attributes, without those that its class defines; a member of
+such an enum is that member. All else stays where it is, and a handle to it crosses.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from __future__ import annotations
 import base64
 import collections
 import importlib
+import sys
+import types
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,6 +24,10 @@ _SMALL = 1 << 63
 
 _REAL: Any = complex.real.__get__
 _IMAGINARY: Any = complex.imag.__get__
+
+
+_SLOT = types.MemberDescriptorType
+_OF_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE: not one of the interpreter's own
 
 
 class Unreadable(Exception):
@@ -42,6 +48,7 @@ class Coder:
         self._find = find
         self._classes = classes
         self._encoders: dict[type, Any] = {}  # by type: looking one up takes longer than using it
+        self._named_tuples: dict[tuple[str, ...], Any] = {}
 
     # Type's own methods are called throughout (`list.__iter__(value)`): a subclass may override them.
 
@@ -62,12 +69,19 @@ class Coder:
         def several(items: Iterable[Any]) -> list[Any]:
             return [self.encode(one, depth) for one in items]
 
-        if self._classes.get(kind.__name__) is kind:
-            state = state_of(value)
-            return {"object": [kind.__name__, list(zip(state, several(state.values())))]}
         if kind not in self._encoders:
             self._encoders[kind] = _encoder_of(kind)
         encoder = self._encoders[kind]
+        if self._classes.get(kind.__name__) is kind:
+            if _is_enum(kind):
+                return {"member": [kind.__name__, *several((value._name_, value._value_))]}
+            state = state_of(value)
+            of_object = [kind.__name__, list(zip(state, several(state.values())))]
+            if encoder is _tuple:
+                of_object.append({"tuple": several(tuple.__iter__(value))})
+            elif encoder is not None:  # its class is made from a plain type
+                of_object.append(encoder(value, several))
+            return {"object": of_object}
         if encoder is not None:
             return encoder(value, several)
         numpy = _from_numpy(value, kind)
@@ -86,25 +100,41 @@ class Coder:
         ((tag, inside),) = data.items()
         if tag == "handle":
             return self._find(inside)
-        if tag == "object":
-            return self._rebuilt(inside)
         try:
+            if tag == "object":
+                return self._rebuilt(*inside)
+            if tag == "member":
+                return self._member(*inside)
+            if tag == "named":
+                return self._named(*inside)
             return _REBUILT[tag](inside, self.decode)
         except Unreadable:
             raise
         except Exception as error:
             raise Unreadable("no %s: %s" % (tag, error)) from None
 
-    def _rebuilt(self, inside: Any) -> Any:
-        try:
-            name, state = inside
-            kind = self._classes[name]
-            made = object.__new__(kind)
-            for key, value in state:
-                object.__setattr__(made, str(key), self.decode(value))
-            return made
-        except Exception as error:
-            raise Unreadable("no object: %s" % error) from None
+    def _rebuilt(self, name: str, state: Any, *plain: Any) -> Any:
+        kind = self._classes[name]
+        made = _made_from(kind, self.decode(plain[0])) if plain else object.__new__(kind)
+        set_state(made, {str(key): self.decode(value) for key, value in state})
+        return made
+
+    def _member(self, name: str, member: Any, value: Any) -> Any:
+        kind = self._classes[name]
+        if not _is_enum(kind):
+            raise Unreadable("no enum")
+        if member in kind.__members__:
+            return kind.__members__[member]
+        return kind(self.decode(value))  # of several flags
+
+    def _named(self, name: str, fields: Any, items: Any) -> Any:
+        values = [self.decode(one) for one in items]
+        if any(hasattr(tuple, field) for field in fields):
+            return tuple(values)  # it would have its own `count` or `index`
+        key = (name, *fields)
+        if key not in self._named_tuples:
+            self._named_tuples[key] = collections.namedtuple(name, fields)
+        return self._named_tuples[key](*values)
 
 
 def state_of(value: Any) -> dict[str, Any]:
@@ -113,10 +143,58 @@ def state_of(value: Any) -> dict[str, Any]:
     for kind in type(value).__mro__:
         slots = vars(kind).get("__slots__", ())
         for name in [slots] if isinstance(slots, str) else slots:
+            if name.startswith("__") and not name.endswith("__"):
+                name = "_%s%s" % (kind.__name__.lstrip("_"), name)
             if name not in ("__dict__", "__weakref__") and hasattr(value, name):
                 found[name] = getattr(value, name)
     found.update(getattr(value, "__dict__", {}))
     return {str(name): one for name, one in found.items()}
+
+
+def set_state(value: Any, state: dict[str, Any]) -> None:
+    """Give an object attributes that the other side says it has, but none that would hide what its class defines.
+
+    Its methods and properties are the author's, and what the other side sends in their place isn't.
+    """
+    for name, one in state.items():
+        if not _is_defined(type(value), name):
+            object.__setattr__(value, name, one)
+
+
+def _is_defined(kind: type, name: str) -> bool:
+    """Whether a class defines what an attribute does, rather than where it is or what it is at first."""
+    if name.startswith("__") and name.endswith("__"):
+        return True
+    for base in kind.__mro__:
+        if name in vars(base):
+            found = vars(base)[name]
+            if type(found) is _SLOT or name in vars(base).get("__annotations__", ()):
+                return False
+            return callable(found) or hasattr(type(found), "__get__")
+    return False
+
+
+def _made_from(kind: Any, value: Any) -> Any:
+    """An object of a class that is made from a plain type, with the plain value."""
+    if not issubclass(kind, type(value)):
+        raise Unreadable("no %s" % kind.__name__)
+    # The class's own `__new__`, `__init__`, `extend` and so on aren't called.
+    base = next(one for one in kind.__mro__ if not one.__flags__ & _OF_PYTHON)
+    if isinstance(value, (list, set, bytearray, collections.deque)):
+        made = base.__new__(kind)
+        base.__init__(made, value)
+        return made
+    if isinstance(value, dict):
+        made = base.__new__(kind)
+        for key, one in value.items():
+            base.__setitem__(made, key, one)
+        return made
+    return base.__new__(kind) if base is object else base.__new__(kind, value)
+
+
+def _is_enum(kind: type) -> bool:
+    enum = sys.modules.get("enum")
+    return enum is not None and issubclass(kind, enum.Enum)
 
 
 def _from_numpy(value: Any, kind: type) -> Any:
@@ -192,18 +270,12 @@ def _text(value: Any) -> str:
     return base64.b64encode(value).decode("ascii")
 
 
-def _named(inside: Any, decode: Any) -> Any:
-    name, names, items = inside
-    return collections.namedtuple(name, names)(*map(decode, items))
-
-
 _REBUILT: dict[str, Any] = {
     "int": lambda inside, decode: int(inside, 16),
     "complex": lambda inside, decode: complex(float(inside[0]), float(inside[1])),
     "bytes": lambda inside, decode: base64.b64decode(inside),
     "bytearray": lambda inside, decode: bytearray(base64.b64decode(inside)),
     "tuple": lambda inside, decode: tuple(map(decode, inside)),
-    "named": _named,
     "dict": lambda inside, decode: {decode(key): decode(value) for key, value in inside},
     "set": lambda inside, decode: set(map(decode, inside)),
     "frozenset": lambda inside, decode: frozenset(map(decode, inside)),

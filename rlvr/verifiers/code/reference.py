@@ -158,8 +158,7 @@ def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...
         if not check.strip() or not name_of(given):
             raise wrong('has a "test" without source, or without the "entry_point" it gets')
     setup, prelude = text(given, "setup", ""), text(given, "prelude", "")
-    entry_point = name_of(given) if check else ""
-    tests = FunctionTests(tuple(asserts), check, entry_point, setup, prelude)
+    tests = FunctionTests(tuple(asserts), check, name_of(given), setup, prelude)
     return tests, _public(given, flags)
 
 
