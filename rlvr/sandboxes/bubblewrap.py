@@ -67,7 +67,7 @@ class Bubblewrap:
         """Start a jail. Its memory is limited as a whole if this process may make control groups."""
         group = JailGroup(memory_mb) if os.geteuid() == 0 else None
         folders = group.folders if group else {}
-        prefix = group.enter() if group and folders else delegated()
+        prefix = group.enter() if group and folders else delegated(memory_mb)
         command = [*_command(self._python, folders), *PYTHON_FLAGS, "-c", code]
         try:
             return PipeLink(command, prefix, group.close if group else None)
@@ -85,7 +85,10 @@ def _machine(python: str) -> tuple[View, Path, Path]:
 def _command(python: str, groups: Mapping[str, Path]) -> list[str]:
     """bwrap's command line up to the interpreter's own arguments."""
     found = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts"]
-    found += ["--unshare-cgroup-try", "--hostname", "jail", "--as-pid-1", "--new-session"]
+    found += ["--hostname", "jail", "--as-pid-1", "--new-session"]
+    # In version 2, a process may not be moved out of the group that is its namespace's root, as cells are.
+    if groups and "" not in groups:
+        found += ["--unshare-cgroup-try"]
     if os.geteuid() == 0:
         found += ["--cap-drop", "ALL"]
         for capability in _CAPABILITIES:

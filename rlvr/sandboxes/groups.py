@@ -10,6 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _FIRST_VERSION = ("cpuacct", "memory", "pids", "cpu")
+_LEAF = "bwrap"
+# Leaves the scope's own group, which then may have groups, and shows it to the jail.
+_IN_SCOPE = f"""
+own=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
+if mkdir "$own/{_LEAF}" && echo $$ >"$own/{_LEAF}/cgroup.procs"; then
+    for name in memory pids cpu; do echo "+$name" >"$own/cgroup.subtree_control"; done
+    bwrap=$1; shift
+    set -- "$bwrap" --bind "$own" /sys/fs/cgroup "$@"
+fi 2>/dev/null
+exec "$@"
+"""
 _NAME = re.compile(r"rlvr-(\d+)-(\d+)-[0-9a-f]+")
 
 
@@ -33,6 +44,10 @@ class JailGroup:
             with contextlib.suppress(OSError):
                 folder.mkdir()
                 self.folders[place] = folder
+                if not place:
+                    # In version 2, a group that has groups holds no process itself.
+                    (folder / _LEAF).mkdir()
+                    _pass_on(folder)
                 for file, limit in _limits(memory_mb).items():
                     if (folder / file).exists():
                         (folder / file).write_text(limit)
@@ -41,7 +56,10 @@ class JailGroup:
         """Return the command prefix that starts a command in the group."""
         if not self.folders:
             return []
-        files = [str(folder / "cgroup.procs") for folder in self.folders.values()]
+        files = [
+            str(folder / ("" if place else _LEAF) / "cgroup.procs")
+            for place, folder in self.folders.items()
+        ]
         script = (
             'n=$1; shift; while [ $n -gt 0 ]; do echo $$ >"$1"; shift; n=$((n-1)); done; exec "$@"'
         )
@@ -53,14 +71,21 @@ class JailGroup:
             _remove(folder)
 
 
-def delegated() -> list[str]:
-    """Return the command prefix by which systemd delegates a control group; empty if it isn't in charge here."""
+def delegated(memory_mb: int) -> list[str]:
+    """Return the command prefix that has systemd delegate a control group to bwrap; empty if systemd isn't in charge."""
     if not Path("/run/systemd/system").is_dir() or shutil.which("systemd-run") is None:
         return []
     whose = [] if os.geteuid() == 0 else ["--user"]
     if whose and not os.environ.get("XDG_RUNTIME_DIR"):
         return []
-    return ["systemd-run", *whose, "--scope", "--quiet", "--collect", "-p", "Delegate=yes", "--"]
+    asked = ["systemd-run", *whose, "--scope", "--quiet", "--collect", "-p", "Delegate=yes"]
+    return [*asked, "-p", f"MemoryMax={memory_mb}M", "--", "/bin/sh", "-c", _IN_SCOPE, "sh"]
+
+
+def _pass_on(folder: Path) -> None:
+    for name in ("memory", "pids", "cpu"):
+        with contextlib.suppress(OSError):
+            (folder / "cgroup.subtree_control").write_text(f"+{name}")
 
 
 def _limits(memory_mb: int) -> dict[str, str]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.sandboxes import FunctionTests, Limit, Limits, Program, Sandbox
+from rlvr.sandboxes import FunctionTests, Limit, Limits, Program, Sandbox, groups
+from rlvr.sandboxes.bubblewrap import Bubblewrap
 from rlvr.sandboxes.hostile import ATTEMPTS
 
 BY_NAME = {attempt.name: attempt for attempt in ATTEMPTS}
@@ -108,3 +109,18 @@ def test_one_who_pays_for_others_memory_is_not_wrong() -> None:
     finally:
         group.rmdir()
     assert "because others used up the memory" in done.stdout, (done.stdout, done.stderr[-2000:])
+
+
+def test_version_2_of_control_groups_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine whose controllers are in version 1, version 2 has none of them and still counts time."""
+    second = Path("/sys/fs/cgroup/unified")
+    if not os.access(second / "cgroup.procs", os.W_OK):
+        pytest.skip("version 2 isn't mounted beside version 1: the other tests use it")
+    monkeypatch.setattr(groups, "_parents", lambda: {"": second})
+    attempt = BY_NAME["processor time of children that live for milliseconds"]
+    with Sandbox(Bubblewrap(), jails=1) as sandbox:
+        limits = dataclasses.replace(attempt.limits, wall_s=50)
+        (run,) = sandbox.run(attempt.program, limits=limits).executions
+        assert list(second.glob("rlvr-*/cell-*"))
+    assert run.limit is Limit.CPU
+    assert not list(second.glob(f"rlvr-{os.getpid()}-*"))

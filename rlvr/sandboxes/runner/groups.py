@@ -36,8 +36,7 @@ class Groups:
         if "" not in self._folders:
             known = {"cpuacct": "cpu", "memory": "memory", "pids": "pids"}
             return [known[name] for name in self._folders if name in known]
-        with open(os.open("cgroup.subtree_control", os.O_RDONLY, dir_fd=self._folders[""])) as file:
-            enabled = file.read().split()
+        enabled = _read(self._folders[""], "cgroup.subtree_control").split()
         return ["cpu", *(name for name in ("memory", "pids") if name in enabled)]
 
     def make(self, pid: int) -> Group | None:
@@ -55,10 +54,11 @@ class Groups:
         if os.path.exists(_PLACE + "/cgroup.controllers"):
             _writable(_PLACE)
             folder = os.open(_PLACE, os.O_PATH | os.O_DIRECTORY)
-            # In version 2, a group that has groups holds no process itself.
-            os.mkdir("runner", dir_fd=folder)
-            for pid in _read(folder, "cgroup.procs").split():
-                _write(folder, "runner/cgroup.procs", pid)
+            # In version 2, a group that has groups holds no process itself: as Docker makes it, it does.
+            if pids := _read(folder, "cgroup.procs").split():
+                os.mkdir("runner", dir_fd=folder)
+                for pid in pids:
+                    _write(folder, "runner/cgroup.procs", pid)
             for name in ("memory", "pids", "cpu"):
                 try:
                     _write(folder, "cgroup.subtree_control", "+" + name)
