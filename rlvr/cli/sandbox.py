@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import click
 
@@ -47,6 +49,8 @@ def check_command(backend: str) -> None:
         if absent:
             console.print(f"not there: {', '.join(absent)}")
         console.print(f"packages: {packages or 'none'}", highlight=False)
+        for line in _held_by(sandbox.about()):
+            console.print(escape(line))
         found = list(
             track(
                 findings(sandbox),
@@ -64,6 +68,19 @@ def check_command(backend: str) -> None:
     console.print(f"{len(found) - len(failed)} of {len(found)} held")
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _held_by(about: Mapping[str, Any]) -> Iterator[str]:
+    counted = ", ".join(about["counted"])
+    if counted:
+        yield f"counted by control groups: {counted}"
+    else:
+        why = about["not counted because"]
+        yield f"no control groups ({why}): processor time and memory are sampled; see docs/threat_model.md"
+    if not about["pids restart"]:
+        yield "process numbers start over with each program only, not with each run"
+    if about["files shared because"]:
+        yield f"locks on files reach other jails: no overlay ({about['files shared because']})"
 
 
 @command.command("build", short_help="put together what programs find in their jails")

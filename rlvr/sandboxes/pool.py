@@ -12,9 +12,9 @@ import functools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rlvr.core.errors import JailError, LacksError, OptionError, SandboxError
 from rlvr.sandboxes.base import FunctionTests, Input, Limits, Program, Run, TestRun
@@ -96,6 +96,10 @@ class Sandbox:
     def inventory(self) -> Inventory:
         """Return what jails have: Python's version, languages, packages. Raises `SandboxError`."""
         return self._tried_twice(lambda jail: jail.inventory)
+
+    def about(self) -> Mapping[str, Any]:
+        """Return what this machine lets its jails hold; see `Jail.about`. Raises `SandboxError`."""
+        return self._tried_twice(lambda jail: jail.about)
 
     def run(
         self,
