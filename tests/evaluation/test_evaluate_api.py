@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rlvr
-from rlvr.core.errors import DataError, OptionError, UnknownEnvironmentError
+from rlvr.core.errors import DataError, LacksError, OptionError, UnknownEnvironmentError
 from rlvr.evaluation.run import about, read_rollouts
 from rlvr.policies.scripted import Scripted
+from rlvr.sandboxes import Sandbox
 
 
 def half() -> Scripted:
@@ -88,3 +90,26 @@ def test_names_that_are_none() -> None:
         rlvr.evaluate("arithmetik", "oracle")
     with pytest.raises(OptionError, match="There are: oracle, empty, echo, random"):
         rlvr.evaluate("arithmetic", "orakel")
+
+
+def test_what_is_lacking_is_told_before_the_first_task(tmp_path: Path) -> None:
+    reference = {"tests": [{"stdin": "1 2", "stdout": "3"}]}
+    with Sandbox("bubblewrap", jails=1) as sandbox:
+        solved = rlvr.Task(
+            "Add.",
+            reference | {"solution": "import numpy\nprint(numpy.add(*map(int, input().split())))"},
+        )
+        fine = rlvr.SingleTurn(rlvr.TaskSet([solved], "sums"), rlvr.Code(sandbox=sandbox))
+        report = rlvr.evaluate(fine, "oracle", run=tmp_path / "fine")
+        used = json.loads((tmp_path / "fine/run.json").read_text())["sandbox"]["bubblewrap"]
+        assert report.mean.value == 1
+        assert used["packages"].keys() == {"numpy"}
+        assert "python" in used["languages"]
+        tasks = [solved, rlvr.Task("Add.", reference | {"packages": ["no-such"]}, "second")]
+        lacks = rlvr.SingleTurn(
+            rlvr.TaskSet(tasks, "sums"),
+            0.5 * rlvr.Code(sandbox=sandbox) + 0.5 * rlvr.Format.boxed(),
+        )
+        with pytest.raises(LacksError, match="the Python package no-such"):
+            rlvr.evaluate(lacks, "empty", run=tmp_path / "lacks")
+        assert not (tmp_path / "lacks/run.json").exists()

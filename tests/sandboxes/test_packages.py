@@ -30,7 +30,7 @@ SUM = rlvr.Task("Add.", {"tests": [{"stdin": "1 2", "stdout": "3"}]})
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for built sets, empty at first."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     return tmp_path
@@ -50,7 +50,7 @@ def test_numpy_is_there_without_a_build(sandbox: Sandbox) -> None:
     assert judged(sandbox, SUM, NUMPY).reward == 1
 
 
-def test_a_built_set_is_what_programs_may_import(data: Path, bubblewrap: Bubblewrap) -> None:
+def test_a_built_set_is_what_programs_may_import(sets: Path, bubblewrap: Bubblewrap) -> None:
     said: list[str] = []
     made = build(["Jinja2"], PYTHON, from_host=True, say=said.append)
     assert set(made.versions) == {"jinja2", "markupsafe"}
@@ -69,7 +69,7 @@ def test_a_built_set_is_what_programs_may_import(data: Path, bubblewrap: Bubblew
         assert judged(sandbox, SUM, NUMPY, packages=[]).status is Status.INCORRECT
 
 
-def test_a_set_that_cannot_be_built_leaves_the_old_one(data: Path) -> None:
+def test_a_set_that_cannot_be_built_leaves_the_old_one(sets: Path) -> None:
     build(["typing_extensions"], PYTHON, from_host=True)
     for names, said in ((["no-such-thing"], "no-such-thing"), (["numpy==0.0.1"], "numpy==0.0.1")):
         with pytest.raises(SandboxError, match=f"Not installed beside rlvr: {said}"):
@@ -81,7 +81,7 @@ def test_a_set_that_cannot_be_built_leaves_the_old_one(data: Path) -> None:
         declared(["numpy>=2"])
 
 
-def test_the_standard_library_alone(data: Path, bubblewrap: Bubblewrap) -> None:
+def test_the_standard_library_alone(sets: Path, bubblewrap: Bubblewrap) -> None:
     arguments = ["sandbox", "build", "--backend", "bubblewrap", "--packages", ""]
     done = CliRunner().invoke(command, arguments)
     assert (done.exit_code, done.output.endswith("packages: none\n")) == (0, True), done.output
@@ -172,24 +172,3 @@ def test_a_reference_declares_what_its_programs_need(sandbox: Sandbox) -> None:
     assert said(packages=["numpy >= 2"]).cause is Cause.GOLD
     with pytest.raises(OptionError, match="list of names"):
         rlvr.Code(packages="numpy")
-
-
-def test_what_is_lacking_is_told_before_the_first_task(
-    tmp_path: Path, bubblewrap: Bubblewrap
-) -> None:
-    with Sandbox(bubblewrap, jails=1) as sandbox:
-        solved = rlvr.Task("Add.", SUM.reference | {"solution": NUMPY.split("\n", 1)[1][:-3]})
-        fine = rlvr.SingleTurn(rlvr.TaskSet([solved], "sums"), rlvr.Code(sandbox=sandbox))
-        report = rlvr.evaluate(fine, "oracle", run=tmp_path / "fine")
-        used = json.loads((tmp_path / "fine/run.json").read_text())["sandbox"]["bubblewrap"]
-        assert report.mean.value == 1
-        assert used["packages"].keys() == {"numpy"}
-        assert "python" in used["languages"]
-        tasks = [SUM, rlvr.Task("Add.", SUM.reference | {"packages": ["no-such"]}, "second")]
-        lacks = rlvr.SingleTurn(
-            rlvr.TaskSet(tasks, "sums"),
-            0.5 * rlvr.Code(sandbox=sandbox) + 0.5 * rlvr.Format.boxed(),
-        )
-        with pytest.raises(LacksError, match="the Python package no-such"):
-            rlvr.evaluate(lacks, "empty", run=tmp_path / "lacks")
-        assert not (tmp_path / "lacks/run.json").exists()
