@@ -24,7 +24,7 @@ def graph() -> Graph:
     [
         ("verifiers/sql/near.py", "verifiers/sql/ envs/test_sql_envs cli/test_score_sql", "verifiers/code/ sandboxes/ scoring/"),
         ("verifiers/sql/new.py", "verifiers/sql/ envs/test_sql_envs", "verifiers/code/ sandboxes/ scoring/"),
-        ("verifiers/math/reader.py", "verifiers/math/ envs/test_gsm8k envs/puzzles/", "verifiers/sql/ sandboxes/"),
+        ("verifiers/math/reader.py", "verifiers/math/ envs/test_gsm8k envs/puzzles/", "verifiers/sql/ sandboxes/test_p sandboxes/test_d"),
         ("sandboxes/pool.py", "sandboxes/ verifiers/code/ envs/test_humaneval", "verifiers/sql/ policies/"),
         ("sandboxes/runner/cells.py", "sandboxes/test_functions verifiers/code/", "verifiers/sql/ policies/"),
         ("evaluation/report.py", "evaluation/test_view cli/test_eval", "verifiers/ sandboxes/ scoring/"),

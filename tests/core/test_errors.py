@@ -25,6 +25,7 @@ STANDARD = {
     "ResetNeededError": gymnasium.error.ResetNeeded,
     "PoolError": RuntimeError,
     "SandboxError": RuntimeError,
+    "LacksError": RuntimeError,
     "TrainingError": RuntimeError,
     "JailError": RuntimeError,
     "CannotScore": RuntimeError,

@@ -108,7 +108,9 @@ def copy_image(backend: Docker, address: str, path: Path) -> None:
     os.environ["DOCKER_HOST"] = address
     try:
         with client(60) as other, system.open("rb") as file:
-            other.import_image_from_stream(file, backend.image, "latest")
+            # In pieces: docker-py says that it sends them, and a file would be sent as a whole.
+            pieces = iter(lambda: file.read(1 << 20), b"")
+            other.import_image_from_stream(pieces, backend.image, "latest")
     finally:
         os.environ.pop("DOCKER_HOST")
         if before is not None:

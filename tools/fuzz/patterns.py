@@ -21,8 +21,8 @@ from typing import Any
 
 PACKAGES = ("rlvr.verifiers", "rlvr.envs")
 LENGTH = 8_000
-MOST_S = 0.12
-"""Processor time for a text of `LENGTH`: linear takes a hundredth of it, quadratic several times as much."""
+_FAST_S = 0.02  # processor time for a text of `LENGTH` that no pattern of linear time takes
+_GROWTH = 3.0  # times as long for a text of twice the length: 2 is linear, 4 quadratic
 
 _REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT)
 _ENDS = ("\0", "1 ", "\n")
@@ -63,28 +63,32 @@ def patterns() -> dict[str, re.Pattern[str]]:
     return found
 
 
-def slowest(name: str, pattern: re.Pattern[str], seed: int = 0) -> tuple[float, str]:
-    """Return the longest time that the pattern took on a text made for it, in seconds, and the text's beginning.
+def quadratic(name: str, pattern: re.Pattern[str], seed: int = 0) -> str | None:
+    """Return the beginning of a text made for the pattern on which its time grows with the square of the length.
 
     A pattern that its module only ever matches from a text's start is asked for that; another is looked for.
     """
     rng = random.Random(seed)
     anchored = _is_anchored(name)
-    worst = (0.0, "")
+
+    def spent(times: int) -> float:
+        text = head + unit * (times * LENGTH // len(unit)) + end
+        began = time.thread_time()
+        if anchored:
+            pattern.match(text)
+            pattern.fullmatch(text)
+        else:
+            for _ in pattern.finditer(text):
+                pass
+        return time.thread_time() - began
+
     for head, unit in _pumps(parser.parse(pattern.pattern, pattern.flags), rng):
-        for end in _ENDS:
-            text = head + unit * (LENGTH // len(unit)) + end
-            began = time.thread_time()
-            if anchored:
-                pattern.match(text)
-                pattern.fullmatch(text)
-            else:
-                for _ in pattern.finditer(text):
-                    pass
-            worst = max(worst, (time.thread_time() - began, text[:80]))
-            if worst[0] > MOST_S:
-                return worst
-    return worst
+        for end in _ENDS:  # noqa: B007
+            if spent(1) > _FAST_S:
+                short = min(spent(1) for _ in range(3))
+                if min(spent(2) for _ in range(2)) > _GROWTH * short:
+                    return head + unit[:80]
+    return None
 
 
 @cache
