@@ -81,7 +81,7 @@ def soon(seconds: float = 60.0) -> float:
 
 # What is large in an image, and not needed to start a jail in Python.
 _LARGE = (
-    "./proc/*", "./sys/*", "./dev/*", "./opt/*", "./usr/lib/jvm", "./usr/lib/go*", "./usr/lib/gcc", "./usr/share/*",
+    "./proc/*", "./sys/*", "./dev/*", "./opt/*", "./usr/lib/jvm", "./usr/lib/go*", "./usr/lib/gcc", "./usr/share/*", "./usr/include", "./var/*", "./usr/local/include",
     "./usr/local/lib/python*/site-packages/*", "./usr/local/bin/node", "./usr/local/bin/rustc", "*.a",
 )  # fmt: skip
 

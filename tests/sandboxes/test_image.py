@@ -65,6 +65,7 @@ def image(docker: Docker) -> Iterator[str]:
             api.remove_image(name, force=True)
 
 
+@pytest.mark.sweep
 @as_root
 def test_from_host(docker: Docker, image: str, play: Play, tmp_path: Path) -> None:
     system = small_system(docker, tmp_path / "system.tar")
@@ -117,6 +118,7 @@ def test_debootstrap_fails(docker: Docker, play: Play) -> None:
         build("rlvr-never-built", from_host=True)
 
 
+@pytest.mark.sweep
 @as_root
 def test_an_image_whose_python_doesnt_run(docker: Docker, image: str, play: Play) -> None:
     play('mkdir "$root/usr"')

@@ -131,6 +131,7 @@ def test_a_log_ends_at_its_size_and_a_verdict_does_not_hang_on_it(tmp_path: Path
     assert err == ""
 
 
+@pytest.mark.sweep
 def test_a_standard_error_that_nobody_reads_costs_no_other_item(
     script: Callable[..., Script],
 ) -> None:

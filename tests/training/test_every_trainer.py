@@ -128,7 +128,7 @@ def advantages_of(trainer: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return advantages, mask.bool()
 
 
-@pytest.mark.sweep(gate=("rloo-lora", "ppo_turns-all"))
+@pytest.mark.sweep(gate=("ppo_turns-all",))
 @pytest.mark.parametrize("way", WAYS)
 def test_an_unscored_row_beside_other_rewards_is_no_zero(
     way: str, model: str, tmp_path: Path
