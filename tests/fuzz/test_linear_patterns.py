@@ -7,7 +7,10 @@ import re
 from tools.fuzz.patterns import patterns, quadratic
 
 # They read a task's question, of which 8,000 characters are looked at, or what an author declares.
-NOT_OF_RESPONSES = {"rlvr.verifiers.math.question._NO_FORMULA"}
+NOT_OF_RESPONSES = {
+    "rlvr.verifiers.math.question._NO_FORMULA",
+    "rlvr.verifiers.math.question._FORMULA",
+}
 
 
 def test_no_pattern_takes_quadratic_time() -> None:
