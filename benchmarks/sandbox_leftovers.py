@@ -1,4 +1,4 @@
-"""What many mixed programs leave behind on the machine: it should be nothing.
+"""Count what many mixed programs leave behind on the machine: it should be nothing.
 
     python benchmarks/sandbox_leftovers.py [--backend bubblewrap|docker] [--programs 10000]
 

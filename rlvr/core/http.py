@@ -42,7 +42,7 @@ class BadAnswer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server sent.
+    """A server's response.
 
     Attributes:
         status: the HTTP status.

@@ -53,7 +53,7 @@ _CALLED = (type, types.FunctionType, types.BuiltinFunctionType)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the tests' side does with the names that its tests use and don't define.
+    """The names that tests use and don't define, by who gives them.
 
     Attributes:
         names: those that the solution is asked for.
@@ -183,7 +183,7 @@ class _Reading:
         return whole, ""
 
     def _is_alone(self, name: str, judged: set[str]) -> bool:
-        """Whether in each assert that uses a name of class 4 nothing else can be what's tested."""
+        """Say if nothing else can be what is tested in each assert that uses a name of class 4."""
         if self.entry or any(source.used & {name, *judged} for source in self.beside):
             return False
         return all(
@@ -193,7 +193,7 @@ class _Reading:
         )
 
     def _gets_objects(self, source: _Source, name: str, judged: set[str]) -> bool:
-        """Whether all that a name of class 4 is called with is objects: `assert chain([Pair(5, 24)]) == 1`."""
+        """Say if a name of class 4 is only ever called with objects: `assert chain([Pair(5, 24)]) == 1`."""
         if name[:1].isupper() or name not in source.called:
             return False
         tree = ast.Module(source.renamed(set()), [])
@@ -216,7 +216,7 @@ class _Reading:
         )
 
     def _is_module_like(self, name: str) -> bool:
-        """Whether a name of class 5 is used as a module is: `name.attribute`, and nothing else."""
+        """Say if a name of class 5 is used as a module is: `name.attribute`, and nothing else."""
         return not name[:1].isupper() and not any(name in one.bare for one in self.sources)
 
     def _soundness(self, names: set[str]) -> Soundness | None:

@@ -77,7 +77,7 @@ class Bubblewrap:
 
 @functools.lru_cache(maxsize=8)
 def _machine(python: str) -> tuple[View, Path, Path]:
-    """What jails show, their Python and its folder for packages: found out once."""
+    """Return what jails show, their Python and its folder for packages. Looked up once."""
     found = interpreter(python)
     return *view(found), site(found)
 

@@ -140,7 +140,7 @@ print(sorted(packages), sorted(names)[:3])
 
 
 def _packages(sandbox: Sandbox) -> Finding:
-    """Whether programs see packages that nobody declared, anywhere, or may change those that are."""
+    """Look for packages that nobody declared, anywhere, and for declared ones that a program may change."""
     declared = sorted(sandbox.inventory().packages)
     run = sandbox.run(Program(_INSTALLED.encode()), [b""], Limits(wall_s=60, cpu_s=60))
     held = run.executions[0].stdout.decode() == f"{declared} []\n"
@@ -168,7 +168,7 @@ if __name__ == "__main__":
 
 
 def _parallel(sandbox: Sandbox) -> Finding:
-    """Whether processes of a program can share locks, queues and memory, which are gone after it."""
+    """Have a program's processes share locks, queues and memory, which have to be gone after it."""
     run = sandbox.run(Program(_PARALLEL), [b""])
     left = sandbox.run(Program(b"import os\nprint(os.listdir('/dev/shm'))"), [b""])
     held = run.executions[0].stdout == b"[1, 4]\n[3]\n7\n"

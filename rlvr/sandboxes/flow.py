@@ -147,7 +147,7 @@ class Flow:
         return self.direct.get(name, set())
 
     def made(self, node: ast.AST) -> set[Made]:
-        """What of the solution's a value is made of; what was handed over to be made into that isn't in it."""
+        """Return the solution's answers that a value is made of, without those that were arguments of another call of the solution's."""
         if isinstance(node, ast.Constant):
             return set()
         if not self._is_bound:

@@ -47,7 +47,7 @@ COMMANDS = LOCAL / "bin"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a jail shows of the machine.
+    """The files of the machine that a jail shows.
 
     Attributes:
         shown: source by place, each a folder or a file. A place below another one comes after it.
@@ -101,7 +101,7 @@ def site(python: Interpreter) -> Path:
 
 
 def _system() -> Iterator[Path]:
-    """What all programs need: commands, shared libraries, headers, compilers, time zones."""
+    """Return the files that all programs need: commands, shared libraries, headers, compilers, time zones."""
     for pattern in _OF_USR:
         yield from sorted(Path("/usr").glob(pattern))
     yield from (path for name in _NODE if (path := Path("/usr/share/nodejs", name)).is_dir())

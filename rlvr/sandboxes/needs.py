@@ -1,4 +1,4 @@
-"""What programs need of a jail, and whether a jail has it: languages, and packages for Python.
+"""The languages and Python packages that programs need, and those that a jail has.
 
 A jail that lacks something is a fault of the set-up, and nobody's wrong answer.
 """
@@ -15,7 +15,7 @@ from rlvr.sandboxes.packages import declared
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What programs need.
+    """The languages and packages that programs need.
 
     Attributes:
         languages: names of `rlvr.sandboxes.languages`.
@@ -43,7 +43,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a jail has.
+    """The Python, languages and packages that a jail has.
 
     Attributes:
         python: its version.

@@ -77,7 +77,7 @@ class Sandbox:
         return self
 
     def meets(self, needs: Needs) -> bool:
-        """Whether `require` has found that all of it is there. Never waits."""
+        """Say if `require` has found all of it in the jails. Never waits."""
         return needs in self._met
 
     def require(self, needs: Needs) -> None:

@@ -43,7 +43,7 @@ _EMPTY = frozenset({_TRUE, _FALSE, "None", "0", "0.0", "''", "[]", "()", "{}", "
 
 
 class Soundness(Flow):
-    """What the tests expect of the answers in one test, and who says so."""
+    """The values that one test expects of the solution's answers, and who gives them."""
 
     def __init__(self, tree: ast.Module, names: set[str], entry: str) -> None:
         super().__init__(tree, names, entry)
@@ -59,7 +59,7 @@ class Soundness(Flow):
                 break
 
     def expected(self, node: ast.AST) -> set[str]:
-        """What the tests expect of the value of an expression, as far as it decides whether they pass."""
+        """Return what the tests expect of the value of an expression, as far as it decides if they pass."""
         parent = self.parents.get(node)
         if parent is None:
             return set()
@@ -91,7 +91,7 @@ class Soundness(Flow):
         return self.expected(parent) if isinstance(parent, ast.expr) else set()
 
     def _is_last(self, call: ast.Call) -> bool:
-        """Whether nothing else is done with the answers that a call gets."""
+        """Say if nothing else is done with the answers that a call gets."""
         answers = [one for one in arguments_of(call) if self.made(one)]
         names = [n.id for one in answers for n in ast.walk(one) if isinstance(n, ast.Name)]
         return all(len(self.loads[name]) == 1 for name in names if name in self.values)
@@ -151,7 +151,7 @@ class Soundness(Flow):
                     yield root, self.expected(call)
 
     def gets_objects(self, name: str) -> bool:
-        """Whether a name's calls get objects of the solution's, and nothing else of its making."""
+        """Say if a name is called with the solution's objects and with no other answers of the solution's."""
         calls = [call for call in self._calls() if name in self._roots_called(call)]
         made = [self._union(arguments_of(call)) for call in calls]
         return bool(calls) and all(one and all(each.is_object for each in one) for one in made)
@@ -207,7 +207,7 @@ class Soundness(Flow):
                     yield root, name, is_truth
 
     def defined(self) -> Iterator[str]:
-        """What the objects of the tests' classes have, as far as it's in their source."""
+        """Return the attributes of the tests' classes, as far as their source names them."""
         for kind in self.nodes:
             for node in ast.walk(kind) if isinstance(kind, ast.ClassDef) else ():
                 if isinstance(node, ast.FunctionDef):
@@ -267,7 +267,7 @@ def calls_opposite(tree: ast.Module) -> set[str]:
 
 
 def may_ask_plain_data(node: ast.AST) -> bool:
-    """Whether a node of tests may ask something that plain data or objects of their own classes answer."""
+    """Say if a node of tests may ask something that plain data or objects of their own classes answer."""
     if isinstance(node, ast.Call):
         return _callee(node) == "len"
     if isinstance(node, ast.Attribute):

@@ -1,4 +1,4 @@
-"""Where the prints of verifiers go: a run's log of bounded size, standard error, or nowhere.
+"""The prints of verifiers, sent to a run's log of bounded size, to standard error, or nowhere.
 
 A verifier prints in a worker, whose descriptors 1 and 2 are a pipe to the template process, or in the scorer's own
 process (`settle`, an async `verify`, an environment's reply), where `sys.stdout` and `sys.stderr` are looked after.

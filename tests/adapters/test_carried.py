@@ -42,7 +42,7 @@ READ = (
 
 
 def elsewhere(text: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """What another process makes of a row."""
+    """Return what another process makes of a row."""
     env = {n: v for n, v in os.environ.items() if n != "RLVR_ENVIRONMENTS"} | variables
     return subprocess.run(
         [sys.executable, "-c", READ],
@@ -80,7 +80,7 @@ def test_a_row_names_no_module(tmp_path: Path) -> None:
 
 @pytest.fixture
 def takes_files() -> list[object]:
-    """What an environment of an author's got as its option `words`."""
+    """Return the option `words` that an author's environment was made with."""
     given: list[object] = []
 
     @rlvr.environment("test_words")

@@ -1,4 +1,4 @@
-"""What a configuration may keep, and what a message."""
+"""Secrets in configurations and messages."""
 
 from __future__ import annotations
 

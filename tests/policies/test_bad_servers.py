@@ -163,7 +163,7 @@ def test_a_judge_is_as_little_trusted(answer: Any, monkeypatch: pytest.MonkeyPat
 
 
 def bomb_behind_a_refusal(piece: bytes) -> Callable[[str, dict[str, Any]], Iterator[bytes]]:
-    """Where the server says that it alone knows how long an answer gets, more is taken."""
+    """Answer as a server that refuses `max_tokens`: without it, a much longer body is read."""
 
     def answer(head: str, body: dict[str, Any]) -> Iterator[bytes]:
         if "models" in head:

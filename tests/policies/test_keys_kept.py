@@ -73,7 +73,7 @@ def forms() -> list[str]:
 
 
 def leaks(text: str) -> bool:
-    """Whether the key's middle can be read from it in any way."""
+    """Say if the key's middle can be read from a text in any encoding."""
     raw = KEY.encode()
     cores = ["s3cret", base64.b64encode(raw[3:9]).decode()[:6].lower(), raw[3:9].hex()]
     for shift in range(3):

@@ -1,4 +1,4 @@
-"""Which names tests ask a solution for, and which of these must not judge its answers: read off their source."""
+"""The names that tests ask a solution for, and those that must not judge its answers."""
 
 from __future__ import annotations
 

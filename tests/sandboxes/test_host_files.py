@@ -1,4 +1,4 @@
-"""What programs see of the machine: an allow-list, whatever is installed beside rlvr and wherever Python is."""
+"""Programs see an allow-list of the machine, whatever is installed beside rlvr and wherever Python is."""
 
 from __future__ import annotations
 

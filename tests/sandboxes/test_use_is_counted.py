@@ -1,4 +1,4 @@
-"""What a program uses is counted, however it hides it, and nobody else pays for it."""
+"""All that a program uses is counted, however it hides it, and nobody else pays for it."""
 
 from __future__ import annotations
 

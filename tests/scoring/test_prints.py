@@ -1,4 +1,4 @@
-"""What a verifier prints stays off the terminal while something runs there, and can be found."""
+"""A verifier's prints stay off the terminal while something runs there, and can be found."""
 
 import json
 import os

@@ -48,7 +48,7 @@ def weights(outcome: Outcome, folder: str = "model") -> torch.Tensor:
 
 
 def texts(outcome: Outcome, part: str = "train") -> list[Any]:
-    """What was generated, in order."""
+    """Return the generated texts, in order."""
     return [
         (row["step"], row["task"], row["messages"])
         for row in read_rollouts(outcome.run)

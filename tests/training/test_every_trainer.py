@@ -1,4 +1,4 @@
-"""What must hold in each trainer: with all weights or adapters, in one turn and several (`rollout`)."""
+"""Promises that hold in each trainer: with all weights or adapters, in one turn and several (`rollout`)."""
 
 from __future__ import annotations
 

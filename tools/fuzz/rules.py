@@ -1,4 +1,4 @@
-"""What holds for every verifier and every response, and a look whether it does.
+"""Check the rules that hold for every verifier and every response.
 
 - No response is without a verdict, unless an ordinary answer to the same task is, too.
 - A verdict is the same twice, and the same from a caller that is deep in its stack.
@@ -185,7 +185,7 @@ def _judged(subject: Subject, responses: Sequence[str], limit_s: float | None) -
 
 
 def _alike(one: rlvr.Verdict, other: rlvr.Verdict) -> bool:
-    """Whether two verdicts are the same. Where a limit decided, another moment may decide otherwise."""
+    """Say if two verdicts are the same. If a limit decided one, the other may differ."""
     if one == other:
         return True
     return any(

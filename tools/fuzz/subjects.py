@@ -1,4 +1,4 @@
-"""What is fuzzed: every verifier class of rlvr with every option, every environment's verifier and replies.
+"""The subjects of fuzzing: every verifier class of rlvr with every option, every environment's verifier and replies.
 
 Found by looking, not by a list: a new class, option, instruction or environment is fuzzed without a word here,
 unless it can't be made from nothing; then `subjects` says so.

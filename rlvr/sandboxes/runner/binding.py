@@ -56,7 +56,7 @@ def text(said: object) -> str:
 
 
 def is_built_in(name: str) -> bool:
-    """Whether Python has a built-in of that name."""
+    """Say if Python has a built-in of that name."""
     return hasattr(builtins, name)
 
 

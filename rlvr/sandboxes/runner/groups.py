@@ -155,7 +155,7 @@ class Group:
 
 
 class Meters:
-    """What a cell's group has used, read in the cell. All zero without a group."""
+    """The use that a cell's group has counted, read in the cell. All zero without a group."""
 
     def __init__(self, fds: list[int]) -> None:
         self._fds = fds

@@ -1,4 +1,4 @@
-"""What all cells of a jail see, made once when it starts: devices of its own, nothing of `/sys`, files apart from others'.
+"""The file systems that all cells of a jail share, made once when it starts: its own devices, an empty `/sys`, overlays.
 
 A file that two programs can open is a file that they can talk by: its times, its locks, its watches. What is made
 here is the jail's alone, and closed to writing, so it tells each program the same.

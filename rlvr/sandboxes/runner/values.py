@@ -162,7 +162,7 @@ def set_state(value: Any, state: dict[str, Any]) -> None:
 
 
 def _is_defined(kind: type, name: str) -> bool:
-    """Whether a class defines what an attribute does, rather than where it is or what it is at first."""
+    """Say if a class defines the attribute's behaviour (a method, a property), and not only a slot or a default for it."""
     if name.startswith("__") and name.endswith("__"):
         return True
     for base in kind.__mro__:

@@ -112,7 +112,7 @@ def _in_prose(text: str) -> str | None:
 
 
 def _end(text: str, start: int, gaps: list[int]) -> int:
-    """Where the query that begins at `start` ends: a semicolon, or a blank line outside brackets.
+    """Return the end of the query that begins at `start`: a semicolon, or a blank line outside brackets.
 
     Args:
         gaps: where the text's blank lines begin. What stands behind the first isn't read, as far as
