@@ -29,7 +29,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from rlvr.sandboxes.base import FunctionTests
-from rlvr.sandboxes.scopes import with_local_names
+from rlvr.sandboxes.scopes import parsed, with_local_names
 from rlvr.sandboxes.soundness import (
     Soundness,
     calls_opposite,
@@ -89,7 +89,7 @@ class _Source:
 
     def __init__(self, source: str) -> None:
         self.text = source
-        self.tree = ast.parse(source)
+        self.tree = parsed(source)
         self.used: set[str] = set()
         self.defined: set[str] = set()
         self._read(symtable.symtable(source, "tests", "exec"), top=True)
@@ -112,7 +112,7 @@ class _Source:
 
     def renamed(self, own: set[str]) -> list[ast.stmt]:
         """The statements, with a new name for each local variable and for those `own` names of the module."""
-        return with_local_names(ast.parse(self.text), own).body
+        return with_local_names(parsed(self.text), own).body
 
     def _read(self, table: symtable.SymbolTable, top: bool) -> None:
         for symbol in table.get_symbols():

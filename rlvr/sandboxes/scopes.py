@@ -1,15 +1,30 @@
-"""Give each local variable of a Python source a name of its own, so that one name stands for one variable."""
+"""Read Python sources: parse them from any thread, and give each local variable a name of its own."""
 
 from __future__ import annotations
 
 import ast
 import itertools
+import threading
 from collections.abc import Iterable, Iterator
 
 _SIGN = "\u00b7"  # may be in an identifier, and is in none that people write
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _numbers = itertools.count()
+# CPython 3.11 counts the depth of its tree for all threads together, and raises SystemError if two parse at once.
+_one_at_a_time = threading.Lock()
+_ATTEMPTS = 5  # other code may parse meanwhile
+
+
+def parsed(source: str) -> ast.Module:
+    """Return the tree of a Python source. From any thread. Raises what `ast.parse` raises for a bad source."""
+    with _one_at_a_time:
+        for _ in range(_ATTEMPTS):
+            try:
+                return ast.parse(source)
+            except SystemError:
+                continue
+        return ast.parse(source)
 
 
 def with_local_names(tree: ast.Module, own: set[str]) -> ast.Module:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from rlvr.sandboxes.asked import asked_of
 from rlvr.sandboxes.base import FunctionTests
+from rlvr.sandboxes.scopes import parsed
 
 # Modules whose import does nothing, and whose functions change nothing.
 _MODULES = frozenset({"math", "typing"})
@@ -42,7 +43,7 @@ def is_simple(tests: FunctionTests) -> bool:
     """
     sources = (tests.prelude, tests.setup, tests.check, *tests.asserts)
     try:
-        trees = [ast.parse(source) for source in sources if source]
+        trees = [parsed(source) for source in sources if source]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False  # what is to be said of them will be said elsewhere
     asked = asked_of(tests)

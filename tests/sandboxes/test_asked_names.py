@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -158,3 +160,25 @@ def test_long_tests_are_read_in_time() -> None:
     assert not asked(*lines, setup="def h(x):\n    return f(x)\n" * 50).refused
     assert not asked("\n".join(lines)).refused
     assert asked("assert " + "f(" * 5000 + ")" * 5000).refused
+
+
+def test_sources_are_read_from_many_threads_at_once() -> None:
+    """The interpreter counts the depth of its trees for all threads together."""
+    deep = (
+        "assert f("
+        + "(" * 60
+        + "1"
+        + ")" * 60
+        + " + "
+        + " + ".join(map(str, range(300)))
+        + ") == 2"
+    )
+    tests = [FunctionTests(asserts=(f"{deep} + {i}",), entry_point="f") for i in range(200)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(asked_of, tests))
+    finally:
+        sys.setswitchinterval(before)
+    assert all(asked.refused == "" and asked.names == ("f",) for asked in found)

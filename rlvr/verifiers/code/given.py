@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TypeAlias, TypeGuard
 
 from rlvr.core.task import Message
+from rlvr.sandboxes.scopes import parsed
 from rlvr.verifiers.fences import fenced_blocks
 
 _Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -66,7 +67,7 @@ def _parsed(code: str) -> ast.Module | None:
         return None
     for whole in (code, code.rstrip() + "\n    pass\n"):
         try:
-            return ast.parse(whole)
+            return parsed(whole)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
     return None
