@@ -98,11 +98,10 @@ class Group:
     def __init__(self, folders: dict[str, int], name: str, ended: list[str]) -> None:
         self._folders, self._name, self._ended = folders, name, ended
         self._most = ("", "")
-        self.meters = []
-        for controller, file in (("cpuacct", "cpuacct.usage"), ("", "cpu.stat")):
-            self.meters += self._opened(controller, file)
-        for controller, file in (("memory", "memory.kmem.usage_in_bytes"), ("", "memory.stat")):
-            self.meters += self._opened(controller, file)
+        self.meters = self._opened("cpuacct", "cpuacct.usage") or self._opened("", "cpu.stat")
+        if self.meters:
+            memory = self._opened("memory", "memory.kmem.usage_in_bytes")
+            self.meters += memory or self._opened("", "memory.stat")
 
     def allow(self, memory: int, processes: int) -> None:
         """Set the group's own limits, beyond those that `supervise` watches: bytes, and processes or threads."""
