@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
+import rlvr
+from rlvr.policies.base import Generation, Request
+from rlvr.policies.openai import OpenAIPolicy
+
 
 class Bad:
     """A server on loopback: `answer(head, body)` yields the bytes of an answer, piece by piece."""
@@ -83,3 +87,18 @@ def said(text: str, **more: Any) -> dict[str, Any]:
 
 def models() -> bytes:
     return reply(200, {"data": [{"id": "m"}]})
+
+
+def ask(url: str, **options: Any) -> Generation:
+    """Return what a policy makes of a server's answer to one task."""
+
+    async def go() -> Generation:
+        policy = OpenAIPolicy("m", url, backoff_s=0.01, **options)
+        try:
+            await policy.start()
+            (found,) = await policy.generate(Request.of(rlvr.Task("1", "1")))
+            return found
+        finally:
+            await policy.aclose()
+
+    return asyncio.run(go())

@@ -17,9 +17,9 @@ import pytest
 
 import rlvr
 from rlvr.core.http import fetch, open_client
-from rlvr.policies.base import Generation, PolicyError, Request
+from rlvr.policies.base import PolicyError
 from rlvr.policies.openai import OpenAIPolicy, generations
-from tests.bad_server import Bad, models, reply, said
+from tests.bad_server import Bad, ask, models, reply, said
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -101,19 +101,6 @@ HARMFUL = [
     drip, endless, tiny_chunks, headers, informational, trailers, bomb, bomb_in_an_error, objects,
     deflated, twice, bytes_behind_a_gzip, a_gzip_of_nothing,
 ]  # fmt: skip
-
-
-def ask(url: str, **options: Any) -> Generation:
-    async def go() -> Generation:
-        policy = OpenAIPolicy("m", url, backoff_s=0.01, **options)
-        try:
-            await policy.start()
-            (found,) = await policy.generate(Request.of(rlvr.Task("1", "1")))
-            return found
-        finally:
-            await policy.aclose()
-
-    return asyncio.run(go())
 
 
 def grown_mb() -> float:

@@ -20,24 +20,11 @@ import rlvr
 from rlvr.core import secrets
 from rlvr.core.errors import OptionError
 from rlvr.core.http import checked_url
-from rlvr.policies.base import Generation, PolicyError, Request
+from rlvr.policies.base import PolicyError
 from rlvr.policies.openai import OpenAIPolicy
-from tests.bad_server import Bad, models, reply, said
+from tests.bad_server import Bad, ask, models, reply, said
 
 KEY = 'sk-S3cret/key+1="q"&x'
-
-
-def ask(url: str, **options: Any) -> Generation:
-    async def go() -> Generation:
-        policy = OpenAIPolicy("m", url, backoff_s=0.01, **options)
-        try:
-            await policy.start()
-            (found,) = await policy.generate(Request.of(rlvr.Task("1", "1")))
-            return found
-        finally:
-            await policy.aclose()
-
-    return asyncio.run(go())
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import subprocess
-import sys
 import time
 import warnings
 from collections import Counter
@@ -29,6 +28,7 @@ from rlvr.training.recorder import Recorder
 from rlvr.training.train import train
 from tests.training.broken_verifier import Broken, Sleepy
 from tests.training.every_way import WAYS, config_of, environment, logged, run, texts, weights
+from tests.training.test_train import IN_TWO_PROCESSES
 
 
 @rlvr.verifier(mode="whole", inline=True)
@@ -367,18 +367,10 @@ def test_two_processes(way: str, model: str, tmp_path: Path) -> None:
     """A run of `rlvr.train` and a script with another reward function, each of one batch in two processes."""
     script = tmp_path / "in_two.py"
     script.write_text(IN_TWO)
-    launch = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-    ]
     root = str(Path(__file__).parents[2])
     environ = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONPATH": root}
     done = subprocess.run(
-        [*launch, str(script), way, model, str(tmp_path)], capture_output=True, text=True, env=environ, timeout=900,
+        [*IN_TWO_PROCESSES, str(script), way, model, str(tmp_path)], capture_output=True, text=True, env=environ, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     rows = list(read_rollouts(tmp_path / "run"))

@@ -196,6 +196,8 @@ def test_several_turns(model: str, tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
+# accelerate's own `launch --cpu` starts one process.
+IN_TWO_PROCESSES = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]  # fmt: skip
 COMMAND = [
     sys.executable, "-m", "rlvr", "train", "arithmetic", "--steps", "8", "--batch", "16", "--group", "4",
     "--max-tokens", "24", "--learning-rate", "1e-3", "--save-every", "2", "--measure-every", "4",
@@ -254,17 +256,8 @@ def test_two_processes_share_a_batch(model: str, tmp_path: Path) -> None:
         "9"
     ]
     run = tmp_path / "run"
-    # accelerate's own `launch --cpu` starts one process.
-    launch = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-    ]
     arguments += ["--model", model, "--run", str(run)]
-    run_command(*launch, "-m", "--", "rlvr", *arguments, CUDA_VISIBLE_DEVICES="")
+    run_command(*IN_TWO_PROCESSES, "-m", "--", "rlvr", *arguments, CUDA_VISIBLE_DEVICES="")
     assert {step: len(rows) for step, rows in steps(run).items()} == {1: 16, 2: 16, 3: 16}
     for rows in steps(run).values():
         assert set(Counter(task for task, _ in rows).values()) == {4}
