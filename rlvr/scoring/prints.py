@@ -44,7 +44,10 @@ _judging: ContextVar[bool] = ContextVar("rlvr_judging", default=False)
 
 
 class Log:
-    """A file that any number of processes append to, up to `MOST_BYTES`. What can't be written is lost."""
+    """A file that any number of processes append to, up to `MOST_BYTES`, without this process's keys.
+
+    A print that can't be written is lost.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -52,6 +55,11 @@ class Log:
 
     def write(self, data: bytes) -> None:
         """Append; the file is made by the first print."""
+        # Not imported before a verifier prints: the template would take longer to start.
+        from rlvr.core.secrets import protect_environment, scrubbed
+
+        protect_environment()
+        data = scrubbed(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         with contextlib.suppress(OSError):
             if self._file is None:
                 flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK

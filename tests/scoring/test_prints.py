@@ -91,6 +91,19 @@ def test_prints_are_in_the_log_of_a_run_and_afterwards_on_standard_error(tmp_pat
     check_all((tmp_path / "run" / "verifiers.log").read_text())
 
 
+def test_no_key_is_kept_in_a_runs_log(tmp_path: Path) -> None:
+    """Whoever is given the run reads it."""
+    leak = (
+        "class Leaks(rlvr.Verifier):\n    name = 'leaks'\n    def verify(self, task, response):\n"
+        "        print('asked with', os.environ['MY_API_KEY'])\n        return rlvr.Scored(1.0, rlvr.Status.CORRECT)\n"
+        "os.mkdir('run')\nwith prints.kept_in('run'):\n    score([TASK], [''], Leaks())\n"
+    )
+    run(leak, tmp_path, MY_API_KEY="sk-0123456789abcdefXYZ")
+    log = (tmp_path / "run/verifiers.log").read_text()
+    assert "asked with [secret]" in log
+    assert "0123456789" not in log
+
+
 def test_beside_a_trainer_they_are_dropped_until_its_folder_is_known(tmp_path: Path) -> None:
     out, err = run(
         "prints.aside()\njudge()\nprints.aside('out')\nos.mkdir('out')\njudge()\nprints.aside()\n", tmp_path
