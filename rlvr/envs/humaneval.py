@@ -32,6 +32,7 @@ from rlvr.envs.data import Row, Source
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
+from rlvr.sandboxes.scopes import parsed, parsed_expression
 from rlvr.verifiers.code import Code
 from rlvr.verifiers.code.given import given_code, prelude_of
 
@@ -101,7 +102,7 @@ def examples_of(code: str, entry_point: str) -> list[str]:
 
     Read off the source: the docstring itself has its escapes resolved, and they're Python here.
     """
-    functions = (n for n in ast.parse(code).body if isinstance(n, ast.FunctionDef))
+    functions = (n for n in parsed(code).body if isinstance(n, ast.FunctionDef))
     docs = [n.body[0] for n in functions if n.name == entry_point and ast.get_docstring(n)]
     source = "\n".join(ast.get_source_segment(code, one) or "" for one in docs)
     try:
@@ -111,8 +112,8 @@ def examples_of(code: str, entry_point: str) -> list[str]:
     found = []
     for example in examples:
         try:
-            call = ast.unparse(ast.parse(example.source.strip(), mode="eval"))
-            value = ast.literal_eval(example.want.strip())
+            call = ast.unparse(parsed_expression(example.source.strip()))
+            value = ast.literal_eval(parsed_expression(example.want.strip()))
         except (ValueError, SyntaxError):
             continue
         if f"{entry_point}(" in call:

@@ -6,6 +6,7 @@ import ast
 import itertools
 import threading
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 _SIGN = "\u00b7"  # may be in an identifier, and is in none that people write
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -18,13 +19,24 @@ _ATTEMPTS = 5  # other code may parse meanwhile
 
 def parsed(source: str) -> ast.Module:
     """Return the tree of a Python source. From any thread. Raises what `ast.parse` raises for a bad source."""
+    tree: ast.Module = _parsed(source, "exec")
+    return tree
+
+
+def parsed_expression(source: str) -> ast.Expression:
+    """Return the tree of a Python expression, as `parsed` does."""
+    tree: ast.Expression = _parsed(source, "eval")
+    return tree
+
+
+def _parsed(source: str, mode: str) -> Any:
     with _one_at_a_time:
         for _ in range(_ATTEMPTS):
             try:
-                return ast.parse(source)
+                return ast.parse(source, mode=mode)
             except SystemError:
                 continue
-        return ast.parse(source)
+        return ast.parse(source, mode=mode)
 
 
 def with_local_names(tree: ast.Module, own: set[str]) -> ast.Module:

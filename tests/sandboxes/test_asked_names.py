@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+import gc
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -163,7 +164,7 @@ def test_long_tests_are_read_in_time() -> None:
 
 
 def test_sources_are_read_from_many_threads_at_once() -> None:
-    """The interpreter counts the depth of its trees for all threads together."""
+    """A collection that runs Python code in the middle of one thread's tree lets another thread begin its own."""
     deep = (
         "assert f("
         + "(" * 60
@@ -173,12 +174,18 @@ def test_sources_are_read_from_many_threads_at_once() -> None:
         + " + ".join(map(str, range(300)))
         + ") == 2"
     )
-    tests = [FunctionTests(asserts=(f"{deep} + {i}",), entry_point="f") for i in range(200)]
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+    tests = [FunctionTests(asserts=(f"{deep} + {i}",), entry_point="f") for i in range(150)]
+    before = gc.get_threshold()
+
+    def let_others_run(phase: str, about: dict[str, int]) -> None:
+        time.sleep(0)
+
+    gc.callbacks.append(let_others_run)
+    gc.set_threshold(50)
     try:
-        with ThreadPoolExecutor(8) as threads:
+        with ThreadPoolExecutor(4) as threads:
             found = list(threads.map(asked_of, tests))
     finally:
-        sys.setswitchinterval(before)
+        gc.set_threshold(*before)
+        gc.callbacks.remove(let_others_run)
     assert all(asked.refused == "" and asked.names == ("f",) for asked in found)
