@@ -26,14 +26,22 @@ def load(name: str, half: bool = False) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def lora(rank: int) -> Any:
-    """LoRA on all linear layers, alpha twice the rank (Hu et al. 2021, arXiv 2106.09685)."""
+def lora(rank: int, model: Any) -> Any:
+    """LoRA on all linear layers, alpha twice the rank (Hu et al. 2021, arXiv 2106.09685).
+
+    But Mamba's output projections: its kernels read their weights without calling them, so PEFT has no adapter there.
+    """
     try:
         from peft import LoraConfig
     except ImportError as error:
         raise MissingExtraError("LoRA needs peft: pip install 'rlvr[train]'.") from error
+    mamba = any(name.endswith("mixer.out_proj") for name, _ in model.named_modules())
     return LoraConfig(
-        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
+        r=rank,
+        lora_alpha=2 * rank,
+        target_modules="all-linear",
+        exclude_modules=["out_proj", "conv1d"] if mamba else None,
+        task_type="CAUSAL_LM",
     )
 
 

@@ -55,7 +55,7 @@ def trainer_of(
     if config.lora is not None:
         from rlvr.training.models import lora
 
-        given["peft_config"] = lora(config.lora)
+        given["peft_config"] = lora(config.lora, model)
     on_cpu: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
     if config.vllm != "none" and not on_gpu(config):
         from rlvr.training.vllm_cpu import vllm_on_cpu

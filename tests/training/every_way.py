@@ -43,7 +43,8 @@ def run(way: str, model: str, path: Path, env: Any = None, **changes: Any) -> Ou
 
 def weights(outcome: Outcome, folder: str = "model") -> torch.Tensor:
     """All weights of a saved model, as one vector."""
-    (file,) = (outcome.run / folder).glob("*model.safetensors")
+    files = (outcome.run / folder).glob("*model.safetensors")
+    (file,) = (file for file in files if not file.name.startswith("value"))
     return torch.cat([value.flatten().double() for _, value in sorted(load_file(file).items())])
 
 
