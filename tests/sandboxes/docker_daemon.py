@@ -83,6 +83,7 @@ def soon(seconds: float = 60.0) -> float:
 _LARGE = (
     "./proc/*", "./sys/*", "./dev/*", "./opt/*", "./usr/lib/jvm", "./usr/lib/go*", "./usr/lib/gcc", "./usr/share/*", "./usr/include", "./var/*", "./usr/local/include",
     "./usr/local/lib/python*/site-packages/*", "./usr/local/bin/node", "./usr/local/bin/rustc", "*.a",
+    "./usr/bin/*-linux-gnu-*", "*san.so.*", "*/gconv", "*/test", "*/tests", "*/__pycache__", "*/ensurepip", "*/idlelib", "*/lib2to3", "*/config-3*",
 )  # fmt: skip
 
 

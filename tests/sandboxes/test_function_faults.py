@@ -215,7 +215,7 @@ def the_next_is_right(sandbox: Sandbox, tests: FunctionTests) -> None:
     assert [one.passed for one in run.outcomes] == [True] * len(tests), run
 
 
-@pytest.mark.sweep(gate=24)
+@pytest.mark.sweep(gate=16)
 @pytest.mark.parametrize("form", ["asserts", "careless"])
 @pytest.mark.parametrize("how", ON_THE_CHANNEL)
 def test_whatever_it_says_on_the_channel(sandbox: Sandbox, how: str, form: str) -> None:
@@ -224,7 +224,7 @@ def test_whatever_it_says_on_the_channel(sandbox: Sandbox, how: str, form: str) 
     the_next_is_right(sandbox, FORMS[form])
 
 
-@pytest.mark.sweep(gate=20)
+@pytest.mark.sweep(gate=14)
 @pytest.mark.parametrize("form", ["check", "careless"])
 @pytest.mark.parametrize("how", IN_THE_FUNCTION)
 def test_whatever_the_function_does(sandbox: Sandbox, how: str, form: str) -> None:
@@ -232,7 +232,7 @@ def test_whatever_the_function_does(sandbox: Sandbox, how: str, form: str) -> No
     the_next_is_right(sandbox, FORMS[form])
 
 
-@pytest.mark.sweep(gate=12)
+@pytest.mark.sweep(gate=8)
 @pytest.mark.parametrize("how", OF_THE_SOURCE)
 def test_whatever_the_source_is(sandbox: Sandbox, how: str) -> None:
     has_failed(judged(sandbox, OF_THE_SOURCE[how], ASSERTS), ASSERTS)

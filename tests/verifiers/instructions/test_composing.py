@@ -17,7 +17,7 @@ from rlvr.verifiers.instructions.composing.pieces import BANK
 from rlvr.verifiers.instructions.text import Text
 
 pytestmark = pytest.mark.usefixtures("nltk_data")
-DRAWS = 3000
+DRAWS = 2000
 
 
 def follows(text: str, constraints: list[Constraint]) -> bool:
