@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from rlvr.verifiers.statements import named_answer, stated
+from rlvr.verifiers.statements import closing, named_answer, stated
 
 Mode: TypeAlias = Literal["boxed", "flexible", "whole"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -25,59 +25,93 @@ class Found(NamedTuple):
 
 
 def find_answer(
-    response: str, mode: Mode = "boxed", accepts: Callable[[str], bool] | None = None
+    response: str,
+    mode: Mode = "boxed",
+    accepts: Callable[[str], bool] | None = None,
+    parts: Callable[[], int] | None = None,
 ) -> Found:
-    """The answer in `response`.
+    """Return the answer in `response`.
 
     Only what follows the last `</think>` counts, and nothing inside an unclosed `<think>`.
 
     - `boxed`: the last `\\boxed{…}`. Boxes joined by nothing but "and", "or" and commas are one list.
-    - `flexible`: the first of: `\\boxed{}`, `####`, "the answer is", the last `$…$`, the last
-      number (the order of Tülu 3, arXiv:2411.15124). A "final answer is" after the last box goes
+      An empty box and a `\\boxed` in prose are no boxes, unless the text ends with one that has begun.
+    - `flexible`: the first of: `\\boxed{}`, then inside the last `<answer>…</answer>` if there is one:
+      `####`, "the answer is", the last `$…$`, the last value in plain text
+      (the order of Tülu 3, arXiv:2411.15124). A "final answer is" after the last box goes
       before the box.
     - `whole`: everything after the thinking part.
 
     Args:
         accepts: in flexible mode, whether a candidate is of the kind that's asked for (a number,
             say). It may look at the kind and never at the value. What it accepts is taken first;
-            where it accepts nothing, the first candidate of all is.
+            if it accepts nothing, the first candidate of all is.
+        parts: the number of values that the reference lists. If there are as many boxes, each behind
+            a part's label of its own ("(a)", "(b)"), they are one list, and `how` is "parts".
     """
     text = after_thinking(response)
     if mode == "whole":
         stripped = text.strip()
         return Found(stripped or None, "" if stripped else "the response is empty", "whole")
-    if mode == "boxed":
-        boxes = _box_span(text)
-        if boxes is not None:
-            return _boxed(text, *boxes)
+    boxed, fboxed = text.rfind("\\boxed"), text.rfind("\\fbox")
+    if boxed >= 0 or fboxed >= 0:
+        if mode == "boxed":
+            return _boxed(text, boxed, fboxed, parts)
+        final = text.rfind("inal answer is")
+        if final < max(boxed, fboxed) or stated(text[final - 1 :]) is None:
+            found = _boxed(text, boxed, fboxed, parts)
+            if found.reason != NO_BOX:
+                return found
+    elif mode == "boxed":
         where = " after </think>" if len(text) < len(response) else ""
         return Found(None, f"no \\boxed{{}}{where}")
-    return _flexible(text, accepts)
+    return Found(*named_answer(_tagged(text[-_FLEXIBLE_LENGTH:]), accepts))
 
 
-def _flexible(text: str, accepts: Callable[[str], bool] | None) -> Found:
-    boxes = _box_span(text)
-    if boxes is not None:
-        final = text.rfind("inal answer is")
-        if final < boxes[1] or "\\boxed" in text[final:] or stated(text[final - 1 :]) is None:
-            return _boxed(text, *boxes)
-    return Found(*named_answer(text, accepts))
+_FLEXIBLE_LENGTH = 200_000  # characters at the end of a response without a box that are looked at
+
+
+def _tagged(text: str) -> str:
+    """Return what the last `<answer>…</answer>` holds; all of the text if there is none."""
+    end = text.rfind("</answer>")
+    start = text.rfind("<answer>", 0, max(end, 0))
+    return (text[start + 8 : end].strip() if start >= 0 else "") or text
 
 
 def after_thinking(response: str) -> str:
-    """What follows the thinking part; the text before an unclosed `<think>` where there's one."""
+    """Return what follows the thinking part, up to an unclosed `<think>`."""
     end = response.rfind("</think>")
     text = response[end + 8 :] if end >= 0 else response
     start = text.find("<think>")
     return text[:start] if start >= 0 else text
 
 
-_BOX = r"\\(?:boxed|fbox)\s*\{"
-_BRACES = re.compile(_BOX + r"|\\.|[{}]", re.DOTALL)
-_PLAIN_BOX = re.compile(_BOX + r"\s*([^{}\\\s][^{}\\]*)\}")
-_BOX_START = re.compile(_BOX)
+NO_BOX = "\\boxed is not followed by {…}"
+_MENTIONS = 10_000  # of `\\boxed`, from the end, among which the last box has to be
+_REACH = 40_000
+"""Characters before and behind the last box that are looked at. No answer of half that length is read."""
+
+_NAME = re.compile(r"\\(?:boxed|fbox)")
+_OPEN = r"\\(?:boxed|fbox)\s*+\{"
+# TeX boxes the next token if no brace follows. A letter has to be all that's left of its formula or line:
+# "The result stands in \boxed as asked" boxes nothing.
+_BARE = (
+    r"\\(?:boxed|fbox)[ \t]*+(?:(?P<number>[-−+]?(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?(?:/\d++)?)(?=[\s$.,;:!?)*%]|\\[^a-zA-Z]|\Z)"
+    r"|(?P<letter>[a-zA-Z])(?=[.*]{0,4}[ \t]*+(?:\$|\\[)\]]|\n|\Z))"
+    r"|(?P<command>\\(?!boxed|fbox|begin|end|left|right)[a-zA-Z]++))"
+)
+_BOX_START = re.compile(f"{_OPEN}|{_BARE}")
+# Spaces and dots are no content.
+_EMPTY = r"(?:[\s.…~]|\\[,;:! ]|\\(?:q?quad|[lc]?dots)(?![a-zA-Z]))*+"
+_NOTHING = re.compile(_EMPTY)
+_EMPTY_BOX = re.compile(_OPEN + _EMPTY + r"\}")
+_TOKENS = re.compile(f"{_OPEN}|{_BARE}|\\\\.|[{{}}]", re.DOTALL)
+_PLAIN_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{\s*([^{}\\\s][^{}\\]*)\}")
 # Several backslashes before a box. The lookbehind lets a run be tried once, not from each of its backslashes.
 _ESCAPED_BOX = re.compile(r"(?<!\\)\\{2,}+(?=boxed|fbox)")
+# An argument of a command that stands in a box without braces.
+_ARGUMENT_LENGTH = 300
+_ARGUMENT = re.compile(r"\[[^\[\]{}]{0,20}\]|(?P<open>\{)|\d")
 # What may stand between two boxes that form one list.
 _JOINT = re.compile(
     r"(?:[\s$,;&.*/|-]|\\[()\[\],;! \\]|\\q?quad(?![a-zA-Z])|\b(?:and|AND|or|OR)\b"
@@ -87,49 +121,184 @@ _JOINT = re.compile(
 )
 
 
-def _box_span(text: str) -> tuple[int, int] | None:
-    """Where the first and the last box begin. Each sweep over a long response costs as much as the rest."""
-    last, other = text.rfind("\\boxed"), text.rfind("\\fbox")
-    starts = [text.find(name) for name, at in (("\\boxed", last), ("\\fbox", other)) if at >= 0]
-    return (min(starts), max(last, other)) if starts else None
+class _Box(NamedTuple):
+    """Positions in the text: of the box, of its content, and of what follows the box."""
+
+    start: int
+    content: int
+    end: int
+    behind: int
 
 
-def _boxed(text: str, first: int, last: int) -> Found:
-    if text[last - 1 : last] == "\\":  # escaped once too often on its way here, or many times
+def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) -> Found:
+    if fboxed < 0 and (plain := _PLAIN_BOX.match(text, boxed)) and text.find("\\boxed") == boxed:
+        return _in_parts(plain.group(1), parts)  # the only box, and nothing in it to take apart
+    last = _last_box(text, boxed, fboxed)
+    if isinstance(last, Found):
+        return last
+    begin = max(0, last - _REACH)
+    text = text[begin : last + _REACH]
+    if "\\\\" in text:  # escaped once too often on its way here, or many times
         text = _ESCAPED_BOX.sub(r"\\", text)
-        first, last = _box_span(text) or (first, last)
-    if first == last and (plain := _PLAIN_BOX.match(text, first)):
-        return Found(plain.group(1), "", "boxed")  # the only one, and nothing in it to take apart
-    start = _BOX_START.search(text, first)
-    if start is None:
-        return Found(None, "\\boxed is not followed by {…}")
+    first = _NAME.search(text)
+    assert first is not None
+    boxes = _closed_boxes(text, first.start())
+    if not boxes:
+        return Found(None, "the last \\boxed{ is never closed")
+    group = [boxes[-1]]
+    for box in reversed(boxes[:-1]):
+        gap = _JOINT.match(text, box.behind)
+        if gap is None or gap.end() != group[-1].start or len(group) == 64:
+            break
+        group.append(box)
+    answers = [text[box.content : box.end].strip() for box in reversed(group)]
+    if len(boxes) > 1 and parts is not None:
+        # Numbers before boxes with nothing else between them count the values of one list.
+        styles = "ai" if len(answers) > 1 else "ai1"
+        if any(_are_labelled(text, boxes, style) for style in styles) and parts() == len(boxes):
+            values = [text[box.content : box.end].strip() for box in boxes]
+            return Found(", ".join(values), "", "parts")
+    if len(answers) > 1:
+        return Found(", ".join(answers), "", "boxed")
+    return _in_parts(answers[0], parts)
+
+
+def _last_box(text: str, boxed: int, fboxed: int) -> int | Found:
+    """Return where the last box with content begins, or why there is none.
+
+    `boxed` and `fboxed` are where the last `\\boxed` and `\\fbox` begin, or -1.
+    """
+    name = _NAME.match(text, max(boxed, fboxed))
+    if name is None or not text[name.end() :].strip():
+        return Found(None, "the last \\boxed is not followed by {…}")
+    reason = NO_BOX
+    for _ in range(_MENTIONS):
+        if (at := max(boxed, fboxed)) < 0:
+            break
+        if _EMPTY_BOX.match(text, at):
+            reason = "the last \\boxed{} is empty"
+        elif _BOX_START.match(text, at):
+            return at
+        if at == boxed:
+            boxed = text.rfind("\\boxed", 0, at)
+        else:
+            fboxed = text.rfind("\\fbox", 0, at)
+    return Found(None, reason)
+
+
+def _closed_boxes(text: str, start: int) -> list[_Box]:
+    """Return the outermost boxes with content, in order; none if the last one is never closed."""
     open_: list[tuple[int, int, bool]] = []  # where it began, where its content begins, is it a box
-    closed: list[
-        tuple[int, int, int]
-    ] = []  # outermost boxes so far: began, content, end of content
-    for token in _BRACES.finditer(text, start.start()):
-        word = token.group()
-        if word == "}":
+    closed: list[_Box] = []
+    for token in _TOKENS.finditer(text, start):
+        word, kind = token.group(), token.lastgroup
+        if kind is not None:
+            end = _arguments_end(text, token.end()) if kind == "command" else token.end()
+            closed.append(_Box(token.start(), token.start(kind), end, end))
+        elif word == "}":
             if open_:
                 began, content, is_box = open_.pop()
                 if is_box:
-                    while closed and closed[-1][0] > began:
+                    while closed and closed[-1].start > began:
                         closed.pop()
-                    closed.append((began, content, token.start()))
+                    closed.append(_Box(began, content, token.start(), token.end()))
         elif word[-1] == "{" and word != "\\{":
             open_.append((token.start(), token.end(), len(word) > 1))
-    last_unclosed = max((began for began, _, is_box in open_ if is_box), default=-1)
-    if not closed or last_unclosed > closed[-1][0]:
-        return Found(None, "the last \\boxed{ is never closed")
-    if last > closed[-1][2]:
-        return Found(None, "the last \\boxed is not followed by {…}")
-    group = [closed[-1]]
-    for box in reversed(closed[:-1]):
-        gap = _JOINT.match(text, box[2] + 1)
-        if gap is None or gap.end() != group[-1][0] or len(group) == 64:
+    closed = [box for box in closed if not _NOTHING.fullmatch(text, box.content, box.end)]
+    unclosed = max((began for began, _, is_box in open_ if is_box), default=-1)
+    return [] if closed and unclosed > closed[-1].start else closed
+
+
+def _arguments_end(text: str, start: int) -> int:
+    """Return where the arguments of a command end that stands in a box without braces: `\\frac{1}{2}`, `\\frac12`."""
+    end = start
+    for _ in range(3):
+        argument = _ARGUMENT.match(text, end)
+        if argument is None:
             break
-        group.append(box)
-    answers = [text[content:end].strip() for _, content, end in reversed(group)]
-    if not any(answers):
-        return Found(None, "the last \\boxed{} is empty")
-    return Found(", ".join(answers), "", "boxed")
+        end = argument.end()
+        if argument.group("open"):
+            close = closing(text[end - 1 : end + _ARGUMENT_LENGTH], 0)
+            if close < 0:
+                break
+            end += close
+    return end
+
+
+# A part's label: "(a)", "b)", "ii." and "2." at the start of a line or a sentence, and "Part (a)" anywhere.
+_LABEL = re.compile(
+    r"(?:^|[.!?:;,}$\n])[\s*_>#$-]{0,12}\(?([a-zA-Z]|[ivxIVX]{2,5}|\d{1,2})(?:\)|\.(?!\d))"
+    r"|\b(?:[Pp]art|[Qq]uestion|[Pp]roblem)\s{0,2}\(?([a-zA-Z]|[ivxIVX]{2,5}|\d{1,2})\b",
+)
+_INNER_LABEL = re.compile(
+    r"(?:\\(?:text|mathrm|textbf|mathbf)\s*+\{\s*+)?(?:[Pp]art\s{1,2})?\(([a-z]|[ivx]{2,5}|\d{1,2})\)\s*+:?\s*+\}?"
+)
+_BETWEEN = ("\\quad", "\\qquad", "\\\\", "\\,", "\\;", "\\ ", "and", "\\text{and}", "\\text{ and }")
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
+
+
+def _place(label: str) -> tuple[int, ...]:
+    """Return the places in a sequence that a label may have: "i" is the first of i, ii, iii and the ninth letter."""
+    label = label.lower()
+    if label.isdigit():
+        return (int(label),)
+    roman = (_ROMAN.index(label) + 1,) if label in _ROMAN else ()
+    return (*roman, ord(label) - ord("a") + 1) if len(label) == 1 else roman
+
+
+def _style(label: str, place: int) -> str:
+    return "1" if label.isdigit() else "i" if _ROMAN[place - 1 : place] == (label.lower(),) else "a"
+
+
+def _are_labelled(text: str, boxes: list[_Box], style: str) -> bool:
+    """Say if each box is behind a part's label of its own, and the labels count up from the first."""
+    begin = 0
+    for place, box in enumerate(boxes, 1):
+        found = 0
+        for label in _LABEL.finditer(text, begin, box.start):
+            word = label[1] or label[2]
+            for one in _place(word):
+                if _style(word, one) == style:
+                    found = one
+        if found != place:
+            return False
+        begin = box.end
+    return True
+
+
+def _in_parts(answer: str, parts: Callable[[], int] | None) -> Found:
+    """Return the answer; if parts' labels stand before its values, the values are a list in that order."""
+    if (
+        parts is not None
+        and "(" in answer
+        and (values := labelled_values(answer))
+        and parts() == len(values)
+    ):
+        return Found(", ".join(values), "", "parts")
+    return Found(answer, "", "boxed")
+
+
+def labelled_values(answer: str) -> list[str]:
+    r"""Return the values of "(a) 5, (b) 7" and `\text{(i) } 5 \quad \text{(ii) } 7`; none if labels don't count up."""
+    if _INNER_LABEL.match(answer) is None:
+        return []
+    labels = list(_INNER_LABEL.finditer(answer))
+    for style in ("a", "i", "1"):
+        if 2 <= len(labels) <= 20 and all(
+            any(place == at and _style(label[1], at) == style for place in _place(label[1]))
+            for at, label in enumerate(labels, 1)
+        ):
+            ends = [label.start() for label in labels[1:]] + [len(answer)]
+            pairs = zip(labels, ends, strict=True)
+            values = [_without_end(answer[label.end() : end]) for label, end in pairs]
+            return values if all(values) else []
+    return []
+
+
+def _without_end(value: str) -> str:
+    """Return a value without what separates it from the next one."""
+    for _ in range(6):
+        value = value.strip(" \n\t,;:$")
+        for mark in _BETWEEN:
+            value = value.removesuffix(mark)
+    return value.strip(" \n\t,;:$")

@@ -25,13 +25,25 @@ def named_answer(text: str, accepts: Callable[[str], bool] | None) -> tuple[str 
                 return candidate, "", how
         return said, "", how
     bare = _bare(text)
-    if bare and (fits(bare) or len(_numbers(bare)) > 1):
+    if bare and fits(bare):
         return bare, "", "whole"
     formula, start, end = _dollars(text)
+    plain, *_ = _plain_formula(text[end:])
+    if plain and any(map(str.isdigit, plain)) and fits(plain):
+        return plain, "", "formula"
     if formula and fits(formula):
         return formula, "", "$"
     # Not the last number of a formula that was passed over: that is one of several in it.
-    number = _number(f"{text[:start]} {text[end:]}" if formula else text)
+    rest = f"{text[:start]} {text[end:]}" if formula else text
+    plain, start, end = _plain_formula(rest)
+    if plain and fits(plain):
+        return plain, "", "formula"
+    if plain:
+        rest = f"{rest[:start]} {rest[end:]}"
+    formula = formula or plain
+    if bare and len(_numbers(bare)) > 1:
+        return bare, "", "whole"
+    number = _number(rest)
     if number is not None and fits(number):
         return number, "", "number"
     first = formula or bare or number
@@ -60,11 +72,12 @@ def _numbers(text: str) -> set[str]:
 _HASHES = re.compile(r"####[ \t]*+([^\n]+)")
 _STATED = re.compile(
     # What is said isn't taken along: "Final Answer: The final answer is 5" states it twice.
-    r"(?:\banswer\b[* \t]*+(?:is|:|=)|^[* \t]*+A:)[\s:*]*+(?=[^\n])",
+    r"(?:\banswer\b[* \t]*+(?:is|:|=)|\b(?:option|choice) is\b|^[* \t]*+A:)[\s:*]*+(?=[^\n])",
     re.IGNORECASE | re.MULTILINE,
 )
 _DELIMITERS = re.compile(r"\$\$|\$|\\[()\[\]]|\n")
 _NUMBER = re.compile(
+    r"(?<![\w:.])\d{1,2}:[0-5]\d(?::[0-5]\d)?(?![\w:])|"  # a time of day is one, too
     # Behind a digit and a comma no group of thousands begins: a chain that ends badly is read once.
     r"(?<![A-Za-z\d])[-−+]?(?:(?<!\d,)\d{1,3}(?:,\d{3})++(?!\d)|\d++)(?:\.\d++)?(?:/\d++(?!\.\d))?"
     r"(?![A-Za-z]*\d)"
@@ -164,11 +177,18 @@ def _is_formula(text: str, start: int, end: int) -> bool:
     return not (text[start].isdigit() and _PROSE.search(text, start, end))
 
 
+# Before a number: it's one of two.
+_ONE_OF_TWO = re.compile(r"\d\S{0,3} {1,3}or {1,3}[$\\(]{0,3}\Z")
+
+
 def _number(text: str) -> str | None:
+    """Return the last number; none if it's joined to another one by "or"."""
     found = None
     for found in _NUMBER.finditer(text):  # noqa: B007
         pass
     if found is None:
+        return None
+    if _ONE_OF_TWO.search(text, max(0, found.start() - 40), found.start()):
         return None
     number = found.group()
     # "7-3": the sign belongs to a number only where nothing stands before it
@@ -177,13 +197,81 @@ def _number(text: str) -> str | None:
     return number
 
 
+# A formula in plain text: commands with their braces, numbers, signs, and letters that are alone.
+MATH_RUN = re.compile(
+    r"(?:\\(?:text|textbf|mathrm|mathbf|operatorname|begin|end)\s{0,2}\{[^{}\n]{0,60}\}|\\(?!boxed|fbox)[a-zA-Z]++\*?|\\[^a-zA-Z\s]"
+    r"|(?<![a-zA-Z])(?<![a-zA-Z]['’])(?:[a-zA-Z]|and|or|sin|cos|tan|log|ln|sqrt|pi|gcd|lcm)(?![a-zA-Z])|\d++(?:[.,]\d++)*+|[.]\d++|[.]{3}"
+    r"|[-−+*/^_=<>!:;,&'~|{}()\[\]√π·×÷±°²³≤≥∞∪]|[ \t])++"
+)
+_MARKED = re.compile(r"\\[a-zA-Z{]|[\^{√π]")
+_ENDS = " \t.,:;?*=&~"
+_JOINTS = ("and ", "or ", "a ", "A ", "I ")
+_OPERATORS = "-−+*/^_=<>"
+
+
+def _plain_formula(text: str) -> tuple[str | None, int, int]:
+    """Return the last formula that is written without dollars, its start and its end; none if a number follows it."""
+    if not any(mark in text for mark in "\\^{√π"):  # as in most texts
+        return None, 0, 0
+    last = None
+    for found in MATH_RUN.finditer(text):
+        if _MARKED.search(text, found.start(), found.end()):
+            last = found
+    if last is None or _NUMBER.search(text, last.end()):
+        return None, 0, 0
+    formula = _trimmed(last.group())
+    return formula or None, last.start(), last.end()
+
+
+def _trimmed(run: str) -> str:
+    """Return a run without the punctuation, articles, conjunctions and brackets of the sentence around it."""
+    for _ in range(6):
+        before, run = run, run.strip(_ENDS)
+        for word in _JOINTS:
+            if run.startswith(word) and run[len(word) :].lstrip()[:1] not in _OPERATORS:
+                run = run[len(word) :]
+            end = f" {word[:-1]}"
+            if run.endswith(end) and run[: -len(end)].rstrip()[-1:] not in _OPERATORS:
+                run = run[: -len(end)]
+        for opening, closing_ in (("([", ")]"), ("{", "}")):
+            surplus = sum(run.count(c) for c in closing_) - sum(run.count(c) for c in opening)
+            if surplus > 0 and run[-1] in closing_:
+                run = run[:-1]
+            elif surplus < 0 and run[0] in opening:
+                run = run[1:]
+        if run == before:
+            break
+    return run
+
+
 _BARE_LENGTH = 80  # characters of a response that is nothing but its answer
-_TWO_WORDS = re.compile(r"[A-Za-z]{2}[ :]++[A-Za-z]{2}|\$|\\\(|\\\[")
+# Two words side by side, the last with its article, or a word that only sentences have.
+_SENTENCE = re.compile(
+    r"[A-Za-z]{2}[ :]++[A-Za-z]{2}|\$|\\\(|\\\[|[\w}] an? [a-z]{2}"
+    r"|(?<![a-zA-Z\\])(?:is|are|was|it|it's|we|so|thus|hence|gets?)(?![a-zA-Z])",
+    re.IGNORECASE,
+)
 
 
 def _bare(text: str) -> str | None:
     """The response itself where it's nothing but an answer."""
     stripped = text.strip()
-    if len(stripped) > _BARE_LENGTH or "\n" in stripped or _TWO_WORDS.search(stripped):
+    if len(stripped) > _BARE_LENGTH or "\n" in stripped or _SENTENCE.search(stripped):
         return None
     return stripped
+
+
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+
+
+def closing(text: str, opening: int) -> int:
+    """Return where the brace at `opening` is closed, or -1."""
+    depth = 0
+    for mark in _BRACE.finditer(text, opening):
+        if mark.group() == "{":
+            depth += 1
+        elif mark.group() == "}":
+            depth -= 1
+            if depth == 0:
+                return mark.start()
+    return -1
