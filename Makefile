@@ -89,12 +89,13 @@ quickstart: install
 test:
 	@$(GATE)
 
-# Hostile responses for every verifier, for SECONDS, beginning at SEED; see tools/fuzz.
+# ANSWERS to mathematics by grammar, then hostile responses for every verifier for SECONDS, from SEED; see tools/fuzz.
 .PHONY: fuzz
 SECONDS ?= 600
 SEED ?= 0
+ANSWERS ?= 1000000
 fuzz: install $(READERS)
-	$(BIN)/python -m tools.fuzz --seconds $(SECONDS) --seed $(SEED)
+	$(BIN)/python -m tools.fuzz --answers $(ANSWERS) --seconds $(SECONDS) --seed $(SEED)
 
 # Everything: an hour or more. ALL=1 gives each target below its exhaustive cases.
 test-all:

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from rlvr.verifiers.math import Math
 from tests.tiers import Sample, spread
 from tools.fuzz.__main__ import main
+from tools.fuzz.answers import KINDS, OVER, Judged, a_gold, judge
 from tools.fuzz.rules import look, look_at_length
 from tools.fuzz.subjects import Subject, options_of, subjects, verifier_classes
 from tools.fuzz.texts import GENERATORS, LONG_UNITS, responses
@@ -56,6 +59,27 @@ def test_long_runs_take_little_of_the_callers_thread() -> None:
     assert found == []
 
 
+def _judged(count: int, seed: int) -> Judged:
+    *_, judged = judge(count, seed)
+    return judged
+
+
+def test_answers_to_mathematics_have_verdicts() -> None:
+    judged = _judged(1000, SEED)
+    # Whether an answer is over its limit depends on the machine; the sweep below looks at that.
+    assert [str(one) for one in judged.findings if one.what != OVER] == []
+    assert judged.cases == 1000
+    assert judged.statuses["correct"] > 50
+
+
+def test_golds_of_each_kind_are_made() -> None:
+    rng = random.Random(0)
+    for kind in KINDS:
+        golds = {a_gold(rng, kind) for _ in range(200)}
+        assert len(golds) > 8, kind
+        assert not any("@" in gold for gold in golds)
+
+
 def test_options_and_classes_are_found_by_looking() -> None:
     assert set(options_of(Math)) == set(Math.options)
     assert {kind.__name__ for kind in verifier_classes()} >= {"Math", "Look", "ReasoningGym"}
@@ -65,6 +89,11 @@ def test_options_and_classes_are_found_by_looking() -> None:
 def test_the_command_prints_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--seconds", "0.5", "--only", "Format"]) == 0
     assert "0 findings  Format" in capsys.readouterr().out
+
+
+@pytest.mark.sweep
+def test_many_answers_to_mathematics_are_within_their_limits() -> None:
+    assert [str(one) for one in _judged(40_000, 1000).findings] == []
 
 
 @pytest.mark.sweep

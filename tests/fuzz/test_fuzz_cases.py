@@ -70,11 +70,14 @@ def test_a_tower_is_left_to_a_worker(verifier: Verifier, reference: str, answer:
 
 
 def test_a_gold_that_is_a_tower_is_no_responses_limit() -> None:
-    (verdict,) = rlvr.score(
-        [rlvr.Task("", "\\sin(10^{10^{8}})")], ["\\boxed{\\cos 1}"], rlvr.Math()
+    """It isn't worked out, and takes no time: only what is written alike is equal to it."""
+    gold = "\\sin(10^{10^{8}})"
+    other, same = rlvr.score(
+        [rlvr.Task("", gold)] * 2, ["\\boxed{\\cos 1}", f"\\boxed{{{gold}}}"], rlvr.Math()
     )
-    assert isinstance(verdict, rlvr.Unscored)
-    assert verdict.cause is rlvr.Cause.GOLD
+    assert isinstance(other, rlvr.Scored)
+    assert other.status is rlvr.Status.INCORRECT
+    assert float(same) == 1.0
 
 
 def test_numbers_that_round_are_still_right() -> None:

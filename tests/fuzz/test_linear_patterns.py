@@ -6,8 +6,14 @@ import re
 
 from tools.fuzz.patterns import patterns, quadratic
 
-# They read a task's question, of which 8,000 characters are looked at, or what an author declares.
+# They read a task's question, of which 8,000 characters are looked at, or what an author declares; or a condition at
+# an answer's end, of 160 characters at most.
 NOT_OF_RESPONSES = {
+    "rlvr.verifiers.math.conditions._COUNTED",
+    "rlvr.verifiers.math.conditions._WITHIN",
+    "rlvr.verifiers.math.conditions._NAMES_ARE",
+    "rlvr.verifiers.math.conditions._OF_NAMES",
+    "rlvr.verifiers.math.conditions._ALONE",
     "rlvr.verifiers.math.question._NO_FORMULA",
     "rlvr.verifiers.math.question._FORMULA",
 }

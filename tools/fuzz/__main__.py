@@ -1,4 +1,4 @@
-"""Fuzz for a while and print the counts: `python -m tools.fuzz --seconds 600 --seed 0 [--only Math]`."""
+"""Fuzz for a while and print the counts: `python -m tools.fuzz --seconds 600 --seed 0 [--only Math] [--answers 1000000]`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from tools.fuzz.answers import Judged, judge
 from tools.fuzz.rules import Finding, counted, look, look_at_length
 from tools.fuzz.subjects import subjects
 from tools.fuzz.texts import LONG_UNITS, responses
@@ -24,7 +25,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=0, help="Seed of the first round (default 0).")
     parser.add_argument("--only", default="", help="Fuzz only subjects whose name contains this.")
+    parser.add_argument(
+        "--answers",
+        type=int,
+        default=0,
+        help="Answers to mathematics by grammar to judge before the rounds (default 0: none).",
+    )
     asked = parser.parse_args(argv)
+    answers = _answers(asked.answers, asked.seed) if asked.answers else []
     until = time.monotonic() + asked.seconds
     seed, tried, found = asked.seed, Counter[str](), list[Finding]()
     while time.monotonic() < until:
@@ -44,7 +52,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(
         f"{tried.total()} responses to {len(tried)} subjects, {seed - asked.seed} rounds, {len(found)} findings"
     )
-    return int(bool(found))
+    return int(bool(found or answers))
+
+
+def _answers(count: int, seed: int) -> list[Finding]:
+    """Judge so many answers to mathematics, print what breaks a rule, and return it."""
+    printed, judged = 0, Judged()
+    for judged in judge(count, seed):
+        for finding in judged.findings[printed:]:
+            print(f"seed {seed}: {finding}", flush=True)
+        printed = len(judged.findings)
+    statuses = ", ".join(f"{status} {number}" for status, number in judged.statuses.most_common())
+    print(f"{judged.cases} answers to mathematics: {statuses}; {printed} findings", flush=True)
+    return judged.findings
 
 
 if __name__ == "__main__":

@@ -110,10 +110,11 @@ _FUNCTIONS = (
 )  # fmt: skip
 
 
-def _formula(rng: random.Random, depth: int) -> str:
+def a_formula(rng: random.Random, depth: int) -> str:
+    """Return a formula by grammar, of so many levels; most have no meaning."""
     if depth <= 0 or rng.random() < 0.15:
         return rng.choice(_NUMBERS)
-    a, b = (_formula(rng, depth - 1) for _ in range(2))
+    a, b = (a_formula(rng, depth - 1) for _ in range(2))
     form = rng.choice(
         (
             "{a}+{b}", "{a}-{b}", "{a}{b}", "{a} \\cdot {b}", "\\frac{{{a}}}{{{b}}}", "{a}/{b}", "({a})^{{{b}}}", "{a}^{{{b}}}", "({a})", "[{a}, {b})",
@@ -131,7 +132,7 @@ def _formula(rng: random.Random, depth: int) -> str:
 @generator
 def formula(rng: random.Random, known: Sequence[str]) -> str:
     """Write a formula by grammar, boxed or stated; deep ones, too."""
-    body = _formula(rng, rng.choice((1, 1, 2, 2, 3, 4)))
+    body = a_formula(rng, rng.choice((1, 1, 2, 2, 3, 4)))
     if rng.random() < 0.15:
         body = (
             rng.choice(("{", "\\sqrt{", "(", "\\sin(", "\\{")) * rng.choice((5, 17, 60, 400)) + body

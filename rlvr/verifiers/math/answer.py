@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 from rlvr.verifiers.extraction import find_answer
-from rlvr.verifiers.math.beside import labelled, without_condition
+from rlvr.verifiers.math.beside import labelled
 from rlvr.verifiers.math.clean import without_commas
+from rlvr.verifiers.math.conditions import of_elements, without_conditions
+from rlvr.verifiers.math.lexer import tokenize
 from rlvr.verifiers.math.normal import Undefined, normal
+from rlvr.verifiers.math.phrases import in_symbols
+from rlvr.verifiers.math.quantities import bare, is_percentage, quantity
 from rlvr.verifiers.math.reader import read
+from rlvr.verifiers.math.remarks import spoken
 from rlvr.verifiers.math.tree import (
     ONE,
     Call,
@@ -19,13 +26,14 @@ from rlvr.verifiers.math.tree import (
     Relation,
     Sym,
     Tree,
+    Word,
     children,
     nodes,
     rebuilt,
     symbols,
 )
-from rlvr.verifiers.math.vocabulary import Unreadable
-from rlvr.verifiers.math.words import in_words
+from rlvr.verifiers.math.vocabulary import Token, Unreadable
+from rlvr.verifiers.math.words import in_words, is_remainder, letters, meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,59 +41,123 @@ class Answer:
     """One reading of an answer.
 
     Attributes:
-        tree: without units.
-        units: those that were there, in order; () where there were none.
-        written: the tree with everything that was written.
+        tree: without units and remarks.
+        written: with everything that was written.
         beside: what else was said, and may be missing but not be another; see `beside`.
+        conditions: relations beside the value; see `conditions`.
+        guessed: whether letters are taken for what they hardly are: the m of "5 m" for a unit, NE for a
+            product. Two guesses aren't compared.
     """
 
     tree: Tree
-    units: tuple[str, ...]
     written: Tree
     beside: str = ""
+    conditions: tuple[Tree, ...] = ()
+    guessed: bool = False
 
     @property
     def value(self) -> Tree:
         """The tree, of a percentage its hundredth."""
-        return Call("div", (self.tree, Num(Fraction(100)))) if "%" in self.units else self.tree
+        percentage = is_percentage(quantity(self.written))
+        return Call("div", (self.tree, Num(Fraction(100)))) if percentage else self.tree
 
 
 def readings(text: str) -> tuple[Answer, ...]:
     """The ways to read cleaned `text`, the likeliest first.
 
-    More than one where a comma may mark thousands, where a logarithm has no base, and where a
-    choice's letter has the choice behind it. Raises `Unreadable` where there's none.
+    More than one where a comma may mark thousands, where a logarithm has no base, where a letter may
+    be a unit, where words may hold a formula, and where a choice's letter has the choice behind it.
+    Raises `Unreadable` where there's none.
     """
     found: list[Answer] = []
     choice = labelled(text)
     if choice is not None:
-        found.append(Answer(choice[0], (), choice[0], choice[1]))
-    rest, condition = without_condition(text)
+        found.append(Answer(choice[0], choice[0], choice[1]))
+    said, more = meaning(text)
+    if said is not None:
+        found.append(Answer(said, said, more))
+        if is_remainder(said):  # 7 R 3 is no product
+            return tuple(found)
+    text = _AGAIN.sub(_stated_again, text)
+    rest, conditions = without_conditions(text)
     without = without_commas(rest)
     try:
-        found += _answers(rest if without is None else without, condition)
+        found += _answers(rest if without is None else without, conditions)
     except Unreadable:
         if not found:
             raise
     if without is not None:
         with contextlib.suppress(Unreadable):
-            found += _answers(rest, condition)
+            found += _answers(rest, conditions)
     return tuple(found)
 
 
-def _answers(text: str, condition: str) -> list[Answer]:
+def _answers(text: str, conditions: tuple[Tree, ...]) -> list[Answer]:
+    text = in_symbols(text)
+    side_by_side = letters(text)
+    if side_by_side is not None:
+        as_word, sure = side_by_side
+        with contextlib.suppress(Unreadable):
+            product = read(text)
+            return [
+                Answer(as_word, as_word, conditions=conditions, guessed=not sure),
+                Answer(product, product, conditions=conditions, guessed=sure),
+            ]
+        return [Answer(as_word, as_word, conditions=conditions)]
     word = in_words(text)
     if word is not None:
-        return [Answer(word, (), word, condition)]
-    written = read(text)
-    units: list[str] = []
-    tree = _without_units(written, units)
-    found = [Answer(tree, tuple(units), written, condition)]
+        found = [Answer(word, word, conditions=conditions)]
+        with contextlib.suppress(Unreadable):
+            found += _formulas(read(text, _sentence), conditions)
+        return found
+    found = _formulas(read(text), conditions)
+    if _MAY_HAVE_LETTERS.search(text):
+        with contextlib.suppress(Unreadable):
+            guess = read(text, partial(tokenize, letters=True))
+            if guess != found[0].written:
+                found.append(Answer(bare(guess), guess, conditions=conditions, guessed=True))
+    return found
+
+
+# A value, and it again in brackets: rounded, or in percent.
+_AGAIN = re.compile(
+    r"(?<=[\d}])\s*\(\s*(?P<sign>\\approx|~|=|\\sim|or|about|i\.e\.,?)?\s*(?P<again>-?\d[\d.]*\s*(?P<percent>\\?%)?)\s*\)$"
+)
+
+
+def _stated_again(match: re.Match[str]) -> str:
+    sign, again, percent = match["sign"], match["again"], match["percent"]
+    if not sign and not percent and "." not in again:
+        return match.group()  # a product
+    return f" = {again}" if percent or sign in ("=", "or") else f" \\approx {again}"
+
+
+_MAY_HAVE_LETTERS = re.compile(r"\d [A-Za-z](?![A-Za-z])")
+
+
+def _sentence(text: str) -> list[Token]:
+    return spoken(text, tokenize)
+
+
+def _formulas(written: Tree, conditions: tuple[Tree, ...]) -> list[Answer]:
+    written, declared = of_elements(written)
+    conditions += declared
+    tree = bare(written)
+    found = [Answer(tree, written, conditions=conditions)]
+    if isinstance(tree, Group) and tree.kind == "builder":
+        found += _of_plane(*tree.items)
     if any(isinstance(node, Call) and node.name == "log" for node in nodes(tree)):
         decimal = _to_base_ten(tree)
         if decimal != tree:
-            found.append(Answer(decimal, tuple(units), written, condition))
+            found.append(Answer(decimal, _to_base_ten(written), conditions=conditions))
     return found
+
+
+def _of_plane(elements: Tree, condition: Tree) -> list[Answer]:
+    r"""The line that a set of points is by its equation: y = 2x of \{(x, y): y = 2x\}."""
+    plane = isinstance(elements, Group) and all(isinstance(one, Sym) for one in elements.items)
+    equation = isinstance(condition, Relation) and condition.signs == ("=",)
+    return [Answer(condition, condition)] if plane and equation else []
 
 
 def _to_base_ten(tree: Tree) -> Tree:
@@ -93,32 +165,6 @@ def _to_base_ten(tree: Tree) -> Tree:
     inside = tuple(map(_to_base_ten, children(tree)))
     if isinstance(tree, Call) and tree.name == "log" and len(inside) == 1:
         return Call("log", (*inside, Num(Fraction(10))))
-    return rebuilt(tree, inside) if inside else tree
-
-
-def _without_units(tree: Tree, units: list[str]) -> Tree:
-    """Without units, which are added to `units`; a percentage keeps its own mark."""
-    if isinstance(tree, Call) and tree.name == "unit":
-        unit = tree.args[1]
-        assert isinstance(unit, Sym)
-        units.append(unit.name)
-        return _without_units(tree.args[0], units)
-    inside = children(tree)
-    if not inside:
-        return tree
-    if isinstance(tree, Call) and tree.name.startswith(("sin", "cos", "tan", "cot", "sec", "csc")):
-        return rebuilt(tree, tuple(_in_radians(arg) for arg in inside))
-    return rebuilt(tree, tuple(_without_units(one, units) for one in inside))
-
-
-def _in_radians(tree: Tree) -> Tree:
-    """An angle within a trigonometric function: there, degrees are part of the value."""
-    if isinstance(tree, Call) and tree.name == "unit":
-        if tree.args[1] == Sym("deg"):
-            half_turn = Call("div", (Sym("pi"), Num(Fraction(180))))
-            return Call("mul", (tree.args[0], half_turn))
-        return tree.args[0]
-    inside = tuple(_in_radians(one) for one in children(tree))
     return rebuilt(tree, inside) if inside else tree
 
 
@@ -169,33 +215,73 @@ def _is_power_of_ten(tree: Tree) -> bool:
 
 
 def is_name(tree: Tree) -> bool:
-    """Whether it names a quantity and has no value of its own: x, f(x), |AB|, NO/BO, (p, q)."""
+    """Whether it names a quantity and has no value of its own: x, f(x), |AB|, NO/BO, AB:CD, "the area"."""
     if isinstance(tree, Sym):
         return tree.name not in ("pi", "e", "i", "oo", "empty")
+    if isinstance(tree, Word):
+        return True
     if isinstance(tree, Call):
-        if tree.name.startswith("apply:") or tree.name == "prime":
+        if tree.name in ("told", "said"):
+            return is_name(tree.args[0])
+        if tree.name.startswith("apply:") or tree.name in ("prime", "det") or _is_application(tree):
             return True
         names = ("mul", "div", "abs", "norm", "hat", "angle", "triangle")
+        if tree.name == "mul" and len(set(tree.args)) < len(tree.args):
+            return False  # x x is still to be solved for x
         return tree.name in names and all(map(is_name, tree.args))
-    return isinstance(tree, Group) and tree.kind == "()" and all(map(is_name, tree.items))
+    return isinstance(tree, Group) and tree.kind in ("()", ":") and all(map(is_name, tree.items))
 
 
 def is_quantity(tree: Tree) -> bool:
-    """Whether it says which quantity was asked for, without determining its symbols: m + n, sin A, P(2).
+    """Whether it says which quantity was asked for, without determining its symbols: m + n, sin A, P(2), |a + b|.
 
     2x isn't one, nor x + 1: whoever writes 2x = 10 is still on the way to x.
     """
     if is_name(tree):
         return True
-    if not isinstance(tree, Call):
+    if isinstance(tree, Call) and tree.name.startswith("big:"):
+        return True
+    if not isinstance(tree, Call) or not symbols(tree):
         return False
-    if tree.name in ("sin", "cos", "tan", "cot", "sec", "csc", "gcd", "lcm") or (
-        tree.name in ("max", "min") or tree.name.startswith("big:")
+    if tree.name in _ALGEBRA:
+        unknown = [one for one in _unknowns(tree) if symbols(one)]
+        return len(set(unknown)) > 1 or not any(isinstance(one, Sym) for one in unknown)
+    return (
+        tree.name not in ("difference", "log", "ln", "exp", "factorial") or len(symbols(tree)) > 1
+    )
+
+
+_ALGEBRA = ("add", "mul", "div", "pow", "neg", "root", "unit", "pm", "mp")
+
+
+def _unknowns(tree: Tree) -> list[Tree]:
+    """What arithmetic is done with in it: symbols, functions' values."""
+    if isinstance(tree, Call) and tree.name in _ALGEBRA and not _is_application(tree):
+        return [one for arg in tree.args for one in _unknowns(arg)]
+    return [tree]
+
+
+def _is_application(tree: Tree) -> bool:
+    """Whether it's a function's value rather than a product or a power: P(2), f'(1), f^{-1}(x), A^{-1}."""
+    if not isinstance(tree, Call) or tree.name not in ("mul", "pow"):
+        return False
+    first = tree.args[0]
+    if tree.name == "pow":
+        return isinstance(first, Sym) and first.name.isupper() and len(first.name) == 1
+    while isinstance(first, Call) and (
+        first.name == "prime" or (first.name == "pow" and isinstance(first.args[0], Sym))
     ):
-        return bool(symbols(tree))
-    if tree.name == "mul" and isinstance(tree.args[0], Sym) and tree.args[0].name.isupper():
-        return True  # P(2), a value of some function
-    return tree.name in ("add", "mul", "div", "pow") and len(symbols(tree)) > 1
+        if first.name == "prime" and isinstance(first.args[0], Sym):
+            return True
+        first = first.args[0]
+    return isinstance(first, Sym) and (first.name.isupper() or first.name in ("f", "g", "h"))
+
+
+def has_sums(tree: Tree) -> bool:
+    """Whether a sum, product, integral or limit is left in it to work out."""
+    if isinstance(tree, Relation):
+        tree = tree.sides[-1]
+    return any(isinstance(node, Call) and node.name.startswith("big:") for node in nodes(tree))
 
 
 def is_simplified(tree: Tree) -> bool:
@@ -212,6 +298,8 @@ def is_simplified(tree: Tree) -> bool:
         return not any(isinstance(n, Call) and n.name == "root" for n in children(tree)[1:])
     if tree.name == "root" and len(numbers) == 2 and numbers[0].denominator == 1:
         degree = int(numbers[1])
+        if degree >= int(abs(numbers[0])).bit_length():
+            return True  # 2^degree is larger
         return not any(numbers[0] % d**degree == 0 for d in range(2, 100))
     if tree.name == "pow" and len(numbers) == 2:
         return numbers[0] == 10

@@ -3,35 +3,59 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from fractions import Fraction
 
-from rlvr.verifiers.math.cursor import Cursor
-from rlvr.verifiers.math.tree import ONE, TWO, ZERO, Call, Group, Num, Relation, Sym, Tree, children
-from rlvr.verifiers.math.vocabulary import FUNCTIONS, GREEK, Token, Unreadable
+from rlvr.verifiers.math.big import BIG, read_big
+from rlvr.verifiers.math.counting import before_letter, behind_letter
+from rlvr.verifiers.math.environments import Environments
+from rlvr.verifiers.math.measures import Measures
+from rlvr.verifiers.math.piecewise import SYSTEMS
+from rlvr.verifiers.math.sets import SIGNS
+from rlvr.verifiers.math.tree import (
+    ONE,
+    TWO,
+    Call,
+    Group,
+    Num,
+    Relation,
+    Sym,
+    Tree,
+    Word,
+    children,
+    nodes,
+)
+from rlvr.verifiers.math.units import CURRENCIES, unit_of
+from rlvr.verifiers.math.vocabulary import (
+    FUNCTION_NAMES,
+    FUNCTIONS,
+    GREEK,
+    INVERSES,
+    Token,
+    Unreadable,
+)
 
 CONSTANTS = {
     "pi": "pi", "infty": "oo", "infinity": "oo", "inf": "oo", "emptyset": "empty",
-    "varnothing": "empty",
+    "varnothing": "empty", "top": "top",
 }  # fmt: skip
-MATRICES = {"pmatrix", "bmatrix", "matrix", "smallmatrix", "array", "Bmatrix"}
-BIG = {"sum", "prod", "int", "iint", "lim"}
 FENCES = {"lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil"), "lvert": ("rvert", "abs"),
            "lVert": ("rVert", "norm")}  # fmt: skip
-_CLOSINGS = {"(": (")", "]"), "[": ("]", ")"), "\\{": ("\\}",), "{": ("}",)}
+_CLOSINGS = {"(": (")", "]", "["), "[": ("]", ")", "["), "]": ("[", "]", ")"), "\\{": ("\\}",),
+             "{": ("}",)}  # fmt: skip
+_PARTS = {
+    "+": "+", "-": "-", "*": "*", "ast": "*", "ne0": "*", "!=0": "*", ">0": "+", "<0": "-", "ge0": "0+",
+    ">=0": "0+", "le0": "0-", "<=0": "0-", "ge1": "+", ">=1": "+",
+}  # fmt: skip
+"""What is written at \\mathbb{R} for a part of it: the positive numbers, those from 0 on."""
 
 
-class Atoms(Cursor, ABC):
+class Atoms(Measures, Environments, ABC):
     """Reads one atom; what is inside of it is read by the methods that a reader adds."""
 
     def __init__(self, tokens: list[Token]) -> None:
         super().__init__(tokens)
         self.bars = 0  # open |…|, so that the next bar closes
         self.condition = False  # in {x : …}, where a colon makes no ratio
-
-    @abstractmethod
-    def listing(self) -> Tree:
-        """Values joined by commas, "and" or "or"."""
 
     @abstractmethod
     def relation(self) -> Tree:
@@ -50,14 +74,6 @@ class Atoms(Cursor, ABC):
         """An atom with what is raised or appended to it."""
 
     @abstractmethod
-    def signed(self, construct: Callable[[], Tree]) -> Tree:
-        """An optional run of signs, then `construct`."""
-
-    @abstractmethod
-    def argument(self) -> Tree:
-        """A command's argument: {…}, or the next single character."""
-
-    @abstractmethod
     def begins_factor(self) -> bool:
         """Whether what comes next is another factor."""
 
@@ -69,15 +85,24 @@ class Atoms(Cursor, ABC):
         kind, text = self.take()
         if kind == "num":
             return self.number(text)
+        if kind == "mark" and text in ("_", "^"):
+            return before_letter(self)
         if kind == "mark":
             return self.bracketed(text)
         if kind == "name":
             return self.named(text)
         if kind == "cmd":
             return self.commanded(text)
-        if kind == "unit" and text == "$":
-            return Call("unit", (self.power(), Sym("$")))
-        raise Unreadable(f"unexpected {text or 'end'}")
+        if kind == "based":
+            digits, _, base = text.partition("_")
+            return Call("base", (Word(digits), Num(Fraction(int(base)))))
+        if kind == "unit" and (unit := unit_of(text)) is not None:
+            if text in CURRENCIES or {base for base, _ in unit.powers} & CURRENCIES:
+                return Call("unit", (self.power(), unit))  # $5
+            if self.measures:
+                self.at -= 1
+                return Call("unit", (ONE, self.unit()))
+        raise Unreadable(f"unknown {text}" if kind == "odd" else f"unexpected {text or 'end'}")
 
     def number(self, text: str) -> Tree:
         """Decimal digits, exactly; with a bar over those that repeat."""
@@ -112,15 +137,28 @@ class Atoms(Cursor, ABC):
             inside = self.sum()
             self.expect("\\|")
             return Call("norm", (inside,))
-        if opening not in ("(", "[", "\\{", "{"):
+        if opening == "<":
+            return self.angled()
+        if opening not in _CLOSINGS:
             raise Unreadable(f"unexpected {opening}")
-        if opening == "{" and self.peek() == Token("mark", "}"):
+        if opening == "{" and self.skip("}") and self.peek().text in ("_", "^"):
+            return self.atom()  # {}_nC_k
+        if opening == "{" and self.peek(-1) == Token("mark", "}"):
             raise Unreadable("empty braces")
-        if opening == "\\{" and self.skip("\\}"):
-            return Sym("empty")
-        bars, self.bars = self.bars, 0
-        condition = self.condition
-        self.condition = opening == "\\{" and self.peek().kind == "name"
+        if opening == "\\{":
+            if self.skip("\\}"):
+                return Sym("empty")
+            kind, text = self.peek()
+            if (
+                kind == "cmd"
+                and text.startswith("begin:")
+                and text[6:] in SYSTEMS | {"array", "matrix"}
+            ):
+                return self.braced()
+        bars, condition = self.bars, self.condition
+        self.bars, self.condition = 0, False
+        if opening == "\\{":
+            self.bars, self.condition = self._separators()
         inside = self.deeper(self.listing)
         if opening == "\\{" and self.skip("mid", "|", ":"):
             return self.builder(inside, bars, condition)
@@ -130,17 +168,39 @@ class Atoms(Cursor, ABC):
         closing = self.expect(*_CLOSINGS[opening])
         return _fenced(opening, closing, inside)
 
+    def _separators(self) -> tuple[int, bool]:
+        """Whether a bar in these braces is one that separates (1 or 0), and whether a colon does.
+
+        Absolute values have two bars, so an odd number has a separator; a colon before a relation is one.
+        """
+        at, level, bars, related = self.at, 1, 0, False
+        while level and at < len(self.tokens):
+            kind, text = self.tokens[at]
+            level += (text == "\\{") - (text == "\\}")
+            bars += level == 1 and text == "|"
+            related = related or (kind != "num" and text in SIGNS)
+            at += 1
+        return bars % 2, related
+
     def builder(self, elements: Tree, bars: int, condition: bool) -> Tree:
-        """A set by its condition: over the reals, what the condition says."""
+        """A set by its condition."""
+        self.bars = 0
         inside = self.deeper(self.listing)
         self.expect("\\}")
         self.bars, self.condition = bars, condition
         if not any(isinstance(part, Relation) for part in (inside, *children(inside))):
             raise Unreadable("a set whose condition is none")
-        reals = isinstance(elements, Relation) and elements.sides[1:] == (Sym("bb:R"),)
-        if isinstance(elements, Sym) or reals:
-            return inside
-        return Group("{}", (elements, inside))
+        return Group("builder", (elements, inside))
+
+    def angled(self) -> Tree:
+        """A vector in plain angle brackets, <3, -2>."""
+        items = [self.sum()]
+        while self.skip(","):
+            items.append(self.sum())
+        self.expect(">")
+        if len(items) == 1:
+            raise Unreadable("unexpected <")
+        return Group("()", tuple(items))
 
     def named(self, word: str) -> Tree:
         """A word that has a meaning, or a letter: a variable."""
@@ -148,11 +208,15 @@ class Atoms(Cursor, ABC):
             return Sym(CONSTANTS[word])
         if word in ("sqrt", "cbrt"):
             degree = TWO if word == "sqrt" else Num(Fraction(3))
-            return Call("root", (self.argument(), degree))
+            inside = self.atom() if self.peek().kind == "num" else self.argument()
+            return Call("root", (inside, degree))  # sqrt 57; of LaTeX's \sqrt57 the 7 is outside
         if word in FUNCTIONS:
             return self.function(word)
         if word in ("and", "or", "mod"):
             raise Unreadable(f"unexpected {word}")
+        counted = behind_letter(self, word)
+        if counted is not None:
+            return counted
         if word in ("f", "g", "h") and self.peek().text == "(":
             inside = self.atom()
             args = inside.items if isinstance(inside, Group) else (inside,)
@@ -167,9 +231,11 @@ class Atoms(Cursor, ABC):
             return self.function(name)
         if name in GREEK:
             return Sym(name)
-        if name in ("frac", "binom"):
+        if name == "frac":
+            return self.fraction()
+        if name == "binom":
             top = self.argument()
-            return Call("div" if name == "frac" else "binomial", (top, self.argument()))
+            return Call("binomial", (top, self.argument()))
         if name == "sqrt":
             degree: Tree = TWO
             if self.skip("["):
@@ -187,24 +253,42 @@ class Atoms(Cursor, ABC):
             return Group("()", inside.items if isinstance(inside, Group) else (inside,))
         if name in ("overline", "bar", "vec", "overrightarrow", "hat"):
             inside = self.argument()
-            if name in ("overline", "bar") and isinstance(inside, Sym):
+            if name in ("overline", "bar") and isinstance(inside, Sym) and inside.name != "i":
                 name = "hat"  # a conjugate or a mean, and not the variable itself
+            elif name in ("overline", "bar") and not _is_segment(inside):
+                return Call("conj", (inside,))
             return Call("hat", (inside,)) if name == "hat" else inside
         if name.startswith("bb:"):
-            return Sym(name)
+            return Sym(name + self._part(name))
         if name in ("angle", "triangle") and self.peek().kind == "name":
             return Call(name, (self.power(),))  # ∠A, and ∠ABC by what follows
+        if name in ("Re", "Im"):
+            return self.function(name)
         if name in ("max", "min", "gcd", "lcm"):
             inside = self.atom()
             return Call(name, inside.items if isinstance(inside, Group) else (inside,))
         if name in BIG:
-            return self.big(name)
+            return read_big(self, name)
         if name.startswith("begin:"):
             return self.environment(name[6:])
         raise Unreadable(f"unexpected \\{name}")
 
-    def function(self, name: str) -> Tree:
+    def _part(self, name: str) -> str:
+        r"""The mark that's left of a set of numbers: the + of \mathbb{R}^+, the * of \mathbb{N}^{*}."""
+        if self.peek().text not in ("^", "_"):
+            return ""
+        size = 1
+        if self.peek(1).text == "{":
+            size = next((n for n in range(2, 6) if self.peek(1 + n - 1).text == "}"), 0)
+        inside = "".join(self.peek(1 + n).text for n in range(size)).strip("{}")
+        part = "0+" if inside == "0" and name == "bb:N" else _PARTS.get(inside, "")
+        if part:
+            self.at += 1 + size
+        return part
+
+    def function(self, spelling: str) -> Tree:
         r"""A function of one argument: \sin x, \log_2 8, \tan^{-1} x."""
+        name = FUNCTION_NAMES[spelling]
         base: Tree | None = None
         exponent: Tree | None = None
         for _ in range(2):
@@ -218,9 +302,8 @@ class Atoms(Cursor, ABC):
             argument = self.bare_argument()
         if isinstance(argument, Group):
             raise Unreadable(f"{name} of several values")
-        inverse = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
-        if exponent == Call("neg", (ONE,)) and name in inverse:
-            name, exponent = inverse[name], None
+        if exponent == Call("neg", (ONE,)) and name in INVERSES:
+            name, exponent = INVERSES[name], None
         if name == "lg":
             name, base = "log", Num(Fraction(10))
         tree = Call(name, (argument,) if base is None else (argument, base))
@@ -235,18 +318,8 @@ class Atoms(Cursor, ABC):
             argument = Call("div", (argument, self.power()))
         return argument
 
-    def big(self, name: str) -> Tree:
-        """A sum, product, integral or limit: kept as it stands, and never worked out."""
-        low: Tree = ZERO
-        high: Tree = ZERO
-        for _ in range(2):
-            if self.skip("_"):
-                low = self._bound()
-            elif self.skip("^"):
-                high = self.argument()
-        return Call(f"big:{name}", (self.product(), low, high))
-
-    def _bound(self) -> Tree:
+    def bound(self) -> Tree:
+        r"""What stands below a sum or a limit: k = 1, x \to 0."""
         if not self.skip("{"):
             return self.argument()
         inside = self.relation()
@@ -255,53 +328,20 @@ class Atoms(Cursor, ABC):
         self.expect("}")
         return inside
 
-    def environment(self, name: str) -> Tree:
-        """A matrix, a determinant, or cases."""
-        if name not in MATRICES | {"vmatrix", "cases"}:
-            raise Unreadable(f"unexpected environment {name}")
-        rows: list[tuple[Tree, ...]] = []
-        row: list[Tree] = []
-        while not self.skip(f"end:{name}"):
-            if self.skip("\\\\"):
-                rows.append(tuple(row))
-                row = []
-            elif self.skip("&"):
-                continue
-            else:
-                row.append(self.deeper(self.listing))
-        if row:
-            rows.append(tuple(row))
-        if len({len(row) for row in rows}) != 1:
-            raise Unreadable("rows of different lengths")
-        cells = tuple(cell for row in rows for cell in row)
-        if name == "cases" and len(cells) == len(rows) and all(map(_is_relation, cells)):
-            return Group("", cells)  # a system's solution
-        kind = {"vmatrix": "det", "cases": "cases"}.get(name, "rows")
-        return Group(kind, tuple(Group("row", row) for row in rows))
 
-    def unit(self) -> str:
-        """A unit of measure in one spelling: "cm^2", "mi/h"."""
-        parts: list[str] = []
-        power = ""
-        while self.peek().kind == "unit" or (
-            self.peek().text == "/" and self.peek(1).kind == "unit"
-        ):
-            text = self.take().text
-            if text in ("sq", "cu"):
-                power = "^2" if text == "sq" else "^3"
-                continue
-            parts.append(text + power if text != "/" else text)
-            if text != "/":
-                power = ""
-                if self.skip("^", "**"):
-                    exponent = self.argument()
-                    if not isinstance(exponent, Num):
-                        raise Unreadable("a unit to a strange power")
-                    parts.append(f"^{exponent.value}")
-        return "".join(parts) + ("unit" + power if power else "")
+def _is_segment(tree: Tree) -> bool:
+    """Whether a bar over it is a segment's, or a numeral's, and not a conjugate's: AB, 3a5."""
+    return all(
+        isinstance(node, Num)
+        or (isinstance(node, Sym) and node.name[0] not in "izw")
+        or (isinstance(node, Call) and node.name in ("mul", "prime"))
+        for node in nodes(tree)
+    )
 
 
 def _fenced(opening: str, closing: str, inside: Tree) -> Tree:
+    # ]1, 2[ is (1, 2)
+    opening, closing = opening.replace("]", "("), closing.replace("[", ")")
     several = isinstance(inside, Group) and inside.kind == ""
     items = inside.items if isinstance(inside, Group) and several else (inside,)
     if opening == "\\{":
@@ -313,7 +353,3 @@ def _fenced(opening: str, closing: str, inside: Tree) -> Tree:
     if opening + closing in ("()", "[]"):
         return inside
     raise Unreadable(f"{opening} closed by {closing}")
-
-
-def _is_relation(tree: Tree) -> bool:
-    return isinstance(tree, Relation)

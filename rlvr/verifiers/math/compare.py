@@ -7,105 +7,270 @@ way single expressions are compared, so the same walk serves the quick look in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import gcd
-from typing import TypeAlias
+from fractions import Fraction
+from functools import partial
+from typing import Literal
 
-from rlvr.verifiers.math.answer import is_name, is_quantity
+from rlvr.verifiers.math.answer import is_name
+from rlvr.verifiers.math.estimates import sign
+from rlvr.verifiers.math.intervals import (
+    RealSet,
+    Undecided,
+    Unordered,
+    ordered,
+    same_as_written,
+    same_set,
+)
+from rlvr.verifiers.math.leaf import Leaf, Truth, quick, some
+from rlvr.verifiers.math.lists import (
+    added_up,
+    are_comparable,
+    are_told_apart,
+    as_lists,
+    as_point,
+    is_listed,
+    lettered,
+    may_be_time,
+    same_choices,
+    same_phrase,
+    same_words,
+    spread,
+    systems,
+)
+from rlvr.verifiers.math.names import (
+    consistent,
+    exact_side,
+    is_open,
+    states_a_value,
+    without_names,
+)
 from rlvr.verifiers.math.normal import Undefined, normal
-from rlvr.verifiers.math.sets import TURNED, as_sets
+from rlvr.verifiers.math.piecewise import same_cases
+from rlvr.verifiers.math.quantities import (
+    Quantity,
+    agree,
+    bare,
+    is_percentage,
+    quantity,
+    same_unit,
+    says,
+    scaled,
+)
+from rlvr.verifiers.math.renaming import rebound, replaced, without_constant
+from rlvr.verifiers.math.sets import TURNED, sets_of
 from rlvr.verifiers.math.tree import (
     ZERO,
     Call,
     Group,
     Num,
     Relation,
-    Sym,
     Tree,
     Word,
     children,
-    nodes,
-    rebuilt,
     symbols,
 )
-
-Truth: TypeAlias = bool | None
-Leaf: TypeAlias = Callable[[Tree, Tree], Truth]
+from rlvr.verifiers.math.vectors import entries, in_basis, is_vector
 
 MAX_ITEMS = 200
 """Longer lists and sets are equal only where they're written alike."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Comparison:
-    """A way to compare.
+    """A way to compare trees with their units and remarks.
 
     Attributes:
         leaf: compares two single expressions.
         ordered: whether the order of a bare list counts.
+        units: `lenient`, `required` or `ignored`; see `Math`.
+        why: what else than the value was different, at the last difference; "" where it was the value.
     """
 
     leaf: Leaf
     ordered: bool = False
+    units: str = "lenient"
+    why: str = ""
 
     def same(self, gold: Tree, answer: Tree) -> Truth:
         """Whether `answer` is equal to `gold`."""
         if gold == answer:
             return True
         gold, answer = spread(gold), spread(answer)
-        answer = _consistent(answer)
-        if _states_a_value(answer) and not isinstance(gold, Relation):  # tan 75° = 2 + √3
+        gold, answer = exact_side(gold), consistent(answer)
+        if states_a_value(answer) and not isinstance(gold, Relation):  # tan 75° = 2 + √3
             assert isinstance(answer, Relation)
-            true = self.leaf(*answer.sides)
+            true = self.values(*answer.sides)
             if true:
                 answer = answer.sides[1]
-            elif true is None or not symbols(answer):  # m + n = 42 names a quantity, and may hold
+            elif true is None or not is_open(answer):  # m + n = 42 names a quantity, and may hold
                 return true
         if isinstance(answer, Relation) and "?" in answer.signs:
             return False
-        gold, answer = _without_names(gold, answer)
+        gold, answer = without_names(gold, answer)
         gold, answer = spread(gold), spread(answer)
-        gold, answer = as_sets(gold, answer)
+        sets = sets_of(bare(gold), bare(answer))
+        if sets is not None or not (is_listed(gold) and is_listed(answer)):
+            pooled = self._without_units(gold, answer)
+            if pooled is None:
+                return False
+            gold, answer = pooled
+        if sets is not None:
+            equal = self._sets(*sets)
+            if equal != "unordered":
+                return equal
+        gold, answer = as_lists(gold, answer)
         if isinstance(gold, Group) or isinstance(answer, Group):
             return self._groups(gold, answer)
         if isinstance(gold, Relation) or isinstance(answer, Relation):
             if isinstance(gold, Relation) and isinstance(answer, Relation):
                 return self._relations(gold, answer)
             return False
-        if isinstance(gold, Word) or isinstance(answer, Word):
-            return _words(gold, answer)
-        return self.leaf(gold, answer)
+        return self.values(gold, answer)
+
+    # ------------------------------------------------------------------ one value
+
+    def values(self, gold: Tree, answer: Tree) -> Truth:
+        """Whether two single values are equal, with what stands beside them."""
+        ours, theirs = quantity(gold), quantity(answer)
+        if not agree(ours, theirs):
+            self.why = "another remark"
+            return False
+        if isinstance(ours.tree, Word) or isinstance(theirs.tree, Word):
+            return same_words(ours.tree, theirs.tree) or same_phrase(ours, theirs)
+        factor = self._factor(ours, theirs)
+        if factor is None:
+            return False
+        if is_percentage(ours) != is_percentage(theirs):
+            return self._percentage(ours, theirs)
+        return self._single(ours.tree, scaled(theirs.tree, factor))
+
+    def _single(self, gold: Tree, answer: Tree) -> Truth:
+        """Whether two expressions are equal, 3i - 2j and 3î - 2ĵ as well."""
+        same = self.leaf(gold, answer)
+        if same is False and isinstance(gold, Call) and isinstance(answer, Call):
+            ours, theirs = in_basis(gold), in_basis(answer)
+            if isinstance(ours, Group) and isinstance(theirs, Group):
+                return self._each(ours.items, theirs.items)
+            return self._up_to_a_constant(gold, answer)
+        return same
+
+    def _up_to_a_constant(self, gold: Tree, answer: Tree) -> Truth:
+        """Whether two antiderivatives differ by a constant, and both have one of integration."""
+        ours, theirs = without_constant(gold), without_constant(answer)
+        if ours is None or theirs is None:
+            return False
+        names = symbols(ours) | symbols(theirs)
+        if len(names) != 1:
+            return False
+        difference = Call("add", (ours, Call("neg", (theirs,))))
+        somewhere = replaced(difference, dict.fromkeys(names, _SOMEWHERE))
+        return self.leaf(difference, somewhere)
+
+    def _factor(self, ours: Quantity, theirs: Quantity) -> Fraction | None:
+        """What the answer's value is times in the gold's unit; None where the units don't fit."""
+        if self.units == "ignored":
+            return Fraction(1)
+        if self.units == "required" and says(ours.unit) != says(theirs.unit):
+            self.why = "the unit is missing or another"
+            return None
+        factor = same_unit(ours.unit, theirs.unit)
+        if factor is None:
+            self.why = "another unit"
+        return factor
+
+    def _percentage(self, gold: Quantity, answer: Quantity) -> Truth:
+        """50% is 0.5, and 50 where the data drop the sign; 0.5% is no spelling of 0.5."""
+        share = Fraction(1, 100)
+        if is_percentage(gold):
+            truths = [
+                self.leaf(gold.tree, answer.tree),
+                self.leaf(scaled(gold.tree, share), answer.tree),
+            ]
+        else:
+            truths = [self.leaf(gold.tree, scaled(answer.tree, share))]
+            if not _is_at_most_one(gold.tree):
+                truths.append(self.leaf(gold.tree, answer.tree))
+        return some(truths)
+
+    def _without_units(self, gold: Tree, answer: Tree) -> tuple[Tree, Tree] | None:
+        """Sets, equations and matrices without their units and remarks; None where those don't fit."""
+        if not any(isinstance(one, Group | Relation) for one in (gold, answer)):
+            return gold, answer
+        ours, theirs = quantity(gold), quantity(answer)
+        if self._factor(ours, theirs) != 1:
+            self.why = self.why or "another unit"
+            return None
+        if not agree(ours, theirs):
+            self.why = "another remark"
+            return None
+        return ours.tree, theirs.tree
+
+    # ------------------------------------------------------------------ sets
+
+    def _sets(self, gold: RealSet, answer: RealSet) -> Truth | Literal["unordered"]:
+        """Whether two sets of real numbers are the same; "unordered" if their ends have no known order."""
+        try:
+            return same_set(gold, answer, partial(ordered, same=self.leaf), self.leaf)
+        except Undecided:
+            return None
+        except Unordered:
+            return same_as_written(gold, answer, self.leaf)
 
     # ------------------------------------------------------------------ several values
 
     def _groups(self, gold: Tree, answer: Tree) -> Truth:
+        if isinstance(gold, Group) and is_vector(gold):
+            answer = in_basis(answer)
+        if isinstance(answer, Group) and is_vector(answer):
+            gold = in_basis(gold)
         if not isinstance(gold, Group) or not isinstance(answer, Group):
             return self._one_against_many(gold, answer)
         if {gold.kind, answer.kind} == {"", "()"}:
-            gold, answer = _point(gold), _point(answer)
+            gold, answer = as_point(gold), as_point(answer)
+        if "letters" in (gold.kind, answer.kind):
+            return same_choices(lettered(gold), lettered(answer))
+        gold, answer = systems(gold), systems(answer)
         kinds = {gold.kind, answer.kind}
-        if len(kinds) > 1 and not _comparable(gold, answer):
+        if len(kinds) > 1 and not are_comparable(gold, answer):
             return False
         if max(len(gold.items), len(answer.items)) > MAX_ITEMS:
             return False
+        if kinds == {"cases"}:
+            return same_cases(gold, answer, self.same)
+        if kinds == {"builder"}:
+            answer = rebound(gold, answer)
         if gold.kind == ":":
             return self._ratios(gold, answer)
+        if "" in kinds and are_told_apart(gold, answer):
+            return self._each(gold.items, answer.items)
         if gold.kind in ("{}", "u") or (gold.kind == "" and not self.ordered and "()" not in kinds):
             return self._unordered(gold.items, answer.items)
         if "rows" in kinds and len(kinds) > 1:  # a vector, as a column, a row or a tuple
-            return self._each(_entries(gold), _entries(answer))
+            return self._each(entries(gold), entries(answer))
         return self._each(gold.items, answer.items)
 
     def _one_against_many(self, gold: Tree, answer: Tree) -> Truth:
         """A set or matrix of one value is not the value; a list that repeats one value is."""
+        gold, answer = added_up(gold), added_up(answer)
+        if not isinstance(gold, Group) and not isinstance(answer, Group):
+            return self.values(gold, answer)
         if isinstance(answer, Group) and answer.kind == "" and not isinstance(gold, Group):
+            first, *others = answer.items[:MAX_ITEMS]
+            if any(
+                quick(bare(first), bare(other)) is False
+                for other in others
+                if _are_alike(first, other)
+            ):
+                return False  # though both may be within a tolerance
             return self._every(self.same(gold, item) for item in answer.items[:MAX_ITEMS])
         for one, other in ((gold, answer), (answer, gold)):
             ratio = isinstance(one, Group) and one.kind == ":" and len(one.items) == 2
-            if ratio and not _may_be_time(one) and not isinstance(other, Group | Relation | Word):
+            if ratio and not may_be_time(one) and not isinstance(other, Group | Relation | Word):
                 return self.leaf(Call("div", children(one)), other)
-        if isinstance(gold, Group) and gold.kind == "rows" and isinstance(answer, Call):
+        matrices = [one for one in (gold, answer) if isinstance(one, Group) and one.kind == "rows"]
+        if matrices and (isinstance(gold, Call) or isinstance(answer, Call)):
             return self.leaf(gold, answer)  # a product of matrices, say
         return False
 
@@ -133,7 +298,7 @@ class Comparison:
                 for j, same in enumerate(row):
                     if same is True and row.count(True) != columns[j].count(True):
                         return False if None not in row and None not in columns[j] else None
-        return self._every([_some(line) for line in (*table, *columns)])
+        return self._every([some(line) for line in (*table, *columns)])
 
     def _ratios(self, gold: Group, answer: Group) -> Truth:
         """6:4:2 is 3:2:1; but 10:30, a time, is not 1:3."""
@@ -141,7 +306,7 @@ class Comparison:
             return False
         if self._each(gold.items, answer.items):
             return True
-        if _may_be_time(gold):
+        if may_be_time(gold) or may_be_time(answer):
             return False
         if ZERO in gold.items + answer.items:
             return False
@@ -161,12 +326,32 @@ class Comparison:
         turned = self._sided(gold, Relation(signs, tuple(reversed(answer.sides))))
         if turned is True:
             return True
-        if gold.signs == answer.signs == ("=",):
+        if gold.signs == answer.signs and gold.signs in (("=",), ("!=",)):
             return self._equations(gold, answer)
+        if gold.signs in _STRICT_OR_NOT and answer.signs in _STRICT_OR_NOT:
+            return self._inequalities(gold, answer)
         return None if None in (straight, turned) else False
 
     def _sided(self, gold: Relation, answer: Relation) -> Truth:
         return gold.signs == answer.signs and self._each(gold.sides, answer.sides)
+
+    def _inequalities(self, gold: Relation, answer: Relation) -> Truth:
+        """Two inequalities are the same if one's difference of sides is a positive multiple of the other's."""
+        gold, answer = _upwards(gold), _upwards(answer)
+        if gold.signs != answer.signs:
+            return False
+        if len(symbols(gold)) == 1 and any(map(is_name, gold.sides + answer.sides)):
+            return False  # 2x > 4 against x > 2: a value was asked for
+        same = self._equations(gold, answer)
+        names = sorted(symbols(gold))
+        if same:
+            for start in (2.0, 0.3, 17.0):
+                at = {name: start + 0.71 * place for place, name in enumerate(names)}
+                turn = sign(_difference(gold), at) * sign(_difference(answer), at)
+                if turn:
+                    return turn > 0
+            return False
+        return same
 
     def _equations(self, gold: Relation, answer: Relation) -> Truth:
         """Two equations are the same where one's difference of sides is a multiple of the other's."""
@@ -179,204 +364,34 @@ class Comparison:
         return self.leaf(Call("difference", gold.sides), Call("difference", answer.sides))
 
 
-def quick(gold: Tree, answer: Tree) -> Truth:
-    """A leaf comparison by normal form: exact where both are numbers, else undecided."""
-    try:
-        gold, answer = normal(gold), normal(answer)
-    except Undefined:
-        return False
-    if gold == answer:
-        return True
-    if isinstance(gold, Num) and isinstance(answer, Num):
-        return False
-    if symbols(gold) != symbols(answer) and not _may_vanish(gold, answer):
-        return False
-    return None
-
-
-def _may_vanish(gold: Tree, answer: Tree) -> bool:
-    """Whether symbols that one side alone has could cancel out there."""
-    extra = symbols(gold) ^ symbols(answer)
-    counts = [node.name for tree in (gold, answer) for node in nodes(tree) if isinstance(node, Sym)]
-    return all(counts.count(name) > 1 for name in extra)
-
-
 # ---------------------------------------------------------------------- shapes
 
 
-def _some(truths: Sequence[Truth]) -> Truth:
-    if True in truths:
+_SOMEWHERE = Num(Fraction(7, 3))
+
+
+def _are_alike(one: Tree, other: Tree) -> bool:
+    """Whether two are numbers without units, so that their digits tell whether they're the same."""
+    return all(isinstance(tree, Num) for tree in (one, other))
+
+
+def _is_at_most_one(tree: Tree) -> bool:
+    try:
+        value = normal(tree)
+    except Undefined:
         return True
-    return None if None in truths else False
+    return isinstance(value, Num) and abs(value.value) <= 1
 
 
-def _comparable(gold: Group, answer: Group) -> bool:
-    """Groups of different kinds that may still be the same: a bare list and a set, a column and a tuple."""
-    kinds = {gold.kind, answer.kind}
-    if kinds == {"", "{}"}:
-        return True
-    if kinds == {"", "()"}:  # brackets are often left off, or put around a list of solutions
-        return not any(isinstance(item, Group) for item in gold.items + answer.items)
-    return kinds == {"rows", "()"} and _is_vector(gold) and _is_vector(answer)
+_STRICT_OR_NOT = (("<",), (">",), ("<=",), (">=",))
 
 
-def _may_be_time(ratio: Tree) -> bool:
-    """Whether it could be a time of day, and hardly a ratio, which would have been reduced."""
-    values = [item.value for item in children(ratio) if isinstance(item, Num)]
-    if len(values) != 2 or any(value.denominator != 1 for value in values):
-        return False
-    hours, minutes = map(int, values)
-    return hours <= 24 and (minutes == 0 or 10 <= minutes < 60) and gcd(hours, minutes) > 1
+def _upwards(relation: Relation) -> Relation:
+    """`a > b` as `b < a`."""
+    if relation.signs[0] in ("<", "<="):
+        return relation
+    return Relation((TURNED[relation.signs[0]],), relation.sides[::-1])
 
 
-def _point(group: Group) -> Group:
-    """`y = 2, x = 1` as the point (1, 2), where its names are neighbours in the alphabet."""
-    named: dict[str, Tree] = {}
-    for item in group.items:
-        if not isinstance(item, Relation) or item.signs != ("=",):
-            return group
-        name, value = item.sides
-        if not isinstance(name, Sym) or len(name.name) != 1 or name.name in named:
-            return group
-        named[name.name] = value
-    names = sorted(named)
-    if len(names) < 2 or ord(names[-1]) - ord(names[0]) != len(names) - 1:
-        return group
-    return Group("()", tuple(named[name] for name in names))
-
-
-def _is_vector(group: Group) -> bool:
-    if group.kind == "()":
-        return True
-    return len(group.items) == 1 or all(
-        isinstance(row, Group) and len(row.items) == 1 for row in group.items
-    )
-
-
-def _entries(group: Group) -> tuple[Tree, ...]:
-    if group.kind != "rows":
-        return group.items
-    return tuple(entry for row in group.items if isinstance(row, Group) for entry in row.items)
-
-
-def spread(tree: Tree) -> Tree:
-    """± stands for two values, so an expression with it is a list of two."""
-    if isinstance(tree, Group) and tree.kind in ("", "{}"):
-        items: list[Tree] = []
-        for item in tree.items:
-            both = spread(item)
-            items += both.items if isinstance(both, Group) and both.kind == "" else [both]
-        return Group(tree.kind, tuple(items))
-    if isinstance(tree, Relation) and tree.signs == ("=",):
-        right = spread(tree.sides[1])
-        if isinstance(right, Group) and right.kind == "" and is_name(tree.sides[0]):
-            return Group("", tuple(Relation(("=",), (tree.sides[0], one)) for one in right.items))
-    if isinstance(tree, Call) and any(
-        isinstance(node, Call) and node.name in ("pm", "mp") for node in nodes(tree)
-    ):
-        return Group("", (_signed(tree, 1), _signed(tree, -1)))
-    return tree
-
-
-def _signed(tree: Tree, sign: int) -> Tree:
-    args = tuple(_signed(arg, sign) for arg in children(tree))
-    if isinstance(tree, Call) and tree.name in ("pm", "mp"):
-        plus = (tree.name == "pm") == (sign > 0)
-        return Call("add", (args[0], args[1] if plus else Call("neg", (args[1],))))
-    return rebuilt(tree, args) if args else tree
-
-
-def _states_a_value(answer: Tree) -> bool:
-    """Whether it's an equation of two values, neither of which names a quantity."""
-    return (
-        isinstance(answer, Relation)
-        and answer.signs == ("=",)
-        and not any(is_name(side) or isinstance(side, Group | Word) for side in answer.sides)
-    )
-
-
-def _consistent(answer: Tree) -> Tree:
-    """A chain `x = 5 + 6 = 11` becomes `x = 11`; `x = 5 = 11` says two things and is marked so."""
-    answer = _exact_side(answer)
-    if not isinstance(answer, Relation):
-        return answer
-    if len(answer.signs) < 2:
-        return answer
-    if set(answer.signs) - {"=", "~"}:
-        return answer
-    values = [side for side in answer.sides if not is_name(side)]
-    if any(quick(values[0], other) is False for other in values[1:]):
-        return Relation(("?",), answer.sides[:2])
-    names = [side for side in answer.sides if is_name(side)]
-    if names and values:
-        return Relation(("=",), (names[0], values[-1]))
-    return answer
-
-
-def _exact_side(answer: Tree) -> Tree:
-    """`x = 1/3 ≈ 0.33`: the exact value was meant, the decimals are a courtesy."""
-    if isinstance(answer, Relation) and answer.signs[-1] == "~" and len(answer.sides) >= 2:
-        kept = answer.sides[:-1]
-        if is_name(kept[-1]):  # x ≈ 0.33 has no other value
-            return Relation((*answer.signs[:-1], "="), answer.sides)
-        return kept[0] if len(kept) == 1 else Relation(answer.signs[:-1], kept)
-    return answer
-
-
-def _without_names(gold: Tree, answer: Tree) -> tuple[Tree, Tree]:
-    """`x = 5` against `5`: a name of the value is dropped where the other side has none."""
-    if isinstance(gold, Group) and isinstance(answer, Group) and gold.kind in ("", "{}"):
-        return gold, answer  # item by item
-    gold_value = _named_value(gold)
-    answer_value = _named_value(answer) or _value_of_quantity(answer, gold)
-    if gold_value is not None and not isinstance(answer, Relation):
-        return gold_value, answer
-    if answer_value is not None and not isinstance(gold, Relation):
-        return gold, answer_value
-    if gold_value is not None and answer_value is not None:
-        assert isinstance(gold, Relation)
-        assert isinstance(answer, Relation)
-        ours, theirs = gold.sides[0], answer.sides[0]
-        functions = symbols(gold_value) and not (
-            symbols(ours) & symbols(gold_value) - symbols(theirs)
-        )
-        if ours == theirs or (functions and {type(ours), type(theirs)} == {Sym, Call}):
-            return gold_value, answer_value  # y = 2x and f(x) = 2x
-    return gold, answer
-
-
-def _value_of_quantity(answer: Tree, gold: Tree) -> Tree | None:
-    """The 42 of `m + n = 42`, where the gold is a bare value."""
-    if not isinstance(answer, Relation) or answer.signs != ("=",) or isinstance(gold, Relation):
-        return None
-    quantity, found = answer.sides
-    bare = not symbols(found) and not symbols(gold) and found != ZERO  # x + y = 0 is an equation
-    return found if bare and is_quantity(quantity) else None
-
-
-def _named_value(tree: Tree) -> Tree | None:
-    """The value in `name = value` or `name ∈ value`, where the name isn't in the value."""
-    if (
-        not isinstance(tree, Relation)
-        or len(tree.signs) != 1
-        or tree.signs[0] not in ("=", "in", "~")
-    ):
-        return None
-    left, right = tree.sides
-    if is_name(left) and not isinstance(right, Relation):
-        bound = symbols(left) if isinstance(left, Sym) else frozenset()
-        if not bound & symbols(right):
-            return right
-    if is_name(right) and isinstance(right, Sym) and right.name not in symbols(left):
-        return left if tree.signs[0] == "=" and not is_name(left) else None
-    return None
-
-
-def _words(gold: Tree, answer: Tree) -> Truth:
-    """Words, and single letters however they are cased: a choice (B) against b."""
-    texts = [
-        tree.text if isinstance(tree, Word) else tree.name.lower()
-        for tree in (gold, answer)
-        if isinstance(tree, Word) or (isinstance(tree, Sym) and len(tree.name) == 1)
-    ]
-    return len(texts) == 2 and texts[0] == texts[1]
+def _difference(relation: Relation) -> Tree:
+    return Call("add", (relation.sides[0], Call("neg", (relation.sides[1],))))

@@ -45,12 +45,9 @@ class Cursor:
             raise Unreadable(f"{wanted} expected, not {token.text or 'the end'}")
         return token.text
 
-    def unsaid(self) -> bool:
-        """Pass over a remark, which stands at the beginning or the end of a value."""
-        if self.peek().kind != "said":
-            return False
-        self.at += 1
-        return True
+    def remark(self) -> str:
+        """Pass over words, which stand at the beginning or the end of a value; "" where there are none."""
+        return self.take().text if self.peek().kind == "said" else ""
 
     def deeper(self, construct: Callable[[], Tree]) -> Tree:
         """What `construct` reads, one level deeper."""

@@ -6,9 +6,11 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from rlvr.core.verdict import Cause, Unscored
+from rlvr.verifiers.extraction import labelled_values
 from rlvr.verifiers.math.answer import Answer, gold_text, readings
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.numbers import Number, read_number
+from rlvr.verifiers.math.quantities import quantity
 from rlvr.verifiers.math.tree import Group, Relation, Tree, Word, symbols
 from rlvr.verifiers.math.vocabulary import Unreadable
 
@@ -19,11 +21,13 @@ INLINE_LENGTH = 300
 class Gold:
     """A reference, read once."""
 
-    __slots__ = ("_readings", "_rehearsed", "cleaned", "inside", "number", "text")
+    __slots__ = ("_readings", "_rehearsed", "cleaned", "inside", "number", "ordered", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.inside = gold_text(text)
+        parts = labelled_values(gold_text(text))
+        self.ordered = bool(parts)
+        self.inside = ", ".join(parts) if parts else gold_text(text)
         self.cleaned = clean(self.inside)
         self.number: Number | None = read_number(self.cleaned)
         self._readings: tuple[Answer, ...] | Literal[False] | None = False
@@ -48,6 +52,11 @@ class Gold:
                 rehearse(reading.value)
             self._rehearsed = True
 
+    def parts(self) -> int:
+        """Return how many values it lists; 1 for anything but a bare list."""
+        tree = self.readings[0].tree if self.readings else None
+        return len(tree.items) if isinstance(tree, Group) and tree.kind == "" else 1
+
     @property
     def plain(self) -> bool:
         """Whether it's a plain number."""
@@ -65,7 +74,9 @@ class Gold:
         if read_number(text) is not None:
             return True
         try:
-            return any(_has_value(one.tree) for one in readings(text))
+            return any(
+                _has_value(one.tree) and not quantity(one.written).told for one in readings(text)
+            )
         except Unreadable:
             return False
 

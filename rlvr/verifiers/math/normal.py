@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
-from math import comb, factorial, gcd, isqrt
+from math import comb, factorial, gcd, isqrt, prod
 
-from rlvr.verifiers.math.tree import ONE, Call, Group, Num, Relation, Sym, Tree, Word, rebuilt
+from rlvr.verifiers.math.tree import ONE, Call, Group, Num, Relation, Sym, Tree, Unit, Word, rebuilt
 
 MAX_BITS = 12_000
 """No intermediate value grows past this many bits: what would stays as it is written.
@@ -27,7 +27,7 @@ class Undefined(Exception):
 
 def normal(tree: Tree) -> Tree:
     """The normal form. Raises `Undefined`."""
-    if isinstance(tree, Num | Sym | Word):
+    if isinstance(tree, Num | Sym | Unit | Word):
         return tree
     if isinstance(tree, Group):
         return Group(tree.kind, tuple(normal(item) for item in tree.items))
@@ -88,6 +88,18 @@ def _factorial(tree: Call) -> Tree:
     return tree
 
 
+def _double(tree: Call) -> Tree:
+    (n,) = tree.args
+    if isinstance(n, Num) and n.value.denominator == 1 and -1 <= n.value <= 1000:
+        return Num(Fraction(prod(range(int(n.value), 0, -2))))
+    return tree
+
+
+def _conjugate(tree: Call) -> Tree:
+    (x,) = tree.args
+    return x if isinstance(x, Num) else tree
+
+
 def _binomial(tree: Call) -> Tree:
     numbers = _integers(tree)
     if numbers and 0 <= numbers[1] <= numbers[0] <= 1000:
@@ -132,7 +144,10 @@ _RULES = {
     "pow": _pow,
     "root": _root,
     "factorial": _factorial,
+    "double": _double,
+    "conj": _conjugate,
     "binomial": _binomial,
+    "choose": _binomial,
     "abs": _abs,
     "floor": _floor,
     "ceil": _ceil,

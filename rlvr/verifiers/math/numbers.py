@@ -10,7 +10,7 @@ MAX_DIGITS = 2000
 """A longer number is left to the reader."""
 
 _SHORT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
-_DECIMAL = re.compile(r"([-+]?)\s*+([0-9]*+)(?:\.([0-9]*+))?\s*+(\\?%)?")
+_DECIMAL = re.compile(r"([-+]?)\s*+(\\\$)?\s*+([0-9]*+)(?:\.([0-9]*+))?\s*+(\\?%)?")
 _LATEX = re.compile(
     r"([-+]?)\s*+(?:([0-9]++)\s*+)?\\frac\s*+(?:\{\s*+(-?[0-9]++)\s*+\}|([0-9]))"
     r"\s*+(?:\{\s*+(-?[0-9]++)\s*+\}|([0-9]))"
@@ -25,19 +25,29 @@ class Number(NamedTuple):
         percent: a percent sign stood behind it.
         reduced: it's no fraction, or one in lowest terms.
         worked_out: it's no fraction that is an integer (84/2 for 42).
+        money: a dollar sign stood before it.
     """
 
     value: Fraction
     percent: bool = False
     reduced: bool = True
     worked_out: bool = True
+    money: bool = False
 
-    def equals(self, other: Number) -> bool:
-        """50% is 50% and 0.5; and 50 where the other side says percent (data drop the sign freely)."""
-        if self.percent == other.percent or self.value == other.value:
-            return self.value == other.value
+    def equals(self, answer: Number) -> bool:
+        """50% is 50% and 0.5; and 50 where one side says percent (data drop the sign freely).
+
+        Of a reference of at most 1 without the sign, 0.5% is no spelling.
+        """
+        if (self.money and answer.percent) or (self.percent and answer.money):
+            return False
+        same = self.value == answer.value
+        if self.percent == answer.percent:
+            return same
+        if same and (self.percent or abs(self.value) > 1):
+            return True
         mine = self.value / 100 if self.percent else self.value
-        theirs = other.value / 100 if other.percent else other.value
+        theirs = answer.value / 100 if answer.percent else answer.value
         return mine == theirs
 
 
@@ -55,11 +65,13 @@ def read_number(text: str) -> Number | None:
         return None
     decimal = _DECIMAL.fullmatch(text)
     if decimal:
-        sign, whole, decimals, percent = decimal.groups()
+        sign, money, whole, decimals, percent = decimal.groups()
         if not whole and not decimals:
             return None
         value = Fraction(int(whole + (decimals or "")), 10 ** len(decimals or ""))
-        return Number(-value if sign == "-" else value, percent is not None)
+        return Number(
+            -value if sign == "-" else value, percent is not None, money=money is not None
+        )
     latex = _LATEX.fullmatch(text)
     if latex:
         sign, mixed, top, top_digit, bottom, bottom_digit = latex.groups()

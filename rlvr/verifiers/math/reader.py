@@ -7,25 +7,39 @@ the reading with `Unreadable`. Length and depth are bounded, and so is time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 
-from rlvr.verifiers.math.atoms import BIG, CONSTANTS, FENCES, MATRICES, Atoms
+from rlvr.verifiers.math.arithmetic import TO, Arithmetic, last_unit, with_remark
 from rlvr.verifiers.math.lexer import tokenize
-from rlvr.verifiers.math.tree import ZERO, Call, Group, Num, Relation, Sym, Tree, depth
-from rlvr.verifiers.math.vocabulary import END, FUNCTIONS, GREEK, Token, Unreadable
+from rlvr.verifiers.math.phrases import set_of_numbers
+from rlvr.verifiers.math.progressions import DOTS, going_on
+from rlvr.verifiers.math.remarks import content, is_place
+from rlvr.verifiers.math.sets import INEQUALITIES, SIGNS
+from rlvr.verifiers.math.tree import (
+    Call,
+    Group,
+    Relation,
+    Tree,
+    Word,
+    depth,
+)
+from rlvr.verifiers.math.units import is_part_of
+from rlvr.verifiers.math.vocabulary import END, Token, Unreadable
 
 MAX_TREE = 150
 """Levels of a tree: a sum of so many terms, or so many factorials in a row. What walks one calls itself."""
 
-_RELATIONS = {
-    "=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", "le": "<=", "ge": ">=",
-    "ne": "!=", "in": "in", "approx": "~", "equiv": "=", "sim": "~", "≈": "~",
-}  # fmt: skip
+_SETS = {Token("name", letter) for letter in "ZNRQC"}
+_JOINTS = {",": ",", ";": ",", "and": "and", "or": "or", "wedge": "and", "vee": "or",
+           "cup": "or", "cap": "and"}  # fmt: skip
 
 
-def read(text: str) -> Tree:
-    """The tree of cleaned `text`, units included as `unit` calls. Raises `Unreadable`."""
-    tokens = tokenize(text)
+def read(text: str, how: Callable[[str], list[Token]] = tokenize) -> Tree:
+    """The tree of cleaned `text`, with units and remarks. Raises `Unreadable`.
+
+    Args:
+        how: reads its tokens.
+    """
+    tokens = how(text)
     if not tokens:
         raise Unreadable("nothing there")
     reader = _Reader(tokens)
@@ -37,7 +51,7 @@ def read(text: str) -> Tree:
     return tree
 
 
-class _Reader(Atoms):
+class _Reader(Arithmetic):
     """Every method reads one construct and leaves the position after it."""
 
     # ------------------------------------------------------------------ lists, relations, unions
@@ -45,251 +59,199 @@ class _Reader(Atoms):
     def listing(self) -> Tree:
         """Values joined by commas, semicolons, "and" or "or"."""
         items = [self.relation()]
+        joints: list[str] = []
         while True:
-            joined = False
-            while self.skip(",", ";", "and", "or"):
-                joined = True
-            if not joined:
+            joint = ""
+            while self.peek().kind != "num" and self.peek().text in _JOINTS:
+                taken = _JOINTS[self.take().text]
+                joint = joint.strip(",") or taken
+            if not joint:
                 break
             if self.peek() is END or self.peek().text in (")", "]", "}", "\\}"):
                 raise Unreadable("a list that ends with a comma")
-            items.append(self.relation())
-        return items[0] if len(items) == 1 else Group("", tuple(items))
+            began = self.at
+            item = DOTS if self.skip("...", "cdots", "ldots") else self.relation()
+            unit, smaller = last_unit(items[-1]), last_unit(item)
+            if joint == "and" and unit and smaller and is_part_of(smaller, unit):
+                items[-1] = Call("add", (items[-1], item))  # 3 hours and 20 minutes
+            elif joint == "," and (where := _where(item)):
+                where += "".join(
+                    f" {token.text}"
+                    for token in self.tokens[began : self.at]
+                    if token.kind == "num"
+                )
+                items[-1] = with_remark("said", items[-1], where)  # 5, attained at x = 2
+            else:
+                joints.append(joint)
+                items.append(item)
+        return _listed(items, joints)
 
     def relation(self) -> Tree:
-        self.unsaid()
-        self.skip("=", "approx")  # "Area = 5", whose words are gone
-        sides, signs = [self.union()], []
-        while self.peek().kind != "num" and self.peek().text in _RELATIONS:
-            signs.append(_RELATIONS[self.take().text])
-            sides.append(self.union())
+        """A value, an equation or an inequality; what can't be read before an equals sign is a name."""
+        start, depth = self.at, self.depth
+        try:
+            tree = self._relation()
+            if depth == 0 and self.peek() is not END and self.peek().text not in _JOINTS:
+                raise Unreadable(f"unexpected {self.peek().text!r}")
+            return tree
+        except Unreadable:
+            sign = self._sign_behind(start) if depth == 0 else None
+            if sign is None:
+                raise
+        name = Word("".join(token.text for token in self.tokens[start:sign]))
+        self.at, self.depth, self.bars, self.condition, self.measures = sign + 1, 0, 0, False, False
+        value = self._relation()
+        signs, sides = (value.signs, value.sides) if isinstance(value, Relation) else ((), (value,))
+        return Relation((SIGNS[self.tokens[sign].text], *signs), (name, *sides))
+
+    def _sign_behind(self, start: int) -> int | None:
+        """Where the value is said that what begins at `start` names: its "=" outside of brackets."""
+        depth = 0
+        for at in range(start, len(self.tokens)):
+            kind, text = self.tokens[at]
+            if kind == "num":
+                continue
+            if text in ("(", "[", "{", "\\{"):
+                depth += 1
+            elif text in (")", "]", "}", "\\}"):
+                depth -= 1
+            elif depth <= 0 and text in _JOINTS:
+                return None
+            elif depth <= 0 and text in ("=", "approx", "≈") and at > start:
+                doubled = at + 1 < len(self.tokens) and self.tokens[at + 1].text in SIGNS
+                return None if doubled or not _may_name(self.tokens[start:at]) else at
+        return None
+
+    def _relation(self) -> Tree:
+        words = self.remark()
+        named = words.endswith(":") or (bool(words) and self.peek().text in ("=", "approx", ":"))
+        self.skip("=", "approx", *(":" if named else ()))  # "Area = 5"
+        if words and not content(words):
+            words, named = "", False
+            self.skip(",")  # "So, x = 5"
+        if self._applied():
+            words, named = f"{self.peek().text} of {self.peek(2).text}", True
+            self.at += 5
+        sides: list[Tree] = [Word(words.strip(": "))] if named else []
+        signs = ["="] if named else []
+        sides.append(self.union())
+        while self.peek().kind != "num" and self.peek().text in SIGNS:
+            signs.append(SIGNS[self.take().text])
+            said = self.remark()
+            if said and (self.peek() is END or self.peek().text in _JOINTS):
+                signs.pop()
+                sides[-1] = with_remark("told", sides[-1], said)  # n is odd
+                break
+            if signs[-1] in ("in", "notin") and self.peek() in _SETS:
+                self.tokens[self.at] = Token("cmd", f"bb:{self.peek().text}")
+            # x < 1 \cup x > 2 joins two inequalities, and x \in A \cup B has two sets
+            side = self.union() if signs[-1] in ("in", "notin", "=") else self.ratio()
+            sides.append(with_remark("told", side, said))
+        if words and not named and content(words):
+            if signs and signs[0] in ("=", "~"):  # the sum of x and y = 5
+                sides[0] = Word(words.strip())
+            elif not signs or set_of_numbers(words.lower().split()) is None:  # all real x > 2
+                sides[0] = with_remark("told", sides[0], words)
         return Relation(tuple(signs), tuple(sides)) if signs else sides[0]
+
+    def _applied(self) -> bool:
+        """Whether a function's value comes next, and what it is: y(3) = 5, of which no product is made."""
+        name, opening, argument, closing, sign = (self.peek(ahead) for ahead in range(5))
+        between = (opening.text, closing.text, sign.text)
+        return name.kind == "name" and argument.kind == "num" and between == ("(", ")", "=")
 
     def union(self) -> Tree:
         items = [self.ratio()]
-        while self.peek().text in ("cup", "cap", "setminus") and self.peek().kind == "cmd":
+        while self.unites():
             operator = self.take().text
             right = self.ratio()
-            if operator == "cup":
+            if operator in ("cup", "U"):
                 items.append(right)
             else:
                 items = [Call(operator, (_union(items), right))]
         return _union(items)
 
+    def unites(self) -> bool:
+        """Whether a sign that joins sets comes next."""
+        kind, text = self.peek()
+        if kind == "cmd":
+            return text in ("cup", "cap", "setminus")
+        # a plain U between two intervals or sets
+        before, after = self.peek(-1).text, self.peek(1).text
+        return text == "U" and before in (")", "]", "\\}") and after in ("(", "[", "\\{")
+
     def ratio(self) -> Tree:
         items = [self.sum()]
-        while not self.condition and self.skip(":"):
+        if self.skip("choose"):
+            return Call("binomial", (items[0], self.sum()))
+        while (self.peek() == TO) or (not self.condition and self.peek() == _COLON):
+            self.take()
             items.append(self.sum())
         return items[0] if len(items) == 1 else Group(":", tuple(items))
 
     # ------------------------------------------------------------------ arithmetic
 
-    def sum(self) -> Tree:
-        return self.deeper(self._sum)
 
-    def _sum(self) -> Tree:
-        self.unsaid()
-        tree = self.signed(self.product)
-        while True:
-            token = self.peek()
-            if token.kind == "num" or token.text not in ("+", "-", "pm", "mp"):
-                return tree
-            self.take()
-            term = self.signed(self.product)
-            if token.text == "+":
-                tree = Call("add", (tree, term))
-            elif token.text == "-":
-                tree = Call("add", (tree, Call("neg", (term,))))
-            else:
-                tree = Call(token.text, (tree, term))
+_COLON = Token("mark", ":")
 
-    def signed(self, construct: Callable[[], Tree]) -> Tree:
-        """An optional run of signs, then `construct`."""
-        if self.skip("-"):
-            return Call("neg", (self.deeper(lambda: self.signed(construct)),))
-        if self.skip("+"):
-            return self.deeper(lambda: self.signed(construct))
-        if self.skip("pm"):
-            return Call("pm", (ZERO, construct()))
-        return construct()
 
-    def product(self) -> Tree:
-        tree = self.power()
-        while True:
-            if self.skip("*", "ast"):
-                tree = Call("mul", (tree, self.signed(self.power)))
-            elif self.skip("/"):
-                if self.peek().kind == "unit":
-                    tree = _per(tree, self.unit())
-                else:
-                    tree = Call("div", (tree, self.signed(self.power)))
-            elif self.peek().kind == "unit":
-                tree = Call("unit", (tree, Sym(self.unit())))
-            elif self.skip("bmod", "mod"):
-                tree = Call("mod", (tree, self.power()))
-            elif self.skip("pmod"):
-                modulus = self.argument()
-                if not isinstance(modulus, Num | Sym):
-                    raise Unreadable("a modulus that is worked out")
-                tree = Call("unit", (tree, Sym(f"mod {_shown(modulus)}")))
-            elif self.unsaid():
-                if self.begins_factor():
-                    raise Unreadable("words between two factors")
-            elif self.begins_factor():
-                tree = self.juxtaposed(tree)
-            else:
-                return tree
+_NOT_OF_NAMES = frozenset(
+    ["Rightarrow", "rightarrow", "to", "implies", "\\\\", "&", "\\&", "ne", "!=", "<", ">", "<=", ">=", "le", "ge", "approx", "in", "neg", "cdots", "ldots", "...", "?", "#", "@", "and", "or"]
+)
 
-    def juxtaposed(self, left: Tree) -> Tree:
-        """Two factors side by side: a product, or a mixed number."""
-        token = self.peek()
-        if token.kind == "num" and self.peek(-1).kind == "num":
-            return self.mixed(left)
-        right = self.power()
-        if token == Token("cmd", "frac") and _is_integer(left) and _is_simple_fraction(right):
-            return Call("add", (left, right))
-        return Call("mul", (left, right))
 
-    def mixed(self, left: Tree) -> Tree:
-        """`2 3/4`: two numbers side by side are a mixed number or nothing."""
-        top = self.power()
-        if not (_is_integer(left) and _is_integer(top) and self.skip("/")):
-            raise Unreadable("two numbers side by side")
-        bottom = self.power()
-        if not _is_integer(bottom):
-            raise Unreadable("two numbers side by side")
-        return Call("add", (left, Call("div", (top, bottom))))
-
-    def begins_factor(self) -> bool:
-        kind, text = self.peek()
-        if kind == "num":
-            return True
-        if kind == "name":
-            return text not in ("and", "or", "mod")
-        if kind == "mark":
-            return text in ("(", "{") or (text == "|" and not self.bars)
-        return kind == "cmd" and (
-            text in FUNCTIONS
-            or text in GREEK
-            or text in CONSTANTS
-            or text in BIG
-            or text in FENCES
-            or text in ("frac", "binom", "sqrt", "overline", "bar", "vec", "hat", "max", "min")
-            or text in ("gcd", "lcm", "overrightarrow", "langle", "angle", "triangle")
-            or text.startswith("bb:")
-            or (text.startswith("begin:") and text[6:] in MATRICES)
+def _may_name(tokens: list[Token]) -> bool:
+    """Whether tokens may be the name of a value: no number among them but in brackets and indices, and no relation."""
+    depth, named = 0, False
+    for before, (kind, text) in zip([Token("", ""), *tokens], tokens, strict=False):
+        depth += (text in ("(", "[", "{", "\\{")) - (text in (")", "]", "}", "\\}"))
+        if kind != "num" and text in _NOT_OF_NAMES and depth <= 0:
+            return False
+        if kind == "num" and depth <= 0 and before.text not in ("^", "_"):
+            return False
+        named = (
+            named
+            or kind in ("name", "said")
+            or (kind in ("cmd", "odd") and text.strip("\\").isalpha())
         )
+    return named
 
-    def power(self) -> Tree:
-        base = self.atom()
-        while True:
-            if self.skip("!"):
-                base = Call("factorial", (base,))
-            elif self.skip("%", "\\%"):
-                base = Call("unit", (base, Sym("%")))
-            elif self.skip("prime", "'"):
-                base = Call("prime", (base,))
-            elif self.peek().text == "_":
-                self.take()
-                base = self.subscript(base)
-            elif self.skip("^", "**"):
-                if self._degrees():
-                    base = Call("unit", (base, Sym(f"deg{self._scale()}")))
-                    continue
-                if self._ordinal():
-                    continue
-                if self.skip("prime", "'"):
-                    base = Call("prime", (base,))
-                    continue
-                base = Call("pow", (base, self.signed(self.argument)))
-                if self.peek().text in ("^", "**"):
-                    raise Unreadable("a power of a power without brackets")
-            elif self.skip("circ", "degree", "deg"):
-                base = Call("unit", (base, Sym(f"deg{self._scale()}")))
-            else:
-                return base
 
-    def _degrees(self) -> bool:
-        if self.skip("circ", "degree"):
-            return True
-        if self.peek().text == "{" and self.peek(1).text == "circ" and self.peek(2).text == "}":
-            self.at += 3
-            return True
-        return False
+def _where(item: Tree) -> str:
+    """The words before a place or a case that the value before holds for, "attained at"; "" for another value."""
+    told = item.sides[0] if isinstance(item, Relation) else item
+    if isinstance(told, Call) and told.name == "told" and isinstance(told.args[1], Word):
+        said = told.args[1].text
+        return said if is_place(said) else ""
+    return told.text if isinstance(told, Word) and is_place(told.text) else ""
 
-    def _scale(self) -> str:
-        """The C or F of a temperature."""
-        scale = self.peek()
-        if scale.kind == "name" and scale.text in ("C", "F"):
-            return self.take().text
-        return ""
 
-    def _ordinal(self) -> bool:
-        """The {th} of 14^{th}."""
-        if self.peek().text == "{" and self.peek(1).kind == "said" and self.peek(2).text == "}":
-            self.at += 3
-            return True
-        return False
-
-    def subscript(self, base: Tree) -> Tree:
-        """`x_1` is a symbol of its own; `101_2` a number in another base."""
-        if self.skip("{"):
-            inside = []
-            while self.peek().text != "}":
-                if self.peek() is END:
-                    raise Unreadable("a subscript that never ends")
-                inside.append(self.take().text)
-            self.take()
-            index = "".join(inside)
+def _listed(items: list[Tree], joints: list[str]) -> Tree:
+    """The items as a list; with an inequality among them, as conditions: all of them or any of them."""
+    if not joints:
+        return items[0]
+    if DOTS in items:
+        items = going_on(items)
+    conditional = any(
+        isinstance(i, Relation) and not INEQUALITIES.isdisjoint(i.signs) for i in items
+    )
+    if not conditional or {*joints} == {","}:
+        return Group("", tuple(items))
+    last = len(joints) - joints[::-1].index("or") if "or" in joints else 0
+    if last and {*joints[last:]} == {","}:  # x < 1 or x > 2, x \ne 5
+        return Group("", (_listed(items[: last + 1], joints[:last]), *items[last + 1 :]))
+    if "or" not in joints or "and" not in joints:
+        return Group("or" if "or" in joints else "and", tuple(items))
+    alternatives = [[items[0]]]
+    for joint, item in zip(joints, items[1:], strict=True):
+        if joint == "or":
+            alternatives.append([item])
         else:
-            index = self.take().text
-        if isinstance(base, Num):
-            return _in_base(base, index)
-        if isinstance(base, Sym):
-            return Sym(f"{base.name}_{index}")
-        raise Unreadable("a subscript on an expression")
-
-    def argument(self) -> Tree:
-        r"""A command's argument: {…}, or the next single character, as in \frac12 and \sqrt3."""
-        if self.skip("{"):
-            tree = self.deeper(self.listing)
-            self.expect("}")
-            return tree
-        token = self.peek()
-        if token.kind == "num" and token.text.isdigit() and len(token.text) > 1:
-            self.tokens[self.at] = Token("num", token.text[1:])
-            return Num(Fraction(int(token.text[0])))
-        return self.atom()
-
-
-_BASES = "two three four five six seven eight nine ten"
-_SPOKEN_BASES = {name: str(base) for base, name in enumerate(_BASES.split(), 2)}
+            alternatives[-1].append(item)
+    return Group(
+        "or", tuple(one[0] if len(one) == 1 else Group("and", tuple(one)) for one in alternatives)
+    )
 
 
 def _union(items: list[Tree]) -> Tree:
     return items[0] if len(items) == 1 else Group("u", tuple(items))
-
-
-def _per(tree: Tree, unit: str) -> Tree:
-    if isinstance(tree, Call) and tree.name == "unit" and isinstance(tree.args[1], Sym):
-        return Call("unit", (tree.args[0], Sym(f"{tree.args[1].name}/{unit}")))
-    return Call("unit", (tree, Sym(f"/{unit}")))
-
-
-def _shown(tree: Num | Sym) -> str:
-    return str(tree.value) if isinstance(tree, Num) else tree.name
-
-
-def _is_integer(tree: Tree) -> bool:
-    return isinstance(tree, Num) and tree.value.denominator == 1
-
-
-def _is_simple_fraction(tree: Tree) -> bool:
-    return isinstance(tree, Call) and tree.name == "div" and all(map(_is_integer, tree.args))
-
-
-def _in_base(number: Num, index: str) -> Tree:
-    index = _SPOKEN_BASES.get(index.strip(), index)
-    if not (index.isascii() and index.isdigit() and len(index) <= 2 and 2 <= int(index) <= 36):
-        raise Unreadable(f"a number in base {index[:10]}")
-    return Call("base", (number, Num(Fraction(int(index)))))

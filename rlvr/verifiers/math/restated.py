@@ -4,7 +4,7 @@ Equal in value isn't solved where the question itself states an expression of th
 another form of it ("Simplify", "Compute tan 75°"): whoever copies it would be paid for nothing. So
 an answer of the gold's value doesn't count
 
-- where it is, or contains, an expression of that value which stands in the question, but for the order
+- where it is, or contains, an expression of that value which the question asks for (see `question`), except for the order
   of terms and factors, and the reference is written otherwise;
 - where the question says to factor or to expand such an expression, and the answer is less factored or
   expanded than the reference;
@@ -18,7 +18,8 @@ import re
 
 from rlvr.verifiers.math.answer import is_name, is_plain, readings
 from rlvr.verifiers.math.clean import clean
-from rlvr.verifiers.math.compare import Leaf, Truth, quick, spread
+from rlvr.verifiers.math.leaf import Leaf, Truth, quick
+from rlvr.verifiers.math.lists import spread
 from rlvr.verifiers.math.question import stated
 from rlvr.verifiers.math.tree import Call, Group, Num, Relation, Tree, symbols
 from rlvr.verifiers.math.vocabulary import Unreadable

@@ -1,86 +1,297 @@
-"""Sets of real numbers in their several forms: inequalities, intervals, unions, the line without a point."""
+r"""Sets of real numbers in their several forms, from trees.
+
+Inequalities, intervals, unions, differences, `\mathbb{R}`, `\{x \mid x > 2\}`, integers in a range: each is
+described by an expression over intervals; see `intervals`.
+"""
 
 from __future__ import annotations
 
-from rlvr.verifiers.math.tree import Call, Group, Relation, Sym, Tree, symbols
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from rlvr.verifiers.math.intervals import (
+    EMPTY,
+    INTEGERS,
+    LINE,
+    NATURALS,
+    Combined,
+    Interval,
+    RealSet,
+    interval,
+    point,
+)
+from rlvr.verifiers.math.tree import CONSTANTS, Call, Group, Num, Relation, Sym, Tree, symbols
 
 TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!=", "~": "~"}
-_INFINITE = Sym("oo")
-_REALS = Sym("bb:R")
-_LINE = Group("()", (Call("neg", (_INFINITE,)), _INFINITE))
+SIGNS = {
+    "=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", "le": "<=", "ge": ">=",
+    "ne": "!=", "in": "in", "notin": "notin", "approx": "~", "equiv": "=", "sim": "~", "≈": "~",
+}  # fmt: skip
+"""How relations are written, and what they are in trees."""
+
+INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!=", "in", "notin"})
+_VALUES = Num | Sym | Call
 
 
-def as_sets(gold: Tree, answer: Tree) -> tuple[Tree, Tree]:
-    """Inequalities in one variable become intervals where the other side is one, or both are."""
-    if isinstance(gold, Relation) and isinstance(answer, Relation):
-        ours, theirs = _solution_set(gold), _solution_set(answer)
-        if ours is not None and theirs is not None and _variable(gold) == _variable(answer):
-            return ours, theirs
-        return gold, answer
-    gold_set, answer_set = _solution_set(gold), _solution_set(answer)
-    if gold_set is not None and isinstance(answer, Group) and answer_set is None:
-        return gold_set, answer
-    if answer_set is not None and isinstance(gold, Group) and gold_set is None:
-        return gold, answer_set
-    if gold_set is not None and answer_set is not None:
-        return gold_set, answer_set
-    return gold, answer
+class Described(NamedTuple):
+    """A set, and the variable whose values it holds; "" for a set as such."""
+
+    values: RealSet
+    variable: str
 
 
-def _variable(relation: Relation) -> frozenset[str]:
-    return symbols(relation) & {side.name for side in relation.sides if isinstance(side, Sym)}
+# ---------------------------------------------------------------------- trees to sets
 
 
-def _solution_set(tree: Tree) -> Tree | None:
-    """What `x > 2`, or `x < 1 or x > 2`, stands for; None for anything else."""
+def sets_of(gold: Tree, answer: Tree) -> tuple[RealSet, RealSet] | None:
+    """Return the two sets if both trees describe one and it takes more than lists to compare them."""
+    if not (is_set(gold) or is_set(answer)):
+        return None
+    ours = describe(gold, _about(gold, answer))
+    theirs = describe(answer, _about(answer, gold)) if ours is not None else None
+    if ours is None or theirs is None:
+        return None
+    if ours.variable and theirs.variable and ours.variable != theirs.variable:
+        return None
+    return ours.values, theirs.values
+
+
+def is_set(tree: Tree) -> bool:
+    """Return whether it can't be but a set: an inequality or a union, not a pair or a list of values."""
     if isinstance(tree, Relation):
-        if tree.signs == ("in",) and isinstance(tree.sides[0], Sym):
-            return _solution_set(tree.sides[1]) or tree.sides[1]
-        if tree.signs == ("!=",) and isinstance(tree.sides[0], Sym) and not symbols(tree.sides[1]):
-            return _all_but(tree.sides[1])
-        return _interval(tree)
-    if tree == _REALS:
-        return _LINE
-    if isinstance(tree, Call) and tree.name == "setminus" and tree.args[0] in (_REALS, _LINE):
-        removed = tree.args[1]
-        if isinstance(removed, Group) and removed.kind == "{}" and len(removed.items) == 1:
-            return _all_but(removed.items[0])
-    if (
-        isinstance(tree, Group)
-        and tree.kind == ""
-        and all(isinstance(item, Relation) for item in tree.items)
-    ):
-        parts = [_interval(item) for item in tree.items if isinstance(item, Relation)]
-        if all(part is not None for part in parts) and len(symbols(tree)) == 1:
-            return Group("u", tuple(part for part in parts if part is not None))
-    return None
+        return not INEQUALITIES.isdisjoint(tree.signs)
+    if isinstance(tree, Sym):
+        return tree.name.startswith("bb:")
+    if isinstance(tree, Call):
+        return _difference(tree) is not None
+    if not isinstance(tree, Group):
+        return False
+    if tree.kind == "":
+        return any(map(is_set, tree.items)) or _solves_one(tree.items)
+    return tree.kind in ("u", "[)", "(]", "builder", "and", "or")
 
 
-def _all_but(point: Tree) -> Tree:
-    """The reals without one of them."""
-    below = Group("()", (Call("neg", (_INFINITE,)), point))
-    return Group("u", (below, Group("()", (point, _INFINITE))))
+def _solves_one(items: Sequence[Tree]) -> bool:
+    """Return whether it's `x = 1 or x = 2`, or `x = 1, 2`: several values of one variable."""
+    first = items[0] if items else None
+    if not isinstance(first, Relation) or first.signs != ("=",):
+        return False
+    return isinstance(first.sides[0], Sym) and all(
+        item.signs == ("=",) and item.sides[0] == first.sides[0]
+        if isinstance(item, Relation)
+        else isinstance(item, _VALUES)
+        for item in items
+    )
 
 
-def _interval(relation: Relation) -> Tree | None:
-    """`a < x <= b` as (a, b]."""
+def _about(tree: Tree, other: Tree) -> str:
+    """The variable that a tree's relations all bound, where it's plain from the other side which it is."""
+    items = tree.items if isinstance(tree, Group) else (tree,)
+    relations = [item for item in items if isinstance(item, Relation)]
+    if not relations or not symbols(tree):
+        return ""
+    names = frozenset.intersection(*(_bounded(relation) for relation in relations))
+    if len(names) > 1 and not isinstance(other, Relation):
+        names -= symbols(other)
+    return next(iter(names)) if len(names) == 1 else ""
+
+
+def _bounded(relation: Relation) -> frozenset[str]:
+    """The symbols that are one side of a relation; in the middle of a chain, that one alone."""
+    sides = relation.sides[1:2] if len(relation.sides) == 3 else relation.sides
+    return frozenset(side.name for side in sides if isinstance(side, Sym)) - CONSTANTS
+
+
+def describe(tree: Tree, about: str = "") -> Described | None:
+    """Return the set that a tree describes; `about` is the variable if it's known."""
+    if isinstance(tree, Relation):
+        return _of_relation(tree, about)
+    if isinstance(tree, Group) and tree.kind in ("", "and", "or"):
+        return _of_list(tree, about)
+    values = _of_object(tree)
+    return None if values is None else Described(values, "")
+
+
+def _of_relation(relation: Relation, about: str) -> Described | None:
+    distance = _of_distance(relation)
+    if distance is not None:
+        return distance
     signs, sides = relation.signs, relation.sides
+    variable = about or _variable(sides)
     if signs[0] in (">", ">="):
         signs = tuple(TURNED.get(sign, sign) for sign in reversed(signs))
         sides = tuple(reversed(sides))
-    if set(signs) - {"<", "<="}:
+    if sides.count(Sym(variable)) != 1:
         return None
-    if len(signs) == 2 and isinstance(sides[1], Sym):
-        low, high = sides[0], sides[2]
-        brackets = ("(" if signs[0] == "<" else "[") + (")" if signs[1] == "<" else "]")
-    elif len(signs) == 1 and isinstance(sides[0], Sym) and sides[0] != _INFINITE:
-        low, high = Call("neg", (_INFINITE,)), sides[1]
-        brackets = "()" if signs[0] == "<" else "(]"
-    elif len(signs) == 1 and isinstance(sides[1], Sym) and sides[1] != _INFINITE:
-        low, high = sides[0], _INFINITE
-        brackets = "()" if signs[0] == "<" else "[)"
-    else:
+    place = sides.index(Sym(variable))
+    others = sides[:place] + sides[place + 1 :]
+    if any(variable in symbols(other) for other in others):
         return None
-    if symbols(low) or symbols(high):
+    if signs in (("in",), ("notin",)):
+        within = _of_object(_blackboard(sides[1])) if place == 0 else None
+        if within is None:
+            return None
+        return Described(within if signs == ("in",) else Combined("not", (within,)), variable)
+    if not all(isinstance(other, _VALUES) for other in others):
         return None
-    return Group(brackets, (low, high))
+    if signs in (("=",), ("!=",)):
+        only = point(others[0])
+        return Described(only if signs == ("=",) else Combined("not", (only,)), variable)
+    if set(signs) - {"<", "<="} or (len(signs), place) not in ((1, 0), (1, 1), (2, 1)):
+        return None
+    low = sides[place - 1] if place else None
+    high = sides[place + 1] if place < len(signs) else None
+    closed = (place > 0 and signs[place - 1] == "<=", place < len(signs) and signs[place] == "<=")
+    return Described(interval(low, high, closed), variable)
+
+
+def _of_distance(relation: Relation) -> Described | None:
+    """The set of |x| < 2 or |x| >= 2."""
+    if len(relation.signs) != 1 or not any(
+        isinstance(s, Call) and s.name == "abs" for s in relation.sides
+    ):
+        return None
+    (sign,), (left, right) = relation.signs, relation.sides
+    if isinstance(right, Call) and right.name == "abs":
+        sign, left, right = TURNED.get(sign, ""), right, left
+    assert isinstance(left, Call)
+    inside = left.args[0]
+    if not (isinstance(inside, Sym) and isinstance(right, Num) and right.value > 0):
+        return None
+    within = interval(Num(-right.value), right, (sign in ("<=", ">"), sign in ("<=", ">")))
+    if sign in ("<", "<="):
+        return Described(within, inside.name)
+    return Described(Combined("not", (within,)), inside.name) if sign in (">", ">=") else None
+
+
+def _variable(sides: tuple[Tree, ...]) -> str:
+    """The symbol whose values a relation bounds: the middle of a chain, else the first side that is one."""
+    places = sides[1:2] if len(sides) == 3 else sides
+    names = [side.name for side in places if isinstance(side, Sym)]
+    return next((name for name in names if name not in CONSTANTS), "")
+
+
+def _blackboard(tree: Tree) -> Tree:
+    r"""Behind \in, a plain R is the set of real numbers."""
+    if isinstance(tree, Sym) and tree.name in ("R", "Z", "N"):
+        return Sym(f"bb:{tree.name}")
+    return tree
+
+
+def _of_list(group: Group, about: str) -> Described | None:
+    """`x < 1 or x > 2`, `x \\ne 1, 2`; intervals one beside the other are their union."""
+    parts: list[RealSet] = []
+    variables: set[str] = set()
+    relations: list[Relation] = []
+    excluded, objects = False, 0
+    for item in group.items:
+        if relations and isinstance(item, _VALUES) and not is_set(item):
+            last = relations[-1]
+            if last.signs not in (("=",), ("!=",)):
+                return None
+            excluded = excluded or last.signs == ("!=",)
+            item = Relation(last.signs, (last.sides[0], item))
+        described = describe(item, about)
+        if described is None:
+            return None
+        if isinstance(item, Relation):
+            relations.append(item)
+        objects += not described.variable
+        parts.append(described.values)
+        variables |= {described.variable} - {""}
+    if len(variables) > 1 or (variables and objects):
+        return None
+    operator = group.kind or "comma"
+    if all(relation.signs == ("=",) for relation in relations):
+        operator = "or"
+    elif excluded:
+        operator = "and"
+    return Described(Combined(operator, tuple(parts)), next(iter(variables), ""))
+
+
+def _of_object(tree: Tree) -> RealSet | None:
+    r"""The set that an interval, a union, `\mathbb{R}` or `\{1, 2\}` is."""
+    if isinstance(tree, Sym):
+        return EMPTY if tree.name == "empty" else _domain(tree.name)
+    if isinstance(tree, Call):
+        pair = _difference(tree)
+        parts = pair and [_of_object(part) for part in pair]
+        if not parts or parts[0] is None or parts[1] is None:
+            return None
+        removed = Combined("not", (parts[1],)) if tree.name != "cap" else parts[1]
+        return Combined("and", (parts[0], removed))
+    if not isinstance(tree, Group):
+        return None
+    if tree.kind in ("()", "[]", "[)", "(]") and len(tree.items) == 2:
+        low, high = tree.items
+        if not (isinstance(low, _VALUES) and isinstance(high, _VALUES)):
+            return None
+        return interval(low, high, (tree.kind[0] == "[", tree.kind[1] == "]"))
+    if tree.kind == "{}":
+        if not all(isinstance(item, _VALUES) for item in tree.items):
+            return None
+        return Combined("or", tuple(map(point, tree.items)))
+    if tree.kind == "builder":
+        return _of_builder(*tree.items)
+    if tree.kind in ("u", ""):
+        parts = [_of_object(item) for item in tree.items]
+        return Combined("or", tuple(part for part in parts if part)) if None not in parts else None
+    return None
+
+
+def _of_builder(elements: Tree, condition: Tree) -> RealSet | None:
+    domain: RealSet | None = LINE
+    if isinstance(elements, Relation) and elements.signs == ("in",):
+        domain = _of_object(_blackboard(elements.sides[1]))
+        elements = elements.sides[0]
+    if not isinstance(elements, Sym) or domain is None:
+        return None
+    described = describe(condition, elements.name)
+    if described is None or described.variable != elements.name:
+        return None
+    return Combined("and", (domain, described.values))
+
+
+def _difference(tree: Call) -> tuple[Tree, Tree] | None:
+    r"""The two sides of A \setminus B and A \cap B; of \mathbb{R} - \{2\} and \mathbb{R}/\{2\}, too."""
+    if tree.name in ("cap", "setminus"):
+        left, right = tree.args
+        if tree.name == "setminus" and isinstance(right, Num | Call):
+            right = Group("{}", (right,))
+        return left, right
+    if tree.name not in ("add", "div") or len(tree.args) != 2:
+        return None
+    left, right = tree.args
+    if tree.name == "add":
+        if not (isinstance(right, Call) and right.name == "neg"):
+            return None
+        right = right.args[0]
+    line = isinstance(left, Sym) and (left.name == "R" or left.name.startswith("bb:"))
+    if not (isinstance(right, Group) and right.kind == "{}" and (line or isinstance(left, Group))):
+        return None
+    return _blackboard(left), right
+
+
+_POSITIVE = Interval(Num(Fraction(0)), None, (False, False))
+_FROM_ZERO = Interval(Num(Fraction(0)), None, (True, False))
+_RANGES: dict[str, RealSet] = {
+    "": LINE,
+    "+": _POSITIVE,
+    "-": Interval(None, Num(Fraction(0)), (False, False)),
+    "*": Combined("not", (Interval(Num(Fraction(0)), Num(Fraction(0)), (True, True)),)),
+    "0+": _FROM_ZERO,
+    "0-": Interval(None, Num(Fraction(0)), (False, True)),
+}
+
+
+def _domain(name: str) -> RealSet | None:
+    r"""The set of a symbol like bb:Z or bb:R+, as the reader names \mathbb{Z} and \mathbb{R}^{+}."""
+    letter, part = name[3:4], name[4:]
+    if not name.startswith("bb:") or letter not in "RZN" or part not in _RANGES:
+        return None
+    if letter == "N":
+        if part in ("+", "*"):
+            return Combined("and", (INTEGERS, _POSITIVE))
+        return Combined("and", (INTEGERS, _FROM_ZERO)) if part == "0+" else NATURALS
+    return _RANGES[part] if letter == "R" else Combined("and", (INTEGERS, _RANGES[part]))

@@ -24,7 +24,11 @@ class Sym:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operator or function with its arguments: add, mul, div, pow, neg, pm, root, sin, log, …"""
+    """An operator or function with its arguments: add, mul, div, pow, neg, pm, root, sin, log, …
+
+    Three hold what stands beside a value: "unit" a `Unit`; "said" the `Word` behind it ("5 apples"),
+    "told" the one in front ("odd n").
+    """
 
     name: str
     args: tuple[Tree, ...]
@@ -37,7 +41,7 @@ class Group:
     `kind` is "()" for a tuple, point or open interval; "[]", "[)" or "(]" for the other intervals;
     "{}" for a set; "" for values side by side ("1, 2" or "1 or 2"); "u" for a union; "rows" for a
     matrix, whose items are "row" groups; "det" for one between bars; "cases"; ":" for a ratio or
-    a time of day.
+    a time of day; "letters" for choices.
     """
 
     kind: str
@@ -53,15 +57,31 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit of measure.
+
+    Attributes:
+        scale: its size in base units: 1000 for km, 1/100 for cents.
+        powers: the base units and their powers, sorted: (("m", 1), ("s", -2)).
+    """
+
+    scale: Fraction
+    powers: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Word:
     """Text: a name, a day, a choice's letter. Lower case."""
 
     text: str
 
 
-Tree: TypeAlias = Num | Sym | Call | Group | Relation | Word
+Tree: TypeAlias = Num | Sym | Call | Group | Relation | Unit | Word
 
 CONSTANTS = frozenset({"pi", "e", "i", "oo", "empty"})
+BOUND = "bound:"
+"""How the name of a variable begins that its sum, product, integral or limit binds."""
+
 ZERO, ONE, TWO = (Num(Fraction(n)) for n in (0, 1, 2))
 
 
@@ -93,9 +113,9 @@ def depth(tree: Tree) -> int:
 
 
 def symbols(tree: Tree) -> frozenset[str]:
-    """The names of its symbols, constants left out."""
+    """The names of its symbols, without constants and the variables that sums and integrals bind."""
     names = {node.name for node in nodes(tree) if isinstance(node, Sym)}
-    return frozenset(names - CONSTANTS)
+    return frozenset(name for name in names if name not in CONSTANTS and BOUND not in name)
 
 
 def rebuilt(tree: Tree, inside: tuple[Tree, ...]) -> Tree:

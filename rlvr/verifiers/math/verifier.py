@@ -16,16 +16,19 @@ from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, Unscored, Verdict, correct, refused
 from rlvr.core.verifier import Verifier
-from rlvr.verifiers.extraction import MODES, Mode, find_answer
-from rlvr.verifiers.math.answer import Answer, is_plain, is_simplified, readings
+from rlvr.verifiers.extraction import MODES, Found, Mode, find_answer
+from rlvr.verifiers.math.answer import Answer, has_sums, is_plain, is_simplified, readings
 from rlvr.verifiers.math.clean import clean
-from rlvr.verifiers.math.compare import Comparison, Leaf, Truth, quick
+from rlvr.verifiers.math.compare import Comparison
+from rlvr.verifiers.math.conditions import agree, parameters
 from rlvr.verifiers.math.golds import INLINE_LENGTH, Gold, golds_of
+from rlvr.verifiers.math.leaf import Leaf, Truth, quick
 from rlvr.verifiers.math.numbers import read_integer, read_number
+from rlvr.verifiers.math.quantities import quantity, says
 from rlvr.verifiers.math.question import asked
+from rlvr.verifiers.math.renaming import renamed, renamings, replaced
 from rlvr.verifiers.math.restated import RESTATED, asks_for_a_form, restated, restates
 from rlvr.verifiers.math.tree import Num, Tree, symbols
-from rlvr.verifiers.math.units import compatible, kinds, percent
 from rlvr.verifiers.math.vocabulary import Unreadable
 
 Units: TypeAlias = Literal["lenient", "required", "ignored"]
@@ -55,7 +58,7 @@ class Math(Verifier):
     """
 
     name = "math"
-    version = 5
+    version = 6
     limit_s = 1.0
     options = (
         "mode", "ordered", "units", "simplified", "unevaluated", "rounded", "tolerance", "rename",
@@ -105,7 +108,7 @@ class Math(Verifier):
         golds = golds_of(task.reference)
         if isinstance(golds, Unscored):
             return golds
-        found = find_answer(response, self.mode, golds[0].accepts)
+        found = self._find(response, golds)
         if found.answer is None:
             return refused(self.name, Status.UNPARSABLE, found.reason)
         if len(golds) == 1 and (integer := read_integer(found.answer)) is not None:
@@ -119,14 +122,18 @@ class Math(Verifier):
             return refused(self.name, Status.UNPARSABLE, "the answer is empty or too long to read")
         undecided = False
         for gold in golds:
-            verdict = self._settle_one(gold, text, found.answer, asked(task))
+            verdict = self._settle_one(gold, text, found, asked(task))
             if verdict is None:
                 undecided = True
             elif verdict.status is Status.CORRECT:
                 return verdict
         return None if undecided else verdict
 
-    def _settle_one(self, gold: Gold, text: str, said: str, question: str) -> Scored | None:
+    def _find(self, response: str, golds: tuple[Gold, ...]) -> Found:
+        return find_answer(response, self.mode, golds[0].accepts, golds[0].parts)
+
+    def _settle_one(self, gold: Gold, text: str, found: Found, question: str) -> Scored | None:
+        said = found.answer or ""
         if text == gold.cleaned:
             return self._verdict("text", said, gold)
         if gold.number is not None and (number := read_number(text)) is not None:
@@ -143,7 +150,8 @@ class Math(Verifier):
                 return self._verdict("number", said, gold, "another number")
         if len(text) > INLINE_LENGTH or len(gold.cleaned) > INLINE_LENGTH:
             return None
-        return self._compare(gold, text, said, question, self._adjusted(quick, inline=True), "form")
+        leaf = self._adjusted(quick, inline=True)
+        return self._compare(gold, text, found, question, leaf, "form")
 
     def verify(self, task: Task, response: str) -> Verdict:
         """The verdict on any response."""
@@ -165,13 +173,13 @@ class Math(Verifier):
             gold.rehearse()
         working_on("response")
 
-        said = find_answer(response, self.mode, golds[0].accepts).answer
-        assert said is not None
+        found = self._find(response, golds)
+        assert found.answer is not None
         verdict: Scored | None = None
         for gold in golds:
             stages = Stages()
             leaf = self._adjusted(stages, inline=False)
-            verdict = self._compare(gold, clean(said), said, asked(task), leaf, stages)
+            verdict = self._compare(gold, clean(found.answer), found, asked(task), leaf, stages)
             assert verdict is not None
             if verdict.status is Status.CORRECT:
                 break
@@ -186,28 +194,31 @@ class Math(Verifier):
     # ------------------------------------------------------------------ one answer, one gold
 
     def _compare(
-        self, gold: Gold, text: str, said: str, question: str, leaf: Leaf, stages: Any
+        self, gold: Gold, text: str, found: Found, question: str, leaf: Leaf, stages: Any
     ) -> Scored | None:
         """The verdict by comparing every reading with every reading; None where `leaf` can't tell."""
+        said = found.answer or ""
         try:
             answers = readings(text)
         except Unreadable as error:
             return self._verdict("unreadable", said, gold, f"it can't be read: {error}")
         if gold.readings is None:
             return self._verdict("text", said, gold, "another text")
-        comparison = Comparison(leaf, self.ordered)
+        comparison = Comparison(
+            leaf, self.ordered or found.how == "parts" or gold.ordered, self.units
+        )
         undecided = False
         wrong = "another value"
         for gold_answer in gold.readings:
             for answer in answers:
-                refusal = self._refusal(gold, gold_answer, answer, said)
+                refusal = self._refusal(gold, gold_answer, answer)
                 if refusal:
                     wrong = refusal
                     continue
-                tree = self._renamed(gold_answer.tree, answer.tree)
-                same = comparison.same(gold_answer.tree, tree)
-                if same is False and percent(gold_answer, answer):
-                    same = comparison.same(gold_answer.value, answer.value)
+                comparison.why = ""
+                same = self._same(comparison, gold_answer, answer)
+                if same is False and comparison.why:
+                    wrong = comparison.why
                 if same and not self.restated:
                     refused_for = restated(question, gold_answer.value, answer.value, leaf)
                     if refused_for:
@@ -222,14 +233,26 @@ class Math(Verifier):
             return None
         return self._verdict(getattr(stages, "stage", stages), said, gold, wrong)
 
-    def _refusal(self, gold: Gold, gold_answer: Answer, answer: Answer, said: str) -> str:
+    def _same(self, comparison: Comparison, gold: Answer, answer: Answer) -> Truth:
+        """Whether two readings have the same value under the same conditions, by any names that are free."""
+        tree = renamed(gold.written, answer.written) if self.rename else answer.written
+        ours, theirs = parameters(gold.conditions), parameters(answer.conditions)
+        seen: Truth = False
+        for names in renamings(gold.written, tree, ours, theirs):
+            same = comparison.same(gold.written, replaced(tree, names) if names else tree)
+            if same is not False and answer.conditions:
+                there = [replaced(condition, names) for condition in answer.conditions]
+                agreed = agree(gold.conditions, there, comparison.same)
+                same = same and agreed if agreed is not False else False
+            if same:
+                return True
+            seen = None if same is None else seen
+        return seen
+
+    def _refusal(self, gold: Gold, gold_answer: Answer, answer: Answer) -> str:
         """Why this reading of the answer can't count, whatever its value; "" where it can."""
-        ours = kinds(gold_answer.units, gold.text)
-        theirs = kinds(answer.units, said)
-        if self.units == "required" and ours != theirs:
-            return "the unit is missing or another"
-        if self.units == "lenient" and ours and theirs and not compatible(ours, theirs):
-            return "another unit"
+        if gold_answer.guessed and (answer.guessed or quantity(answer.written).unit is None):
+            return "another value"
         if gold_answer.beside and answer.beside and gold_answer.beside != answer.beside:
             return "another condition, or another text of the choice"
         # The exact value behind a decimal that was rounded isn't an echo of the question.
@@ -238,7 +261,9 @@ class Math(Verifier):
         )
         if gold.plain and not self.unevaluated and not exact_wanted and not is_plain(answer.tree):
             return "not worked out to a number"
-        if self.simplified and not is_simplified(answer.written):
+        if not self.unevaluated and has_sums(answer.tree) and not has_sums(gold_answer.tree):
+            return "not worked out"
+        if self.simplified and not is_simplified(answer.tree):
             return "not in simplest form"
         return ""
 
@@ -259,17 +284,14 @@ class Math(Verifier):
 
         return adjusted
 
-    def _renamed(self, gold: Tree, answer: Tree) -> Tree:
-        if not self.rename:
-            return answer
-        from rlvr.verifiers.math.renaming import renamed
-
-        return renamed(gold, answer)
-
     def _units_missing(self, gold: Gold) -> str:
         if self.units != "required" or not gold.readings:
             return ""
-        return "the unit is missing" if any(r.units for r in gold.readings) else ""
+        return (
+            "the unit is missing"
+            if any(says(quantity(r.written).unit) for r in gold.readings)
+            else ""
+        )
 
     def _restates_number(self, question: str, gold: Gold, text: str) -> str:
         if self.restated or not asks_for_a_form(question):

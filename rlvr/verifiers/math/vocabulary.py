@@ -24,9 +24,54 @@ def words_of(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-FUNCTIONS = words_of(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh ln log lg exp"
-)
+FUNCTION_NAMES = {
+    spelling: canonical
+    for canonical, spellings in {
+        "sin": "sin",
+        "cos": "cos",
+        "tan": "tan tg",
+        "cot": "cot ctg cotg ctan",
+        "sec": "sec",
+        "csc": "csc cosec",
+        "arcsin": "arcsin asin",
+        "arccos": "arccos acos",
+        "arctan": "arctan atan arctg",
+        "arccot": "arccot acot arcctg arccotg",
+        "arcsec": "arcsec asec",
+        "arccsc": "arccsc acsc arccosec",
+        "sinh": "sinh sh",
+        "cosh": "cosh ch",
+        "tanh": "tanh tgh th",
+        "coth": "coth cth ctgh",
+        "sech": "sech",
+        "csch": "csch cosech",
+        "arsinh": "arsinh arcsinh asinh argsinh arsh",
+        "arcosh": "arcosh arccosh acosh argcosh",
+        "artanh": "artanh arctanh atanh argtanh arth",
+        "arcoth": "arcoth arccoth acoth arcth",
+        "arsech": "arsech arcsech asech",
+        "arcsch": "arcsch arccsch acsch",
+        "ln": "ln",
+        "log": "log",
+        "lg": "lg",
+        "exp": "exp",
+        "cis": "cis",
+        "sgn": "sgn sign signum",
+        "floor": "floor",
+        "ceil": "ceil",
+        "re": "re Re",
+        "im": "im Im",
+    }.items()
+    for spelling in spellings.split()
+}
+"""The functions of one argument: spelling to name."""
+
+INVERSES = {
+    name: f"ar{name}" if name.endswith("h") else f"arc{name}"
+    for name in words_of("sin cos tan cot sec csc sinh cosh tanh coth sech csch")
+}
+FUNCTIONS = frozenset(FUNCTION_NAMES)
+_IN_COMMANDS_ALONE = words_of("re im Re Im sh ch th tg sign")  # else words, or products of letters
 GREEK = words_of(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu "
     "xi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma "
@@ -40,7 +85,7 @@ COMMANDS = (
         "ne approx equiv sim mid circ degree lfloor rfloor lceil rceil langle rangle lvert rvert "
         "vert lVert rVert Vert overline bar vec hat overrightarrow sum prod int iint lim bmod pmod "
         "mod to rightarrow implies prime forall exists choose max min gcd lcm det wedge vee neg "
-        "perp parallel angle triangle star ast cdots ldots deg ddots vdots nabla partial Re Im over"
+        "perp parallel angle triangle star ast top cdots ldots deg ddots vdots nabla partial Re Im over"
     )
 )
 STYLES = words_of(
@@ -48,56 +93,7 @@ STYLES = words_of(
 )
 """Commands that change the look of what follows in braces, and nothing else."""
 
-WORDS = FUNCTIONS | {"sqrt", "pi", "and", "or", "infinity", "mod", "exp", "inf", "cbrt"}
-UNITS = {
-    spelling: canonical
-    for canonical, spellings in {
-        "mm": "mm millimeter millimeters millimetre millimetres",
-        "cm": "cm centimeter centimeters centimetre centimetres",
-        "m": "meter meters metre metres",
-        "km": "km kilometer kilometers kilometre kilometres",
-        "in": "inch inches",
-        "ft": "ft foot feet",
-        "yd": "yd yard yards",
-        "mi": "mile miles",
-        "mg": "mg milligram milligrams",
-        "g": "gram grams",
-        "kg": "kg kilogram kilograms",
-        "lb": "lb lbs pound pounds",
-        "oz": "oz ounce ounces",
-        "ton": "ton tons tonne tonnes",
-        "s": "sec secs second seconds",
-        "min": "minute minutes mins",
-        "h": "hr hrs hour hours",
-        "day": "day days",
-        "week": "week weeks",
-        "month": "month months",
-        "year": "yr yrs year years",
-        "mi/h": "mph",
-        "km/h": "kph kmh",
-        "ml": "ml milliliter milliliters millilitre millilitres",
-        "L": "liter liters litre litres",
-        "gal": "gal gallon gallons",
-        "J": "joule joules",
-        "N": "newton newtons",
-        "W": "watt watts",
-        "V": "volt volts",
-        "Hz": "hz hertz",
-        "mol": "mol moles",
-        "$": "dollar dollars usd bucks",
-        "c": "cent cents",
-        "€": "euro euros",
-        "%": "percent pct",
-        "deg": "degree degrees",
-        "rad": "radian radians rad",
-        "unit": "unit units",
-        "am": "am a.m a.m.",
-        "pm": "p.m p.m.",
-    }.items()
-    for spelling in spellings.split()
-}
-# Letters that are units only where they stand in \text{…}: elsewhere they are variables.
-UNITS_IN_TEXT = {
-    "m": "m", "g": "g", "s": "s", "h": "h", "in": "in", "l": "L", "mi": "mi", "min": "min",
-    "pm": "pm", "yd": "yd",
-}  # fmt: skip
+CONDITIONALS = {"if": "if", "otherwise": "otherwise", "else": "otherwise", "elsewhere": "otherwise"}
+"""Words that only the rows of a piecewise function have: a value behind them depends on a condition."""
+
+WORDS = (FUNCTIONS - _IN_COMMANDS_ALONE) | words_of("sqrt pi and or infinity mod exp inf cbrt")

@@ -1,38 +1,22 @@
-r"""Answers in words: "east", "(C)", "Tuesday and Friday"; a numeral as its number."""
+r"""Answers in words: "east", "(C)", "Tuesday and Friday"; numbers, dates and times of day as such."""
 
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
+from rlvr.verifiers.math import phrases
+from rlvr.verifiers.math.remarks import CHANGING
 from rlvr.verifiers.math.tree import Group, Num, Sym, Tree, Word
 from rlvr.verifiers.math.vocabulary import FUNCTIONS, WORDS
+from rlvr.verifiers.numerals import chinese_numeral, spelled
 
-_LETTERED = re.compile(r"(?:\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{)?([^{}\\^_=+*/<>]*)\}?")
+_LETTERED = re.compile(
+    r"(?:\\(?:text[a-z]*|mathrm|mathbf|mathit|mbox|emph)\s*\{)?([^{}\\^_=+*/<>]*)\}?"
+)
 _TEXT_CHOICE = re.compile(r"\(\s*\\(?:text|textbf|mathrm|mathbf)\s*\{\s*([A-Za-z])\s*\}\s*\)")
 _CHOICE = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)[\s:]+)?\(?([A-Za-z])\)?[.:)]?")
 
 
-def _numerals() -> dict[str, int]:
-    low = (
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen"
-    )
-    high = "twenty thirty forty fifty sixty seventy eighty ninety"
-    found = {name: value for value, name in enumerate(low.split())}
-    for tens, ten in enumerate(high.split(), 2):
-        ones = {f"{ten}-{one}": 10 * tens + value for one, value in found.items() if 0 < value < 10}
-        found = found | ones | {ten: 10 * tens}
-    return found
-
-
-_NUMERALS = _numerals()
-_MEANINGS: dict[str, Tree] = {
-    "empty set": Sym("empty"),
-    "all real numbers": Sym("bb:R"),
-    "all reals": Sym("bb:R"),
-    "real numbers": Sym("bb:R"),
-}
 _MATHEMATICAL = WORDS | FUNCTIONS
 _WORDS = re.compile(r"[A-Za-z]+")
 _JOINTS = re.compile(r" ?, ?(?:and|or) | ?, ?| and | or ")  # cleaned text has single spaces alone
@@ -49,9 +33,9 @@ def in_words(text: str) -> Tree | None:
     if spoken is None:
         return None
     inside = _unquoted(spoken.group(1))
-    numeral = _NUMERALS.get(inside.lower())
-    if numeral is not None:
-        return Num(Fraction(numeral))
+    number = spelled(inside) if inside.isascii() else chinese_numeral(inside)
+    if number is not None:
+        return Num(number)
     choice = _CHOICE.fullmatch(inside)
     if choice is not None and (choice.group(1).isupper() or inside != choice.group(1)):
         return Word(choice.group(1).lower())
@@ -62,11 +46,48 @@ def in_words(text: str) -> Tree | None:
     return words[0] if len(words) == 1 else Group("", words)
 
 
+def _takes_back(said: str, more: str) -> bool:
+    """Whether what follows a yes or a no may turn it around: "Yes, only if n = 1", "No, but …"."""
+    if _POLAR_WORDS.search(more):
+        return True
+    if said in ("no", "false"):
+        return False
+    words = set(re.findall(r"[a-z]+(?:'[a-z]+)?", more.lower()))
+    denied = any(word.endswith("n't") for word in words)
+    return denied or bool(
+        words & (CHANGING | {"only", "sometimes", "rarely", "seldom", "impossible"})
+    )
+
+
+def letters(text: str) -> tuple[Word, bool] | None:
+    r"""Letters side by side as a word, IV or HT, and whether they are hardly a product; None for anything else.
+
+    Small ones are one, unless they stand in \\text{…}; "no" never is.
+    """
+    inside = _STYLED.sub(r"\1", text)
+    no = inside.lower() == "no"
+    if not no and not re.fullmatch("[A-Z]{2,6}|[a-z]{2}", inside):
+        return None
+    meant = phrases.meaning([inside.lower()])
+    if isinstance(meant, Word):  # DNE
+        return meant, True
+    return Word(inside.lower()), inside != text or inside.isupper() or no
+
+
+_WINS = re.compile(r"(?<=\w) (?:always |will |can |has a )?(?:wins?|winning strategy)\.?$")
+_NO_SOLUTION = re.compile(
+    "(?:该|此|原)?(?:方程组?|不等式组?)?(?:无|没有)(?:实数|整数)?[解根]|空集|∅"
+)
+
+
 def _phrase(said: str) -> Tree:
     """One answer in words, without an article, an ordinal's ending or punctuation."""
     lower = _ORDINAL.sub("", _ARTICLE.sub("", said.strip().lower(), count=1))
-    text = " ".join(re.findall(r"[a-z0-9]+", lower))
-    return _MEANINGS.get(text, Word(text))
+    lower = _WINS.sub("", lower)
+    if _NO_SOLUTION.fullmatch(lower):
+        return Sym("empty")
+    words = re.findall(r"[^\W_]+|[+-](?=$)", lower)
+    return phrases.meaning(words) or Word(" ".join(words))
 
 
 def _unquoted(text: str) -> str:
@@ -80,4 +101,122 @@ def _is_prose(text: str) -> bool:
     if not text or text[0] in "([|" or text[0].isdigit() or text[0] in "-.$":
         return False
     words = [word.lower() for word in _WORDS.findall(text)]
+    if any("\u3400" <= char <= "\u9fff" for char in text):
+        return not any(char.isascii() and char.isalnum() for char in text)
     return any(len(word) >= 3 and word not in _MATHEMATICAL for word in words)
+
+
+# ---------------------------------------------------------------------- what has a form of its own
+
+_STYLED = re.compile(r"\\(?:text[a-z]*|mathrm|mathbf|mathit|mbox|emph)\s*\{([^{}]*)\}")
+_TIME = re.compile(
+    r"(?P<hour>\d{1,2})(?::(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?)?\s*(?P<half>[ap]\.?\s?m\.?)?",
+    re.IGNORECASE,
+)
+_MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
+_DAY = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?|(\d{4})")
+_ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
+_CHINESE_DATE = re.compile(r"(?:(\d{4})年)?(\d{1,2})月(\d{1,2})[日号]")
+_REMAINDER = re.compile(
+    r"(-?\d+)\s*(?:,\s*)?(?:with\s+)?(?:a\s+)?(?:[Rr]|[Rr]em|[Rr]emainder)\.?\s*(?:of\s+)?(\d+)"
+)
+_POLAR = re.compile(r"(yes|no|true|false)\s*[,.;:!–—-]+\s*(\S.*)", re.IGNORECASE | re.DOTALL)
+_POLAR_WORDS = re.compile(
+    r"\b(?:yes|no|true|false|but|unless|except|maybe|perhaps|wait)\b", re.IGNORECASE
+)
+_CHOSEN = re.compile(
+    r"(?:the |my |correct |right |best |final )*(?:answers?|options?|choices?|statements?)(?: (?:is|are))?[ :]*(?:options? |choices? )?"
+    r"\(?([A-J])\)?", re.IGNORECASE
+)  # fmt: skip
+_CHINESE_CHOICE = re.compile(
+    r"^(?:故|所以|因此|则|应|本题|正确)*(?:选择|选项|选|答案|答)(?:是|为|应选)*\s*[::]?\s*"
+)
+_LETTERS = re.compile(r"\(?[A-J]\)?(?:(?:\s*(?:,|;|and|&|、)\s*|\s*)\(?[A-J]\)?)+")
+
+
+def meaning(text: str) -> tuple[Tree | None, str]:
+    """A time of day, a date, a remainder, choices or a yes that cleaned `text` is, and what it says beside.
+
+    (None, "") for anything else.
+    """
+    plain = " ".join(_STYLED.sub(r" \1 ", text).replace("\\", " ").split())
+    if len(plain) > 200:
+        return None, ""
+    polar = _POLAR.fullmatch(plain)
+    if polar is not None and not _takes_back(polar.group(1).lower(), polar.group(2)):
+        return Word(polar.group(1).lower()), polar.group(2).lower()
+    remainder = _REMAINDER.fullmatch(plain)
+    if remainder is not None:
+        return Word(f"{int(remainder.group(1))} remainder {int(remainder.group(2))}"), ""
+    plain = _CHINESE_CHOICE.sub("", plain)
+    chosen = _CHOSEN.fullmatch(plain)
+    if chosen is not None and chosen.group(1).isupper():
+        return Word(chosen.group(1).lower()), ""
+    if re.fullmatch("[A-J]", plain):
+        return Word(plain.lower()), ""
+    return _choices(plain) or _date(plain) or _time(plain), ""
+
+
+def is_remainder(tree: Tree) -> bool:
+    """Whether it's a quotient with a remainder, 7 R 3."""
+    return isinstance(tree, Word) and " remainder " in tree.text
+
+
+def _choices(text: str) -> Tree | None:
+    """Several letters of choices, in whatever order: ACD, "A, C and D"."""
+    if not _LETTERS.fullmatch(text):
+        return None
+    letters = re.findall("[A-J]", text)
+    if len(set(letters)) < len(letters):
+        return None
+    return Group("letters", tuple(Word(letter.lower()) for letter in letters))
+
+
+def _time(text: str) -> Tree | None:
+    """A time of day with its seconds, 24 hours a day."""
+    if text.lower() in ("noon", "midnight"):
+        return Word("12:00:00" if text.lower() == "noon" else "00:00:00")
+    found = _TIME.fullmatch(text)
+    if found is None or (found["minute"] is None and found["half"] is None):
+        return None
+    hour, half = int(found["hour"]), (found["half"] or "").lower()
+    if hour > (12 if half else 24) or (half and hour == 0):
+        return None
+    if half:
+        hour = hour % 12 + (12 if half.startswith("p") else 0)
+    return Word(f"{hour:02}:{found['minute'] or '00'}:{found['second'] or '00'}")
+
+
+def _date(text: str) -> Tree | None:
+    """A day of a month, and of a year where one is named."""
+    iso, chinese = _ISO.fullmatch(text), _CHINESE_DATE.fullmatch(text)
+    if iso is not None or chinese is not None:
+        year, month, day = (iso or chinese).groups()  # type: ignore[union-attr]
+        return Word(f"day {int(month)}-{int(day)} {year or ''}".strip())
+    words = re.findall(r"[A-Za-z]+|\d+(?:st|nd|rd|th)?", text)
+    months = [
+        number
+        for word in words
+        for number, name in enumerate(_MONTHS, 1)
+        if word[:1].isalpha() and len(word) >= 3 and name.startswith(word.lower())
+    ]
+    numbers = [_DAY.fullmatch(word) for word in words if word[0].isdigit()]
+    days = [found.group(1) for found in numbers if found is not None and found.group(1)]
+    years = [found.group(2) for found in numbers if found is not None and found.group(2)]
+    others = [w for w in words if w[0].isalpha() and w.lower() not in ("the", "of", "on")]
+    if len(months) != 1 or len(others) != 1 or len(days) != 1 or len(years) > 1 or None in numbers:
+        return None
+    return Word(f"day {months[0]}-{int(days[0])} {''.join(years)}".strip())

@@ -27,7 +27,7 @@ _MINUS_ONE = Num(Fraction(-1))
 _FUNCTIONS = frozenset(
     ("factorial", "binomial", "log", "ln", "gcd", "lcm", "max", "min", "floor", "ceil", "mod")
 )
-_TRIGONOMETRIC = ("sin", "cos", "tan", "cot", "sec", "csc", "arc")
+_TRIGONOMETRIC = ("sin", "cos", "tan", "cot", "sec", "csc", "ar")
 
 
 def shape(tree: Tree) -> Tree:

@@ -6,7 +6,7 @@ import random
 import pytest
 
 import rlvr
-from benchmarks.math_accuracy import DISPUTED
+from benchmarks.math_accuracy import DISPUTED, ours, reported_cases
 from rlvr.authoring.math_rewrites import perturbations, rewritings
 
 
@@ -23,6 +23,17 @@ def test_math_verify_cases(data):
     judged = rewards([r["gold"] for r in rows], [r["pred"] for r in rows], "flexible")
     otherwise = [r for r, paid in zip(rows, judged, strict=True) if paid != r["expected"]]
     assert not otherwise
+
+
+# 10√1 is √100, whatever its label says.
+MISLABELLED = {"\\boxed{√100}"}
+
+
+def test_publicly_reported_answers(data):
+    reported = reported_cases(data)
+    judged = zip(reported.cases, ours(reported.cases, reported.mode), strict=True)
+    missed = [case for case, paid in judged if paid != case.right]
+    assert {case.response for case in missed} == MISLABELLED
 
 
 @pytest.mark.parametrize("ending", ["A:", "####", "The answer is", "So", "\\boxed"])

@@ -9,7 +9,8 @@ import rlvr
 
 ROWS = [
     json.loads(line)
-    for line in (Path(__file__).parent / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    for name in ("pairs.jsonl", "pairs_of_sets.jsonl")
+    for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
 ]
 
 

@@ -1,0 +1,154 @@
+"""The names of values: `x = 5`, "the area is 5", and chains that end in a value."""
+
+from __future__ import annotations
+
+from rlvr.verifiers.math.answer import is_name, is_quantity
+from rlvr.verifiers.math.estimates import estimate
+from rlvr.verifiers.math.leaf import quick
+from rlvr.verifiers.math.quantities import bare
+from rlvr.verifiers.math.remarks import content
+from rlvr.verifiers.math.tree import (
+    ZERO,
+    Call,
+    Group,
+    Relation,
+    Sym,
+    Tree,
+    Word,
+    nodes,
+    symbols,
+)
+
+
+def states_a_value(answer: Tree) -> bool:
+    """Whether it's an equation of two values, neither of which names a quantity."""
+    return (
+        isinstance(answer, Relation)
+        and answer.signs == ("=",)
+        and not any(is_name(side) or isinstance(side, Group | Word) for side in answer.sides)
+    )
+
+
+def is_open(tree: Tree) -> bool:
+    """Whether its value depends on something: a symbol, a function that nobody knows, a sum's terms."""
+    return bool(symbols(tree)) or any(
+        isinstance(node, Call) and node.name.startswith(("apply:", "big:")) for node in nodes(tree)
+    )
+
+
+def consistent(answer: Tree) -> Tree:
+    """A chain `x = 5 + 6 = 11` becomes `x = 11`; `x = 5 = 11` says two things and is marked so."""
+    answer = exact_side(answer)
+    if not isinstance(answer, Relation):
+        return answer
+    if len(answer.signs) < 2:
+        return answer
+    if set(answer.signs) - {"=", "~"}:
+        return answer
+    values = [side for side in answer.sides if not is_name(side)]
+    if any(quick(values[0], other) is False for other in values[1:]):
+        return Relation(("?",), answer.sides[:2])
+    names = [side for side in answer.sides if is_name(side)]
+    if names and values:
+        return Relation(("=",), (names[0], values[-1]))
+    return answer
+
+
+def exact_side(answer: Tree) -> Tree:
+    """`x = 1/3 ≈ 0.33`: the exact value was meant, the decimals are a courtesy; `5 ≈ 7` says two things."""
+    if isinstance(answer, Relation) and answer.signs[-1] == "~" and len(answer.sides) >= 2:
+        kept = answer.sides[:-1]
+        if is_name(kept[-1]):  # x ≈ 0.33 has no other value
+            return Relation((*answer.signs[:-1], "="), answer.sides)
+        if not _is_near(kept[-1], answer.sides[-1]):
+            return Relation(("?",), answer.sides[-2:])
+        return kept[0] if len(kept) == 1 else Relation(answer.signs[:-1], kept)
+    return answer
+
+
+_NEAR = 0.05  # of the value, for whoever rounds generously
+
+
+def _is_near(exact: Tree, rounded: Tree) -> bool:
+    """Whether a value may be rounded to another one; so it may be where either can't be estimated."""
+    one, other = estimate(bare(exact)), estimate(bare(rounded))
+    if one is None or other is None:
+        return True
+    return abs(one.value - other.value) <= _NEAR * max(abs(one.value), abs(other.value))
+
+
+def without_names(gold: Tree, answer: Tree) -> tuple[Tree, Tree]:
+    """`x = 5` against `5`: a name of the value is dropped where the other side has none."""
+    if isinstance(gold, Group) and isinstance(answer, Group) and gold.kind in ("", "{}"):
+        return gold, answer  # item by item
+    gold_value = _named_value(gold) or _worked_out(gold)
+    answer_value = _named_value(answer) or _value_of_quantity(answer, gold)
+    if gold_value is not None and not isinstance(answer, Relation):
+        return gold_value, answer
+    if answer_value is not None and not isinstance(gold, Relation):
+        if _is_choice(gold) and isinstance(answer, Relation) and _is_choice(answer.sides[0]):
+            return gold, answer  # of "C = B" neither is chosen
+        return gold, answer_value
+    if gold_value is not None and answer_value is not None:
+        assert isinstance(gold, Relation)
+        assert isinstance(answer, Relation)
+        ours, theirs = gold.sides[0], answer.sides[0]
+        function = symbols(gold_value) and {type(ours), type(theirs)} == {Sym, Call}
+        if function or names_agree(ours, theirs):  # y = 2x and f(x) = 2x
+            return gold_value, answer_value
+    return gold, answer
+
+
+def _is_choice(tree: Tree) -> bool:
+    """Whether it's a letter that choices have."""
+    name = tree.text if isinstance(tree, Word) else tree.name if isinstance(tree, Sym) else ""
+    return len(name) == 1 and name in "ABCDEFGHIJabcdefghij"
+
+
+def names_agree(ours: Tree, theirs: Tree) -> bool:
+    """Whether two names of a value fit: "the area" and "area of ABC"; a word and a letter may."""
+    if isinstance(ours, Sym) and isinstance(theirs, Sym) and ours != theirs:
+        bases = {one.name.partition("_")[0] for one in (ours, theirs)}
+        return len(bases) == 1 and bases <= {ours.name, theirs.name}  # \\lambda = 2, 5
+    if isinstance(ours, Word) and isinstance(theirs, Word):
+        mine, other = content(ours.text), content(theirs.text)
+        return mine <= other or other <= mine
+    return isinstance(ours, Word) or isinstance(theirs, Word) or ours == theirs
+
+
+def _value_of_quantity(answer: Tree, gold: Tree) -> Tree | None:
+    """The 42 of `m + n = 42`, where the gold is a bare value."""
+    if not isinstance(answer, Relation) or answer.signs != ("=",) or isinstance(gold, Relation):
+        return None
+    quantity, found = answer.sides
+    bare = not symbols(found) and not symbols(gold) and found != ZERO  # x + y = 0 is an equation
+    return found if bare and is_quantity(quantity) else None
+
+
+def _worked_out(gold: Tree) -> Tree | None:
+    """The 42 of a gold `6 * 7 = 42`, or the value of a sum or a limit: what's before it needs no solving."""
+    if not isinstance(gold, Relation) or gold.signs != ("=",):
+        return None
+    before, value = gold.sides
+    if isinstance(before, Group | Relation | Word):
+        return None
+    big = isinstance(before, Call) and before.name.startswith("big:")
+    return value if big or not symbols(before) | symbols(value) else None
+
+
+def _named_value(tree: Tree) -> Tree | None:
+    """The value in `name = value` or `name ∈ value`, where the name isn't in the value."""
+    if (
+        not isinstance(tree, Relation)
+        or len(tree.signs) != 1
+        or tree.signs[0] not in ("=", "in", "~")
+    ):
+        return None
+    left, right = tree.sides
+    if is_name(left) and not isinstance(right, Relation):
+        bound = symbols(left) if isinstance(left, Sym) else frozenset()
+        if not bound & symbols(right):
+            return right
+    if is_name(right) and isinstance(right, Sym) and right.name not in symbols(left):
+        return left if tree.signs[0] == "=" and not is_name(left) else None
+    return None
