@@ -94,7 +94,7 @@ def plain(way: str, model: str, folder: Path, env: Any, functions: Any, **option
         "ppo": (PPOTrainer, PPOConfig),
     }[name.removesuffix("_turns")]
     policy, tokenizer = load(model)
-    given: dict[str, Any] = {"peft_config": lora(4)} if which == "lora" else {}
+    given: dict[str, Any] = {"peft_config": lora(4, policy)} if which == "lora" else {}
     if "_turns" in way:
         given["rollout_func"] = rlvr.trl.rollout(env)
     return cls(

@@ -40,8 +40,8 @@ _JOINED = COMMANDS - (FUNCTIONS - WORDS)
 _ARGUMENT = re.compile(r"\s*+[(\\]|\s++[a-z\d]")
 _PIECES = re.compile(
     r"(?P<space>\s+)"
-    r"|(?<![\d.])(?P<based>[0-9A-Z]++|(?=[a-z]*\d)[0-9a-z]++|[a-z])\s*_\s*"
-    r"(?:\{\s*\(?\s*(?:\\text\s*\{)?\s*(?:base\s*\}?\s*)?(?P<base>[0-9a-z]++)\s*\}?\s*\)?\s*\}|(?P<short>\d))"
+    r"|(?<![\d.])(?P<based>[0-9A-Z]++|(?=[a-z]*+\d)[0-9a-z]++|[a-z])\s*+_\s*+"
+    r"(?:\{\s*+\(?\s*+(?:\\text\s*+\{)?\s*+(?:base\s*+\}?\s*+)?(?P<base>[0-9a-z]++)\s*+\}?\s*+\)?\s*+\}|(?P<short>\d))"
     r"|(?P<num>\d+\.(?:\d+|(?=\\(?:overline|bar)\b))|\d+|\.\d+)"
     r"|\\mathbb\s*(?:\{\s*)?(?P<bb>[A-Z])(?:\s*\})?"
     r"|\\(?:text[a-z]*+|mathrm|mathbf|mathit|mathsf|mathtt|mbox|operatorname\*?|mathcal|emph|bf|rm)"
@@ -133,7 +133,7 @@ def _based(piece: re.Match[str], before: Token) -> list[Token]:
     """A number in another base, 2A_{16}; else what it is without: x_2, 5_a."""
     digits, base = piece.group("based"), piece.group("base") or piece.group("short")
     base = BASES.get(base, base)
-    whole = base.isdigit() and 2 <= int(base[:3]) <= 36 and len(digits) <= 64
+    whole = base.isdigit() and len(base) <= 2 and 2 <= int(base) <= 36 and len(digits) <= 64
     if whole and before.text != "_" and (len(digits) > 1 or digits.isdigit()):
         if all(int(digit, 36) < int(base) for digit in digits):
             return [Token("based", f"{digits.lower()}_{base}")]

@@ -23,7 +23,7 @@ from rlvr.verifiers.math.tree import (
     depth,
 )
 from rlvr.verifiers.math.units import is_part_of
-from rlvr.verifiers.math.vocabulary import END, Token, Unreadable
+from rlvr.verifiers.math.vocabulary import END, Token, Unreadable, words_of
 
 MAX_TREE = 150
 """Levels of a tree: a sum of so many terms, or so many factorials in a row. What walks one calls itself."""
@@ -195,8 +195,8 @@ class _Reader(Arithmetic):
 _COLON = Token("mark", ":")
 
 
-_NOT_OF_NAMES = frozenset(
-    ["Rightarrow", "rightarrow", "to", "implies", "\\\\", "&", "\\&", "ne", "!=", "<", ">", "<=", ">=", "le", "ge", "approx", "in", "neg", "cdots", "ldots", "...", "?", "#", "@", "and", "or"]
+_NOT_OF_NAMES = words_of(
+    "Rightarrow rightarrow to implies \\\\ & \\& ne != < > <= >= le ge approx in neg cdots ldots ... ? # @ and or"
 )
 
 

@@ -38,7 +38,7 @@ _NUMERIC = re.compile(r"-?\d[\d.,]*")
 _PLAIN = re.compile(r"[(\[\"'“‘]*+[^\W\d_]++(?:[-'’][^\W\d_]++)*+[.,:;!?)\]\"'”’]*+|[.,:;()\[\]]++")
 _CHINESE = re.compile(r"[\u3400-\u9fff]+")
 _PIECES = re.compile(r"[\u3400-\u9fff]+|[^\s\u3400-\u9fff]+")
-_PRODUCT = re.compile(r"\s*[*·]\s*")
+_PRODUCT = re.compile(r"(?<!\s)\s*+[*·]\s*+")
 _CHINESE_CHANGING = re.compile(
     "[不没非]|以[上下内外]|[至最][多少]|[大小多少]于|超过|除了|一半|倍|折|[多余]$|(?:平方|立方|次方)$|倒数|相反数|绝对值"
 )
