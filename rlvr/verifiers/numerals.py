@@ -6,39 +6,14 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-_ONES = {
-    name: value
-    for value, name in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-}
-_TENS = {
-    name: 10 * value
-    for value, name in enumerate(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
-    )
-}
+ONES = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
+TENS = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
 _SCALES = {
     "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
     "lakh": 10**5, "crore": 10**7,
@@ -83,9 +58,7 @@ def _pieces(words: Sequence[str]) -> tuple[list[str], list[int]]:
 
 
 def _is_number_word(word: str) -> bool:
-    known = (
-        word in _ONES or word in _TENS or word in _SCALES or word in ("hundred", "and", "a", "an")
-    )
+    known = word in ONES or word in TENS or word in _SCALES or word in ("hundred", "and", "a", "an")
     return known or _part(word) > 0
 
 
@@ -94,13 +67,13 @@ def _whole(pieces: list[str]) -> tuple[int, int]:
     total, group, at, last = 0, 0, 0, ""
     for number, piece in enumerate(pieces):
         if (
-            piece in _ONES
+            piece in ONES
             and last in ("", "tens", "hundred", "scale")
-            and not (last == "tens" and _ONES[piece] > 9)
+            and not (last == "tens" and ONES[piece] > 9)
         ):
-            group, last = group + _ONES[piece], "ones"
-        elif piece in _TENS and last in ("", "hundred", "scale"):
-            group, last = group + _TENS[piece], "tens"
+            group, last = group + ONES[piece], "ones"
+        elif piece in TENS and last in ("", "hundred", "scale"):
+            group, last = group + TENS[piece], "tens"
         elif piece == "hundred" and last in ("ones", "tens"):
             group, last = group * 100, "hundred"
         elif piece in _SCALES and last in ("ones", "tens", "hundred"):

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from rlvr.verifiers.numerals import ONES, TENS
+
 _SPACING = re.compile(
     r"\\(?:[,;:!> ()\[\]]|(?:quad|qquad|enspace|thinspace|displaystyle|textstyle|left|right"
     r"|bigg?[lr]?|limits|nolimits|text|mathrm|mathbf|textbf|emph|textit|mbox)(?![a-z]))"
@@ -29,29 +31,8 @@ _TOKEN = re.compile(
     # An operator, a parenthesis, any other symbol; no half of a surrogate pair, which isn't text.
     r"|[^\w\s.,;:!?'\"“”‘`$~{}\\#&|…—\ud800-\udfff-]"
 )
-_NUMBER_WORDS = [
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
 # "one" is left out: it's a pronoun more often than a number.
-_DIGITS = {word: str(n) for n, word in enumerate(_NUMBER_WORDS, 2)}
+_DIGITS = {word: str(n) for word, n in {**ONES, "twenty": TENS["twenty"]}.items() if n > 1}
 NUMBER = "0"
 """What stands for any number where numbers are compared apart from the words."""
 

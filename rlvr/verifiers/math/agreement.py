@@ -1,4 +1,4 @@
-"""Whether two expressions have the same value, decided on their difference.
+"""Tells whether two expressions have the same value, deciding on their difference.
 
 First exactly: like terms cancel, and rational expressions are compared by residues. Then numerically, at
 several points, with digits enough for the numbers on the way: `e^{400}` and `e^{400} + 1` differ in the
@@ -313,7 +313,7 @@ def _whole_numbers(tree: Tree) -> frozenset[str]:
 
 
 def _alternates(tree: Call) -> bool:
-    """Whether it's (-1)^n."""
+    """Tell whether it's (-1)^n."""
     if tree.name != "pow" or not symbols(tree.args[1]):
         return False
     base = tree.args[0]
@@ -366,7 +366,7 @@ _GRID = sorted(sign * 1.37 * 10 ** (k / 2) for k in range(-4, 9) for sign in (1,
 
 
 def _zeros(tree: Tree, name: str, base: dict[str, Any]) -> Iterator[float]:
-    """Where it changes its sign along one symbol, roughly."""
+    """Return where it changes its sign along one symbol, roughly."""
     if name not in symbols(tree):
         return
 

@@ -215,7 +215,7 @@ def _is_power_of_ten(tree: Tree) -> bool:
 
 
 def is_name(tree: Tree) -> bool:
-    """Whether it names a quantity and has no value of its own: x, f(x), |AB|, NO/BO, AB:CD, "the area"."""
+    """Tell whether it names a quantity and has no value of its own: x, f(x), |AB|, NO/BO, AB:CD, "the area"."""
     if isinstance(tree, Sym):
         return tree.name not in ("pi", "e", "i", "oo", "empty")
     if isinstance(tree, Word):
@@ -233,7 +233,7 @@ def is_name(tree: Tree) -> bool:
 
 
 def is_quantity(tree: Tree) -> bool:
-    """Whether it says which quantity was asked for, without determining its symbols: m + n, sin A, P(2), |a + b|.
+    """Tell whether it says which quantity was asked for, without determining its symbols: m + n, sin A, P(2), |a + b|.
 
     2x isn't one, nor x + 1: whoever writes 2x = 10 is still on the way to x.
     """
@@ -255,14 +255,14 @@ _ALGEBRA = ("add", "mul", "div", "pow", "neg", "root", "unit", "pm", "mp")
 
 
 def _unknowns(tree: Tree) -> list[Tree]:
-    """What arithmetic is done with in it: symbols, functions' values."""
+    """Return what arithmetic is done with in it: symbols, functions' values."""
     if isinstance(tree, Call) and tree.name in _ALGEBRA and not _is_application(tree):
         return [one for arg in tree.args for one in _unknowns(arg)]
     return [tree]
 
 
 def _is_application(tree: Tree) -> bool:
-    """Whether it's a function's value rather than a product or a power: P(2), f'(1), f^{-1}(x), A^{-1}."""
+    """Tell whether it's a function's value rather than a product or a power: P(2), f'(1), f^{-1}(x), A^{-1}."""
     if not isinstance(tree, Call) or tree.name not in ("mul", "pow"):
         return False
     first = tree.args[0]
@@ -278,7 +278,7 @@ def _is_application(tree: Tree) -> bool:
 
 
 def has_sums(tree: Tree) -> bool:
-    """Whether a sum, product, integral or limit is left in it to work out."""
+    """Tell whether a sum, product, integral or limit is left in it to work out."""
     if isinstance(tree, Relation):
         tree = tree.sides[-1]
     return any(isinstance(node, Call) and node.name.startswith("big:") for node in nodes(tree))

@@ -38,7 +38,7 @@ class Arithmetic(Atoms, ABC):
 
     @abstractmethod
     def unites(self) -> bool:
-        """Whether a sign that joins sets comes next."""
+        """Tell whether a sign that joins sets comes next."""
 
     def sum(self) -> Tree:
         """Terms with signs between them."""
@@ -162,7 +162,7 @@ class Arithmetic(Atoms, ABC):
         return Call("add", (left, Call("div", (top, bottom))))
 
     def begins_factor(self) -> bool:
-        """Whether what comes next is another factor."""
+        """Tell whether what comes next is another factor."""
         kind, text = self.peek()
         if kind == "num":
             return True
@@ -216,7 +216,7 @@ class Arithmetic(Atoms, ABC):
                 return base
 
     def _degrees(self, base: Tree) -> bool:
-        """Whether a degree sign comes next; behind a number, the letter o is one."""
+        """Tell whether a degree sign comes next; behind a number, the letter o is one."""
         signs = ("circ", "degree", "o") if isinstance(base, Num) else ("circ", "degree")
         if self.skip(*signs):
             return True
@@ -226,7 +226,7 @@ class Arithmetic(Atoms, ABC):
         return False
 
     def _primes(self) -> bool:
-        r"""Whether ^\\prime comes next, or several of them in braces."""
+        r"""Tell whether ^\\prime comes next, or several of them in braces."""
         if self.skip("prime", "'"):
             return True
         if self.peek().text != "{" or self.peek(1).text not in ("prime", "'"):

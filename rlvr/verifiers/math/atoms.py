@@ -169,7 +169,7 @@ class Atoms(Measures, Environments, ABC):
         return _fenced(opening, closing, inside)
 
     def _separators(self) -> tuple[int, bool]:
-        """Whether a bar in these braces is one that separates (1 or 0), and whether a colon does.
+        """Tell whether a bar in these braces is one that separates (1 or 0), and whether a colon does.
 
         Absolute values have two bars, so an odd number has a separator; a colon before a relation is one.
         """
@@ -319,7 +319,7 @@ class Atoms(Measures, Environments, ABC):
         return argument
 
     def bound(self) -> Tree:
-        r"""What stands below a sum or a limit: k = 1, x \to 0."""
+        r"""Return what stands below a sum or a limit: k = 1, x \to 0."""
         if not self.skip("{"):
             return self.argument()
         inside = self.relation()
@@ -330,7 +330,7 @@ class Atoms(Measures, Environments, ABC):
 
 
 def _is_segment(tree: Tree) -> bool:
-    """Whether a bar over it is a segment's, or a numeral's, and not a conjugate's: AB, 3a5."""
+    """Tell whether a bar over it is a segment's, or a numeral's, and not a conjugate's: AB, 3a5."""
     return all(
         isinstance(node, Num)
         or (isinstance(node, Sym) and node.name[0] not in "izw")

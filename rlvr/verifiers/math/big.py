@@ -186,13 +186,13 @@ def _has_power(tree: Tree) -> bool:
 
 
 def _is_whole(count: Tree) -> bool:
-    """Whether it's a whole number if its symbols are, as a number of terms has to be."""
+    """Tell whether it's a whole number if its symbols are, as a number of terms has to be."""
     values = [small(count, at) for at in _whole_points(count)]
     return all(value is not None and value.denominator == 1 for value in values)
 
 
 def _is_power(quotient: Tree, ratio: Tree) -> bool:
-    """Whether it's a power of the ratio, as in a geometric series."""
+    """Tell whether it's a power of the ratio, as in a geometric series."""
     for at in _whole_points(Call("mul", (quotient, ratio))):
         power, wanted = small(ratio, at), small(quotient, at)
         if power is None or wanted is None or abs(power) in (0, 1):

@@ -132,7 +132,7 @@ class Comparison:
     # ------------------------------------------------------------------ one value
 
     def values(self, gold: Tree, answer: Tree) -> Truth:
-        """Whether two single values are equal, with what stands beside them."""
+        """Tell whether two single values are equal, with what stands beside them."""
         ours, theirs = quantity(gold), quantity(answer)
         if not agree(ours, theirs):
             self.why = "another remark"
@@ -147,7 +147,7 @@ class Comparison:
         return self._single(ours.tree, scaled(theirs.tree, factor))
 
     def _single(self, gold: Tree, answer: Tree) -> Truth:
-        """Whether two expressions are equal, 3i - 2j and 3î - 2ĵ as well."""
+        """Tell whether two expressions are equal, 3i - 2j and 3î - 2ĵ as well."""
         same = self.leaf(gold, answer)
         if same is False and isinstance(gold, Call) and isinstance(answer, Call):
             ours, theirs = in_basis(gold), in_basis(answer)
@@ -157,7 +157,7 @@ class Comparison:
         return same
 
     def _up_to_a_constant(self, gold: Tree, answer: Tree) -> Truth:
-        """Whether two antiderivatives differ by a constant, and both have one of integration."""
+        """Tell whether two antiderivatives differ by a constant, and both have one of integration."""
         ours, theirs = without_constant(gold), without_constant(answer)
         if ours is None or theirs is None:
             return False
@@ -169,7 +169,7 @@ class Comparison:
         return self.leaf(difference, somewhere)
 
     def _factor(self, ours: Quantity, theirs: Quantity) -> Fraction | None:
-        """What the answer's value is times in the gold's unit; None where the units don't fit."""
+        """Return what the answer's value is times in the gold's unit; None where the units don't fit."""
         if self.units == "ignored":
             return Fraction(1)
         if self.units == "required" and says(ours.unit) != says(theirs.unit):
@@ -210,7 +210,7 @@ class Comparison:
     # ------------------------------------------------------------------ sets
 
     def _sets(self, gold: RealSet, answer: RealSet) -> Truth | Literal["unordered"]:
-        """Whether two sets of real numbers are the same; "unordered" if their ends have no known order."""
+        """Tell whether two sets of real numbers are the same; "unordered" if their ends have no known order."""
         try:
             return same_set(gold, answer, partial(ordered, same=self.leaf), self.leaf)
         except Undecided:
@@ -371,7 +371,7 @@ _SOMEWHERE = Num(Fraction(7, 3))
 
 
 def _are_alike(one: Tree, other: Tree) -> bool:
-    """Whether two are numbers without units, so that their digits tell whether they're the same."""
+    """Tell whether two are numbers without units, so that their digits tell whether they're the same."""
     return all(isinstance(tree, Num) for tree in (one, other))
 
 

@@ -206,7 +206,7 @@ def _condition(tail: str) -> list[Tree] | None:
 
 
 def _is_finite(tree: Tree) -> bool:
-    r"""Whether a range names its values: 2k with k \in \\{1, 2\\} is those two, and not 2k."""
+    r"""Tell whether a range names its values: 2k with k \in \\{1, 2\\} is those two, and not 2k."""
     return isinstance(tree, Group) and tree.kind == "{}"
 
 
@@ -242,7 +242,7 @@ def _counted(counted: re.Match[str]) -> list[Tree]:
 
 
 def _holds_for(rest: str, condition: Tree) -> bool:
-    """Whether a condition is one on the value that's left: on a symbol in it, and not on the unknown it determines."""
+    """Tell whether a condition is one on the value that's left: on a symbol in it, and not on the unknown it determines."""
     declared = isinstance(condition, Relation) and condition.signs == ("in",)
     everything = (
         declared
@@ -326,7 +326,7 @@ def _bounded(conditions: Sequence[Tree]) -> set[str]:
 
 
 def _same_range(name: str, gold: RealSet, answer: RealSet, same: Same) -> bool | None:
-    """Whether two ranges are the same; n ≥ 1 is the positive integers, as n > 0 is."""
+    """Tell whether two ranges are the same; n ≥ 1 is the positive integers, as n > 0 is."""
     if LINE in (gold, answer) and is_integral(gold) != is_integral(answer):
         return False  # all real numbers, and the integers
     if name in ("n", "m", "k") or is_integral(gold) or is_integral(answer):

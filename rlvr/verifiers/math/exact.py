@@ -167,7 +167,7 @@ def _power(base: Tree, exponent: Tree, at: dict[str, int], moduli: tuple[int, ..
 
 
 def _is_tower(tree: Tree) -> bool:
-    """Whether it's a large positive integer for sure: nothing is subtracted or divided in it."""
+    """Tell whether it's a large positive integer for sure: nothing is subtracted or divided in it."""
     if isinstance(tree, Num):
         return tree.value.denominator == 1 and tree.value > 0
     if not isinstance(tree, Call) or tree.name not in ("add", "mul", "pow"):

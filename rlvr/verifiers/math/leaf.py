@@ -44,19 +44,19 @@ def quick(gold: Tree, answer: Tree) -> Truth:
 
 
 def _names_points(tree: Tree) -> bool:
-    """Whether it's written C(5, 2), which may be a point as well: C(5, 3) isn't the same then."""
+    """Tell whether it's written C(5, 2), which may be a point as well: C(5, 3) isn't the same then."""
     return isinstance(tree, Call) and tree.name == "choose" and not symbols(tree)
 
 
 def _may_vanish(gold: Tree, answer: Tree) -> bool:
-    """Whether symbols that one side alone has could cancel out there."""
+    """Tell whether symbols that one side alone has could cancel out there."""
     extra = symbols(gold) ^ symbols(answer)
     counts = [node.name for tree in (gold, answer) for node in nodes(tree) if isinstance(node, Sym)]
     return all(counts.count(name) > 1 for name in extra)
 
 
 def some(truths: Sequence[Truth]) -> Truth:
-    """Whether one of them is true; None where that isn't known."""
+    """Tell whether one of them is true; None where that isn't known."""
     if True in truths:
         return True
     return None if None in truths else False

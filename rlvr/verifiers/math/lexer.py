@@ -174,7 +174,7 @@ def _plain_word(word: str, before: Token, spaced: bool, letters: bool) -> list[T
 
 
 def _is_sentence(word: str) -> bool:
-    """Whether a word that an answer begins with is one of a sentence, and no product of letters."""
+    """Tell whether a word that an answer begins with is one of a sentence, and no product of letters."""
     rest = word[1:]
     return (
         len(word) >= (3 if word[0].isupper() else 4)

@@ -32,7 +32,7 @@ from rlvr.verifiers.math.vectors import is_vector
 
 
 def same_phrase(gold: Quantity, answer: Quantity) -> bool:
-    """Whether one is a symbol with the words that the other one is: "odd primes p" and "all odd primes"."""
+    """Tell whether one is a symbol with the words that the other one is: "odd primes p" and "all odd primes"."""
     for one, other in ((gold, answer), (answer, gold)):
         if isinstance(one.tree, Sym) and isinstance(other.tree, Word) and one.told:
             return one.told == content(other.tree.text)
@@ -40,7 +40,7 @@ def same_phrase(gold: Quantity, answer: Quantity) -> bool:
 
 
 def is_listed(tree: Tree) -> bool:
-    """Whether it's a value, or values side by side, each with a unit and a remark of its own."""
+    """Tell whether it's a value, or values side by side, each with a unit and a remark of its own."""
     if isinstance(tree, Group):
         return tree.kind in ("", "()", "{}", "letters")
     return not isinstance(tree, Relation)
@@ -63,7 +63,7 @@ def lettered(group: Group) -> Group:
 
 
 def are_told_apart(gold: Group, answer: Group) -> bool:
-    """Whether one list has names, units or remarks that tell its values apart, and the other doesn't have those.
+    """Tell whether one list has names, units or remarks that tell its values apart, and the other doesn't have those.
 
     Then its order says which is which: "4, 3" isn't "x = 3, y = 4", nor "3 apples, 4 pears".
     """
@@ -129,7 +129,7 @@ def _as_list(group: Group) -> Group:
 
 
 def may_be_time(ratio: Tree) -> bool:
-    """Whether it could be a time of day, and hardly a ratio, which would have been reduced."""
+    """Tell whether it could be a time of day, and hardly a ratio, which would have been reduced."""
     values = [item.value for item in children(ratio) if isinstance(item, Num)]
     if len(values) != 2 or any(value.denominator != 1 for value in values):
         return False

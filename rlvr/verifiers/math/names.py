@@ -21,7 +21,7 @@ from rlvr.verifiers.math.tree import (
 
 
 def states_a_value(answer: Tree) -> bool:
-    """Whether it's an equation of two values, neither of which names a quantity."""
+    """Tell whether it's an equation of two values, neither of which names a quantity."""
     return (
         isinstance(answer, Relation)
         and answer.signs == ("=",)
@@ -30,7 +30,7 @@ def states_a_value(answer: Tree) -> bool:
 
 
 def is_open(tree: Tree) -> bool:
-    """Whether its value depends on something: a symbol, a function that nobody knows, a sum's terms."""
+    """Tell whether its value depends on something: a symbol, a function that nobody knows, a sum's terms."""
     return bool(symbols(tree)) or any(
         isinstance(node, Call) and node.name.startswith(("apply:", "big:")) for node in nodes(tree)
     )
@@ -70,7 +70,7 @@ _NEAR = 0.05  # of the value, for whoever rounds generously
 
 
 def _is_near(exact: Tree, rounded: Tree) -> bool:
-    """Whether a value may be rounded to another one; so it may be where either can't be estimated."""
+    """Tell whether a value may be rounded to another one; so it may be where either can't be estimated."""
     one, other = estimate(bare(exact)), estimate(bare(rounded))
     if one is None or other is None:
         return True
@@ -100,13 +100,13 @@ def without_names(gold: Tree, answer: Tree) -> tuple[Tree, Tree]:
 
 
 def _is_choice(tree: Tree) -> bool:
-    """Whether it's a letter that choices have."""
+    """Tell whether it's a letter that choices have."""
     name = tree.text if isinstance(tree, Word) else tree.name if isinstance(tree, Sym) else ""
     return len(name) == 1 and name in "ABCDEFGHIJabcdefghij"
 
 
 def names_agree(ours: Tree, theirs: Tree) -> bool:
-    """Whether two names of a value fit: "the area" and "area of ABC"; a word and a letter may."""
+    """Tell whether two names of a value fit: "the area" and "area of ABC"; a word and a letter may."""
     if isinstance(ours, Sym) and isinstance(theirs, Sym) and ours != theirs:
         bases = {one.name.partition("_")[0] for one in (ours, theirs)}
         return len(bases) == 1 and bases <= {ours.name, theirs.name}  # \\lambda = 2, 5

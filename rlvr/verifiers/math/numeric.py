@@ -59,7 +59,7 @@ class NoValue(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Convention:
-    """How to read functions that are defined in more than one way.
+    """Says how to read functions that are defined in more than one way.
 
     Attributes:
         real_powers: (-8)^(1/3) is -2, as the cube root is, and not the principal value.

@@ -208,7 +208,7 @@ def _same_at_points(
     variable: str,
     same: Callable[[Tree, Tree], bool | None],
 ) -> bool | None:
-    """Whether two expressions agree on a set of points alone, like x^2 and 4 at 2."""
+    """Tell whether two expressions agree on a set of points alone, like x^2 and 4 at 2."""
     truth: bool | None = True
     for interval in where.intervals:
         if interval.low is None or interval.low != interval.high:
@@ -221,7 +221,7 @@ def _same_at_points(
 def _same_rows(
     gold: Group, answer: Group, same: Callable[[Tree, Tree], bool | None]
 ) -> bool | None:
-    """Whether the rows are the same in some order, value by value and condition by condition."""
+    """Tell whether the rows are the same in some order, value by value and condition by condition."""
     if len(gold.items) != len(answer.items):
         return False
     left = [children(row) for row in answer.items]

@@ -47,6 +47,6 @@ def _worked_out(
 
 
 def _follow(ends: Sequence[Tree], step: Fraction) -> bool:
-    """Whether the last values are a step apart as they're written: n - 1, n."""
+    """Tell whether the last values are a step apart as they're written: n - 1, n."""
     before = [Call("add", (last, Call("neg", (Num(step),)))) for last in ends[1:]]
     return all(one == other for one, other in zip(ends, before, strict=False))

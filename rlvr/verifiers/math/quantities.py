@@ -1,4 +1,4 @@
-"""What stands beside a value: its unit, and the words said of it.
+"""Takes apart what stands beside a value: its unit, and the words said of it.
 
 A unit or a remark may be missing on one side. Two units agree where they measure the same thing, and the
 values are compared in one of them: 3 h 20 min is 200 min. Two remarks agree where one says nothing that
@@ -177,7 +177,7 @@ def scaled(tree: Tree, factor: Fraction) -> Tree:
 
 
 def same_unit(ours: Unit | None, theirs: Unit | None) -> Fraction | None:
-    """What a value in the second unit is times in the first; None where they measure different things."""
+    """Return what a value in the second unit is times in the first; None where they measure different things."""
     if ours is None or theirs is None:
         return Fraction(1)
     if ours.powers == theirs.powers:
@@ -203,17 +203,17 @@ _ALIKE = tuple(
 
 
 def says(unit: Unit | None) -> bool:
-    """Whether a unit says something that may be required: neither "units" nor a percent sign."""
+    """Tell whether a unit says something that may be required: neither "units" nor a percent sign."""
     return unit is not None and unit != PERCENT and not _counts(unit)
 
 
 def _counts(unit: Unit) -> bool:
-    """Whether it says nothing: "units", "square units"."""
+    """Tell whether it says nothing: "units", "square units"."""
     return not unit.powers or {base for base, _ in unit.powers} == {"unit"}
 
 
 def agree(gold: Quantity, answer: Quantity) -> bool:
-    """Whether what is said of both values fits together."""
+    """Tell whether what is said of both values fits together."""
     if not gold.clear or not answer.clear:
         return False
     if isinstance(gold.tree, Sym) and isinstance(answer.tree, Sym):
@@ -233,12 +233,12 @@ def _contained(ours: frozenset[str], theirs: frozenset[str]) -> bool:
 
 
 def is_percentage(found: Quantity) -> bool:
-    """Whether it's in percent."""
+    """Tell whether it's in percent."""
     return found.unit == PERCENT
 
 
 def label(tree: Tree) -> object:
-    """What tells a value in a list from the others: its name, its unit, or its remark; None for none."""
+    """Return what tells a value in a list from the others: its name, its unit, or its remark; None for none."""
     if isinstance(tree, Relation) and tree.signs in (("=",), ("~",)):
         left = tree.sides[0]
         if isinstance(left, Sym):

@@ -87,7 +87,7 @@ def formulas(question: str) -> list[str]:
 
 
 class Role(Enum):
-    """What a question does with a formula."""
+    """Names what a question does with a formula."""
 
     FORM = "asks for another form of it"
     VALUE = "asks for its value"

@@ -105,7 +105,7 @@ class _Reader(Arithmetic):
         return Relation((SIGNS[self.tokens[sign].text], *signs), (name, *sides))
 
     def _sign_behind(self, start: int) -> int | None:
-        """Where the value is said that what begins at `start` names: its "=" outside of brackets."""
+        """Return where the value is said that what begins at `start` names: its "=" outside of brackets."""
         depth = 0
         for at in range(start, len(self.tokens)):
             kind, text = self.tokens[at]
@@ -155,7 +155,7 @@ class _Reader(Arithmetic):
         return Relation(tuple(signs), tuple(sides)) if signs else sides[0]
 
     def _applied(self) -> bool:
-        """Whether a function's value comes next, and what it is: y(3) = 5, of which no product is made."""
+        """Tell whether a function's value comes next, and what it is: y(3) = 5, of which no product is made."""
         name, opening, argument, closing, sign = (self.peek(ahead) for ahead in range(5))
         between = (opening.text, closing.text, sign.text)
         return name.kind == "name" and argument.kind == "num" and between == ("(", ")", "=")
@@ -172,7 +172,7 @@ class _Reader(Arithmetic):
         return _union(items)
 
     def unites(self) -> bool:
-        """Whether a sign that joins sets comes next."""
+        """Tell whether a sign that joins sets comes next."""
         kind, text = self.peek()
         if kind == "cmd":
             return text in ("cup", "cap", "setminus")
@@ -201,7 +201,7 @@ _NOT_OF_NAMES = words_of(
 
 
 def _may_name(tokens: list[Token]) -> bool:
-    """Whether tokens may be the name of a value: no number among them but in brackets and indices, and no relation."""
+    """Tell whether tokens may be the name of a value: no number among them but in brackets and indices, and no relation."""
     depth, named = 0, False
     for before, (kind, text) in zip([Token("", ""), *tokens], tokens, strict=False):
         depth += (text in ("(", "[", "{", "\\{")) - (text in (")", "]", "}", "\\}"))

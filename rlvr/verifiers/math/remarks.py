@@ -65,7 +65,7 @@ def is_remark(word: str, before: Token) -> bool:
 
 
 def is_copula(word: str) -> bool:
-    """Whether a word says that two things are the same."""
+    """Tell whether a word says that two things are the same."""
     return word in ("is", "are", "equals")
 
 
@@ -179,7 +179,7 @@ def _unit(word: str, following: list[str], before: Token) -> list[Token] | None:
 
 
 def ends_value(before: Token) -> bool:
-    """Whether a value ends with a token, so that a unit may follow."""
+    """Tell whether a value ends with a token, so that a unit may follow."""
     return before.kind in ("num", "unit") or before.text in (")", "}", "]", "pi", "*", "/")
 
 
@@ -259,7 +259,7 @@ def _stem(word: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether words in front of a number name it, as in "Quadrant 4", and don't change it."""
+    """Tell whether words in front of a number name it, as in "Quadrant 4", and don't change it."""
     words = [word for word in _WORD.findall(text) if word.lower() not in _FILLERS]
     return all(word[0].isupper() and word.lower() not in PREPOSITIONS for word in words)
 
@@ -277,13 +277,13 @@ _OF_PLACES = words_of(
 
 
 def is_place(text: str) -> bool:
-    """Whether words say where something holds, with the place behind them: "attained at", "when"."""
+    """Tell whether words say where something holds, with the place behind them: "attained at", "when"."""
     words = text.lower().split()
     last = words[-1] if words else ""
     return last in ("at", "when", "whenever") and _OF_PLACES.issuperset(words)
 
 
 def leads_over(text: str) -> bool:
-    """Whether words in front of a number make something else of it: "multiples of 5"."""
+    """Tell whether words in front of a number make something else of it: "multiples of 5"."""
     words = _contents(text)
     return bool(words) and words[-1] in PREPOSITIONS

@@ -132,7 +132,7 @@ def _renaming(theirs: Sequence[str], ours: Sequence[str]) -> dict[str, Tree]:
 
 
 def _is_free(name: str, declared: Mapping[str, Tree]) -> bool:
-    """Whether it's a parameter: declared, and over the reals none of the letters for unknowns."""
+    """Tell whether it's a parameter: declared, and over the reals none of the letters for unknowns."""
     if name not in declared:
         return False
     within = declared[name]
@@ -189,7 +189,7 @@ def without_constant(tree: Tree) -> Tree | None:
 
 
 def _transcendental(tree: Tree) -> bool:
-    """Whether a function or a power of a variable's stands in it, as in the solution of a differential equation."""
+    """Tell whether a function or a power of a variable's stands in it, as in the solution of a differential equation."""
     return any(
         isinstance(node, Call)
         and (
@@ -250,7 +250,7 @@ def _parameters_of_lines(tree: Tree) -> set[str]:
 
 
 def _left_sides(tree: Tree) -> set[Tree]:
-    """What is before the equals signs, where everything has one."""
+    """Return what is before the equals signs, where everything has one."""
     if not isinstance(tree, Group | Relation):
         return set()
     items = tree.items if isinstance(tree, Group) and tree.kind == "" else (tree,)

@@ -151,13 +151,8 @@ def unit_of(word: str) -> Unit | None:
     return _SYMBOLS.get(word) or _named(lower) or _chinese(word)
 
 
-def symbol_of(word: str) -> Unit | None:
-    """The unit of a symbol alone; case counts."""
-    return _SYMBOLS.get(word)
-
-
 def is_unmistakable(word: str, spaced: bool = False) -> bool:
-    """Whether a word behind a number is a unit even outside of a text, where letters are variables.
+    """Tell whether a word behind a number is a unit even outside of a text, where letters are variables.
 
     "ab" is no attobit there, nor "PA" a peta-ampere. With `spaced`, "kPa" and "Hz" are units.
     """
@@ -196,7 +191,7 @@ def _bounded(unit: Unit, power: int) -> Unit:
 
 
 def is_part_of(smaller: Unit, unit: Unit) -> bool:
-    """Whether both measure the same thing, and the first is the smaller one: minutes of hours."""
+    """Tell whether both measure the same thing, and the first is the smaller one: minutes of hours."""
     return smaller.powers == unit.powers and smaller.scale < unit.scale
 
 

@@ -234,7 +234,7 @@ class Math(Verifier):
         return self._verdict(getattr(stages, "stage", stages), said, gold, wrong)
 
     def _same(self, comparison: Comparison, gold: Answer, answer: Answer) -> Truth:
-        """Whether two readings have the same value under the same conditions, by any names that are free."""
+        """Tell whether two readings have the same value under the same conditions, by any names that are free."""
         tree = renamed(gold.written, answer.written) if self.rename else answer.written
         ours, theirs = parameters(gold.conditions), parameters(answer.conditions)
         seen: Truth = False

@@ -47,7 +47,7 @@ def in_words(text: str) -> Tree | None:
 
 
 def _takes_back(said: str, more: str) -> bool:
-    """Whether what follows a yes or a no may turn it around: "Yes, only if n = 1", "No, but …"."""
+    """Tell whether what follows a yes or a no may turn it around: "Yes, only if n = 1", "No, but …"."""
     if _POLAR_WORDS.search(more):
         return True
     if said in ("no", "false"):
@@ -171,7 +171,7 @@ def meaning(text: str) -> tuple[Tree | None, str]:
 
 
 def is_remainder(tree: Tree) -> bool:
-    """Whether it's a quotient with a remainder, 7 R 3."""
+    """Tell whether it's a quotient with a remainder, 7 R 3."""
     return isinstance(tree, Word) and " remainder " in tree.text
 
 
