@@ -37,7 +37,6 @@ _LARGEST_ARGUMENT = 10**6
 _MOST_TERMS = 2000
 _MOST_STEPS = 5000  # of all sums and integrals of one evaluation; more is left to SymPy
 _MOST_DIGITS_OF_GAMMA = 400
-_MOST_EXTRAPOLATED = 160
 _MOST_EXTRAPOLATED = 160  # terms of a sum without end
 _MOST_BITS_OF_ANGLE = 50_000
 _INFINITE = Sym("oo")

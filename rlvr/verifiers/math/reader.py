@@ -189,8 +189,6 @@ class _Reader(Arithmetic):
             items.append(self.sum())
         return items[0] if len(items) == 1 else Group(":", tuple(items))
 
-    # ------------------------------------------------------------------ arithmetic
-
 
 _COLON = Token("mark", ":")
 

@@ -270,12 +270,6 @@ _OF_PLACES = words_of(
 )
 
 
-_OF_PLACES = words_of(
-    "at when whenever attained achieved reached obtained occurs occurring taken holds which is this the it maximum minimum "
-    "max min value equality with and point extremum only"
-)
-
-
 def is_place(text: str) -> bool:
     """Tell whether words say where something holds, with the place behind them: "attained at", "when"."""
     words = text.lower().split()
