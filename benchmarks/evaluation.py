@@ -31,10 +31,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import rlvr
 from rlvr.evaluation.evaluate import evaluate
 from rlvr.evaluation.rescore import rescore
-from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import Run, read_rollouts
 from rlvr.policies.base import Request
 from rlvr.policies.openai import OpenAIPolicy
+from rlvr.runs.rollouts import Rollout
+from rlvr.runs.run import Run, read_rollouts
 
 CONCURRENCY = 64
 
@@ -178,7 +178,7 @@ MEMORY = """
 import resource, sys, tempfile
 import rlvr
 from rlvr.evaluation.evaluate import evaluate
-from rlvr.evaluation.run import Run
+from rlvr.runs.run import Run
 class Says:
     name = "says"
     def respond(self, requests):

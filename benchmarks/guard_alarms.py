@@ -26,7 +26,7 @@ import numpy as np
 
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 from rlvr.training.guards import GuardConfig, Guards, degenerate
 from rlvr.training.guards.unscored import WINDOW, UnscoredGuard
 

@@ -23,8 +23,8 @@ from typing import Any
 from trainer_clock import timed
 
 import rlvr
-from rlvr.evaluation.run import read_rollouts
-from rlvr.evaluation.statistics import Estimate, bootstrap
+from rlvr.runs.run import read_rollouts
+from rlvr.runs.statistics import Estimate, bootstrap
 from rlvr.training.config import Source
 from rlvr.training.recorder import HELD_OUT
 

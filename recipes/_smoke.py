@@ -84,7 +84,7 @@ def _taught(config: rlvr.TrainConfig, answers: Callable[[rlvr.Task], Sequence[st
 def _check(config: rlvr.TrainConfig, outcome: Outcome, start: Any) -> None:
     from transformers import AutoModelForCausalLM
 
-    from rlvr.evaluation.run import read_rollouts
+    from rlvr.runs.run import read_rollouts
 
     steps = config.steps
     rows = [row for row in read_rollouts(outcome.run) if row["part"] == "train"]

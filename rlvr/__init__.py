@@ -41,8 +41,8 @@ _HOME = {
     "CannotScore": "rlvr.core.errors",
     "ToolError": "rlvr.core.errors",
     "verifier": "rlvr.verifiers.function",
-    "All": "rlvr.verifiers.compose",
-    "AnyOf": "rlvr.verifiers.compose",
+    "All": "rlvr.core.compose",
+    "AnyOf": "rlvr.core.compose",
     "Code": "rlvr.verifiers.code",
     "Coherent": "rlvr.verifiers.coherence",
     "Format": "rlvr.verifiers.text",
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from rlvr.adapters import openrlhf, trl, verl
     from rlvr.authoring.audit import audit, probe
     from rlvr.core.blame import working_on
+    from rlvr.core.compose import All, AnyOf
     from rlvr.core.environment import Environment
     from rlvr.core.errors import CannotScore, RlvrError, ToolError
     from rlvr.core.fixtures import Fixture
@@ -95,7 +96,6 @@ if TYPE_CHECKING:
     from rlvr.training.train import train
     from rlvr.verifiers.code import Code
     from rlvr.verifiers.coherence import Coherent
-    from rlvr.verifiers.compose import All, AnyOf
     from rlvr.verifiers.function import verifier
     from rlvr.verifiers.instructions import Instructions, instruction
     from rlvr.verifiers.judge import Judge

@@ -21,13 +21,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rlvr.core.compose import leaves
 from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError, DataWarning, OptionError
 from rlvr.core.foreign import make_foreign
 from rlvr.core.registry import NAMED, find
 from rlvr.core.secrets import is_secret
 from rlvr.core.task import Task
-from rlvr.verifiers.compose import leaves
 
 _MOST = 100_000
 

@@ -96,7 +96,7 @@ def difficulties(rollouts: Iterable[Mapping[str, Any]], env: str) -> list[Diffic
     """Of each task of the environment that has rollouts, in the order met.
 
     Args:
-        rollouts: lines of runs' `rollouts.jsonl` (`rlvr.evaluation.run.read_rollouts`).
+        rollouts: lines of runs' `rollouts.jsonl` (`rlvr.runs.run.read_rollouts`).
         env: the environment's name; others' rollouts are passed over.
 
     Raises `DataError` where there's none of the environment.

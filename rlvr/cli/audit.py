@@ -17,8 +17,8 @@ from rlvr.cli.options import environment_options, make_environment
 from rlvr.core.environment import Environment
 from rlvr.core.files import replacing, write_json
 from rlvr.evaluation.evaluate import evaluate
-from rlvr.evaluation.run import Run, read_rollouts
 from rlvr.policies.scripted import NAMES, scripted
+from rlvr.runs.run import Run, read_rollouts
 
 
 @click.command("audit")

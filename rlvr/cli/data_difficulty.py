@@ -60,7 +60,7 @@ def command(
     """
     from rlvr.authoring import difficulty
     from rlvr.cli.options import make_environment
-    from rlvr.evaluation.run import about, read_rollouts
+    from rlvr.runs.run import about, read_rollouts
 
     paths = (*runs, *more)
     for path in paths:

@@ -18,16 +18,16 @@ from rlvr.cli.suite import read_suite
 from rlvr.core.errors import DataError
 from rlvr.core.registry import find
 from rlvr.core.secrets import scrubbed_options
-from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.drive import AnyPolicy
 from rlvr.evaluation.evaluate import finish
 from rlvr.evaluation.evaluation import Evaluation, Part
-from rlvr.evaluation.report import Report
-from rlvr.evaluation.run import Run, about
-from rlvr.evaluation.statistics import Estimate
 from rlvr.policies.base import Request
 from rlvr.policies.openai import OpenAIPolicy
 from rlvr.policies.scripted import NAMES, scripted
+from rlvr.runs.cache import VerdictCache
+from rlvr.runs.report import Report
+from rlvr.runs.run import Run, about
+from rlvr.runs.statistics import Estimate
 
 _MOST = 100_000
 

@@ -73,7 +73,7 @@ def command(
     from it, and written into RUN/kl.json. Two runs are compared by what stands there.
     """
     from rlvr.core.errors import OptionError
-    from rlvr.evaluation.run import read_rollouts
+    from rlvr.runs.run import read_rollouts
     from rlvr.training.kl.best_of_n import best_of_n
     from rlvr.training.kl.curve import read_curve
     from rlvr.training.kl.plot import plot_curves

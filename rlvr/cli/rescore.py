@@ -15,10 +15,10 @@ from rlvr.core.errors import DataError
 from rlvr.core.foreign import check_foreign
 from rlvr.core.registry import make
 from rlvr.core.verdict import Scored
-from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.rescore import rescore
-from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import about, read_rollouts
+from rlvr.runs.cache import VerdictCache
+from rlvr.runs.rollouts import Rollout
+from rlvr.runs.run import about, read_rollouts
 
 _SHOWN = 20
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from rlvr.evaluation.view import FILTERS, write_view
+from rlvr.evaluation.viewer.view import FILTERS, write_view
 
 
 @click.command("view")

@@ -19,7 +19,7 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Verdict
 
 if TYPE_CHECKING:
-    from rlvr.verifiers.compose import Gate, Weighted
+    from rlvr.core.compose import Gate, Weighted
 
 
 class Verifier(ABC):
@@ -99,23 +99,22 @@ class Verifier(ABC):
         """Whether `verify` is a coroutine function."""
         return inspect.iscoroutinefunction(self.verify)
 
-    # Arithmetic on the contract makes the nodes of the next room: the one place where an import goes
-    # up the house's list, at call time only.
+    # Imported when called: compose.py builds its classes on this one.
 
     def __mul__(self, weight: float) -> Weighted:
-        from rlvr.verifiers.compose import Weighted
+        from rlvr.core.compose import Weighted
 
         return Weighted.of(self, weight)
 
     __rmul__ = __mul__
 
     def __add__(self, other: Verifier) -> Weighted:
-        from rlvr.verifiers.compose import Weighted
+        from rlvr.core.compose import Weighted
 
         return Weighted.of(self) + other
 
     def __rshift__(self, then: Verifier) -> Gate:
-        from rlvr.verifiers.compose import Gate
+        from rlvr.core.compose import Gate
 
         return Gate(self, then)
 

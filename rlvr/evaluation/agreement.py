@@ -11,7 +11,7 @@ from rlvr.core.errors import DataError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored
 from rlvr.core.verifier import Verifier
-from rlvr.evaluation.statistics import Estimate, Floats, bootstrap_of
+from rlvr.runs.statistics import Estimate, Floats, bootstrap_of
 from rlvr.scoring import score
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlvr.core.errors import DataError
-from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import about, read_rollouts
-from rlvr.evaluation.statistics import Comparison, paired
-from rlvr.evaluation.tally import Tally
+from rlvr.runs.rollouts import Rollout
+from rlvr.runs.run import about, read_rollouts
+from rlvr.runs.statistics import Comparison, paired
+from rlvr.runs.tally import Tally
 
 Key = tuple[str, str | None]
 

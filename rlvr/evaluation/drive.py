@@ -14,9 +14,7 @@ from rlvr.core.environment import Environment
 from rlvr.core.faults import raised
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
-from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.judge import Judge
-from rlvr.evaluation.rollouts import Rollout
 from rlvr.policies.base import (
     AsyncPolicy,
     Generation,
@@ -26,6 +24,8 @@ from rlvr.policies.base import (
     StreamPolicy,
     seed_of,
 )
+from rlvr.runs.cache import VerdictCache
+from rlvr.runs.rollouts import Rollout
 from rlvr.scoring.prints import call_judging
 
 AnyPolicy: TypeAlias = Policy | AsyncPolicy

@@ -12,12 +12,12 @@ from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError
 from rlvr.core.registry import make
 from rlvr.core.secrets import scrubbed_options
-from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.drive import AnyPolicy
 from rlvr.evaluation.evaluation import Evaluation, Part
-from rlvr.evaluation.report import Report
-from rlvr.evaluation.run import Run, about
 from rlvr.policies.scripted import scripted
+from rlvr.runs.cache import VerdictCache
+from rlvr.runs.report import Report
+from rlvr.runs.run import Run, about
 
 
 def evaluate(

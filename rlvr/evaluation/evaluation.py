@@ -11,12 +11,12 @@ from typing import Any
 
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
-from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.drive import AnyPolicy, Driver, Unit
-from rlvr.evaluation.report import Report
-from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import Run, read_rollouts
-from rlvr.evaluation.tally import Tally
+from rlvr.runs.cache import VerdictCache
+from rlvr.runs.report import Report
+from rlvr.runs.rollouts import Rollout
+from rlvr.runs.run import Run, read_rollouts
+from rlvr.runs.tally import Tally
 from rlvr.scoring.prints import kept_in
 
 

@@ -12,7 +12,7 @@ from rlvr.core.faults import checked, raised
 from rlvr.core.task import Message, Task
 from rlvr.core.verdict import Verdict
 from rlvr.envs.turns import MultiTurn, SingleTurn
-from rlvr.evaluation.cache import VerdictCache, identity
+from rlvr.runs.cache import VerdictCache, identity
 from rlvr.scoring import submit
 from rlvr.scoring.prints import call_judging
 

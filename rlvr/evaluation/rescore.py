@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from rlvr.core.environment import Environment
 from rlvr.core.verdict import Scored, Unscored, Verdict
-from rlvr.evaluation.cache import VerdictCache
 from rlvr.evaluation.judge import Judge
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.cache import VerdictCache
+from rlvr.runs.rollouts import Rollout
 
 _WINDOW = 1024  # rollouts read ahead of the slowest one that isn't judged yet
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 
+from rlvr.core.compose import Composite, Plan
 from rlvr.core.errors import CannotScore, OptionError, ResponseError, TaskError
 from rlvr.core.faults import checked, raised
 from rlvr.core.task import Task
@@ -22,7 +23,6 @@ from rlvr.core.verifier import Verifier, a_verifier
 from rlvr.scoring import lanes
 from rlvr.scoring.pool import Pool
 from rlvr.scoring.prints import judging
-from rlvr.verifiers.compose import Composite, Plan
 
 _GRACE_S = 0.05  # so that an item which may run just as long as the batch gets its whole time
 _SETTLED = 200_000

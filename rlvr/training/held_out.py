@@ -11,12 +11,12 @@ from transformers import TrainerCallback
 from rlvr.adapters.trl.backend import context_of
 from rlvr.core.environment import Environment
 from rlvr.evaluation.evaluation import Evaluation, Part
-from rlvr.evaluation.report import Report
-from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.tally import Tally
 from rlvr.policies.base import Generation, Request
 from rlvr.policies.template import Template
 from rlvr.policies.transformers import TransformersPolicy
+from rlvr.runs.report import Report
+from rlvr.runs.rollouts import Rollout
+from rlvr.runs.tally import Tally
 from rlvr.training.recorder import HELD_OUT
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rlvr.core.errors import DataError, MissingExtraError
 from rlvr.core.files import replacing
-from rlvr.evaluation.run import Run
+from rlvr.runs.run import Run
 
 PANELS = (
     ("reward", "reward\n(training batch)"),

@@ -17,9 +17,9 @@ from typing import Any
 from rlvr.adapters import trl as rlvr_trl
 from rlvr.core.environment import Environment
 from rlvr.evaluation.evaluate import evaluate
-from rlvr.evaluation.report import Report
-from rlvr.evaluation.run import Run
 from rlvr.policies.transformers import TransformersPolicy
+from rlvr.runs.report import Report
+from rlvr.runs.run import Run
 from rlvr.training.additions import (
     MAX_NEW_TOKENS,
     WARMUP_BATCH,

@@ -11,10 +11,10 @@ from typing import Any
 from transformers import TrainerCallback
 
 from rlvr.core.files import dumped, read_lines, replacing, write_json
-from rlvr.evaluation.report import Report
-from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import Run, read_rollouts
-from rlvr.evaluation.tally import Tally
+from rlvr.runs.report import Report
+from rlvr.runs.rollouts import Rollout
+from rlvr.runs.run import Run, read_rollouts
+from rlvr.runs.tally import Tally
 
 TRAIN, HELD_OUT = "train", "held-out"
 """The `part` of a run's rollouts: what was trained on, and what was measured along the way."""

@@ -13,9 +13,9 @@ from typing import Any
 from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError, TrainingError
 from rlvr.core.secrets import HIDDEN
 from rlvr.envs.mixture import Mixture
-from rlvr.evaluation.report import Report
-from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import Run, about, read_metrics
+from rlvr.runs.report import Report
+from rlvr.runs.rollouts import Rollout
+from rlvr.runs.run import Run, about, read_metrics
 from rlvr.scoring.prints import kept_in
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.device import fewer_processes, on_gpu

@@ -6,12 +6,12 @@ import contextlib
 from typing import Any
 
 from rlvr.adapters import trl as rlvr_trl
+from rlvr.core.compose import leaves
 from rlvr.core.errors import OptionError
 from rlvr.envs.mixture import Mixture
 from rlvr.policies.template import Template
 from rlvr.training.config import TrainConfig
 from rlvr.training.device import on_gpu
-from rlvr.verifiers.compose import leaves
 
 _LOTS = 4  # quarters of a batch: one is judged while the next is generated
 

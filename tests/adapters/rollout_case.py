@@ -10,7 +10,7 @@ import rlvr
 from rlvr import Cause, Unscored
 from rlvr.core.errors import CannotScore
 from rlvr.core.task import Message
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 
 torch = pytest.importorskip("torch")
 trl = pytest.importorskip("trl")

@@ -16,8 +16,8 @@ import pytest
 import rlvr
 from rlvr import Cause, Scored, Status, Unscored
 from rlvr.core.errors import DataError, DataWarning, OptionError
-from rlvr.evaluation.rollouts import Rollout
 from rlvr.policies.template import Template
+from rlvr.runs.rollouts import Rollout
 from rlvr.verifiers.extraction import after_thinking
 from tests.policies.families import tokenizer_of
 

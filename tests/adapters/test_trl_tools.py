@@ -15,7 +15,7 @@ from rlvr import CannotScore, Cause, Unscored
 from rlvr.core.errors import DataError, OptionError
 from rlvr.core.task import Task
 from rlvr.envs.tools import ToolEnv
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 
 torch = pytest.importorskip("torch")
 trl = pytest.importorskip("trl")

@@ -12,8 +12,8 @@ import rlvr
 from rlvr import Cause, Scored, Status, Unscored
 from rlvr.core.errors import DataError
 from rlvr.evaluation.compare import compare_runs
-from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import Run
+from rlvr.runs.rollouts import Rollout
+from rlvr.runs.run import Run
 
 
 def write(

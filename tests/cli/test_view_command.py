@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from rlvr.core.errors import OptionError
-from rlvr.evaluation.view import FILTERS, write_view
+from rlvr.evaluation.viewer.view import FILTERS, write_view
 from tests.evaluation.view_runs import mixed
 
 CommandLine: TypeAlias = Any  # the fixture of tests/conftest.py

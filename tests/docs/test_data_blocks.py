@@ -16,7 +16,7 @@ from rlvr.cli.lines import verdict_lines
 from rlvr.cli.suite import read_suite
 from rlvr.core.fixtures import read_fixtures
 from rlvr.core.registry import GROUP
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 from tests.docs.fences import ALL, ROOT, in_languages
 
 DATA = ("json", "toml")

@@ -11,10 +11,10 @@ import pytest
 import rlvr
 from rlvr import Scored, Status, Unscored
 from rlvr.core.errors import DataError, DataWarning
-from rlvr.evaluation.cache import VerdictCache, identity
 from rlvr.evaluation.evaluate import evaluate
-from rlvr.evaluation.report import Report
 from rlvr.policies.base import Request
+from rlvr.runs.cache import VerdictCache, identity
+from rlvr.runs.report import Report
 
 JUDGED: list[str] = []  # by the inline verifier below, which runs in this process
 

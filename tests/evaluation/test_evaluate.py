@@ -16,12 +16,12 @@ from rlvr import Cause, Scored, Unscored
 from rlvr.core.errors import DataError, OptionError
 from rlvr.core.verdict import status_of
 from rlvr.evaluation.evaluate import evaluate
-from rlvr.evaluation.report import Report
-from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import Run, read_rollouts
-from rlvr.evaluation.tally import Tally
 from rlvr.policies.base import Generation, PolicyError, Request
 from rlvr.policies.scripted import Scripted, scripted
+from rlvr.runs.report import Report
+from rlvr.runs.rollouts import Rollout
+from rlvr.runs.run import Run, read_rollouts
+from rlvr.runs.tally import Tally
 
 GRADES = {"1": 1.0, "2": 0.5, "3": 0.0, "4": None}
 

@@ -10,8 +10,8 @@ import pytest
 
 import rlvr
 from rlvr.core.errors import DataError, LacksError, OptionError, UnknownEnvironmentError
-from rlvr.evaluation.run import about, read_rollouts
 from rlvr.policies.scripted import Scripted
+from rlvr.runs.run import about, read_rollouts
 from rlvr.sandboxes import Sandbox
 
 

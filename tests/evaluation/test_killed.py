@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.evaluation.run import about, read_rollouts
+from rlvr.runs.run import about, read_rollouts
 from tests.stub_server import Stub
 
 K = 4  # samples per task

@@ -10,7 +10,7 @@ from typing import Any
 import rlvr
 from rlvr import Cause, Scored, Status, Unscored
 from rlvr.evaluation.rescore import changes, rescore
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 
 
 def rollout(answer: str, verdict: rlvr.Verdict, stop: str = "stop") -> Rollout:

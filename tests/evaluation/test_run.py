@@ -12,8 +12,8 @@ import pytest
 import rlvr
 from rlvr.core.errors import DataError
 from rlvr.core.verdict import correct
-from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import Run
+from rlvr.runs.rollouts import Rollout
+from rlvr.runs.run import Run
 
 
 def about(run: Run) -> dict:

@@ -22,8 +22,8 @@ from rlvr.core.errors import DataError, DataWarning
 from rlvr.core.files import Appender, dumped, read_lines, replacing, write_json
 from rlvr.evaluation.compare import compare_runs
 from rlvr.evaluation.exports import export
-from rlvr.evaluation.run import Run, read_metrics, read_rollouts
-from rlvr.evaluation.view import write_view
+from rlvr.evaluation.viewer.view import write_view
+from rlvr.runs.run import Run, read_metrics, read_rollouts
 
 
 @contextmanager

@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from rlvr.evaluation import statistics
-from rlvr.evaluation.statistics import bootstrap, majority, mcnemar, paired, pass_at_k
+from rlvr.runs import statistics
+from rlvr.runs.statistics import bootstrap, majority, mcnemar, paired, pass_at_k
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from rlvr.core.errors import DataError
-from rlvr.evaluation.view import write_view
+from rlvr.evaluation.viewer.view import write_view
 from tests.evaluation.view_runs import CORRECT, UNSCORED, WRONG, mixed, rollout, write_run
 
 

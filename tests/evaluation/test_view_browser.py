@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rlvr.evaluation.view import FILTERS, write_view
+from rlvr.evaluation.viewer.view import FILTERS, write_view
 from tests.evaluation.view_runs import CORRECT, WRONG, mixed, rollout, write_run
 
 _FLAGS = (

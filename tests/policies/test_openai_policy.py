@@ -9,10 +9,10 @@ import pytest
 
 import rlvr
 from rlvr.evaluation.evaluate import evaluate
-from rlvr.evaluation.run import Run, read_rollouts
 from rlvr.policies.base import Generation, PolicyError, Request
 from rlvr.policies.http import Nonsense
 from rlvr.policies.openai import OpenAIPolicy, generations
+from rlvr.runs.run import Run, read_rollouts
 from tests.stub_server import Stub
 
 

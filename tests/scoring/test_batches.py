@@ -9,9 +9,9 @@ from processes import eventually
 from verifiers_used import CORRECT, TASK, Acts, Echo, Inline, Later
 
 import rlvr
+from rlvr.core.compose import AnyOf
 from rlvr.core.errors import NoRewardError
 from rlvr.scoring import Pool, score, submit
-from rlvr.verifiers.compose import AnyOf
 
 
 def test_nothing_in_nothing_out(pool: Pool) -> None:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 import rlvr
-from rlvr.evaluation.run import read_rollouts
+from rlvr.runs.run import read_rollouts
 from rlvr.training.config import TrainConfig
 from rlvr.training.train import Outcome, train
 from tests.training.test_train import Twice, easy, ends_in_even

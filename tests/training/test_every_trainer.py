@@ -17,7 +17,7 @@ import pytest
 
 import rlvr
 from rlvr.core.errors import DataWarning
-from rlvr.evaluation.run import read_rollouts
+from rlvr.runs.run import read_rollouts
 
 pytest.importorskip("trl")
 import torch

@@ -10,7 +10,7 @@ import pytest
 
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 from rlvr.training.guards import Alarm, GuardConfig, Guards
 
 pytest.importorskip("trl")

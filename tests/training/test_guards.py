@@ -15,7 +15,7 @@ import pytest
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 from rlvr.training.guards import Alarm, GuardConfig, Guards
 from rlvr.training.guards.base import Step
 from rlvr.training.guards.unscored import UnscoredGuard

@@ -16,7 +16,7 @@ import pytest
 
 import rlvr
 from rlvr.core.errors import MissingExtraError, OptionError, TrainingError
-from rlvr.evaluation.run import Run, read_rollouts
+from rlvr.runs.run import Run, read_rollouts
 from rlvr.training.config import Source, TrainConfig
 
 pytest.importorskip("trl")

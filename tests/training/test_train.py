@@ -18,7 +18,7 @@ import pytest
 import rlvr
 from rlvr.authoring.difficulty import Difficulty
 from rlvr.core.errors import DataError, OptionError
-from rlvr.evaluation.run import Run, about, read_rollouts
+from rlvr.runs.run import Run, about, read_rollouts
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.guards import GuardConfig
 from tests.training.broken_verifier import Broken

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import rlvr
-from rlvr.evaluation.run import read_rollouts
+from rlvr.runs.run import read_rollouts
 from rlvr.training.config import TrainConfig
 
 pytest.importorskip("torch")

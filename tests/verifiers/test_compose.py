@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import rlvr
+from rlvr.core.compose import All, AnyOf, Composite, Gate, Weighted, leaves
 from rlvr.core.errors import OptionError
-from rlvr.verifiers.compose import All, AnyOf, Composite, Gate, Weighted, leaves
 
 TASK = rlvr.Task("prompt", "reference")
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import rlvr
-from rlvr.evaluation.run import read_rollouts
 from rlvr.policies.openai import OpenAIPolicy
+from rlvr.runs.run import read_rollouts
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.train import Outcome, train
 from rlvr.training.vllm_cpu import WeightSyncError, load_weights

@@ -17,11 +17,11 @@ import pytest
 
 import rlvr
 from rlvr.evaluation.evaluate import evaluate
-from rlvr.evaluation.run import Run, read_rollouts
 from rlvr.policies.base import Generation, PolicyError, Request
 from rlvr.policies.openai import OpenAIPolicy
 from rlvr.policies.transformers import TransformersPolicy
 from rlvr.policies.vllm import VllmPolicy
+from rlvr.runs.run import Run, read_rollouts
 from tests.vllm_cpu.conftest import CONTEXT, NAME, Server, ask, logprobs_by_torch
 
 PROMPTS = ["102+175=", "999+1=", "508+77=", "4+4="]

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 import rlvr
-from rlvr.evaluation.run import read_rollouts
 from rlvr.policies.base import Generation, Request
 from rlvr.policies.openai import OpenAIPolicy
 from rlvr.policies.template import Template
 from rlvr.policies.transformers import TransformersPolicy
 from rlvr.policies.vllm import VllmPolicy
+from rlvr.runs.run import read_rollouts
 from rlvr.training.config import Source, TrainConfig
 from rlvr.training.train import train
 from tests.vllm_cpu.conftest import NAME, Server, serve, stop

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import rlvr
+from rlvr.core.compose import leaves
 from rlvr.core.errors import CannotScore
 from rlvr.scoring import submit
 from rlvr.scoring.score import _SETTLED
 from rlvr.verifiers.code.extraction import find_program
-from rlvr.verifiers.compose import leaves
 from rlvr.verifiers.judge.client import _Nonsense, read_vote
 from tools.fuzz.subjects import Subject
 

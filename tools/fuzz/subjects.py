@@ -21,10 +21,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import rlvr
 from rlvr.core import registry
+from rlvr.core.compose import leaves
 from rlvr.core.errors import MissingExtraError, OptionError
 from rlvr.core.families import families
 from rlvr.core.verifier import Verifier
-from rlvr.verifiers.compose import leaves
 from rlvr.verifiers.instructions import registry as instructions
 
 NUMBERS = {float: (0.0, 1e-6, 0.01, 1e9), int: (1, 1000, 50_000)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rlvr.core.environment import Environment
 from rlvr.core.task import Message, Task
 from rlvr.core.verdict import Verdict
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 
 
 @dataclass(slots=True, eq=False)

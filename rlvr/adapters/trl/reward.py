@@ -20,8 +20,8 @@ from rlvr.core.task import Message, Task
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
 from rlvr.envs.mixture import Environments, Mixture, a_mixture
 from rlvr.evaluation.judge import Judge
-from rlvr.evaluation.rollouts import Rollout
 from rlvr.policies.template import Template
+from rlvr.runs.rollouts import Rollout
 from rlvr.scoring import default_pool
 from rlvr.scoring.prints import aside
 

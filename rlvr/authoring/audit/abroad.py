@@ -8,9 +8,9 @@ from rlvr.authoring.audit import elsewhere
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.registry import fail, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject, excerpt, shown
+from rlvr.core.compose import leaves
 from rlvr.core.errors import RlvrError
 from rlvr.core.verdict import Unscored
-from rlvr.verifiers.compose import leaves
 from rlvr.verifiers.function import FunctionVerifier
 
 _TASKS = 6

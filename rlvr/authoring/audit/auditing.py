@@ -34,7 +34,7 @@ def audit(
             a few probes need.
         tasks: how many of its tasks to look at, drawn by `seed`.
         only: probes' or groups' names; all by default.
-        rollouts: rows of `rlvr.evaluation.run.read_rollouts`, for the probes of learnability.
+        rollouts: rows of `rlvr.runs.run.read_rollouts`, for the probes of learnability.
         progress: called with each probe before it looks.
         options: of the environment, where it's given by name.
 

@@ -10,11 +10,11 @@ from concurrent.futures import Future, wait
 from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.registry import fail, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject
+from rlvr.core.compose import leaves
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.scoring import submit
-from rlvr.verifiers.compose import leaves
 
 _GAP_S = 0.2
 _WAIT_S = 10.0

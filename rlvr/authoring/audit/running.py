@@ -12,9 +12,9 @@ from rlvr.authoring.audit.odd import LARGE, LONG, ODD
 from rlvr.authoring.audit.patience import hung
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject, earned, excerpt, shown
+from rlvr.core.compose import leaves
 from rlvr.core.verdict import Cause, Scored, Status, Unscored
 from rlvr.scoring import Pool, score
-from rlvr.verifiers.compose import leaves
 
 _SETTLE_S = 0.5  # of a long response, in the caller's thread
 _GROWTH = 8 << 20

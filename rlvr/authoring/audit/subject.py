@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from rlvr import scoring
 from rlvr.authoring.audit.forms import as_text, written_forms
 from rlvr.authoring.audit.patience import Patience
+from rlvr.core.compose import leaves
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
 from rlvr.core.registry import find, make
@@ -19,7 +20,6 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.envs.turns import MultiTurn, SingleTurn
-from rlvr.verifiers.compose import leaves
 from rlvr.verifiers.extraction import after_thinking
 
 V = TypeVar("V", bound=Verifier)

@@ -14,10 +14,10 @@ from rlvr.authoring.audit.finding import Finding
 from rlvr.authoring.audit.measured import Measured, fingerprint
 from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject
+from rlvr.core.compose import leaves
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored
 from rlvr.scoring import Pool, score
-from rlvr.verifiers.compose import leaves
 
 _NOISE = 200  # characters of one verification
 _WAIT_S = 20.0

@@ -17,7 +17,7 @@ from rlvr.evaluation.exports.lm_eval import export_lm_eval
 from rlvr.evaluation.exports.preferences import export_preferences
 from rlvr.evaluation.exports.rows import export_rows
 from rlvr.evaluation.exports.sft import export_sft
-from rlvr.evaluation.run import about
+from rlvr.runs.run import about
 
 # Of each format: what writes it, and its place in the run's folder `exports`.
 FORMATS: dict[str, tuple[Callable[..., Exported], str]] = {

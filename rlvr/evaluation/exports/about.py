@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rlvr.evaluation.run import about
+from rlvr.runs.run import about
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ from rlvr.core.verdict import Cause, Scored, Status
 from rlvr.evaluation.exports.about import About
 from rlvr.evaluation.exports.exported import Exported, file_part, member_name
 from rlvr.evaluation.exports.measured import Measured, key_of, measure
-from rlvr.evaluation.exports.records import Record, read_records, size_of, text_of
 from rlvr.evaluation.exports.rows import answer_of
+from rlvr.runs.records import Record, read_records, size_of, text_of
 
 _SHORT = 5120  # characters of a text in a summary
 _STOPS = {"length": "max_tokens", "error": "unknown"}

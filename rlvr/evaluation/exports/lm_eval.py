@@ -26,10 +26,10 @@ from rlvr.core.verdict import Scored, Status, Unscored
 from rlvr.evaluation.exports.about import About
 from rlvr.evaluation.exports.exported import Exported, file_part
 from rlvr.evaluation.exports.measured import Measured, PartKey, key_of, measure
-from rlvr.evaluation.exports.records import Lines, Record, read_records, size_of, text_of
 from rlvr.evaluation.exports.rows import answer_of
 from rlvr.evaluation.exports.tables import json_line
-from rlvr.evaluation.statistics import Floats, pass_at_k
+from rlvr.runs.records import Lines, Record, read_records, size_of, text_of
+from rlvr.runs.statistics import Floats, pass_at_k
 
 _LOWER_IS_BETTER = ("truncated", "unparsable", "unscored")
 

@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from rlvr.evaluation.exports.records import Record, read_records
-from rlvr.evaluation.report import Report
-from rlvr.evaluation.statistics import Floats
-from rlvr.evaluation.tally import Tally
+from rlvr.runs.records import Record, read_records
+from rlvr.runs.report import Report
+from rlvr.runs.statistics import Floats
+from rlvr.runs.tally import Tally
 
 PartKey: TypeAlias = tuple[str, str | None, int | None]  # environment, part, step
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from rlvr.core.verdict import Scored
 from rlvr.evaluation.exports.exported import Exported
-from rlvr.evaluation.exports.records import Record, read_records, text_of
 from rlvr.evaluation.exports.tables import Columns, write_table
+from rlvr.runs.records import Record, read_records, text_of
 
 COLUMNS: Columns = {
     "env": "string",

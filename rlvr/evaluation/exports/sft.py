@@ -16,8 +16,8 @@ from typing import Any
 from rlvr.core.errors import OptionError
 from rlvr.evaluation.exports.chosen import TOLERANCE, Candidate, Candidates, TaskKey
 from rlvr.evaluation.exports.exported import Exported
-from rlvr.evaluation.exports.records import Lines, read_records
 from rlvr.evaluation.exports.tables import Columns, write_table
+from rlvr.runs.records import Lines, read_records
 
 COLUMNS: Columns = {
     "messages": "messages",

@@ -1,4 +1,4 @@
-// The data blocks of the page: what they are is said in view_page.py and view.py.
+// The data blocks of the page: what they are is said in page.py and view.py.
 
 /** The JSON in block `id`: base64, zlib. */
 async function unpack(id) {

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlvr.core.verdict import Scored
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from rlvr.core.verdict import Scored, Status
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 from rlvr.training.guards.base import Alarm, GroupShares, Step, responses, shares_of
 from rlvr.verifiers.coherence.verifier import measured, reasons
 

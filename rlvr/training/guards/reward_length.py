@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rlvr.core.verdict import Scored
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 from rlvr.training.guards.base import Alarm, Step, Window, responses
 
 # The last ten steps; with few groups in them, the last twenty or forty.

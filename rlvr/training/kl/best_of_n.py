@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlvr.core.errors import DataError
-from rlvr.evaluation.statistics import Estimate, bootstrap
+from rlvr.runs.statistics import Estimate, bootstrap
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rlvr.core.errors import DataError, nearest
 from rlvr.core.files import read_lines
-from rlvr.evaluation.run import about
+from rlvr.runs.run import about
 
 KL = "kl/sequence/k1"
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from rlvr.core.errors import DataError, OptionError
-from rlvr.evaluation.statistics import Estimate, bootstrap
 from rlvr.policies.base import Request, seed_of
 from rlvr.policies.transformers import TransformersPolicy
+from rlvr.runs.statistics import Estimate, bootstrap
 from rlvr.training.kl.estimators import ESTIMATORS, sequence_sums
 from rlvr.training.kl.prompts import PromptSet
 

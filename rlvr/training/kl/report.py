@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rlvr.core.errors import DataError
 from rlvr.core.files import write_json
-from rlvr.evaluation.run import about
+from rlvr.runs.run import about
 from rlvr.training.kl.best_of_n import BestOfN
 from rlvr.training.kl.curve import Curve
 from rlvr.training.kl.prompts import PromptSet

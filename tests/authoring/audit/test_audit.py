@@ -15,8 +15,8 @@ import rlvr
 from rlvr.authoring.audit import Outcome, fail, note, ok, probes, registry
 from rlvr.authoring.audit.page import page
 from rlvr.core.errors import OptionError
-from rlvr.evaluation.run import read_rollouts
 from rlvr.policies.base import Request
+from rlvr.runs.run import read_rollouts
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 
 import rlvr
 from rlvr.core.verdict import Cause, Scored, Unscored, Verdict, status_of
-from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import Run
+from rlvr.runs.rollouts import Rollout
+from rlvr.runs.run import Run
 
 LONE = "half a pair \ud83d, and \U0001f600"
 CLEAN = "half a pair \ufffd, and \U0001f600"

@@ -15,10 +15,10 @@ import pytest
 from rlvr.core.errors import DataError
 from rlvr.core.verdict import Cause, Unscored
 from rlvr.evaluation.exports import export
-from rlvr.evaluation.report import Report
-from rlvr.evaluation.rollouts import Rollout
-from rlvr.evaluation.run import read_rollouts
-from rlvr.evaluation.tally import Tally
+from rlvr.runs.report import Report
+from rlvr.runs.rollouts import Rollout
+from rlvr.runs.run import read_rollouts
+from rlvr.runs.tally import Tally
 from tests.evaluation.exports.runs import CLEAN, CONFIG, LONE, append, mixed, rollout, write
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rlvr.evaluation.exports import export
-from rlvr.evaluation.report import Report
+from rlvr.runs.report import Report
 from tests.evaluation.exports.runs import CLEAN, LONE, append, lines, mixed, rollout, write
 from tests.evaluation.exports.test_inspect import report_of
 

@@ -17,7 +17,7 @@ MOST = 180 << 20  # bytes beyond what the imports take; the texts alone are more
 
 MEASURE = """
 import resource, sys
-import numpy, pyarrow.parquet, rlvr.evaluation.report
+import numpy, pyarrow.parquet, rlvr.runs.report
 from rlvr.evaluation.exports import export
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 before = peak()

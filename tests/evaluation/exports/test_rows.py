@@ -14,9 +14,9 @@ import pytest
 
 from rlvr.core.errors import DataError, MissingExtraError, OptionError
 from rlvr.evaluation.exports import FORMATS, export
-from rlvr.evaluation.exports.records import read_records, size_of
 from rlvr.evaluation.exports.rows import COLUMNS
-from rlvr.evaluation.run import Run
+from rlvr.runs.records import read_records, size_of
+from rlvr.runs.run import Run
 from tests.evaluation.exports.runs import CLEAN, LONE, append, lines, mixed, rollout, write
 
 datasets.disable_progress_bars()

@@ -13,7 +13,7 @@ import pytest
 import rlvr
 from rlvr.core.errors import OptionError
 from rlvr.evaluation.exports import export
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 from tests.evaluation.exports.runs import CLEAN, LONE, append, lines, mixed, rollout, write
 
 datasets.disable_progress_bars()
@@ -267,7 +267,7 @@ def test_trl_trains_on_them(tmp_path: Path) -> None:
 
 def test_in_python_a_run_of_a_real_environment(tmp_path: Path) -> None:
     from rlvr.evaluation.evaluate import evaluate
-    from rlvr.evaluation.run import Run
+    from rlvr.runs.run import Run
 
     class Half:
         name = "half"

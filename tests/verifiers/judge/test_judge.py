@@ -15,7 +15,7 @@ from judge_server import ToldJudge, completion, verdict
 
 import rlvr
 from rlvr.core.errors import OptionError
-from rlvr.evaluation.cache import identity
+from rlvr.runs.cache import identity
 from rlvr.verifiers.judge import client
 from rlvr.verifiers.judge.client import read_vote
 from rlvr.verifiers.judge.prompt import messages_of, parts_of

@@ -23,7 +23,7 @@ import cloudpickle
 from rlvr.core.errors import DataError, DataWarning
 from rlvr.core.verdict import Scored, Status, Verdict
 from rlvr.core.verifier import Verifier
-from rlvr.evaluation.rollouts import verdict_of
+from rlvr.runs.rollouts import verdict_of
 
 _EVERY_S, _EVERY = 1.0, 1000  # seconds and verdicts between two writes: what a kill may cost
 _TABLE = "create table if not exists verdicts (key blob primary key, verdict text) without rowid"

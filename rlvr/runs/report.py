@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from rlvr.core.verdict import Status
-from rlvr.evaluation.statistics import Estimate, bootstrap, majority, pass_at_k
-from rlvr.evaluation.tally import Tally
+from rlvr.runs.statistics import Estimate, bootstrap, majority, pass_at_k
+from rlvr.runs.tally import Tally
 
 
 @dataclass(frozen=True)

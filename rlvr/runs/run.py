@@ -25,7 +25,7 @@ from typing import Any
 from rlvr.core.errors import DataError, OptionError
 from rlvr.core.files import Appender, drop_torn_end, read_lines, write_json
 from rlvr.core.secrets import protect_environment, scrubbed_options
-from rlvr.evaluation.provenance import git_state, versions
+from rlvr.runs.provenance import git_state, versions
 from rlvr.scoring import prints
 
 _FILES = ("run.json", "rollouts.jsonl", "metrics.jsonl")
@@ -123,7 +123,7 @@ class Run:
         self.close()
 
     def rollout(self, row: dict[str, Any]) -> None:
-        """Append a rollout; `rlvr.evaluation.rollouts` has its form."""
+        """Append a rollout; `rlvr.runs.rollouts` has its form."""
         self._append("rollouts.jsonl", row)
 
     def metrics(self, **values: Any) -> None:

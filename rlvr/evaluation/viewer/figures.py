@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rlvr.evaluation.view_read import Rollout
+from rlvr.evaluation.viewer.read import Rollout
 
 Key = tuple[str, str, int | None, str]  # env, part, step, task: what samples are samples of
 Figure = dict[str, float | None]  # value, low, high

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rlvr.evaluation.statistics import mcnemar
-from rlvr.evaluation.view_figures import Columns, clustered
+from rlvr.evaluation.viewer.figures import Columns, clustered
+from rlvr.runs.statistics import mcnemar
 
 Pair = tuple[str, str, str]  # env, part, task
 

@@ -18,7 +18,7 @@ from typing import Any
 from rlvr.core.errors import DataError
 from rlvr.core.files import read_lines
 from rlvr.core.task import Message
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 
 _KNOWN = {
     "task", "sample", "env", "part", "step", "messages", "prompt_messages", "reference", "verdict",

@@ -18,12 +18,12 @@ from typing import IO, Any
 
 from rlvr.core.errors import OptionError
 from rlvr.core.files import replacing
-from rlvr.evaluation import view_charts
-from rlvr.evaluation.view_compare import compare
-from rlvr.evaluation.view_figures import Columns, slices
-from rlvr.evaluation.view_page import blob, block, page
-from rlvr.evaluation.view_read import Rollout, RunFiles, text_of
-from rlvr.evaluation.view_report import with_report
+from rlvr.evaluation.viewer import charts
+from rlvr.evaluation.viewer.compare import compare
+from rlvr.evaluation.viewer.figures import Columns, slices
+from rlvr.evaluation.viewer.page import blob, block, page
+from rlvr.evaluation.viewer.read import Rollout, RunFiles, text_of
+from rlvr.evaluation.viewer.report import with_report
 
 _BLOCK = 1 << 20  # characters of text: unpacked in some 10 ms
 _ROLLOUTS = 256  # a block at most, so that short ones don't make one block of it all
@@ -180,9 +180,9 @@ def _about(run: RunFiles, written: _Writer) -> dict[str, Any]:
         "bootstrapped": with_report(figures, run.report),
         "slices": figures,
         "causes": columns.causes.most_common(),
-        "rewards": view_charts.rewards(columns),
-        "lengths": view_charts.lengths(columns),
-        "curves": view_charts.curves(run),
+        "rewards": charts.rewards(columns),
+        "lengths": charts.lengths(columns),
+        "curves": charts.curves(run),
     }
 
 

@@ -255,6 +255,6 @@ def _merge(verdicts: Sequence[Verdict], reward: float, status: Status) -> Scored
     components = {name: value for one in scored for name, value in one.components.items()}
     detail = {name: value for one in scored for name, value in one.detail.items()}
     if any(one.status is Status.LIMIT for one in scored):
-        detail["limit"] = True  # another machine may say otherwise: see rlvr.evaluation.cache
+        detail["limit"] = True  # another machine may say otherwise: see rlvr.runs.cache
     feedback = "; ".join(dict.fromkeys(one.feedback for one in scored if one.feedback))
     return Scored(reward, status, components, feedback, detail)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlvr.core.verdict import Scored, Status, Verdict
-from rlvr.evaluation.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout
 
 
 class Tally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlvr.evaluation.view_read import number
+from rlvr.evaluation.viewer.read import number
 
 _NAMES = {"mean": "reward", "correct": "correct"}
 

@@ -60,7 +60,7 @@ def page() -> tuple[str, str, str]:
 
 
 def _asset(name: str) -> str:
-    return (resources.files("rlvr.evaluation") / "viewer" / name).read_text(encoding="utf-8")
+    return (resources.files("rlvr.evaluation.viewer") / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

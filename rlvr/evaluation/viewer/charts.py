@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from rlvr.evaluation.view_figures import Columns, clustered
-from rlvr.evaluation.view_read import RunFiles, number, text_of
+from rlvr.evaluation.viewer.figures import Columns, clustered
+from rlvr.evaluation.viewer.read import RunFiles, number, text_of
 
 _BARS = 20
 _DISTINCT = 12  # rewards of so few values get a bar each
