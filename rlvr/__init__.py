@@ -41,7 +41,7 @@ _HOME = {
     "CannotScore": "rlvr.core.errors",
     "ToolError": "rlvr.core.errors",
     "verifier": "rlvr.verifiers.function",
-    "All": "rlvr.core.compose",
+    "AllOf": "rlvr.core.compose",
     "AnyOf": "rlvr.core.compose",
     "Code": "rlvr.verifiers.code",
     "Coherent": "rlvr.verifiers.coherence",
@@ -76,7 +76,7 @@ if TYPE_CHECKING:
     from rlvr.adapters import openrlhf, trl, verl
     from rlvr.authoring.audit import audit, probe
     from rlvr.core.blame import working_on
-    from rlvr.core.compose import All, AnyOf
+    from rlvr.core.compose import AllOf, AnyOf
     from rlvr.core.environment import Environment
     from rlvr.core.errors import CannotScore, RlvrError, ToolError
     from rlvr.core.fixtures import Fixture
@@ -104,7 +104,7 @@ if TYPE_CHECKING:
     from rlvr.verifiers.text import Format
 
 __all__ = [
-    "All",
+    "AllOf",
     "AnyOf",
     "CannotScore",
     "Cause",
