@@ -67,7 +67,7 @@ def make(
     seed: int = 0,
     mode: Mode = "boxed",
 ) -> Environment:
-    """Sums, differences and products.
+    """Make sums, differences and products.
 
     Args:
         split: train, dev or test.
@@ -99,7 +99,7 @@ def make(
 
 
 def problem(rng: np.random.Generator, prompt: Prompt, level: Level) -> Task:
-    """One problem of that level. `prompt` may use {expression}, and {compact}: without spaces."""
+    """Draw one problem of that level. `prompt` may use {expression}, and {compact} without spaces."""
     low = 10 ** (level.digits - 1) if level.digits > 1 else 0
     numbers = [int(n) for n in rng.integers(low, 10**level.digits, size=level.terms)]
     signs = [str(s) for s in rng.choice(list(level.operators), size=level.terms - 1)]
@@ -111,7 +111,7 @@ def problem(rng: np.random.Generator, prompt: Prompt, level: Level) -> Task:
 
 
 def _result(numbers: list[int], signs: list[str]) -> int:
-    """The value, products first."""
+    """Return the expression's value; products come first."""
     sums = [numbers[0]]
     for sign, number in zip(signs, numbers[1:], strict=True):
         if sign == "*":

@@ -38,7 +38,7 @@ _LOW, _HIGH = 11, 999
 
 @dataclass(frozen=True)
 class Level:
-    """An order of `lines` lines, of which the first `sets` are of sets of items, and a delivery."""
+    """An order of `lines` lines, of which the first `sets` are sets of items, and a delivery."""
 
     lines: int
     sets: int = 0
@@ -55,7 +55,7 @@ LEVELS = {
 
 
 class Shop:
-    """A task's shop."""
+    """The shop of one task."""
 
     def __init__(self, task: Task) -> None:
         self._known: dict[str, dict[str, Any]] = task.metadata["shop"]
@@ -123,7 +123,7 @@ def make(
     seed: int = 0,
     mode: Mode = "boxed",
 ) -> Environment:
-    """Orders whose prices must be asked for with tools.
+    """Make orders whose prices must be asked for with tools.
 
     Args:
         split: train, dev or test.
@@ -155,7 +155,7 @@ def make(
 
 
 def problem(rng: np.random.Generator, prompt: Prompt, level: Level, tools: str) -> Task:
-    """One order, and the shop that it's from."""
+    """Draw one order and its shop."""
     prices = {item: _price(rng) for item in _some(rng, ITEMS, 12)}
     sets = {
         name: {item: int(rng.integers(1, 5)) for item in _some(rng, tuple(prices), 3)}

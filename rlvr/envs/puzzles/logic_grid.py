@@ -45,7 +45,7 @@ _SAID = {
 
 @dataclass(frozen=True)
 class Level:
-    """How many houses, how many categories, and how often each kind of clue is tried."""
+    """The numbers of houses and categories, and how often each kind of clue is tried."""
 
     houses: int
     categories: int
@@ -64,7 +64,7 @@ LEVELS = {
 
 
 class Clue(NamedTuple):
-    """`a` and `b` are values, numbered category by category; `house` counts from 0."""
+    """A clue: `a` and `b` are values, numbered category by category; `house` counts from 0."""
 
     kind: str
     a: int
@@ -73,7 +73,7 @@ class Clue(NamedTuple):
 
 
 def problem(rng: np.random.Generator, level: Level) -> Task:
-    """Clues, each of them needed, that leave one solution."""
+    """Draw clues that leave one solution and are all needed."""
     n, m = level.houses, level.categories
     house_of = [int(h) for _ in range(m) for h in rng.permutation(n)]
     clues = _needed(rng, _enough(rng, level, house_of), n, m)
@@ -111,7 +111,7 @@ def _shown(rows: list[list[str]]) -> str:
 
 
 def _enough(rng: np.random.Generator, level: Level, house_of: list[int]) -> list[Clue]:
-    """Random true clues that together leave one solution."""
+    """Draw random true clues that together leave one solution."""
     n, m = level.houses, level.categories
     possible = [(1 << n) - 1] * (n * m)
     clues: list[Clue] = []
@@ -133,7 +133,7 @@ def _enough(rng: np.random.Generator, level: Level, house_of: list[int]) -> list
 
 
 def _true_clue(rng: np.random.Generator, kind: str, house_of: list[int], n: int) -> Clue | None:
-    """A clue of that kind that's true; None where the values drawn make none."""
+    """Draw a true clue of that kind; None if the values drawn make none."""
     a, b = integer(rng, 0, len(house_of) - 1), integer(rng, 0, len(house_of) - 1)
     at, to = house_of[a], house_of[b]
     if kind == "at":
@@ -149,7 +149,7 @@ def _true_clue(rng: np.random.Generator, kind: str, house_of: list[int], n: int)
 
 
 def _needed(rng: np.random.Generator, clues: list[Clue], n: int, m: int) -> list[Clue]:
-    """Those without which propagation isn't enough, in random order."""
+    """Return the clues without which propagation isn't enough, in random order."""
     kept = [clues[int(i)] for i in rng.permutation(len(clues))]
     for clue in tuple(kept):
         rest = [one for one in kept if one is not clue]
@@ -161,7 +161,7 @@ def _needed(rng: np.random.Generator, clues: list[Clue], n: int, m: int) -> list
 
 
 def propagate(possible: list[int], clues: list[Clue], n: int) -> None:
-    """Take houses that can't be from `possible`, a bit set for each value, until nothing changes."""
+    """Remove impossible houses from `possible`, a bit set per value, until nothing changes."""
     before: list[int] = []
     while before != possible:
         before = possible.copy()
@@ -188,7 +188,7 @@ def propagate(possible: list[int], clues: list[Clue], n: int) -> None:
 
 
 def _all_differ(possible: list[int], start: int, n: int) -> None:
-    """In one category: a house that's taken is no one else's, and one that only one may have is its."""
+    """Exclude taken houses for the other values of a category, and settle houses that only one value may have."""
     for i in range(start, start + n):
         if not possible[i] & (possible[i] - 1):
             for j in range(start, start + n):
@@ -207,7 +207,7 @@ _NUMBERED = re.compile(r"\s*+(?:house\s*+)?(\d)\s*+[:.)]", re.IGNORECASE | re.AS
 
 
 def judge(task: Task, answer: str) -> bool:
-    """Whether every house has what it has in the one solution."""
+    """Tell whether every house has the values of the one solution."""
     said = plain(answer.replace("\\\\", ";")).replace("\n", ";")
     rows = [row for row in said.split(";") if not row.isspace() and row]
     wanted = task.reference.split("; ")
@@ -225,7 +225,7 @@ def judge(task: Task, answer: str) -> bool:
 
 
 def naive(task: Task) -> str:
-    """What clues say outright; everything else in the order in which it's listed."""
+    """Use only explicit clues; put everything else in the order of its list."""
     columns = []
     for k, listed in enumerate(task.metadata["categories"]):
         n = len(listed)
@@ -239,7 +239,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """Who lives where, from clues with one solution.
+    """Make puzzles about who lives where, from clues with one solution.
 
     Args:
         split: train, dev or test.

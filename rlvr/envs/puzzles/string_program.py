@@ -98,7 +98,7 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
 
 
 def judge(task: Task, answer: str) -> bool:
-    """Whether it's the word, letter by letter; quotes and text marks around it don't count."""
+    """Tell whether the answer is the word, letter by letter; quotes and text marks around it don't count."""
     return bool(plain(answer).strip("'“”‘’. \t\n") == task.reference)
 
 

@@ -57,7 +57,7 @@ _PRICE = "Price"
 
 @dataclass(frozen=True)
 class Level:
-    """How many rows; how many conditions; `kind` of question: sum, revenue, group or join."""
+    """The numbers of rows and conditions, and the `kind` of question: sum, revenue, group or join."""
 
     rows: int
     kind: str
@@ -74,7 +74,7 @@ LEVELS = {
 
 
 def problem(rng: np.random.Generator, level: Level) -> Task:
-    """One table and one question over it."""
+    """Draw one table and one question about it."""
     while True:
         names, other = sample(rng, tuple(_GROUPS), 2)
         few = {name: sample(rng, _GROUPS[name], 3) for name in (names, other)}
@@ -96,7 +96,7 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
 
 
 def _total(rows: list[Row], conditions: list[tuple[str, str]], kind: str) -> Task | None:
-    """The sum over the rows that meet all conditions; None where one of them makes no difference."""
+    """Return the sum over the rows that meet all conditions; None if one of them makes no difference."""
     values = [row["Units"] * (row[_PRICE] if kind == "revenue" else 1) for row in rows]
     sums = []
     for used in range(len(conditions) + 1):
@@ -115,7 +115,7 @@ def _total(rows: list[Row], conditions: list[tuple[str, str]], kind: str) -> Tas
 
 
 def _grouped(rows: list[Row], by: str, other: str, prices: dict[str, int] | None) -> Task | None:
-    """How far the best group is ahead: of the least, and with prices from another table."""
+    """Ask for the lead of the best group over the least, with prices from another table."""
     totals: dict[str, int] = {}
     units: dict[str, int] = {}
     for row in rows:
@@ -160,7 +160,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """Questions over one table or two.
+    """Make questions about one table or two.
 
     Args:
         split: train, dev or test.
