@@ -61,7 +61,7 @@ class Shop:
         self._known: dict[str, dict[str, Any]] = task.metadata["shop"]
 
     def price(self, item: str) -> int:
-        """What one piece of an item costs.
+        """Return the price of one piece of an item.
 
         Args:
             item: its name in the singular, such as "lamp".
@@ -69,7 +69,7 @@ class Shop:
         return int(self._find("items", item))
 
     def contents(self, bundle: str) -> dict[str, int]:
-        """The items in a set and how many of each it has.
+        """Return the items in a set and the number of each.
 
         Args:
             bundle: its name, such as "kitchen".
@@ -77,7 +77,7 @@ class Shop:
         return dict(self._find("sets", bundle))
 
     def delivery(self, town: str) -> int:
-        """What a delivery costs, whatever is in it.
+        """Return the price of a delivery, whatever it contains.
 
         Args:
             town: where to.
@@ -85,7 +85,7 @@ class Shop:
         return int(self._find("towns", town))
 
     def add(self, numbers: list[int]) -> int:
-        """The sum of whole numbers.
+        """Return the sum of whole numbers.
 
         Args:
             numbers: to be added.
@@ -93,7 +93,7 @@ class Shop:
         return sum(self._small(number) for number in numbers)
 
     def multiply(self, a: int, b: int) -> int:
-        """The product of two whole numbers.
+        """Return the product of two whole numbers.
 
         Args:
             a: the first.

@@ -76,7 +76,7 @@ _SAID = tuple(OPERATIONS)
 
 
 def problem(rng: np.random.Generator, level: Level) -> Task:
-    """A word and instructions, each of which changes it."""
+    """Draw a word and instructions, each of which changes it."""
     word = "".join(
         pick(rng, _LETTERS if i % 2 else _LETTERS + _VOWELS * 4) for i in range(level.letters)
     )
@@ -103,7 +103,7 @@ def judge(task: Task, answer: str) -> bool:
 
 
 def naive(task: Task) -> str:
-    """The last instruction alone, on the first word."""
+    """Apply only the last instruction to the first word."""
     said, k, a, b = task.metadata["steps"][-1]
     return f"\\boxed{{{OPERATIONS[said](task.metadata['start'], k, a, b)}}}"
 
@@ -112,7 +112,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """What a list of instructions makes of a word.
+    """Apply a list of instructions to a word.
 
     Args:
         split: train, dev or test.
