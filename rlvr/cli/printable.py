@@ -1,4 +1,4 @@
-"""What a data file says, made fit for a terminal: one line, no control characters, not without end."""
+"""Make a data file's text safe for a terminal: one line of bounded length, without control characters."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _LOW, _HIGH = 11, 999
 
 
 @dataclass(frozen=True)
-class Level:
+class ShopLevel:
     """An order of `lines` lines, of which the first `sets` are sets of items, and a delivery."""
 
     lines: int
@@ -46,11 +46,11 @@ class Level:
 
 
 LEVELS = {
-    1: Level(lines=1),
-    2: Level(lines=2),
-    3: Level(lines=4),
-    4: Level(lines=3, sets=1),
-    5: Level(lines=4, sets=2, delivery=True),
+    1: ShopLevel(lines=1),
+    2: ShopLevel(lines=2),
+    3: ShopLevel(lines=4),
+    4: ShopLevel(lines=3, sets=1),
+    5: ShopLevel(lines=4, sets=2, delivery=True),
 }
 
 
@@ -154,7 +154,7 @@ def make(
     return ToolEnv(tasks, Math(mode), Shop, max_turns, fixtures=fixtures)
 
 
-def problem(rng: np.random.Generator, prompt: Prompt, level: Level, tools: str) -> Task:
+def problem(rng: np.random.Generator, prompt: Prompt, level: ShopLevel, tools: str) -> Task:
     """Draw one order and its shop."""
     prices = {item: _price(rng) for item in _some(rng, ITEMS, 12)}
     sets = {

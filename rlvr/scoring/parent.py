@@ -13,7 +13,7 @@ from rlvr.core.files import fill_standard_descriptors
 from rlvr.scoring import wire
 
 
-class Template:
+class TemplateProcess:
     """A running template process; see `rlvr.scoring.template`.
 
     Args:

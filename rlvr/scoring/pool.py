@@ -39,7 +39,7 @@ from rlvr.core.verifier import Verifier
 from rlvr.scoring import prints, wire
 from rlvr.scoring.handle import WorkerHandle
 from rlvr.scoring.job import Job, Packer, killed, lost, orphaned
-from rlvr.scoring.parent import Template
+from rlvr.scoring.parent import TemplateProcess
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()  # of this process, for its forks to abandon
 _STARTS = 3  # how often in a row the template may die before the pool gives up
@@ -80,7 +80,7 @@ class Pool:
         self._packer = Packer()
         self._starts = 0
         self._closed = False
-        self._template: Template | None = None
+        self._template: TemplateProcess | None = None
         self._prints = ""
         self._thread: threading.Thread | None = None
         fill_standard_descriptors()
@@ -201,7 +201,7 @@ class Pool:
 
     def _start_template(self) -> None:
         self._prints = prints.destination()
-        self._template = Template(self.memory_mb, self._prints)
+        self._template = TemplateProcess(self.memory_mb, self._prints)
         self._starts += 1
         for _ in range(self.size):
             self._spawn()
@@ -414,7 +414,7 @@ class Pool:
                 control = self._template.control
                 self._selector.register(control, selectors.EVENT_READ, self._on_template)
 
-    def _let_go(self) -> Template | None:
+    def _let_go(self) -> TemplateProcess | None:
         """Forget all processes, under the lock. Returns the template; call its `hang_up` outside the lock."""
         for worker in [*self._workers.values(), *self._coming]:
             worker.close()

@@ -25,7 +25,7 @@ _TUPLE = "Put the solution in \\boxed{} as a tuple, such as \\boxed{%s}."
 
 
 @dataclass(frozen=True)
-class Level:
+class AlgebraLevel:
     """The kind of equation, and the number of unknowns of a system."""
 
     kind: str
@@ -33,15 +33,15 @@ class Level:
 
 
 LEVELS = {
-    1: Level("linear"),
-    2: Level("brackets"),
-    3: Level("system", 2),
-    4: Level("quadratic"),
-    5: Level("system", 3),
+    1: AlgebraLevel("linear"),
+    2: AlgebraLevel("brackets"),
+    3: AlgebraLevel("system", 2),
+    4: AlgebraLevel("quadratic"),
+    5: AlgebraLevel("system", 3),
 }
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
+def problem(rng: np.random.Generator, level: AlgebraLevel) -> Task:
     """Draw one equation or system of that level."""
     if level.kind == "linear":
         return _linear(rng)

@@ -28,7 +28,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Level:
+class CalendarLevel:
     """Makes one problem of a kind from `rng`."""
 
     kind: Callable[[np.random.Generator], Task]
@@ -148,17 +148,17 @@ def _rough(start: date, days: int) -> str:
 
 
 LEVELS = {
-    1: Level(_after),
-    2: Level(_between),
-    3: Level(_working),
-    4: Level(_meetings),
-    5: Level(_chain),
+    1: CalendarLevel(_after),
+    2: CalendarLevel(_between),
+    3: CalendarLevel(_working),
+    4: CalendarLevel(_meetings),
+    5: CalendarLevel(_chain),
 }
 _ISO = re.compile(r"(\d{4})\s*[-–/]\s*(\d{1,2})\s*[-–/]\s*(\d{1,2})\.?", re.ASCII)
 _COUNT = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,9})(?:\.0+)?\s*(?:days?)?\.?", re.ASCII)
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
+def problem(rng: np.random.Generator, level: CalendarLevel) -> Task:
     """Draw one problem of that level."""
     return level.kind(rng)
 

@@ -38,7 +38,7 @@ _MOST = 9999  # of what stands in brackets
 
 
 @dataclass(frozen=True)
-class Level:
+class CountdownLevel:
     """The count of numbers from 1 to `largest`, and the operators that may join them."""
 
     count: int
@@ -47,16 +47,16 @@ class Level:
 
 
 LEVELS = {
-    1: Level(3, 99, "+-*"),
-    2: Level(3, 99, "+-*/"),
-    3: Level(4, 99, "+-*/"),
-    4: Level(5, 99, "+-*/"),
-    5: Level(6, 99, "+-*/"),
-    6: Level(8, 99, "+-*/"),
+    1: CountdownLevel(3, 99, "+-*"),
+    2: CountdownLevel(3, 99, "+-*/"),
+    3: CountdownLevel(4, 99, "+-*/"),
+    4: CountdownLevel(5, 99, "+-*/"),
+    5: CountdownLevel(6, 99, "+-*/"),
+    6: CountdownLevel(8, 99, "+-*/"),
 }
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
+def problem(rng: np.random.Generator, level: CountdownLevel) -> Task:
     """Draw numbers, and a target that is the value of a random expression of them."""
     while True:
         numbers = sorted(integer(rng, 1, level.largest) for _ in range(level.count))

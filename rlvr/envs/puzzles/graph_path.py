@@ -30,7 +30,7 @@ MAX_LENGTH = 1000
 
 
 @dataclass(frozen=True)
-class Level:
+class GraphPathLevel:
     """The numbers of places and roads, and the least number of roads of the path."""
 
     places: int
@@ -39,15 +39,15 @@ class Level:
 
 
 LEVELS = {
-    1: Level(6, 9, 2),
-    2: Level(8, 13, 3),
-    3: Level(10, 18, 3),
-    4: Level(15, 30, 4),
-    5: Level(22, 48, 5),
+    1: GraphPathLevel(6, 9, 2),
+    2: GraphPathLevel(8, 13, 3),
+    3: GraphPathLevel(10, 18, 3),
+    4: GraphPathLevel(15, 30, 4),
+    5: GraphPathLevel(22, 48, 5),
 }
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
+def problem(rng: np.random.Generator, level: GraphPathLevel) -> Task:
     """Draw a connected graph and two places whose shortest paths aren't those with the fewest roads."""
     names = string.ascii_uppercase[: level.places]
     while True:

@@ -1,4 +1,4 @@
-r"""Who lives where, from clues that have exactly one solution::
+r"""Grids of houses and their residents' attributes, from clues with exactly one solution::
 
     There are 3 houses in a row … Ben lives directly left of whoever keeps the owl. …
     →    \boxed{Ann, red, cat; Ben, blue, dog; Cleo, green, owl}
@@ -44,7 +44,7 @@ _SAID = {
 
 
 @dataclass(frozen=True)
-class Level:
+class LogicGridLevel:
     """The numbers of houses and categories, and how often each kind of clue is tried."""
 
     houses: int
@@ -55,11 +55,11 @@ class Level:
 _DIRECT = ("at", "not_at", "same", "same", "left", "next", "before")
 _INDIRECT = ("not_at", "same", "other", "left", "next", "next", "before")
 LEVELS = {
-    1: Level(3, 2, _DIRECT),
-    2: Level(3, 3, _DIRECT),
-    3: Level(4, 3, _INDIRECT),
-    4: Level(5, 3, _INDIRECT),
-    5: Level(5, 4, _INDIRECT),
+    1: LogicGridLevel(3, 2, _DIRECT),
+    2: LogicGridLevel(3, 3, _DIRECT),
+    3: LogicGridLevel(4, 3, _INDIRECT),
+    4: LogicGridLevel(5, 3, _INDIRECT),
+    5: LogicGridLevel(5, 4, _INDIRECT),
 }
 
 
@@ -72,7 +72,7 @@ class Clue(NamedTuple):
     house: int = 0
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
+def problem(rng: np.random.Generator, level: LogicGridLevel) -> Task:
     """Draw clues that leave one solution and are all needed."""
     n, m = level.houses, level.categories
     house_of = [int(h) for _ in range(m) for h in rng.permutation(n)]
@@ -110,7 +110,7 @@ def _shown(rows: list[list[str]]) -> str:
     return "; ".join(", ".join(row) for row in rows)
 
 
-def _enough(rng: np.random.Generator, level: Level, house_of: list[int]) -> list[Clue]:
+def _enough(rng: np.random.Generator, level: LogicGridLevel, house_of: list[int]) -> list[Clue]:
     """Draw random true clues that together leave one solution."""
     n, m = level.houses, level.categories
     possible = [(1 << n) - 1] * (n * m)

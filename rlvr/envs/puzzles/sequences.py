@@ -25,7 +25,7 @@ _PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47)
 
 
 @dataclass(frozen=True)
-class Level:
+class SequencesLevel:
     """Makes one problem of a kind from `rng`."""
 
     kind: Callable[[np.random.Generator], Task]
@@ -120,15 +120,15 @@ def _cubic(rng: np.random.Generator) -> Task:
 
 
 LEVELS = {
-    1: Level(_quadratic),
-    2: Level(_interleaved),
-    3: Level(_recurrence),
-    4: Level(_cubic),
-    5: Level(_modular),
+    1: SequencesLevel(_quadratic),
+    2: SequencesLevel(_interleaved),
+    3: SequencesLevel(_recurrence),
+    4: SequencesLevel(_cubic),
+    5: SequencesLevel(_modular),
 }
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
+def problem(rng: np.random.Generator, level: SequencesLevel) -> Task:
     """Draw one problem of that level."""
     return level.kind(rng)
 

@@ -26,14 +26,20 @@ _LONGEST = 24
 
 
 @dataclass(frozen=True)
-class Level:
+class StringProgramLevel:
     """How long the first word is, and how many instructions there are."""
 
     letters: int
     steps: int
 
 
-LEVELS = {1: Level(5, 2), 2: Level(6, 3), 3: Level(8, 4), 4: Level(10, 6), 5: Level(12, 9)}
+LEVELS = {
+    1: StringProgramLevel(5, 2),
+    2: StringProgramLevel(6, 3),
+    3: StringProgramLevel(8, 4),
+    4: StringProgramLevel(10, 6),
+    5: StringProgramLevel(12, 9),
+}
 
 
 def _shifted(word: str, k: int) -> str:
@@ -75,7 +81,7 @@ OPERATIONS: dict[str, Callable[[str, int, str, str], str]] = {
 _SAID = tuple(OPERATIONS)
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
+def problem(rng: np.random.Generator, level: StringProgramLevel) -> Task:
     """Draw a word and instructions, each of which changes it."""
     word = "".join(
         pick(rng, _LETTERS if i % 2 else _LETTERS + _VOWELS * 4) for i in range(level.letters)

@@ -25,7 +25,7 @@ _BOXES = {4: (2, 2), 6: (2, 3), 9: (3, 3)}  # rows and columns of a box
 
 
 @dataclass(frozen=True)
-class Level:
+class SudokuLevel:
     """The numbers of rows and of given cells (up to two more if one solution needs them)."""
 
     rows: int
@@ -33,12 +33,12 @@ class Level:
 
 
 LEVELS = {
-    1: Level(4, 5),
-    2: Level(6, 12),
-    3: Level(9, 43),
-    4: Level(9, 36),
-    5: Level(9, 31),
-    6: Level(9, 27),
+    1: SudokuLevel(4, 5),
+    2: SudokuLevel(6, 12),
+    3: SudokuLevel(9, 43),
+    4: SudokuLevel(9, 36),
+    5: SudokuLevel(9, 31),
+    6: SudokuLevel(9, 27),
 }
 
 
@@ -53,7 +53,7 @@ def _units(n: int) -> tuple[tuple[int, int, int], ...]:
 _UNITS = {n: _units(n) for n in _BOXES}
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
+def problem(rng: np.random.Generator, level: SudokuLevel) -> Task:
     """Draw one puzzle of that level."""
     n = level.rows
     while True:
@@ -80,7 +80,7 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
     return Task(prompt, reference, None, {"givens": reference["givens"]})
 
 
-def _emptied(rng: np.random.Generator, solution: list[int], level: Level) -> list[int]:
+def _emptied(rng: np.random.Generator, solution: list[int], level: SudokuLevel) -> list[int]:
     grid = solution.copy()
     left = len(grid)
     for cell in rng.permutation(len(grid)).tolist():

@@ -56,7 +56,7 @@ _PRICE = "Price"
 
 
 @dataclass(frozen=True)
-class Level:
+class TablesLevel:
     """The numbers of rows and conditions, and the `kind` of question: sum, revenue, group or join."""
 
     rows: int
@@ -65,15 +65,15 @@ class Level:
 
 
 LEVELS = {
-    1: Level(8, "sum", 1),
-    2: Level(12, "sum", 2),
-    3: Level(15, "revenue", 2),
-    4: Level(18, "group", 1),
-    5: Level(24, "join", 1),
+    1: TablesLevel(8, "sum", 1),
+    2: TablesLevel(12, "sum", 2),
+    3: TablesLevel(15, "revenue", 2),
+    4: TablesLevel(18, "group", 1),
+    5: TablesLevel(24, "join", 1),
 }
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
+def problem(rng: np.random.Generator, level: TablesLevel) -> Task:
     """Draw one table and one question about it."""
     while True:
         names, other = sample(rng, tuple(_GROUPS), 2)

@@ -83,7 +83,7 @@ _INVENTED = [
 
 
 @dataclass(frozen=True)
-class Level:
+class UnitsLevel:
     """Makes one problem of a kind from `rng`."""
 
     kind: Callable[[np.random.Generator], Task]
@@ -192,15 +192,15 @@ def _decimal(value: Fraction) -> str:
 
 
 LEVELS = {
-    1: Level(_metric),
-    2: Level(_imperial),
-    3: Level(_across),
-    4: Level(_compound),
-    5: Level(_invented),
+    1: UnitsLevel(_metric),
+    2: UnitsLevel(_imperial),
+    3: UnitsLevel(_across),
+    4: UnitsLevel(_compound),
+    5: UnitsLevel(_invented),
 }
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
+def problem(rng: np.random.Generator, level: UnitsLevel) -> Task:
     """Draw one conversion of that level."""
     return level.kind(rng)
 

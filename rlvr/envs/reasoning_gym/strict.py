@@ -174,7 +174,7 @@ def _score(dataset: Any, said: str, made: dict[str, Any]) -> float:
 
 
 def same(gold: Any, said: str) -> bool:
-    """Whether `said` is `gold`, but for spacing, the case of a truth value, and how numbers are written."""
+    """Tell whether `said` equals `gold`, except for spacing, the case of a truth value, and the notation of numbers."""
     if not isinstance(gold, str):
         return False
     wanted, given = _lines(gold), _lines(said)
