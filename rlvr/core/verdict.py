@@ -16,7 +16,13 @@ from rlvr.core.errors import NoRewardError, RewardError, nearest
 
 
 class Status(StrEnum):
-    """The judgement of a scored response, set by the verifier that scored it."""
+    """The judgement of a scored response, set by the verifier that scored it::
+
+        verdict = rlvr.score([task], [response], verifier)[0]
+        verdict.scored and verdict.status is rlvr.Status.CORRECT
+
+    An author may also give a status by its name: `rlvr.Scored(1.0, "correct")`.
+    """
 
     CORRECT = "correct"
     """The response earns full reward."""
@@ -31,7 +37,13 @@ class Status(StrEnum):
 
 
 class Cause(StrEnum):
-    """The reason why a response could not be scored. It is never the model's doing."""
+    """The reason why a response could not be scored, which is never the model's text::
+
+        verdict = rlvr.score([rlvr.Task("?", "")], ["\\\\boxed{1}"], rlvr.Math())[0]
+        not verdict.scored and verdict.cause is rlvr.Cause.GOLD
+
+    An author may also give a cause by its name: `rlvr.Unscored("gold", "…")`.
+    """
 
     SANDBOX = "sandbox"
     """The jail failed, not the program in it."""
