@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rlvr.core.errors import CannotScore
 from rlvr.core.verdict import Cause
-from rlvr.verifiers.sql import functions
+from rlvr.verifiers.sql import dialect_functions, functions
 from rlvr.verifiers.sql.guard import Guard, changing_functions, limit
 
 _CATALOGUE = ("sqlite_master", "sqlite_schema")
@@ -61,10 +61,17 @@ class Database:
         guard: what it may do.
         tables: names of the tables and views that may be read.
 
-    With `catalogue` the schema may be read too, as sqlite_master has it. Raises `CannotScore(gold)`.
+    With `catalogue` the schema may be read too, as sqlite_master has it; with another dialect than SQLite's, its
+    functions may be called. Raises `CannotScore(gold)`.
     """
 
-    def __init__(self, identity: Identity, clock: bool = False, catalogue: bool = False) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        clock: bool = False,
+        catalogue: bool = False,
+        dialect: str = "sqlite",
+    ) -> None:
         self.identity = identity
         self.clock = clock
         self.connection = opened(identity.path)
@@ -93,6 +100,8 @@ class Database:
             clock,
         )
         functions.replace(self.connection, self.guard, clock)
+        if dialect != "sqlite":
+            dialect_functions.install(self.connection, self.guard, dialect)
         self.connection.set_authorizer(self.guard)
 
     def columns(self) -> dict[str, tuple[str, ...]]:

@@ -139,6 +139,8 @@ def _failed(error: Exception, database: Database, budget: Budget) -> Failed:
         return Failed(Status.LIMIT, f"the query makes too large a value: {said}")
     if database.guard.denied:
         return Failed(Status.INCORRECT, f"not allowed: {database.guard.denied}")
+    if database.guard.failure:
+        return Failed(Status.INCORRECT, database.guard.failure)
     if "one statement" in said:
         said = "there's more than one statement; one query is allowed"
     elif isinstance(error, sqlite3.ProgrammingError) and "binding" in said:

@@ -49,6 +49,8 @@ class Guard:
     Attributes:
         denied: what the last statement wanted to do and may not, in words; "" where nothing.
         too_large: which value of it would be too large, in words; "" where none.
+        failure: why a function of a dialect failed, in words; "" where none did.
+        work: the steps of regular expressions in the last statement.
     """
 
     def __init__(
@@ -66,7 +68,8 @@ class Guard:
 
     def forget(self) -> None:
         """Begin another statement."""
-        self.denied = self.too_large = ""
+        self.denied = self.too_large = self.failure = ""
+        self.work = 0
 
     def __call__(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
         """SQLite's question, answered."""

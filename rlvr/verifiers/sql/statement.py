@@ -99,8 +99,8 @@ def only_statement(sql: str) -> str:
 
 
 def first_word(sql: str) -> str:
-    """Return the first word, string or bracket behind comments, in upper case; "" if there is none."""
-    return next((token.text for token in tokens(sql)), "").upper()
+    """Return the first word or string behind comments and opening brackets, in upper case; "" if there is none."""
+    return next((token.text for token in tokens(sql) if token.text != "("), "").upper()
 
 
 def begins_like_a_statement(sql: str) -> bool:

@@ -24,16 +24,18 @@ class Store(threading.local):
     """One thread's: connections aren't shared."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[tuple[Role, str, bool], Database] = OrderedDict()
+        self._open: OrderedDict[tuple[Role, str, bool, str], Database] = OrderedDict()
         self._results: OrderedDict[Hashable, Rows] = OrderedDict()
         self._size = 0
 
-    def database(self, identity: Identity, role: Role, clock: bool) -> Database:
+    def database(
+        self, identity: Identity, role: Role, clock: bool, dialect: str = "sqlite"
+    ) -> Database:
         """The database, open for this role: a gold never shares a connection with a response.
 
         Raises `CannotScore(gold)`.
         """
-        key = (role, identity.path, clock)
+        key = (role, identity.path, clock, dialect)
         known = self._open.get(key)
         if known is not None and known.identity == identity:
             self._open.move_to_end(key)
@@ -41,7 +43,7 @@ class Store(threading.local):
         self.drop(known)
         if len(self._open) >= _OPEN:
             self._open.popitem(last=False)[1].close()
-        self._open[key] = opened = Database(identity, clock, catalogue=role == "look")
+        self._open[key] = opened = Database(identity, clock, role == "look", dialect)
         return opened
 
     def drop(self, database: Database | None) -> None:

@@ -24,6 +24,7 @@ from rlvr.verifiers.sql.dialect import DIALECTS, Untranslatable, in_sqlite
 from rlvr.verifiers.sql.execution import Budget, Failed, Row, Rows, run
 from rlvr.verifiers.sql.extraction import find_query
 from rlvr.verifiers.sql.feedback import explained
+from rlvr.verifiers.sql.moments import without_midnight
 from rlvr.verifiers.sql.order import order_of, ranked
 from rlvr.verifiers.sql.reference import Reference
 from rlvr.verifiers.sql.statement import refusal
@@ -48,7 +49,8 @@ class Sql(Verifier):
             lowest counts.
         columns: whether columns may stand in `any` order, with `rlvr`'s rules.
         tolerance: numbers this near are equal, with `rlvr`'s rules.
-        dialect: what the response is written in; another than sqlite is translated.
+        dialect: what responses are written in; another than sqlite is translated. Golds are SQLite's; one that SQLite
+            can't run is read in the dialect.
         clock: whether a query may read the clock.
         max_steps: of SQLite's virtual machine, for one query on one database.
         max_rows: of one result.
@@ -119,8 +121,8 @@ class Sql(Verifier):
         working_on("reference")
         reference = Reference.of(task.reference)
         gold_sql = self._prepared(reference.sql)
-        budget, decode = self._budget, self._decode
         identities = [Identity.of(path) for path in reference.databases]
+        gold_sql = self._runnable(identities[0], gold_sql)
         golds = [self._gold(identity, gold_sql) for identity in identities]
         working_on("response")
         query = self._found(response)
@@ -137,10 +139,10 @@ class Sql(Verifier):
         lowest = 1.25 if self.reward == "r_ves" else 1.0
         for number, (identity, gold) in enumerate(zip(identities, golds, strict=True), 1):
             where = f" on database {number} of {len(golds)}" if len(golds) > 1 else ""
-            database = STORE.database(identity, "response", self.clock)
-            came = run(database, sql, budget, decode)
+            database = self._open(identity, "response")
+            came = self._run(database, sql)
             if isinstance(came, Failed):
-                said = explained(came.message, database) + where
+                said = explained(came.message, database, self.dialect) + where
                 if came.status is Status.LIMIT:
                     STORE.drop(database)
                 return refused(self.name, came.status, said, **detail)
@@ -177,7 +179,7 @@ class Sql(Verifier):
         """The gold's result. Raises `CannotScore(gold)`."""
 
         def make() -> Rows:
-            came = run(self._open(identity, "gold"), sql, self._budget, self._decode)
+            came = self._run(self._open(identity, "gold"), sql)
             if isinstance(came, Failed):
                 hint = ""
                 if came.status is Status.LIMIT:
@@ -192,7 +194,29 @@ class Sql(Verifier):
 
         if self.clock:  # what it gives today, it may not give tomorrow
             return make()
-        return STORE.result((identity, sql, self._budget, self.preset), make)
+        return STORE.result((identity, sql, self._budget, self.preset, self.dialect), make)
+
+    def _runnable(self, identity: Identity, sql: str) -> str:
+        """Return the gold, translated if SQLite can't run it and it's in the dialect. Raises `CannotScore(gold)`."""
+        if self.dialect == "sqlite":
+            return sql
+        try:
+            self._gold(identity, sql)
+        except CannotScore as error:
+            try:
+                return in_sqlite(sql, self.dialect)
+            except Untranslatable as reason:
+                said = f"{error}; and as {self.dialect} it can't be read: {reason}"
+                raise CannotScore(Cause.GOLD, said) from None
+        return sql
+
+    def _run(self, database: Database, sql: str) -> Rows | Failed:
+        """Return a query's result; in another dialect than SQLite's, a timestamp at midnight as its date."""
+        came = run(database, sql, self._budget, self._decode)
+        if self.dialect == "sqlite" or isinstance(came, Failed):
+            return came
+        rows = [tuple(map(without_midnight, row)) for row in came.rows]
+        return Rows(rows, came.columns, came.size, came.names)
 
     def _variant(self, identity: Identity) -> Callable[[str], list[Row] | None]:
         """Runs a variant of the gold; None where it fails, and then it's done without."""
@@ -248,7 +272,7 @@ class Sql(Verifier):
         """Runs `sql` as the published evaluator times it: from opening the file to the last row."""
 
         def once() -> None:
-            database = Database(identity, self.clock)
+            database = Database(identity, self.clock, dialect=self.dialect)
             run(database, sql, self._budget)
             database.close()
 
@@ -268,4 +292,4 @@ class Sql(Verifier):
         return Budget(self.max_steps, self.max_rows)
 
     def _open(self, identity: Identity, role: Role) -> Database:
-        return STORE.database(identity, role, self.clock)
+        return STORE.database(identity, role, self.clock, self.dialect)
