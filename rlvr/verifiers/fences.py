@@ -255,6 +255,8 @@ def tagged(text: str, accepts: Callable[[str], bool] = lambda name: True) -> Ite
     Args:
         accepts: whether a name in lower case counts.
     """
+    if "<" not in text:
+        return iter(())
     opened: dict[str, int] = {}
     parts: list[tuple[int, int]] = []
     for tag in _TAG.finditer(text):

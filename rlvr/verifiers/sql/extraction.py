@@ -135,7 +135,7 @@ def find_query(response: str) -> Found:
     statement, a query that begins a line, one between tags, in backticks, in JSON, in a box, or within a line.
     """
     text = after_thinking(response)
-    answer = next(tagged(text, _ANSWERS.__contains__), "")
+    answer = next(tagged(text, _ANSWERS.__contains__), "") if "<" in text else ""
     query = _query(answer) if answer else None
     if query is None or not _is_query(query):
         query = _query(text) or query
@@ -166,7 +166,7 @@ def mended(sql: str) -> str:
 def _query(text: str, depth: int = 0) -> str | None:
     """Return the query in a text: the first reading's, or else a statement that is no query; None if there's none."""
     other = None
-    for blocks in readings(text, _LANGUAGES):
+    for blocks in readings(text, _LANGUAGES) if "```" in text or "~~~" in text else ():
         for sql in _in_blocks(blocks):
             if _is_query(sql):
                 return sql
@@ -193,7 +193,9 @@ def _in_blocks(blocks: list[Block]) -> Iterator[str]:
             groups[0 if in_sql else 2 if block.language else 1].append(block)
     for group in groups:
         for block in reversed(group):
-            text = f"{block.info}\n{block.text}" if first_word(block.info) in STARTS else block.text
+            text = block.text
+            if block.info and first_word(block.info) in STARTS:
+                text = f"{block.info}\n{text}"
             sql = mended(text)
             if not begins_like_a_statement(sql):  # words before it, in the block
                 sql = _in_json(sql) or _in_prose(sql) or sql

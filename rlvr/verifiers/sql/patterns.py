@@ -16,6 +16,8 @@ _MOST_STEPS = 2_000  # of a program
 STEPS = 3_000_000
 """Steps of all programs in one statement, which take some 2 s."""
 _SHORT = 200  # characters of a text that Python's own engine may read, by a pattern with one choice at most
+_VERY_SHORT = 40  # the same by a pattern with few choices, none within a repeat
+_FEW = 3
 _POSIX = {
     "alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "space": r"\s",
     "blank": r" \t", "punct": r"!-/:-@\[-`{-~", "word": r"\w", "xdigit": "0-9A-Fa-f",
@@ -64,9 +66,13 @@ class Program:
         self._names = _constants
         self._steps: list[_Step] = []
         self._choices = 0  # repeats and alternatives
+        self._depth = 0  # repeats around the place that is compiled
+        self._nested = False  # whether a choice is within a repeat, which can take exponential time
         self._emit_all(tree)
         self._add(_Step("match"))
-        self.quick = re.compile(pattern, flags) if self._choices <= 1 else None
+        quick = self._choices <= _FEW and not self._nested
+        self.quick = re.compile(pattern, flags) if quick else None
+        self._longest_quick = _SHORT if self._choices <= 1 else _VERY_SHORT
 
     def _add(self, step: _Step) -> int:
         if len(self._steps) >= _MOST_STEPS:
@@ -102,7 +108,7 @@ class Program:
             raise BadPattern(f"a pattern with {str(name).lower()}")
 
     def _branch(self, alternatives: list[Any]) -> None:
-        self._choices += 1
+        self._count_choice()
         ends = []
         for inner in alternatives[:-1]:
             split = self._add(_Step("split"))
@@ -114,7 +120,16 @@ class Program:
             self._steps[end] = _Step("jump", None, len(self._steps))
 
     def _repeat(self, least: int, most: Any, inner: Any, greedy: bool) -> None:
+        self._count_choice()
+        self._depth += 1
+        self._write_repeat(least, most, inner, greedy)
+        self._depth -= 1
+
+    def _count_choice(self) -> None:
         self._choices += 1
+        self._nested = self._nested or self._depth > 0
+
+    def _write_repeat(self, least: int, most: Any, inner: Any, greedy: bool) -> None:
         for _ in range(least):
             self._emit_all(inner)
             if not len(inner):
@@ -201,7 +216,7 @@ class Program:
         Args:
             spend: is told the steps that were taken; raises `TooCostly` if they are too many.
         """
-        if self.quick is not None and len(text) <= _SHORT:
+        if self.quick is not None and len(text) <= self._longest_quick:
             spend(1)
             match = self.quick.search(text, start)
             return (

@@ -24,6 +24,7 @@ TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_FIRST_WORD = re.compile(r"\s*+([^\W\d][\w$]*+)")
 STARTS = ("SELECT", "WITH", "VALUES")
 _WRITES = frozenset(
     [
@@ -100,6 +101,8 @@ def only_statement(sql: str) -> str:
 
 def first_word(sql: str) -> str:
     """Return the first word or string behind comments and opening brackets, in upper case; "" if there is none."""
+    if (word := _FIRST_WORD.match(sql)) is not None:  # as in most queries
+        return word[1].upper()
     return next((token.text for token in tokens(sql) if token.text != "("), "").upper()
 
 

@@ -158,16 +158,13 @@ class Translation(DateRules):
         )
 
     def _on_withingroup(self, node: Any) -> Any:
-        exp = self._exp
         (key,) = node.expression.expressions
         direction = "d" if key.args.get("desc") else "a"
-        for kind, name in (
-            (exp.PercentileCont, "percentile_cont"),
-            (exp.PercentileDisc, "percentile_disc"),
-        ):
-            if isinstance(node.this, kind):
-                return self._call(name, node.this.this, key.this, direction)
-        if isinstance(node.this, exp.Mode) or node.this.name.lower().endswith("mode"):
+        names = {"PercentileCont": "percentile_cont", "PercentileDisc": "percentile_disc"}
+        kind = type(node.this).__name__
+        if kind in names:
+            return self._call(names[kind], node.this.this, key.this, direction)
+        if kind == "Mode" or node.this.name.lower() == "mode":
             return self._call("mode", key.this)
         raise Untranslatable(f"{node.this.sql()[:60]} WITHIN GROUP has no counterpart in SQLite")
 
@@ -197,10 +194,9 @@ class Translation(DateRules):
     # ------------------------------------------------------------ tables
 
     def _on_table(self, node: Any) -> Any:
-        exp = self._exp
         if self._dialect == "postgres" and node.db.lower() == "public" and not node.catalog:
             node.set("db", None)
-        if isinstance(node.this, exp.ExplodingGenerateSeries | exp.GenerateSeries):
+        if type(node.this).__name__ in ("ExplodingGenerateSeries", "GenerateSeries"):
             return self._series(node)
         return node
 

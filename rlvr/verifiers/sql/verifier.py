@@ -206,7 +206,7 @@ class Sql(Verifier):
             try:
                 return in_sqlite(sql, self.dialect)
             except Untranslatable as reason:
-                said = f"{error}; and as {self.dialect} it can't be read: {reason}"
+                said = f"{error.message}; and as {self.dialect} it can't be read: {reason}"
                 raise CannotScore(Cause.GOLD, said) from None
         return sql
 
