@@ -28,7 +28,7 @@ from rlvr.envs.prompt import Prompt
 from rlvr.envs.schema_text import schema_text
 from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.sql import Sql
-from rlvr.verifiers.sql.reference import Reference
+from rlvr.verifiers.sql.reference import SqlReference
 from rlvr.verifiers.sql.verifier import Dialect, Preset, Reward
 
 PROMPT = Prompt(
@@ -98,7 +98,7 @@ def tasks_of(
     rows: int = 3,
     characters: int = 8000,
 ) -> Iterator[Task]:
-    """The tasks of a source. A row that can't be used is left out, with a `DataWarning`."""
+    """Return the tasks of a source. A row that can't be used is left out, with a `DataWarning`."""
     folders = _folders(data, databases)
     for number, row in enumerate(source.rows(split, data)):
         try:
@@ -117,7 +117,7 @@ def _task(
     names = listed if isinstance(listed, list) and listed else [_text(row, DATABASE)]
     paths = [str(_found(str(name), folders)) for name in names]
     reference = {"sql": gold, "databases": paths}
-    Reference.of(reference)
+    SqlReference.of(reference)
     hint = next((str(row[name]).strip() for name in HINT if row.get(name)), "")
     fields = {
         "schema": schema_text(paths[0], rows, characters),
@@ -136,7 +136,7 @@ def _text(row: Row, names: Sequence[str]) -> str:
 
 
 def _folders(data: str | None, databases: str | None) -> list[Path]:
-    """Where databases may be. Raises `DataError` where the folder that was named isn't there."""
+    """Return the folders that may have databases. Raises `DataError` if the named folder isn't there."""
     if databases is not None:
         if not Path(databases).is_dir():
             raise DataError(f"There's no folder {databases!r}, where the databases are to be.")
@@ -150,7 +150,7 @@ def _folders(data: str | None, databases: str | None) -> list[Path]:
 
 
 def _found(name: str, folders: Sequence[Path]) -> Path:
-    """A database by path, or by name in a folder: flat, or in a folder of its own as published."""
+    """Find a database by path, or by name in a folder: flat, or in a folder of its own as published."""
     for folder in folders:
         for path in (folder / name, folder / f"{name}.sqlite", folder / name / f"{name}.sqlite"):
             if path.is_file():

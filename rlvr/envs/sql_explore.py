@@ -24,7 +24,7 @@ from rlvr.scoring import score
 from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.sql import Sql
 from rlvr.verifiers.sql.extraction import find_query
-from rlvr.verifiers.sql.look import Look
+from rlvr.verifiers.sql.result_text import Look
 from rlvr.verifiers.sql.verifier import Preset
 
 PROMPT = Prompt(
@@ -42,7 +42,7 @@ class AnsweredSql(Sql):
     """`Sql`, whose own answer is marked as one."""
 
     def demonstrate(self, task: Task) -> str | None:
-        """The gold between the marks."""
+        """Return the gold between the marks."""
         shown = super().demonstrate(task)
         return None if shown is None else f"<answer>\n{shown}\n</answer>"
 
@@ -57,7 +57,7 @@ class SqlExplore(MultiTurn):
         self.look = look
 
     def reply(self, task: Task, messages: list[Message]) -> str | None:
-        """The result of the message's query; None where it's the answer.
+        """Return the result of the message\'s query; None where it's the answer.
 
         Raises `CannotScore` where the database can't be read.
         """

@@ -1,4 +1,4 @@
-"""Verifiers of form: whether a response looks as it was asked to."""
+"""Verifiers of a response's form, whatever its content."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Format(Verifier):
 
     @classmethod
     def boxed(cls) -> Format:
-        r"""Full marks where a non-empty, closed `\boxed{…}` stands after the thinking part."""
+        r"""Give full marks to a non-empty, closed `\boxed{…}` after the thinking part."""
         return cls("boxed")
 
     @classmethod
     def think(cls) -> Format:
-        """Full marks for `<think>…</think>` once, at the start, and something after it."""
+        """Give full marks to `<think>…</think>` once, at the start, with something after it."""
         return cls("think")
 
     def verify(self, task: Task, response: str) -> Verdict:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from rlvr.verifiers.sql.guard import VALUE_BYTES, Guard
+from rlvr.verifiers.sql.guard import VALUE_BYTES, QueryGuard
 
 _KEPT_BYTES = 64 << 20  # of an aggregate's values
 _VALUE_BYTES = 64  # of a value besides its text
@@ -41,7 +41,7 @@ def _rank(value: Any) -> tuple[int, Any]:
 class _Kept:
     """Values that are kept until the end, within a bound."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: QueryGuard) -> None:
         self._guard = guard
         self._size = 0
         self.rows: list[tuple[Any, ...]] = []
@@ -97,7 +97,7 @@ class Concatenation(_Kept):
 class _Spread:
     """Mean and squared distances from it, of the numbers so far (Welford)."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: QueryGuard) -> None:
         self.count = 0
         self._mean = self.squares = 0.0
 
@@ -200,7 +200,7 @@ class MostFrequent(_Kept):
         )
 
 
-AGGREGATES: dict[str, Callable[[Guard], Any]] = {
+AGGREGATES: dict[str, Callable[[QueryGuard], Any]] = {
     "group_concat": Concatenation,
     "stddev_pop": DeviationPop,
     "stddev_samp": DeviationSample,

@@ -15,11 +15,11 @@ from typing import Any
 from rlvr.verifiers.sql import dialect_texts as texts
 from rlvr.verifiers.sql import moment_formats, moments
 from rlvr.verifiers.sql.aggregates import AGGREGATES, as_text
-from rlvr.verifiers.sql.guard import VALUE_BYTES, Guard
+from rlvr.verifiers.sql.guard import VALUE_BYTES, QueryGuard
 from rlvr.verifiers.sql.patterns import STEPS, BadPattern, TooCostly, program, similar
 
 
-def install(connection: sqlite3.Connection, guard: Guard, dialect: str) -> None:
+def install(connection: sqlite3.Connection, guard: QueryGuard, dialect: str) -> None:
     """Define a dialect's functions on a connection; what goes wrong in one, it tells `guard`."""
     for name, function in FUNCTIONS[dialect].items():
         called = _guarded(name, function, guard)
@@ -28,13 +28,13 @@ def install(connection: sqlite3.Connection, guard: Guard, dialect: str) -> None:
         connection.create_aggregate(f"{dialect}_{name}", -1, lambda made=made: made(guard))  # type: ignore[misc]
 
 
-def _guarded(name: str, function: Callable[..., Any], guard: Guard) -> Callable[..., Any]:
+def _guarded(name: str, function: Callable[..., Any], guard: QueryGuard) -> Callable[..., Any]:
     costly = getattr(function, "needs_guard", False)
 
     def called(*args: Any) -> Any:
         try:
             value = function(guard, *args) if costly else function(*args)
-        except (texts.TooLarge, TooCostly) as error:
+        except (texts.TooLargeValue, TooCostly) as error:
             guard.too_large = (
                 f"{name}(): {error}"
                 if str(error)
@@ -77,7 +77,7 @@ def _needs_guard(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _spending(guard: Guard) -> Callable[[int], None]:
+def _spending(guard: QueryGuard) -> Callable[[int], None]:
     def spend(steps: int) -> None:
         guard.work += steps
         if guard.work > STEPS:
@@ -96,7 +96,7 @@ def _flags(options: Any, fold: bool) -> int:
 
 def _regexp(fold: bool) -> Callable[..., Any]:
     @_needs_guard
-    def matches(guard: Guard, text: Any, pattern: Any, options: Any = "") -> bool:
+    def matches(guard: QueryGuard, text: Any, pattern: Any, options: Any = "") -> bool:
         compiled = program(as_text(pattern), _flags(options, fold))
         return compiled.search(as_text(text), 0, _spending(guard)) is not None
 
@@ -104,7 +104,7 @@ def _regexp(fold: bool) -> Callable[..., Any]:
 
 
 @_needs_guard
-def _similar(guard: Guard, text: Any, pattern: Any) -> bool:
+def _similar(guard: QueryGuard, text: Any, pattern: Any) -> bool:
     return (
         program(similar(as_text(pattern)[:1000]), 0).search(as_text(text), 0, _spending(guard))
         is not None
@@ -114,7 +114,12 @@ def _similar(guard: Guard, text: Any, pattern: Any) -> bool:
 def _regexp_substr(fold: bool) -> Callable[..., Any]:
     @_needs_guard
     def part(
-        guard: Guard, text: Any, pattern: Any, start: Any = 1, number: Any = 1, options: Any = ""
+        guard: QueryGuard,
+        text: Any,
+        pattern: Any,
+        start: Any = 1,
+        number: Any = 1,
+        options: Any = "",
     ) -> str | None:
         text = as_text(text)
         compiled = program(as_text(pattern), _flags(options, fold))
@@ -134,7 +139,7 @@ def _regexp_substr(fold: bool) -> Callable[..., Any]:
 
 
 def _regexp_replace(
-    guard: Guard, fold: bool, every: bool, text: str, pattern: str, new: str, options: str
+    guard: QueryGuard, fold: bool, every: bool, text: str, pattern: str, new: str, options: str
 ) -> str:
     compiled = program(pattern, _flags(options, fold))
     marks = re.compile(r"\\(\d|&|\\)" if not fold else r"[$\\](\d)")
@@ -163,7 +168,7 @@ def _regexp_replace(
 
 
 @_needs_guard
-def _mysql_replace(guard: Guard, text: Any, pattern: Any, new: Any, *rest: Any) -> str:
+def _mysql_replace(guard: QueryGuard, text: Any, pattern: Any, new: Any, *rest: Any) -> str:
     options = as_text(rest[2]) if len(rest) > 2 else ""
     return _regexp_replace(
         guard, True, True, as_text(text), as_text(pattern), as_text(new), options
@@ -171,7 +176,9 @@ def _mysql_replace(guard: Guard, text: Any, pattern: Any, new: Any, *rest: Any) 
 
 
 @_needs_guard
-def _postgres_replace(guard: Guard, text: Any, pattern: Any, new: Any, options: Any = "") -> str:
+def _postgres_replace(
+    guard: QueryGuard, text: Any, pattern: Any, new: Any, options: Any = ""
+) -> str:
     every = "g" in as_text(options)
     return _regexp_replace(
         guard, False, every, as_text(text), as_text(pattern), as_text(new), as_text(options)

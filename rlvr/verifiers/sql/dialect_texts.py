@@ -24,7 +24,7 @@ _DIGITS = 64  # of a number in another base
 _MOST_DECIMALS = 30
 
 
-class TooLarge(Exception):
+class TooLargeValue(Exception):
     """A value would be larger than a value may be."""
 
 
@@ -44,9 +44,9 @@ def as_int(value: Any) -> int:
 
 
 def check_length(length: int) -> None:
-    """Raise `TooLarge` if a text of this length would be too large."""
+    """Raise `TooLargeValue` if a text of this length would be too large."""
     if length > VALUE_BYTES:
-        raise TooLarge
+        raise TooLargeValue
 
 
 # ---------------------------------------------------------------- texts

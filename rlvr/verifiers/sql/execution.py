@@ -1,4 +1,4 @@
-"""Run one query within its budget, and say what came of it."""
+"""A query's run within its budget: its result, or how it failed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def run(
     decode: Callable[[bytes], str] | None = None,
     first: int | None = None,
 ) -> Rows | Failed:
-    """The result of `sql`.
+    """Return the result of `sql`.
 
     Args:
         decode: of text from UTF-8. By default Python's own, and where text isn't UTF-8, the

@@ -119,14 +119,14 @@ _CLOSER = re.compile(
 _PROSE = 200_000  # characters of a text without fences that are read; SQLite reads half as many
 
 
-class Found(NamedTuple):
+class FoundQuery(NamedTuple):
     """The query, or None and the reason in words for a person."""
 
     query: str | None
     reason: str = ""
 
 
-def find_query(response: str) -> Found:
+def find_query(response: str) -> FoundQuery:
     """Return the query in `response`.
 
     Only what follows the thinking part counts, and of that the last `<answer>` or `<solution>` if there's a
@@ -140,15 +140,15 @@ def find_query(response: str) -> Found:
     if query is None or not _is_query(query):
         query = _query(text) or query
     if query is not None:
-        return Found(query)
+        return FoundQuery(query)
     if not text.strip():
-        return Found(None, "the response is empty")
+        return FoundQuery(None, "the response is empty")
     blocks = [block for block in next(readings(text)) if block.text.strip()]
     if blocks:
         others = ", ".join(list(dict.fromkeys(block.language[:20] for block in blocks))[:5])
-        return Found(None, f"no fenced block in SQL: the blocks are in {others}")
+        return FoundQuery(None, f"no fenced block in SQL: the blocks are in {others}")
     said = "there's no fenced block in SQL, and no line begins with SELECT, WITH or VALUES"
-    return Found(None, said)
+    return FoundQuery(None, said)
 
 
 def mended(sql: str) -> str:

@@ -1,4 +1,4 @@
-"""What SQLite says about a query, with the names of the schema that it may have meant."""
+"""SQLite's message on a query, with the names of the schema that it may have meant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a query may do: SQLite's authorizer, and its limits.
+"""The rights of a query: SQLite's authorizer, and its limits.
 
 The guard is asked while a statement is compiled, for each thing that the statement would do, so
 nothing is done before it's allowed.
@@ -37,7 +37,7 @@ _FORBIDDEN = frozenset(("readfile", "writefile", "edit", "subtype"))
 _DETERMINISTIC = 0x800  # SQLITE_DETERMINISTIC, among the flags of `PRAGMA function_list`
 
 
-class Guard:
+class QueryGuard:
     """An authorizer: SELECT, reading ordinary tables and views, and functions without side effects.
 
     Args:
@@ -72,7 +72,7 @@ class Guard:
         self.work = 0
 
     def __call__(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
-        """SQLite's question, answered."""
+        """Answer SQLite's question whether a query may do something."""
         if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_READ:

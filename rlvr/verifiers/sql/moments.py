@@ -41,7 +41,7 @@ class Moment(NamedTuple):
         return self.at.isoformat(" ", "microseconds" if self.at.microsecond else "seconds")
 
 
-class Interval(NamedTuple):
+class Duration(NamedTuple):
     """Months, days and seconds: none of them is a fixed number of another."""
 
     months: int
@@ -86,7 +86,7 @@ def _moment(text: str) -> Moment | None:
     return Moment(at, parts[3] is not None)
 
 
-def interval(value: Any) -> Interval | None:
+def interval(value: Any) -> Duration | None:
     """Return the interval that a text names: `1 year 2 mons`, `3 hours`, `-1 days 02:03:04`."""
     if isinstance(value, int | float):
         value = f"{value} seconds"
@@ -94,7 +94,7 @@ def interval(value: Any) -> Interval | None:
 
 
 @lru_cache(maxsize=4096)
-def _interval(text: str) -> Interval | None:
+def _interval(text: str) -> Duration | None:
     months = days = 0.0
     seconds = 0.0
     text = text.strip().lower().removeprefix("@ ")
@@ -122,7 +122,7 @@ def _interval(text: str) -> Interval | None:
         return None
     days += (months - int(months)) * 30
     seconds += (days - int(days)) * 86_400
-    return Interval(int(months), int(days), seconds)
+    return Duration(int(months), int(days), seconds)
 
 
 def plus(value: Any, text: Any, sign: int = 1) -> str | None:
@@ -135,7 +135,7 @@ def plus(value: Any, text: Any, sign: int = 1) -> str | None:
         if other is None:
             return None
         sums = (a + sign * b for a, b in zip(other, step, strict=True))
-        return str(Interval(*sums))  # type: ignore[arg-type]
+        return str(Duration(*sums))  # type: ignore[arg-type]
     try:
         at = _months_later(base.at, sign * step.months)
         at += datetime.timedelta(days=sign * step.days, seconds=sign * step.seconds)
@@ -160,7 +160,7 @@ def times(text: Any, number: Any) -> str | None:
     months, days = step.months * number, step.days * number
     days += (months - int(months)) * 30
     seconds = step.seconds * number + (days - int(days)) * 86_400
-    return str(Interval(int(months), int(days), seconds)) if abs(seconds) < _MOST else None
+    return str(Duration(int(months), int(days), seconds)) if abs(seconds) < _MOST else None
 
 
 def minus(first: Any, second: Any) -> int | str | None:
@@ -175,7 +175,7 @@ def minus(first: Any, second: Any) -> int | str | None:
     apart = a.at - b.at
     sign = -1 if apart < datetime.timedelta() else 1
     apart = abs(apart)
-    return str(Interval(0, sign * apart.days, sign * (apart.seconds + apart.microseconds / 1e6)))
+    return str(Duration(0, sign * apart.days, sign * (apart.seconds + apart.microseconds / 1e6)))
 
 
 def age(first: Any, second: Any) -> str | None:
@@ -187,7 +187,7 @@ def age(first: Any, second: Any) -> str | None:
     months = _whole_months(early, late)
     rest = late - _months_later(early, months)
     seconds = rest.seconds + rest.microseconds / 1e6
-    return str(Interval(sign * months, sign * rest.days, sign * seconds))
+    return str(Duration(sign * months, sign * rest.days, sign * seconds))
 
 
 def _whole_months(early: datetime.datetime, late: datetime.datetime) -> int:

@@ -24,7 +24,7 @@ Run: TypeAlias = Callable[[str], list[Row] | None]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the outermost query says about order.
+    """The order that an outermost query asks for.
 
     Attributes:
         ordered: whether it has an ORDER BY.
@@ -45,13 +45,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Rows in order, of which those of one rank may stand in any, and which of them are asked for."""
+    """Rows by rank, of which those of one rank may be in any order, and the first that is asked for."""
 
     groups: tuple[tuple[Row, ...], ...]
     first: int
 
     def allows(self, rows: Sequence[Row]) -> bool:
-        """Whether these are rows that were asked for, in an order that was."""
+        """Return whether the gold allows these rows in this order."""
         at = 0  # of the group's first row, counted from the first that's asked for
         at -= self.first
         for group in self.groups:
@@ -94,7 +94,7 @@ def ranked(order: Order, gold: list[Row], run: Run) -> Ranked | None:
 
 @lru_cache(maxsize=4096)
 def order_of(sql: str) -> Order:
-    """What `sql`, which SQLite can run, says about order. It's the author's, never a model's."""
+    """Return the order that `sql` asks for, which SQLite can run. It's the author's, never a model's."""
     if not orders(sql):
         return Order(False)
     import sqlglot
@@ -179,7 +179,7 @@ def _is_collated(key: Any) -> bool:
 
 
 def _number(clause: Any) -> int | None:
-    """Of a LIMIT or OFFSET: 0 where there's none, None where it isn't a plain number."""
+    """Return the number of a LIMIT or OFFSET: 0 without one, None if it isn't a plain number."""
     if clause is None:
         return 0
     value = clause.expression
@@ -187,7 +187,7 @@ def _number(clause: Any) -> int | None:
 
 
 def _place(key: Any, tree: Any) -> int | None:
-    """The result's column that a key names: by number, by alias, or by being the same expression."""
+    """Return the result's column that a key names: by number, by alias, or by being the same expression."""
     from sqlglot import exp
 
     # The names of a compound's columns are those of its first part.

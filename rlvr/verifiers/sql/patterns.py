@@ -43,7 +43,7 @@ class _Step(NamedTuple):
     second: int = 0
 
 
-class Program:
+class LinearPattern:
     """A compiled pattern.
 
     Attributes:
@@ -280,9 +280,9 @@ class Program:
 
 
 @lru_cache(maxsize=256)
-def program(pattern: str, flags: int) -> Program:
+def program(pattern: str, flags: int) -> LinearPattern:
     """Return a compiled pattern. Raises `BadPattern`."""
-    return Program(pattern, flags)
+    return LinearPattern(pattern, flags)
 
 
 def similar(pattern: str, escape: str = "\\") -> str:

@@ -1,4 +1,4 @@
-"""`Sql`: whether the query in a response gives what the gold gives, on every database of its task.
+"""`Sql`: a verifier that runs the query in a response and compares its result with the gold's on every database.
 
 Example, from Spider: the reference `{"sql": "SELECT count(*) FROM singer", "databases":
 ["concert_singer.sqlite"]}` and a response with a fenced block in SQL. docs/sql.md has the policy.
@@ -26,9 +26,9 @@ from rlvr.verifiers.sql.extraction import find_query
 from rlvr.verifiers.sql.feedback import explained
 from rlvr.verifiers.sql.moments import without_midnight
 from rlvr.verifiers.sql.order import order_of, ranked
-from rlvr.verifiers.sql.reference import Reference
+from rlvr.verifiers.sql.reference import SqlReference
 from rlvr.verifiers.sql.statement import refusal
-from rlvr.verifiers.sql.store import STORE, Role
+from rlvr.verifiers.sql.worker_cache import STORE, Role
 
 Preset: TypeAlias = Literal["rlvr", "spider", "spider_distinct", "bird"]
 Reward: TypeAlias = Literal["match", "soft_f1", "r_ves"]
@@ -38,7 +38,7 @@ _DEFAULT = Budget()
 
 
 class Sql(Verifier):
-    """Full reward where the response's query gives the gold's result on every database.
+    """Full reward if the response's query gives the gold's result on every database.
 
     Args:
         preset: whose rules decide. `rlvr`: ours (a bag of rows; a sequence where the gold's
@@ -57,7 +57,7 @@ class Sql(Verifier):
     """
 
     name = "sql"
-    version = 2
+    version = 3
     limit_s = 10.0
     options = (
         "preset", "reward", "columns", "tolerance", "dialect", "clock", "max_steps", "max_rows",
@@ -86,7 +86,7 @@ class Sql(Verifier):
         self.check_options()
 
     def check_options(self) -> None:
-        """Raise `OptionError` where an option's value isn't one of its own."""
+        """Raise `OptionError` for an option with a value that it can't have."""
         for option, known in (
             ("preset", get_args(Preset)),
             ("reward", get_args(Reward)),
@@ -112,14 +112,14 @@ class Sql(Verifier):
             raise OptionError(f"tolerance is at least 0 and finite, not {self.tolerance!r}.")
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """The verdict where there's no query, or one that only writes."""
+        """Return the verdict if there's no query, or one that only writes."""
         found = self._found(response)
         return None if isinstance(found, str) else found
 
     def verify(self, task: Task, response: str) -> Verdict:
-        """The verdict on any response."""
+        """Judge any response."""
         working_on("reference")
-        reference = Reference.of(task.reference)
+        reference = SqlReference.of(task.reference)
         gold_sql = self._prepared(reference.sql)
         identities = [Identity.of(path) for path in reference.databases]
         gold_sql = self._runnable(identities[0], gold_sql)
@@ -157,14 +157,14 @@ class Sql(Verifier):
         return Scored(lowest, status_of(lowest), {self.name: lowest}, "", detail)
 
     def demonstrate(self, task: Task) -> str | None:
-        """The gold in a fence."""
+        """Return the gold in a fence."""
         try:
-            return fenced(Reference.of(task.reference).sql, "sql")
+            return fenced(SqlReference.of(task.reference).sql, "sql")
         except CannotScore:
             return None
 
     def _found(self, response: str) -> str | Scored:
-        """The response's query, or the verdict where there's none or one that only writes."""
+        """Return the response's query, or the verdict if there's none or one that only writes."""
         found = find_query(response)
         if found.query is None:
             return refused(self.name, Status.UNPARSABLE, found.reason)
@@ -176,7 +176,7 @@ class Sql(Verifier):
     # ------------------------------------------------------------------ the gold
 
     def _gold(self, identity: Identity, sql: str) -> Rows:
-        """The gold's result. Raises `CannotScore(gold)`."""
+        """Return the gold's result. Raises `CannotScore(gold)`."""
 
         def make() -> Rows:
             came = self._run(self._open(identity, "gold"), sql)
@@ -219,7 +219,7 @@ class Sql(Verifier):
         return Rows(rows, came.columns, came.size, came.names)
 
     def _variant(self, identity: Identity) -> Callable[[str], list[Row] | None]:
-        """Runs a variant of the gold; None where it fails, and then it's done without."""
+        """Return a function that runs a variant of the gold, and returns None if it fails."""
 
         def rows(sql: str) -> list[Row] | None:
             try:
@@ -234,7 +234,7 @@ class Sql(Verifier):
     def _judged(
         self, identity: Identity, gold_sql: str, gold: Rows, sql: str, rows: Rows
     ) -> tuple[float, str]:
-        """The reward on one database, and why it's 0."""
+        """Return the reward on one database, and why it's 0."""
         if self.preset == "rlvr":
             if rows.rows == gold.rows and rows.columns == gold.columns:
                 return 1.0, ""  # before anything is parsed
@@ -269,7 +269,7 @@ class Sql(Verifier):
         return bird.r_ves(ratio), ""
 
     def _timed(self, identity: Identity, sql: str) -> Callable[[], object]:
-        """Runs `sql` as the published evaluator times it: from opening the file to the last row."""
+        """Return a function that runs `sql` as the published evaluator times it: from opening the file to the last row."""
 
         def once() -> None:
             database = Database(identity, self.clock, dialect=self.dialect)

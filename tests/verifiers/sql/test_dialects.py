@@ -13,7 +13,7 @@ import pytest
 import rlvr
 from rlvr import Sql, Status
 from rlvr.core.errors import CannotScore
-from rlvr.verifiers.sql.patterns import BadPattern, Program, TooCostly, program
+from rlvr.verifiers.sql.patterns import BadPattern, LinearPattern, TooCostly, program
 
 DAYS = """
 CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, kind TEXT, price REAL, qty INTEGER, added TEXT, note TEXT);
@@ -227,7 +227,7 @@ def test_a_pattern_matches_what_pythons_matches() -> None:
         )
         pattern, text = "".join(parts), "".join(rng.choices("aabbc1 \n", k=rng.randrange(9)))
         try:
-            expected, made = re.search(pattern, text), Program(pattern, 0)
+            expected, made = re.search(pattern, text), LinearPattern(pattern, 0)
         except (re.error, BadPattern):
             continue
         tried += 1

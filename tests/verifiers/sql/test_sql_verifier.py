@@ -384,7 +384,7 @@ def test_a_demonstration_earns_full_reward(judge: Judge) -> None:
 
 def test_the_same_query_again_costs_no_run_of_the_gold(database: str) -> None:
     """Where the file's identity is the same, what's kept counts, whatever is in the file."""
-    from rlvr.verifiers.sql.store import STORE
+    from rlvr.verifiers.sql.worker_cache import STORE
 
     task = rlvr.Task("", {"sql": "SELECT 'kept'", "databases": [database]}, "t")
     verifier = Sql()
