@@ -111,10 +111,10 @@ _IS_OPEN = frozenset(
         "OVER",
     ]
 )
-# Outside strings: the tags and end tokens behind a query. No query holds "</" or "<|".
+# Outside strings: the tags and end tokens behind a query. No query holds "</".
 _CLOSER = re.compile(
     r"'(?:[^']|'')*+'|\"[^\"]*+\"|`[^`]*+`|--[^\n]*+|/\*(?:[^*]|\*(?!/))*+\*/"
-    r"|(?P<end></[A-Za-z]|<\||\[/[A-Za-z]|\*\*\s*\Z)"
+    r"|(?P<end></[A-Za-z]|<\|\w{1,40}\|?>|\[/[A-Za-z]|\*\*\s*\Z)"
 )
 _PROSE = 200_000  # characters of a text without fences that are read; SQLite reads half as many
 

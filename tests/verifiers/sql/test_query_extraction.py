@@ -86,6 +86,17 @@ def test_the_same_query_in_many_wrappers(response: str) -> None:
         ("select a\n\nfrom t\n\nThat is all", ...),
         ("SELECT a FROM t\n\nFrom the table we take a.", "SELECT a FROM t"),
         ("SELECT 1\n\nSELECT a FROM t", "SELECT a FROM t"),
+        ("SELECT a FROM t\n\nOn the other hand, use b.", "SELECT a FROM t"),
+        (
+            "SELECT a\nFROM t -- all: of it\nWHERE b = 'It is.\n\nSo.'",
+            "SELECT a\nFROM t -- all: of it\nWHERE b = 'It is.\n\nSo.'",
+        ),
+        ("SELECT a\nFROM t\n\nThis query:\n- takes a", "SELECT a\nFROM t"),
+        (
+            "```sql\nSELECT a FROM t WHERE b LIKE '%</c>%'\n```",
+            "SELECT a FROM t WHERE b LIKE '%</c>%'",
+        ),
+        ("```sql\nSELECT a <| b\n```", "SELECT a <| b"),
         ("```sql SELECT a\nFROM t\n```", "SELECT a\nFROM t"),
     ],
 )
