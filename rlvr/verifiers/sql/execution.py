@@ -67,18 +67,18 @@ def run(
         first: rows that are wanted; by default all.
     """
     database.connection.text_factory = decode or str
-    came = _run(database, sql, budget, first)
-    if isinstance(came, Failed) and came.message.endswith(_TOO_BIG):
+    outcome = _run(database, sql, budget, first)
+    if isinstance(outcome, Failed) and outcome.message.endswith(_TOO_BIG):
         # A stored value, maybe, that the query counts or passes over. None is larger than the file.
         largest = min(database.identity.size, STORED_BYTES)
         if largest > VALUE_BYTES:
             database.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, largest)
-            came = _run(database, sql, budget, first)
+            outcome = _run(database, sql, budget, first)
             database.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
-    if decode is None and isinstance(came, Failed) and "decode to UTF-8" in came.message:
+    if decode is None and isinstance(outcome, Failed) and "decode to UTF-8" in outcome.message:
         database.connection.text_factory = _tolerant
-        came = _run(database, sql, budget, first)
-    return came
+        outcome = _run(database, sql, budget, first)
+    return outcome
 
 
 def _tolerant(text: bytes) -> str:
@@ -125,24 +125,24 @@ def _fetched(cursor: sqlite3.Cursor, budget: Budget, first: int | None) -> Rows 
         if len(rows) > budget.rows:
             return Failed(Status.LIMIT, f"the query returns more than {budget.rows} rows")
         if size > budget.bytes:
-            said = f"the query's result is larger than {budget.bytes / (1 << 20):g} MiB"
-            return Failed(Status.LIMIT, said)
+            message = f"the query's result is larger than {budget.bytes / (1 << 20):g} MiB"
+            return Failed(Status.LIMIT, message)
     return Rows(rows, columns, size, tuple(part[0] for part in cursor.description))
 
 
 def _failed(error: Exception, database: Database, budget: Budget) -> Failed:
-    said = str(error)
-    if said == "interrupted":
+    message = str(error)
+    if message == "interrupted":
         return Failed(Status.LIMIT, f"the query takes more than {budget.steps} steps")
-    if "too big" in said or database.guard.too_large:
-        said = database.guard.too_large or said
-        return Failed(Status.LIMIT, f"the query makes too large a value: {said}")
+    if "too big" in message or database.guard.too_large:
+        message = database.guard.too_large or message
+        return Failed(Status.LIMIT, f"the query makes too large a value: {message}")
     if database.guard.denied:
         return Failed(Status.INCORRECT, f"not allowed: {database.guard.denied}")
     if database.guard.failure:
         return Failed(Status.INCORRECT, database.guard.failure)
-    if "one statement" in said:
-        said = "there's more than one statement; one query is allowed"
-    elif isinstance(error, sqlite3.ProgrammingError) and "binding" in said:
-        said = "the query has a parameter in it, and there's no value for it"
-    return Failed(Status.INCORRECT, said)
+    if "one statement" in message:
+        message = "there's more than one statement; one query is allowed"
+    elif isinstance(error, sqlite3.ProgrammingError) and "binding" in message:
+        message = "the query has a parameter in it, and there's no value for it"
+    return Failed(Status.INCORRECT, message)

@@ -48,13 +48,13 @@ class Look(Verifier):
         why = refusal(response)
         if why:
             return refused(self.name, Status.INCORRECT, why)
-        came = run(database, response, Budget(self.max_steps), first=self.rows + 1)
-        if isinstance(came, Failed):
-            said = explained(came.message, database)
-            if came.status != Status.INCORRECT:
+        outcome = run(database, response, Budget(self.max_steps), first=self.rows + 1)
+        if isinstance(outcome, Failed):
+            message = explained(outcome.message, database)
+            if outcome.status != Status.INCORRECT:
                 STORE.drop(database)
-            return refused(self.name, came.status, said)
-        return correct(self.name, shown(came, self.rows, self.characters))
+            return refused(self.name, outcome.status, message)
+        return correct(self.name, shown(outcome, self.rows, self.characters))
 
 
 def shown(result: Rows, rows: int, characters: int) -> str:

@@ -134,23 +134,23 @@ class Sql(Verifier):
         try:
             sql = self._prepared(in_sqlite(query, self.dialect))
         except Untranslatable as error:
-            said = f"the query can't be read as {self.dialect}: {error}"
-            return refused(self.name, Status.UNPARSABLE, said, **detail)
+            message = f"the query can't be read as {self.dialect}: {error}"
+            return refused(self.name, Status.UNPARSABLE, message, **detail)
         lowest = 1.25 if self.reward == "r_ves" else 1.0
         for number, (identity, gold) in enumerate(zip(identities, golds, strict=True), 1):
             where = f" on database {number} of {len(golds)}" if len(golds) > 1 else ""
             database = self._open(identity, "response")
-            came = self._run(database, sql)
-            if isinstance(came, Failed):
-                said = explained(came.message, database, self.dialect) + where
-                if came.status is Status.LIMIT:
+            outcome = self._run(database, sql)
+            if isinstance(outcome, Failed):
+                message = explained(outcome.message, database, self.dialect) + where
+                if outcome.status is Status.LIMIT:
                     STORE.drop(database)
-                return refused(self.name, came.status, said, **detail)
-            reward, why = self._judged(identity, gold_sql, gold, sql, came)
+                return refused(self.name, outcome.status, message, **detail)
+            reward, why = self._judged(identity, gold_sql, gold, sql, outcome)
             if reward == 0.0:
                 detail["failed_on"] = number
-                said = f"another result{where}: {why}"
-                return refused(self.name, Status.INCORRECT, said, **detail)
+                message = f"another result{where}: {why}"
+                return refused(self.name, Status.INCORRECT, message, **detail)
             lowest = min(lowest, reward)
         if lowest == 1.0:
             return correct(self.name, **detail)
@@ -179,18 +179,18 @@ class Sql(Verifier):
         """Return the gold's result. Raises `CannotScore(gold)`."""
 
         def make() -> Rows:
-            came = self._run(self._open(identity, "gold"), sql)
-            if isinstance(came, Failed):
+            outcome = self._run(self._open(identity, "gold"), sql)
+            if isinstance(outcome, Failed):
                 hint = ""
-                if came.status is Status.LIMIT:
+                if outcome.status is Status.LIMIT:
                     STORE.drop(self._open(identity, "gold"))
                     hint = "; max_steps and max_rows may be raised"
-                elif "the clock" in came.message:
+                elif "the clock" in outcome.message:
                     hint = "; it may be allowed by clock=true"
                 raise CannotScore(
-                    Cause.GOLD, f"the gold fails on {identity.path!r:.300}: {came.message}{hint}"
+                    Cause.GOLD, f"the gold fails on {identity.path!r:.300}: {outcome.message}{hint}"
                 )
-            return came
+            return outcome
 
         if self.clock:  # what it gives today, it may not give tomorrow
             return make()
@@ -206,17 +206,17 @@ class Sql(Verifier):
             try:
                 return in_sqlite(sql, self.dialect)
             except Untranslatable as reason:
-                said = f"{error.message}; and as {self.dialect} it can't be read: {reason}"
-                raise CannotScore(Cause.GOLD, said) from None
+                message = f"{error.message}; and as {self.dialect} it can't be read: {reason}"
+                raise CannotScore(Cause.GOLD, message) from None
         return sql
 
     def _run(self, database: Database, sql: str) -> Rows | Failed:
         """Return a query's result; in another dialect than SQLite's, a timestamp at midnight as its date."""
-        came = run(database, sql, self._budget, self._decode)
-        if self.dialect == "sqlite" or isinstance(came, Failed):
-            return came
-        rows = [tuple(map(without_midnight, row)) for row in came.rows]
-        return Rows(rows, came.columns, came.size, came.names)
+        outcome = run(database, sql, self._budget, self._decode)
+        if self.dialect == "sqlite" or isinstance(outcome, Failed):
+            return outcome
+        rows = [tuple(map(without_midnight, row)) for row in outcome.rows]
+        return Rows(rows, outcome.columns, outcome.size, outcome.names)
 
     def _variant(self, identity: Identity) -> Callable[[str], list[Row] | None]:
         """Return a function that runs a variant of the gold, and returns None if it fails."""
