@@ -1,4 +1,4 @@
-"""`Look`: what a query shows, as text. No verdict on it: a model may look before it answers.
+"""`Look`: a query's result as text, without a verdict on it. A model may look before it answers.
 
 It runs where verification runs and under the same guard, so that no look can hang, write or read
 anything but the task's own database; its schema may be read too.
@@ -15,13 +15,13 @@ from rlvr.core.verifier import Verifier
 from rlvr.verifiers.sql.database import Identity
 from rlvr.verifiers.sql.execution import Budget, Failed, Rows, run
 from rlvr.verifiers.sql.feedback import explained
-from rlvr.verifiers.sql.reference import Reference
+from rlvr.verifiers.sql.reference import SqlReference
 from rlvr.verifiers.sql.statement import refusal
-from rlvr.verifiers.sql.store import STORE
+from rlvr.verifiers.sql.worker_cache import STORE
 
 
 class Look(Verifier):
-    """The response is a query; the verdict's feedback is what it shows, or why it shows nothing.
+    """A verifier whose feedback is the result of the response's query, or the reason why it has none.
 
     Args:
         rows: shown at most.
@@ -42,23 +42,23 @@ class Look(Verifier):
     def verify(self, task: Task, response: str) -> Verdict:
         """Run the query on the first of the task's databases."""
         working_on("reference")
-        identity = Identity.of(Reference.of(task.reference).databases[0])
+        identity = Identity.of(SqlReference.of(task.reference).databases[0])
         database = STORE.database(identity, "look", clock=False)
         working_on("response")
         why = refusal(response)
         if why:
             return refused(self.name, Status.INCORRECT, why)
-        came = run(database, response, Budget(self.max_steps), first=self.rows + 1)
-        if isinstance(came, Failed):
-            said = explained(came.message, database)
-            if came.status != Status.INCORRECT:
+        outcome = run(database, response, Budget(self.max_steps), first=self.rows + 1)
+        if isinstance(outcome, Failed):
+            message = explained(outcome.message, database)
+            if outcome.status != Status.INCORRECT:
                 STORE.drop(database)
-            return refused(self.name, came.status, said)
-        return correct(self.name, shown(came, self.rows, self.characters))
+            return refused(self.name, outcome.status, message)
+        return correct(self.name, shown(outcome, self.rows, self.characters))
 
 
 def shown(result: Rows, rows: int, characters: int) -> str:
-    """A result as text: a line of names, a line a row, each value cut short."""
+    """Return a result as text: a line of names, then a line per row, with each value cut short."""
     lines = [" | ".join(_cell(name) for name in result.names)]
     lines += [" | ".join(map(_cell, row)) for row in result.rows[:rows]]
     text = "\n".join(lines)

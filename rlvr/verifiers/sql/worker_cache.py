@@ -1,4 +1,4 @@
-"""What a worker keeps between verifications: open databases, and the results of golds.
+"""A worker's open databases and results of golds, kept between verifications.
 
 A database is known by its file's identity, so a file that is written anew is opened anew and its
 golds are run again. Both are bounded; what was used least recently goes first.
@@ -21,19 +21,21 @@ _RESULT_BYTES = 64 << 20
 
 
 class Store(threading.local):
-    """One thread's: connections aren't shared."""
+    """The store of one thread: connections aren't shared."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[tuple[Role, str, bool], Database] = OrderedDict()
+        self._open: OrderedDict[tuple[Role, str, bool, str], Database] = OrderedDict()
         self._results: OrderedDict[Hashable, Rows] = OrderedDict()
         self._size = 0
 
-    def database(self, identity: Identity, role: Role, clock: bool) -> Database:
-        """The database, open for this role: a gold never shares a connection with a response.
+    def database(
+        self, identity: Identity, role: Role, clock: bool, dialect: str = "sqlite"
+    ) -> Database:
+        """Return the database, open for this role: a gold never shares a connection with a response.
 
         Raises `CannotScore(gold)`.
         """
-        key = (role, identity.path, clock)
+        key = (role, identity.path, clock, dialect)
         known = self._open.get(key)
         if known is not None and known.identity == identity:
             self._open.move_to_end(key)
@@ -41,18 +43,18 @@ class Store(threading.local):
         self.drop(known)
         if len(self._open) >= _OPEN:
             self._open.popitem(last=False)[1].close()
-        self._open[key] = opened = Database(identity, clock, catalogue=role == "look")
+        self._open[key] = opened = Database(identity, clock, role == "look", dialect)
         return opened
 
     def drop(self, database: Database | None) -> None:
-        """Close it: after it ran into a limit, say."""
+        """Close a database, after a query ran into a limit, say."""
         for key, known in list(self._open.items()):
             if known is database:
                 del self._open[key]
                 known.close()
 
     def result(self, key: Hashable, make: Callable[[], Rows]) -> Rows:
-        """The result under this key; `make` is called where there's none. Raises what it raises."""
+        """Return the result under this key, made by `make` if there's none. Raises what it raises."""
         known = self._results.get(key)
         if known is not None:
             self._results.move_to_end(key)

@@ -1,4 +1,4 @@
-"""Numbers that are near enough are made the same number, so that rows can be compared by hashing.
+"""Numbers that are near enough become the same number, so that rows can be compared by hashing.
 
 Real numbers count as equal up to the ninth significant digit, since sums depend on the order of
 their terms; with a declared tolerance, so do all numbers that are as near as that.
@@ -20,7 +20,7 @@ _MATCHED = 400  # rows that are matched one by one, where tolerances overlap
 def unified(
     gold: list[Row], rows: list[Row], more: list[Row], tolerance: float = 0.0
 ) -> tuple[list[Row], list[Row], list[Row]]:
-    """The three lists of rows of one width, with near numbers in a column made the same.
+    """Return three lists of rows of one width, with near numbers in a column made the same.
 
     Numbers that lie between two others, near to both while these are apart, belong to neither: there,
     rows of `rows` are matched with rows of `gold`, each with one, and take its numbers.
@@ -44,19 +44,21 @@ def unified(
 
 
 def near(a: object, b: object, tolerance: float) -> bool:
-    """Whether two values are equal up to noise and tolerance."""
+    """Return whether two values are equal up to noise and tolerance."""
     if a == b:
         return True
     if not isinstance(a, int | float) or not isinstance(b, int | float):
         return False
     if isinstance(a, int) and isinstance(b, int) and not tolerance:
         return False
-    apart = abs(a - b)  # infinite less infinite is no number, but these two are equal
+    apart = abs(a - b)
+    if apart == float("inf"):  # relative to two infinities, any distance is small
+        return False
     return apart <= tolerance or apart <= NOISE * min(abs(a), abs(b))
 
 
 def _names(values: Iterable[object], tolerance: float) -> tuple[dict[float, float], bool]:
-    """What each number that has near ones is to be called, and whether nearness is ambiguous."""
+    """Return one number for each group of near ones, and whether nearness is ambiguous."""
     numbers = sorted(v for v in values if isinstance(v, int | float))
     names: dict[float, float] = {}
     first = last = None
@@ -83,7 +85,7 @@ def _renamed(rows: Sequence[Row], columns: list[int], names: list[dict[float, fl
 
 
 def _matched(gold: list[Row], rows: list[Row], tolerance: float) -> list[Row]:
-    """`rows`, of which each that has a partner in `gold` is replaced by it; in their own order.
+    """Return `rows` in their own order, with each that has a partner in `gold` replaced by it.
 
     Where those at the same places are near, these are the pairs. Else they're found by augmenting
     paths among few rows, in sorted order among many; rows must agree in what is no number.
@@ -123,7 +125,7 @@ def _numbers(row: Row) -> list[float]:
 def _assigned(
     gold: list[Row], rows: list[Row], ours_at: list[int], theirs_at: list[int], tolerance: float
 ) -> dict[int, int]:
-    """A largest assignment of rows to golds that are near, by augmenting paths without recursion."""
+    """Return a largest assignment of rows to golds that are near, by augmenting paths without recursion."""
     near_to = {t: [o for o in ours_at if _same(gold[o], rows[t], tolerance)] for t in theirs_at}
     taken: dict[int, int] = {}  # gold to row
     for start in theirs_at:
