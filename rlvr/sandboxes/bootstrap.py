@@ -8,7 +8,13 @@ import struct
 from importlib import resources
 
 CODE = """
-import marshal, os, site, sys
+import marshal, os, resource, site, sys
+# Where the stack may grow to is settled at exec, and inherited by every fork. Not the caller's `ulimit -s`.
+stack, most = resource.getrlimit(resource.RLIMIT_STACK)
+if stack != most:
+    resource.setrlimit(resource.RLIMIT_STACK, (most, most))
+    os.execv(sys.executable, sys.orig_argv)
+del stack, most
 from importlib.machinery import ModuleSpec
 def exactly(fd, n):
     data = b""

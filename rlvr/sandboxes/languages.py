@@ -6,9 +6,12 @@ image was built with for Docker.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from rlvr.core.errors import OptionError, nearest
+from rlvr.sandboxes.base import Program
+from rlvr.sandboxes.java import entry_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Language:
         file: what the main file is called.
         compile: the compiler's command line; empty where there's none.
         run: the program's command line, arguments come after it. Empty for Python, which a warm
-            interpreter runs. `{memory_mb}` stands for the memory limit.
+            interpreter runs. `{memory_mb}` stands for the memory limit, `{stack_kb}` for a quarter of it.
         address_space: whether virtual memory may be limited too, which makes an allocation that is
             far too large fail rather than kill. Not where a runtime reserves more than it uses.
         environment: variables beside PATH, HOME and LANG.
@@ -83,14 +86,14 @@ LANGUAGES: dict[str, Language] = {
             (),
             "Main.java",
             run=("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss64m", "-Xmx{memory_mb}m", "-cp", "/box", "Main"),
-            compile=("javac", "-J-XX:+UseSerialGC", "-encoding", "UTF-8", "Main.java"),
+            compile=("javac", "-J-XX:+UseSerialGC", "-encoding", "UTF-8", "-d", "/box", "Main.java"),
             address_space=False,
         ),
         Language(
             "javascript",
             ("js", "node", "nodejs", "mjs", "ecmascript"),
             "main.js",
-            run=("node", "--stack-size=4000", "--max-old-space-size={memory_mb}", "/box/main.js"),
+            run=("node", "--stack-size={stack_kb}", "--max-old-space-size={memory_mb}", "/box/main.js"),
             compile=("node", "--check", "main.js"),
             address_space=False,
         ),
@@ -103,6 +106,23 @@ LANGUAGES: dict[str, Language] = {
         ),
     )
 }  # fmt: skip
+
+
+
+def placed(language: Language, program: Program) -> Language:
+    """Return the language with the file and the command that fit a program: Java's depend on its classes."""
+    if language.name != "java":
+        return language
+    entry = entry_of(program.source)
+    if entry.file in program.files:  # no program may choose to overwrite what was put beside it
+        return language
+    return dataclasses.replace(
+        language,
+        file=entry.file,
+        compile=(*language.compile[:-1], entry.file),
+        run=(*language.run[:-1], entry.main),
+    )
+
 
 _BY_NAME = {name: each for each in LANGUAGES.values() for name in (each.name, *each.aliases)}
 

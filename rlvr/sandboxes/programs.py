@@ -46,11 +46,19 @@ def opening(program: Program, language: Language, limits: Limits) -> bytes:
         "do": "open",
         "files": list(files),
         "compile": list(language.compile),
-        "environment": dict(language.environment),
+        "environment": _environment(language, limits),
         "limits": allowed(limits, language),
         "compile_limits": allowed(compiling, None, PATIENCE),
     }
     return frames.packed(header, list(files.values()))
+
+
+def _environment(language: Language, limits: Limits) -> dict[str, str]:
+    """Return a program's own variables. Another Python that it starts reads its limit of digits there."""
+    found = dict(language.environment)
+    if language.name == "python" and limits.int_digits != Limits().int_digits:
+        found["PYTHONINTMAXSTRDIGITS"] = str(limits.int_digits)
+    return found
 
 
 def request(given: Input, language: Language, limits: Limits) -> bytes:
@@ -64,7 +72,8 @@ def request(given: Input, language: Language, limits: Limits) -> bytes:
             raise OptionError(f"The argument {argument!r:.80} can't stand in a command line.")
     if sum(len(_encoded(argument) or b"") + 16 for argument in given.args) > _MOST_ARGUMENTS:
         raise OptionError("The arguments are too long for a command line: use standard input.")
-    command = [part.format(memory_mb=int(limits.memory_mb)) for part in language.run]
+    sizes = {"memory_mb": int(limits.memory_mb), "stack_kb": int(limits.memory_mb) << 8}
+    command = [part.format(**sizes) for part in language.run]
     header = {
         "do": "run",
         "command": command or None,

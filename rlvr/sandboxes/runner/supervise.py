@@ -88,7 +88,10 @@ def _lock_down(limits: dict[str, Any], uid: int | None) -> None:
     for what, soft, hard in [*_rlimits(limits), (resource.RLIMIT_CPU, cpu, cpu + 1)]:
         most = resource.getrlimit(what)[1]  # not to be raised, as an ordinary user
         if most != resource.RLIM_INFINITY:
-            soft, hard = min(soft, most), min(hard, most)
+            soft, hard = (
+                most if limit == resource.RLIM_INFINITY else min(limit, most)
+                for limit in (soft, hard)
+            )
         resource.setrlimit(what, (soft, hard))
     if uid is not None:
         os.setgroups([])
@@ -114,6 +117,8 @@ def _rlimits(limits: dict[str, Any]) -> list[tuple[int, int, int]]:
         # A little more than is allowed, so that whoever asks for too many is seen to have them.
         (resource.RLIMIT_NPROC, int(limits["processes"]) + 2 + limits["spare"]),
         (resource.RLIMIT_MEMLOCK, 0),
+        # Bounded by the memory limit. A finite one would be reserved for each thread of a C program.
+        (resource.RLIMIT_STACK, resource.RLIM_INFINITY),
         (resource.RLIMIT_MSGQUEUE, 0),
     ]
     if limits["address_space"]:
