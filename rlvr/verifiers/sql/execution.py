@@ -9,12 +9,14 @@ from typing import Any, TypeAlias
 
 from rlvr.core.verdict import Status
 from rlvr.verifiers.sql.database import Database
+from rlvr.verifiers.sql.guard import STORED_BYTES, VALUE_BYTES
 
 Row: TypeAlias = tuple[Any, ...]
 
 _PACE = 10_000  # steps of SQLite's virtual machine between two looks at the budget
 _CELLS = 64  # fetched at once: each may be as large as a value may be
 _CELL_BYTES = 64  # what a value takes here besides its text
+_TOO_BIG = "string or blob too big"  # SQLite's words; ours on printf are others
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,13 @@ def run(
     """
     database.connection.text_factory = decode or str
     came = _run(database, sql, budget, first)
+    if isinstance(came, Failed) and came.message.endswith(_TOO_BIG):
+        # A stored value, maybe, that the query counts or passes over. None is larger than the file.
+        largest = min(database.identity.size, STORED_BYTES)
+        if largest > VALUE_BYTES:
+            database.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, largest)
+            came = _run(database, sql, budget, first)
+            database.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
     if decode is None and isinstance(came, Failed) and "decode to UTF-8" in came.message:
         database.connection.text_factory = _tolerant
         came = _run(database, sql, budget, first)

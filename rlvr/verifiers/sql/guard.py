@@ -12,14 +12,17 @@ from collections.abc import Collection
 VALUE_BYTES = 1_000_000
 """Bytes that one value in a query may have."""
 
+STORED_BYTES = 64_000_000
+"""Bytes that one value may have at most if the database holds as large ones."""
+
 HEAP_BYTES = 256 << 20
 """Of memory for all of a process's SQLite. SQLite lets it be lowered only, so it's no option."""
 
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: VALUE_BYTES,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,
-    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,
-    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 200,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 1_000,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 500,
     sqlite3.SQLITE_LIMIT_VDBE_OP: 1_000_000,
     sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 100,
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,

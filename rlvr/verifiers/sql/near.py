@@ -51,7 +51,9 @@ def near(a: object, b: object, tolerance: float) -> bool:
         return False
     if isinstance(a, int) and isinstance(b, int) and not tolerance:
         return False
-    apart = abs(a - b)  # infinite less infinite is no number, but these two are equal
+    apart = abs(a - b)
+    if apart == float("inf"):  # relative to two infinities, any distance is small
+        return False
     return apart <= tolerance or apart <= NOISE * min(abs(a), abs(b))
 
 

@@ -98,9 +98,14 @@ def only_statement(sql: str) -> str:
     return body if not _code(rest).strip("; \t\r\n\f\v") else sql.strip()
 
 
+def first_word(sql: str) -> str:
+    """Return the first word, string or bracket behind comments, in upper case; "" if there is none."""
+    return next((token.text for token in tokens(sql)), "").upper()
+
+
 def begins_like_a_statement(sql: str) -> bool:
-    """Whether its first word is one that a statement begins with, a query's or another's."""
-    word = next((token.text for token in tokens(sql)), "").upper()
+    """Return whether the first word is one that a statement begins with, a query's or another's."""
+    word = first_word(sql)
     return word in STARTS or word in _WRITES
 
 
@@ -111,7 +116,7 @@ def refusal(sql: str) -> str:
     """
     if "\0" in sql:
         return "the query has a NUL character in it"
-    word = next((token.text for token in tokens(sql)), "").upper()
+    word = first_word(sql)
     if word in _WRITES:
         return f"only a query is allowed here, which is one SELECT; this is {word}"
     if word not in STARTS:
