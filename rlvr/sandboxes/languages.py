@@ -7,6 +7,7 @@ image was built with for Docker.
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 
 from rlvr.core.errors import OptionError, nearest
@@ -50,7 +51,7 @@ _MAIN = "/box/main"
 LANGUAGES: dict[str, Language] = {
     each.name: each
     for each in (
-        Language("python", ("py", "python3", "py3", "pypy", "pypy3"), "main.py"),
+        Language("python", ("py", "python3", "py3", "pypy", "pypy3", "ipython", "cpython"), "main.py"),
         Language(
             "c",
             ("c11", "c17", "gcc"),
@@ -108,7 +109,6 @@ LANGUAGES: dict[str, Language] = {
 }  # fmt: skip
 
 
-
 def placed(language: Language, program: Program) -> Language:
     """Return the language with the file and the command that fit a program: Java's depend on its classes."""
     if language.name != "java":
@@ -133,3 +133,13 @@ def language_of(name: str) -> Language:
     if found is None:
         raise OptionError(f"There's no language {name!r:.40}. {nearest(str(name), LANGUAGES)}")
     return found
+
+
+_VERSION = re.compile(r"[-_.]?v?[0-9][0-9a-z.]*\Z")  # c++14, cpp2a, python3.11, java17, c99
+
+
+def language_tagged(tag: str) -> str:
+    """Return the name of the language that a fence's tag means, with or without a version; "" if none here does."""
+    tag = tag.lower()
+    found = _BY_NAME.get(tag) or _BY_NAME.get(_VERSION.sub("", tag))
+    return found.name if found else ""

@@ -131,7 +131,9 @@ class _Cell:
         """In the child, locked down: become the program. `told` is for what goes wrong before that."""
         what = message["do"]
         # Tests are their author's, and may need to write whatever they expect.
-        sys.set_int_max_str_digits(0 if what.startswith("judge") else message["limits"]["int_digits"])
+        sys.set_int_max_str_digits(
+            0 if what.startswith("judge") else message["limits"]["int_digits"]
+        )
         if what == "compile":
             self._exec(message["command"], PROGRAM, told)
         elif what == "run":

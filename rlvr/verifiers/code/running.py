@@ -14,6 +14,8 @@ from rlvr.verifiers.code.reference import Case, Reference
 from rlvr.verifiers.code.result import Result, at_limit, excerpt, of_execution, of_outcome
 
 _LACKS = "ModuleNotFoundError"
+OVER_LIMIT = "compiling went over its limit"
+"""The beginning of a compiler's error that says nothing of the program but that it's costly."""
 
 
 @dataclass(frozen=True, slots=True)
