@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
+import _weakref
 import atexit
 import builtins
 import gc
@@ -40,6 +41,12 @@ def run(path: str, args: list[str], compiled: int) -> None:
         os._exit(1)
     sys.argv = [path, *args]
     sys.path[0:0] = [os.path.dirname(path)]
+    del args, compiled
+    finish(_execute(code, _main(path)))
+
+
+def _main(path: str) -> dict[str, Any]:
+    """Make `__main__`; returns its names, to which nothing here keeps a reference."""
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     main.__dict__.update(
@@ -49,9 +56,7 @@ def run(path: str, args: list[str], compiled: int) -> None:
         __file__=path,
         __loader__=SourceFileLoader("__main__", path),
     )
-    namespace = main.__dict__
-    del path, args, compiled, main
-    finish(_execute(code, namespace), namespace)
+    return main.__dict__
 
 
 _streams: list[io.TextIOWrapper] = []
@@ -161,7 +166,7 @@ def _report(error: BaseException) -> None:
         sys.__excepthook__(type(error), error, error.__traceback__)
 
 
-def finish(status: int, namespace: dict[str, Any]) -> None:
+def finish(status: int) -> None:
     """End this process as the interpreter ends: threads, exit handlers, `__main__`, buffers."""
     try:
         # Not imported here: where it is, every fork takes half as long again.
@@ -175,7 +180,7 @@ def finish(status: int, namespace: dict[str, Any]) -> None:
     sys.setswitchinterval(1000)
     sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
     try:
-        _tear_down(namespace)
+        _tear_down()
     except BaseException:
         pass  # out of memory
     os._exit(_flush(status))
@@ -192,21 +197,26 @@ def _flush(status: int) -> int:
     return status
 
 
-def _tear_down(namespace: dict[str, Any]) -> None:
+def _tear_down() -> None:
     """Let go of the program's objects in the interpreter's order: finalizers run, files are written.
 
-    Private names go first and `__builtins__` stays, as in `_PyModule_ClearDict`. Files that a module or a
-    cycle still holds are flushed: the collector may close a file before the buffer that is over it.
+    `__main__` is dropped, and what is in cycles with its functions is collected while its names are still there.
+    If something else holds it (another module, a thread), its names are cleared as `_PyModule_Clear` does: private
+    ones first. Files that are still held are flushed: the collector may close a file before the buffer over it.
     """
-    sys.modules.pop("__main__", None)
-    for private in (True, False):
-        for name in list(namespace):
-            is_private = name[:1] == "_" and name[1:2] != "_"
-            if is_private is private and name != "__builtins__":
-                namespace[name] = None
+    main = _weakref.ref(sys.modules.pop("__main__", None) or types.ModuleType("gone"))
     _flush_all()
     # A full collection frees the caches that a fork shares with the others: a copy of every page.
-    if gc.collect(2 if gc.get_objects(2) else 1):
+    collected = gc.collect(2 if gc.get_objects(2) else 1)
+    module = main()
+    if module is not None:
+        names = vars(module)
+        for private in (True, False):
+            for name in list(names):
+                is_private = name[:1] == "_" and name[1:2] != "_"
+                if is_private is private and name != "__builtins__":
+                    names[name] = None
+    if collected or module is not None:
         _flush_all()
 
 
