@@ -7,6 +7,7 @@ image was built with for Docker.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from dataclasses import dataclass
 
@@ -135,9 +136,12 @@ def language_of(name: str) -> Language:
     return found
 
 
-_VERSION = re.compile(r"[-_.]?v?[0-9][0-9a-z.]*\Z")  # c++14, cpp2a, python3.11, java17, c99
+_VERSION = re.compile(
+    r"[-_.]?v?[0-9]{1,4}(?:\.[0-9]{1,4})*[a-z]?\Z"
+)  # c++14, cpp2a, python3.11, java17, c99
 
 
+@functools.lru_cache(maxsize=512)
 def language_tagged(tag: str) -> str:
     """Return the name of the language that a fence's tag means, with or without a version; "" if none here does."""
     tag = tag.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,29 @@ def test_the_digits_of_integers_are_a_limit(sandbox: Sandbox, digits: int) -> No
     limits = Limits(wall_s=30, int_digits=digits)
     (done,) = sandbox.run(Program(source.encode()), [Input()], limits).executions
     assert done.stdout == (b"9001\n9001\n" if digits > 9000 else b"")
+
+
+DEEP = {
+    "python": "import sys\nfrom functools import cache\nsys.setrecursionlimit(10**6)\n@cache\ndef f(n): return 0 if n == 0 else 1 + f(n - 1)\nprint(f(50000))\n",
+    "cpp": "#include <iostream>\nint f(int n) { volatile char b[64] = {0}; return n == 0 ? b[0] : 1 + f(n - 1) + b[1]; }\nint main() { int a[2500000]; a[f(400000)] = 7; std::cout << f(400000) + a[400000] << std::endl; }\n",
+    "javascript": "function f(n) { return n === 0 ? 0 : 1 + f(n - 1) }\nconsole.log(f(50000))\n",
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_the_stack_is_not_the_callers(name: str) -> None:
+    """A caller's `ulimit -s` isn't a program's; its threads have a usual stack all the same."""
+    code = (
+        "import sys\nfrom rlvr.sandboxes import Limits, Program, Sandbox\n"
+        "with Sandbox('bubblewrap', jails=1) as sandbox:\n"
+        "    program = Program(sys.argv[1].encode(), sys.argv[2])\n"
+        "    print(sandbox.run(program, [b''], Limits(wall_s=60, cpu_s=20, compile_s=90)).executions)"
+    )
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -S -s 2048 && exec "$@"', "-", sys.executable, "-c", code]
+        + [DEEP[name], name],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "status=0" in done.stdout, done.stdout

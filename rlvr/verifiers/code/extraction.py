@@ -165,11 +165,12 @@ def _chosen(
             tiers[1].append(block)
         elif known in ("", _RELATED.get(asked.name)):
             tiers[2].append(block)
-    for tier in tiers:
-        programs = [b for b in tier if is_program(b.text, asked.name, entry_point, reads_input)]
-        if programs or (tier and tier is not tiers[2]):
-            return (programs or tier)[-1].text
-    return None
+    programs = [
+        [b for b in tier if is_program(b.text, asked.name, entry_point, reads_input)]
+        for tier in tiers
+    ]
+    best = programs[0] or tiers[0] or programs[1] or programs[2] or tiers[1]
+    return best[-1].text if best else None
 
 
 def is_program(source: str, language: str, entry_point: str, reads_input: bool) -> bool:
