@@ -117,6 +117,9 @@ DEEP = {
 }
 
 
+_SMALL_STACK = ("bash", "-c", 'ulimit -S -s 2048 && exec "$@"', "-")
+
+
 @pytest.mark.parametrize("name", DEEP)
 def test_the_stack_is_not_the_callers(name: str) -> None:
     """A caller's `ulimit -s` isn't a program's; its threads have a usual stack all the same."""
@@ -127,8 +130,7 @@ def test_the_stack_is_not_the_callers(name: str) -> None:
         "    print(sandbox.run(program, [b''], Limits(wall_s=60, cpu_s=20, compile_s=90)).executions)"
     )
     done = subprocess.run(
-        ["bash", "-c", 'ulimit -S -s 2048 && exec "$@"', "-", sys.executable, "-c", code]
-        + [DEEP[name], name],
+        [*_SMALL_STACK, sys.executable, "-c", code, DEEP[name], name],
         capture_output=True,
         text=True,
         check=True,

@@ -204,7 +204,8 @@ def _tear_down() -> None:
     If something else holds it (another module, a thread), its names are cleared as `_PyModule_Clear` does: private
     ones first. Files that are still held are flushed: the collector may close a file before the buffer over it.
     """
-    main = _weakref.ref(sys.modules.pop("__main__", None) or types.ModuleType("gone"))
+    main = _weakref.ref(sys.modules["__main__"])
+    del sys.modules["__main__"]
     _flush_all()
     # A full collection frees the caches that a fork shares with the others: a copy of every page.
     collected = gc.collect(2 if gc.get_objects(2) else 1)

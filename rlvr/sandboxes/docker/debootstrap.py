@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rlvr.core.errors import SandboxError
-from rlvr.sandboxes.apt_sources import Archive, archive
+from rlvr.sandboxes.docker.apt_sources import Archive, archive
 
 # What no program in a jail needs, and apt itself wouldn't miss.
 TRIMMED = (

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from rlvr.core.errors import OptionError, SandboxError
 from rlvr.sandboxes import host_copies
-from rlvr.sandboxes.debootstrap import MissingPackagesError, bootstrapped
 from rlvr.sandboxes.docker import IMAGE, Docker
-from rlvr.sandboxes.docker_client import client, explanation, package
+from rlvr.sandboxes.docker.client import client, explanation, package
+from rlvr.sandboxes.docker.debootstrap import MissingPackagesError, bootstrapped
 from rlvr.sandboxes.interpreter import base_python, interpreter
 from rlvr.sandboxes.languages import LANGUAGES, language_of
 from rlvr.sandboxes.packages import Packages, of_jails

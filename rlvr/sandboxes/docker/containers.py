@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 from rlvr.core.errors import RlvrError
-from rlvr.sandboxes import docker_owner
-from rlvr.sandboxes.docker_client import AwayError, client, package
+from rlvr.sandboxes.docker import owners
+from rlvr.sandboxes.docker.client import AwayError, client, package
 
 LABEL = "rlvr.sandbox"
 OWNER = "rlvr.owner"
@@ -125,9 +125,9 @@ def reap(timeout_s: float = 20.0) -> int:
         for each in api.containers(all=True, filters={"label": [f"{LABEL}=1"]}):
             name = each["Names"][0].lstrip("/") if each["Names"] else each["Id"]
             owner = each["Labels"].get(OWNER, "")
-            lost = owner == docker_owner.me() and name not in _mine
+            lost = owner == owners.me() and name not in _mine
             ended = each["State"] in ("exited", "dead")
-            if lost or ended or docker_owner.dead(owner):
+            if lost or ended or owners.dead(owner):
                 found += 1
                 _removed(api, each["Id"])
     return found
