@@ -16,7 +16,6 @@ from typing import Any
 from rlvr.core.errors import OptionError, nearest
 
 _MOST = 10**6  # of any limit, in its own unit: no system call takes more
-_FEWEST_DIGITS = 640  # CPython takes no lower limit than `sys.int_info.str_digits_check_threshold`
 
 
 class Limit(StrEnum):
@@ -47,7 +46,7 @@ class Limits:
         disk_mb: all files it writes, in MiB. They live in memory, and vanish with the test.
         files: how many files and folders it may make.
         compile_s: seconds on the clock to compile it.
-        int_digits: digits of an integer that Python reads from text or writes as text; at least 640.
+        int_digits: digits of an integer that Python reads from text or writes as text; fewer than 640 are 640, Python's least.
 
     Raises `OptionError` where a number isn't positive (seconds) or isn't at least 1 (all else), or is
     more than a million.
@@ -73,11 +72,6 @@ class Limits:
                 )
             if value < 1 and not name.endswith("_s"):  # rounded to 0, many of them mean "no limit"
                 raise OptionError(f"The limit {name} is at least 1, not {value!r:.40}.")
-        if not isinstance(self.int_digits, int) or self.int_digits < _FEWEST_DIGITS:
-            raise OptionError(
-                f"The limit int_digits is a whole number, at least {_FEWEST_DIGITS}, "
-                f"not {self.int_digits!r:.40}."
-            )
 
     @classmethod
     def of(cls, given: Mapping[str, Any] | None, default: Limits | None = None) -> Limits:

@@ -57,7 +57,7 @@ def _environment(language: Language, limits: Limits) -> dict[str, str]:
     """Return a program's own variables. Another Python that it starts reads its limit of digits there."""
     found = dict(language.environment)
     if language.name == "python" and limits.int_digits != Limits().int_digits:
-        found["PYTHONINTMAXSTRDIGITS"] = str(limits.int_digits)
+        found["PYTHONINTMAXSTRDIGITS"] = str(max(640, int(limits.int_digits)))
     return found
 
 

@@ -110,8 +110,8 @@ def _candidates(
             fenced = bool(blocks)
             if fenced:
                 yield Found(None, f"no fenced block in {asked.name}: the blocks are all blank")
-            else:
-                yield from _unfenced(text)
+                return
+            yield from _unfenced(text)
             continue
         chosen = _chosen(filled, asked, entry_point, reads_input)
         if chosen is None:
@@ -120,6 +120,8 @@ def _candidates(
                 others = list(dict.fromkeys(block.language[:20] for block in filled))[:5]
                 why = f"only in {', '.join(others)}"
                 yield Found(None, f"no fenced block in {asked.name}: the blocks are {why}")
+                if not any(holds_marks(block.text) for block in filled):
+                    return
             continue
         fenced = True
         yield from _with_tokens_cut(chosen, True)
