@@ -76,7 +76,7 @@ class Jail:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can take another program: nothing is under way, and nothing has failed."""
+        """Return whether it can take another program: nothing is under way, and nothing has failed."""
         return self._awaited == 0
 
     def lacks(self, needs: Needs) -> list[str]:

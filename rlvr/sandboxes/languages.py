@@ -18,7 +18,7 @@ from rlvr.sandboxes.java import entry_of
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """How to compile and run programs in a language.
+    """The commands that compile and run programs in a language.
 
     Attributes:
         name: as rlvr calls it.
@@ -42,7 +42,7 @@ class Language:
 
     @property
     def tools(self) -> tuple[str, ...]:
-        """The commands that have to be in the jail."""
+        """Return the commands that have to be in the jail."""
         first = (command[0] for command in (self.compile, self.run) if command)
         return tuple(tool for tool in first if "/" not in tool)
 
@@ -129,7 +129,7 @@ _BY_NAME = {name: each for each in LANGUAGES.values() for name in (each.name, *e
 
 
 def language_of(name: str) -> Language:
-    """The language of that name or alias, in any case. Raises `OptionError` naming the nearest."""
+    """Return the language of that name or alias, in any case. Raises `OptionError` naming the nearest."""
     found = _BY_NAME.get(name.strip().lower()) if isinstance(name, str) else None
     if found is None:
         raise OptionError(f"There's no language {name!r:.40}. {nearest(str(name), LANGUAGES)}")

@@ -33,7 +33,7 @@ _COMPILER = Limits(memory_mb=2048, output_kb=1024, processes=128, file_mb=256, d
 
 
 def opening(program: Program, language: Language, limits: Limits) -> bytes:
-    """The request for a new cell with the program in it. Raises `OptionError`."""
+    """Return the request for a new cell with the program in it. Raises `OptionError`."""
     if language.file in program.files:
         raise OptionError(
             f"A program in {language.name} has its source in {language.file!r}: no other file is called that."
@@ -62,7 +62,7 @@ def _environment(language: Language, limits: Limits) -> dict[str, str]:
 
 
 def request(given: Input, language: Language, limits: Limits) -> bytes:
-    """The request for one run of the program. Raises `OptionError`."""
+    """Return the request for one run of the program. Raises `OptionError`."""
     files = _checked(given.files, "input")
     if not _fit(files, limits):
         raise OptionError("The input files don't fit into the limits disk_mb and files.")
@@ -87,7 +87,7 @@ def request(given: Input, language: Language, limits: Limits) -> bytes:
 
 
 def execution(answer: dict[str, Any], blobs: list[bytes], given: Input) -> Execution:
-    """What the jail's answer says of one run. Raises `JailError` where it says nothing sensible."""
+    """Read one run's execution from the jail's answer. Raises `JailError` where it says nothing sensible."""
     try:
         stdout, stderr, *collected = blobs
         refused: dict[str, str] = answer["refused"]
@@ -112,7 +112,7 @@ def execution(answer: dict[str, Any], blobs: list[bytes], given: Input) -> Execu
 
 @functools.lru_cache(maxsize=256)
 def allowed(limits: Limits, language: Language | None, patience: float = 1.0) -> dict[str, Any]:
-    """The limits as the runner takes them."""
+    """Return the limits as the runner takes them."""
     found: dict[str, Any] = dataclasses.asdict(limits)
     # Twice over and some more: what is merely reserved shouldn't fail, what can't ever fit should.
     space = (2 * limits.memory_mb + 512) * _MIB if language and language.address_space else 0
@@ -120,7 +120,7 @@ def allowed(limits: Limits, language: Language | None, patience: float = 1.0) ->
 
 
 def is_too_large(program: Program, limits: Limits) -> bool:
-    """Whether the files of a program are more than it may write. That's the program's fault: no `OptionError`."""
+    """Return whether the files of a program are more than it may write. That's the program's fault: no `OptionError`."""
     return not _fit({"": program.source, **program.files}, limits)
 
 
@@ -147,7 +147,7 @@ def _checked(files: Mapping[str, bytes], what: str) -> Mapping[str, bytes]:
 
 
 def _encoded(name: str) -> bytes | None:
-    """As Linux takes it; None where that can't be."""
+    """Return a text as Linux takes it; None if it can't."""
     try:
         return name.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

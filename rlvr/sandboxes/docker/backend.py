@@ -182,7 +182,7 @@ class Docker:
 
 
 def _attached(api: Any, name: str) -> socket.socket:
-    """A connection to the container's three streams, apart from docker-py's own."""
+    """Return a connection to the container's three streams, apart from docker-py's own."""
     params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
     # What it gives is a file over the socket, and closing that wouldn't close the socket.
     return socket.socket(fileno=api.attach_socket(name, params)._sock.detach())

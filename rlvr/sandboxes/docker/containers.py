@@ -26,7 +26,7 @@ _numbers = itertools.count()
 
 
 def new_name() -> str:
-    """A name that no container has had, on any machine; it's this process's from now on."""
+    """Return a name that no container has had, on any machine; it's this process's from now on."""
     name = f"rlvr-{os.urandom(8).hex()}-{next(_numbers)}"
     _mine.add(name)
     return name
@@ -93,7 +93,7 @@ class Reaper:
         self.start_over()
 
     def start_over(self) -> None:
-        """As in a new process, which a forked child is: the lock may be held by a thread it hasn't got."""
+        """Start as in a new process, which a forked child is: the lock may be held by a thread it hasn't got."""
         self._lock = threading.Lock()
         self.wanted = True
 

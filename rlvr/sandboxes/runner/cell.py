@@ -190,7 +190,7 @@ class _Cell:
             self._seal()
 
     def _seal(self) -> None:
-        """From here on no test can change the program."""
+        """Make the program's files read-only: from here on no test can change them."""
         kernel.mount("tmpfs", PROGRAM, kernel.REMOUNT | kernel.RDONLY | _FLAGS)
 
     def _refresh(self, mounted: bool) -> None:
@@ -242,7 +242,7 @@ class _Cell:
         return refused
 
     def _sweep(self) -> None:
-        """A test leaves no file for the next one, nor anything written on the folders themselves."""
+        """Remove a test's files and anything written on the folders themselves."""
         if any(_state(where) != self._untouched[where] for where in _WRITABLE):
             self._refresh(mounted=True)
 

@@ -87,7 +87,7 @@ def make_streams() -> None:
 
 
 def set_up() -> None:
-    """What else a new interpreter has: standard streams and signals."""
+    """Set standard streams and signals as a new interpreter has them."""
     sys.stdin, sys.stdout, sys.stderr = _streams
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = _streams  # type: ignore[misc]
     # The module `signal` turns numbers into enums, which takes a fork as long as all else here.
@@ -97,7 +97,7 @@ def set_up() -> None:
 
 
 def compile_source(source: bytes, name: str) -> Any:
-    """The code in a source, or the message of why it can't be compiled."""
+    """Return the code in a source, or the message of why it can't be compiled."""
     try:
         return compile(source, name, "exec", dont_inherit=True)
     except (
@@ -113,7 +113,7 @@ def compile_source(source: bytes, name: str) -> Any:
 
 
 def _code(path: str, compiled: int) -> Any:
-    """The program's code, compiled at most once for all its tests; None where it doesn't compile."""
+    """Return the program's code, compiled at most once for all its tests; None where it doesn't compile."""
     kept = read(compiled)
     if kept[:1] == _COMPILED:
         return marshal.loads(kept[1:])
@@ -147,7 +147,7 @@ def _execute(code: Any, namespace: dict[str, Any]) -> int:
 
 
 def exit_status(stop: SystemExit) -> int:
-    """What `sys.exit` with that argument means."""
+    """Return the exit status that `sys.exit` with that argument means."""
     if stop.code is None:
         return 0
     if isinstance(stop.code, int):

@@ -26,7 +26,7 @@ FAULT = 250  # the child's exit status where it never got as far as the program
 
 
 class Ending:
-    """How a child ended: plain fields, as the broker passes them on."""
+    """The end of a child as plain fields, as the broker passes them on."""
 
     def __init__(self, code: int, limit: str | None, wall: float, cpu: float, peak: int) -> None:
         self.status = code if code >= 0 else None
@@ -229,7 +229,7 @@ class _Watch:
         return "output" if over else None
 
     def afterwards(self, code: int, cpu: float, peak: int, left: int) -> str | None:
-        """The limit that ended it, where it ended by itself or by the kernel's hand."""
+        """Return the limit that ended it, where it ended by itself or by the kernel's hand."""
         if self._flooded():
             return "output"
         if code == -signal.SIGXFSZ:
@@ -246,7 +246,7 @@ class _Watch:
 
 
 def others() -> list[str]:
-    """The pids in this namespace, but this process's."""
+    """Return the pids in this namespace, but this process's."""
     return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
 
 
@@ -267,7 +267,7 @@ def _longest_wait() -> float:
 
 
 def _held_by_threads(pid: str) -> int:
-    """The memory of a process whose first thread has ended: only the others tell."""
+    """Return the memory of a process whose first thread has ended: only the others tell."""
     try:
         for thread in os.listdir("/proc/%s/task" % pid):
             with open("/proc/%s/task/%s/statm" % (pid, thread), "rb") as file:

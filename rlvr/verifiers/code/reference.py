@@ -1,4 +1,4 @@
-"""What a code task's reference holds, read and checked. docs/code.md has its forms.
+"""Code tasks' references, read and checked. docs/code.md has their forms.
 
 Everything wrong with one is the author's fault and nobody's wrong answer: `CannotScore(gold)`, with
 a message that says what is wrong and where.
@@ -113,7 +113,7 @@ class Reference:
 
 
 def public_part(given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The reference with its public tests alone and no solution; None where no test is public.
+    """Return the reference with its public tests alone and no solution; None where no test is public.
 
     Raises `CannotScore(gold)`.
     """
@@ -204,7 +204,7 @@ def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...
 
 
 def _called(tests: tuple[Case, ...] | FunctionTests) -> str:
-    """The one function that isn't Python's own and that every assert calls; "" where that's not one."""
+    """Return the one function that isn't Python's own and that every assert calls; "" where that's not one."""
     if not isinstance(tests, FunctionTests) or not tests.asserts:
         return ""
     called = set.intersection(*(set(_CALL.findall(test)) for test in tests.asserts))

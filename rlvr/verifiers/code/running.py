@@ -20,7 +20,7 @@ OVER_LIMIT = "compiling went over its limit"
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of a program's tests.
+    """The outcomes of a program's tests.
 
     Attributes:
         results: of the tests in order; up to the first that failed, where it was to stop there.
@@ -96,6 +96,6 @@ async def _solution(
 
 
 def _cut(results: list[Result]) -> tuple[Result, ...]:
-    """Up to the first that failed: what comes after it wasn't judged to the end."""
+    """Return the results up to the first failure: what comes after it wasn't judged to the end."""
     failed = next((i for i, result in enumerate(results) if not result.passed), len(results))
     return tuple(results[: failed + 1])

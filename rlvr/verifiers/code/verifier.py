@@ -140,7 +140,7 @@ class Code(Verifier):
         return verdict_on(ran, reference, found, fraction)
 
     def demonstrate(self, task: Task) -> str | None:
-        """The reference's own solution, fenced; None where it has none."""
+        """Return the reference's own solution, fenced; None where it has none."""
         try:
             reference = Reference.of(task.reference, self.language)
         except CannotScore:
