@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     r"|(?P<main>void\s++main\s*+\()\s*+(?:final\s++)?+(?:java\.lang\.)?+String(?![\w$]))"
 )
 _LONGEST_NAME = 60  # characters: a file's name with 4 bytes for each still fits
+_LONGEST_PACKAGE = 1000
 
 
 class Entry(NamedTuple):
@@ -64,7 +65,8 @@ def entry_of(source: bytes) -> Entry:
             if braces == 1 and types and "static" in modifiers:
                 types[-1] = types[-1]._replace(has_main=True)
         elif not braces and kind == "package":
-            package = "".join(token["package"].split()) + "."
+            # Cut: what goes to a cell in one message is bounded, and no folder of such a name can be made.
+            package = "".join(token["package"][:_LONGEST_PACKAGE].split()).rstrip(".") + "."
         elif not braces:
             types.append(_Type(token["type"][:_LONGEST_NAME], "public" in modifiers, False))
     public = next((each.name for each in types if each.is_public), "Main")

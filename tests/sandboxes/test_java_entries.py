@@ -53,6 +53,16 @@ def test_the_class_and_its_file(source: str, file: str, main: str) -> None:
 def test_hostile_sources_are_read_in_linear_time(source: str) -> None:
     entry = entry_of(source.encode())
     assert len(entry.file.encode()) <= 255
+    assert len(entry.main) < 1100
+
+
+def test_no_name_is_too_long_for_the_jail(sandbox: Sandbox) -> None:
+    source = "package " + "a." * 90_000 + f"b;\npublic class {'x' * 70_000} {{ {MAIN} }}"
+    try:
+        run = sandbox.run(Program(source.encode(), "java"), [b""], Limits(compile_s=90))
+    except LacksError as error:
+        pytest.skip(str(error))
+    assert run.compile_error is not None
 
 
 def test_no_program_overwrites_a_file_beside_it(sandbox: Sandbox) -> None:

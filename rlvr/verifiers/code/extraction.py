@@ -160,7 +160,7 @@ def _chosen(
 ) -> str | None:
     tiers: list[list[Block]] = [[], [], []]
     for block in filled:
-        known = language_tagged(block.language)
+        known = language_tagged(block.language[:30])  # the look-up keeps what it was asked
         if known == asked.name:
             tiers[0].append(block)
         elif not block.language:
