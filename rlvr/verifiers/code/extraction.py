@@ -93,8 +93,13 @@ def find_programs(
     if head:
         programs = _completed(programs, entry_point, head)
     else:
+        # To Bash, marks are pairs of its own: a text with them passes as a program.
+        is_bash = asked.name == "bash"
         programs.sort(
-            key=lambda p: not is_program(p.source or "", asked.name, entry_point, reads_input)
+            key=lambda each: (
+                is_bash and holds_marks(each.source or ""),
+                not is_program(each.source or "", asked.name, entry_point, reads_input),
+            )
         )
     return (programs or found)[:_MOST_CANDIDATES]
 

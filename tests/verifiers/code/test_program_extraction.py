@@ -207,6 +207,8 @@ CPP = "int main() { }\n"
         *((f"```{tag}\n{CPP}```\n```\nx\n```", "cpp", CPP) for tag in ("c++11", "C++23", "cpp14", "cpp2a", "c++1z", "gnu++17", "c", "C++98")),
         *((f"```{tag}\n{READS}```\n```\nx\n```", "python", READS) for tag in ("python3.11", "python-3", "ipython3", "text", "console", "main.py", "solution")),
         ("```java17\nvoid main(\n```", "java", "void main(\n"),
+        # to Bash, marks are no errors
+        ("Here: ```bash\nread n\n```", "bash", "read n\n"),
         # a constant isn't a program that reads, and the prose before it is none, either
         (f"```python\n{WRONG}```", "python", WRONG),
     ],
