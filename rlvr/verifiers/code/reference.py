@@ -1,4 +1,4 @@
-"""What a code task's reference holds, read and checked. docs/code.md has its forms.
+"""Code tasks' references, read and checked. docs/code.md has their forms.
 
 Everything wrong with one is the author's fault and nobody's wrong answer: `CannotScore(gold)`, with
 a message that says what is wrong and where.
@@ -7,6 +7,7 @@ a message that says what is wrong and where.
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -94,11 +95,15 @@ class Reference:
         except OptionError as error:
             raise wrong(f"can't be used: {error}") from None
         tests, public = _functions(given) if functions else _cases(given, judged)
+        try:
+            fitting = _fitting(allowed, tests)
+        except OptionError as error:
+            raise wrong(f"expects more than any limit allows: {error}") from None
         return cls(
             tests,
             public,
             spoken,
-            allowed,
+            fitting,
             judged,
             name_of(given),
             name_of(given) or _called(tests),
@@ -108,7 +113,7 @@ class Reference:
 
 
 def public_part(given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The reference with its public tests alone and no solution; None where no test is public.
+    """Return the reference with its public tests alone and no solution; None where no test is public.
 
     Raises `CannotScore(gold)`.
     """
@@ -140,6 +145,42 @@ def _cases(
     return tuple(cases), _public(given, [test.get("public") for test in tests])
 
 
+def _fitting(limits: Limits, tests: tuple[Case, ...] | FunctionTests) -> Limits:
+    """Return the limits, raised if the reference's own output or integers wouldn't fit. Raises `OptionError`.
+
+    Raised to powers of two, since programs can see some limits: these tell no length.
+    """
+    if isinstance(tests, FunctionTests):
+        texts = [source.encode() for source in (*tests.asserts, tests.check)]
+        largest = 0
+    else:
+        texts = [text for case in tests for text in (case.stdin, case.expected)]
+        largest = max(len(case.expected) for case in tests)
+    if largest > limits.output_kb << 10:
+        limits = dataclasses.replace(limits, output_kb=_twice(largest >> 10))
+    digits = max(map(_digits, texts))
+    if digits > limits.int_digits:
+        limits = dataclasses.replace(limits, int_digits=_twice(digits))
+    return limits
+
+
+def _twice(needed: int) -> int:
+    return 2 << needed.bit_length()
+
+
+_STRIDE = Limits().int_digits // 2
+_DIGITS = re.compile(rb"[0-9]++")
+
+
+def _digits(text: bytes) -> int:
+    """Return the most digits in a row, 0 if these are no more than every program may have."""
+    # A longer integer covers one of these parts whole; only then is the text read.
+    parts = (text[at : at + _STRIDE] for at in range(0, len(text) - _STRIDE + 1, _STRIDE))
+    if not any(map(bytes.isdigit, parts)):
+        return 0
+    return max(len(number) for number in _DIGITS.findall(text))
+
+
 def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...]]:
     asserts: list[str] = []
     flags: list[Any] = []
@@ -163,7 +204,7 @@ def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...
 
 
 def _called(tests: tuple[Case, ...] | FunctionTests) -> str:
-    """The one function that isn't Python's own and that every assert calls; "" where that's not one."""
+    """Return the one function that isn't Python's own and that every assert calls; "" where that's not one."""
     if not isinstance(tests, FunctionTests) or not tests.asserts:
         return ""
     called = set.intersection(*(set(_CALL.findall(test)) for test in tests.asserts))

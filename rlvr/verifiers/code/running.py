@@ -14,11 +14,13 @@ from rlvr.verifiers.code.reference import Case, Reference
 from rlvr.verifiers.code.result import Result, at_limit, excerpt, of_execution, of_outcome
 
 _LACKS = "ModuleNotFoundError"
+OVER_LIMIT = "compiling went over its limit"
+"""The beginning of a compiler's error that says nothing of the program but that it's costly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of a program's tests.
+    """The outcomes of a program's tests.
 
     Attributes:
         results: of the tests in order; up to the first that failed, where it was to stop there.
@@ -94,6 +96,6 @@ async def _solution(
 
 
 def _cut(results: list[Result]) -> tuple[Result, ...]:
-    """Up to the first that failed: what comes after it wasn't judged to the end."""
+    """Return the results up to the first failure: what comes after it wasn't judged to the end."""
     failed = next((i for i, result in enumerate(results) if not result.passed), len(results))
     return tuple(results[: failed + 1])

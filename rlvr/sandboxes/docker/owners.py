@@ -13,7 +13,7 @@ def me() -> str:
 
 
 def dead(owner: str) -> bool:
-    """Whether the process that called itself so has ended.
+    """Return whether the process that called itself so has ended.
 
     False where it can't be known from here: on another machine, or in another container.
     """
@@ -25,7 +25,7 @@ def dead(owner: str) -> bool:
 
 
 def _here() -> str:
-    """A machine since it booted, and where on it a pid means the same."""
+    """Return a machine since it booted, and where on it a pid means the same."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
@@ -34,7 +34,7 @@ def _here() -> str:
 
 
 def _start(pid: str) -> str:
-    """When a process started, in clock ticks since boot; "" where it's gone or a zombie."""
+    """Return the time when a process started, in clock ticks since boot; "" where it's gone or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:

@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 from rlvr.core.errors import RlvrError
-from rlvr.sandboxes import docker_owner
-from rlvr.sandboxes.docker_client import AwayError, client, package
+from rlvr.sandboxes.docker import owners
+from rlvr.sandboxes.docker.client import AwayError, client, package
 
 LABEL = "rlvr.sandbox"
 OWNER = "rlvr.owner"
@@ -26,7 +26,7 @@ _numbers = itertools.count()
 
 
 def new_name() -> str:
-    """A name that no container has had, on any machine; it's this process's from now on."""
+    """Return a name that no container has had, on any machine; it's this process's from now on."""
     name = f"rlvr-{os.urandom(8).hex()}-{next(_numbers)}"
     _mine.add(name)
     return name
@@ -93,7 +93,7 @@ class Reaper:
         self.start_over()
 
     def start_over(self) -> None:
-        """As in a new process, which a forked child is: the lock may be held by a thread it hasn't got."""
+        """Start as in a new process, which a forked child is: the lock may be held by a thread it hasn't got."""
         self._lock = threading.Lock()
         self.wanted = True
 
@@ -125,9 +125,9 @@ def reap(timeout_s: float = 20.0) -> int:
         for each in api.containers(all=True, filters={"label": [f"{LABEL}=1"]}):
             name = each["Names"][0].lstrip("/") if each["Names"] else each["Id"]
             owner = each["Labels"].get(OWNER, "")
-            lost = owner == docker_owner.me() and name not in _mine
+            lost = owner == owners.me() and name not in _mine
             ended = each["State"] in ("exited", "dead")
-            if lost or ended or docker_owner.dead(owner):
+            if lost or ended or owners.dead(owner):
                 found += 1
                 _removed(api, each["Id"])
     return found

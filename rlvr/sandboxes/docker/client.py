@@ -84,12 +84,12 @@ def client(timeout_s: float) -> Iterator[Any]:
 
 
 def explanation(error: Any) -> str:
-    """The daemon's own words in an `APIError`."""
+    """Return the daemon's own words in an `APIError`."""
     return str(error.explanation or error)
 
 
 def _settings(docker: ModuleType) -> tuple[str, dict[str, Any]]:
-    """Where the daemon is, from DOCKER_HOST. A link is a plain socket, so neither TLS nor ssh."""
+    """Return the daemon's address, from DOCKER_HOST. A link is a plain socket, so neither TLS nor ssh."""
     settings: dict[str, Any] = docker.utils.kwargs_from_env()
     address = str(settings.setdefault("base_url", SOCKET))
     if settings.get("tls") or not address.startswith(("unix:", "tcp:", "http:")):

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from rlvr.core.errors import OptionError, SandboxError
 from rlvr.sandboxes import host_copies
-from rlvr.sandboxes.debootstrap import MissingPackagesError, bootstrapped
 from rlvr.sandboxes.docker import IMAGE, Docker
-from rlvr.sandboxes.docker_client import client, explanation, package
+from rlvr.sandboxes.docker.client import client, explanation, package
+from rlvr.sandboxes.docker.debootstrap import MissingPackagesError, bootstrapped
 from rlvr.sandboxes.interpreter import base_python, interpreter
 from rlvr.sandboxes.languages import LANGUAGES, language_of
 from rlvr.sandboxes.packages import Packages, of_jails
@@ -198,7 +198,7 @@ def _from_host(
 
 
 def _archived(root: Path) -> Iterator[bytes]:
-    """The folder as a tar archive, piece by piece."""
+    """Return the folder as a tar archive, piece by piece."""
     command = ["tar", "--numeric-owner", "-C", str(root), "-c", "."]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -209,7 +209,7 @@ def _archived(root: Path) -> Iterator[bytes]:
 
 
 def _check(image: str) -> str:
-    """The version of the image's Python, as a jail says it. Raises `SandboxError` where none does."""
+    """Return the version of the image's Python, as a jail says it. Raises `SandboxError` where none does."""
     link = Docker(image).launch(VERSION, memory_mb=128)
     try:
         deadline = time.monotonic() + CHECK_S

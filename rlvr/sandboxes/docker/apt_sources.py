@@ -1,4 +1,4 @@
-"""Where this Debian or Ubuntu gets its packages: apt's own sources, in both of their formats."""
+"""The archives that this Debian or Ubuntu gets its packages from: apt's own sources, in both of their formats."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Archive:
 
 
 def archive(root: Path = Path("/")) -> Archive:
-    """The archive that the system under `root` is made of. Raises `SandboxError` where none is named."""
+    """Return the archive that the system under `root` is made of. Raises `SandboxError` where none is named."""
     found = [each for each in _all(root) if _usable(each)]
     codename = _codename(root)
     # Further archives (a vendor's, a security update's) come with suites of their own names.
@@ -46,7 +46,7 @@ def archive(root: Path = Path("/")) -> Archive:
 
 
 def _usable(found: Archive) -> bool:
-    """Whether debootstrap can start from it: not a mirror list, not an addition to another suite."""
+    """Return whether debootstrap can start from it: not a mirror list, not an addition to another suite."""
     fetchable = found.uri.startswith(("http://", "https://", "file:/"))
     return fetchable and "main" in found.components and not found.suite.endswith(ADDITIONS)
 
@@ -114,5 +114,5 @@ def _deb822(text: str) -> Iterator[Archive]:
 
 
 def _keyring(signed_by: str) -> str:
-    """A file of keys; the keys themselves, or a fingerprint, are of no use to debootstrap."""
+    """Return a file of keys; the keys themselves, or a fingerprint, are of no use to debootstrap."""
     return signed_by if signed_by.startswith("/") and Path(signed_by).is_file() else ""

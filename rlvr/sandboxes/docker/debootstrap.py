@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rlvr.core.errors import SandboxError
-from rlvr.sandboxes.apt_sources import Archive, archive
+from rlvr.sandboxes.docker.apt_sources import Archive, archive
 
 # What no program in a jail needs, and apt itself wouldn't miss.
 TRIMMED = (
@@ -44,7 +44,7 @@ class MissingPackagesError(SandboxError):
 def bootstrapped(
     packages: Sequence[str], say: Callable[[str], None]
 ) -> Iterator[tuple[Path, Archive]]:
-    """A folder with a root file system that holds Python and `packages`; removed at the end.
+    """Return a folder with a root file system that holds Python and `packages`; removed at the end.
 
     Takes about half a minute and 250 MB (more with compilers) in the folder for temporary files.
 
@@ -113,7 +113,7 @@ def _debootstrap(
 
 
 def _log_end(root: Path, lines: int = 8) -> list[str]:
-    """The end of the log that debootstrap leaves where installing a package failed."""
+    """Return the end of the log that debootstrap leaves where installing a package failed."""
     try:
         text = (root / "debootstrap/debootstrap.log").read_text("utf-8", "replace")
     except OSError:
@@ -131,7 +131,7 @@ def _trim(root: Path) -> None:
 
 
 def _remove(parent: Path) -> None:
-    """Away with the folder, and first with what a debootstrap that was killed left mounted in it."""
+    """Remove the folder, and first unmount what a debootstrap that was killed left mounted in it."""
     for point in reversed(_mounted_in(parent)):
         subprocess.run(["umount", "--lazy", point], check=False, env={"PATH": _path()})
     if left := _mounted_in(parent):  # it may be the host's own /dev

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rlvr.core.errors import MissingExtraError, OptionError, SandboxError
-from rlvr.sandboxes import docker_owner
-from rlvr.sandboxes.docker_client import AwayError, client, explanation, package
-from rlvr.sandboxes.docker_containers import (
+from rlvr.sandboxes.docker import owners
+from rlvr.sandboxes.docker.client import AwayError, client, explanation, package
+from rlvr.sandboxes.docker.containers import (
     LABEL,
     OWNER,
     how_it_ended,
@@ -19,7 +19,7 @@ from rlvr.sandboxes.docker_containers import (
     reaper,
     remove,
 )
-from rlvr.sandboxes.docker_link import DockerLink
+from rlvr.sandboxes.docker.link import DockerLink
 from rlvr.sandboxes.link import ENVIRONMENT, PYTHON_FLAGS
 
 __all__ = ["IMAGE", "Docker", "reap"]
@@ -167,7 +167,7 @@ class Docker:
             working_dir="/",
             environment=ENVIRONMENT,
             stdin_open=True,  # with StdinOnce: it ends with our connection, so with our death
-            labels={LABEL: "1", OWNER: docker_owner.me()},
+            labels={LABEL: "1", OWNER: owners.me()},
             stop_signal="SIGKILL",  # a daemon that starts again stops what's there, and would wait 10 s
             healthcheck={"test": ["NONE"]},
             host_config=host_config,
@@ -182,7 +182,7 @@ class Docker:
 
 
 def _attached(api: Any, name: str) -> socket.socket:
-    """A connection to the container's three streams, apart from docker-py's own."""
+    """Return a connection to the container's three streams, apart from docker-py's own."""
     params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
     # What it gives is a file over the socket, and closing that wouldn't close the socket.
     return socket.socket(fileno=api.attach_socket(name, params)._sock.detach())
