@@ -16,6 +16,7 @@ from typing import Any
 
 from rlvr.core.errors import OptionError
 from rlvr.sandboxes.base import FunctionTests, Limits, Program
+from rlvr.sandboxes.carried import IN_ONE_JAIL, carried_of
 from rlvr.sandboxes.languages import language_of
 from rlvr.sandboxes.needs import Needs
 from rlvr.sandboxes.packages import DEFAULT
@@ -52,6 +53,7 @@ class Reference:
         entry_point: the function that's asked for, where the reference names it.
         sought: the name that a response's program should define: the entry point, else the function
             that all asserts call; "" where there's none such.
+        shares_jail: whether a solution and its tests share a process, as the reference asks: then no wall is between them.
         solution: a right one, where the reference has it.
         needs: the languages of program and checker, and the packages that Python of theirs may import.
     """
@@ -63,6 +65,7 @@ class Reference:
     check: Comparison | Program
     entry_point: str = ""
     sought: str = ""
+    shares_jail: bool = False
     solution: str | None = None
     needs: Needs = field(default_factory=Needs)
 
@@ -94,11 +97,14 @@ class Reference:
             needs = _needs(given, spoken, judged, packages)
         except OptionError as error:
             raise wrong(f"can't be used: {error}") from None
+        shares_jail = functions and _shares_jail(given)
         tests, public = _functions(given) if functions else _cases(given, judged)
         try:
             fitting = _fitting(allowed, tests)
         except OptionError as error:
             raise wrong(f"expects more than any limit allows: {error}") from None
+        if isinstance(tests, FunctionTests) and not shares_jail and carried_of(tests).refused:
+            raise wrong(f"has tests that use {carried_of(tests).refused}; {IN_ONE_JAIL}")
         return cls(
             tests,
             public,
@@ -107,6 +113,7 @@ class Reference:
             judged,
             name_of(given),
             name_of(given) or _called(tests),
+            shares_jail,
             text(given, "solution", "") or None,
             needs,
         )
@@ -201,6 +208,13 @@ def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...
     setup, prelude = text(given, "setup", ""), text(given, "prelude", "")
     tests = FunctionTests(tuple(asserts), check, name_of(given), setup, prelude)
     return tests, _public(given, flags)
+
+
+def _shares_jail(given: Mapping[str, Any]) -> bool:
+    isolation = text(given, "isolation", "jails")
+    if isolation not in ("jails", "shared"):
+        raise wrong(f'has "isolation": {isolation!r:.40}; it is "jails" or "shared"')
+    return isolation == "shared"
 
 
 def _called(tests: tuple[Case, ...] | FunctionTests) -> str:
