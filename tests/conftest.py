@@ -55,7 +55,7 @@ def data() -> Path:
 def tokenizer() -> Any:
     """The small model's: `<user>` and `<bot>` begin turns, and `<eos>` ends them."""
     pytest.importorskip("transformers")
-    from rlvr.training.small_model import make_tokenizer
+    from rlvr.training.quickstart.model import make_tokenizer
 
     return make_tokenizer()
 

@@ -28,6 +28,7 @@ VERBS = {
     "view": "look at a run, or two side by side, in a browser",
     "export": "a run in the form that another tool reads",
     "train": "train a model on an environment",
+    "quickstart": "make a small model and train it, on a CPU",
     "kl": "score against KL to the start, of one run or two",
     "data": "make tasks better before they're trained on",
     "sandbox": "build the sandbox's image, check what it holds",

@@ -259,7 +259,7 @@ def test_each_row_of_a_mixture_is_judged_by_its_own(env: rlvr.SingleTurn) -> Non
     del columns["rlvr_env"]
     with pytest.raises(DataError, match="no column 'rlvr_env', and there are several"):
         logs.call(mixture, answers, **columns)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="of the environment 'left', and there's only right, wrong"):
+    with pytest.raises(DataError, match="of the environment 'left', and there is only right, wrong"):
         logs.call(mixture, ["1"], rlvr_task=rows["rlvr_task"][:1], rlvr_env=["left"])  # type: ignore[arg-type]
 
 
@@ -370,7 +370,7 @@ def test_a_trainer_trains_on_where_some_rows_have_no_reward(
 ) -> None:
     pytest.importorskip("torch")
     trl = pytest.importorskip("trl")
-    from rlvr.training.small_model import make_model, make_tokenizer
+    from rlvr.training.quickstart.model import make_model, make_tokenizer
 
     @rlvr.verifier(mode="whole")
     def half(task: rlvr.Task, answer: str) -> rlvr.Verdict | float:

@@ -101,6 +101,6 @@ ONLY_PARSED: dict[str, str] = {
     "recipes/openrlhf/ppo.sh Qwen/Qwen2.5-1.5B-Instruct data/train.jsonl": _GPU,
     "VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --dtype float32 --enforce-eager --logprobs-mode "
     "processed_logprobs --max-logprobs -1 --worker-extension-cls "
-    "rlvr.training.vllm_worker.CpuSync": "vLLM has an environment of its own: tests/vllm_cpu",
+    "tests.vllm_cpu.worker.CpuSync": "vLLM has an environment of its own: tests/vllm_cpu",
 }  # fmt: skip
 """Commands that are parsed and not run, and why."""

@@ -11,8 +11,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 
 from rlvr.training.device import on_gpu  # noqa: E402
-from rlvr.training.small_model import make_model, make_tokenizer  # noqa: E402
-from rlvr.training.warmup import warm_up  # noqa: E402
+from rlvr.training.quickstart.model import (  # noqa: E402
+    make_model,
+    make_tokenizer,
+    warm_up,
+)
 
 
 def test_a_gpu_is_used_where_nothing_rules_it_out(monkeypatch: pytest.MonkeyPatch) -> None:

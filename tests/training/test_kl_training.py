@@ -17,7 +17,7 @@ from transformers import PrinterCallback  # noqa: E402
 from rlvr.core.errors import OptionError  # noqa: E402
 from rlvr.training.kl.budget import KLBudget, Spent, next_beta  # noqa: E402
 from rlvr.training.kl.trainer import KLConfig, MeasuresKL  # noqa: E402
-from rlvr.training.small_model import make_model, make_tokenizer  # noqa: E402
+from rlvr.training.quickstart.model import make_model, make_tokenizer  # noqa: E402
 
 TOKENIZER = make_tokenizer()
 ALL = KLConfig(completions=32)

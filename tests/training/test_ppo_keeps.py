@@ -22,7 +22,7 @@ from transformers import (
 from rlvr.core.errors import DataError, OptionError
 from rlvr.training.ppo import PPOConfig, PPOTrainer
 from rlvr.training.ppo.trainer import VALUE_FILE
-from rlvr.training.small_model import make_model
+from rlvr.training.quickstart.model import make_model
 from tests.training.ppo_case import (
     PROMPTS,
     TOKENIZER,

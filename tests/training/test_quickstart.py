@@ -16,13 +16,13 @@ import rlvr
 pytest.importorskip("torch")
 pytest.importorskip("trl")
 
-from rlvr.training.additions import WARMUP_BATCH, additions, unseen
 from rlvr.training.quickstart import QuickstartConfig
+from rlvr.training.quickstart.additions import WARMUP_BATCH, additions, unseen
 
 # The command, with another number of steps of the warm-up: no flag sets it.
 COMMAND = """
 import sys
-from rlvr.training import additions
+from rlvr.training.quickstart import additions
 additions.WARMUP_STEPS = {warmup}
 from rlvr.cli import main
 main()
@@ -145,7 +145,7 @@ def test_a_run_that_is_there_is_left_alone(run: Finished, rlvr_cli: Any) -> None
 
 
 def test_the_small_models_tokenizer_reads_what_the_verifier_does() -> None:
-    from rlvr.training.small_model import make_tokenizer
+    from rlvr.training.quickstart.model import make_tokenizer
 
     tokenizer = make_tokenizer()
     text = "2+5+0=7;\\boxed{277}"

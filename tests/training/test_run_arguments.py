@@ -159,7 +159,7 @@ def test_steps_of_an_optimizer_that_takes_one_for_each_group_and_is_made_twice()
     """As DeepSpeed's is: what has a verdict moves every group, and what has none moves nothing."""
     import torch
 
-    from rlvr.training.unscored_steps import SkipsUnscoredSteps
+    from rlvr.training.mixins import SkipsUnscoredSteps
 
     class Base:
         def create_optimizer(self, model: Any = None) -> Any:

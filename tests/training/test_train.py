@@ -25,7 +25,7 @@ from tests.training.broken_verifier import Broken
 
 pytest.importorskip("trl")
 from rlvr.training.recorder import rewind
-from rlvr.training.train import Outcome, train
+from rlvr.training.train import TrainOutcome, train
 
 ADDITIONS = {"digits": 3, "terms": 2, "operators": "+", "prompt": "{compact}="}
 SHORT: dict[str, Any] = {
@@ -72,7 +72,7 @@ def metrics(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
 
 
-def check_whole(outcome: Outcome, config: TrainConfig) -> None:
+def check_whole(outcome: TrainOutcome, config: TrainConfig) -> None:
     path = outcome.run
     trained = steps(path)
     assert sorted(trained) == list(range(1, config.steps + 1))
@@ -460,7 +460,7 @@ def test_a_tokenizer_may_pad_on_the_right_or_with_its_end_token(
     """Neither the training rollouts nor the held-out ones depend on it."""
     from transformers import AutoTokenizer
 
-    from rlvr.training.small_model import make_model
+    from rlvr.training.quickstart.model import make_model
 
     easy_and_long = [rlvr.Task(f"{'1+' * (i % 7)}{i}=", str(i), f"t{i}") for i in range(24)]
     env = rlvr.SingleTurn(rlvr.TaskSet(easy_and_long, "lengths"), ends_in_even)

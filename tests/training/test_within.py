@@ -19,9 +19,9 @@ pytest.importorskip("trl")
 import torch
 from accelerate import Accelerator
 
-from rlvr.training.small_model import make_tokenizer
+from rlvr.training.mixins import WithinContext, count_positions_by_the_mask
+from rlvr.training.quickstart.model import make_tokenizer
 from rlvr.training.train import train
-from rlvr.training.within import WithinContext, count_positions_by_the_mask
 from tests.training.architectures import make
 
 TOKENIZER = make_tokenizer()

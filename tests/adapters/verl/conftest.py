@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
-    from rlvr.training.small_model import make_model
+    from rlvr.training.quickstart.model import make_model
 
     folder = tmp_path_factory.mktemp("model")
     tokenizer.save_pretrained(folder)
