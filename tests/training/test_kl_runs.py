@@ -332,7 +332,7 @@ def test_a_mistake_is_one_line(rlvr_cli: CommandLine, models: Path, tmp_path: Pa
         (("run", "--model", "./nowhere"), "has no final model yet"),
         (("run", "--model", "./no", "--reference", "./no"), "There's no folder './no'"),
         (("run", "run", "--model", "x"), "--model and --reference are for one run"),
-        (("run", "--temperature", "0"), "0.0 is not in the range"),
+        (("run", "--temperature", "0"), "the temperature is above 0"),
     ):
         done = rlvr_cli("kl", *arguments)
         assert done.returncode == 2, arguments

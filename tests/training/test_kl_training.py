@@ -323,5 +323,5 @@ def test_a_budget_that_cant_be_is_refused(options: dict[str, Any], says: str) ->
 
 @pytest.mark.parametrize("options", [{"every": 0}, {"completions": 1}])
 def test_a_measurement_that_cant_be_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(OptionError, match="KL is measured every 1 step or more"):
+    with pytest.raises(OptionError, match="every is at least 1 step"):
         KLConfig(**options)

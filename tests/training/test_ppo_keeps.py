@@ -110,7 +110,7 @@ def test_checkpoints_that_are_no_reward_model(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="neither 'head' nor 'policy'"):
         trainer(tmp_path, value_model=str(tmp_path / "nowhere"))
     reward_model(tmp_path / "small", vocabulary=10)
-    with pytest.raises(OptionError, match=r"knows 10 tokens and the policy 20: .* same tokenizer"):
+    with pytest.raises(OptionError, match=r"has 10 tokens and the policy 20: .* same tokenizer"):
         trainer(tmp_path, value_model=str(tmp_path / "small"))
 
 

@@ -62,10 +62,10 @@ def test_arguments_that_are_the_run_s_own_name_the_field_to_set(model: str, tmp_
         ("max_completion_length", 9, "max_tokens"),
         ("beta", 0.5, "beta"),
         ("save_steps", 3, "save_every"),
-        ("save_strategy", "no", "can't be another"),
+        ("save_strategy", "no", "can't be changed"),
     ):
         config = TrainConfig(model, easy(), trl={name: value}, **SHORT)
-        with pytest.raises(OptionError, match=rf"'{name}' .* is the run's own.* {field}"):
+        with pytest.raises(OptionError, match=rf"'{name}' .* is set by the run.* {field}"):
             train(config, tmp_path / "run")
         assert not (tmp_path / "run").exists()
 
