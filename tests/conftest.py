@@ -90,7 +90,7 @@ def rlvr_cli(
         words = [str(argument) for argument in arguments]
         given = input if isinstance(input, bytes) else input.encode()
         variables = os.environ | {"COLUMNS": "200"} | (environ or {})
-        trains = words[:1] in (["train"], ["kl"]) and "--help" not in words
+        trains = words[:1] in (["train"], ["kl"], ["quickstart"]) and "--help" not in words
         trains = trains and importlib.util.find_spec("trl") is not None
         # Read when the interpreter starts, or with the Hub's library, which the trainers import.
         early = ("PYTHON", "HF_") if trains else ("PYTHON",)

@@ -15,7 +15,7 @@ from rlvr.cli.options import dataclass_options
 def _options(function: Callable[..., None]) -> Callable[..., None]:
     from rlvr.training.quickstart import QuickstartConfig
 
-    return dataclass_options(QuickstartConfig, "seed", "steps")(function)
+    return dataclass_options(QuickstartConfig, "seed", "warmup_steps", "steps")(function)
 
 
 @click.command("quickstart")

@@ -434,7 +434,7 @@ def test_flags_that_don_t_go_together(rlvr_cli: Any, tmp_path: Path) -> None:
     for arguments, said in (
         (["arithmetic"], "Name a --model"),
         ([], "Name an ENV"),
-        (["quickstart", "--model", "m"], "--seed, --steps and --run alone"),
+        (["quickstart", "--model", "m"], "--seed, --warmup-steps, --steps and --run alone"),
         (["--resume"], "name it"),
         (["--resume", "--run", "x", "--steps", "3"], "leave the other flags out"),
         (["arithmetic", "--model", "m", "--without-guard", "everything"], "no guard 'everything'"),
