@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from rlvr.adapters.trl.trainer_types import TrlTrainer
 else:
     TrlTrainer = object
+
+
+Arguments: TypeAlias = Sequence[Any]
+Options: TypeAlias = dict[str, Any]
 
 
 class WithinContext(TrlTrainer):
@@ -75,8 +79,8 @@ class WithinContext(TrlTrainer):
             limits = [int(self.accelerator.gather(least).min())] * len(limits)
         if min(limits, default=most) == most:
             return generate(prompt_ids, *rest, **options)
-        completions: dict[int, Any] = {}
-        logprobs: dict[int, Any] | None = {}
+        completions: dict[int, list[int]] = {}
+        logprobs: dict[int, list[float]] | None = {}
         order = sorted(range(len(limits)), key=limits.__getitem__)
         try:
             for limit, places in groupby(order, limits.__getitem__):
@@ -111,7 +115,7 @@ class SkipsUnscoredSteps(TrlTrainer):
         self._rewards = super()._calculate_rewards(*args, **options)
         return self._rewards
 
-    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Tensor]:
+    def _generate_and_score_completions(self, inputs: list[Options]) -> dict[str, Tensor]:
         batch = super()._generate_and_score_completions(inputs)
         start = self.accelerator.process_index * len(inputs)
         rewards = self._rewards[start : start + len(inputs)]  # of all processes; (rows, functions)
@@ -125,7 +129,7 @@ class SkipsUnscoredSteps(TrlTrainer):
             self._verdicts += int(inputs["has_verdict"].sum())
         return super()._compute_loss(model, inputs)
 
-    def create_optimizer(self, model: Any = None) -> Any:
+    def create_optimizer(self, model: nn.Module | None = None) -> Any:
         """Return TRL's optimizer with a hook that removes the gradients, so that the step moves no weight."""
         wrapped = super().create_optimizer(model)
         optimizer = getattr(wrapped, "optimizer", wrapped)  # accelerate wraps it
@@ -134,7 +138,7 @@ class SkipsUnscoredSteps(TrlTrainer):
         if hasattr(optimizer, "rlvr_skips") or not hasattr(optimizer, "register_step_pre_hook"):
             return wrapped
 
-        def before_step(optimizer: Any, args: Any, options: Any) -> None:
+        def before_step(optimizer: torch.optim.Optimizer, *_: object) -> None:
             verdicts = torch.tensor(self._verdicts, device=self.accelerator.device)
             if not self.accelerator.reduce(verdicts, reduction="sum"):
                 optimizer.zero_grad(set_to_none=True)
@@ -166,8 +170,8 @@ def _has_learned_positions(trunk: nn.Module, context: int) -> bool:
 
 
 def _with_positions(
-    module: nn.Module, args: Sequence[Any], options: dict[str, Any]
-) -> tuple[Sequence[Any], dict[str, Any]] | None:
+    module: nn.Module, args: Arguments, options: Options
+) -> tuple[Arguments, Options] | None:
     mask, cache = options.get("attention_mask"), options.get("past_key_values")
     if not isinstance(mask, Tensor) or mask.dim() != 2 or options.get("position_ids") is not None:
         return None

@@ -6,9 +6,9 @@ import asyncio
 import copy
 import functools
 import logging
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlvr.adapters.metrics import verdict_metrics
 from rlvr.adapters.row import TrainerRow
@@ -18,6 +18,9 @@ from rlvr.core.faults import raised
 from rlvr.core.verdict import Cause, Scored, Unscored
 from rlvr.policies.template import Template
 from rlvr.scoring import default_pool
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +46,9 @@ def agent_executor(deadline_s: float = 120.0) -> type:
             label: str,
             sampling_params: Any,
             max_length: int,
-            hf_tokenizer: Any,
+            hf_tokenizer: PreTrainedTokenizerBase,
             llm_engine: Any,
-            images: Any = None,
+            images: object = None,
         ) -> dict[str, Any]:
             """Play one sample of one prompt, as OpenRLHF asks for."""
             row = {"prompt": prompt, "label": label, "images": images, "mm_train_inputs": None}
@@ -83,12 +86,16 @@ class _RowPlayer:
     def __init__(self, deadline_s: float) -> None:
         self._deadline_s = deadline_s
         self._groups = SampleGroups()
-        self._template: tuple[Any, Template] | None = None
+        self._template: tuple[PreTrainedTokenizerBase, Template] | None = None
         self._components: tuple[str, ...] | None = None
         default_pool().start()  # warm by the time the first response is there
 
     async def play(
-        self, row: dict[str, Any], engine: _Engine, max_tokens: int, tokenizer: Any
+        self,
+        row: Mapping[str, Any],
+        engine: _Engine,
+        max_tokens: int,
+        tokenizer: PreTrainedTokenizerBase,
     ) -> dict[str, Any]:
         """Return the fields of a sample, beside those of its row."""
         with self._groups.sample((str(row["prompt"]), str(row["label"]))) as group:
@@ -118,7 +125,11 @@ class _RowPlayer:
         }
 
     async def _episode(
-        self, row: dict[str, Any], engine: _Engine, max_tokens: int, tokenizer: Any
+        self,
+        row: Mapping[str, Any],
+        engine: _Engine,
+        max_tokens: int,
+        tokenizer: PreTrainedTokenizerBase,
     ) -> tuple[TokenEpisode, TrainerRow | None]:
         trainer_row = None
         prompt: list[int] = []
@@ -160,7 +171,7 @@ class _RowPlayer:
         self._components = trainer_row.components
         return trainer_row
 
-    def _template_of(self, tokenizer: Any) -> Template:
+    def _template_of(self, tokenizer: PreTrainedTokenizerBase) -> Template:
         if self._template is None or self._template[0] is not tokenizer:
             self._template = (tokenizer, Template(tokenizer))
         return self._template[1]

@@ -9,10 +9,19 @@ import asyncio
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rlvr.core.errors import DataWarning, OptionError
+
+if TYPE_CHECKING:
+    from rlvr.adapters.trl.trainer_types import TrlTrainer
+
+Reward: TypeAlias = Callable[..., Any]
+"""A reward function of TRL: it takes the columns of a batch by name."""
+Completion: TypeAlias = str | Sequence[Mapping[str, Any]]
+"""A completion in TRL's form: text, or messages."""
+LogMetric: TypeAlias = Callable[[str, float], None]
 
 
 class OtherRewards:
@@ -22,7 +31,7 @@ class OtherRewards:
         functions: The wrapped functions, for TRL.
     """
 
-    def __init__(self, functions: Sequence[Callable[..., Any]]) -> None:
+    def __init__(self, functions: Sequence[Reward]) -> None:
         for function in functions:
             if not callable(function) or hasattr(function, "forward"):
                 raise OptionError(
@@ -33,7 +42,9 @@ class OtherRewards:
         self._batches: dict[int, asyncio.Future[list[bool]]] = {}
         self._left: dict[int, int] = {}
 
-    def set_scored(self, completions: Sequence[Any], scored: list[bool] | BaseException) -> None:
+    def set_scored(
+        self, completions: Sequence[Completion], scored: list[bool] | BaseException
+    ) -> None:
         """Set which rows of a batch have a verdict, or the exception of judging it."""
         if not self.functions:
             return
@@ -43,7 +54,7 @@ class OtherRewards:
         else:
             batch.set_result(scored)
 
-    def _batch(self, completions: Sequence[Any]) -> asyncio.Future[list[bool]]:
+    def _batch(self, completions: Sequence[Completion]) -> asyncio.Future[list[bool]]:
         # TRL passes the same list to all functions, and awaits all of them before the next batch.
         key = id(completions)
         if key not in self._batches:
@@ -51,9 +62,9 @@ class OtherRewards:
             self._left[key] = len(self.functions)
         return self._batches[key]
 
-    def _waiting(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _waiting(self, function: Reward) -> Reward:
         @functools.wraps(function)
-        async def waiting(completions: Sequence[Any], **columns: Any) -> list[float | None]:
+        async def waiting(completions: Sequence[Completion], **columns: Any) -> list[float | None]:
             batch = self._batch(completions)
             try:
                 # In a thread, since the verdicts arrive on this loop.
@@ -77,12 +88,12 @@ class OtherRewards:
         return waiting
 
 
-def trainer_behind(log_metric: Callable[..., Any] | None) -> Any:
+def trainer_behind(log_metric: LogMetric | None) -> TrlTrainer | None:
     """Return the trainer that calls a reward function: `log_metric` is its method."""
     return getattr(log_metric, "__self__", None)
 
 
-def number_among_namesakes(own: Callable[..., Any], trainer: Any) -> int:
+def number_among_namesakes(own: Reward, trainer: TrlTrainer | None) -> int:
     """Return the function's number among the trainer's reward functions of its name, from 1.
 
     All except the first are renamed, since TRL logs rewards under the functions' names: two rewards on one environment
@@ -102,7 +113,7 @@ def number_among_namesakes(own: Callable[..., Any], trainer: Any) -> int:
     return number
 
 
-def warn_of_others(own: Callable[..., Any], log_metric: Callable[..., Any] | None) -> bool:
+def warn_of_others(own: Reward, log_metric: LogMetric | None) -> bool:
     """Warn if the trainer has reward functions that reward unscored rows.
 
     Args:

@@ -6,14 +6,17 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rlvr.adapters.trl.backend import context_of, too_long
 from rlvr.adapters.trl.episode import TrlEpisode
 from rlvr.adapters.trl.other_rewards import (
+    Completion,
+    LogMetric,
     OtherRewards,
+    Reward,
     number_among_namesakes,
     trainer_behind,
     warn_of_others,
@@ -30,6 +33,9 @@ from rlvr.runs.rollouts import Rollout
 from rlvr.scoring import default_pool
 from rlvr.scoring.prints import aside
 
+if TYPE_CHECKING:
+    from rlvr.adapters.trl.trainer_types import TrlTrainer
+
 RewardFunction: TypeAlias = Callable[..., Coroutine[Any, Any, list[float | None]]]
 _THREADS = 16  # for environments that judge by a method of their own
 
@@ -41,7 +47,7 @@ def reward(
     stop_token_ids: Collection[int] = (),
     template: Template | None = None,
     *,
-    also: Sequence[Callable[..., Any]] | None = None,
+    also: Sequence[Reward] | None = None,
 ) -> Any:
     """Return the environments' verdicts as a reward function for TRL.
 
@@ -80,10 +86,10 @@ def reward(
     number = 1  # among the reward functions of the same name
 
     async def judged(
-        completions: Sequence[Any],
+        completions: Sequence[Completion],
         completion_ids: Sequence[Sequence[int]] | None = None,
-        log_metric: Callable[[str, float], None] | None = None,
-        log_extra: Callable[[str, list[Any]], None] | None = None,
+        log_metric: LogMetric | None = None,
+        log_extra: Callable[[str, list[str]], None] | None = None,
         **columns: Any,
     ) -> list[float | None]:
         aside(getattr(getattr(trainer_behind(log_metric), "args", None), "output_dir", None))
@@ -116,7 +122,9 @@ def reward(
             record([e.rollout(v) for e, v in zip(episodes, verdicts, strict=True)])
         return [verdict.reward if isinstance(verdict, Scored) else None for verdict in verdicts]
 
-    async def reward_function(completions: Sequence[Any], **columns: Any) -> list[float | None]:
+    async def reward_function(
+        completions: Sequence[Completion], **columns: Any
+    ) -> list[float | None]:
         try:
             rewards = await judged(completions, **columns)
         except BaseException as error:
@@ -131,7 +139,9 @@ def reward(
     return reward_function if also is None else [reward_function, *others.functions]
 
 
-def _unfit(trainer: Any, prompts: Any, rows: int) -> list[str | None]:
+def _unfit(
+    trainer: TrlTrainer | None, prompts: Sequence[Any] | None, rows: int
+) -> list[str | None]:
     """Return for each row why its prompt leaves no room in the model's context, or None.
 
     `rlvr.train`'s trainers and PPOTrainer have these reasons. TRL's trainers generate from such a prompt beyond the
@@ -140,7 +150,9 @@ def _unfit(trainer: Any, prompts: Any, rows: int) -> list[str | None]:
     unfit: list[str | None] | None = getattr(trainer, "unfit", None)
     if unfit:
         return unfit
-    if unfit is None and hasattr(trainer, "_tokenize_prompts") and prompts is not None:
+    if unfit is None and trainer is not None and prompts is not None:
+        if not hasattr(trainer, "_tokenize_prompts"):
+            return [None] * rows
         context = context_of(trainer)
         ids, *_ = trainer._tokenize_prompts(
             list(prompts)
@@ -170,7 +182,7 @@ def metrics(verdicts: Sequence[Verdict]) -> dict[str, float]:
 
 def _finished(
     mixture: Mixture,
-    completions: Sequence[Any],
+    completions: Sequence[Completion],
     completion_ids: Sequence[Sequence[int]] | None,
     columns: dict[str, Any],
     stop_token_ids: Collection[int],
@@ -262,7 +274,7 @@ def _logged(
     return logged
 
 
-def _messages(completion: Any) -> list[Message]:
+def _messages(completion: Completion) -> list[Message]:
     """Return a completion as messages, of which the last is the model's."""
     if isinstance(completion, str):
         return [{"role": "assistant", "content": completion}]
@@ -279,7 +291,7 @@ def _messages(completion: Any) -> list[Message]:
     return messages
 
 
-def _text(message: dict[str, Any]) -> str:
+def _text(message: Mapping[str, Any]) -> str:
     """Return a message's text, of all parts if it is in the form of multi-modal templates."""
     content = message.get("content")
     if isinstance(content, list):

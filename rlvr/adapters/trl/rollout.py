@@ -29,7 +29,7 @@ from rlvr.scoring.prints import aside, call_judging
 if TYPE_CHECKING:
     from rlvr.adapters.trl.trainer_types import TrlTrainer
 
-RolloutFunction: TypeAlias = Callable[[Sequence[Any], Any], dict[str, Any]]
+RolloutFunction: TypeAlias = Callable[[Sequence[Any], "TrlTrainer"], dict[str, Any]]
 _THREADS = 16  # for environments' replies
 
 

@@ -111,7 +111,7 @@ class TrlTrainer:
         """Train, from a checkpoint if there is one."""
         raise NotImplementedError
 
-    def create_optimizer(self, model: Any = None) -> Any:
+    def create_optimizer(self, model: nn.Module | None = None) -> Any:
         """Return the optimizer, made at the first call."""
         raise NotImplementedError
 
@@ -134,6 +134,6 @@ class TrlTrainer:
         raise NotImplementedError
 
     def _get_per_token_logps_and_entropies(
-        self, model: Any, ids: Tensor, attention: Tensor, length: int, batch_size: int
+        self, model: nn.Module, ids: Tensor, attention: Tensor, length: int, batch_size: int
     ) -> tuple[Tensor, ...]:
         raise NotImplementedError

@@ -24,6 +24,7 @@ from rlvr.policies.template import Template
 from rlvr.scoring import default_pool
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
     from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 
 logger = logging.getLogger(__name__)
@@ -42,10 +43,10 @@ class AgentLoop:
         self,
         trainer_config: Any,
         server_manager: Any,
-        tokenizer: Any,
+        tokenizer: PreTrainedTokenizerBase,
         data_config: Any,
         deadline_s: float = 120.0,
-        **_: Any,
+        **_: object,
     ) -> None:
         config = trainer_config.config
         if not config.trainer.use_v1:
@@ -116,7 +117,7 @@ class AgentLoop:
 class _VerlServer:
     """verl's server for one episode, and its outputs other than tokens."""
 
-    def __init__(self, client: Any, sampling: dict[str, Any], priority: int) -> None:
+    def __init__(self, client: Any, sampling: Mapping[str, Any], priority: int) -> None:
         self._client = client
         self._sampling = sampling
         self._priority = priority
@@ -124,7 +125,7 @@ class _VerlServer:
             uuid4().hex
         )  # the same for all turns, so that they share a server's prefix cache
         self._extra: dict[str, Any] = {}
-        self._routed: Any = None
+        self._routed: object = None
         self._generating_s = 0.0
         self._preempted = -1  # verl's sign for "unknown"
 
@@ -133,7 +134,7 @@ class _VerlServer:
         output = await self._client.generate(
             request_id=self._request,
             prompt_ids=tokens,
-            sampling_params=self._sampling | {"max_tokens": left},
+            sampling_params={**self._sampling, "max_tokens": left},
             priority=self._priority,
         )
         self._generating_s += time.monotonic() - began
@@ -169,6 +170,6 @@ class _VerlServer:
 
 
 @functools.lru_cache(maxsize=8)
-def _template(tokenizer: Any, options: str) -> Template:
+def _template(tokenizer: PreTrainedTokenizerBase, options: str) -> Template:
     """Return the template for all rows: verl makes an agent loop per row, and reading a template takes time."""
     return Template(tokenizer, json.loads(options))

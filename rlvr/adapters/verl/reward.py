@@ -25,9 +25,9 @@ async def compute_score(
     data_source: str,
     solution_str: str,
     ground_truth: str,
-    extra_info: Any = None,
+    extra_info: object = None,
     deadline_s: float = 120.0,
-    **_: Any,
+    **_: object,
 ) -> dict[str, float]:
     """Return a row's verdict as numbers: verl's `custom_reward_function`. Never raises.
 

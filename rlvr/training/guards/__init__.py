@@ -14,7 +14,6 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 from rlvr.core.errors import OptionError
 from rlvr.runs.rollouts import Rollout
@@ -85,7 +84,7 @@ class Guards:
         self,
         config: GuardConfig | None = None,
         run: str = "RUN",
-        history: Iterable[Mapping[str, Any]] = (),
+        history: Iterable[Mapping[str, object]] = (),
     ) -> None:
         self.config = config or GuardConfig()
         self.run = run
@@ -102,7 +101,7 @@ class Guards:
         return {name: value for guard in self._guards for name, value in guard.figures.items()}
 
     def check(
-        self, step: int, rollouts: Sequence[Rollout], metrics: Mapping[str, Any]
+        self, step: int, rollouts: Sequence[Rollout], metrics: Mapping[str, object]
     ) -> list[Alarm]:
         """Return the new alarms of this step.
 
@@ -144,7 +143,7 @@ def _guards_of(config: GuardConfig) -> list[GuardRail]:
     return [guard for guard in guards if getattr(config, guard.name)]
 
 
-def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
+def _numbers(row: Mapping[str, object]) -> dict[str, float]:
     """Return the values that are finite numbers. A bool is none."""
     return {
         name: float(value)

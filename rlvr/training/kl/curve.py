@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from rlvr.core.files import read_lines
 from rlvr.runs.run import about
 from rlvr.training.kl.best_of_n import BestOfN
 
+Row: TypeAlias = dict[str, Any]
 _SMOOTH = 5  # steps: a batch's reward varies more than the policy does
 KL = "kl/sequence/k1"
 
@@ -119,7 +120,7 @@ def plot_curves(curves: Sequence[Curve], best: Sequence[BestOfN], path: Path) ->
     figure.savefig(path, dpi=150)
 
 
-def _kls(rows: list[dict[str, Any]]) -> tuple[str, dict[int, float]]:
+def _kls(rows: list[Row]) -> tuple[str, dict[int, float]]:
     measured = {row["step"]: row[KL] for row in rows if _is_number(row, KL)}
     if measured:
         return KL, measured
@@ -128,12 +129,12 @@ def _kls(rows: list[dict[str, Any]]) -> tuple[str, dict[int, float]]:
     return f"kl x {length}", {row["step"]: row["kl"] * row[length] for row in rows}
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _rows(path: Path) -> list[Row]:
     if not path.is_file():
         raise DataError(f"{str(path.parent)!r} has no metrics.jsonl: it's no training run.")
     rows = [line.row for line in read_lines(path, what="metrics")]
     return [row for row in rows if isinstance(row, dict) and isinstance(row.get("step"), int)]
 
 
-def _is_number(row: dict[str, Any], name: str) -> bool:
+def _is_number(row: Row, name: str) -> bool:
     return isinstance(row.get(name), int | float) and not isinstance(row[name], bool)

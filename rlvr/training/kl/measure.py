@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,6 +16,11 @@ from rlvr.policies.transformers import TransformersPolicy
 from rlvr.runs.statistics import Estimate, bootstrap
 from rlvr.training.kl.estimators import ESTIMATORS, sequence_sums
 from rlvr.training.kl.prompts import MeasureConfig, PromptSet
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Array: TypeAlias = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,8 @@ def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfi
 
 
 def _summary(
-    sums_R_4: np.ndarray[Any, Any],
-    cut_R: np.ndarray[Any, Any],
+    sums_R_4: Array,
+    cut_R: Array,
     prompts: PromptSet,
     config: MeasureConfig,
 ) -> Measurement:
@@ -124,7 +129,7 @@ def _summary(
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def _logps(
-    model: Any,
+    model: PreTrainedModel,
     prompts: Sequence[list[int]],
     completions: Sequence[list[int]],
     temperature: float,

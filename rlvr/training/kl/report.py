@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from rlvr.core.errors import DataError
 from rlvr.core.files import write_json
@@ -15,6 +15,7 @@ from rlvr.training.kl.best_of_n import BestOfN
 from rlvr.training.kl.curve import Curve
 from rlvr.training.kl.prompts import MeasureConfig, PromptSet
 
+Json: TypeAlias = dict[str, Any]
 FILE = "kl.json"
 # Two measurements can be compared if these are the same.
 _SAME = ("prompts", "samples", "max_new_tokens", "temperature")
@@ -40,9 +41,7 @@ def models_of(run: Path) -> tuple[str, str]:
     return str(run / "model"), start
 
 
-def measured(
-    model: str, reference: str, prompts: PromptSet, config: MeasureConfig
-) -> dict[str, Any]:
+def measured(model: str, reference: str, prompts: PromptSet, config: MeasureConfig) -> Json:
     """Measure the KL, and return the measurement with all settings that it depends on."""
     from rlvr.training.kl.measure import measure  # torch: not for a plot alone
 
@@ -66,8 +65,8 @@ def write_report(
     run: Path,
     curve: Curve | None,
     best: Sequence[BestOfN] | None,
-    measurement: dict[str, Any] | None,
-) -> dict[str, Any]:
+    measurement: Json | None,
+) -> Json:
     """Write the parts that aren't None into the run's `kl.json`, and return all of its content."""
     report = read_report(run)
     if curve is not None:
@@ -83,7 +82,7 @@ def write_report(
     return report
 
 
-def read_report(run: Path) -> dict[str, Any]:
+def read_report(run: Path) -> Json:
     """Return the run's `kl.json`; an empty dictionary if it is missing or can't be read."""
     try:
         report = json.loads((run / FILE).read_text(encoding="utf-8"))
@@ -92,6 +91,6 @@ def read_report(run: Path) -> dict[str, Any]:
     return report if isinstance(report, dict) else {}
 
 
-def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+def differences(first: Json, second: Json) -> list[str]:
     """Return the settings in which two measurements differ, so that their KLs can't be compared."""
     return [name for name in _SAME if first.get(name) != second.get(name)]

@@ -72,7 +72,7 @@ class MeasuresKL(TrlTrainer):
 
     kl_spent: Spent | None = None
     _kl: KLConfig | None = None
-    _kl_reference: Any = None
+    _kl_reference: PreTrainedModel | None = None
     _kl_step: int | None = None
     _kl_floor: float = 0.0
 
@@ -149,7 +149,7 @@ class MeasuresKL(TrlTrainer):
         attention = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)[rows]
         length = batch["completion_ids"].size(1)
 
-        def logps(model: Any, column: str) -> Tensor:
+        def logps(model: nn.Module, column: str) -> Tensor:
             if column in batch:
                 return batch[column][rows]
             chunk = self.args.per_device_train_batch_size

@@ -118,7 +118,7 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
 
     # The loss
 
-    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
         output = super()._get_per_token_logps_and_entropies(*args, **kwargs)
         self._logps = output[0].detach()
         return output
@@ -166,7 +166,7 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
 
     # The value model beside the policy: optimizer, gradients, checkpoints
 
-    def create_optimizer(self, model: Any = None) -> Any:
+    def create_optimizer(self, model: nn.Module | None = None) -> Any:
         """Return TRL's optimizer, with a group of the value's parameters at their own learning rate."""
         optimizer = super().create_optimizer(model)
         own = {id(p) for group in optimizer.param_groups for p in group["params"]}

@@ -10,12 +10,15 @@ import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rlvr.core.environment import Environment
 from rlvr.core.registry import make
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 MAX_NEW_TOKENS = 40
 WARMUP_BATCH = 64
@@ -44,7 +47,7 @@ def unseen(first: list[Task], seed: int, count: int) -> Environment:
 
 def warmed_up(
     first: list[Task], seed: int, progress: Callable[[int, float], None]
-) -> tuple[Any, Any]:
+) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """Return the model and its tokenizer after one supervised step per `WARMUP_BATCH` problems of `first`.
 
     `progress` is called with each step's number and its loss.

@@ -15,11 +15,10 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from rlvr.core.task import Task
 
@@ -53,7 +52,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def make_model(tokenizer: Any, seed: int) -> LlamaForCausalLM:
+def make_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
     """Return a Llama with random weights from `seed`: 2 layers of width 64, 84 thousand parameters."""
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -101,8 +100,8 @@ def worked_addition(a: int, b: int, rng: random.Random) -> str:
 
 
 def warm_up(
-    model: Any,
-    tokenizer: Any,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
     tasks: Sequence[Task],
     *,
     steps: int,
@@ -151,7 +150,9 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / 50) * (0.05 + 0.95 * cosine)
 
 
-def _example(task: Task, tokenizer: Any, rng: random.Random) -> tuple[list[int], int]:
+def _example(
+    task: Task, tokenizer: PreTrainedTokenizerFast, rng: random.Random
+) -> tuple[list[int], int]:
     """Return the tokens of prompt and worked addition, and the number of prompt tokens."""
     prompt = f"<user>{task.text}<bot>"
     a, b = (int(number) for number in task.metadata["expression"].split(" + "))
@@ -160,7 +161,7 @@ def _example(task: Task, tokenizer: Any, rng: random.Random) -> tuple[list[int],
 
 
 def _encode(
-    examples: Sequence[tuple[list[int], int]], tokenizer: Any
+    examples: Sequence[tuple[list[int], int]], tokenizer: PreTrainedTokenizerFast
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return token ids and labels, both (batch, length); prompts and padding have no label."""
     longest = max(len(ids) for ids, _ in examples)

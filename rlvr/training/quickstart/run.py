@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rlvr.adapters import trl as rlvr_trl
 from rlvr.core.environment import Environment
@@ -21,6 +21,15 @@ from rlvr.runs.report import Report
 from rlvr.runs.run import Run
 from rlvr.training.plot import plot_run
 from rlvr.training.progress import TrainingStages
+
+if TYPE_CHECKING:
+    from transformers import (
+        LlamaForCausalLM,
+        PreTrainedTokenizerFast,
+        TrainerControl,
+        TrainerState,
+        TrainingArguments,
+    )
 from rlvr.training.quickstart.additions import (
     MAX_NEW_TOKENS,
     WARMUP_BATCH,
@@ -121,8 +130,8 @@ def _measure(test: Environment, policy: TransformersPolicy, run: Run, step: int)
 
 def _train(
     config: QuickstartConfig,
-    model: Any,
-    tokenizer: Any,
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
     train: Environment,
     run: Run,
     stages: TrainingStages,
@@ -156,14 +165,25 @@ def _train(
 
         class Watch(TrainerCallback):  # type: ignore[misc]
             def on_log(
-                self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any
+                self,
+                args: TrainingArguments,
+                state: TrainerState,
+                control: TrainerControl,
+                logs: dict[str, float] | None = None,
+                **_: object,
             ) -> None:
                 if logs and "reward" in logs:
                     numbers = {k: v for k, v in logs.items() if isinstance(v, int | float)}
                     run.metrics(step=state.global_step, **numbers)
                     advance(state.global_step, reward=logs["reward"], kl=logs.get("kl", 0.0))
 
-            def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            def on_step_end(
+                self,
+                args: TrainingArguments,
+                state: TrainerState,
+                control: TrainerControl,
+                **_: object,
+            ) -> None:
                 # Often at the start, when the model learns most.
                 if state.global_step in (1, 2, 5) or state.global_step % config.measure_every == 0:
                     advance(state.global_step, held_out=measure(state.global_step))
