@@ -90,8 +90,8 @@ def plot_curves(curves: Sequence[Curve], best: Sequence[BestOfN], path: Path) ->
         raise MissingExtraError(
             "Plots need the package 'matplotlib': pip install 'rlvr[train]'."
         ) from error
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    axis = figure.subplots()
+    figure = Figure(figsize=(7, 5))
+    axis = figure.add_axes((0.11, 0.11, 0.86, 0.86))
     for number, curve in enumerate(curves):
         kl, score = np.array([(p.kl, p.score) for p in curve.points]).T
         color = f"C{number}"
