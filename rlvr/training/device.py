@@ -29,10 +29,10 @@ def fewer_processes(started: int) -> str | None:
     except OSError:
         return None  # no Linux
     words = line.replace("\0", " ")
-    asked = re.search(r"--num[_-]processes[= ](\d+)", words)
-    if "accelerate" not in words or asked is None or int(asked.group(1)) <= started:
+    requested = re.search(r"--num[_-]processes[= ](\d+)", words)
+    if "accelerate" not in words or requested is None or int(requested.group(1)) <= started:
         return None
     return (
-        f"accelerate launch was asked for {asked.group(1)} processes and started {started}: on CPUs it "
-        f"starts one. `torchrun --nproc_per_node {asked.group(1)} -m -- rlvr train …` starts all of them."
+        f"accelerate launch was asked for {requested.group(1)} processes and started {started}: on CPUs it "
+        f"starts one. `torchrun --nproc_per_node {requested.group(1)} -m -- rlvr train …` starts all of them."
     )

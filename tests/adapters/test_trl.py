@@ -40,7 +40,7 @@ def env() -> rlvr.SingleTurn:
 
 
 class Logs:
-    """What TRL hands over to a reward function for logging."""
+    """The functions that TRL passes to a reward function for logging."""
 
     def __init__(self) -> None:
         self.metrics: dict[str, float] = {}
@@ -259,7 +259,9 @@ def test_each_row_of_a_mixture_is_judged_by_its_own(env: rlvr.SingleTurn) -> Non
     del columns["rlvr_env"]
     with pytest.raises(DataError, match="no column 'rlvr_env', and there are several"):
         logs.call(mixture, answers, **columns)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="of the environment 'left', and there is only right, wrong"):
+    with pytest.raises(
+        DataError, match="of the environment 'left', and there is only right, wrong"
+    ):
         logs.call(mixture, ["1"], rlvr_task=rows["rlvr_task"][:1], rlvr_env=["left"])  # type: ignore[arg-type]
 
 

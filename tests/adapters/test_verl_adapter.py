@@ -71,7 +71,9 @@ def test_past_its_deadline_a_row_is_unscored(monkeypatch: pytest.MonkeyPatch) ->
 
     env = rlvr.make("test_sums")
     slow = rlvr.verifier(mode="whole")(never)
-    monkeypatch.setattr("rlvr.adapters.row._environment", lambda *_: rlvr.SingleTurn(env.tasks, slow))
+    monkeypatch.setattr(
+        "rlvr.adapters.row._environment", lambda *_: rlvr.SingleTurn(env.tasks, slow)
+    )
     ((_, _, text),) = rows(env, limit=1)
     assert scored(text, "1", deadline_s=0.2)["cause/timeout"] == 1.0
 

@@ -1,4 +1,4 @@
-"""Where training runs, and in what it computes there."""
+"""The device of training, and its precision."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def additions(split: str = "train", limit: int | None = None) -> Source:
 
 @rlvr.verifier(mode="whole", inline=True)
 def ends_in_even(task: rlvr.Task, answer: str) -> float:
-    """Something that a random model does now and then."""
+    """Reward an answer that a random model gives now and then."""
     return float(answer[-1:] in "02468")
 
 
@@ -60,7 +60,7 @@ def easy(count: int = 40, name: str = "easy", verifier: Any = ends_in_even) -> r
 
 
 def steps(path: Path, part: str = "train") -> dict[int, list[tuple[str, int]]]:
-    """What was trained on (or measured) at each step."""
+    """Return the tasks and samples of each training (or measurement) step."""
     found: dict[int, list[tuple[str, int]]] = {}
     for row in read_rollouts(path):
         if row["part"] == part:

@@ -262,8 +262,8 @@ def _logged(
     logged = metrics(verdicts)
     if len(mixture.environments) > 1:
         for name in {episode.name for episode in episodes}:
-            own = [v for e, v in zip(episodes, verdicts, strict=True) if e.name == name]
-            for key, value in metrics(own).items():
+            of_env = [v for e, v in zip(episodes, verdicts, strict=True) if e.name == name]
+            for key, value in metrics(of_env).items():
                 logged[f"rlvr/{name}/{key.removeprefix('rlvr/')}"] = value
     played = [episode for episode in episodes if episode.stop]
     if played:

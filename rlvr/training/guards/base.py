@@ -148,8 +148,8 @@ class GroupShares:
             if not len(shares) or shares.mean() < limit:
                 return None
             # The spread is about `usual`, not about the mean: shares that are all equal have none about their mean.
-            own = math.sqrt(float(((shares - usual) ** 2).mean()) / len(shares))
-            enough = shares.mean() - usual >= self._ERRORS * math.hypot(own, error)
+            spread = math.sqrt(float(((shares - usual) ** 2).mean()) / len(shares))
+            enough = shares.mean() - usual >= self._ERRORS * math.hypot(spread, error)
             if len(shares) >= self._GROUPS and enough:
                 return Sighting(float(shares.mean()), steps)
         return None

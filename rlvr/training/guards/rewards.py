@@ -115,13 +115,13 @@ class RewardLengthGuard:
         gap = float(longer.sum() / pairs.sum()) / max(self._length.mean, 1e-9)
         return _LengthRelation(d, error, gap, len(groups))
 
-    def _alarm(self, step: Step, found: _LengthRelation, steps: int, unit: str) -> Alarm:
-        d = found.d
+    def _alarm(self, step: Step, relation: _LengthRelation, steps: int, unit: str) -> Alarm:
+        d = relation.d
         way, other = ("longer", "shorter") if d > 0 else ("shorter", "longer")
         return Alarm(
             self.name,
             f"of two responses to one task, the {way} one earned more in {(1 + abs(d)) / 2:.0%} of "
-            f"the pairs (Somers' D {d:+.2f}, {found.groups} groups, {steps} steps), by {abs(found.gap):.0%} of the "
+            f"the pairs (Somers' D {d:+.2f}, {relation.groups} groups, {steps} steps), by {abs(relation.gap):.0%} of the "
             f"length on average; the mean length went from {self._first:.0f} to "
             f"{self._length.mean:.0f} {unit}",
             f"{step.view('longest')} shows whether the reward is for the {way} answer or for what "

@@ -62,7 +62,7 @@ def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfi
     Args:
         model, reference: Local folders or Hub ids, of one tokenizer.
         prompts: The prompts to respond to.
-        config: How the policy is sampled.
+        config: The settings of the sampling.
 
     Raises `DataError` if a model can't be loaded, the two don't share a vocabulary, or a prompt
     doesn't fit the model's context.
@@ -95,12 +95,15 @@ def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfi
                 )
         cut_R += [generation.stop == "length" for generation in generations]
         completions = [list(generation.token_ids or ()) for generation in generations]
-        asked = [policy.template.prompt(request.prompt) for request in batch]
-        own, theirs = (
-            _logps(each.model, asked, completions, config.temperature) for each in (policy, other)
+        prompt_ids = [policy.template.prompt(request.prompt) for request in batch]
+        policy_logps, reference_logps = (
+            _logps(each.model, prompt_ids, completions, config.temperature)
+            for each in (policy, other)
         )
-        mask = torch.tensor([[i < len(ids) for i in range(own.shape[1])] for ids in completions])
-        sums_R_4.append(sequence_sums(own, theirs, mask).cpu().numpy())
+        mask = torch.tensor(
+            [[i < len(ids) for i in range(policy_logps.shape[1])] for ids in completions]
+        )
+        sums_R_4.append(sequence_sums(policy_logps, reference_logps, mask).cpu().numpy())
     return _summary(np.concatenate(sums_R_4), np.array(cut_R), prompts, config)
 
 
@@ -147,7 +150,7 @@ def _logps(
     for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
         start, end = len(prompt), len(prompt) + len(completion)
         # One row at a time: in float32 the log-softmax of a whole batch may not fit beside its logits.
-        own = (logits[i, start - 1 : end - 1].float() / temperature).log_softmax(-1)
-        chosen = torch.tensor(completion, device=own.device)
-        logps_B_T[i, : len(completion)] = own.gather(1, chosen[:, None])[:, 0].cpu()
+        row_logps = (logits[i, start - 1 : end - 1].float() / temperature).log_softmax(-1)
+        chosen = torch.tensor(completion, device=row_logps.device)
+        logps_B_T[i, : len(completion)] = row_logps.gather(1, chosen[:, None])[:, 0].cpu()
     return logps_B_T

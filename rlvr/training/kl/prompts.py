@@ -22,7 +22,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class MeasureConfig:
-    """How the policy is sampled. Two measurements with the same configuration are comparable.
+    """The settings of the sampling. Two measurements with the same settings are comparable.
 
     Attributes:
         samples: Responses to each prompt.

@@ -36,7 +36,7 @@ else:
 
 @dataclass(frozen=True)
 class KLConfig:
-    """How the KL is measured in training.
+    """The settings of the measurement in training.
 
     Attributes:
         every: Steps between two measurements.

@@ -169,8 +169,8 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
     def create_optimizer(self, model: nn.Module | None = None) -> Any:
         """Return TRL's optimizer, with a group of the value's parameters at their own learning rate."""
         optimizer = super().create_optimizer(model)
-        own = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        if id(self._value_parameters[0]) not in own:
+        ids = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        if id(self._value_parameters[0]) not in ids:
             group = {"params": self._value_parameters, "lr": self.args.value_learning_rate}
             optimizer.add_param_group(group | {"weight_decay": 0.0})
             optimizer.register_step_pre_hook(self._before_step)

@@ -78,10 +78,10 @@ def _from_reward_model(path: str, dtype: torch.dtype, vocabulary: int) -> ValueM
             f"{path!r} is no reward model: it lacks a linear layer called 'score'. To start from a "
             f"language model, train it and use value_model='policy'."
         )
-    own = model.get_input_embeddings().num_embeddings
-    if own < vocabulary:
+    size = model.get_input_embeddings().num_embeddings
+    if size < vocabulary:
         raise OptionError(
-            f"The reward model {path!r} has {own} tokens and the policy {vocabulary}: a value model reads the "
+            f"The reward model {path!r} has {size} tokens and the policy {vocabulary}: a value model reads the "
             f"policy's completions, so both need the same tokenizer."
         )
     return ValueModel(model.base_model, ValueHead(head))

@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def configured(
     model: Path, data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Any]:
-    """What verl's own `main` makes of a recipe's command line, as it hands it to its trainer."""
+    """Return a function that gives the configuration which verl's `main` makes of a recipe's command line."""
 
     def configure(recipe: str, *more: str) -> Any:
         import verl.trainer.main_ppo as main_ppo
