@@ -453,6 +453,7 @@ def test_the_line_for_several_gpus(rlvr_cli: Any) -> None:
     assert done.stdout.strip() == line
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("trainer", ["grpo", "ppo"])
 def test_a_tokenizer_may_pad_on_the_right_or_with_its_end_token(
     trainer: str, model: str, tmp_path: Path

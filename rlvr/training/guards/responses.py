@@ -81,7 +81,7 @@ class DegenerateGuard:
             f"{seen.mean:.0%} of the responses were degenerate over the last {seen.steps} steps, "
             f"{start:.0%} over the first {self.FIRST} (of the last step's {len(checked)}: {kinds}; "
             f"{cut} cut at the length limit, {paid} with full reward)",
-            f"{step.view('longest')} shows them; where they're rewarded, gate the verifier: "
+            f"{step.view('longest')} shows them; if they are rewarded, gate the verifier: "
             f'rlvr.Coherent("strict") >> verifier',
         )
 
@@ -126,7 +126,7 @@ class TruncationGuard:
             self.name,
             f"{seen.mean:.0%} of the responses were cut at the length limit over the last "
             f"{seen.steps} steps",
-            f"{step.view('truncated')} shows whether they loop or were on their way; raise the "
+            f"{step.view('truncated')} shows whether they loop or were about to finish; raise the "
             f"maximal completion length, or ask for shorter answers",
         )
 
@@ -179,7 +179,7 @@ class EntropyGuard:
             self.name,
             f"the policy's entropy was {now:.3g} nats per token over the last {self.WINDOW} steps, from "
             f"{start:.3g} over the run's first {self.FIRST}{solved}",
-            f"{step.view('disagreed')} shows what samples still differ in; lower the learning "
+            f"{step.view('disagreed')} shows the tasks whose samples still differ; lower the learning "
             f"rate, raise the temperature or beta, or add an entropy bonus",
         )
 

@@ -124,8 +124,8 @@ class RewardLengthGuard:
             f"the pairs (Somers' D {d:+.2f}, {relation.groups} groups, {steps} steps), by {abs(relation.gap):.0%} of the "
             f"length on average; the mean length went from {self._first:.0f} to "
             f"{self._length.mean:.0f} {unit}",
-            f"{step.view('longest')} shows whether the reward is for the {way} answer or for what "
-            f"it says; see whether what is {other} and right is refused",
+            f"{step.view('longest')} shows whether the reward is for the length or for the content; "
+            f"check whether right answers that are {other} are refused",
         )
 
 
@@ -184,12 +184,12 @@ class ZeroVarianceGuard:
     def _advice(self, step: Step) -> str:
         if self._solved.mean >= self._failed.mean:
             return (
-                f"{step.view('all')} shows what is solved; these tasks have nothing more to teach: "
-                f"take harder ones, or stop"
+                f"{step.view('all')} shows the solved tasks, which have nothing more to teach: "
+                f"use harder ones, or stop"
             )
         return (
-            f"{step.view('wrong')} shows what is refused, and why; take easier tasks or a better "
-            f"start, more samples per task, or see whether right answers are refused"
+            f"{step.view('wrong')} shows the refused responses with the reasons; use easier tasks, a better "
+            f"starting model or more samples per task, or check whether right answers are refused"
         )
 
 

@@ -142,7 +142,11 @@ def v1(configured: Callable[..., Any], tokenizer: Any, data: Path) -> Iterator[V
     import transfer_queue as tq
 
     config = configured("grpo", *SMALL)
-    ray.init(num_cpus=16, include_dashboard=False, log_to_driver=False)  # the storage wants several
+    # The storage needs several processors. Ray would start a worker on each at once, two seconds of imports.
+    ray.init(
+        num_cpus=16, include_dashboard=False, log_to_driver=False,
+        _system_config={"prestart_worker_first_driver": False},
+    )  # fmt: skip
     try:
         tq.init(config.transfer_queue)
         yield V1(config, tokenizer, data)
