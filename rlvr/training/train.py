@@ -165,8 +165,7 @@ def _check_vllm(config: TrainConfig) -> None:
 
     if not getattr(vllm_generation, "rlvr_on_cpu", False):
         raise OptionError(
-            f"vllm={config.vllm!r} needs a GPU: on a CPU vLLM goes on with its first weights. Train with "
-            f"vllm='none'."
+            f"vllm={config.vllm!r} needs a GPU: on a CPU vLLM keeps its first weights. Train with vllm='none'."
         )
 
 

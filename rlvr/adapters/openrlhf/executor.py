@@ -81,7 +81,7 @@ class _Engine:
 
 
 class _RowPlayer:
-    """Plays rows with what they share: groups, template and components."""
+    """Plays rows with their shared groups, template and components."""
 
     def __init__(self, deadline_s: float) -> None:
         self._deadline_s = deadline_s

@@ -92,8 +92,8 @@ class Spent:
         """The message when the budget stops a run."""
         return (
             f"the KL budget is spent: {self.now:.3g} nats per sequence (k1) of {self.budget.limit:g}. "
-            f"`rlvr kl RUN` plots what it bought; with a larger limit, a larger beta or a smaller "
-            f"learning rate the run goes on"
+            f"`rlvr kl RUN` plots the reward against it; resume with a larger limit, a larger beta or a "
+            f"smaller learning rate"
         )
 
 

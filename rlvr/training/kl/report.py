@@ -35,7 +35,7 @@ def models_of(run: Path) -> tuple[str, str]:
         raise DataError(f"{str(run)!r} has no final model yet; name one with --model DIR.")
     if not isinstance(start, str):
         raise DataError(
-            f"{str(run / 'run.json')!r} doesn't say what model it began with; name it with "
+            f"{str(run / 'run.json')!r} doesn't name its starting model; name it with "
             f"--reference DIR."
         )
     return str(run / "model"), start

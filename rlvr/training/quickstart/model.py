@@ -129,8 +129,8 @@ def warm_up(
             tensor.to(model.device)
             for tensor in _encode([_example(task, tokenizer, rng) for task in batch], tokenizer)
         )
-        # Padding is on the right here, where causal attention never looks. Autocast ends with each
-        # forward pass: until it does, it computes with the copies it made of the weights at first.
+        # Padding is on the right, which causal attention never sees. Autocast ends with each forward pass, since it
+        # keeps copies of the weights until it ends.
         with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
             logits = model(input_ids=inputs).logits
         loss = torch.nn.functional.cross_entropy(
