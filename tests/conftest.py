@@ -30,6 +30,10 @@ _LONG = ("test_new_packages", "test_ppo_learning", "test_recipes", "test_train",
          "test_openai_policy", "test_function_cheats", "test_score_process")  # fmt: skip
 
 _ENVIRON = dict(os.environ)  # before any test changes it
+_EARLY = (
+    "PYTHON",
+    "HF_",
+)  # read when the interpreter starts, or with the Hub's library, which the trainers import
 LONGEST_S = 900.0  # that a command may take
 
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -49,6 +53,17 @@ def _imports_are_no_garbage() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _early_variables_are_restored() -> Iterator[None]:
+    """Undo changes of the variables that `rlvr_cli` starts a fresh process for, ten seconds with the trainers."""
+    before = {name: value for name, value in os.environ.items() if name.startswith(_EARLY)}
+    yield
+    for name in [name for name in os.environ if name.startswith(_EARLY)]:
+        if name not in before:
+            del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
@@ -104,8 +119,7 @@ def rlvr_cli(
         variables = os.environ | {"COLUMNS": "200"} | (environ or {})
         trains = words[:1] in (["train"], ["kl"], ["quickstart"]) and "--help" not in words
         trains = trains and importlib.util.find_spec("trl") is not None
-        # Read when the interpreter starts, or with the Hub's library, which the trainers import.
-        early = ("PYTHON", "HF_") if trains else ("PYTHON",)
+        early = _EARLY if trains else _EARLY[:1]
         changed = {name for name, _ in set(variables.items()) ^ set(_ENVIRON.items())}
         if pytestconfig.getoption("--all") or any(name.startswith(early) for name in changed):
             command = [sys.executable, "-m", "rlvr", *words]
