@@ -364,6 +364,8 @@ def test_what_trl_won_t_have_is_told_before_a_run_is_made(model: str, tmp_path: 
             train(TrainConfig(model, easy(), trl=trl, **SHORT), tmp_path / "run")
     with pytest.raises(OptionError, match=r"divided among 1 processes in micro-batches of 5"):
         train(TrainConfig(model, easy(), micro_batch=5, **SHORT), tmp_path / "run")
+    with pytest.raises(OptionError, match="vllm='colocate' needs a GPU"):
+        train(TrainConfig(model, easy(), vllm="colocate", **SHORT), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     with pytest.raises(DataError, match="There's no folder"):
         train(TrainConfig(str(tmp_path / "none"), easy(), **SHORT), tmp_path / "run")

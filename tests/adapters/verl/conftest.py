@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import os
 import sys
 from collections.abc import Callable
@@ -41,7 +43,8 @@ def configured(
 ) -> Callable[..., Any]:
     """Return a function that gives the configuration which verl's `main` makes of a recipe's command line."""
 
-    def configure(recipe: str, *more: str) -> Any:
+    @functools.cache
+    def parsed(recipe: str, *more: str) -> Any:
         import verl.trainer.main_ppo as main_ppo
 
         handed: list[Any] = []
@@ -61,4 +64,5 @@ def configured(
             main_ppo.main()
         return handed[0]
 
-    return configure
+    # A test may change its own; verl takes two seconds to read one.
+    return lambda recipe, *more: copy.deepcopy(parsed(recipe, *more))
