@@ -41,11 +41,13 @@ READ = (
 )
 
 
-def elsewhere(text: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Return what another process makes of a row."""
+def elsewhere(
+    text: str, folder: Path, code: str = READ, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Read rows in another process."""
     env = {n: v for n, v in os.environ.items() if n != "RLVR_ENVIRONMENTS"} | variables
     return subprocess.run(
-        [sys.executable, "-c", READ],
+        [sys.executable, "-c", code],
         input=text,
         capture_output=True,
         text=True,
@@ -61,20 +63,30 @@ def test_another_process_imports_the_module_that_its_user_names() -> None:
     assert "isn't registered here" in elsewhere(text, HERE).stderr
 
 
+READ_EACH = """
+import sys
+from rlvr.adapters.row import TrainerRow
+for text in sys.stdin:
+    try:
+        print(TrainerRow.read(text).env.name)
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}".replace("\\n", " "))
+"""
+
+
 def test_a_row_names_no_module(tmp_path: Path) -> None:
     (tmp_path / "innocent.py").write_text("open('ran', 'w')")
-    task = {"prompt": "q", "reference": "1"}
-    for env in ("absent", "innocent:make", "innocent", "reasoning_gym/innocent", "../innocent"):
-        row = {"task": task, "env": env, "module": "innocent", "options": {}, "components": []}
-        done = elsewhere(json.dumps(row), tmp_path)
-        assert done.returncode == 1
-        assert "Error: " in done.stderr.splitlines()[-1]
-        assert not (tmp_path / "ran").exists()
-    row["env"] = "absent"
-    done = elsewhere(json.dumps(row), tmp_path)
-    assert "set RLVR_ENVIRONMENTS=innocent if you know that module" in done.stderr
-    row |= {"env": "arithmetic"}  # an older row of a built-in environment: its module isn't needed
-    assert elsewhere(json.dumps(row), tmp_path).stdout == "arithmetic\n"
+    row = {"task": {"prompt": "q", "reference": "1"}, "module": "innocent", "options": {}}
+    names = ("absent", "innocent:make", "innocent", "reasoning_gym/innocent", "../innocent",
+             "arithmetic")  # fmt: skip
+    # In an older row of a built-in environment the module isn't needed.
+    texts = [json.dumps(row | {"env": name, "components": []}) + "\n" for name in names]
+    done = elsewhere("".join(texts), tmp_path, READ_EACH)
+    *errors, name = done.stdout.splitlines()
+    assert all("Error: " in error for error in errors), done
+    assert len(errors) == 5
+    assert "set RLVR_ENVIRONMENTS=innocent if you know that module" in errors[0]
+    assert name == "arithmetic"
     assert not (tmp_path / "ran").exists()
 
 
