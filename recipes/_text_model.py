@@ -98,9 +98,8 @@ def memorise(
     for _ in range(steps):
         batch = [encoded[rng.randrange(len(encoded))] for _ in range(batch_size)]
         longest = max(len(ids) for ids, _ in batch)
-        inputs = torch.zeros(
-            batch_size, longest, dtype=torch.long
-        )  # padded on the right, which causal attention never sees
+        # Padded on the right, which causal attention never sees.
+        inputs = torch.zeros(batch_size, longest, dtype=torch.long)
         labels = torch.full((batch_size, longest), -100)
         for row, (ids, prompt) in enumerate(batch):
             inputs[row, : len(ids)] = torch.tensor(ids)

@@ -30,10 +30,8 @@ _LONG = ("test_new_packages", "test_ppo_learning", "test_recipes", "test_train",
          "test_openai_policy", "test_function_cheats", "test_score_process")  # fmt: skip
 
 _ENVIRON = dict(os.environ)  # before any test changes it
-_EARLY = (
-    "PYTHON",
-    "HF_",
-)  # read when the interpreter starts, or with the Hub's library, which the trainers import
+# Read when the interpreter starts, or with the Hub's library, which the trainers import.
+_EARLY = ("PYTHON", "HF_")
 LONGEST_S = 900.0  # that a command may take
 
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -234,5 +234,7 @@ def _quickstart(context: click.Context, used: dict[str, Any]) -> None:
 
     options = {parameter.name for parameter in quickstart.params}
     if set(used) - options - {"env", "held_out_split", "held_out_limit"}:
-        raise click.UsageError("The quickstart takes --seed, --warmup-steps, --steps and --run alone.")
+        raise click.UsageError(
+            "The quickstart takes --seed, --warmup-steps, --steps and --run alone."
+        )
     context.invoke(quickstart, **{name: used.get(name) for name in options if name})

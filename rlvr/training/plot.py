@@ -13,10 +13,7 @@ PANELS = (
     ("reward", "reward\n(training batch)"),
     ("held_out_accuracy", "accuracy\n(held out, greedy)"),
     ("kl/sequence/k1", "KL to the start\n(nats per sequence)"),
-    (
-        "kl",
-        "KL to the start\n(nats per token)",
-    ),  # TRL's own, of runs without the measured one
+    ("kl", "KL to the start\n(nats per token)"),  # TRL's own, of runs without the measured one
 )
 
 

@@ -414,9 +414,8 @@ def test_a_trainer_trains_on_where_some_rows_have_no_reward(
         assert 0 < row["rlvr/unscored"] < 1
         assert row["rlvr/unscored/judge"] == row["rlvr/unscored"]
         others = 1.0 if also else 0.0
-        assert row["reward"] == pytest.approx(
-            row["rlvr/half"] + others
-        )  # over the scored rows alone
+        # Over the scored rows alone.
+        assert row["reward"] == pytest.approx(row["rlvr/half"] + others)
         assert row["loss"] == row["loss"]  # not NaN
     assert any(not value.equal(start[name]) for name, value in model.state_dict().items())
     assert all(value.isfinite().all() for value in model.state_dict().values())

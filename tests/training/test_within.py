@@ -26,10 +26,8 @@ from tests.training.architectures import make
 
 TOKENIZER = make_tokenizer()
 CONTEXT = 64
-LONG, TIGHT = (
-    123,
-    57,
-)  # tokens with the template's two: one doesn't fit, one leaves 5 to answer with
+# Tokens with the template's two: one doesn't fit, one leaves 5 to answer with.
+LONG, TIGHT = 123, 57
 TASKS = [
     *(rlvr.Task(f"{i}+{i}=", "1", f"short-{i}") for i in range(4)),
     rlvr.Task("1" * LONG, "1", "long"),

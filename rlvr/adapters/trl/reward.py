@@ -154,9 +154,8 @@ def _unfit(
         if not hasattr(trainer, "_tokenize_prompts"):
             return [None] * rows
         context = context_of(trainer)
-        ids, *_ = trainer._tokenize_prompts(
-            list(prompts)
-        )  # all rows: each may have tools of its own
+        # All rows: each may have tools of its own.
+        ids, *_ = trainer._tokenize_prompts(list(prompts))
         lengths = [len(row) for row in ids]
         return [too_long(length, context) if length >= context else None for length in lengths]
     return [None] * rows

@@ -121,9 +121,8 @@ class _VerlServer:
         self._client = client
         self._sampling = sampling
         self._priority = priority
-        self._request = (
-            uuid4().hex
-        )  # the same for all turns, so that they share a server's prefix cache
+        # The same for all turns, so that they share a server's prefix cache.
+        self._request = uuid4().hex
         self._extra: dict[str, Any] = {}
         self._routed: object = None
         self._generating_s = 0.0

@@ -21,7 +21,7 @@ from rlvr.verifiers.coherence.verifier import measured, reasons
 
 
 class DegenerateGuard:
-    """Warn if the share of degenerate responses has risen by 15% of all responses, over five steps.
+    """Warns if the share of degenerate responses has risen by 15% of all responses, over five steps.
 
     A response is degenerate if it is empty, or filler by the measures of `rlvr.Coherent`'s strict level. The whole
     response is checked, with its thinking. The message says how many of them earned full reward, since those are taught.
@@ -87,7 +87,7 @@ class DegenerateGuard:
 
 
 class TruncationGuard:
-    """Warn if a quarter of the responses is cut at the length limit, and surely more than 15%.
+    """Warns if a quarter of the responses is cut at the length limit, and surely more than 15%.
 
     Such a response is judged on an answer that isn't there yet.
     """
@@ -132,7 +132,7 @@ class TruncationGuard:
 
 
 class EntropyGuard:
-    """Warn if the entropy is a tenth of the start's, or near 0, while the tasks aren't solved.
+    """Warns if the entropy is a tenth of the start's, or near 0, while the tasks aren't solved.
 
     A policy that always responds the same has nothing to learn from. The figure is TRL's `entropy`: the mean over tokens,
     in nats, at the training temperature.

@@ -37,7 +37,7 @@ class _LengthRelation(NamedTuple):
 
 
 class RewardLengthGuard:
-    """Warn if reward correlates with length, in either direction, within groups, over ten steps or more.
+    """Warns if reward correlates with length, in either direction, within groups, over ten steps or more.
 
     The figure is Somers' D of length given reward (1962): among pairs of a task's responses with different rewards, the
     share in which the better paid is the longer, minus the share in which it is the shorter. This rank correlation stays
@@ -49,20 +49,14 @@ class RewardLengthGuard:
     """
 
     name = "reward_length"
-    WINDOWS = (
-        10,
-        20,
-        40,
-    )  # steps: the last ten; if those have few groups, the last twenty or forty
+    # Steps: the last ten; if those have few groups, the last twenty or forty.
+    WINDOWS = (10, 20, 40)
     LIMIT = 0.6  # of two responses to one task, the better paid is the longer (or the shorter) in four of five
     # The least difference, as a share of the mean length: a right answer that is one digit longer than a wrong one is
     # longer each time, and means nothing.
     GAP = 0.1
-    ERRORS, USUAL, GROUPS = (
-        4.0,
-        0.3,
-        20,
-    )  # standard errors above 65% of the pairs, and groups to estimate them from
+    # Standard errors above 65% of the pairs, and groups to estimate them from.
+    ERRORS, USUAL, GROUPS = 4.0, 0.3, 20
 
     def __init__(self) -> None:
         self.figures: dict[str, float] = {}
@@ -130,7 +124,7 @@ class RewardLengthGuard:
 
 
 class ZeroVarianceGuard:
-    """Warn if four fifths of the groups have no difference in reward, and say whether they are solved or failed.
+    """Warns if four fifths of the groups have no difference in reward, and says whether they are solved or failed.
 
     Such groups have advantages of 0. The figure is from verdicts, not from TRL's `frac_reward_zero_std`, which includes
     unscored groups and is always 0 with RLOO's penalty in the reward.

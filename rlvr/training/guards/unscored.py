@@ -102,7 +102,7 @@ _ALPHA, _ALPHA_NOTHING = 8e-4, 1e-4
 
 
 class UnscoredGuard:
-    """Stop the run if the share of unscored rollouts is surely above a limit.
+    """Stops the run if the share of unscored rollouts is surely above a limit.
 
     Unscored rows teach nothing; so many of them are no accident, and the other rows are a biased sample. A bad reference
     or a prompt that is too long leaves a whole group unscored, so the guard counts groups, each by its share. A share of

@@ -27,9 +27,8 @@ def models_of(run: Path) -> tuple[str, str]:
     Raises `DataError` if the run has no final model yet, or doesn't name its starting model.
     """
     config = about(run).get("config") or {}
-    warmed_up = (
-        run / "model-warmed-up"
-    )  # the quickstart keeps its starting model in the run's folder
+    # The quickstart keeps its starting model in the run's folder.
+    warmed_up = run / "model-warmed-up"
     start = str(warmed_up) if warmed_up.is_dir() else config.get("model")
     if not (run / "model").is_dir():
         raise DataError(f"{str(run)!r} has no final model yet; name one with --model DIR.")

@@ -154,10 +154,8 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
     def _values(self, ids: Tensor, attention: Tensor, length: int) -> Tensor:
         """Return the value of each completion token's state, (B, T); a head reads the last forward pass."""
         if self._is_head:
-            hidden, self._hidden = (
-                self._hidden,
-                None,
-            )  # used once, otherwise it keeps the graph of the loss
+            # Used once, otherwise it keeps the graph of the loss.
+            hidden, self._hidden = self._hidden, None
             values = self.value_model(hidden if self.args.value_trunk_gradient else hidden.detach())
         else:
             with self.accelerator.autocast():

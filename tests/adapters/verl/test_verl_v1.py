@@ -173,9 +173,8 @@ def test_a_row_without_a_verdict_is_no_row(v1: V1) -> None:
 
     (uid,) = v1.generate(says, [1])
     stored = tq.kv_list()["train"]
-    assert (
-        stored[uid]["status"] == "finished"
-    )  # and so no asynchronous trainer throws the group out
+    # And so no asynchronous trainer throws the group out.
+    assert stored[uid]["status"] == "finished"
     assert sorted(stored) == [uid, f"{uid}_0_0", f"{uid}_1_0", f"{uid}_3_0"]
     batch, metrics = v1.sample(1)
     assert len(batch.keys) == 3
