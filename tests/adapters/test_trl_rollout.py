@@ -428,7 +428,7 @@ def test_data_that_isnt_ours_says_how_to_make_it(train: Callable[..., Any]) -> N
         play([[{"role": "user", "content": "1+1="}]], trainer)
     other = Asks(tasks("others"), digits)
     prompt = rlvr.trl.dataset(other)[0]["prompt"]
-    with pytest.raises(DataError, match="of the environment 'others', and there's only asks"):
+    with pytest.raises(DataError, match="of the environment 'others', and there is only asks"):
         play([prompt], trainer)
     same = Asks(rlvr.TaskSet([rlvr.Task("2+2=", "0", "asks0")], "asks"), digits)
     with pytest.raises(DataError, match="has another prompt in the training data"):
