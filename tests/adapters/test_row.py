@@ -20,11 +20,11 @@ HERE = Path(__file__).parent
 def test_a_row_makes_its_environment_again() -> None:
     env = rlvr.make("test_guess", max_turns=5)
     ((_, task, text), *_) = rows(env, limit=1)
-    carried = TrainerRow.read(text)
-    assert carried.task == task == env.tasks[0]
-    assert (carried.env.name, carried.env.max_turns) == ("test_guess", 5)
-    assert carried.components == ("picky",)
-    assert TrainerRow.read(text).env is carried.env  # once a process
+    row = TrainerRow.read(text)
+    assert row.task == task == env.tasks[0]
+    assert (row.env.name, row.env.max_turns) == ("test_guess", 5)
+    assert row.components == ("picky",)
+    assert TrainerRow.read(text).env is row.env  # once a process
 
 
 def test_a_mixture_reports_the_components_of_all() -> None:

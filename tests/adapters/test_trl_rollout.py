@@ -152,7 +152,7 @@ def test_without_logprobs_there_are_none(train: Callable[..., Any]) -> None:
     assert rlvr.trl.rollout(env)(prompts, trainer)["logprobs"] is None
 
 
-def test_a_batch_in_lots_is_the_same_batch(train: Callable[..., Any]) -> None:
+def test_a_batch_in_chunks_is_the_same_batch(train: Callable[..., Any]) -> None:
     env = Asks(tasks("asks", 6), digits)
     prompts = [row["prompt"] for row in rlvr.trl.dataset(env)]
     trainer = train(env)

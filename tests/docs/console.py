@@ -85,7 +85,7 @@ ONLY_PARSED: dict[str, str] = {
     "make test-changed": _TESTED.format("tests/test_changed.py"),
     "pip install '.[train]'": "what is installed is what's tested",
     "pip install 'rlvr[train,vllm]'": "gigabytes, and this environment has the CPU's build",
-    "rlvr train quickstart": _TESTED.format("tests/training/test_quickstart.py"),
+    "rlvr quickstart": _TESTED.format("tests/training/test_quickstart.py"),
     "rlvr quickstart --seed 0 --run runs/quickstart":
         _TESTED.format("tests/training/test_quickstart.py"),
     "rlvr view runs/quickstart-…": "of a run that isn't made here; docs/training.md's view is run",
