@@ -24,7 +24,10 @@ KLAction: TypeAlias = Literal["stop", "raise_beta"]
 
 @dataclass(frozen=True)
 class Source:
-    """An environment to draw tasks from.
+    """An environment to draw tasks from, with its options::
+
+        sources = [rlvr.Source("gsm8k"), rlvr.Source("arithmetic", weight=0.5, options={"level": 3})]
+        config = rlvr.TrainConfig("Qwen/Qwen3-1.7B", sources)
 
     Attributes:
         name: The environment's registered name.
@@ -65,7 +68,9 @@ SourceLike: TypeAlias = str | Environment | Source
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The configuration of one training run.
+    """The configuration of one training run::
+
+        config = rlvr.TrainConfig("Qwen/Qwen3-1.7B", "gsm8k", steps=200, held_out=rlvr.Source("gsm8k", split="test"))
 
     Attributes:
         model: The model to train, a local folder or a Hub id. It is also the KL's reference.

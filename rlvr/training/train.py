@@ -53,7 +53,10 @@ class TrainOutcome:
 def train(
     config: TrainConfig, run_path: str | Path | None = None, *, resume: bool = False
 ) -> TrainOutcome:
-    """Train `config.model` on its environments' rewards.
+    """Train `config.model` on its environments' rewards::
+
+        config = rlvr.TrainConfig("Qwen/Qwen3-1.7B", "gsm8k", steps=200)
+        outcome = rlvr.train(config, "runs/mine")
 
     Under `accelerate launch` each process calls this function, and the first one writes the run.
 
@@ -65,11 +68,6 @@ def train(
 
     Raises `OptionError` and `DataError` for an invalid configuration or environment, if possible before anything is
     written.
-
-    Example:
-        >>> config = rlvr.TrainConfig("path/to/model", "arithmetic", steps=20)  # doctest: +SKIP
-        >>> rlvr.train(config, "runs/mine").step  # doctest: +SKIP
-        20
     """
     with _stack():
         return _train(config, run_path, resume)
