@@ -7,7 +7,7 @@ import math
 import pytest
 
 from rlvr import Cause, Scored, Status, Unscored, Verdict
-from rlvr.adapters.numbers import numbers
+from rlvr.adapters.metrics import verdict_metrics
 
 VERDICTS: list[Verdict] = [
     *(Scored(0.5, status, {"math": 0.5, "surprise": 1.0}) for status in Status),
@@ -17,8 +17,8 @@ VERDICTS: list[Verdict] = [
 
 @pytest.mark.parametrize("verdict", VERDICTS, ids=str)
 def test_every_verdict_has_the_same_keys_and_one_mark(verdict: Verdict) -> None:
-    found = numbers(verdict, ("math", "sql"), {"math"})
-    assert list(found) == list(numbers(VERDICTS[0], ("math", "sql"), {"math"}))
+    found = verdict_metrics(verdict, ("math", "sql"), {"math"})
+    assert list(found) == list(verdict_metrics(VERDICTS[0], ("math", "sql"), {"math"}))
     assert all(type(value) is float for value in found.values())
     marks = [name for name, value in found.items() if "/" in name and value == 1.0]
     which = verdict.status if isinstance(verdict, Scored) else verdict.cause
@@ -28,14 +28,14 @@ def test_every_verdict_has_the_same_keys_and_one_mark(verdict: Verdict) -> None:
 
 
 def test_an_unscored_row_has_no_number_to_read() -> None:
-    found = numbers(Unscored(Cause.GOLD, "no gold"), ("math",), {"math"})
+    found = verdict_metrics(Unscored(Cause.GOLD, "no gold"), ("math",), {"math"})
     assert math.isnan(found["score"])
     assert math.isnan(found["component/math"])
 
 
 def test_a_component_not_come_to_earned_nothing_and_a_strangers_is_nothing() -> None:
     shut = Scored(0.0, Status.INCORRECT, {"format": 0.0})
-    found = numbers(shut, ("format", "math", "sql"), {"format", "math"})
+    found = verdict_metrics(shut, ("format", "math", "sql"), {"format", "math"})
     assert (found["component/format"], found["component/math"]) == (0.0, 0.0)
     assert math.isnan(found["component/sql"])
-    assert numbers(shut, ("sql",), {"math"}, nothing=0.0)["component/sql"] == 0.0
+    assert verdict_metrics(shut, ("sql",), {"math"}, missing=0.0)["component/sql"] == 0.0

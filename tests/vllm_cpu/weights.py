@@ -1,10 +1,10 @@
-"""TRL's vLLM modes where there is no CUDA: the path of the weights from the trainer into vLLM.
+"""TRL's vLLM modes without CUDA: the path of the weights from the trainer into vLLM.
 
-TRL sends a server its weights by NCCL and counts on vLLM to take weights while it runs; a CPU has no
-NCCL, and vLLM's CPU layers compute with packed copies. Here a server gets a file instead, and weights
-stay unpacked (`rlvr.training.vllm_worker`). Everything else is TRL's and vLLM's own. That the weights
-arrived shows in TRL's `sampling/sampling_logp_difference`: what vLLM and the trainer make of the same tokens
-differs by rounding alone. Written against TRL 1.16 and vLLM 0.31.
+TRL sends a server its weights by NCCL, and relies on vLLM to take weights while it runs. A CPU has no NCCL, and vLLM's CPU
+layers compute with packed copies. Here a server loads a file instead, and weights stay unpacked
+(`tests.vllm_cpu.worker`). Everything else is TRL's and vLLM's own. TRL's `sampling/sampling_logp_difference` shows that
+the weights arrived: vLLM's and the trainer's log-probabilities of the same tokens differ only by rounding. Written against
+TRL 1.16 and vLLM 0.31.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ import httpx
 from rlvr.core.errors import RlvrError
 from rlvr.core.http import BadAnswer, described, fetch_now
 
-EXTENSION = "rlvr.training.vllm_worker.CpuSync"
+EXTENSION = "tests.vllm_cpu.worker.CpuSync"
 _ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_SERVER_DEV_MODE": "1",  # opens /collective_rpc
 }
-_CALL_S = 600.0  # a server that is asked for something and doesn't answer in this time never will
+_CALL_S = 600.0  # seconds after which a server won't answer any more
 
 
 class WeightSyncError(RlvrError, RuntimeError):
-    """The server didn't take the new weights: what it generates from now on is an older model's."""
+    """The server didn't take the new weights, and would generate by an older model."""
 
 
 def server_command(model: str, port: int = 8000, *flags: str) -> tuple[list[str], dict[str, str]]:
-    """How to start a server that `rlvr train --vllm server` can use on a CPU: arguments, environment."""
+    """Return the arguments and the environment of a server that takes weights on a CPU."""
     command = [
         "vllm", "serve", model, "--port", str(port), "--dtype", "float32", "--enforce-eager",
         "--logprobs-mode", "processed_logprobs", "--max-logprobs", "-1",
@@ -46,52 +46,54 @@ def server_command(model: str, port: int = 8000, *flags: str) -> tuple[list[str]
 
 
 def load_weights(url: str, path: Path, count: int) -> None:
-    """Have the server at `url` load a safetensors file of `count` tensors, and raise where it didn't."""
+    """Make the server at `url` load a safetensors file of `count` tensors. Raises `WeightSyncError`."""
     body = {"method": "load_rlvr_weights", "args": [str(path)]}
-    said, results = "", None
+    text, results = "", None
     try:
         answer = fetch_now("POST", f"{url}/collective_rpc", body, timeout_s=_CALL_S)
-        said = answer.text[:200]
+        text = answer.text[:200]
         if answer.status == 200:
             results = answer.json().get("results")
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, BadAnswer, ValueError) as error:
-        said = described(error)
+        text = described(error)
     if results != [str(count)]:  # a worker's answer, as text
         command, environment = server_command("MODEL")
         line = [*(f"{name}={value}" for name, value in environment.items()), *command]
         raise WeightSyncError(
-            f"The vLLM server at {url} didn't take the weights ({said}). On a CPU it's started "
+            f"The vLLM server at {url} didn't take the weights ({text}). On a CPU it is started "
             f"like this: {' '.join(line)}"
         )
 
 
 @contextlib.contextmanager
 def vllm_on_cpu() -> Iterator[None]:
-    """Make a TRL trainer with `use_vllm=True` inside: it then works on a CPU, colocated or with a server."""
+    """Patch TRL so that a trainer with `use_vllm=True` works on a CPU, colocated or with a server."""
     import vllm
     from trl.generation import vllm_generation
 
-    from rlvr.training import vllm_worker
+    from tests.vllm_cpu import worker
 
-    vllm_worker.keep_unpacked()
+    worker.keep_unpacked()
     client, engine = vllm_generation.VLLMClient, vllm_generation.LLM
     for name, value in (_ENVIRONMENT | {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}).items():
         os.environ.setdefault(name, value)
     vllm_generation.VLLMClient = _client_by_file(client)
     # bfloat16 is slow or dies on processors that announce it and don't have it.
     vllm_generation.LLM = functools.partial(vllm.LLM, dtype="float32", enforce_eager=True)
+    vllm_generation.rlvr_on_cpu = True  # for `rlvr.train`, which refuses vLLM on a CPU otherwise
     try:
         yield
     finally:
         vllm_generation.VLLMClient, vllm_generation.LLM = client, engine
+        del vllm_generation.rlvr_on_cpu
 
 
 def _client_by_file(base: Any) -> type:
-    """TRL's client, with weights that travel as a file which trainer and server both see."""
+    """Return TRL's client with weights that are sent as a file, which trainer and server share."""
 
     class Client(base):  # type: ignore[misc]
         def init_communicator(self, device: Any = 0) -> None:
-            # Loading nothing proves that the server can.
+            # Loading an empty file proves that the server can.
             self._load({})
 
         def update_named_params(
@@ -100,7 +102,7 @@ def _client_by_file(base: Any) -> type:
             self._load({name: weight.detach().cpu() for name, weight in named_params})
 
         def close_communicator(self) -> None:
-            """There is none."""
+            """Do nothing: there is no communicator."""
 
         def _load(self, weights: dict[str, Any]) -> None:
             from safetensors.torch import save_file

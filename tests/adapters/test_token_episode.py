@@ -11,7 +11,7 @@ import pytest
 
 import rlvr
 from rlvr import Cause, Scored, Unscored
-from rlvr.adapters.episode import Episode, Generated, play
+from rlvr.adapters.token_episode import Generated, TokenEpisode, play
 from rlvr.policies.template import Template
 
 Said = Sequence[str]
@@ -25,7 +25,7 @@ def played(
     logprobs: bool = True,
     deadline_s: float = 20.0,
     spoil: Callable[[list[int]], list[int]] = lambda ids: ids,
-) -> tuple[Episode, list[list[int]]]:
+) -> tuple[TokenEpisode, list[list[int]]]:
     """The episode in which the model says `said`, and what it was shown each time."""
     template, left, shown = Template(tokenizer), iter(said), []
 

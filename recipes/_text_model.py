@@ -1,7 +1,7 @@
-"""A small model for any text, made on the spot and taught a few answers by heart.
+"""A small model for any text that memorises a few answers.
 
-What the recipes' `--smoke` trains where there's no GPU and no Hub, and what the benchmarks let
-write real programs: a policy whose answers are worth scoring, some right and some wrong.
+The recipes' `--smoke` trains it without a GPU and without the Hub, and a benchmark writes real programs with it: it is a
+policy whose answers are partly right and partly wrong.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SPECIAL = ["<pad>", "<eos>", "<user>", "<bot>", "<system>"]
 
 
 def make_text_tokenizer(texts: Sequence[str], vocabulary: int = 1024) -> PreTrainedTokenizerFast:
-    """Byte-level BPE learned from `texts`: it writes those shortly, and any other text at all."""
+    """Return byte-level BPE trained on `texts`, which have few tokens; other texts have more."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -51,7 +51,7 @@ def make_text_tokenizer(texts: Sequence[str], vocabulary: int = 1024) -> PreTrai
 def make_text_model(
     tokenizer: Any, seed: int = 0, *, width: int = 64, layers: int = 2, positions: int = 2048
 ) -> LlamaForCausalLM:
-    """A Llama with random weights from `seed`; by default 2 layers of width 64."""
+    """Return a Llama with random weights from `seed`, by default with 2 layers of width 64."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -62,7 +62,7 @@ def make_text_model(
         num_key_value_heads=max(1, width // 32),
         max_position_embeddings=positions,
         tie_word_embeddings=True,
-        initializer_range=0.1 if width < 256 else 0.02,  # as in small_model.py
+        initializer_range=0.1 if width < 256 else 0.02,  # as in rlvr/training/quickstart/model.py
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -83,9 +83,9 @@ def memorise(
     learning_rate: float = 1e-2,
     seed: int = 0,
 ) -> float:
-    """Teach `model` the responses to some prompts, and return the last loss, in nats a token.
+    """Train `model` on responses to prompts, and return the last loss, in nats per token.
 
-    A prompt may come with several responses: the model then gives each as often as it's there.
+    A prompt may have several responses; the model then gives each as often as it occurs.
     """
     rng = random.Random(seed)
     encoded = [_encode(tokenizer, prompt, response) for prompt, response in examples]
@@ -98,7 +98,8 @@ def memorise(
     for _ in range(steps):
         batch = [encoded[rng.randrange(len(encoded))] for _ in range(batch_size)]
         longest = max(len(ids) for ids, _ in batch)
-        inputs = torch.zeros(batch_size, longest, dtype=torch.long)  # padded where nothing looks
+        # Padded on the right, which causal attention never sees.
+        inputs = torch.zeros(batch_size, longest, dtype=torch.long)
         labels = torch.full((batch_size, longest), -100)
         for row, (ids, prompt) in enumerate(batch):
             inputs[row, : len(ids)] = torch.tensor(ids)
@@ -119,7 +120,7 @@ def memorise(
 
 
 def _encode(tokenizer: Any, prompt: Sequence[Message], response: str) -> tuple[list[int], int]:
-    """The tokens of prompt and response, and how many of them are the prompt."""
-    asked = Template(tokenizer).prompt(prompt)
-    said = tokenizer(response, add_special_tokens=False)["input_ids"]
-    return [*asked, *said, tokenizer.eos_token_id], len(asked)
+    """Return the tokens of prompt and response, and the number of prompt tokens."""
+    prompt_ids = Template(tokenizer).prompt(prompt)
+    response_ids = tokenizer(response, add_special_tokens=False)["input_ids"]
+    return [*prompt_ids, *response_ids, tokenizer.eos_token_id], len(prompt_ids)

@@ -1,4 +1,4 @@
-"""One episode as tokens and as messages, side by side."""
+"""An episode of a TRL trainer, as tokens and as messages."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from rlvr.runs.rollouts import Rollout
 
 
 @dataclass(slots=True, eq=False)
-class Episode:
-    """What the policy and an environment said to each other.
+class TrlEpisode:
+    """A conversation between the policy and an environment.
 
     Attributes:
-        name: of the environment among the trainer's.
-        sample: which of the task's, from 0.
-        prompt_ids: the first prompt.
-        ids: what came after it, the model's tokens and the environment's.
-        mask: beside them, 1 for the model's.
-        logprobs: beside them, 0.0 for the environment's; empty where the backend has none.
-        turns: responses so far.
-        asked: tokens of the last prompt, which holds the ones before.
-        generate_s: seconds until the responses were there; of a batch's, its share.
-        stop: as in `Rollout`.
-        verdict: None until the episode is over.
+        env: The environment.
+        name: Its name among the trainer's environments.
+        task: The task.
+        sample: The episode's number among those of its task, from 0.
+        messages: The conversation as text.
+        prompt_ids: The first prompt.
+        ids: The tokens after it, the model's and the environment's.
+        mask: For each of `ids`, 1 for the model's tokens and 0 for the environment's.
+        logprobs: For each of `ids`, 0.0 for the environment's tokens; empty if the backend has none.
+        turns: Number of responses.
+        prompt_tokens: Tokens of the last prompt, which includes the earlier ones.
+        generate_s: Seconds of generation, as a share of its batch's.
+        stop: The reason for the end, as in `Rollout`.
+        verdict: The verdict or its future; None until the episode is over.
     """
 
     env: Environment = field(repr=False)
@@ -39,40 +42,40 @@ class Episode:
     mask: list[int] = field(default_factory=list, repr=False)
     logprobs: list[float] = field(default_factory=list, repr=False)
     turns: int = 0
-    asked: int | None = None
+    prompt_tokens: int | None = None
     generate_s: float = 0.0
     stop: str = "stop"
     verdict: Verdict | Future[Verdict] | None = None
 
     @classmethod
-    def of(cls, env: Environment, name: str, task: Task, sample: int) -> Episode:
-        """One that begins."""
+    def of(cls, env: Environment, name: str, task: Task, sample: int) -> TrlEpisode:
+        """Return a new episode of a task."""
         return cls(env, name, task, sample, [dict(message) for message in task.prompt])
 
     @property
     def last(self) -> list[int]:
-        """The model's last token; none where its last response has none."""
+        """The model's last token; empty if its last response has none."""
         return self.ids[-1:] if self.ids and self.mask[-1] else []
 
-    def said(self, text: str, ids: list[int], logprobs: list[float]) -> None:
-        """Take a response of the model."""
+    def add_response(self, text: str, ids: list[int], logprobs: list[float]) -> None:
+        """Add a response of the model."""
         self.turns += 1
-        self.asked = len(self.prompt_ids) + len(self.ids)
+        self.prompt_tokens = len(self.prompt_ids) + len(self.ids)
         self.messages.append({"role": "assistant", "content": text})
         self._append(ids, 1, logprobs)
 
-    def told(self, text: str, ids: list[int]) -> None:
-        """Take a reply of the environment."""
+    def add_reply(self, text: str, ids: list[int]) -> None:
+        """Add a reply of the environment."""
         self.messages.append({"role": "user", "content": text})
         self._append(ids, 0, [0.0] * len(ids))
 
-    def padded(self, end: int) -> None:
-        """Make sure that there's a token: TRL looks at the last. No loss falls on it."""
+    def pad(self, stop_token_id: int) -> None:
+        """Add a token without a loss if the episode has none, since TRL reads the last."""
         if not self.ids:
-            self._append([end], 0, [0.0])
+            self._append([stop_token_id], 0, [0.0])
 
     def rollout(self, verdict: Verdict) -> Rollout:
-        """As a run keeps it."""
+        """Return the rollout that a run keeps."""
         return Rollout(
             self.name,
             None,
@@ -81,7 +84,7 @@ class Episode:
             self.messages,
             verdict,
             self.stop,
-            self.asked,
+            self.prompt_tokens,
             sum(self.mask),
             self.generate_s,
         )

@@ -1,6 +1,6 @@
-"""The task a small model learns on a CPU: three-digit additions, in disjoint parts, and its warm-up.
+"""The quickstart's task: three-digit additions in disjoint parts, and the warmed-up model to train on them.
 
-What the quickstart trains with GRPO, and what the trainers' own tests and benchmarks train.
+The trainers' tests and benchmarks train on it, too.
 """
 
 from __future__ import annotations
@@ -10,30 +10,33 @@ import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rlvr.core.environment import Environment
 from rlvr.core.registry import make
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
 MAX_NEW_TOKENS = 40
 WARMUP_BATCH = 64
-# With 600, one seed of three hasn't learned to copy the middle digit, which no reward mends quickly.
+# After 600 steps one seed of three can't copy the middle digit yet, which a reward teaches slowly.
 WARMUP_STEPS = 900
 
 
 def additions(split: str, size: int) -> Environment:
-    """`size` problems of a split, such as `102+175=`."""
+    """Return `size` problems of a split, such as `102+175=`."""
     return make(
         "arithmetic", split=split, digits=3, terms=2, operators="+", prompt="{compact}=", size=size
     )
 
 
 def unseen(first: list[Task], seed: int, count: int) -> Environment:
-    """`count` problems of the train split behind the warm-up's `first`, none of which it had."""
+    """Return `count` problems of the train split that are not among `first`, the problems of the warm-up."""
     seen = {task.text for task in first}
-    # Of 648,000 problems the warm-up had up to 6%: half as many again are more than enough.
+    # The warm-up uses up to 6% of the 648,000 problems, so that twice the count leaves more than enough.
     start = len(first) + seed * 2 * count
     drawn = additions("train", start + 2 * count).tasks[start:]
     fresh = (task for task in drawn if task.text not in seen)
@@ -44,13 +47,12 @@ def unseen(first: list[Task], seed: int, count: int) -> Environment:
 
 def warmed_up(
     first: list[Task], seed: int, progress: Callable[[int, float], None]
-) -> tuple[Any, Any]:
-    """The small model and its tokenizer after a supervised step for each `WARMUP_BATCH` of `first`.
+) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """Return the model and its tokenizer after one supervised step per `WARMUP_BATCH` problems of `first`.
 
-    It mostly forgets to carry: see `warmup.py`. `progress` is called with each step and its loss.
+    `progress` is called with each step's number and its loss.
     """
-    from rlvr.training.small_model import make_model, make_tokenizer
-    from rlvr.training.warmup import warm_up
+    from rlvr.training.quickstart.model import make_model, make_tokenizer, warm_up
 
     tokenizer = make_tokenizer()
     model = make_model(tokenizer, seed)
@@ -69,7 +71,7 @@ def warmed_up(
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """No network, and none of the libraries' own progress bars: there's one of ours."""
+    """Keep the libraries off the network, and silence their progress bars and warnings."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
@@ -83,8 +85,8 @@ def quiet() -> Iterator[None]:
         raise MissingExtraError(
             f"The quickstart needs the extra 'train' ({error}): pip install 'rlvr[train]'."
         ) from error
-    # So small a model gains nothing from a second thread, and threads that wait for one another
-    # by spinning make each step a hundred times longer where something else wants the processor.
+    # So small a model gains nothing from a second thread. Waiting threads spin, which makes a step a hundred
+    # times longer if another process wants the processor.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()

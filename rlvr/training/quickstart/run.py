@@ -1,9 +1,8 @@
-"""The quickstart: RLVR from nothing to a plot, on a CPU, in about a minute.
+"""The quickstart's run: warm up the model, train it by GRPO, measure it before and after.
 
-A small model is made and warmed up on worked additions that mostly forget to carry; then TRL's
-GRPO trains it against the `arithmetic` environment's verifiable reward. Accuracy is measured on
-held-out tasks that neither stage has seen: the environment's test split. No problem is in two of
-the three.
+The model is warmed up on worked additions that mostly forget to carry. TRL's GRPO then trains it on the `arithmetic`
+environment's verifiable reward. Accuracy is measured on held-out tasks, the environment's test split. No problem is in
+two of the three parts.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rlvr.adapters import trl as rlvr_trl
 from rlvr.core.environment import Environment
@@ -20,7 +19,18 @@ from rlvr.evaluation.evaluate import evaluate
 from rlvr.policies.transformers import TransformersPolicy
 from rlvr.runs.report import Report
 from rlvr.runs.run import Run
-from rlvr.training.additions import (
+from rlvr.training.plot import plot_run
+from rlvr.training.progress import TrainingStages
+
+if TYPE_CHECKING:
+    from transformers import (
+        LlamaForCausalLM,
+        PreTrainedTokenizerFast,
+        TrainerControl,
+        TrainerState,
+        TrainingArguments,
+    )
+from rlvr.training.quickstart.additions import (
     MAX_NEW_TOKENS,
     WARMUP_BATCH,
     WARMUP_STEPS,
@@ -29,21 +39,19 @@ from rlvr.training.additions import (
     unseen,
     warmed_up,
 )
-from rlvr.training.plot import plot_run
-from rlvr.training.progress import Stages
 
 
 @dataclass(frozen=True)
 class QuickstartConfig:
-    """All that the quickstart is told.
+    """The quickstart's configuration.
 
     Attributes:
-        seed: of weights, data order and sampling.
-        warmup_steps: supervised steps of 64 traces.
-        steps: GRPO steps of 16 prompts with 8 completions each.
-        learning_rate: of GRPO; constant after 5 steps.
-        beta: weight of the KL to the warmed-up model in the loss.
-        held_out: test tasks to measure on.
+        seed: Seed of the weights, the order of tasks and the sampling.
+        warmup_steps: Supervised steps, of 64 worked additions each.
+        steps: GRPO steps, of 16 prompts with 8 completions each.
+        learning_rate: Learning rate of GRPO, constant after 5 steps.
+        beta: Weight of the KL to the warmed-up model in the loss.
+        held_out: Test tasks to measure on.
         measure_every: GRPO steps between two measurements.
     """
 
@@ -57,8 +65,8 @@ class QuickstartConfig:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Held-out greedy accuracy before and after GRPO, and where the run is."""
+class QuickstartOutcome:
+    """Reports on the held-out tasks before and after GRPO (greedy decoding), and the run's folder."""
 
     before: Report
     after: Report
@@ -68,19 +76,19 @@ class Outcome:
 _PROMPTS, _COMPLETIONS = 16, 8
 
 
-def quickstart(config: QuickstartConfig, run_path: str | Path | None = None) -> Outcome:
-    """Run it all, with progress on standard error, and write a run with a plot.
+def quickstart(config: QuickstartConfig, run_path: str | Path | None = None) -> QuickstartOutcome:
+    """Run the quickstart, with progress on standard error, and write a run with a plot.
 
-    Raises `MissingExtraError` where the extra `train` isn't installed.
+    Raises `MissingExtraError` if the extra `train` isn't installed.
     """
-    with quiet(), Stages() as stages:
+    with quiet(), TrainingStages() as stages:
         run = Run.create(run_path, "quickstart", asdict(config))
         first = list(additions("train", config.warmup_steps * WARMUP_BATCH).tasks)
         with stages.stage("warm-up", config.warmup_steps) as advance:
             model, tokenizer = warmed_up(
                 first, config.seed, lambda step, loss: advance(step, loss=loss)
             )
-        # TRL loads the reference of the KL from where the model came from.
+        # TRL loads the KL's reference from the folder that the model names.
         start = run.path / "model-warmed-up"
         model.save_pretrained(start)
         tokenizer.save_pretrained(start)
@@ -104,10 +112,10 @@ def quickstart(config: QuickstartConfig, run_path: str | Path | None = None) -> 
         model.save_pretrained(run.path / "model")
         tokenizer.save_pretrained(run.path / "model")
     with contextlib.suppress(OSError):
-        (run.path / "trainer").rmdir()  # TRL makes it, and nothing is kept there
+        (run.path / "trainer").rmdir()  # TRL creates it and keeps nothing there
     plot_run(run)
     run.close()
-    return Outcome(before, after, run.path)
+    return QuickstartOutcome(before, after, run.path)
 
 
 def _measure(test: Environment, policy: TransformersPolicy, run: Run, step: int) -> Report:
@@ -122,11 +130,11 @@ def _measure(test: Environment, policy: TransformersPolicy, run: Run, step: int)
 
 def _train(
     config: QuickstartConfig,
-    model: Any,
-    tokenizer: Any,
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
     train: Environment,
     run: Run,
-    stages: Stages,
+    stages: TrainingStages,
     measure: Callable[[int], float],
 ) -> None:
     from transformers import PrinterCallback, TrainerCallback
@@ -157,15 +165,26 @@ def _train(
 
         class Watch(TrainerCallback):  # type: ignore[misc]
             def on_log(
-                self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any
+                self,
+                args: TrainingArguments,
+                state: TrainerState,
+                control: TrainerControl,
+                logs: dict[str, float] | None = None,
+                **_: object,
             ) -> None:
                 if logs and "reward" in logs:
-                    kept = {k: v for k, v in logs.items() if isinstance(v, int | float)}
-                    run.metrics(step=state.global_step, **kept)
+                    numbers = {k: v for k, v in logs.items() if isinstance(v, int | float)}
+                    run.metrics(step=state.global_step, **numbers)
                     advance(state.global_step, reward=logs["reward"], kl=logs.get("kl", 0.0))
 
-            def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-                # Often at first, where most is learned.
+            def on_step_end(
+                self,
+                args: TrainingArguments,
+                state: TrainerState,
+                control: TrainerControl,
+                **_: object,
+            ) -> None:
+                # Often at the start, when the model learns most.
                 if state.global_step in (1, 2, 5) or state.global_step % config.measure_every == 0:
                     advance(state.global_step, held_out=measure(state.global_step))
 
