@@ -108,7 +108,8 @@ class Instructions(Verifier):
         return satisfying([one.check.id for one in wanted], [one.kwargs for one in wanted])
 
     def _is_cheap(self, one: Wanted) -> bool:
-        return one.check.cheap and not (self.reference_bugs and one.check.deviation)
+        deviation = one.check.deviation if self.reference_bugs else None
+        return deviation.cheap if deviation else one.check.cheap
 
     def _judge(self, wanted: tuple[Wanted, ...], response: str) -> Verdict:
         said = response if self.reference_bugs else _answer(response)
