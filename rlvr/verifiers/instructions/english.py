@@ -129,7 +129,7 @@ def _is_subject(tokens: list[str], tags: list[str]) -> bool:
         word, tag = tokens[place].lower(), tags[place]
         if not listed and (tag in _CLAUSE_ENDS or word in _CLAUSE_WORDS or tag == "PRP"):
             return False
-        if tag in _FINITE:
+        if tag in _FINITE and word != "left":  # "turn left"
             return True
         # "Water boils" and "Love conquers all": tagged as plurals.
         third_person = word.endswith("s") and (word[:-1] in verbs or word[:-2] in verbs)

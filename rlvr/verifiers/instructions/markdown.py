@@ -23,8 +23,13 @@ class Bullet(NamedTuple):
     text: str
 
 
-def without_fences(lines: list[str]) -> Iterator[str]:
-    """Yield the lines outside of fenced code."""
+def without_fences(lines: list[str]) -> list[str]:
+    """Return the lines outside of fenced code; all of them if everything is within fences."""
+    outside = list(_outside(lines))
+    return outside if any(map(str.strip, outside)) else lines
+
+
+def _outside(lines: list[str]) -> Iterator[str]:
     opening = ""
     for line in lines:
         fence = _FENCE.match(line)

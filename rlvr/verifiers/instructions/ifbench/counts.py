@@ -77,7 +77,7 @@ def person_names(text: Text, N: int) -> bool:
 # behind a letter ("H2O") is part of a name.
 _NUMBER = re.compile(
     r"(?<![^\W\d_])(?:\d{4}-\d{2}-\d{2}(?!\d)|\d{1,3}(?:[,'_]\d{3})+(?!\d)(?:\.\d+)?"
-    r"|\d{1,3}(?:\.\d{3})+(?!\d),\d+|\d+(?:[.:/]\d+)+|\d+,\d+(?![\d,])|\d+)"
+    r"|\d{1,3}(?:\.\d{3})+(?!\d),\d+|\d+(?:[.:/]\d+)+|(?<!\d,)\d+,\d+(?![\d,])|\d+)"
 )
 _BEHIND_LETTER = re.compile(r"[^\W\d_]\d+")
 

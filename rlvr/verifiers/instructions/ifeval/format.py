@@ -63,7 +63,7 @@ def _postscript(marker: str) -> re.Pattern[str]:
         "P.S.": r"p\.\s?s\.",
         "P.P.S": r"p\.\s?p\.\s?s\b\.?",
     }.get(marker) or re.escape(marker)
-    return re.compile(r"(?<![\w.])" + inside, re.IGNORECASE)
+    return re.compile(r"(?<![^\W_])(?<!\.)" + inside, re.IGNORECASE)
 
 
 @instruction(
@@ -160,9 +160,6 @@ def _titled(line: str) -> bool:
     return False
 
 
-SIX_STARS = re.compile(r"(?<!\*)\*{6}(?!\*)")
-
-
 @instruction(
     "combination:two_responses",
     says="Give two different responses, separated by six asterisks: ******.",
@@ -170,7 +167,7 @@ SIX_STARS = re.compile(r"(?<!\*)\*{6}(?!\*)")
 )
 def two_responses(text: Text) -> bool:
     """Find two that aren't blank and differ; nothing blank between."""
-    parts = SIX_STARS.split(text.raw)
+    parts = text.raw.split("******")
     filled = [part.strip() for part in parts if part.strip()]
     if any(not part.strip() for part in parts[1:-1]):
         return False
