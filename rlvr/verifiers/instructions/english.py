@@ -26,7 +26,8 @@ def is_english(text: str) -> bool:
     Czech and Somali. Otherwise by langdetect.
     """
     lower = segmentation.normal(text).lower()
-    words = [word for word in segmentation.words(lower[:_LONGEST]) if not word.isnumeric()]
+    start = segmentation.unaccented(lower[:_LONGEST])
+    words = [word for word in segmentation.words(start) if not word.isnumeric()]
     known = sum(map(is_word, words))
     if words and (known == len(words) or (len(words) > _FEW and known >= _ENOUGH * len(words))):
         return True
@@ -74,6 +75,7 @@ _OBJECTS = frozenset(
     why where when whether who which if
     """.split()
 )
+_AUXILIARIES = frozenset(("am", "is", "are", "was", "were", "be", "has", "have", "had", "do", "does", "did"))
 _FINITE = frozenset(("VBZ", "VBD", "VBP", "MD"))
 _CLAUSE_ENDS = frozenset(("WDT", "WP", "WRB", ".", ":", ","))
 _CLAUSE_WORDS = frozenset(("that", "until", "if", "because", "while", "as", "though", "so"))
@@ -94,7 +96,7 @@ def begins_with_verb(tokens: list[str]) -> bool:
     """
     word = tokens[0].lower()
     tags = resources.tags(tokens[:_WINDOW])
-    if tags[0].startswith("VB"):
+    if tags[0].startswith("VB") or word in _AUXILIARIES:
         return True
     lists = _lexicon()
     following = tokens[1].lower() if len(tokens) > 1 else "."

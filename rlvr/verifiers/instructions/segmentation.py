@@ -45,6 +45,14 @@ def normal(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text).translate(_STRAIGHT)
 
 
+def unaccented(text: str) -> str:
+    """Return the text without the accents of its letters."""
+    if text.isascii():
+        return text
+    signs = unicodedata.normalize("NFKD", text)
+    return "".join(sign for sign in signs if not unicodedata.combining(sign))
+
+
 def words(text: str) -> list[str]:
     """Return the words of a normal text: contractions, numbers and compounds are one each."""
     pattern = _ASCII_WORD if text.isascii() else _any_word()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import string
-import unicodedata
 from itertools import pairwise
 
 from rlvr.verifiers.instructions import english, matching, resources, segmentation
@@ -18,10 +17,7 @@ PRIMES = frozenset(n for n in range(2, 98) if all(n % d for d in range(2, n)))
 
 def plain(text: str) -> str:
     """Return the text without accents, in lower case."""
-    if text.isascii():
-        return text.lower()
-    signs = unicodedata.normalize("NFKD", text)
-    return "".join(sign for sign in signs if not unicodedata.combining(sign)).lower()
+    return segmentation.unaccented(text).lower()
 
 
 @instruction(
