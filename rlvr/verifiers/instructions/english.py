@@ -69,22 +69,82 @@ def _has_stem(word: str, endings: int) -> bool:
 
 # What follows a verb and hardly ever a noun: "light the lamp", "trust me".
 _OBJECTS = frozenset(
-    """
-    the a an this these those my your his her our their its me us him them it you yourself yourselves
-    himself herself itself themselves each every all some any both no one another what whatever how
-    why where when whether who which if
-    """.split()
+    [
+        "the",
+        "a",
+        "an",
+        "this",
+        "these",
+        "those",
+        "my",
+        "your",
+        "his",
+        "her",
+        "our",
+        "their",
+        "its",
+        "me",
+        "us",
+        "him",
+        "them",
+        "it",
+        "you",
+        "yourself",
+        "yourselves",
+        "himself",
+        "herself",
+        "itself",
+        "themselves",
+        "each",
+        "every",
+        "all",
+        "some",
+        "any",
+        "both",
+        "no",
+        "one",
+        "another",
+        "what",
+        "whatever",
+        "how",
+        "why",
+        "where",
+        "when",
+        "whether",
+        "who",
+        "which",
+        "if",
+    ]
 )
-_AUXILIARIES = frozenset(("am", "is", "are", "was", "were", "be", "has", "have", "had", "do", "does", "did"))
+_AUXILIARIES = frozenset(
+    ("am", "is", "are", "was", "were", "be", "has", "have", "had", "do", "does", "did")
+)
 _FINITE = frozenset(("VBZ", "VBD", "VBP", "MD"))
 _CLAUSE_ENDS = frozenset(("WDT", "WP", "WRB", ".", ":", ","))
 _CLAUSE_WORDS = frozenset(("that", "until", "if", "because", "while", "as", "though", "so"))
 # Verbs of saying and thinking: with other nouns "of" makes a noun phrase ("end of story").
 _TAKE_OF = frozenset(
-    """
-    think dream speak talk hear learn know tell read write sing boast approve beware conceive dispose
-    complain repent despair
-    """.split()
+    [
+        "think",
+        "dream",
+        "speak",
+        "talk",
+        "hear",
+        "learn",
+        "know",
+        "tell",
+        "read",
+        "write",
+        "sing",
+        "boast",
+        "approve",
+        "beware",
+        "conceive",
+        "dispose",
+        "complain",
+        "repent",
+        "despair",
+    ]
 )
 
 
@@ -135,6 +195,10 @@ def _is_subject(tokens: list[str], tags: list[str]) -> bool:
             return True
         # "Water boils" and "Love conquers all": tagged as plurals.
         third_person = word.endswith("s") and (word[:-1] in verbs or word[:-2] in verbs)
-        if third_person and tag == "NNS" and tags[place - 1] not in ("DT", "JJ", "PRP$", "CD", "IN"):
+        if (
+            third_person
+            and tag == "NNS"
+            and tags[place - 1] not in ("DT", "JJ", "PRP$", "CD", "IN")
+        ):
             return True
     return False

@@ -16,7 +16,7 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from rlvr.core.errors import RegistrationError, nearest
 from rlvr.verifiers.instructions.kwargs import MISSING, Judge, read_kwarg, shown, signature, wrong
@@ -26,7 +26,7 @@ _Function = TypeVar("_Function", bound=Judge)
 FAMILIES = (
     "ifeval.keywords", "ifeval.length", "ifeval.format", "ifbench.counts", "ifbench.words",
     "ifbench.layout", "ifbench.custom", "if_rlvr.words", "if_rlvr.forms",
-    "ifeval.published", "ifbench.published", "if_rlvr.published",
+    "ifeval.published", "ifbench.published_words", "ifbench.published_forms", "if_rlvr.published",
 )  # fmt: skip
 """The modules with rlvr's own checks, and those with the published behaviour."""
 
@@ -115,6 +115,14 @@ def instruction(id: str, *, says: str, cheap: bool = False) -> Callable[[_Functi
         return function
 
     return decorate
+
+
+class Difference(TypedDict):
+    """What several checks share of their difference from the published ones."""
+
+    published: str
+    ours: str
+    report: str
 
 
 def deviates(

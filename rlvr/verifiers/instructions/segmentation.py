@@ -29,11 +29,10 @@ _INITIALS = r"(?<![^\W_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![^\W_]))?"
 _ASCII_WORD = re.compile(rf"{_INITIALS}|[^\W_]+(?:{_JOINT}[^\W_]+)*", re.ASCII)
 
 # The last sign of a sentence where Punkt, which knows English, looks for a full stop and a space.
-_FOREIGN_END = re.compile(
-    "[。！？｡．](?:[」』】”’）)\"']*)"
-    "|[؟।॥۔։።፧](?:[”’»)\"']*)(?=\\s|$)"
+_FOREIGN_END = re.compile("[。！？｡．](?:[」』】”’）)\"']*)|[؟।॥۔։።፧](?:[”’»)\"']*)(?=\\s|$)")
+_LIST_MARK = re.compile(
+    r"^[ \t]*(?:[-*+•–]|\(?\d{1,3}[.)]|\([a-zA-Z]\)|[a-zA-Z]\))[ \t]+", re.MULTILINE
 )
-_LIST_MARK = re.compile(r"^[ \t]*(?:[-*+•–]|\(?\d{1,3}[.)]|\([a-zA-Z]\)|[a-zA-Z]\))[ \t]+", re.MULTILINE)
 _HEADING = re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+(.*)$", re.MULTILINE)
 _ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
 
@@ -49,7 +48,7 @@ def unaccented(text: str) -> str:
     """Return the text without the accents of its letters."""
     if text.isascii():
         return text
-    signs = unicodedata.normalize("NFKD", text)
+    signs = unicodedata.normalize("NFD", text)
     return "".join(sign for sign in signs if not unicodedata.combining(sign))
 
 

@@ -10,7 +10,10 @@ from typing import Any
 AT_LEAST, LESS = "at least", "less than"
 LOWER, UPPER = "change_case:english_lowercase", "change_case:english_capital"
 NUMBER_WORDS, SENTENCES = "length_constraints:number_words", "length_constraints:number_sentences"
-BULLETS, HIGHLIGHTS = "detectable_format:number_bullet_lists", "detectable_format:number_highlighted_sections"
+BULLETS, HIGHLIGHTS = (
+    "detectable_format:number_bullet_lists",
+    "detectable_format:number_highlighted_sections",
+)
 FIRST_OF = "length_constraints:nth_paragraph_first_word"
 SECOND = {"num_paragraphs": 2, "nth_paragraph": 2, "first_word": "then"}
 A_TO_Z = [f"{chr(65 + n)}nn sang" for n in range(26)]

@@ -143,7 +143,9 @@ def two_apart(text: Text) -> bool:
 
 
 _DOTS = re.compile("[.\u2025\u2026\u3002\uff0e\uff61\ufe52\u06d4\u0701\u0702\ufe12\ufe19]")
-_EXCLAMATIONS = re.compile("[!\u203c\u2048\u2049\u2755\u2757\u00a1\u055c\u07f9\u1944\ufe15\ufe57\uff01]")
+_EXCLAMATIONS = re.compile(
+    "[!\u203c\u2048\u2049\u2755\u2757\u00a1\u055c\u07f9\u1944\ufe15\ufe57\uff01]"
+)
 
 
 @instruction("punctuation:punctuation_dot", says="Use no dots.", cheap=True)

@@ -11,7 +11,7 @@ from rlvr.verifiers.instructions.ifeval import published as ifeval
 from rlvr.verifiers.instructions.ifeval.length import filled
 from rlvr.verifiers.instructions.kwargs import Relation, holds
 from rlvr.verifiers.instructions.matching import published_count
-from rlvr.verifiers.instructions.registry import deviates
+from rlvr.verifiers.instructions.registry import Difference, deviates
 from rlvr.verifiers.instructions.text import Text
 
 _NO_REPORT = "none found"
@@ -60,7 +60,7 @@ def palindrome(text: Text) -> bool:
     return any(chunk == chunk[::-1] for chunk in text.chunks)
 
 
-_PIECES = {
+_PIECES: Difference = {
     "published": "takes punctuation for words or for parts of them, and cuts contractions in two",
     "ours": "compares words alone",
     "report": _NO_REPORT,
@@ -139,7 +139,7 @@ _LETTER = re.compile(r"[a-zA-Z]")
 
 @deviates(
     "count:lowercase_counting",
-    published='takes "don\'t" for two words, and doesn\'t see letters beyond a–z',
+    published="takes \"don't\" for two words, and doesn't see letters beyond a–z",
     ours="takes it for one, and does",
     report=_NO_REPORT,
     cheap=True,
@@ -190,7 +190,7 @@ def counting_composition(text: Text, n_sent: int, n_words: int) -> bool:
     )
 
 
-_NORMAL = {
+_NORMAL: Difference = {
     "published": "takes a curly apostrophe or a carriage return for another text",
     "ours": "takes it for the same",
     "report": _NO_REPORT,

@@ -89,11 +89,11 @@ def numbers(text: Text, N: int) -> bool:
     return sum(1 for _ in _NUMBER.finditer(plain)) == N
 
 
-@instruction("count:pronouns", says="Use at least {N} pronouns.", cheap=True)
+@instruction("count:pronouns", says="Use at least {N} pronouns.")
 def pronouns(text: Text, N: int) -> bool:
     """Count each time one is used; "she/her" is two, and "it's" has one."""
-    parts = (re.split("[-_&]", word.partition("'")[0]) for word in text.lower_words)
-    return sum(part in PRONOUNS for part in chain.from_iterable(parts)) >= N
+    spaced = Text(text.raw.replace("/", " ").lower())
+    return sum(token in PRONOUNS for token in spaced.treebank_tokens) >= N
 
 
 @instruction(

@@ -241,9 +241,7 @@ def repeat_span(text: Text, prompt_to_repeat: str, n_start: int, n_end: int) -> 
 )
 def repeat_change(text: Text, prompt_to_repeat: str) -> bool:
     """Compare word by word: every one but the first is the same, and the first is another."""
-    asked, words = (
-        part.split() for part in (segmentation.normal(prompt_to_repeat), text.normal)
-    )
+    asked, words = (part.split() for part in (segmentation.normal(prompt_to_repeat), text.normal))
     if not asked or not words:
         return False
     return asked[1:] == words[1:] and asked[0].lower() != words[0].lower()

@@ -161,10 +161,43 @@ def title_case(text: Text) -> bool:
 
 
 _MINOR = frozenset(
-    """
-    a an the and but or nor for so yet as at by in of off on out per to up via vs with from into onto
-    over than upon if once down near past
-    """.split()
+    [
+        "a",
+        "an",
+        "the",
+        "and",
+        "but",
+        "or",
+        "nor",
+        "for",
+        "so",
+        "yet",
+        "as",
+        "at",
+        "by",
+        "in",
+        "of",
+        "off",
+        "on",
+        "out",
+        "per",
+        "to",
+        "up",
+        "via",
+        "vs",
+        "with",
+        "from",
+        "into",
+        "onto",
+        "over",
+        "than",
+        "upon",
+        "if",
+        "once",
+        "down",
+        "near",
+        "past",
+    ]
 )
 _ADDRESS = re.compile(r"\S*(?:://|@|www\.)\S*")
 _UNIT = re.compile(

@@ -71,9 +71,7 @@ def palindrome(text: Text) -> bool:
 )
 def prime_lengths(text: Text) -> bool:
     """Count letters and digits, up to 97; marks within a word aren't counted."""
-    return bool(text.words) and all(
-        sum(map(str.isalnum, word)) in PRIMES for word in text.words
-    )
+    return bool(text.words) and all(sum(map(str.isalnum, word)) in PRIMES for word in text.words)
 
 
 @instruction(

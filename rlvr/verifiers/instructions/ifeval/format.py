@@ -193,7 +193,7 @@ def end_checker(text: Text, end_phrase: str) -> bool:
     return any(body.lower().endswith(phrase) for body in bodies)
 
 
-_CLOSING = " \n\t\"”»*_"
+_CLOSING = ' \n\t"”»*_'
 _PAIRS = {'"': '"', "“": "”", "„": "“”", "«": "»", "»": "«"}
 _OPENS_AFTER = "([{—–-/"
 

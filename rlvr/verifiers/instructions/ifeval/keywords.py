@@ -58,7 +58,7 @@ _OTHER_CODES = {"iw": "he", "nb": "no", "nn": "no", "in": "id", "fil": "tl", "zh
 def response_language(text: Text, language: str) -> bool:
     """Detect the language; `zh` is Chinese in either script, and `pt-BR` is Portuguese."""
     codes = _codes(language)
-    return "en" in codes and english.is_english(text.raw) or text.language in codes
+    return ("en" in codes and english.is_english(text.raw)) or text.language in codes
 
 
 def _codes(language: str) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import string
-from functools import lru_cache
 
 from rlvr.verifiers.instructions import resources
 from rlvr.verifiers.instructions.ifeval.format import OPTIONS
@@ -13,10 +12,10 @@ from rlvr.verifiers.instructions.ifeval.keywords import letter_frequency
 from rlvr.verifiers.instructions.ifeval.length import check_nth, filled
 from rlvr.verifiers.instructions.kwargs import Relation, holds
 from rlvr.verifiers.instructions.matching import published_count
-from rlvr.verifiers.instructions.registry import deviates
+from rlvr.verifiers.instructions.registry import Difference, deviates
 from rlvr.verifiers.instructions.text import Text
 
-KEYWORD = {
+KEYWORD: Difference = {
     "published": "takes a keyword for a regular expression, and finds it within other words",
     "ours": "takes it for text, and finds it as a whole word or its plural",
     "report": "https://github.com/modelscope/evalscope/issues/1755",
