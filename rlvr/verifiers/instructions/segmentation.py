@@ -7,7 +7,6 @@ units are `Text.word_runs`, `Text.treebank_tokens` and `Text.punkt_sentences`.
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from functools import cache
 
@@ -65,17 +64,14 @@ def _parts(word: str) -> list[str]:
 @cache
 def _any_word() -> re.Pattern[str]:
     """Return the pattern of a word in any script: combining marks and joiners don't end it."""
-    marks = _ranges([c for c in range(0x300, sys.maxunicode) if _is_mark(chr(c))])
+    codes = [code for code in range(0x300, 0x1F000) if unicodedata.category(chr(code))[0] == "M"]
+    marks = _ranges([*codes, *range(0xE0100, 0xE01F0)])
     letter = rf"(?:[^\W_{_IDEOGRAPH}{_KANA}]|[{marks}\u200c\u200d])"
     first = rf"[^\W_{_IDEOGRAPH}{_KANA}]"
     kana = f"[{_KANA}][{_KANA}\u3099\u309a]*"
     return re.compile(
         rf"{_INITIALS}|[{_IDEOGRAPH}]|{kana}|{first}{letter}*(?:(?:{_JOINT}|['׳״·](?={first})){first}{letter}*)*"
     )
-
-
-def _is_mark(sign: str) -> bool:
-    return sign < "\U000f0000" and unicodedata.category(sign)[0] == "M"
 
 
 def _ranges(codes: list[int]) -> str:
