@@ -199,15 +199,18 @@ _MINOR = frozenset(
         "past",
     ]
 )
-_ADDRESS = re.compile(r"\S*(?:://|@|www\.)\S*")
 _UNIT = re.compile(
     r"(?<=\d)\s?(?:[kcmµn]?m|[kmµ]?g|m?l|km/h|mph|lbs?|oz|ft|in|mi|yd|h|hrs?|m?s|min|[kmg]?hz|[kmgt]b"
     r"|k?w|k?v|px|pt|x|[ap]m|st|nd|rd|th)\b(?!')"
 )
 
 
+def _is_address(chunk: str) -> bool:
+    return "://" in chunk or "@" in chunk or chunk.startswith("www.")
+
+
 def _in_title_case(line: str) -> bool:
-    line = _ADDRESS.sub(" ", line)
+    line = " ".join(chunk for chunk in line.split() if not _is_address(chunk))
     words = segmentation.words(_UNIT.sub(" ", line) if any(map(str.isdigit, line)) else line)
     return not any(
         _small_headed(word) and (place == 0 or word not in _MINOR)
