@@ -16,7 +16,7 @@ extracted flexibly, as by the authors: boxed, after "the answer is", or the last
 
 These settings differ: the prompts (zero-shot; theirs have 8 worked examples before GSM8K's problems and 3
 before MATH's); the instructions (composed by `if_rlvr`, one per prompt; theirs are the Tülu 2 mixture's
-prompts with IFEval's constraints); no penalty of -10 for a response without an end (its verifier judges it);
+prompts with IFEval's constraints), behind the guard that pays nothing for filler; no penalty of -10 for a response without an end (its verifier judges it);
 100,000 episodes by default (their 8B command allows ten million); the value's learning rate and the clipping
 of values at 0.2; and the model. Theirs are allenai/Llama-3.1-Tulu-3-8B-DPO and, for the value,
 allenai/Llama-3.1-Tulu-3-8B-RM, which rlvr's PPO can't shard over GPUs: recipes/verl/ppo.yaml does. The default
@@ -72,7 +72,7 @@ def config(
         environments=[
             Source("gsm8k", 7473, data=gsm8k, options=flexible),
             Source("math", 7500, data=math, options=flexible),
-            Source("if_rlvr", 14973, options={"level": 1, "guard": None}),
+            Source("if_rlvr", 14973, options={"level": 1, "guard": "strict"}),
         ],
         held_out=[
             Source("gsm8k", split="test", data=gsm8k, options=flexible, limit=256),

@@ -16,7 +16,7 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from rlvr.core.errors import RegistrationError, nearest
 from rlvr.verifiers.instructions.kwargs import MISSING, Judge, read_kwarg, shown, signature, wrong
@@ -24,9 +24,11 @@ from rlvr.verifiers.instructions.kwargs import MISSING, Judge, read_kwarg, shown
 _Function = TypeVar("_Function", bound=Judge)
 
 FAMILIES = (
-    "keywords", "language", "length", "format", "copying", "letters", "punctuation", "counts",
-    "ratios", "words", "positions", "sentences", "frames", "layout", "nesting", "custom", "tables",
+    "ifeval.keywords", "ifeval.length", "ifeval.format", "ifbench.counts", "ifbench.words",
+    "ifbench.layout", "ifbench.custom", "if_rlvr.words", "if_rlvr.forms",
+    "ifeval.published", "ifbench.published_words", "ifbench.published_forms", "if_rlvr.published",
 )  # fmt: skip
+"""The modules with rlvr's own checks, and those with the published behaviour."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,14 @@ class Deviation:
         ours: what this one does instead.
         report: the upstream report.
         function: the published behaviour, for `reference_bugs=True`.
+        cheap: as a check's.
     """
 
     published: str
     ours: str
     report: str
     function: Judge
+    cheap: bool
 
 
 @dataclass(frozen=True)
@@ -113,14 +117,22 @@ def instruction(id: str, *, says: str, cheap: bool = False) -> Callable[[_Functi
     return decorate
 
 
+class Difference(TypedDict):
+    """What several checks share of their difference from the published ones."""
+
+    published: str
+    ours: str
+    report: str
+
+
 def deviates(
-    id: str, *, published: str, ours: str, report: str
+    id: str, *, published: str, ours: str, report: str, cheap: bool = False
 ) -> Callable[[_Function], _Function]:
     """Make the decorated function what `reference_bugs=True` does for `id`."""
 
     def decorate(function: _Function) -> _Function:
         known = _checks[id]
-        deviation = Deviation(published, ours, report, function)
+        deviation = Deviation(published, ours, report, function, cheap)
         _checks[id] = Check(id, known.says, known.function, known.kwargs, known.cheap, deviation)
         return function
 

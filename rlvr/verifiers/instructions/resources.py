@@ -38,26 +38,60 @@ def sentence_tokens(sentence: str) -> list[str]:
     return list(_short_tokens(sentence) if len(sentence) <= _CACHED else _tokens(sentence))
 
 
-def tag_of_first(words: list[str]) -> str:
-    """The Penn Treebank tag of the first of `words`, seen with those that follow it."""
+def tags(tokens: list[str]) -> list[str]:
+    """Return the Penn Treebank tags of a sentence's tokens."""
     # The tagger reads left to right and looks two words ahead, so what comes later can't matter.
-    tagged: list[tuple[str, str]] = _tagger().tag(words[:3])
-    return tagged[0][1]
+    return [tag for _, tag in _tagger().tag(tokens)]
 
 
 @lru_cache(maxsize=4096)
 def language_of(text: str) -> str | None:
     """The language's code by langdetect's method; None where the text has no letters to go by."""
     _package("langdetect")
-    from rlvr.verifiers.instructions import languages
+    from rlvr.verifiers.instructions import language_detection
 
-    return languages.language_of(text)
+    return language_detection.language_of(text)
+
+
+@cache
+def languages() -> frozenset[str]:
+    """Return the codes of the languages that the detector knows."""
+    _package("langdetect")
+    from rlvr.verifiers.instructions import language_detection
+
+    return frozenset(language_detection.known_languages())
 
 
 def is_emoji(character: str) -> bool:
-    """Whether one character is an emoji by itself."""
-    found: bool = _package("emoji").is_emoji(character)
-    return found
+    """Return whether one character is an emoji by itself."""
+    known: bool = _package("emoji").is_emoji(character)
+    return known
+
+
+_EMOJI_REACH = 48
+"""Characters at a sentence's end that are searched: a family of four with skin tones has 15."""
+
+
+def ends_with_emoji(sentence: str) -> bool:
+    """Return whether a sentence ends with an emoji, punctuation and brackets aside."""
+    tail = sentence[-_EMOJI_REACH:]
+    last = _emojis(tail)[-1:]
+    return bool(last) and not any(map(str.isalnum, tail[last[0][1] :]))
+
+
+def begins_with_emoji(sentence: str) -> bool:
+    """Return whether a sentence begins with an emoji, punctuation and brackets aside."""
+    head = sentence[:_EMOJI_REACH]
+    first = _emojis(head)[:1]
+    return bool(first) and not any(map(str.isalnum, head[: first[0][0]]))
+
+
+def _emojis(text: str) -> list[tuple[int, int]]:
+    """Return where emojis of one or several characters begin and end."""
+    if text.isascii():
+        return []
+    matches = _package("emoji").emoji_list(text)
+    return [(match["match_start"], match["match_end"]) for match in matches]
 
 
 @lru_cache(maxsize=65536)

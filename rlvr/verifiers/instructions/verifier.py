@@ -1,15 +1,17 @@
-"""`Instructions`: whether a response follows every instruction that a program can check.
+"""`Instructions` judges if a response follows every instruction that a program can check.
 
 Example, from IFEval: the reference `{"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}`
 and a response without commas.
 
-What is cheap is settled in the caller's thread; what needs a tokenizer, a tagger or a language
-detector is judged in a worker.
+Cheap checks are settled in the caller's thread; those that need a tokenizer, a tagger or a language
+detector run in a worker.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from rlvr.core.blame import working_on
@@ -20,34 +22,75 @@ from rlvr.core.verdict import Scored, Status, Unscored, Verdict, status_of
 from rlvr.core.verifier import Verifier
 from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.instructions import registry
-from rlvr.verifiers.instructions.kwargs import Judge
-from rlvr.verifiers.instructions.reference import Wanted, read
-from rlvr.verifiers.instructions.registry import (
-    Check,
-)
+from rlvr.verifiers.instructions.kwargs import Judge, wrong
+from rlvr.verifiers.instructions.registry import Check, find
 from rlvr.verifiers.instructions.text import Text, variants
 
 Strictness: TypeAlias = Literal["strict", "loose"]
 Reward: TypeAlias = Literal["all", "fraction"]
 _INLINE_LENGTH = 20_000  # characters of a response that is judged in the caller's thread
+_FORM = '{"instruction_id_list": [id, …], "kwargs": [{…}, …]}'
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One instruction of a task.
+
+    Attributes:
+        check: the check with its id.
+        kwargs: the checked kwargs.
+        name: its component's name: the id, numbered from the second occurrence on.
+    """
+
+    check: Check
+    kwargs: dict[str, Any]
+    name: str
+
+    @property
+    def request(self) -> str:
+        """The request and its id, for feedback."""
+        return f"[{self.name}] {self.check.sentence(self.kwargs)}"
+
+
+def read(reference: Any) -> tuple[Wanted, ...]:
+    """Return the instructions of a reference. Raises `CannotScore(gold)` for an invalid one."""
+    if not isinstance(reference, Mapping):
+        raise wrong(f"a reference of instructions is {_FORM}, not {reference!r:.80}.")
+    ids, kwargs = reference.get("instruction_id_list"), reference.get("kwargs")
+    if not isinstance(ids, list | tuple) or not ids:
+        raise wrong(f"a reference of instructions is {_FORM}; this one names no instruction.")
+    if kwargs is None:
+        kwargs = [{}] * len(ids)
+    if not isinstance(kwargs, list | tuple) or len(kwargs) != len(ids):
+        raise wrong(f"{len(ids)} instructions need a list of as many kwargs, not {kwargs!r:.80}.")
+    seen: Counter[str] = Counter()
+    instructions = []
+    for id, given in zip(ids, kwargs, strict=True):
+        check = find(id)
+        if given is not None and not isinstance(given, Mapping):
+            raise wrong(f"{id}: kwargs are an object or null, not {given!r:.80}.")
+        seen[check.id] += 1
+        name = check.id if seen[check.id] == 1 else f"{check.id}#{seen[check.id]}"
+        instructions.append(Wanted(check, check.bound(given or {}), name))
+    return tuple(instructions)
 
 
 class Instructions(Verifier):
     """Rewards a response that follows the instructions in `task.reference`.
 
     The reference is `{"instruction_id_list": [id, …], "kwargs": [{…}, …]}`, as in IFEval's and IFBench's
-    data; kwargs that are null count as not given. What comes before the last `</think>` isn't looked at.
+    data; kwargs that are null count as not given. The thinking part isn't judged.
 
     Args:
-        mode: `strict` judges the response as it is. `loose` is content where one of eight variants
-            follows: it, without its first line, its last, both, and these without asterisks.
+        mode: `strict` judges the response as it is. `loose` accepts it if one of eight variants
+            follows: the response, without its first line, its last, both, and these without asterisks.
         reward: `all` pays for all instructions together or nothing; `fraction` pays their share.
-        reference_bugs: judge as the published checkers do, faults included (docs/instructions.md has
-            them), thinking part and all. What they draw at random is never drawn.
+        reference_bugs: judge as the published checkers do, faults included (docs/instructions_parity.md
+            lists them), thinking part and all. Nothing is drawn at random.
     """
 
     name = "instructions"
-    version = 1
+    version = 2
     limit_s = 10.0
     options = ("mode", "reward", "reference_bugs")
 
@@ -61,7 +104,7 @@ class Instructions(Verifier):
         self.check_options()
 
     def check_options(self) -> None:
-        """Raise `OptionError` where an option's value isn't one of its own."""
+        """Raise `OptionError` for an unknown value of an option."""
         for name, known in (("mode", get_args(Strictness)), ("reward", get_args(Reward))):
             if getattr(self, name) not in known:
                 given = getattr(self, name)
@@ -70,7 +113,7 @@ class Instructions(Verifier):
             raise OptionError(f"reference_bugs is true or false, not {self.reference_bugs!r:.80}.")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """In a worker: authors' checks come along, for their modules may not be imported there."""
+        """Register authors' checks in a worker, where their modules may not be imported."""
         self.__dict__.update(state)
         for check in self.added:
             registry.add(check)
@@ -81,7 +124,7 @@ class Instructions(Verifier):
             self.added = registry.added()
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """The verdict where all checks are cheap and the response isn't long, or the reference is wrong."""
+        """Return the verdict if all checks are cheap and the response is short, or the reference is invalid."""
         try:
             wanted = read(task.reference)
         except CannotScore as error:
@@ -91,38 +134,39 @@ class Instructions(Verifier):
         return self._judge(wanted, response)
 
     def verify(self, task: Task, response: str) -> Verdict:
-        """The verdict on any response. Raises `CannotScore` for a reference that can't be used."""
+        """Return the verdict on any response. Raises `CannotScore` for an invalid reference."""
         working_on("reference")
         wanted = read(task.reference)
         working_on("response")
         return self._judge(wanted, response)
 
     def demonstrate(self, task: Task) -> str | None:
-        """A text that follows all of them, where they're of those that rlvr composes tasks of."""
+        """Return a text that follows all of them, if rlvr composes tasks of them."""
         from rlvr.verifiers.instructions.composing import satisfying
 
         try:
             wanted = read(task.reference)
         except CannotScore:
             return None
-        return satisfying([one.check.id for one in wanted], [one.kwargs for one in wanted])
+        return satisfying([item.check.id for item in wanted], [item.kwargs for item in wanted])
 
-    def _is_cheap(self, one: Wanted) -> bool:
-        return one.check.cheap and not (self.reference_bugs and one.check.deviation)
+    def _is_cheap(self, item: Wanted) -> bool:
+        deviation = item.check.deviation if self.reference_bugs else None
+        return deviation.cheap if deviation else item.check.cheap
 
     def _judge(self, wanted: tuple[Wanted, ...], response: str) -> Verdict:
-        said = response if self.reference_bugs else _answer(response)
-        texts = variants(said) if said.strip() else ()
+        answer = response if self.reference_bugs else _answer(response)
+        texts = variants(answer) if answer.strip() else ()
         strict, loose = [], []
         try:
-            for one in wanted:
-                check = self._function(one.check)
-                strict.append(bool(texts) and check(texts[0], **one.kwargs))
+            for item in wanted:
+                check = self._function(item.check)
+                strict.append(bool(texts) and check(texts[0], **item.kwargs))
                 if self.mode == "loose":
-                    rest = (check(text, **one.kwargs) for text in texts[1:])
+                    rest = (check(text, **item.kwargs) for text in texts[1:])
                     loose.append(strict[-1] or any(rest))
         except CannotScore as error:
-            return Unscored(error.cause, error.message, {"instruction": one.name})
+            return Unscored(error.cause, error.message, {"instruction": item.name})
         followed = loose if self.mode == "loose" else strict
         return self._verdict(wanted, followed, {"strict": strict, "loose": loose})
 
@@ -136,24 +180,24 @@ class Instructions(Verifier):
     ) -> Scored:
         share = sum(followed) / len(followed)
         reward = share if self.reward == "fraction" else float(share == 1.0)
-        parts = {one.name: float(ok) for one, ok in zip(wanted, followed, strict=True)}
-        missed = [one.told for one, ok in zip(wanted, followed, strict=True) if not ok]
-        said = "" if not missed else "Not followed: " + " ".join(missed)
+        parts = {item.name: float(ok) for item, ok in zip(wanted, followed, strict=True)}
+        missed = [item.request for item, ok in zip(wanted, followed, strict=True) if not ok]
+        feedback = "Not followed: " + " ".join(missed) if missed else ""
         status = status_of(reward) if reward else Status.INCORRECT
         shown = {name: values for name, values in detail.items() if values}
-        return Scored(reward, status, {self.name: reward, **parts}, said, shown)
+        return Scored(reward, status, {self.name: reward, **parts}, feedback, shown)
 
 
 def _answer(response: str) -> str:
-    """Without the thinking part, where there's one."""
-    said = after_thinking(response)
-    return said if said == response else said.strip()
+    """Return the response without its thinking part."""
+    answer = after_thinking(response)
+    return answer if answer == response else answer.strip()
 
 
 def judge(text: str, id: str, **kwargs: Any) -> bool:
-    """Whether one text follows one instruction, here and now. For trying a check out.
+    """Return whether one text follows one instruction, to try a check out.
 
-    Raises `CannotScore` where the id or the kwargs are wrong.
+    Raises `CannotScore` for a wrong id or wrong kwargs.
     """
     check = registry.find(id)
     return bool(text.strip()) and bool(check.function(Text(text), **check.bound(kwargs)))

@@ -9,7 +9,9 @@ import pytest
 from examples import EXAMPLES, Example
 from hypothesis import given
 from hypothesis import strategies as st
+from neighbours import NEIGHBOURS, Neighbour
 
+from rlvr.core.errors import CannotScore
 from rlvr.verifiers.instructions import registry
 from rlvr.verifiers.instructions.text import Text
 from rlvr.verifiers.instructions.verifier import judge
@@ -43,6 +45,26 @@ def test_a_text_that_follows(example: Example) -> None:
 @named
 def test_a_text_that_just_misses(example: Example) -> None:
     assert not judge(example.misses, example.id, **example.kwargs)
+
+
+@pytest.mark.parametrize("neighbour", NEIGHBOURS, ids=lambda neighbour: neighbour[0])
+def test_a_careful_reader_agrees(neighbour: Neighbour) -> None:
+    id, kwargs, response, follows = neighbour
+    assert judge(response, id, **kwargs) is follows
+
+
+@pytest.mark.parametrize(
+    ("code", "follows"), [("zh", True), ("zh-CN", True), ("zh-Hant", False), ("en", False)]
+)
+def test_codes_of_languages(code: str, follows: bool) -> None:
+    text = "灯塔高高地立在海边，夜里为船只照亮前方的路。"
+    assert judge(text, "language:response_language", language=code) is follows
+
+
+@pytest.mark.parametrize("code", ["xx", "German", "tlh"])
+def test_a_code_that_no_detector_knows_is_the_references_fault(code: str) -> None:
+    with pytest.raises(CannotScore, match="no detector knows the language code"):
+        judge("Der Leuchtturm steht am Meer.", "language:response_language", language=code)
 
 
 @named

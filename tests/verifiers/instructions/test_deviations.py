@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import pytest
-from examples import ASKED, AT_LEAST
+from examples import ASKED, AT_LEAST, CAPITALS
+from neighbours import NEIGHBOURS
 
 import rlvr
 from rlvr.verifiers.instructions import Instructions, registry
@@ -49,6 +50,24 @@ CASES = [
     Case("format:line_indent", {}, "a\n\n\n b\n  c", False),
     Case("format:quote_unquote", {}, "He said “yes”", True),
     Case("custom:date_format_list", {}, "1796-00-00", True),
+    Case("combination:repeat_prompt", {"prompt_to_repeat": "Don't stop."}, "Don’t stop. Go on.", False),
+    Case("copy:copying_simple", {"prompt_to_repeat": "Don't stop."}, "Don’t stop.", False),
+    Case("copy:copying_multiple", {"prompt_to_repeat": "Don't stop.", "N": 1}, "Don’t stop.", False),
+    Case("count:person_names", {"N": 2}, "EMMA met LIAM.", False),
+    Case("count:words_japanese", {"N": 2}, "one – 二", False),
+    Case("custom:european_capitals_sort", {}, CAPITALS.replace("Prague", "Kyiv, Prague"), False),
+    Case("detectable_format:bigram_wrapping", {}, "<<I am>> <<at home>>.", False),
+    Case("detectable_format:constrained_response", {}, "My answer is yes. My answer is no.", True),
+    Case("format:newline", {}, "one\n \ntwo", False),
+    Case("keywords:no_adjacent_consecutive", {}, "a “b”", True),
+    Case("last_word:last_word_answer", {"last_word": "home"}, "We went home —", False),
+    Case("last_word:last_word_sent", {"last_word": "home"}, "We went home —", False),
+    Case("paragraphs:paragraphs", {}, "***One*** is one.\n***\nTwo.", False),
+    Case("sentence:alliteration_increment", {}, "We ran. “Big” bears ate.", False),
+    Case("sentence:keyword", {"word": "home", "N": 2}, "1. We ran.\n2. We went home.", False),
+    Case("words:odd_even_syllables", {}, "the – water", False),
+    Case("words:palindrome", {}, "“level” " * 10, False),
+    Case("words:repeats", {"small_n": 1}, "rain “rain”", True),
 ]  # fmt: skip
 
 
@@ -64,8 +83,15 @@ def test_the_switch_brings_the_published_verdict_back(case: Case) -> None:
 
 
 def test_every_deviation_has_a_case() -> None:
+    """A text that the published check judges otherwise, here or among the neighbours of public reports."""
+    told_apart = {case.id for case in CASES}
+    for id, kwargs, response, _ in NEIGHBOURS:
+        if reward(Case(id, kwargs, response, True), True) != reward(
+            Case(id, kwargs, response, True), False
+        ):
+            told_apart.add(id)
     deviating = {check.id for check in registry.checks() if check.deviation}
-    assert deviating - {case.id for case in CASES} == {"change_case:english_lowercase"}
+    assert deviating == told_apart & deviating
 
 
 def test_english_in_small_letters_that_nobody_can_tell() -> None:

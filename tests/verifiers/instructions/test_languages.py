@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.verifiers.instructions import languages, resources
+from rlvr.verifiers.instructions import language_detection as languages
+from rlvr.verifiers.instructions import resources
 
 ODD = [
     "hello", "Hello World", "你好世界", "こんにちは世界", "О, да", "http://a.b/c x@y.zz hello there", "Ünïcödé",

@@ -61,6 +61,11 @@ def language_of(text: str) -> str | None:
     return votes.most_common(1)[0][0]
 
 
+def known_languages() -> list[str]:
+    """Return the codes of the languages that can be detected."""
+    return _profiles().codes
+
+
 def _best(found_L: Floats) -> str:
     return _profiles().codes[int(found_L.argmax())] if found_L.max() > _POSSIBLE else "unknown"
 
