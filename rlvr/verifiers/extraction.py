@@ -106,7 +106,7 @@ _EMPTY = r"(?:[\s.…~]|\\[,;:! ]|\\(?:q?quad|[lc]?dots)(?![a-zA-Z]))*+"
 _NOTHING = re.compile(_EMPTY)
 _EMPTY_BOX = re.compile(_OPEN + _EMPTY + r"\}")
 _TOKENS = re.compile(f"{_OPEN}|{_BARE}|\\\\.|[{{}}]", re.DOTALL)
-_PLAIN_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{\s*([^{}\\\s][^{}\\]*)\}")
+_OPENED = re.compile(_OPEN)
 # Several backslashes before a box. The lookbehind lets a run be tried once, not from each of its backslashes.
 _ESCAPED_BOX = re.compile(r"(?<!\\)\\{2,}+(?=boxed|fbox)")
 # An argument of a command that stands in a box without braces.
@@ -131,8 +131,11 @@ class _Box(NamedTuple):
 
 
 def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) -> Found:
-    if fboxed < 0 and (plain := _PLAIN_BOX.match(text, boxed)) and text.find("\\boxed") == boxed:
-        return _in_parts(plain.group(1), parts)  # the only box, and nothing in it to take apart
+    if fboxed < 0 and text.find("\\boxed") == boxed and (opened := _OPENED.match(text, boxed)):
+        behind = text[opened.end() - 1 : boxed + _REACH]
+        end = closing(behind, 0)
+        if end >= 0 and not _NOTHING.fullmatch(behind, 1, end):  # the only box
+            return _in_parts(behind[1:end].strip(), parts)
     last = _last_box(text, boxed, fboxed)
     if isinstance(last, Found):
         return last
@@ -155,7 +158,7 @@ def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) 
     if len(boxes) > 1 and parts is not None:
         # Numbers before boxes with nothing else between them count the values of one list.
         styles = "ai" if len(answers) > 1 else "ai1"
-        if any(_are_labelled(text, boxes, style) for style in styles) and parts() == len(boxes):
+        if parts() == len(boxes) and any(_are_labelled(text, boxes, style) for style in styles):
             values = [text[box.content : box.end].strip() for box in boxes]
             return Found(", ".join(values), "", "parts")
     if len(answers) > 1:

@@ -6,7 +6,7 @@ import contextlib
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 
 from rlvr.verifiers.extraction import find_answer
 from rlvr.verifiers.math.beside import labelled
@@ -69,6 +69,42 @@ def readings(text: str) -> tuple[Answer, ...]:
     be a unit, where words may hold a formula, and where a choice's letter has the choice behind it.
     Raises `Unreadable` where there's none.
     """
+    if len(text) <= _SHORT:
+        return _short_readings(text)
+    return _readings(text)
+
+
+_SHORT = 300  # characters of a text whose readings are kept: the samples of a task often agree
+
+
+@lru_cache(maxsize=512)
+def _short_readings(text: str) -> tuple[Answer, ...]:
+    return _readings(text)
+
+
+# What most answers are: a number, or a fraction of two.
+_NUMBER = re.compile(r"(?P<minus>-)?(?P<number>[0-9]{1,18}(?:\.[0-9]{1,18})?)")
+_FRACTION = re.compile(r"(?P<minus>-)?\\frac\{(?P<top>[0-9]{1,18})\}\{(?P<bottom>[0-9]{1,18})\}")
+
+
+def _plain_number(text: str) -> Tree | None:
+    """Return the tree of a number or of a fraction of two, as the reader would; None for any other text."""
+    number = _NUMBER.fullmatch(text)
+    if number is not None:
+        tree: Tree = Num(Fraction(number["number"]))
+    elif (number := _FRACTION.fullmatch(text)) is not None:
+        tree = Call(
+            "div", (Num(Fraction(int(number["top"]))), Num(Fraction(int(number["bottom"]))))
+        )
+    else:
+        return None
+    return Call("neg", (tree,)) if number["minus"] else tree
+
+
+def _readings(text: str) -> tuple[Answer, ...]:
+    number = _plain_number(text)
+    if number is not None:
+        return (Answer(number, number),)
     found: list[Answer] = []
     choice = labelled(text)
     if choice is not None:

@@ -31,6 +31,7 @@ from rlvr.verifiers.math.lists import (
     as_lists,
     as_point,
     is_listed,
+    is_single,
     lettered,
     may_be_time,
     same_choices,
@@ -71,7 +72,7 @@ from rlvr.verifiers.math.tree import (
     children,
     symbols,
 )
-from rlvr.verifiers.math.vectors import entries, in_basis, is_vector
+from rlvr.verifiers.math.vectors import entries, has_rows, in_basis, is_vector
 
 MAX_ITEMS = 200
 """Longer lists and sets are equal only where they're written alike."""
@@ -97,6 +98,8 @@ class Comparison:
         """Whether `answer` is equal to `gold`."""
         if gold == answer:
             return True
+        if is_single(gold) and is_single(answer):
+            return self.values(gold, answer)
         gold, answer = spread(gold), spread(answer)
         gold, answer = exact_side(gold), consistent(answer)
         if states_a_value(answer) and not isinstance(gold, Relation):  # tan 75° = 2 + √3
@@ -269,9 +272,9 @@ class Comparison:
             ratio = isinstance(one, Group) and one.kind == ":" and len(one.items) == 2
             if ratio and not may_be_time(one) and not isinstance(other, Group | Relation | Word):
                 return self.leaf(Call("div", children(one)), other)
-        matrices = [one for one in (gold, answer) if isinstance(one, Group) and one.kind == "rows"]
-        if matrices and (isinstance(gold, Call) or isinstance(answer, Call)):
-            return self.leaf(gold, answer)  # a product of matrices, say
+            matrix = isinstance(one, Group) and one.kind == "rows"
+            if matrix and isinstance(other, Call) and has_rows(other):
+                return self.leaf(gold, answer)  # a product of matrices, say
         return False
 
     def _each(self, gold: Sequence[Tree], answer: Sequence[Tree]) -> Truth:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from rlvr.verifiers.math.estimates import apart
 from rlvr.verifiers.math.normal import Undefined, normal
 from rlvr.verifiers.math.tree import (
     Call,
@@ -34,18 +35,32 @@ def quick(gold: Tree, answer: Tree) -> Truth:
         return False
     if gold == answer:
         return True
-    if _EMPTY in nodes(gold) or _EMPTY in nodes(answer):
-        return False  # no value is the empty set, nor is anything worked out with it
     if isinstance(gold, Num) and isinstance(answer, Num):
+        return False
+    ours, theirs = list(nodes(gold)), list(nodes(answer))
+    if _EMPTY in ours or _EMPTY in theirs:
+        return False  # no value is the empty set, nor is anything worked out with it
+    if _are_based(ours) != _are_based(theirs):
         return False
     if symbols(gold) != symbols(answer) and not _may_vanish(gold, answer):
         return False
     return None
 
 
+def at_once(gold: Tree, answer: Tree) -> Truth:
+    """Compare as `quick` does, and tell values apart that are plainly others."""
+    same = quick(gold, answer)
+    return False if same is None and apart(gold, answer) else same
+
+
 def _names_points(tree: Tree) -> bool:
     """Tell whether it's written C(5, 2), which may be a point as well: C(5, 3) isn't the same then."""
     return isinstance(tree, Call) and tree.name == "choose" and not symbols(tree)
+
+
+def _are_based(parts: Sequence[Tree]) -> bool:
+    """Tell whether a number in another base is among them, which stands for itself."""
+    return any(isinstance(part, Call) and part.name == "base" for part in parts)
 
 
 def _may_vanish(gold: Tree, answer: Tree) -> bool:

@@ -127,6 +127,7 @@ _MONTHS = [
     "november",
     "december",
 ]
+_MONTH = re.compile("jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec", re.IGNORECASE)
 _DAY = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?|(\d{4})")
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _CHINESE_DATE = re.compile(r"(?:(\d{4})年)?(\d{1,2})月(\d{1,2})[日号]")
@@ -152,7 +153,8 @@ def meaning(text: str) -> tuple[Tree | None, str]:
 
     (None, "") for anything else.
     """
-    plain = " ".join(_STYLED.sub(r" \1 ", text).replace("\\", " ").split())
+    plain = _STYLED.sub(r" \1 ", text).replace("\\", " ") if "\\" in text else text
+    plain = " ".join(plain.split())
     if len(plain) > 200:
         return None, ""
     polar = _POLAR.fullmatch(plain)
@@ -206,6 +208,8 @@ def _date(text: str) -> Tree | None:
     if iso is not None or chinese is not None:
         year, month, day = (iso or chinese).groups()  # type: ignore[union-attr]
         return Word(f"day {int(month)}-{int(day)} {year or ''}".strip())
+    if not _MONTH.search(text):
+        return None
     words = re.findall(r"[A-Za-z]+|\d+(?:st|nd|rd|th)?", text)
     months = [
         number
