@@ -121,6 +121,9 @@ _JOINT = re.compile(
 )
 
 
+_EQUATED = re.compile(r"[\s$&]*+=[\s$&]*+")  # two boxes that are said to be equal are one equation
+
+
 class _Box(NamedTuple):
     """Positions in the text: of the box, of its content, and of what follows the box."""
 
@@ -149,9 +152,13 @@ def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) 
     if not boxes:
         return Found(None, "the last \\boxed{ is never closed")
     group = [boxes[-1]]
+    joint = (
+        _EQUATED
+        if len(boxes) > 1 and _EQUATED.fullmatch(text, boxes[-2].behind, boxes[-1].start)
+        else _JOINT
+    )
     for box in reversed(boxes[:-1]):
-        gap = _JOINT.match(text, box.behind)
-        if gap is None or gap.end() != group[-1].start or len(group) == 64:
+        if len(group) == 64 or not joint.fullmatch(text, box.behind, group[-1].start):
             break
         group.append(box)
     answers = [text[box.content : box.end].strip() for box in reversed(group)]
@@ -162,7 +169,7 @@ def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) 
             values = [text[box.content : box.end].strip() for box in boxes]
             return Found(", ".join(values), "", "parts")
     if len(answers) > 1:
-        return Found(", ".join(answers), "", "boxed")
+        return Found((" = " if joint is _EQUATED else ", ").join(answers), "", "boxed")
     return _in_parts(answers[0], parts)
 
 

@@ -11,11 +11,17 @@ _SAID = r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox)\s*+"
 _LABELLED = re.compile(
     r"\s*+(?:\(\s*+([A-J])\s*+\)|([A-J])(?:\s*+[.:)](?!\d)|\s++[-–—](?=\s++[a-zA-Z][a-z]*+ [^0-9=+*/^\\]++$)))\s*+(?:[.:]\s*+)?([^\s,;].*)"
 )
+_IS_FORMULA = re.compile(
+    r"(?:-?\d|-?\\[a-zA-Z]|\(|[a-z](?![a-z]))"
+)  # no sign of a sum with the letter
 _STYLED = re.compile(rf"{_SAID}(?=\{{)|[{{}}]")
 
 
-def labelled(text: str) -> tuple[Word, str] | None:
-    """The letter and the text of a choice, "(C) 12"; None where several are named, or one denied."""
+def labelled(text: str) -> tuple[Word, str, str] | None:
+    """The letter of a choice, "(C) 12", its text as it's compared, and its formula.
+
+    None where several choices are named, or one is denied.
+    """
     if not re.search("[A-J]", text[:20]):
         return None
     found = _LABELLED.fullmatch(_STYLED.sub(" ", text))
@@ -30,4 +36,7 @@ def labelled(text: str) -> tuple[Word, str] | None:
         return None
     if any(word.lower() in CHANGING | {"or", "and"} for word in words):
         return None
-    return Word((found.group(1) or found.group(2)).lower()), "".join(said.split()).lower()
+    at = text.rfind(said) if _IS_FORMULA.match(said) else -1
+    formula = text[at:] if at >= 0 else ""
+    letter = Word((found.group(1) or found.group(2)).lower())
+    return letter, "".join(said.split()).lower(), formula

@@ -70,6 +70,15 @@ def _may_vanish(gold: Tree, answer: Tree) -> bool:
     return all(counts.count(name) > 1 for name in extra)
 
 
+def is_at_most_one(tree: Tree) -> bool:
+    """Tell whether a value is at most 1, as a share is, or can't be told to be more."""
+    try:
+        value = normal(tree)
+    except Undefined:
+        return True
+    return isinstance(value, Num) and abs(value.value) <= 1
+
+
 def some(truths: Sequence[Truth]) -> Truth:
     """Tell whether one of them is true; None where that isn't known."""
     if True in truths:

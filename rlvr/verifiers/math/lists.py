@@ -93,6 +93,11 @@ def are_told_apart(gold: Group, answer: Group) -> bool:
     return False
 
 
+def marks_some(group: Group) -> bool:
+    """Tell whether some of its values have a unit, and others don't."""
+    return len({quantity(item).unit is None for item in group.items}) == 2
+
+
 def systems(group: Group) -> Group:
     """`x = 1, y = 2, x = 3, y = 4` as two systems of two equations each."""
     if group.kind not in ("", "{}") or not all(isinstance(item, Relation) for item in group.items):

@@ -254,6 +254,8 @@ class Math(Verifier):
         """Why this reading of the answer can't count, whatever its value; "" where it can."""
         if gold_answer.guessed and (answer.guessed or quantity(answer.written).unit is None):
             return "another value"
+        if gold_answer.loose or (answer.loose and gold_answer.beside):
+            return "another value"
         if gold_answer.beside and answer.beside and gold_answer.beside != answer.beside:
             return "another condition, or another text of the choice"
         # The exact value behind a decimal that was rounded isn't an echo of the question.

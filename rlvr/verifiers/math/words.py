@@ -3,6 +3,7 @@ r"""Answers in words: "east", "(C)", "Tuesday and Friday"; numbers, dates and ti
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from rlvr.verifiers.math import phrases
 from rlvr.verifiers.math.remarks import CHANGING
@@ -22,6 +23,25 @@ _WORDS = re.compile(r"[A-Za-z]+")
 _JOINTS = re.compile(r" ?, ?(?:and|or) | ?, ?| and | or ")  # cleaned text has single spaces alone
 _ARTICLE = re.compile(r"(?:the|an?) (?=\w{2})")
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
+
+
+_NTH = re.compile(
+    r"([0-9]{1,9}) ?\^?\{?(?:\\(?:text|textrm|mathrm|mbox|textsuperscript) ?\{)? ?(st|nd|rd|th) ?\}{0,2}"
+)
+
+
+def ordinal(text: str) -> Num | None:
+    """The number of an ordinal: 3 of "3rd" and 3^{rd}."""
+    if text[-1:] not in "tdh}":
+        return None
+    found = _NTH.fullmatch(text)
+    if found is None:
+        return None
+    digits, ending = found.groups()
+    expected = (
+        "th" if digits[-2:-1] == "1" else {"1": "st", "2": "nd", "3": "rd"}.get(digits[-1], "th")
+    )
+    return Num(Fraction(int(digits))) if ending == expected else None
 
 
 def in_words(text: str) -> Tree | None:
