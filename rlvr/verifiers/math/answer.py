@@ -9,7 +9,6 @@ from fractions import Fraction
 from functools import lru_cache, partial
 
 from rlvr.verifiers.extraction import find_answer
-from rlvr.verifiers.math.beside import labelled
 from rlvr.verifiers.math.clean import without_commas
 from rlvr.verifiers.math.conditions import of_elements, without_conditions
 from rlvr.verifiers.math.lexer import tokenize
@@ -33,7 +32,7 @@ from rlvr.verifiers.math.tree import (
     symbols,
 )
 from rlvr.verifiers.math.vocabulary import Token, Unreadable
-from rlvr.verifiers.math.words import in_words, is_remainder, letters, meaning, ordinal
+from rlvr.verifiers.math.words import in_words, is_remainder, labelled, letters, meaning, ordinal
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ from fractions import Fraction
 
 from rlvr.verifiers.math.big import BIG, read_big
 from rlvr.verifiers.math.counting import before_letter, behind_letter
-from rlvr.verifiers.math.environments import Environments
+from rlvr.verifiers.math.environments import SYSTEMS, Environments
 from rlvr.verifiers.math.measures import Measures
-from rlvr.verifiers.math.piecewise import SYSTEMS
 from rlvr.verifiers.math.sets import SIGNS
 from rlvr.verifiers.math.tree import (
     ONE,

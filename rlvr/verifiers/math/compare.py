@@ -14,6 +14,7 @@ from functools import partial
 from typing import Literal
 
 from rlvr.verifiers.math.answer import is_name
+from rlvr.verifiers.math.environments import same_cases
 from rlvr.verifiers.math.estimates import sign
 from rlvr.verifiers.math.intervals import (
     RealSet,
@@ -49,7 +50,6 @@ from rlvr.verifiers.math.names import (
     states_a_value,
     without_names,
 )
-from rlvr.verifiers.math.piecewise import same_cases
 from rlvr.verifiers.math.quantities import (
     Quantity,
     agree,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rlvr.verifiers.math.arithmetic import TO, Arithmetic, last_unit, with_remark
+from rlvr.verifiers.math.big import DOTS, going_on
 from rlvr.verifiers.math.lexer import tokenize
 from rlvr.verifiers.math.phrases import set_of_numbers
-from rlvr.verifiers.math.progressions import DOTS, going_on
 from rlvr.verifiers.math.remarks import content, is_place
 from rlvr.verifiers.math.sets import INEQUALITIES, SIGNS
 from rlvr.verifiers.math.tree import (

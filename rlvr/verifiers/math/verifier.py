@@ -22,7 +22,7 @@ from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.compare import Comparison
 from rlvr.verifiers.math.conditions import agree, parameters
 from rlvr.verifiers.math.golds import INLINE_LENGTH, Gold, golds_of
-from rlvr.verifiers.math.leaf import Leaf, Truth, at_once
+from rlvr.verifiers.math.leaf import Leaf, Truth, at_once, within
 from rlvr.verifiers.math.numbers import read_integer, read_number
 from rlvr.verifiers.math.quantities import quantity, says
 from rlvr.verifiers.math.question import asked
@@ -212,6 +212,8 @@ class Math(Verifier):
         wrong = "another value"
         for gold_answer in gold.readings:
             for answer in answers:
+                if gold_answer.loose or (answer.loose and gold_answer.beside):
+                    continue
                 refusal = self._refusal(gold, gold_answer, answer)
                 if refusal:
                     wrong = refusal
@@ -254,8 +256,6 @@ class Math(Verifier):
         """Why this reading of the answer can't count, whatever its value; "" where it can."""
         if gold_answer.guessed and (answer.guessed or quantity(answer.written).unit is None):
             return "another value"
-        if gold_answer.loose or (answer.loose and gold_answer.beside):
-            return "another value"
         if gold_answer.beside and answer.beside and gold_answer.beside != answer.beside:
             return "another condition, or another text of the choice"
         # The exact value behind a decimal that was rounded isn't an echo of the question.
@@ -274,7 +274,6 @@ class Math(Verifier):
         """Return `leaf` with the rounding and the tolerance an author allows; `inline` as `within` has it."""
         if not self.rounded and not self.tolerance:
             return leaf
-        from rlvr.verifiers.math.rounding import within
 
         def adjusted(gold: Tree, answer: Tree) -> Truth:
             same = leaf(gold, answer)

@@ -1,4 +1,4 @@
-r"""Answers in words: "east", "(C)", "Tuesday and Friday"; numbers, dates and times of day as such."""
+r"""Answers in words: "east", "(C)", "(C) 12", "Tuesday and Friday"; numbers, ordinals, dates and times of day as such."""
 
 from __future__ import annotations
 
@@ -244,3 +244,40 @@ def _date(text: str) -> Tree | None:
     if len(months) != 1 or len(others) != 1 or len(days) != 1 or len(years) > 1 or None in numbers:
         return None
     return Word(f"day {months[0]}-{int(days[0])} {''.join(years)}".strip())
+
+
+# ---------------------------------------------------------------------- a choice with its text
+
+_SAID = r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox)\s*+"
+_LABELLED = re.compile(
+    r"\s*+(?:\(\s*+([A-J])\s*+\)|([A-J])(?:\s*+[.:)](?!\d)|\s++[-–—](?=\s++[a-zA-Z][a-z]*+ [^0-9=+*/^\\]++$)))\s*+(?:[.:]\s*+)?([^\s,;].*)"
+)
+_IS_FORMULA = re.compile(
+    r"(?:-?\d|-?\\[a-zA-Z]|\(|[a-z](?![a-z]))"
+)  # no sign of a sum with the letter
+_OF_STYLE = re.compile(rf"{_SAID}(?=\{{)|[{{}}]")
+
+
+def labelled(text: str) -> tuple[Word, str, str] | None:
+    """Return the letter of a choice, "(C) 12", its text as it's compared, and its formula.
+
+    None where several choices are named, or one is denied.
+    """
+    if not re.search("[A-J]", text[:20]):
+        return None
+    found = _LABELLED.fullmatch(_OF_STYLE.sub(" ", text))
+    if found is None:
+        return None
+    said = found.group(3)
+    words = re.findall(r"[a-zA-Z']+", said)
+    letters = [word for word in words if len(word) == 1 and "A" <= word <= "J"]
+    if letters and (
+        letters != ["A"] or not re.match("A [a-z]{2}", said)
+    ):  # "A test" has an article
+        return None
+    if any(word.lower() in CHANGING | {"or", "and"} for word in words):
+        return None
+    at = text.rfind(said) if _IS_FORMULA.match(said) else -1
+    formula = text[at:] if at >= 0 else ""
+    letter = Word((found.group(1) or found.group(2)).lower())
+    return letter, "".join(said.split()).lower(), formula
