@@ -165,7 +165,7 @@ _EMPTY = r"(?:[\s.…~]|\\[,;:! ]|\\(?:q?quad|[lc]?dots)(?![a-zA-Z]))*+"
 _NOTHING = re.compile(_EMPTY)
 _EMPTY_BOX = re.compile(_OPEN + _EMPTY + r"\}")
 _TOKENS = re.compile(f"{_OPEN}|{_BARE}|\\\\.|[{{}}]", re.DOTALL)
-_PLAIN_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{\s*([^{}\\\s][^{}\\]*)\}")
+_OPENED = re.compile(_OPEN)
 # Several backslashes before a box. The lookbehind lets a run be tried once, not from each of its backslashes.
 _ESCAPED_BOX = re.compile(r"(?<!\\)\\{2,}+(?=boxed|fbox)")
 # An argument of a command that stands in a box without braces.
@@ -180,6 +180,9 @@ _JOINT = re.compile(
 )
 
 
+_EQUATED = re.compile(r"[\s$&]*+=[\s$&]*+")  # two boxes that are said to be equal are one equation
+
+
 class _Box(NamedTuple):
     """Positions in the text: of the box, of its content, and of what follows the box."""
 
@@ -190,8 +193,11 @@ class _Box(NamedTuple):
 
 
 def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) -> Found:
-    if fboxed < 0 and (plain := _PLAIN_BOX.match(text, boxed)) and text.find("\\boxed") == boxed:
-        return _in_parts(plain.group(1), parts)  # the only box, and nothing in it to take apart
+    if fboxed < 0 and text.find("\\boxed") == boxed and (opened := _OPENED.match(text, boxed)):
+        behind = text[opened.end() - 1 : boxed + _REACH]
+        end = closing(behind, 0)
+        if end >= 0 and not _NOTHING.fullmatch(behind, 1, end):  # the only box
+            return _in_parts(behind[1:end].strip(), parts)
     last = _last_box(text, boxed, fboxed)
     if isinstance(last, Found):
         return last
@@ -205,20 +211,24 @@ def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) 
     if not boxes:
         return Found(None, "the last \\boxed{ is never closed")
     group = [boxes[-1]]
+    joint = (
+        _EQUATED
+        if len(boxes) > 1 and _EQUATED.fullmatch(text, boxes[-2].behind, boxes[-1].start)
+        else _JOINT
+    )
     for box in reversed(boxes[:-1]):
-        gap = _JOINT.match(text, box.behind)
-        if gap is None or gap.end() != group[-1].start or len(group) == 64:
+        if len(group) == 64 or not joint.fullmatch(text, box.behind, group[-1].start):
             break
         group.append(box)
     answers = [text[box.content : box.end].strip() for box in reversed(group)]
     if len(boxes) > 1 and parts is not None:
         # Numbers before boxes with nothing else between them count the values of one list.
         styles = "ai" if len(answers) > 1 else "ai1"
-        if any(_are_labelled(text, boxes, style) for style in styles) and parts() == len(boxes):
+        if parts() == len(boxes) and any(_are_labelled(text, boxes, style) for style in styles):
             values = [text[box.content : box.end].strip() for box in boxes]
             return Found(", ".join(values), "", "parts")
     if len(answers) > 1:
-        return Found(", ".join(answers), "", "boxed")
+        return Found((" = " if joint is _EQUATED else ", ").join(answers), "", "boxed")
     return _in_parts(answers[0], parts)
 
 

@@ -7,7 +7,7 @@ known, none is taken.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 def named_answer(text: str, accepts: Callable[[str], bool] | None) -> tuple[str | None, str, str]:
@@ -50,17 +50,21 @@ def named_answer(text: str, accepts: Callable[[str], bool] | None) -> tuple[str 
     return first, "" if first else "no answer in any of the known forms", "$"
 
 
-def _within(said: str, how: str) -> list[str]:
-    """Return the meanings that a statement may have: its formula, all of it, its first clause, its one number."""
+def _within(said: str, how: str) -> Iterator[str]:
+    """Yield what a statement may mean: its formula, all of it, its first clause, the one number there."""
     if said.startswith("not ") or _names_several(said, how):
-        return [said]
+        yield said
+        return
     formula = _dollars(said)[0]
+    if formula:
+        yield formula
+    yield said
     clause = _CLAUSE.split(said, maxsplit=1)[0].strip()
-    candidates = [formula, said, clause]
+    if clause:
+        yield clause
     for part in (said, clause):
-        if len(_numbers(part)) == 1:
-            candidates.append(_number(part))
-    return [candidate for candidate in candidates if candidate]
+        if len(_numbers(part)) == 1 and (number := _number(part)):
+            yield number
 
 
 def _numbers(text: str) -> set[str]:

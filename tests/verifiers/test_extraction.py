@@ -9,7 +9,7 @@ from rlvr.verifiers.extraction import find_answer
 
 BOXED = [
     ("\\boxed{42}", "42"),
-    ("so \\boxed{ 42 } it is", "42 "),
+    ("so \\boxed{ 42 } it is", "42"),
     ("\\fbox{42}", "42"),
     ("\\boxed{\\frac{1}{2}}", "\\frac{1}{2}"),
     ("\\boxed{1} and later \\boxed{2}", "2"),

@@ -37,7 +37,6 @@ _APPROXIMATE_DIGITS = 30
 _APPROXIMATELY = mpmath.mpf(10) ** -18
 
 _WITH_STEPS = {"abs", "norm", "floor", "ceil", "max", "min", "mod", "sgn"}
-_OF_INTEGERS = {"factorial", "double", "binomial", "choose", "falling", "gcd", "lcm"}
 _WHOLE = (3, 4, 5, 6, 7, 8, 10, 13, 16, 21)
 _SCALES = (0.03, 23.7, 331.0, 5011.0, 1.7e6)
 
@@ -58,7 +57,7 @@ class Point(NamedTuple):
 def agree(gold: Tree, answer: Tree) -> bool | None:
     """Tell whether they have the same value at every point that decides; None where none does."""
     proportional = isinstance(gold, Call) and gold.name == "difference"
-    whole = _whole_numbers(gold) | _whole_numbers(answer)
+    whole = exact.whole_numbers(gold) | exact.whole_numbers(answer)
     cancelled: Tree | None = None
     if not proportional:
         if not whole and _clearly_differ(gold, answer):
@@ -172,6 +171,8 @@ def _is_zero(tree: Call, point: Point, convention: Convention) -> tuple[bool, bo
         mixed = _is_real(a) != _is_real(b)
         if size < 40 and difference > mpmath.mpf(10) ** -_AGREED:
             return False, real, mixed
+    if size >= 40 and _stay_apart(tree, point, convention, found):
+        return False, real, mixed
     wanted = _AGREED + 4 * size
     digits = wanted + 2 * size + _AGREED
     if digits > DIGITS:
@@ -184,6 +185,21 @@ def _is_zero(tree: Call, point: Point, convention: Convention) -> tuple[bool, bo
             difference = abs(found.gold - found.answer)
     with mpmath.workdps(max(digits, DIGITS)):
         return bool(difference <= mpmath.mpf(10) ** -wanted), real, mixed
+
+
+def _stay_apart(tree: Call, point: Point, convention: Convention, found: _Values) -> bool:
+    """Tell whether two large values differ by far and are the same with twice the digits: more would tell nothing."""
+    again = _evaluated(tree, point, convention, 2 * DIGITS)
+    if again is None:
+        return False
+    with mpmath.workdps(2 * DIGITS):
+        near = mpmath.mpf(10) ** -_AGREED
+        same = all(
+            abs(a - b) <= near * abs(b)
+            for a, b in ((found.gold, again.gold), (found.answer, again.answer))
+        )
+        largest = max(abs(again.gold), abs(again.answer))
+        return bool(same and abs(again.gold - again.answer) > mpmath.sqrt(near) * largest)
 
 
 def _is_real(value: Any) -> bool:
@@ -299,27 +315,6 @@ def _number(rng: random.Random) -> Any:
 
 def _whole_at(names: list[str], i: int) -> dict[str, int]:
     return {name: _WHOLE[(i + 3 * j) % len(_WHOLE)] + j for j, name in enumerate(names)}
-
-
-def _whole_numbers(tree: Tree) -> frozenset[str]:
-    """The symbols that only make sense as whole numbers: bounds of sums, n in (2n-1)!!."""
-    found: frozenset[str] = frozenset()
-    for node in nodes(tree):
-        if isinstance(node, Call) and (node.name in _OF_INTEGERS or _alternates(node)):
-            found |= symbols(node)
-        elif isinstance(node, Call) and node.name in ("big:sum", "big:prod"):
-            found = found.union(*map(symbols, node.args[1:]))
-    return found
-
-
-def _alternates(tree: Call) -> bool:
-    """Tell whether it's (-1)^n."""
-    if tree.name != "pow" or not symbols(tree.args[1]):
-        return False
-    base = tree.args[0]
-    if isinstance(base, Call) and base.name == "neg":
-        return not symbols(base)
-    return isinstance(base, Num) and base.value < 0
 
 
 def _has_steps(tree: Tree) -> bool:

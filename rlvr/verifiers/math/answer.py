@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 
 from rlvr.verifiers.extraction import find_answer
-from rlvr.verifiers.math.beside import labelled
 from rlvr.verifiers.math.clean import without_commas
 from rlvr.verifiers.math.conditions import of_elements, without_conditions
 from rlvr.verifiers.math.lexer import tokenize
@@ -33,7 +32,7 @@ from rlvr.verifiers.math.tree import (
     symbols,
 )
 from rlvr.verifiers.math.vocabulary import Token, Unreadable
-from rlvr.verifiers.math.words import in_words, is_remainder, letters, meaning
+from rlvr.verifiers.math.words import in_words, is_remainder, labelled, letters, meaning, ordinal
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,8 @@ class Answer:
         conditions: relations beside the value; see `conditions`.
         guessed: whether letters are taken for what they hardly are: the m of "5 m" for a unit, NE for a
             product. Two guesses aren't compared.
+        loose: whether it's what a reference may want and doesn't mean itself: the text of a choice without its
+            letter, the number of an ordinal.
     """
 
     tree: Tree
@@ -54,6 +55,7 @@ class Answer:
     beside: str = ""
     conditions: tuple[Tree, ...] = ()
     guessed: bool = False
+    loose: bool = False
 
     @property
     def value(self) -> Tree:
@@ -69,10 +71,50 @@ def readings(text: str) -> tuple[Answer, ...]:
     be a unit, where words may hold a formula, and where a choice's letter has the choice behind it.
     Raises `Unreadable` where there's none.
     """
-    found: list[Answer] = []
+    if len(text) <= _SHORT:
+        return _short_readings(text)
+    return _readings(text)
+
+
+_SHORT = 300  # characters of a text whose readings are kept: the samples of a task often agree
+
+
+@lru_cache(maxsize=512)
+def _short_readings(text: str) -> tuple[Answer, ...]:
+    return _readings(text)
+
+
+# What most answers are: a number, or a fraction of two.
+_NUMBER = re.compile(r"(?P<minus>-)?(?P<number>[0-9]{1,18}(?:\.[0-9]{1,18})?)")
+_FRACTION = re.compile(r"(?P<minus>-)?\\frac\{(?P<top>[0-9]{1,18})\}\{(?P<bottom>[0-9]{1,18})\}")
+
+
+def _plain_number(text: str) -> Tree | None:
+    """Return the tree of a number or of a fraction of two, as the reader would; None for any other text."""
+    number = _NUMBER.fullmatch(text)
+    if number is not None:
+        tree: Tree = Num(Fraction(number["number"]))
+    elif (number := _FRACTION.fullmatch(text)) is not None:
+        tree = Call(
+            "div", (Num(Fraction(int(number["top"]))), Num(Fraction(int(number["bottom"]))))
+        )
+    else:
+        return None
+    return Call("neg", (tree,)) if number["minus"] else tree
+
+
+def _readings(text: str) -> tuple[Answer, ...]:
+    number = _plain_number(text)
+    if number is not None:
+        return (Answer(number, number),)
+    nth = ordinal(text)
+    found = [Answer(nth, nth, loose=True)] if nth is not None else []
     choice = labelled(text)
     if choice is not None:
         found.append(Answer(choice[0], choice[0], choice[1]))
+        if choice[2]:  # (C) 12 is 12 as well
+            with contextlib.suppress(Unreadable):
+                found += [replace(reading, loose=True) for reading in _readings(choice[2])]
     said, more = meaning(text)
     if said is not None:
         found.append(Answer(said, said, more))
@@ -226,6 +268,8 @@ def is_name(tree: Tree) -> bool:
         if tree.name.startswith("apply:") or tree.name in ("prime", "det") or _is_application(tree):
             return True
         names = ("mul", "div", "abs", "norm", "hat", "angle", "triangle")
+        if _is_unsolved(tree):
+            return False
         if tree.name == "mul" and len(set(tree.args)) < len(tree.args):
             return False  # x x is still to be solved for x
         return tree.name in names and all(map(is_name, tree.args))
@@ -241,14 +285,33 @@ def is_quantity(tree: Tree) -> bool:
         return True
     if isinstance(tree, Call) and tree.name.startswith("big:"):
         return True
-    if not isinstance(tree, Call) or not symbols(tree):
+    if not isinstance(tree, Call) or _is_unsolved(tree):
         return False
     if tree.name in _ALGEBRA:
-        unknown = [one for one in _unknowns(tree) if symbols(one)]
+        unknowns = _unknowns(tree)
+        if len({one for one in unknowns if _is_value_of_function(one)}) > 1:
+            return True  # f(1) + f(2)
+        unknown = [one for one in unknowns if symbols(one)]
+        if not unknown:
+            return False
         return len(set(unknown)) > 1 or not any(isinstance(one, Sym) for one in unknown)
-    return (
+    return bool(symbols(tree)) and (
         tree.name not in ("difference", "log", "ln", "exp", "factorial") or len(symbols(tree)) > 1
     )
+
+
+def _is_value_of_function(tree: Tree) -> bool:
+    return isinstance(tree, Call) and tree.name.startswith("apply:")
+
+
+def _is_unsolved(tree: Call) -> bool:
+    """Tell whether it's still on the way to x: |x|, and ax with a coefficient."""
+    if not all(isinstance(arg, Sym) for arg in tree.args):
+        return False
+    names = [arg.name for arg in tree.args if isinstance(arg, Sym)]
+    if tree.name == "mul":
+        return len(names) == 2 and names[0] in ("a", "b", "c", "k", "m") and names[1] in ("x", "y")
+    return tree.name == "abs" and names[0] in ("x", "y")
 
 
 _ALGEBRA = ("add", "mul", "div", "pow", "neg", "root", "unit", "pm", "mp")

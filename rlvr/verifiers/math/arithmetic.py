@@ -30,6 +30,10 @@ from rlvr.verifiers.math.vectors import transposed
 from rlvr.verifiers.math.vocabulary import END, FUNCTIONS, GREEK, Token, Unreadable
 
 TO = Token("said", " to")
+_LEADING_SIGNS = frozenset({"-", "+", "pm"})
+_APPENDED = frozenset({"!", "%", "\\%", "prime", "'", "_", "^", "**", "circ", "degree", "deg"})
+_ENDS_PRODUCT = frozenset({"", "+", "-", "pm", "mp", ",", ")", "}", "]", "=", "&", "\\\\"})
+"""Marks that are neither factors nor operators of a product, so that most products end without a further look."""
 _TEMPERATURES = {"C": Unit(ONE.value, (("degC", 1),)), "F": Unit(ONE.value, (("degF", 1),))}
 
 
@@ -75,7 +79,9 @@ class Arithmetic(Atoms, ABC):
                 raise Unreadable("dots that say nothing")
 
     def signed(self, construct: Callable[[], Tree]) -> Tree:
-        """An optional run of signs, then `construct`."""
+        """Read an optional run of signs, then what `construct` reads."""
+        if self.peek().text not in _LEADING_SIGNS:
+            return construct()
         if self.skip("-"):
             return Call("neg", (self.deeper(lambda: self.signed(construct)),))
         if self.skip("+"):
@@ -85,12 +91,13 @@ class Arithmetic(Atoms, ABC):
         return construct()
 
     def product(self) -> Tree:
-        """Factors, with units and remarks behind them."""
+        """Read factors, with the units and remarks behind them."""
         tree = self.power()
         while True:
-            if self.peek().kind == "unit" or (
-                self.peek().text in ("*", "/") and self.peek(1).kind == "unit"
-            ):
+            kind, text = self.peek()
+            if text in _ENDS_PRODUCT and kind != "num":
+                return tree
+            if kind == "unit" or (text in ("*", "/") and self.peek(1).kind == "unit"):
                 tree = Call("unit", (tree, self.unit()))
             elif self.skip("*", "ast"):
                 tree = Call("mul", (tree, self.signed(self.power)))
@@ -103,7 +110,7 @@ class Arithmetic(Atoms, ABC):
                 if not isinstance(modulus, Num | Sym):
                     raise Unreadable("a modulus that is worked out")
                 tree = Call("unit", (tree, Unit(ONE.value, ((f"mod {_shown(modulus)}", 1),))))
-            elif self.peek() == TO:
+            elif (kind, text) == TO:
                 return tree
             elif said := self.remark():
                 if self.begins_factor():
@@ -186,6 +193,9 @@ class Arithmetic(Atoms, ABC):
         """An atom with what is raised or appended to it."""
         base = self.atom()
         while True:
+            kind, text = self.peek()
+            if text not in _APPENDED or kind == "num":
+                return base
             if self.skip("!"):
                 double = self.skip("!")
                 if double and self.peek().text == "!":
@@ -195,8 +205,7 @@ class Arithmetic(Atoms, ABC):
                 base = Call("unit", (base, PERCENT))
             elif self.skip("prime", "'"):
                 base = Call("prime", (base,))
-            elif self.peek().text == "_":
-                self.take()
+            elif self.skip("_"):
                 base = self.subscript(base)
             elif self.skip("^", "**"):
                 if self._degrees(base):
@@ -210,10 +219,9 @@ class Arithmetic(Atoms, ABC):
                 base = _raised(base, self.signed(self.exponent))
                 if self.peek().text in ("^", "**"):
                     raise Unreadable("a power of a power without brackets")
-            elif self.skip("circ", "degree", "deg"):
-                base = Call("unit", (base, self._scale()))
             else:
-                return base
+                self.take()
+                base = Call("unit", (base, self._scale()))
 
     def _degrees(self, base: Tree) -> bool:
         """Tell whether a degree sign comes next; behind a number, the letter o is one."""
@@ -297,7 +305,7 @@ def _raised(base: Tree, exponent: Tree) -> Tree:
 
 def with_remark(where: str, tree: Tree, text: str) -> Tree:
     """A value and what is said of it; the value alone where that's nothing."""
-    return Call(where, (tree, Word(text))) if content(text) else tree
+    return Call(where, (tree, Word(text))) if text and content(text) else tree
 
 
 def last_unit(tree: Tree) -> Unit | None:

@@ -7,9 +7,8 @@ from fractions import Fraction
 
 from rlvr.verifiers.math.big import BIG, read_big
 from rlvr.verifiers.math.counting import before_letter, behind_letter
-from rlvr.verifiers.math.environments import Environments
+from rlvr.verifiers.math.environments import SYSTEMS, Environments
 from rlvr.verifiers.math.measures import Measures
-from rlvr.verifiers.math.piecewise import SYSTEMS
 from rlvr.verifiers.math.sets import SIGNS
 from rlvr.verifiers.math.tree import (
     ONE,
@@ -105,9 +104,9 @@ class Atoms(Measures, Environments, ABC):
         raise Unreadable(f"unknown {text}" if kind == "odd" else f"unexpected {text or 'end'}")
 
     def number(self, text: str) -> Tree:
-        """Decimal digits, exactly; with a bar over those that repeat."""
-        whole, _, decimals = text.partition(".")
-        value = Fraction(int(whole + decimals or "0"), 10 ** len(decimals))
+        """Return decimal digits exactly; with a bar over those that repeat."""
+        whole, point, decimals = text.partition(".")
+        value = Fraction(int(whole + decimals or "0"), 10 ** len(decimals) if point else 1)
         if self.peek().text in ("overline", "bar") and decimals + whole:
             repeating = self._repeating()
             if repeating is not None:

@@ -8,12 +8,13 @@ way single expressions are compared, so the same walk serves the quick look in t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from typing import Literal
 
 from rlvr.verifiers.math.answer import is_name
+from rlvr.verifiers.math.environments import same_cases
 from rlvr.verifiers.math.estimates import sign
 from rlvr.verifiers.math.intervals import (
     RealSet,
@@ -23,7 +24,7 @@ from rlvr.verifiers.math.intervals import (
     same_as_written,
     same_set,
 )
-from rlvr.verifiers.math.leaf import Leaf, Truth, quick, some
+from rlvr.verifiers.math.leaf import Leaf, Truth, is_at_most_one, quick, some
 from rlvr.verifiers.math.lists import (
     added_up,
     are_comparable,
@@ -31,7 +32,9 @@ from rlvr.verifiers.math.lists import (
     as_lists,
     as_point,
     is_listed,
+    is_single,
     lettered,
+    marks_some,
     may_be_time,
     same_choices,
     same_phrase,
@@ -42,12 +45,11 @@ from rlvr.verifiers.math.lists import (
 from rlvr.verifiers.math.names import (
     consistent,
     exact_side,
+    in_order,
     is_open,
     states_a_value,
     without_names,
 )
-from rlvr.verifiers.math.normal import Undefined, normal
-from rlvr.verifiers.math.piecewise import same_cases
 from rlvr.verifiers.math.quantities import (
     Quantity,
     agree,
@@ -71,7 +73,7 @@ from rlvr.verifiers.math.tree import (
     children,
     symbols,
 )
-from rlvr.verifiers.math.vectors import entries, in_basis, is_vector
+from rlvr.verifiers.math.vectors import entries, has_rows, in_basis, is_vector
 
 MAX_ITEMS = 200
 """Longer lists and sets are equal only where they're written alike."""
@@ -85,6 +87,7 @@ class Comparison:
         leaf: compares two single expressions.
         ordered: whether the order of a bare list counts.
         units: `lenient`, `required` or `ignored`; see `Math`.
+        marked: whether units tell the values of a list apart, so that each has to be there on both sides.
         why: what else than the value was different, at the last difference; "" where it was the value.
     """
 
@@ -92,18 +95,23 @@ class Comparison:
     ordered: bool = False
     units: str = "lenient"
     why: str = ""
+    marked: bool = False
 
     def same(self, gold: Tree, answer: Tree) -> Truth:
         """Whether `answer` is equal to `gold`."""
         if gold == answer:
             return True
+        if is_single(gold) and is_single(answer):
+            return self.values(gold, answer)
         gold, answer = spread(gold), spread(answer)
         gold, answer = exact_side(gold), consistent(answer)
+        answer = in_order(gold, answer)
         if states_a_value(answer) and not isinstance(gold, Relation):  # tan 75° = 2 + √3
             assert isinstance(answer, Relation)
-            true = self.values(*answer.sides)
+            first, *others = answer.sides
+            true = self._every(self.values(first, other) for other in others)
             if true:
-                answer = answer.sides[1]
+                answer = others[-1]
             elif true is None or not is_open(answer):  # m + n = 42 names a quantity, and may hold
                 return true
         if isinstance(answer, Relation) and "?" in answer.signs:
@@ -140,7 +148,7 @@ class Comparison:
         if isinstance(ours.tree, Word) or isinstance(theirs.tree, Word):
             return same_words(ours.tree, theirs.tree) or same_phrase(ours, theirs)
         factor = self._factor(ours, theirs)
-        if factor is None:
+        if factor is None or (self.marked and (ours.unit is None) != (theirs.unit is None)):
             return False
         if is_percentage(ours) != is_percentage(theirs):
             return self._percentage(ours, theirs)
@@ -190,7 +198,7 @@ class Comparison:
             ]
         else:
             truths = [self.leaf(gold.tree, scaled(answer.tree, share))]
-            if not _is_at_most_one(gold.tree):
+            if not is_at_most_one(gold.tree):
                 truths.append(self.leaf(gold.tree, answer.tree))
         return some(truths)
 
@@ -243,8 +251,11 @@ class Comparison:
             answer = rebound(gold, answer)
         if gold.kind == ":":
             return self._ratios(gold, answer)
+        if not self.marked and marks_some(gold) and marks_some(answer):  # 10, 20% isn't 10%, 20
+            return replace(self, marked=True)._groups(gold, answer)
         if "" in kinds and are_told_apart(gold, answer):
-            return self._each(gold.items, answer.items)
+            named = any(isinstance(item, Relation) for item in gold.items)
+            return self._each(gold.items, answer.items if named else as_point(answer).items)
         if gold.kind in ("{}", "u") or (gold.kind == "" and not self.ordered and "()" not in kinds):
             return self._unordered(gold.items, answer.items)
         if "rows" in kinds and len(kinds) > 1:  # a vector, as a column, a row or a tuple
@@ -269,9 +280,9 @@ class Comparison:
             ratio = isinstance(one, Group) and one.kind == ":" and len(one.items) == 2
             if ratio and not may_be_time(one) and not isinstance(other, Group | Relation | Word):
                 return self.leaf(Call("div", children(one)), other)
-        matrices = [one for one in (gold, answer) if isinstance(one, Group) and one.kind == "rows"]
-        if matrices and (isinstance(gold, Call) or isinstance(answer, Call)):
-            return self.leaf(gold, answer)  # a product of matrices, say
+            matrix = isinstance(one, Group) and one.kind == "rows"
+            if matrix and isinstance(other, Call) and has_rows(other):
+                return self.leaf(gold, answer)  # a product of matrices, say
         return False
 
     def _each(self, gold: Sequence[Tree], answer: Sequence[Tree]) -> Truth:
@@ -340,7 +351,7 @@ class Comparison:
         gold, answer = _upwards(gold), _upwards(answer)
         if gold.signs != answer.signs:
             return False
-        if len(symbols(gold)) == 1 and any(map(is_name, gold.sides + answer.sides)):
+        if len(symbols(gold)) == 1 and any(map(is_name, gold.sides)):
             return False  # 2x > 4 against x > 2: a value was asked for
         same = self._equations(gold, answer)
         names = sorted(symbols(gold))
@@ -359,7 +370,7 @@ class Comparison:
             return False
         if any(isinstance(side, Group | Word) for side in gold.sides + answer.sides):
             return False
-        if len(symbols(gold)) == 1 and any(is_name(r.sides[0]) for r in (gold, answer)):
+        if len(symbols(gold)) == 1 and is_name(gold.sides[0]):
             return False  # x = 5 against x = 6, or 2x = 10: a value was asked for
         return self.leaf(Call("difference", gold.sides), Call("difference", answer.sides))
 
@@ -373,14 +384,6 @@ _SOMEWHERE = Num(Fraction(7, 3))
 def _are_alike(one: Tree, other: Tree) -> bool:
     """Tell whether two are numbers without units, so that their digits tell whether they're the same."""
     return all(isinstance(tree, Num) for tree in (one, other))
-
-
-def _is_at_most_one(tree: Tree) -> bool:
-    try:
-        value = normal(tree)
-    except Undefined:
-        return True
-    return isinstance(value, Num) and abs(value.value) <= 1
 
 
 _STRICT_OR_NOT = (("<",), (">",), ("<=",), (">=",))

@@ -46,8 +46,9 @@ _MARK = re.compile(
 )
 _LEADING = re.compile(
     r"(?:[\s,]|\\forall(?![a-z])|\b(?:for|where|when|whenever|if|with|and|given|provided|assuming|that|such|as|long|"
-    r"some|any|all|every|each|here|the)\b)++"
+    r"some|any|all|every|each|here|the|at)\b)++"
 )
+_WHERE = re.compile("when|where|at|for")  # "6 if x = 2" may have another value elsewhere
 _NAME = r"(?:[a-zA-Z]|\\[a-z]+)(?:_(?:\w|\{\w{1,3}\}))?"
 _NAMES = rf"{_NAME}(?:\s*(?:,|\band\b)\s*{_NAME})*"
 _OF_NAMES = re.compile(rf"(?P<words>[a-z][a-z -]*?)\s+(?:values? (?:of|for) )?(?P<names>{_NAMES})")
@@ -60,7 +61,7 @@ _ALONE = re.compile(_NAMES)
 _COUNTED = re.compile(
     rf"(?P<name>{_NAME})\s*=\s*(?P<first>-?\d{{1,9}})\s*,(?P<more>[\s\d,\\pm-]*?),?\s*(?:\.\.\.|\\cdots),?\s*"
 )
-_RELATED = re.compile(r"[<>]|\\(?:le|ge|ne|in|notin)(?![a-z])|!=")
+_RELATED = re.compile(r"[<=>]|\\(?:le|ge|ne|in|notin)(?![a-z])|!=")
 _ORDERED = re.compile(r"[<>]|\\(?:le|ge|ne)(?![a-z])|!=")
 
 
@@ -197,12 +198,20 @@ def _condition(tail: str) -> list[Tree] | None:
         return None
     relations = [node for node in nodes(tree) if isinstance(node, Relation)]
     if not relations or any(INEQUALITIES.isdisjoint(relation.signs) for relation in relations):
-        return None
+        says_where = lead is not None and _WHERE.search(lead.group())
+        return [tree] if says_where and _is_place(tree) else None
     if isinstance(tree, Relation) or (
         isinstance(tree, Group) and isinstance(tree.items[0], Relation | Group)
     ):
         return [tree]
     return None
+
+
+def _is_place(tree: Tree) -> bool:
+    """Tell whether it says at what value of a symbol something holds: x = 2."""
+    if not isinstance(tree, Relation) or tree.signs != ("=",):
+        return False
+    return isinstance(tree.sides[0], Sym) and not symbols(tree.sides[1])
 
 
 def _is_finite(tree: Tree) -> bool:
@@ -251,12 +260,28 @@ def _holds_for(rest: str, condition: Tree) -> bool:
     )
     ordered_rest = _ORDERED.search(rest) is not None
     named = False
+    if _is_place(condition):
+        return not any(_mentions(rest, name) for name in symbols(condition))  # not x^2 when x = 2
+    if _selects(rest, condition):
+        return False
     for name in symbols(condition):
         lone = re.compile(_LONE.replace("NAME", rf"\\?{re.escape(name)}"))
         if not everything and ordered_rest and lone.search(rest):
             return False
         named = named or _mentions(rest if declared else lone.sub(" ", rest), name)
     return named and (declared or not ordered_rest)
+
+
+def _selects(rest: str, condition: Tree) -> bool:
+    r"""Tell whether a condition takes some of the values that are left: x \in (0, 5) of x = k\pi."""
+    if not isinstance(condition, Relation) or condition.signs != ("in",):
+        return False
+    name, within = condition.sides
+    if within == ANY or (isinstance(within, Sym) and within.name.startswith("bb:")):
+        return False
+    return isinstance(name, Sym) and bool(
+        re.search(rf"(?:^|[,;])\s*\\?{re.escape(name.name)}\s*=", rest)
+    )
 
 
 _SIGN = r"(?:[<>=]|\\(?:le|ge|ne|in)(?![a-z]))"

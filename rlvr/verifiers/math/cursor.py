@@ -19,9 +19,11 @@ class Cursor:
         self.depth = 0
 
     def peek(self, ahead: int = 0) -> Token:
-        """The next token, or one behind it; `END` past the last."""
-        at = self.at + ahead
-        return self.tokens[at] if at < len(self.tokens) else END
+        """Return the next token, or one behind it; `END` past the last."""
+        try:
+            return self.tokens[self.at + ahead]
+        except IndexError:
+            return END
 
     def take(self) -> Token:
         """The next token, which is passed over."""
@@ -31,8 +33,8 @@ class Cursor:
 
     def skip(self, *texts: str) -> bool:
         """Take the next token if it's one of these (and not a number)."""
-        token = self.peek()
-        if token.kind != "num" and token.text in texts:
+        kind, text = self.peek()
+        if text in texts and kind != "num":
             self.at += 1
             return True
         return False

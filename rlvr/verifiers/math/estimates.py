@@ -5,33 +5,29 @@ For the caller's thread: one pass over the tree, no imports, no large numbers.
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from rlvr.verifiers.math.tree import Call, Num, Sym, Tree
+from rlvr.verifiers.math.tree import Call, Num, Sym, Tree, symbols
 
 
 class Bounded(NamedTuple):
-    """A value that is off by at most `error`."""
+    """A value that is off by at most `error`. While it's worked out it may be a complex number; see `_finite`."""
 
     value: float
     error: float
 
 
 _EPSILON = 2.0**-50
-_CONSTANTS = {"pi": math.pi, "e": math.e}
+_CONSTANTS: dict[str, Any] = {"pi": math.pi, "e": math.e, "i": 1j}
 
 
 def estimate(tree: Tree, at: Mapping[str, float] | None = None) -> Bounded | None:
     """Return the real value of `tree` with the symbols' values `at`; None if there is none to be had."""
-    try:
-        bounded = _estimate(tree, at or {})
-    except (ArithmeticError, ValueError, TypeError):  # beyond a float, or not real
-        return None
-    if bounded is None or not (math.isfinite(bounded.value) and math.isfinite(bounded.error)):
-        return None
-    return bounded
+    bounded = _finite(tree, at or {})
+    return None if bounded is None or isinstance(bounded.value, complex) else bounded
 
 
 def sign(tree: Tree, at: Mapping[str, float] | None = None) -> int:
@@ -40,6 +36,33 @@ def sign(tree: Tree, at: Mapping[str, float] | None = None) -> int:
     if bounded is None or abs(bounded.value) <= bounded.error:
         return 0
     return 1 if bounded.value > 0 else -1
+
+
+def apart(one: Tree, other: Tree) -> bool:
+    """Tell whether two expressions have different values for sure, at one point that answers are meant to hold at.
+
+    Of most wrong answers it says so. False says nothing: the values may be too near, or not to be had.
+    """
+    names = sorted(symbols(one) | symbols(other))
+    at = {name: (11 + 4 * place) / 7 for place, name in enumerate(names)}
+    first = _finite(one, at)
+    second = _finite(other, at) if first is not None else None
+    if first is None or second is None:
+        return False
+    if names and (isinstance(first.value, complex) or isinstance(second.value, complex)):
+        return False
+    return abs(first.value - second.value) > 2 * (first.error + second.error)
+
+
+def _finite(tree: Tree, at: Mapping[str, float]) -> Bounded | None:
+    """Return the real or complex value of `tree`; None if there is none to be had."""
+    try:
+        bounded = _estimate(tree, at)
+    except (ArithmeticError, ValueError, TypeError):  # beyond a float, or of a complex number
+        return None
+    if bounded is None or not (cmath.isfinite(bounded.value) and math.isfinite(bounded.error)):
+        return None
+    return bounded
 
 
 def _estimate(tree: Tree, at: Mapping[str, float]) -> Bounded | None:
@@ -58,7 +81,7 @@ def _estimate(tree: Tree, at: Mapping[str, float]) -> Bounded | None:
     return rule(*args)
 
 
-def _rounded(value: float, error: float) -> Bounded:
+def _rounded(value: Any, error: float) -> Bounded:
     return Bounded(value, error * (1 + _EPSILON) + abs(value) * _EPSILON)
 
 
@@ -103,10 +126,11 @@ def _power(a: Bounded, b: Bounded) -> Bounded | None:
 def _root(a: Bounded, degree: Bounded) -> Bounded | None:
     if a.value == 0 and a.error == 0:
         return a
-    if a.value < 0 and degree.value % 2 == 1:
+    if a.value < 0 and degree.value % 2 == 1 and degree.error < 1e-9:
         positive = _root(Bounded(-a.value, a.error), degree)
         return None if positive is None else Bounded(-positive.value, positive.error)
-    return _power(a, Bounded(1 / degree.value, _EPSILON))
+    inverse = _quotient(Bounded(1.0, 0.0), degree)
+    return None if inverse is None else _power(a, inverse)
 
 
 def _logarithm(a: Bounded, base: Bounded | None = None) -> Bounded | None:

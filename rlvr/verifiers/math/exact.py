@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 from math import comb, factorial, prod
 
-from rlvr.verifiers.math.tree import Call, Num, Relation, Sym, Tree, symbols
+from rlvr.verifiers.math.tree import Call, Num, Relation, Sym, Tree, nodes, symbols
 
 _PRIMES = (
     1819502462158302959,
@@ -26,6 +26,7 @@ _PRIMES = (
 So each power has a large order, and exponents that are themselves towers can be reduced: the numbers
 of `_moduli` are a prime and, one after the other, the exponents that all powers have in common.
 """
+_OF_INTEGERS = {"factorial", "double", "binomial", "choose", "falling", "gcd", "lcm"}
 _MODULUS = prod(_PRIMES)
 _SMALL_BITS = 8192  # of an integer that is worked out: an exponent, the n of n!
 _LARGEST_DEGREE = 10**12  # of a power with symbols in its base
@@ -289,3 +290,24 @@ def _small_value(name: str, values: list[Fraction]) -> Fraction | None:
     if name in ("binomial", "choose") and whole and 0 <= values[1] <= first <= 8000:
         return Fraction(comb(int(first), int(values[1])))
     return None
+
+
+def whole_numbers(tree: Tree) -> frozenset[str]:
+    """The symbols that only make sense as whole numbers: bounds of sums, n in (2n-1)!!."""
+    found: frozenset[str] = frozenset()
+    for node in nodes(tree):
+        if isinstance(node, Call) and (node.name in _OF_INTEGERS or _alternates(node)):
+            found |= symbols(node)
+        elif isinstance(node, Call) and node.name in ("big:sum", "big:prod"):
+            found = found.union(*map(symbols, node.args[1:]))
+    return found
+
+
+def _alternates(tree: Call) -> bool:
+    """Tell whether it's (-1)^n."""
+    if tree.name != "pow" or not symbols(tree.args[1]):
+        return False
+    base = tree.args[0]
+    if isinstance(base, Call) and base.name == "neg":
+        return not symbols(base)
+    return isinstance(base, Num) and base.value < 0

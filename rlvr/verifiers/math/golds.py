@@ -9,7 +9,7 @@ from rlvr.core.verdict import Cause, Unscored
 from rlvr.verifiers.extraction import labelled_values
 from rlvr.verifiers.math.answer import Answer, gold_text, readings
 from rlvr.verifiers.math.clean import clean
-from rlvr.verifiers.math.numbers import Number, read_number
+from rlvr.verifiers.math.numbers import Number, read_integer, read_number
 from rlvr.verifiers.math.quantities import quantity
 from rlvr.verifiers.math.tree import Group, Relation, Tree, Word, symbols
 from rlvr.verifiers.math.vocabulary import Unreadable
@@ -25,10 +25,11 @@ class Gold:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        parts = labelled_values(gold_text(text))
+        answer = gold_text(text)
+        parts = labelled_values(answer) if "(" in answer else []
         self.ordered = bool(parts)
-        self.inside = ", ".join(parts) if parts else gold_text(text)
-        self.cleaned = clean(self.inside)
+        self.inside = ", ".join(parts) if parts else answer
+        self.cleaned = self.inside if read_integer(text) is not None else clean(self.inside)
         self.number: Number | None = read_number(self.cleaned)
         self._readings: tuple[Answer, ...] | Literal[False] | None = False
         self._rehearsed = False
@@ -54,6 +55,8 @@ class Gold:
 
     def parts(self) -> int:
         """Return how many values it lists; 1 for anything but a bare list."""
+        if self.number is not None:
+            return 1
         tree = self.readings[0].tree if self.readings else None
         return len(tree.items) if isinstance(tree, Group) and tree.kind == "" else 1
 
@@ -64,7 +67,7 @@ class Gold:
 
     def accepts(self, candidate: str) -> bool:
         """Whether `candidate` could be an answer of this kind: for a number, something with a value."""
-        if self.number is None:
+        if self.number is None or read_integer(candidate) is not None:
             return True
         if len(candidate) > INLINE_LENGTH:
             return (

@@ -22,6 +22,7 @@ from rlvr.verifiers.math.tree import (
     Relation,
     Sym,
     Tree,
+    Unit,
     Word,
     children,
     nodes,
@@ -44,6 +45,24 @@ def is_listed(tree: Tree) -> bool:
     if isinstance(tree, Group):
         return tree.kind in ("", "()", "{}", "letters")
     return not isinstance(tree, Relation)
+
+
+_SEVERAL = frozenset({"pm", "mp", "cap", "setminus"})
+_ALONE = (Num, Word, Unit)
+
+
+def is_single(tree: Tree) -> bool:
+    """Tell whether it's one value for sure: no list, set or relation, nor anything made of those."""
+    for node in nodes(tree):
+        if isinstance(node, Call):
+            if node.name in _SEVERAL:
+                return False
+        elif isinstance(node, Sym):
+            if node.name.startswith("bb:"):
+                return False
+        elif not isinstance(node, _ALONE):
+            return False
+    return True
 
 
 def same_choices(gold: Group, answer: Group) -> bool:
@@ -72,6 +91,11 @@ def are_told_apart(gold: Group, answer: Group) -> bool:
         if None not in labels and len(set(labels)) > 1 and not set(labels) & set(others):
             return True
     return False
+
+
+def marks_some(group: Group) -> bool:
+    """Tell whether some of its values have a unit, and others don't."""
+    return len({quantity(item).unit is None for item in group.items}) == 2
 
 
 def systems(group: Group) -> Group:

@@ -21,10 +21,10 @@ from rlvr.verifiers.math.tree import (
 
 
 def states_a_value(answer: Tree) -> bool:
-    """Tell whether it's an equation of two values, neither of which names a quantity."""
+    """Tell whether it's an equation of values, none of which names a quantity."""
     return (
         isinstance(answer, Relation)
-        and answer.signs == ("=",)
+        and set(answer.signs) == {"="}
         and not any(is_name(side) or isinstance(side, Group | Word) for side in answer.sides)
     )
 
@@ -110,10 +110,58 @@ def names_agree(ours: Tree, theirs: Tree) -> bool:
     if isinstance(ours, Sym) and isinstance(theirs, Sym) and ours != theirs:
         bases = {one.name.partition("_")[0] for one in (ours, theirs)}
         return len(bases) == 1 and bases <= {ours.name, theirs.name}  # \\lambda = 2, 5
+    ours, theirs = _applied(ours, theirs), _applied(theirs, ours)
     if isinstance(ours, Word) and isinstance(theirs, Word):
         mine, other = content(ours.text), content(theirs.text)
         return mine <= other or other <= mine
     return isinstance(ours, Word) or isinstance(theirs, Word) or ours == theirs
+
+
+def _applied(name: Tree, other: Tree) -> Tree:
+    """A function's value in the words that name one at a number: "f of x" beside "f of 2"."""
+    if not isinstance(other, Word) or not isinstance(name, Call) or len(name.args) != 1:
+        return name
+    argument = name.args[0]
+    if not name.name.startswith("apply:") or not isinstance(argument, Sym):
+        return name
+    return Word(f"{name.name.removeprefix('apply:')} of {argument.name}")
+
+
+def in_order(gold: Tree, answer: Tree) -> Tree:
+    """`(m, n) = (2, 1)`, or `m = 2, n = 1`, as the gold's `(n, m) = (1, 2)`; beside a bare tuple x, y, z have an order."""
+    if not isinstance(gold, Relation) and not (isinstance(gold, Group) and gold.kind == "()"):
+        return answer
+    named = _named_entries(answer)
+    names = list(_named_entries(gold))
+    if isinstance(gold, Group) and isinstance(answer, Relation) and {*named} <= {*"xyz"}:
+        names = sorted(named)
+    if not names or {*names} != {*named} or (isinstance(answer, Relation) and names == list(named)):
+        return answer
+    sides = (tuple(map(Sym, names)), tuple(named[name] for name in names))
+    return Relation(("=",), (Group("()", sides[0]), Group("()", sides[1])))
+
+
+def _named_entries(tree: Tree) -> dict[str, Tree]:
+    """The values of a tuple or a list by their names; none if not each of them has one."""
+    if isinstance(tree, Group) and tree.kind == "":
+        pairs = [
+            item.sides for item in tree.items if isinstance(item, Relation) and item.signs == ("=",)
+        ]
+        if len(pairs) < len(tree.items):
+            return {}
+    elif isinstance(tree, Relation) and tree.signs == ("=",):
+        left, right = tree.sides
+        if not (
+            isinstance(left, Group) and isinstance(right, Group) and left.kind == right.kind == "()"
+        ):
+            return {}
+        if len(left.items) != len(right.items):
+            return {}
+        pairs = list(zip(left.items, right.items, strict=True))
+    else:
+        return {}
+    found = {name.name: value for name, value in pairs if isinstance(name, Sym)}
+    return found if len(found) == len(pairs) > 1 else {}
 
 
 def _value_of_quantity(answer: Tree, gold: Tree) -> Tree | None:

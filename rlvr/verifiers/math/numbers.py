@@ -10,6 +10,7 @@ MAX_DIGITS = 2000
 """A longer number is left to the reader."""
 
 _SHORT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_FIRST = frozenset("-+.\\ 0123456789")
 _DECIMAL = re.compile(r"([-+]?)\s*+(\\\$)?\s*+([0-9]*+)(?:\.([0-9]*+))?\s*+(\\?%)?")
 _LATEX = re.compile(
     r"([-+]?)\s*+(?:([0-9]++)\s*+)?\\frac\s*+(?:\{\s*+(-?[0-9]++)\s*+\}|([0-9]))"
@@ -61,14 +62,18 @@ def read_number(text: str) -> Number | None:
 
     None where it's anything else, or has over `MAX_DIGITS` characters.
     """
-    if not text or len(text) > MAX_DIGITS:
+    if not text or len(text) > MAX_DIGITS or text[0] not in _FIRST:
         return None
     decimal = _DECIMAL.fullmatch(text)
     if decimal:
         sign, money, whole, decimals, percent = decimal.groups()
         if not whole and not decimals:
             return None
-        value = Fraction(int(whole + (decimals or "")), 10 ** len(decimals or ""))
+        value = (
+            Fraction(int(whole + decimals), 10 ** len(decimals))
+            if decimals
+            else Fraction(int(whole))
+        )
         return Number(
             -value if sign == "-" else value, percent is not None, money=money is not None
         )

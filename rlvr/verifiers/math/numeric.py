@@ -279,6 +279,8 @@ def _extrapolated(sums: Callable[..., Any], body: Callable[[Any], Any], start: i
 
 def _unknown_function(name: str, args: list[Any]) -> Any:
     """f(x) for an f nobody knows: some smooth function, the same one each time."""
+    if any(mpmath.isfinite(a) and mpmath.mag(a) > _MOST_BITS_OF_ANGLE for a in args):
+        raise TooLarge  # the sine of a number with millions of digits takes minutes
     seed = mpmath.mpf(sum(ord(c) * 31**i for i, c in enumerate(name))) / 7919
     return mpmath.sin(seed + sum(a * mpmath.sqrt(p) for a, p in zip(args, (2, 3, 5), strict=False)))
 

@@ -89,16 +89,21 @@ def set_of_numbers(words: Sequence[str]) -> Sym | None:
 
 
 _MARKS = {"+": "_{>0}", "-": "_{<0}", "0+": "_{\\ge 0}", "0-": "_{\\le 0}", "*": "^*", "": ""}
-_HINT = re.compile(r"excep|exclu|than\b|\bbut\b|besides|apart|equal|different|\bat [lm]")
+_HINT = re.compile(r"excep|exclu|than\b|\bbut\b|besides|apart|equal|different|\bat [lm]|out of")
+_OUT_OF = re.compile(
+    r"(?<=\d)\s*(?:\\(?:text|textrm|mathrm|mbox)\s*+\{\s*)?\bout of(?: every\b)?\s*\}?\s*(?=\d+$)"
+)
 _REALS = re.compile(r"(?:[a-z]\s*\\in\s*)?\\mathbb\s*(?:\{\s*R\s*\}|R)\s*,?")
 _SIGN_OF = {"greater": ">", "larger": ">", "more": ">", "bigger": ">", "less": "<", "smaller": "<",
             "least": "\\ge", "most": "\\le"}  # fmt: skip
 
 
 def in_symbols(text: str) -> str:
-    r"""Return "all real numbers except 2" as `\mathbb{R} \setminus \{2\}`; any other text as it is."""
+    r"""Return "all real numbers except 2" as `\mathbb{R} \setminus \{2\}`, "2 out of 5" as 2/5; other text as it is."""
     if len(text) > _LONGEST or not _HINT.search(text):
         return text
+    if "out" in text:
+        return _OUT_OF.sub("/", text)
     plain = _SPOKEN.sub(r" \1 ", text)
     parted = _EXCEPT.search(plain) or _COMPARED.search(plain)
     if parted is None:

@@ -100,7 +100,8 @@ def _has_beside(tree: Tree) -> bool:
 def _with_unit(tree: Call) -> Quantity:
     inner, unit = _quantity(tree.args[0]), tree.args[1]
     assert isinstance(unit, Unit)
-    return replace(inner, unit=unit if inner.unit is None else times(inner.unit, unit))
+    whole = unit if inner.unit is None else times(inner.unit, unit)
+    return Quantity(inner.tree, whole, inner.said, inner.told, inner.led, inner.clear)
 
 
 def _with_remark(tree: Call) -> Quantity:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rlvr.verifiers.math.arithmetic import TO, Arithmetic, last_unit, with_remark
+from rlvr.verifiers.math.big import DOTS, going_on
 from rlvr.verifiers.math.lexer import tokenize
 from rlvr.verifiers.math.phrases import set_of_numbers
-from rlvr.verifiers.math.progressions import DOTS, going_on
 from rlvr.verifiers.math.remarks import content, is_place
 from rlvr.verifiers.math.sets import INEQUALITIES, SIGNS
 from rlvr.verifiers.math.tree import (
@@ -62,9 +62,11 @@ class _Reader(Arithmetic):
         joints: list[str] = []
         while True:
             joint = ""
-            while self.peek().kind != "num" and self.peek().text in _JOINTS:
-                taken = _JOINTS[self.take().text]
-                joint = joint.strip(",") or taken
+            kind, text = self.peek()
+            while text in _JOINTS and kind != "num":
+                self.at += 1
+                joint = joint.strip(",") or _JOINTS[text]
+                kind, text = self.peek()
             if not joint:
                 break
             if self.peek() is END or self.peek().text in (")", "]", "}", "\\}"):
@@ -125,7 +127,7 @@ class _Reader(Arithmetic):
     def _relation(self) -> Tree:
         words = self.remark()
         named = words.endswith(":") or (bool(words) and self.peek().text in ("=", "approx", ":"))
-        self.skip("=", "approx", *(":" if named else ()))  # "Area = 5"
+        self.skip("=", "approx", ":" if named else "=")  # "Area = 5"
         if words and not content(words):
             words, named = "", False
             self.skip(",")  # "So, x = 5"
@@ -135,7 +137,7 @@ class _Reader(Arithmetic):
         sides: list[Tree] = [Word(words.strip(": "))] if named else []
         signs = ["="] if named else []
         sides.append(self.union())
-        while self.peek().kind != "num" and self.peek().text in SIGNS:
+        while self.peek().text in SIGNS and self.peek().kind != "num":
             signs.append(SIGNS[self.take().text])
             said = self.remark()
             if said and (self.peek() is END or self.peek().text in _JOINTS):
@@ -156,12 +158,18 @@ class _Reader(Arithmetic):
 
     def _applied(self) -> bool:
         """Tell whether a function's value comes next, and what it is: y(3) = 5, of which no product is made."""
+        if self.peek(1).text != "(":
+            return False
         name, opening, argument, closing, sign = (self.peek(ahead) for ahead in range(5))
         between = (opening.text, closing.text, sign.text)
         return name.kind == "name" and argument.kind == "num" and between == ("(", ")", "=")
 
     def union(self) -> Tree:
-        items = [self.ratio()]
+        """Read sets with signs between them that join them; one of them is a value."""
+        first = self.ratio()
+        if not self.unites():
+            return first
+        items = [first]
         while self.unites():
             operator = self.take().text
             right = self.ratio()
@@ -176,21 +184,28 @@ class _Reader(Arithmetic):
         kind, text = self.peek()
         if kind == "cmd":
             return text in ("cup", "cap", "setminus")
+        if text != "U":
+            return False
         # a plain U between two intervals or sets
         before, after = self.peek(-1).text, self.peek(1).text
-        return text == "U" and before in (")", "]", "\\}") and after in ("(", "[", "\\{")
+        return before in (")", "]", "\\}") and after in ("(", "[", "\\{")
 
     def ratio(self) -> Tree:
-        items = [self.sum()]
+        """Read a sum, or several of them with colons between them."""
+        first = self.sum()
+        if self.peek().text not in _BETWEEN_SUMS:
+            return first
         if self.skip("choose"):
-            return Call("binomial", (items[0], self.sum()))
+            return Call("binomial", (first, self.sum()))
+        items = [first]
         while (self.peek() == TO) or (not self.condition and self.peek() == _COLON):
             self.take()
             items.append(self.sum())
-        return items[0] if len(items) == 1 else Group(":", tuple(items))
+        return first if len(items) == 1 else Group(":", tuple(items))
 
 
 _COLON = Token("mark", ":")
+_BETWEEN_SUMS = frozenset({"choose", TO.text, _COLON.text})
 
 
 _NOT_OF_NAMES = words_of(

@@ -87,7 +87,7 @@ def renamings(
 
     `ours` and `theirs` are the parameters that each side declares, with what they range over.
     """
-    if isinstance(gold, Num | Word) or isinstance(answer, Num | Word):
+    if isinstance(gold, (Num, Word)) or isinstance(answer, (Num, Word)):
         yield {}
         return
     fixed = _arguments(gold, answer) or _of_lines(gold, answer)

@@ -12,7 +12,7 @@ from typing import Any
 import sympy
 
 from rlvr.verifiers.math.agreement import agree
-from rlvr.verifiers.math.leaf import Truth, quick
+from rlvr.verifiers.math.leaf import Truth, at_once
 from rlvr.verifiers.math.tree import BOUND, Call, Group, Num, Relation, Sym, Tree, children, nodes
 
 
@@ -30,7 +30,7 @@ class Stages:
 
     def __call__(self, gold: Tree, answer: Tree) -> bool:
         """Whether the two are equal."""
-        seen = quick(gold, answer)
+        seen = at_once(gold, answer)
         if seen is None:
             self.deepest = max(self.deepest, 1)
             seen = agree(gold, answer)

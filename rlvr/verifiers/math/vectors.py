@@ -96,3 +96,8 @@ def _mentions(tree: Tree) -> bool:
 def _scaled(tree: Tree, scale: Callable[[Tree], Tree]) -> dict[int, Tree] | None:
     shares = _shares(tree)
     return None if shares is None else {place: scale(share) for place, share in shares.items()}
+
+
+def has_rows(tree: Tree) -> bool:
+    """Tell whether a matrix is in it."""
+    return any(isinstance(node, Group) and node.kind == "rows" for node in nodes(tree))

@@ -22,7 +22,7 @@ from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.compare import Comparison
 from rlvr.verifiers.math.conditions import agree, parameters
 from rlvr.verifiers.math.golds import INLINE_LENGTH, Gold, golds_of
-from rlvr.verifiers.math.leaf import Leaf, Truth, quick
+from rlvr.verifiers.math.leaf import Leaf, Truth, at_once, within
 from rlvr.verifiers.math.numbers import read_integer, read_number
 from rlvr.verifiers.math.quantities import quantity, says
 from rlvr.verifiers.math.question import asked
@@ -121,8 +121,9 @@ class Math(Verifier):
         if not text:
             return refused(self.name, Status.UNPARSABLE, "the answer is empty or too long to read")
         undecided = False
+        question = asked(task)
         for gold in golds:
-            verdict = self._settle_one(gold, text, found, asked(task))
+            verdict = self._settle_one(gold, text, found, question)
             if verdict is None:
                 undecided = True
             elif verdict.status is Status.CORRECT:
@@ -150,7 +151,7 @@ class Math(Verifier):
                 return self._verdict("number", said, gold, "another number")
         if len(text) > INLINE_LENGTH or len(gold.cleaned) > INLINE_LENGTH:
             return None
-        leaf = self._adjusted(quick, inline=True)
+        leaf = self._adjusted(at_once, inline=True)
         return self._compare(gold, text, found, question, leaf, "form")
 
     def verify(self, task: Task, response: str) -> Verdict:
@@ -211,6 +212,8 @@ class Math(Verifier):
         wrong = "another value"
         for gold_answer in gold.readings:
             for answer in answers:
+                if gold_answer.loose or (answer.loose and gold_answer.beside):
+                    continue
                 refusal = self._refusal(gold, gold_answer, answer)
                 if refusal:
                     wrong = refusal
@@ -219,7 +222,7 @@ class Math(Verifier):
                 same = self._same(comparison, gold_answer, answer)
                 if same is False and comparison.why:
                     wrong = comparison.why
-                if same and not self.restated:
+                if same and question and not self.restated:
                     refused_for = restated(question, gold_answer.value, answer.value, leaf)
                     if refused_for:
                         wrong = refused_for
@@ -271,7 +274,6 @@ class Math(Verifier):
         """Return `leaf` with the rounding and the tolerance an author allows; `inline` as `within` has it."""
         if not self.rounded and not self.tolerance:
             return leaf
-        from rlvr.verifiers.math.rounding import within
 
         def adjusted(gold: Tree, answer: Tree) -> Truth:
             same = leaf(gold, answer)

@@ -1,8 +1,9 @@
-r"""Answers in words: "east", "(C)", "Tuesday and Friday"; numbers, dates and times of day as such."""
+r"""Answers in words: "east", "(C)", "(C) 12", "Tuesday and Friday"; numbers, ordinals, dates and times of day as such."""
 
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from rlvr.verifiers.math import phrases
 from rlvr.verifiers.math.remarks import CHANGING
@@ -22,6 +23,25 @@ _WORDS = re.compile(r"[A-Za-z]+")
 _JOINTS = re.compile(r" ?, ?(?:and|or) | ?, ?| and | or ")  # cleaned text has single spaces alone
 _ARTICLE = re.compile(r"(?:the|an?) (?=\w{2})")
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b")
+
+
+_NTH = re.compile(
+    r"([0-9]{1,9}) ?\^?\{?(?:\\(?:text|textrm|mathrm|mbox|textsuperscript) ?\{)? ?(st|nd|rd|th) ?\}{0,2}"
+)
+
+
+def ordinal(text: str) -> Num | None:
+    """The number of an ordinal: 3 of "3rd" and 3^{rd}."""
+    if text[-1:] not in "tdh}":
+        return None
+    found = _NTH.fullmatch(text)
+    if found is None:
+        return None
+    digits, ending = found.groups()
+    expected = (
+        "th" if digits[-2:-1] == "1" else {"1": "st", "2": "nd", "3": "rd"}.get(digits[-1], "th")
+    )
+    return Num(Fraction(int(digits))) if ending == expected else None
 
 
 def in_words(text: str) -> Tree | None:
@@ -127,6 +147,7 @@ _MONTHS = [
     "november",
     "december",
 ]
+_MONTH = re.compile("jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec", re.IGNORECASE)
 _DAY = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?|(\d{4})")
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _CHINESE_DATE = re.compile(r"(?:(\d{4})年)?(\d{1,2})月(\d{1,2})[日号]")
@@ -152,7 +173,8 @@ def meaning(text: str) -> tuple[Tree | None, str]:
 
     (None, "") for anything else.
     """
-    plain = " ".join(_STYLED.sub(r" \1 ", text).replace("\\", " ").split())
+    plain = _STYLED.sub(r" \1 ", text).replace("\\", " ") if "\\" in text else text
+    plain = " ".join(plain.split())
     if len(plain) > 200:
         return None, ""
     polar = _POLAR.fullmatch(plain)
@@ -206,6 +228,8 @@ def _date(text: str) -> Tree | None:
     if iso is not None or chinese is not None:
         year, month, day = (iso or chinese).groups()  # type: ignore[union-attr]
         return Word(f"day {int(month)}-{int(day)} {year or ''}".strip())
+    if not _MONTH.search(text):
+        return None
     words = re.findall(r"[A-Za-z]+|\d+(?:st|nd|rd|th)?", text)
     months = [
         number
@@ -220,3 +244,40 @@ def _date(text: str) -> Tree | None:
     if len(months) != 1 or len(others) != 1 or len(days) != 1 or len(years) > 1 or None in numbers:
         return None
     return Word(f"day {months[0]}-{int(days[0])} {''.join(years)}".strip())
+
+
+# ---------------------------------------------------------------------- a choice with its text
+
+_SAID = r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox)\s*+"
+_LABELLED = re.compile(
+    r"\s*+(?:\(\s*+([A-J])\s*+\)|([A-J])(?:\s*+[.:)](?!\d)|\s++[-–—](?=\s++[a-zA-Z][a-z]*+ [^0-9=+*/^\\]++$)))\s*+(?:[.:]\s*+)?([^\s,;].*)"
+)
+_IS_FORMULA = re.compile(
+    r"(?:-?\d|-?\\[a-zA-Z]|\(|[a-z](?![a-z]))"
+)  # no sign of a sum with the letter
+_OF_STYLE = re.compile(rf"{_SAID}(?=\{{)|[{{}}]")
+
+
+def labelled(text: str) -> tuple[Word, str, str] | None:
+    """Return the letter of a choice, "(C) 12", its text as it's compared, and its formula.
+
+    None where several choices are named, or one is denied.
+    """
+    if not re.search("[A-J]", text[:20]):
+        return None
+    found = _LABELLED.fullmatch(_OF_STYLE.sub(" ", text))
+    if found is None:
+        return None
+    said = found.group(3)
+    words = re.findall(r"[a-zA-Z']+", said)
+    letters = [word for word in words if len(word) == 1 and "A" <= word <= "J"]
+    if letters and (
+        letters != ["A"] or not re.match("A [a-z]{2}", said)
+    ):  # "A test" has an article
+        return None
+    if any(word.lower() in CHANGING | {"or", "and"} for word in words):
+        return None
+    at = text.rfind(said) if _IS_FORMULA.match(said) else -1
+    formula = text[at:] if at >= 0 else ""
+    letter = Word((found.group(1) or found.group(2)).lower())
+    return letter, "".join(said.split()).lower(), formula

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 import rlvr
 from rlvr.verifiers.math.answer import readings
 from rlvr.verifiers.math.clean import clean
+from rlvr.verifiers.math.estimates import apart
 from rlvr.verifiers.math.lexer import Unreadable
 from rlvr.verifiers.math.normal import normal
+from rlvr.verifiers.math.reader import read
 from rlvr.verifiers.math.tree import Num
 
 numbers = st.integers(-50, 50)
@@ -93,3 +95,25 @@ def test_near_misses_of_numbers(n, d):
         verifier,
     )
     assert (right.reward, wrong.reward) == (1.0, 0.0)
+
+
+def test_values_are_told_apart_at_once_only_if_they_differ():
+    equal = [
+        (r"\sqrt{2}+\sqrt{3}", r"\sqrt{5+2\sqrt{6}}"),
+        (r"(1+\sqrt2)^{64}(\sqrt2-1)^{64}", "1"),
+        (r"\sqrt[3]{-8}", "-2"),
+        (r"\sqrt[10^{20}+3-10^{20}]{8}", "2"),
+        (r"(2+3i)^{4}", "-119-120i"),
+        (r"\frac{1}{1-i}", r"\frac{1+i}{2}"),
+        (r"\sin(10^{30}\pi)", "0"),
+        (r"\ln(e^{10^{6}})", "10^{6}"),
+        ("(x-1)(x+1)", "x^2-1"),
+        (r"\cos^2 x", r"1-\sin^2 x"),
+        ("(-1)^{2n}", "1"),
+        ("1+10^{-30}", "1+2*10^{-30}"),  # too near to tell
+    ]
+    for one, other in equal:
+        assert not apart(read(one), read(other)), one
+    other = [(r"\sqrt{51}", r"\sqrt{66}"), ("6+9i", "4"), (r"\frac{1}{x}", "x"), (r"\pi", "3.14")]
+    for one, another in other:
+        assert apart(read(one), read(another)), one

@@ -41,6 +41,8 @@ HOSTILE = {
     "a product of factorials": "1000!" * 50,  # over the digits that Python writes of one integer
     "a root of high degree": "9" * 76 + "^{63/64}",
     "powers that nearly cancel": "3^{9999}-3^{9998}",
+    "an unknown function of a factorial": "f(1000000!)",
+    "a percentage to a power": "((1e999\\%))^{e}",
 }
 GOLDS = ("42", "x^2+1", "\\frac{\\sqrt{3}}{2}", "(1,2)", "\\sum_{k=1}^n k")
 
