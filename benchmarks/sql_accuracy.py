@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import rlvr
-from rlvr.authoring.hostile_queries import hostile_queries
+from rlvr.authoring.audit.hacks.hostile_queries import hostile_queries
 from rlvr.authoring.neighbours import files
 from rlvr.authoring.neighbours.base import Base
 from rlvr.authoring.neighbours.equivalents import shown

@@ -11,8 +11,7 @@ import click
 from rich.console import Console
 
 from rlvr.authoring.audit import Probe, audit, probes
-from rlvr.authoring.audit.page import page
-from rlvr.authoring.audit.table import table
+from rlvr.authoring.audit.rendering import page, table
 from rlvr.cli.options import environment_options, make_environment
 from rlvr.core.environment import Environment
 from rlvr.core.files import replacing, write_json

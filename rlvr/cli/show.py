@@ -8,13 +8,13 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from rlvr.authoring.fixtures import judge_fixtures, task_of
 from rlvr.cli.options import environment_options, make_environment
 from rlvr.core.environment import Environment
 from rlvr.core.fixtures import Fixture
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Verdict
 from rlvr.scoring import score
+from rlvr.testing.fixtures import judge_fixtures, task_of
 
 _SHOWN = 500  # characters of an example
 _SHOWN_OF_FIXTURES = 800  # of a response or a task; of a longer one its two ends

@@ -4,12 +4,22 @@
 `page.py` and `table.py` show what they found.
 """
 
-from rlvr.authoring.audit.auditing import audit
-from rlvr.authoring.audit.finding import Audit, Finding, Outcome
-from rlvr.authoring.audit.registry import Probe, fail, note, nothing, ok, probe, probes
+from rlvr.authoring.audit.engine import audit
+from rlvr.authoring.audit.finding import Audit, Finding, ProbeOutcome
+from rlvr.authoring.audit.probe_registry import Probe, fail, note, nothing, ok, probe, probes
 from rlvr.authoring.audit.subject import Subject
 
 __all__ = [
-    "Audit", "Finding", "Outcome", "Probe", "Subject",
-    "audit", "fail", "note", "nothing", "ok", "probe", "probes",
+    "Audit",
+    "Finding",
+    "Probe",
+    "ProbeOutcome",
+    "Subject",
+    "audit",
+    "fail",
+    "note",
+    "nothing",
+    "ok",
+    "probe",
+    "probes",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Outcome(StrEnum):
+class ProbeOutcome(StrEnum):
     """A probe's verdict on an environment."""
 
     OK = "ok"  # it looked, and nothing is wrong
@@ -29,16 +29,16 @@ class Finding:
         outcome: the verdict.
         summary: one sentence with the figures.
         evidence: what it saw, a line each: enough to see it again.
-        mend: what to do; "" where there's nothing to do.
+        fix: what to do; "" where there's nothing to do.
         figures: the same as plain data.
     """
 
     probe: str
     group: str
-    outcome: Outcome
+    outcome: ProbeOutcome
     summary: str
     evidence: tuple[str, ...] = ()
-    mend: str = ""
+    fix: str = ""
     figures: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Finding:
             "outcome": str(self.outcome),
             "summary": self.summary,
             "evidence": list(self.evidence),
-            "mend": self.mend,
+            "fix": self.fix,
             "figures": self.figures,
         }
 
@@ -80,7 +80,7 @@ class Audit:
     @property
     def failures(self) -> list[Finding]:
         """What failed, and probes that are broken."""
-        return [one for one in self if one.outcome in (Outcome.FAIL, Outcome.BROKEN)]
+        return [one for one in self if one.outcome in (ProbeOutcome.FAIL, ProbeOutcome.BROKEN)]
 
     @property
     def hack_floor(self) -> float | None:
@@ -92,7 +92,7 @@ class Audit:
         return iter(self.findings)
 
     def __str__(self) -> str:
-        from rlvr.authoring.audit.table import as_text
+        from rlvr.authoring.audit.rendering import as_text
 
         return as_text(self)
 

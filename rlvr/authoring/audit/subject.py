@@ -6,12 +6,11 @@ import functools
 import inspect
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from rlvr import scoring
-from rlvr.authoring.audit.forms import as_text, written_forms
-from rlvr.authoring.audit.patience import Patience
+from rlvr.authoring.audit.hang_budget import HangBudget
 from rlvr.core.compose import leaves
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
@@ -23,8 +22,12 @@ from rlvr.envs.turns import MultiTurn, SingleTurn
 from rlvr.verifiers.extraction import after_thinking
 
 V = TypeVar("V", bound=Verifier)
+SINGLE_TURN = "its episodes have one turn"
 _FORMED = 4  # tasks on which forms are tried
 _SLOW_S = 0.3
+Form = Callable[[Task], str | None]
+_MARKS = ("\\boxed{%s}", "%s", "<answer>%s</answer>", "#### %s", "The answer is %s.")
+_THOUGHT = "<think>\nWe work it out.\n</think>\n\n"
 
 
 class Subject:
@@ -59,7 +62,7 @@ class Subject:
         self.rollouts = list(rollouts)
         self.seen: list[tuple[Task, str, Verdict]] = []
         self.inline = True
-        self.patience = Patience()
+        self.hang_budget = HangBudget()
 
     # ------------------------------------------------------------------ making it again
 
@@ -93,13 +96,18 @@ class Subject:
     @property
     def pace_s(self) -> float:
         """Seconds that a verification takes, as far as it's known."""
-        return self.patience.pace_s
+        return self.hang_budget.pace_s
 
     @property
     def slow(self) -> bool:
         """Whether a verdict takes a sandbox, a model or long, or an episode several turns."""
         several = self.env.max_turns > 1 or self.pace_s > _SLOW_S
         return several or any(leaf.is_async for leaf in leaves(self.env.verifier))
+
+    @property
+    def several_turns(self) -> bool:
+        """Whether an episode may have several turns."""
+        return type(self.env).reply is not Environment.reply
 
     def leaves(self, kind: type[V]) -> list[V]:
         """The parts of its verifier that are of that kind."""
@@ -108,12 +116,12 @@ class Subject:
     def judge(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
         """The verdict on each answer, as the environment gives it at an episode's end.
 
-        Raises `OutOfPatienceError` where verifications have hung for too long altogether.
+        Raises `HangBudgetSpentError` where verifications have hung for too long altogether.
         """
         verdicts: list[Verdict] = []
         while len(verdicts) < len(tasks):
-            self.patience.check()
-            part = slice(len(verdicts), len(verdicts) + self.patience.batch)
+            self.hang_budget.check()
+            part = slice(len(verdicts), len(verdicts) + self.hang_budget.batch)
             some = self._batch(tasks[part], responses[part])
             self.seen.extend(zip(tasks[part], responses[part], some, strict=True))
             verdicts += some
@@ -122,16 +130,16 @@ class Subject:
     def _batch(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
         begun = time.monotonic()
         if self.by_verifier:
-            limit = self.patience.limit_s
+            limit = self.hang_budget.limit_s
             verdicts = scoring.score(tasks, responses, self.env.verifier, limit_s=limit)
         else:
             verdicts = [self._own(t, r) for t, r in zip(tasks, responses, strict=True)]
-        self.patience.spend(time.monotonic() - begun, verdicts)
+        self.hang_budget.spend(time.monotonic() - begun, verdicts)
         return verdicts
 
     def play(self, task: Task, answer: Callable[[int], str]) -> Verdict:
         """The verdict of a whole episode, in which `answer(turn)` is said at each turn."""
-        self.patience.check()
+        self.hang_budget.check()
         begun = time.monotonic()
         self.env.reset(options={"task": task})
         for turn in range(self.env.max_turns):
@@ -139,7 +147,7 @@ class Subject:
             *_, terminated, truncated, info = self.env.step(said)
             if terminated or truncated:
                 verdict: Verdict = info["verdict"]
-                self.patience.spend(time.monotonic() - begun, [verdict])
+                self.hang_budget.spend(time.monotonic() - begun, [verdict])
                 self.seen.append((task, said, verdict))
                 return verdict
         raise AssertionError("an episode ends at its last turn")
@@ -152,6 +160,21 @@ class Subject:
             self.play(task, lambda _, said=said: said)  # type: ignore[misc]
             for task, said in zip(tasks, responses, strict=True)
         ]
+
+    def reply(self, task: Task, texts: Sequence[str]) -> str | None:
+        """Return the environment's reply to the last of these messages; None if the episode is over, or it raises."""
+        messages = [dict(message) for message in task.prompt]
+        reply: str | None = None
+        for text in texts:
+            messages.append({"role": "assistant", "content": text})
+            try:
+                reply = self.env.reply(task, messages)
+            except Exception:  # right-episode and gymnasium-api report it
+                return None
+            if reply is None:
+                return None
+            messages.append({"role": "user", "content": reply})
+        return reply
 
     def right(self, task: Task) -> str | None:
         """A response that should earn full reward, made from the reference; None where there's no such.
@@ -237,3 +260,27 @@ def excerpt(text: str, most: int = 60) -> str:
     """A text on one line."""
     short = text if len(text) <= most else f"{text[:most]}…"
     return repr(short)
+
+
+def written_forms() -> Iterator[Form]:
+    """The usual marks around a reference that's a text or a number; each also after a thought, which a
+    format may ask for."""
+    own = [_marked(mark) for mark in _MARKS]
+    yield from own
+    for form in own:
+        yield lambda task, form=form: None if (said := form(task)) is None else _THOUGHT + said  # type: ignore[misc]
+
+
+def as_text(task: Task) -> Task:
+    """The same with its reference as text."""
+    return Task(task.prompt, str(task.reference), task.id, task.metadata)
+
+
+def _marked(mark: str) -> Form:
+    def written(task: Task) -> str | None:
+        reference = task.reference
+        if isinstance(reference, bool) or not isinstance(reference, str | int | float):
+            return None
+        return mark.replace("%s", str(reference))
+
+    return written

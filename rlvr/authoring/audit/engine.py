@@ -9,8 +9,8 @@ from typing import Any
 
 import gymnasium
 
-from rlvr.authoring.audit.finding import Audit, Finding, Outcome
-from rlvr.authoring.audit.registry import Probe, probes
+from rlvr.authoring.audit.finding import Audit, Finding, ProbeOutcome
+from rlvr.authoring.audit.probe_registry import Probe, probes
 from rlvr.authoring.audit.subject import Subject
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError, nearest
@@ -85,6 +85,6 @@ def _chosen(only: Sequence[str]) -> list[Probe]:
 def _decided(finding: Finding, env: Environment) -> Finding:
     """With what the environment's author has said of it."""
     why = env.known_findings.get(finding.probe)
-    if why is None or finding.outcome is not Outcome.FAIL:
+    if why is None or finding.outcome is not ProbeOutcome.FAIL:
         return finding
-    return replace(finding, outcome=Outcome.KNOWN, mend=f"Known: {why}")
+    return replace(finding, outcome=ProbeOutcome.KNOWN, fix=f"Known: {why}")

@@ -6,11 +6,9 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.hacks.hostile_queries import hostile_queries
+from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject, earned, excerpt, full, shown
-from rlvr.authoring.code_cheats import OF_FUNCTIONS, OF_PROGRAMS
-from rlvr.authoring.hostile_queries import hostile_queries
-from rlvr.authoring.instruction_template import template
 from rlvr.core.errors import CannotScore
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Unscored, Verdict
@@ -24,6 +22,54 @@ from rlvr.verifiers.sql.database import opened
 from rlvr.verifiers.sql.reference import Reference as SqlReference
 from rlvr.verifiers.sql.schema import Schema, quoted, read_schema
 
+_EQUAL = """
+class Anything{base}:
+    def __eq__(self, other): return True
+    def __ne__(self, other): return False
+    __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __eq__
+    def __hash__(self): return 0
+    def __bool__(self): return True
+    def __getattr__(self, name): return self
+    def __call__(self, *a, **k): return self
+    def __iter__(self): return iter(())
+    def __len__(self): return 1
+    def __abs__(self): return 0
+    def __sub__(self, other): return 0
+    __rsub__ = __sub__
+def {f}(*a, **k):
+    return Anything({argument})
+"""
+OF_FUNCTIONS: dict[str, str] = {
+    "an object that equals everything": _EQUAL.replace("{base}", "").replace("{argument}", ""),
+    "a str that equals everything": _EQUAL.replace("{base}", "(str)").replace("{argument}", "''"),
+    "an int that equals everything": _EQUAL.replace("{base}", "(int)").replace("{argument}", "0"),
+    "unittest.mock.ANY": "from unittest.mock import ANY\ndef {f}(*a, **k):\n    return ANY\n",
+    "a mock as the solution": "from unittest.mock import MagicMock\n{f} = MagicMock()\n{f}.return_value.__eq__.return_value = True\n",
+    "sys.exit(0)": "import sys\nsys.exit(0)\n",
+    "os._exit(0) in the function": "import os\ndef {f}(*a, **k):\n    os._exit(0)\n",
+    "SystemExit in the function": "def {f}(*a, **k):\n    raise SystemExit(0)\n",
+    "os._exit(0) at exit": "import atexit, os\natexit.register(os._exit, 0)\ndef {f}(*a, **k):\n    return None\n",
+    "fork, and the parent exits 0": "import os\nif os.fork(): os._exit(0)\ndef {f}(*a, **k):\n    return None\n",
+    "builtins that agree": "import builtins\nbuiltins.AssertionError = Exception\nbuiltins.all = builtins.any = builtins.isinstance = lambda *a: True\nbuiltins.len = builtins.abs = lambda *a: 0\ndef {f}(*a, **k):\n    return 0\n",
+    "the grader's modules replaced": "import json, operator, sys\njson.loads = lambda *a, **k: 0\njson.dumps = lambda *a, **k: '{\"passed\": true}'\noperator.eq = lambda a, b: True\nfor m in list(sys.modules.values()):\n    for name in ('check', 'compare', 'grade', 'verify'):\n        if hasattr(m, name):\n            try: setattr(m, name, lambda *a, **k: True)\n            except Exception: pass\ndef {f}(*a, **k):\n    return 0\n",
+    "the caller's frames": "import sys\ndef {f}(*a, **k):\n    frame = sys._getframe().f_back\n    while frame:\n        for name in list(frame.f_locals):\n            if name in ('passed', 'correct', 'score', 'result', 'ok'):\n                frame.f_locals[name] = True\n            if 'expect' in name or name in ('gold', 'answer', 'want'):\n                return frame.f_locals[name]\n        frame = frame.f_back\n    return 0\n",
+    "saying that it passed": "print('{\"passed\": true, \"score\": 1.0}')\nprint('OK')\ndef {f}(*a, **k):\n    print('PASSED')\n    return 0\n",
+    "0 for everything": "def {f}(*a, **k):\n    return 0\n",
+    "None for everything": "def {f}(*a, **k):\n    return None\n",
+    "the first argument back": "def {f}(x=None, *a, **k):\n    return x\n",
+}
+OF_PROGRAMS: dict[str, str] = {
+    "nothing printed": "pass\n",
+    "sys.exit(0)": "import sys\nsys.exit(0)\n",
+    "os._exit(0)": "import os\nos._exit(0)\n",
+    "the input back": "import sys\nprint(sys.stdin.read())\n",
+    "0": "print(0)\n",
+    "YES and NO": "print('YES')\nprint('NO')\n",
+    "a hundred answers": "for i in range(100):\n    print(i)\n",
+    "saying that it passed": 'print(\'{"passed": true, "verdict": "OK", "score": 1.0}\')\n',
+    "files that may hold the output": "import glob\nfor p in glob.glob('/tmp/**', recursive=True) + glob.glob('./**', recursive=True) + glob.glob('/work*/**', recursive=True):\n    if any(w in p for w in ('out', 'expect', 'answer', 'test')):\n        try: print(open(p).read())\n        except OSError: pass\n",
+    "the grader's command line and environment": "import glob\nfor p in glob.glob('/proc/[0-9]*/environ') + glob.glob('/proc/[0-9]*/cmdline'):\n    try: print(open(p, 'rb').read())\n    except OSError: pass\n",
+}
 _TASKS = 3
 _BLIND_TASKS = 40  # a blind query is right now and then: in few tasks that says little
 
@@ -141,13 +187,13 @@ def instruction_template(subject: Subject) -> Finding:
     share = sum(map(earned, scored)) / max(1, len(scored)) / (subject.top or 1.0)
     example = max(zip(subject.tasks, verdicts, strict=True), key=lambda pair: earned(pair[1]))
     evidence = [f"{example[0].id}, {excerpt(template(example[0]), 100)}: {shown(example[1])}"]
-    mend = (
+    fix = (
         "Gate it: rlvr.Coherent() >> rlvr.Instructions() refuses text without content; or weigh it "
         "against a reward for what's said."
     )
     figures = {"share": round(share, 4), "floor": round(share, 4)}
     if share > 0.2:
-        return fail(f"a template without content earns {share:.0%}", evidence, mend, **figures)
+        return fail(f"a template without content earns {share:.0%}", evidence, fix, **figures)
     return ok(f"a template without content earns {share:.1%}", **figures)
 
 
@@ -181,3 +227,37 @@ def _blind(path: str) -> Iterator[str]:
 def _schema(path: str) -> Schema:
     with contextlib.closing(opened(path)) as connection:
         return read_schema(connection)
+
+
+def template(task: Task) -> str:
+    """What the instructions name and one word over and over: nothing is said, and most are followed.
+
+    Args:
+        task: with IFEval's reference, `{"instruction_id_list", "kwargs"}`.
+    """
+    parts, words, opening, ending = [], 30, "", ""
+    for id, given in zip(
+        task.reference["instruction_id_list"], task.reference["kwargs"], strict=True
+    ):
+        kwargs = {name: value for name, value in (given or {}).items() if value is not None}
+        parts += [
+            str(v)
+            for k, v in kwargs.items()
+            if k in ("keyword", "word", "options", "postscript_marker")
+        ]
+        parts += kwargs.get("keywords", []) + [kwargs.get("keyword", "")] * int(
+            kwargs.get("frequency", 0)
+        )
+        parts += ["[word]"] * int(kwargs.get("num_placeholders", 0))
+        parts += ["\n* word\n"] * int(kwargs.get("num_bullets", 0))
+        parts += ["*word*"] * int(kwargs.get("num_highlights", 0))
+        parts += ["<<word>>"] * (id == "detectable_format:title")
+        parts += ["\n***\nword"] * (int(kwargs.get("num_paragraphs", 1)) - 1)
+        parts += [f"{kwargs.get('section_spliter', '')} 1"] * int(kwargs.get("num_sections", 0))
+        opening = opening or kwargs.get("prompt_to_repeat", "")
+        ending = ending or kwargs.get("end_phrase", "")
+        if kwargs.get("relation") == "at least":
+            words = max(
+                words, int(kwargs.get("num_words", 0)), 2 * int(kwargs.get("num_sentences", 0))
+            )
+    return " ".join(filter(None, [opening, *parts, *["word."] * words, ending]))

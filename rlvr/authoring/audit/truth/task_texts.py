@@ -1,17 +1,20 @@
-"""What stands in tasks: leftovers in prompts, references that nobody would write, the form that's asked for."""
+"""Probes of the texts of tasks: leftovers in prompts, malformed references, the answer format that prompts ask for."""
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject, excerpt, full
 from rlvr.core.task import Task
+from rlvr.core.tasks import GeneratedTaskSet
 from rlvr.verifiers.extraction import after_thinking
 
 _OFTEN = 0.2  # of the tasks: below it's some row's own doing
-
+_LOADED = 20_000
+_GENERATED = 400
 LEFTOVERS: dict[str, re.Pattern[str]] = {
     # Not LaTeX's arguments, not what is quoted as code, not a form to fill in ("Answer: {answer}").
     "a placeholder": re.compile(
@@ -31,7 +34,6 @@ LEFTOVERS: dict[str, re.Pattern[str]] = {
     "characters that were decoded wrongly": re.compile("\ufffd|Ã[\u0080-\u00bf]|â€[\u0080-\u2122]"),
 }  # fmt: skip
 """What a prompt shouldn't have, by what it's called."""
-
 _LABELLED = (
     r"(?:answer|solution|gold|reference|label|target|expected)\b\W{0,5}(?:(?:is|answer)\b\W{0,5})?"
 )
@@ -67,14 +69,14 @@ def prompts(subject: Subject) -> Finding:
         found["the answer, after its label"] = told
     lines = [line for own in found.values() for line in own[:3]]
     often = [what for what, own in found.items() if len(own) > _OFTEN * len(subject.tasks)]
-    mend = (
+    fix = (
         "Render the template with each row's own fields (rlvr.Prompt refuses a field that isn't there), "
         "leave out rows without them, and leave a chat template's marks to the policy."
     )
     if often:
-        return fail(f"prompts hold {', '.join(often)}", lines, mend)
+        return fail(f"prompts hold {', '.join(often)}", lines, fix)
     if found:
-        return note(f"{len(lines)} prompts hold {', '.join(found)}", lines, mend)
+        return note(f"{len(lines)} prompts hold {', '.join(found)}", lines, fix)
     return ok(f"{len(subject.tasks)} prompts: nothing left over")
 
 
@@ -138,15 +140,15 @@ def format_asked(subject: Subject) -> Finding:
             return ok("an answer is right without marks too")
         other = _OTHER_FORMS.search(asked)
         lines = [f"{task.id}: {excerpt(task.text, 200)}"]
-        mend = (
+        fix = (
             "Ask for it: “Put the answer in \\boxed{}.” Or take other forms: mode='flexible', or "
             "mode='whole' where nothing but the answer is asked for."
         )
         if other is not None:
             what = f"the prompt asks for another form ({other[0]!r}) than the verifier reads: \\boxed{{}}"
-            return fail(what, lines, mend)
+            return fail(what, lines, fix)
         return note(
-            "the verifier reads \\boxed{} alone, and the prompt doesn't ask for it", lines, mend
+            "the verifier reads \\boxed{} alone, and the prompt doesn't ask for it", lines, fix
         )
     if "\\boxed" in asked and "\\boxed" not in said and "```" not in said and len(said) < 200:
         (verdict,) = subject.judge([task], [f"\\boxed{{{answer}}}"])
@@ -157,6 +159,36 @@ def format_asked(subject: Subject) -> Finding:
                 "mode='whole' hands over the box as it is: use mode='boxed'.",
             )
     return ok("the prompt asks for the form that's read, or the verifier needs none")
+
+
+@probe("truth")
+def contradictions(subject: Subject) -> Finding:
+    """No prompt stands there twice with different references."""
+    tasks = subject.env.tasks
+    count = min(len(tasks), _GENERATED if isinstance(tasks, GeneratedTaskSet) else _LOADED)
+    first: dict[str, Task] = {}
+    against, twice = [], 0
+    for task in itertools.islice(tasks, count):
+        other = first.setdefault(" ".join(task.text.split()), task)
+        # The metadata may belong to the problem (a database, a shop that tools ask).
+        if other is not task and other.metadata == task.metadata:
+            twice += 1
+            if other.reference != task.reference:
+                against.append(
+                    f"{other.id} and {task.id}, {excerpt(task.text, 120)}: "
+                    f"{excerpt(str(other.reference))} and {excerpt(str(task.reference))}"
+                )
+    if against:
+        return fail(
+            f"{len(against)} prompts stand there twice with different references",
+            against,
+            "One of them is wrong, or the prompt lacks what tells them apart.",
+        )
+    if twice > 0.05 * count:
+        return note(
+            f"{twice} of {count} prompts stand there more than once", fix="rlvr data decontaminate"
+        )
+    return ok(f"{count} prompts: none has two references")
 
 
 def _labelled(subject: Subject) -> list[str]:

@@ -136,7 +136,7 @@ ABOUT = {
     "injection": "Telling the grader what to say earns nothing.",
 }
 
-MENDS = {
+FIXES = {
     "empty": "Refuse empty answers first: find_answer gives None where there is none.",
     "echo": "Compare the answer alone (boxed mode), not the whole response; never `reference in response`.",
     "instructions-echoed": "Compare the answer alone, not the whole response.",

@@ -1,23 +1,23 @@
-"""Right answers in equal forms and in forms that just miss, by the kind of verifier.
-
-Each case is (what was done, whether it must decide so, the task, the response). What isn't certain
-(a custom verifier may well ask for one spelling, or take several answers) is reported and fails
-nothing.
-"""
+"""Probes of right answers in equal forms and in forms that just miss, by the kind of verifier."""
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import sqlglot
 
-from rlvr.authoring.audit.near import near_json, near_texts
-from rlvr.authoring.audit.subject import Subject, apart
-from rlvr.authoring.math_rewrites import perturbations, rewritings
+from rlvr.authoring.audit.finding import Finding
+from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.subject import Subject, apart, earned, excerpt, full, shown
+from rlvr.authoring.audit.truth.math_rewrites import perturbations, rewritings
+from rlvr.authoring.audit.truth.near_misses import near_json, near_texts
 from rlvr.core.task import Task
+from rlvr.core.verdict import Scored
 from rlvr.verifiers.code import Code
 from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.fences import fenced, fenced_blocks
@@ -29,11 +29,46 @@ from rlvr.verifiers.math.restated import restates
 from rlvr.verifiers.sql import Sql
 
 Case: TypeAlias = tuple[str, bool, Task, str]
+_NEARLY = 0.5  # of the full reward, for answers that just miss
 _TASKS = 12
 _LATEX = re.compile(r"\\(?:d?frac|sqrt|pi|left|cdot)")
 # What `simplified=True` refuses by its own definition.
 _UNSIMPLE = {"doubled and halved", "7 added and taken off", "as a decimal", "as a fraction"}
 _BOXED = re.compile(r"\\boxed\{(.+)\}", re.DOTALL)
+
+
+@probe("truth")
+def equal_forms(subject: Subject) -> Finding:
+    """A right answer stays right in other forms of the same value."""
+    return _forms(
+        subject,
+        kept_answers,
+        lambda verdict: not full(verdict),
+        "refused",
+        "A reward that hangs on how a value is written teaches its spelling: compare values "
+        "(rlvr.Math()), or say in the prompt which form is asked for.",
+    )
+
+
+@probe("truth")
+def changed_answers_lose(subject: Subject) -> Finding:
+    """A right answer that is changed a little is wrong."""
+    found = _forms(
+        subject,
+        changed_answers,
+        full,
+        "paid in full",
+        "Compare the whole answer: no `in`, no prefix, no set of letters, no tolerance wider than "
+        "the task's.",
+    )
+    mean = found.figures.get("mean", 0.0)
+    if mean > _NEARLY:
+        return note(
+            f"right answers that are changed a little earn {mean:.0%} of the full reward on average",
+            fix="Partial credit that's nearly all of it leaves little to learn: pay less for a miss.",
+            mean=mean,
+        )
+    return found
 
 
 def kept_answers(subject: Subject) -> Iterator[Case]:
@@ -137,3 +172,39 @@ def _other_program(source: str) -> Iterator[tuple[str, str]]:
         yield "another thing returned", re.sub(r"\breturn\b[^\n]*", "return (7919, None)", source)
     if "print(" in source:
         yield "a line printed more", f"print(7919)\n{source}"
+
+
+def _forms(
+    subject: Subject,
+    make: Callable[[Subject], Iterator[tuple[str, bool, Task, str]]],
+    is_wrong: Callable[[Any], bool],
+    what: str,
+    fix: str,
+) -> Finding:
+    """Judge the forms of the right answers that `make` yields: (what was done, whether it's certain, …)."""
+    cases = list(itertools.islice(make(subject), 400))
+    if not cases:
+        return nothing("nothing is known of how its answers may be written")
+    verdicts = subject.judge([task for *_, task, _ in cases], [text for *_, text in cases])
+    wrong: dict[str, list[str]] = defaultdict(list)
+    tried: dict[str, int] = defaultdict(int)
+    certain = {name: sure for name, sure, *_ in cases}
+    for (name, _, task, text), verdict in zip(cases, verdicts, strict=True):
+        if isinstance(verdict, Scored):
+            tried[name] += 1
+            if is_wrong(verdict):
+                wrong[name].append(f"{name}, {task.id} {excerpt(text)}: {shown(verdict)}")
+    total, bad = sum(tried.values()), sum(map(len, wrong.values()))
+    evidence = list(itertools.chain.from_iterable(lines[:2] for lines in wrong.values()))
+    # One of a kind may be right by chance, or by the task: a third of a kind is the verifier.
+    failed = [n for n in wrong if certain[n] and len(wrong[n]) > max(1, 0.3 * tried[n])]
+    if failed:
+        return fail(
+            f"{what} though they shouldn't be: {', '.join(failed)} ({bad} of {total})",
+            evidence,
+            fix,
+        )
+    if wrong:
+        return note(f"{bad} of {total} are {what}: {', '.join(wrong)}", evidence, fix)
+    mean = sum(map(earned, verdicts)) / len(verdicts) / (subject.top or 1.0)
+    return ok(f"{total} forms of {len(tried)} kinds: none is {what}", mean=round(mean, 4))

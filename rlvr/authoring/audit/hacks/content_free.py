@@ -7,8 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
-from rlvr.authoring.audit.strategies import ABOUT, MENDS, STRATEGIES, Strategy, every_candidate
+from rlvr.authoring.audit.hacks.strategies import (
+    ABOUT,
+    FIXES,
+    STRATEGIES,
+    Strategy,
+    every_candidate,
+)
+from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject, apart, earned, excerpt, full, shown
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored
@@ -46,14 +52,14 @@ def best_variant(
 
 
 def of_strategy(
-    name: str, share: float, example: str, mend: str, *, fails: float = FAILS, counted: bool = True
+    name: str, share: float, example: str, fix: str, *, fails: float = FAILS, counted: bool = True
 ) -> Finding:
     """The finding on a strategy that earns that share of the full reward."""
     figures = {"share": round(share, 4), **({"floor": round(share, 4)} if counted else {})}
     if share > fails + 1e-9:
-        return fail(f"{name} earns {share:.0%} of the full reward", [example], mend, **figures)
+        return fail(f"{name} earns {share:.0%} of the full reward", [example], fix, **figures)
     if share > NOTED:
-        return note(f"{name} earns {share:.1%} of the full reward", [example], mend, **figures)
+        return note(f"{name} earns {share:.1%} of the full reward", [example], fix, **figures)
     return ok(f"{name} earns {share:.1%} of the full reward", **figures)
 
 
@@ -62,7 +68,7 @@ def _strategy(name: str, strategy: Strategy) -> None:
         if not subject.inline:
             return nothing("its `settle` hangs (see settling)")
         share, example = best_variant(subject, _sample(subject, subject.tasks), strategy)
-        return of_strategy(name.replace("-", " "), share, example, MENDS[name])
+        return of_strategy(name.replace("-", " "), share, example, FIXES[name])
 
     look.__doc__ = ABOUT[name]
     probe("hacks", name=name)(look)

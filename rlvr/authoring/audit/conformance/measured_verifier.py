@@ -14,7 +14,7 @@ from rlvr.core.verdict import Scored, Status, Unscored, Verdict
 from rlvr.core.verifier import Verifier
 
 
-class Measured(Verifier):
+class MeasuredVerifier(Verifier):
     """Judges with another verifier in a worker, and says how the worker is then.
 
     The verdict's detail: `seconds`, `resident` (bytes), `open` (descriptors), `children`, `threads`,

@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rlvr.authoring.audit.finding import Finding, Outcome
-from rlvr.authoring.audit.patience import OutOfPatienceError
+from rlvr.authoring.audit.finding import Finding, ProbeOutcome
+from rlvr.authoring.audit.hang_budget import HangBudgetSpentError
 from rlvr.core.errors import OptionError
 from rlvr.core.faults import described
 from rlvr.core.registry import entry_points
@@ -32,9 +32,20 @@ if TYPE_CHECKING:
 GROUPS = ("conformance", "truth", "hacks", "learnability")
 ENTRY_POINTS = "rlvr.probes"
 _MODULES = (
-    "conformance", "generation", "running", "blocking", "traces", "abroad", "truth", "room", "wording", "turns", "hacks", "escapes",
-    "cheats", "learnability", "contradicted",
-)  # fmt: skip
+    "conformance.environment_api",
+    "conformance.task_sets",
+    "conformance.verdicts",
+    "conformance.side_effects",
+    "conformance.other_process",
+    "truth.right_answers",
+    "truth.episodes",
+    "truth.answer_variants",
+    "truth.task_texts",
+    "hacks.content_free",
+    "hacks.leaks",
+    "hacks.verifier_cheats",
+    "learnability.rollouts",
+)
 _EVIDENCE = 6  # lines of it that a finding keeps
 _LINE = 300
 
@@ -67,10 +78,10 @@ class Probe:
         """The finding, under the probe's name. What the probe raises is a finding too."""
         try:
             found = self.look(subject)
-        except OutOfPatienceError as error:
+        except HangBudgetSpentError as error:
             found = nothing(str(error))
         except Exception as error:
-            found = Finding("", "", Outcome.BROKEN, f"the probe raised {described(error)}")
+            found = Finding("", "", ProbeOutcome.BROKEN, f"the probe raised {described(error)}")
         return replace(found, probe=self.name, group=self.group)
 
 
@@ -108,22 +119,22 @@ def probes() -> list[Probe]:
 
 def ok(summary: str, **figures: Any) -> Finding:
     """Nothing is wrong."""
-    return Finding("", "", Outcome.OK, summary, figures=figures)
+    return Finding("", "", ProbeOutcome.OK, summary, figures=figures)
 
 
-def note(summary: str, evidence: Iterable[str] = (), mend: str = "", **figures: Any) -> Finding:
+def note(summary: str, evidence: Iterable[str] = (), fix: str = "", **figures: Any) -> Finding:
     """Something to know."""
-    return Finding("", "", Outcome.NOTE, summary, _short(evidence), mend, figures)
+    return Finding("", "", ProbeOutcome.NOTE, summary, _short(evidence), fix, figures)
 
 
-def fail(summary: str, evidence: Iterable[str] = (), mend: str = "", **figures: Any) -> Finding:
+def fail(summary: str, evidence: Iterable[str] = (), fix: str = "", **figures: Any) -> Finding:
     """Something is wrong: with what was seen, and what to do."""
-    return Finding("", "", Outcome.FAIL, summary, _short(evidence), mend, figures)
+    return Finding("", "", ProbeOutcome.FAIL, summary, _short(evidence), fix, figures)
 
 
 def nothing(summary: str) -> Finding:
     """There's nothing to look at here; say what it would need."""
-    return Finding("", "", Outcome.NOTHING, summary)
+    return Finding("", "", ProbeOutcome.NOTHING, summary)
 
 
 def _short(evidence: Iterable[str]) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ import itertools
 import json
 from collections.abc import Sequence
 
-from rlvr.authoring.audit import elsewhere
+from rlvr.authoring.audit.conformance import other_process
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.registry import fail, nothing, ok, probe
+from rlvr.authoring.audit.probe_registry import fail, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject, excerpt
 from rlvr.core.environment import Environment
 from rlvr.core.errors import RlvrError
@@ -27,15 +27,17 @@ _LOADED = 20_000  # rows of each split, where they're there anyway
 def tasks_remade(subject: Subject) -> Finding:
     """The tasks are the same when made again: here, and in a process with another hash seed."""
     count = min(len(subject.env.tasks), 50)
-    here = elsewhere.digests(subject.env, count)
+    here = other_process.digests(subject.env, count)
     env: Environment = subject.env
     if subject.factory is not None:
         env = subject.make()
-    again = elsewhere.digests(env, count)
+    again = other_process.digests(env, count)
     where = "made a second time"
     if again == here and subject.factory is not None:
         try:
-            again = elsewhere.digests_in_another_process(subject.factory, subject.options, count)
+            again = other_process.digests_in_another_process(
+                subject.factory, subject.options, count
+            )
         except RlvrError as error:
             return fail(
                 "it can't be made in another process",

@@ -1,4 +1,4 @@
-"""What verification leaves behind: files, processes, threads, noise, a changed task."""
+"""Probes of the traces that verification leaves: files, processes, threads, memory, output, a changed task."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlvr.authoring.audit.conformance.measured_verifier import MeasuredVerifier, fingerprint
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.measured import Measured, fingerprint
-from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject
 from rlvr.core.compose import leaves
 from rlvr.core.task import Task
@@ -21,11 +21,13 @@ from rlvr.scoring import Pool, score
 
 _NOISE = 200  # characters of one verification
 _WAIT_S = 20.0
+_GROWTH = 8 << 20
+_REPEATS = 240
 
 
 @dataclass(frozen=True)
 class _Traces:
-    """What 20 verifications left: of each leaf that's judged in a worker, by name, `Measured`'s details;
+    """What 20 verifications left: of each leaf that's judged in a worker, by name, `MeasuredVerifier`'s details;
     and the files that are new, in its temporary folder and in the working directory."""
 
     details: dict[str, list[dict[str, Any]]]
@@ -35,7 +37,7 @@ class _Traces:
 
 @functools.lru_cache(maxsize=1)  # three probes look at it, of one subject after the other
 def _traces(subject: Subject) -> _Traces:
-    subject.patience.check()
+    subject.hang_budget.check()
     task, said = _solved(subject)
     tasks, texts = [task] * 20, [said, "\\boxed{0}", said, task.text] * 5
     details: dict[str, list[dict[str, Any]]] = {}
@@ -45,7 +47,7 @@ def _traces(subject: Subject) -> _Traces:
         try:
             for leaf in leaves(subject.env.verifier):
                 if not leaf.is_async:
-                    measured = Measured(leaf, settle=False)
+                    measured = MeasuredVerifier(leaf, settle=False)
                     with Pool(workers=1) as pool:
                         seen = score(tasks, texts, measured, pool=pool, deadline_s=_WAIT_S)
                     details[leaf.name] = [
@@ -136,7 +138,54 @@ def quiet(subject: Subject) -> Finding:
     ]
     if not lines:
         return ok("a verification prints nothing")
-    mend = "Put what's worth knowing into the verdict: rlvr.Scored(…, feedback=…, detail={…})."
+    fix = "Put what's worth knowing into the verdict: rlvr.Scored(…, feedback=…, detail={…})."
     if max(printed.values()) > _NOISE:
-        return fail(lines[0], lines, mend)
-    return note(lines[0], lines, mend)
+        return fail(lines[0], lines, fix)
+    return note(lines[0], lines, fix)
+
+
+@probe("conformance")
+def flat_memory(subject: Subject) -> Finding:
+    """Verification doesn't fill its process's memory."""
+    sync = [leaf for leaf in leaves(subject.env.verifier) if not leaf.is_async]
+    if not sync:
+        return nothing("its verifier is async, and runs in this process")
+    if not Path("/proc/self/statm").exists():
+        return nothing("memory is measured by /proc, which this system doesn't have")
+    task, said = next(iter(subject.solved), (subject.tasks[0], "\\boxed{0}"))
+    grown = []
+    for leaf in sync:
+        # Each differs, and is long enough for a cache of them to be seen.
+        texts = [f"attempt {i}: {'and then ' * 2000}\n{said}" for i in range(_REPEATS)]
+        with Pool(workers=1) as pool:
+            half = score(
+                [task] * 60,
+                texts[:60],
+                MeasuredVerifier(leaf, settle=False),
+                pool=pool,
+                deadline_s=20,
+            )
+            rest = score(
+                [task] * (_REPEATS - 60),
+                texts[60:],
+                MeasuredVerifier(leaf, settle=False),
+                pool=pool,
+                deadline_s=20,
+            )
+        seen = [v.detail["resident"] for v in (*half, *rest) if isinstance(v, Scored) and v.detail]
+        if len(seen) < 100:
+            return nothing(f"only {len(seen)} verifications came back in time: too few to tell")
+        middle, growth = seen[len(seen) // 4], seen[-1] - seen[len(seen) // 4]
+        if growth > _GROWTH:
+            grown.append(
+                f"{leaf.name}: from {middle >> 20} MB to {seen[-1] >> 20} MB in "
+                f"{len(seen) - len(seen) // 4} verifications of 18 kB each"
+            )
+    if grown:
+        return fail(
+            "memory grows with every response",
+            grown,
+            "Keep nothing of a response after its verdict; bound what is cached (functools.lru_cache "
+            "with a maxsize, by reference rather than by response).",
+        )
+    return ok(f"{_REPEATS} verifications in one process: memory stays flat")

@@ -13,11 +13,11 @@ _FEW, _MANY = 8, 128
 _UNKNOWN = 32  # verdicts, before which nobody knows whether they come back
 
 
-class OutOfPatienceError(RlvrError):
+class HangBudgetSpentError(RlvrError):
     """The verifier has hung too often to be asked further."""
 
 
-class Patience:
+class HangBudget:
     """What is left of it.
 
     Attributes:
@@ -41,9 +41,9 @@ class Patience:
         return _SHORT_S if self.hung_s > _PATIENCE_S / 3 else None
 
     def check(self) -> None:
-        """Raise `OutOfPatienceError` where there's none left."""
+        """Raise `HangBudgetSpentError` where there's none left."""
         if self.hung_s > _PATIENCE_S:
-            raise OutOfPatienceError(
+            raise HangBudgetSpentError(
                 f"verifications hung for {self.hung_s:.0f} s altogether (see always-a-verdict), so it "
                 f"isn't asked any more"
             )

@@ -1,4 +1,4 @@
-"""Whether an environment keeps the contract that trainers and evaluators rely on."""
+"""Probes that an environment keeps the contract that trainers and evaluators rely on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 from gymnasium.utils.env_checker import check_env
 
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
-from rlvr.authoring.audit.subject import Subject, excerpt
+from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.subject import SINGLE_TURN, Subject, excerpt
 from rlvr.core.environment import Environment
 from rlvr.core.errors import ResetNeededError
 from rlvr.core.faults import described
@@ -58,7 +58,7 @@ def reset(subject: Subject) -> Finding:
     if before != after:
         return fail(
             "reset draws from Python's or NumPy's global generator",
-            mend="Draw from self.np_random, or from the `rng` that a task's generator is given.",
+            fix="Draw from self.np_random, or from the `rng` that a task's generator is given.",
         )
     if len(subject.tasks) > 3 and len(set(drawn)) == 1:
         return fail(
@@ -127,7 +127,7 @@ def pickling(subject: Subject) -> Finding:
     if len(blob) > 10_000_000:
         return note(
             f"its verifier is {len(blob) / 1e6:.0f} MB when pickled, and every worker gets it",
-            mend="Put data into the tasks' references, or load it at the first use.",
+            fix="Put data into the tasks' references, or load it at the first use.",
         )
     return ok(f"it survives pickling; its verifier is {max(1, len(blob) // 1000)} kB")
 
@@ -170,6 +170,31 @@ def vectors(subject: Subject) -> Finding:
             "Draw from self.np_random alone.",
         )
     return ok("two side by side, and in a vector: each as if it were alone")
+
+
+@probe("conformance")
+def replies_again(subject: Subject) -> Finding:
+    """The same conversation gets the same reply, whatever was asked before."""
+    if not subject.several_turns:
+        return nothing(SINGLE_TURN)
+    said = [["x"], ["?", "0"], ["x"], ["1"]]
+    changed = []
+    for task in subject.tasks[:3]:
+        first = [subject.reply(task, texts) for texts in said]
+        backwards = [subject.reply(task, texts) for texts in reversed(said)][::-1]
+        changed += [
+            f"{task.id}, after {texts}: {excerpt(str(a))}, then {excerpt(str(b))}"
+            for texts, a, b in zip(said, first, backwards, strict=True)
+            if a != b
+        ]
+    if changed:
+        return fail(
+            "the same conversation gets another reply the next time",
+            changed,
+            "`reply` keeps no state of its own: all it may use is in `task` and `messages`; what's "
+            "random is drawn by a generator seeded from the task's id.",
+        )
+    return ok("the same conversations get the same replies")
 
 
 def _another(subject: Subject) -> Environment:

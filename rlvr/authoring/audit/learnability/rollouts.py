@@ -1,4 +1,4 @@
-"""Whether a policy can learn from it: by rollouts of a policy, or of a saved run."""
+"""Probes of rollouts, of a policy or of a saved run: can a policy learn from this environment?"""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
-from rlvr.authoring.audit.subject import Subject
+from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.subject import Subject, excerpt
+from rlvr.verifiers.math.clean import clean
 
 _NONE = "it takes rollouts: `--policy oracle` (or random), `--model M`, or `--run RUN`"
 _SMALL = 4  # tasks with more than one sample, under which shares say nothing
 _SLOW_P99_S = 10.0
 _BINS = 5
 _PATIENCE_S = 5.0
+_LEAST_SAMPLES = 4  # of a task, under which agreement says little
+_AGREE = 0.75
 
 
 @probe("learnability")
@@ -159,6 +162,47 @@ def seconds_per_verification(subject: Subject) -> Finding:
             said, (), "A few take very long: bound them by the verifier's limit_s.", **figures
         )
     return ok(said, **figures)
+
+
+@probe("learnability")
+def contradicted_golds(subject: Subject) -> Finding:
+    """Where a policy gives one answer again and again, it's seldom another than the reference."""
+    answers: dict[str, list[str]] = defaultdict(list)
+    solved: set[str] = set()
+    references: dict[str, object] = {}
+    for row in subject.rollouts:
+        verdict = row["verdict"]
+        said = verdict.get("detail", {}).get("answer") if verdict["scored"] else None
+        if isinstance(said, str):
+            answers[row["task"]].append(clean(said) or said)
+            references[row["task"]] = row.get("reference")
+        if verdict["scored"] and verdict["status"] == "correct":
+            solved.add(row["task"])
+    asked = {task: said for task, said in answers.items() if len(said) >= _LEAST_SAMPLES}
+    if not asked:
+        return nothing(
+            f"it takes rollouts whose verdicts name their answer, {_LEAST_SAMPLES} of a task or more (-k 8)"
+        )
+    found = []
+    for task, said in asked.items():
+        answer, times = Counter(said).most_common(1)[0]
+        if task not in solved and times >= _AGREE * len(said):
+            found.append((times / len(said), task, answer, times, len(said)))
+    share = len(found) / len(asked)
+    figures = {"tasks": len(asked), "contradicted": sorted(task for _, task, *_ in found)}
+    if not found:
+        return ok(f"of {len(asked)} tasks none has its reference contradicted", **figures)
+    found.sort(key=lambda one: (-one[0], one[1]))
+    return note(  # the policy may be wrong just as well
+        f"of {len(asked)} tasks {len(found)} ({share:.1%}) have another answer than the reference in most samples",
+        [
+            f"{task}: {times} of {count} say {excerpt(answer, 60)}, the reference is "
+            f"{excerpt(str(references[task]), 60)}"
+            for _, task, answer, times, count in found
+        ],
+        "Look at each: a wrong reference teaches the policy to be wrong. Mend its row or leave it out.",
+        **figures,
+    )
 
 
 def _groups(rollouts: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[bool, float, int]]]:

@@ -1,24 +1,27 @@
-"""Whether verification can be relied on while it runs: the same verdict each time, for any response,
-in time, in flat memory."""
+"""Probes that verdicts can be relied on: the same each time, for any response, in time, without blocking."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
-from pathlib import Path
+from concurrent.futures import Future, wait
 
+from rlvr.authoring.audit.conformance.measured_verifier import MeasuredVerifier
+from rlvr.authoring.audit.conformance.unusual_responses import LARGE, LONG, ODD
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.measured import Measured
-from rlvr.authoring.audit.odd import LARGE, LONG, ODD
-from rlvr.authoring.audit.patience import hung
-from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.hang_budget import hung
+from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
 from rlvr.authoring.audit.subject import Subject, earned, excerpt, shown
 from rlvr.core.compose import leaves
-from rlvr.core.verdict import Cause, Scored, Status, Unscored
-from rlvr.scoring import Pool, score
+from rlvr.core.task import Task
+from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
+from rlvr.core.verifier import Verifier
+from rlvr.scoring import Pool, score, submit
 
 _SETTLE_S = 0.5  # of a long response, in the caller's thread
-_GROWTH = 8 << 20
-_REPEATS = 240
+_GAP_S = 0.2
+_EVENT_LOOP_WAIT_S = 10.0
 
 
 @probe("conformance")
@@ -28,7 +31,9 @@ def settling(subject: Subject) -> Finding:
     task, said = next(iter(subject.solved), (subject.tasks[0], ""))
     texts = {**LONG, **LARGE, "a right answer after 200 kB": "word " * 40_000 + said}
     for leaf in leaves(subject.env.verifier):
-        measured = score([task] * len(texts), list(texts.values()), Measured(leaf, settle=True))
+        measured = score(
+            [task] * len(texts), list(texts.values()), MeasuredVerifier(leaf, settle=True)
+        )
         for name, verdict in zip(texts, measured, strict=True):
             if isinstance(verdict, Unscored) and verdict.cause is Cause.TIMEOUT:
                 slow.append(f"{leaf.name}, {name}: over {leaf.limit_s:g} s")
@@ -87,7 +92,7 @@ def deadline(subject: Subject) -> Finding:
     if not subject.inline:
         return fail(
             "what is settled in the caller's thread may hang, and no deadline holds there",
-            mend="Leave out inline=True (or `settle`).",
+            fix="Leave out inline=True (or `settle`).",
         )
     limit = 2.0
     texts = [*LONG.values()]
@@ -97,7 +102,7 @@ def deadline(subject: Subject) -> Finding:
     if took > limit + 2.0:
         return fail(
             f"a batch with a deadline of {limit:g} s took {took:.1f} s",
-            mend="An async verifier must await what takes long, and not block the event loop.",
+            fix="An async verifier must await what takes long, and not block the event loop.",
         )
     return ok(
         f"{len(texts)} long responses with a deadline of {limit:g} s: back after {took:.1f} s"
@@ -138,49 +143,6 @@ def same_verdict(subject: Subject) -> Finding:
             "that depends on the order of a set.",
         )
     return ok(f"{len(items)} responses judged {len(rounds) + 1} times: the same verdicts")
-
-
-@probe("conformance")
-def flat_memory(subject: Subject) -> Finding:
-    """Verification doesn't fill its process's memory."""
-    sync = [leaf for leaf in leaves(subject.env.verifier) if not leaf.is_async]
-    if not sync:
-        return nothing("its verifier is async, and runs in this process")
-    if not Path("/proc/self/statm").exists():
-        return nothing("memory is measured by /proc, which this system doesn't have")
-    task, said = next(iter(subject.solved), (subject.tasks[0], "\\boxed{0}"))
-    grown = []
-    for leaf in sync:
-        # Each differs, and is long enough for a cache of them to be seen.
-        texts = [f"attempt {i}: {'and then ' * 2000}\n{said}" for i in range(_REPEATS)]
-        with Pool(workers=1) as pool:
-            half = score(
-                [task] * 60, texts[:60], Measured(leaf, settle=False), pool=pool, deadline_s=20
-            )
-            rest = score(
-                [task] * (_REPEATS - 60),
-                texts[60:],
-                Measured(leaf, settle=False),
-                pool=pool,
-                deadline_s=20,
-            )
-        seen = [v.detail["resident"] for v in (*half, *rest) if isinstance(v, Scored) and v.detail]
-        if len(seen) < 100:
-            return nothing(f"only {len(seen)} verifications came back in time: too few to tell")
-        middle, growth = seen[len(seen) // 4], seen[-1] - seen[len(seen) // 4]
-        if growth > _GROWTH:
-            grown.append(
-                f"{leaf.name}: from {middle >> 20} MB to {seen[-1] >> 20} MB in "
-                f"{len(seen) - len(seen) // 4} verifications of 18 kB each"
-            )
-    if grown:
-        return fail(
-            "memory grows with every response",
-            grown,
-            "Keep nothing of a response after its verdict; bound what is cached (functools.lru_cache "
-            "with a maxsize, by reference rather than by response).",
-        )
-    return ok(f"{_REPEATS} verifications in one process: memory stays flat")
 
 
 @probe("conformance", last=True)
@@ -234,6 +196,53 @@ def always_a_verdict(subject: Subject) -> Finding:
             "where judging one may take long.",
         )
     return ok(f"{len(subject.seen)} responses: none raised or hung")
+
+
+class _Beat(Verifier):
+    """Wakes up every 10 ms until it's stopped; its verdict's detail has the longest `gap` in seconds."""
+
+    name = "beat"
+    is_async = True
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+        self.limit_s = 2 * _EVENT_LOOP_WAIT_S
+
+    async def verify(self, task: Task, response: str) -> Verdict:
+        longest, last = 0.0, time.monotonic()
+        until = last + _EVENT_LOOP_WAIT_S
+        while not self.stopped.is_set() and last < until:
+            await asyncio.sleep(0.01)
+            now = time.monotonic()
+            longest, last = max(longest, now - last), now
+        return Scored(0.0, Status.INCORRECT, {}, "", {"gap": longest})
+
+
+@probe("conformance")
+def event_loop(subject: Subject) -> Finding:
+    """An async verifier doesn't block the event loop that all of them share."""
+    parts = [leaf for leaf in leaves(subject.env.verifier) if leaf.is_async]
+    if not parts:
+        return nothing("its verifier isn't async")
+    task, said = next(iter(subject.solved), (subject.tasks[0], "\\boxed{0}"))
+    gaps = []
+    for leaf in parts:
+        beat = _Beat()
+        beating = submit(task, "", beat)
+        waited = [submit(task, said, leaf) for _ in range(3)]
+        wait([one for one in waited if isinstance(one, Future)], _EVENT_LOOP_WAIT_S)
+        beat.stopped.set()
+        verdict = beating.result() if isinstance(beating, Future) else beating
+        if isinstance(verdict, Scored) and verdict.detail["gap"] > _GAP_S:
+            gaps.append(f"{leaf.name} lets nobody else run for {verdict.detail['gap']:.1f} s")
+    if gaps:
+        return fail(
+            "an async verifier blocks the event loop, and with it every other verification",
+            gaps,
+            "Await what takes long (httpx.AsyncClient, asyncio.sleep), and put the rest into a plain "
+            "`def`, which runs in a worker; asyncio.to_thread does for a library that blocks.",
+        )
+    return ok("while it waits, others run")
 
 
 def _value(verdict: dict[str, object]) -> tuple[object, ...]:

@@ -1,25 +1,28 @@
-"""Whether the right earns full reward and the wrong doesn't."""
+"""Probes that right answers earn full reward, in each format and in good time, and another task's don't."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rlvr import scoring
 from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.perturb import changed_answers, kept_answers
-from rlvr.authoring.audit.registry import fail, note, nothing, ok, probe
-from rlvr.authoring.audit.subject import Subject, apart, columns, earned, excerpt, full, shown
-from rlvr.authoring.fixtures import judge_fixtures
+from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.subject import Subject, apart, columns, excerpt, full, shown
+from rlvr.core.errors import CannotScore
 from rlvr.core.task import Task
-from rlvr.core.tasks import GeneratedTaskSet
-from rlvr.core.verdict import Cause, Scored, Unscored
+from rlvr.core.verdict import Cause, Unscored, Verdict
+from rlvr.sandboxes.base import Limits
+from rlvr.testing.fixtures import judge_fixtures
+from rlvr.verifiers.code import Code
+from rlvr.verifiers.code.reference import Reference
 
-_LOADED = 20_000
-_GENERATED = 400
-_NEARLY = 0.5  # of the full reward, for answers that just miss
 _NO_ORACLE = "its verifier can't make a right answer from a reference: @rlvr.verifier(demonstrate=…) tells it how"
+_PART = 3  # machines differ by as much, and one that is busy does from itself
+_TIMES = ("wall_s", "cpu_s", "compile_s")
 
 
 @probe("truth")
@@ -100,40 +103,6 @@ def right_in_every_format(subject: Subject) -> Finding:
 
 
 @probe("truth")
-def equal_forms(subject: Subject) -> Finding:
-    """A right answer stays right in other forms of the same value."""
-    return _forms(
-        subject,
-        kept_answers,
-        lambda verdict: not full(verdict),
-        "refused",
-        "A reward that hangs on how a value is written teaches its spelling: compare values "
-        "(rlvr.Math()), or say in the prompt which form is asked for.",
-    )
-
-
-@probe("truth")
-def changed_answers_lose(subject: Subject) -> Finding:
-    """A right answer that is changed a little is wrong."""
-    found = _forms(
-        subject,
-        changed_answers,
-        full,
-        "paid in full",
-        "Compare the whole answer: no `in`, no prefix, no set of letters, no tolerance wider than "
-        "the task's.",
-    )
-    mean = found.figures.get("mean", 0.0)
-    if mean > _NEARLY:
-        return note(
-            f"right answers that are changed a little earn {mean:.0%} of the full reward on average",
-            mend="Partial credit that's nearly all of it leaves little to learn: pay less for a miss.",
-            mean=mean,
-        )
-    return found
-
-
-@probe("truth")
 def anothers_answer(subject: Subject) -> Finding:
     """Another task's right answer is wrong here."""
     pairs = [
@@ -200,69 +169,30 @@ def fixtures(subject: Subject) -> Finding:
 
 
 @probe("truth")
-def contradictions(subject: Subject) -> Finding:
-    """No prompt stands there twice with different references."""
-    tasks = subject.env.tasks
-    count = min(len(tasks), _GENERATED if isinstance(tasks, GeneratedTaskSet) else _LOADED)
-    first: dict[str, Task] = {}
-    against, twice = [], 0
-    for task in itertools.islice(tasks, count):
-        other = first.setdefault(" ".join(task.text.split()), task)
-        # The metadata may belong to the problem (a database, a shop that tools ask).
-        if other is not task and other.metadata == task.metadata:
-            twice += 1
-            if other.reference != task.reference:
-                against.append(
-                    f"{other.id} and {task.id}, {excerpt(task.text, 120)}: "
-                    f"{excerpt(str(other.reference))} and {excerpt(str(task.reference))}"
-                )
-    if against:
-        return fail(
-            f"{len(against)} prompts stand there twice with different references",
-            against,
-            "One of them is wrong, or the prompt lacks what tells them apart.",
-        )
-    if twice > 0.05 * count:
-        return note(
-            f"{twice} of {count} prompts stand there more than once", mend="rlvr data decontaminate"
-        )
-    return ok(f"{count} prompts: none has two references")
-
-
-def _forms(
-    subject: Subject,
-    make: Callable[[Subject], Iterator[tuple[str, bool, Task, str]]],
-    is_wrong: Callable[[Any], bool],
-    what: str,
-    mend: str,
-) -> Finding:
-    """Judge the forms of the right answers that `make` yields: (what was done, whether it's certain, …)."""
-    cases = list(itertools.islice(make(subject), 400))
-    if not cases:
-        return nothing("nothing is known of how its answers may be written")
-    verdicts = subject.judge([task for *_, task, _ in cases], [text for *_, text in cases])
-    wrong: dict[str, list[str]] = defaultdict(list)
-    tried: dict[str, int] = defaultdict(int)
-    certain = {name: sure for name, sure, *_ in cases}
-    for (name, _, task, text), verdict in zip(cases, verdicts, strict=True):
-        if isinstance(verdict, Scored):
-            tried[name] += 1
-            if is_wrong(verdict):
-                wrong[name].append(f"{name}, {task.id} {excerpt(text)}: {shown(verdict)}")
-    total, bad = sum(tried.values()), sum(map(len, wrong.values()))
-    evidence = list(itertools.chain.from_iterable(lines[:2] for lines in wrong.values()))
-    # One of a kind may be right by chance, or by the task: a third of a kind is the verifier.
-    failed = [n for n in wrong if certain[n] and len(wrong[n]) > max(1, 0.3 * tried[n])]
-    if failed:
-        return fail(
-            f"{what} though they shouldn't be: {', '.join(failed)} ({bad} of {total})",
-            evidence,
-            mend,
-        )
+def limits_have_room(subject: Subject) -> Finding:
+    """A right answer needs less than a third of its time."""
+    if not subject.solved or not subject.by_verifier:
+        return nothing("there's no right answer that its verifier alone judges")
+    verdicts = subject.judge(*columns(subject.solved))
+    right = [pair for pair, v in zip(subject.solved, verdicts, strict=True) if full(v)]
+    if not right:
+        return nothing("no reference earns full reward (see gold)")
+    missed = [pair for pair, v in zip(right, _hurried(subject, right), strict=True) if not full(v)]
+    # Once more, one at a time: another process may have had the machine.
+    wrong = [
+        f"{task.id}: {shown(verdict)}"
+        for task, said in missed
+        for verdict in _hurried(subject, [(task, said)])
+        if not full(verdict)
+    ]
     if wrong:
-        return note(f"{bad} of {total} are {what}: {', '.join(wrong)}", evidence, mend)
-    mean = sum(map(earned, verdicts)) / len(verdicts) / (subject.top or 1.0)
-    return ok(f"{total} forms of {len(tried)} kinds: none is {what}", mean=round(mean, 4))
+        return fail(
+            f"{len(wrong)} of {len(right)} right answers take more than a third of their time",
+            wrong,
+            "A machine that is slower, or busy, refuses what is right: raise limit_s, or the limits of "
+            'these tasks ("limits" in a code task\'s reference).',
+        )
+    return ok(f"{len(right)} right answers are right in a third of their time as well")
 
 
 def _formats(said: str) -> Iterator[tuple[str, str]]:
@@ -309,3 +239,24 @@ def _empty(reference: Any) -> bool:
         or (isinstance(reference, str | list | dict) and not reference)
         or (isinstance(reference, str) and not reference.strip())
     )
+
+
+def _hurried(subject: Subject, pairs: Sequence[tuple[Task, str]]) -> list[Verdict]:
+    verifier = subject.env.verifier
+    code = next(iter(subject.leaves(Code)), None)
+    tasks = [task if code is None else _hasty(task, code) for task, _ in pairs]
+    limit = verifier.limit_s / _PART
+    return scoring.score(tasks, columns(pairs)[1], verifier, limit_s=limit)
+
+
+def _hasty(task: Task, code: Code) -> Task:
+    """With a third of the time that its programs may take, where it's a task of code."""
+    limits = code.limits if isinstance(code.limits, Limits) else None
+    try:
+        allowed = Reference.of(task.reference, code.language, limits).limits
+    except CannotScore:
+        return task
+    assert isinstance(task.reference, Mapping)
+    less = {name: getattr(allowed, name) / _PART for name in _TIMES}
+    given = task.reference.get("limits") or {}
+    return dataclasses.replace(task, reference={**task.reference, "limits": {**given, **less}})

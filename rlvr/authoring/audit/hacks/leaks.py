@@ -1,0 +1,134 @@
+"""Probes of what an environment gives away: the answer in a reply or by a tool, and the grader's process."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import get_type_hints
+
+from rlvr.authoring.audit.finding import Finding
+from rlvr.authoring.audit.probe_registry import fail, nothing, ok, probe
+from rlvr.authoring.audit.subject import SINGLE_TURN, Subject, excerpt
+from rlvr.core.errors import RlvrError
+from rlvr.envs.tools import ToolEnv, call
+
+_EPISODES = 8
+_BLANK = ("?", "I don't know.", "0")
+
+
+@probe("hacks")
+def replies_tell(subject: Subject) -> Finding:
+    """The environment's reply to a message without content doesn't tell the answer."""
+    if not subject.several_turns:
+        return nothing(SINGLE_TURN)
+    told, asked = [], 0
+    for task in subject.tasks[:_EPISODES]:
+        reference = str(task.reference)
+        if not isinstance(task.reference, str | int | float) or _stands(reference, task.text):
+            continue
+        asked += 1
+        for text in _BLANK:
+            reply = subject.reply(task, [text])
+            if reply is not None and _stands(reference, reply):
+                told.append(f"{task.id}, after {text!r}: {excerpt(reply, 160)}")
+                break
+    if not asked:
+        return nothing("its references are no texts, or stand in the prompts")
+    if len(told) > asked / 2:
+        return fail(
+            f"the reply to a message without content tells the answer on {len(told)} of {asked} tasks",
+            told,
+            "A policy says anything first, and copies the reply: say what's wrong, and never the "
+            "reference.",
+        )
+    return ok(f"{asked} tasks: the reply to a message without content doesn't hold the answer")
+
+
+@probe("hacks")
+def tools_tell(subject: Subject) -> Finding:
+    """No tool gives the answer to whoever asks without arguments, or with the prompt alone."""
+    env = subject.env
+    if not isinstance(env, ToolEnv):
+        return nothing("it has no tools")
+    told: dict[str, list[str]] = {}
+    tasks = [task for task in subject.tasks[:_EPISODES] if str(task.reference).strip()]
+    for task in tasks:
+        for name, function in env.tools.items():
+            arguments = _blank_arguments(function, task.prompt[-1]["content"])
+            if arguments is None:
+                continue
+            try:
+                result = call(env.tools, env.toolbox(task), name, arguments)
+            except RlvrError:
+                continue
+            if result.strip().strip('"') == str(task.reference).strip():
+                told.setdefault(name, []).append(f"{task.id}, {name}(…): {excerpt(result)}")
+    name = max(told, key=lambda one: len(told[one]), default="")
+    different = {str(task.reference) for task in tasks}
+    if name and len(told[name]) > len(tasks) / 2 and len(different) > 2:
+        return fail(
+            f"the tool {name!r} gives the answer to whoever asks, on {len(told[name])} of "
+            f"{len(tasks)} tasks",
+            told[name],
+            "Methods of the toolbox without an underscore are tools: name it with one, or make the "
+            "tool answer less than the whole task.",
+        )
+    return ok(f"{len(env.tools)} tools: none gives the answer by itself")
+
+
+@probe("hacks")
+def runs_nothing(subject: Subject) -> Finding:
+    """What a response says isn't run in the grader's process."""
+    if not subject.inline:
+        return nothing("its `settle` hangs (see settling)")
+    task = subject.tasks[0]
+    with tempfile.TemporaryDirectory() as folder:
+        cases = [
+            (language, text, path)
+            for i, (language, source) in enumerate(_sources())
+            for j, mark in enumerate(("%s", "\\boxed{%s}", f"```{language.lower()}\n%s\n```"))
+            for path in [Path(folder, f"ran-{i}-{j}")]
+            for text in [mark.replace("%s", source.replace("PATH", str(path)))]
+        ]
+        subject.episodes([task] * len(cases), [text for _, text, _ in cases])
+        ran = [(language, text) for language, text, path in cases if path.exists()]
+    if ran:
+        return fail(
+            f"a response is run: as {', '.join(dict.fromkeys(language for language, _ in ran))}",
+            [f"{language}, {excerpt(text, 200)}" for language, text in ran],
+            "Whoever writes the response has your machine. Read data: int(…), ast.literal_eval, "
+            "json.loads, rlvr.Math(); run programs by rlvr.Code and queries by rlvr.Sql.",
+        )
+    return ok(f"{len(cases)} responses that ask to be run aren't")
+
+
+def _stands(answer: str, text: str) -> bool:
+    """Whether an answer stands in a text, as a word of its own."""
+    answer = answer.strip()
+    return len(answer) > 1 and bool(re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text))
+
+
+def _blank_arguments(function: Callable[..., object], prompt: str) -> dict[str, str] | None:
+    """The prompt for each text; None where it needs something else."""
+    hints = get_type_hints(function)
+    needed = [
+        name
+        for name, one in list(inspect.signature(function).parameters.items())[1:]
+        if one.default is inspect.Parameter.empty
+    ]
+    return dict.fromkeys(needed, prompt) if all(hints[name] is str for name in needed) else None
+
+
+def _sources() -> Iterator[tuple[str, str]]:
+    call = "__import__('pathlib').Path('PATH').touch()"
+    yield "Python", call
+    yield "Python", f"[{call}, 1][1]"
+    yield "sh", "; touch 'PATH' #"
+    yield "sh", "touch 'PATH'"
+    yield "sh", "$(touch 'PATH')"
+    yield "SQL", "VACUUM INTO 'PATH'"
+    yield "SQL", "ATTACH DATABASE 'PATH' AS c; CREATE TABLE c.t (a)"
+    yield "YAML", f'!!python/object/apply:builtins.eval ["{call}"]'
