@@ -21,6 +21,7 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier, a_verifier
 from rlvr.scoring import lanes
+from rlvr.scoring.job import new_batch
 from rlvr.scoring.pool import Pool
 from rlvr.scoring.prints import judging
 
@@ -55,6 +56,7 @@ def score(
         N verdicts in the order given. Never raises on account of a response. From any thread.
     """
     _check(tasks, responses, verifier)
+    new_batch()
     until = _until(deadline_s)
     verdicts: list[Verdict | Future[Verdict]] = []
     try:
@@ -85,6 +87,7 @@ async def ascore(
     """`score` for asyncio: the loop runs on while workers judge."""
     pending: list[asyncio.Future[Verdict]] = []
     _check(tasks, responses, verifier)
+    new_batch()
     until = _until(deadline_s)
     verdicts: list[Verdict | Future[Verdict]] = []
     try:
