@@ -98,6 +98,7 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
 
 def _explain(error: Exception, debug: bool) -> None:
     from rlvr.core.errors import RlvrError
+    from rlvr.core.faults import described, is_authors
 
     if debug:
         print(scrubbed(traceback.format_exc()), end="", file=sys.stderr)
@@ -107,6 +108,10 @@ def _explain(error: Exception, debug: bool) -> None:
     if isinstance(error, OSError) and error.strerror:
         about = f": {error.filename}" if error.filename else ""
         print(f"rlvr: {error.strerror}{about}", file=sys.stderr)
+        raise SystemExit(2)
+    if is_authors(error):
+        print(scrubbed(f"rlvr: {described(error)}"), file=sys.stderr)
+        print("Run it again with --debug for the traceback.", file=sys.stderr)
         raise SystemExit(2)
     print(
         scrubbed(f"rlvr: this shouldn't have happened: {type(error).__name__}: {error}\n")

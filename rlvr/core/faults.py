@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import site
+import sysconfig
 import traceback
+from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import CannotScore
@@ -24,6 +28,18 @@ def described(error: BaseException) -> str:
         said = type(error).__name__
     frames = traceback.extract_tb(error.__traceback__, limit=-1)
     return f"{said} ({frames[0].filename}, line {frames[0].lineno})" if frames else said
+
+
+def is_authors(error: BaseException) -> bool:
+    """Return whether an exception comes from an author's code: outside of rlvr and of installed libraries."""
+    libraries = tuple({*sysconfig.get_paths().values(), *site.getsitepackages()})
+    own = str(Path(__file__).parents[1])
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(own + os.sep):
+            return False
+        if not frame.filename.startswith((*libraries, "<frozen")):
+            return True
+    return False
 
 
 def checked(name: str, verdict: Any) -> Verdict:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rlvr import scoring
 from rlvr.core.environment import Environment
+from rlvr.core.errors import OptionError
 from rlvr.core.task import Message, Task
 from rlvr.core.tasks import TaskSet
 from rlvr.core.verdict import Verdict
@@ -46,4 +47,4 @@ class MultiTurn(SingleTurn):
 
     def reply(self, task: Task, messages: list[Message]) -> str | None:
         """What the environment answers to the last message, or None where the episode is over."""
-        raise NotImplementedError(f"{type(self).__name__} needs a reply(task, messages) method.")
+        raise OptionError(f"{type(self).__name__} needs a reply(task, messages) method.")

@@ -1,8 +1,9 @@
-"""`audit`: every probe on one environment."""
+"""`audit`: all probes on one environment."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,9 @@ from rlvr.authoring.audit.subject import Subject
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError, nearest
 from rlvr.core.registry import make
+from rlvr.core.verdict import Cause, Unscored
+
+_MANY = 0.25  # of the responses: a fault on so many of them is what other findings follow from
 
 
 def audit(
@@ -27,21 +31,23 @@ def audit(
     progress: Callable[[Probe], None] | None = None,
     **options: Any,
 ) -> Audit:
-    """Look for what is wrong with an environment before anything is trained on it.
+    """Find what is wrong with an environment before anything is trained on it::
+
+        report = rlvr.audit("arithmetic", tasks=20)
+        assert report.ok, str(report)
 
     Args:
-        environment: its name, or one that is made already. By its name it's also made again, which
-            a few probes need.
-        tasks: how many of its tasks to look at, drawn by `seed`.
-        only: probes' or groups' names; all by default.
+        environment: an environment, or its name. With a name it can be made again, which a few probes need.
+        tasks: the size of the sample of its tasks, which `seed` draws.
+        only: names of probes or groups; all by default.
         rollouts: rows of `rlvr.runs.run.read_rollouts`, for the probes of learnability.
-        progress: called with each probe before it looks.
-        options: of the environment, where it's given by name.
+        progress: called with each probe before it runs.
+        options: the environment's, if it is given by name.
 
     Returns:
-        a finding for each probe, `ok` where none failed. `str()` of it is a table.
+        a finding per probe; `ok` if none failed. `str()` of it is a table.
 
-    Raises `OptionError` for a probe that isn't there, and what `rlvr.make` raises.
+    Raises `OptionError` for an unknown probe, and the errors of `rlvr.make`.
     """
     begun = time.monotonic()
     if isinstance(environment, str):
@@ -52,22 +58,23 @@ def audit(
         env = environment
     chosen = _chosen(only)
     subject = Subject(env, tasks, seed, rollouts)
-    found: dict[str, Finding] = {}
+    findings: dict[str, Finding] = {}
     level = gymnasium.logger.min_level
-    gymnasium.logger.min_level = gymnasium.logger.ERROR  # what its checkers warn of is no finding
+    gymnasium.logger.min_level = gymnasium.logger.ERROR  # warnings of its checkers are no findings
     try:
-        for one in sorted(chosen, key=lambda one: one.last):
+        for probe in sorted(chosen, key=lambda probe: probe.last):
             if progress is not None:
-                progress(one)
-            found[one.name] = _decided(one(subject), env)
+                progress(probe)
+            findings[probe.name] = _unless_known(probe(subject), env)
     finally:
         gymnasium.logger.min_level = level
     return Audit(
         env.name,
         subject.options,
         len(subject.tasks),
-        tuple(found[one.name] for one in chosen),
+        tuple(findings[probe.name] for probe in chosen),
         time.monotonic() - begun,
+        _cause(subject),
     )
 
 
@@ -75,16 +82,34 @@ def _chosen(only: Sequence[str]) -> list[Probe]:
     every = probes()
     if not only:
         return every
-    names = {one.name for one in every} | {one.group for one in every}
+    names = {probe.name for probe in every} | {probe.group for probe in every}
     for name in only:
         if name not in names:
             raise OptionError(f"There's no probe {name!r}. {nearest(name, sorted(names))}")
-    return [one for one in every if one.name in only or one.group in only]
+    return [probe for probe in every if probe.name in only or probe.group in only]
 
 
-def _decided(finding: Finding, env: Environment) -> Finding:
-    """With what the environment's author has said of it."""
+def _unless_known(finding: Finding, env: Environment) -> Finding:
+    """Return the finding, as known if the environment's author has explained it."""
     why = env.known_findings.get(finding.probe)
     if why is None or finding.outcome is not ProbeOutcome.FAIL:
         return finding
     return replace(finding, outcome=ProbeOutcome.KNOWN, fix=f"Known: {why}")
+
+
+def _cause(subject: Subject) -> str:
+    """Return the fault of the verifier on a large share of all responses; "" if there's none."""
+    faults = Counter(
+        verdict.message
+        for *_, verdict in subject.seen
+        if isinstance(verdict, Unscored) and verdict.cause in (Cause.INTERNAL, Cause.SANDBOX)
+    )
+    count = faults.total()
+    if not faults or count < _MANY * len(subject.seen):
+        return ""
+    message, times = faults.most_common(1)[0]
+    others = "" if times == count else f" (of the others: {faults.most_common(2)[1][0]:.200})"
+    return (
+        f"{count} of {len(subject.seen)} responses have no verdict: {message:.300}{others}. Fix this first; "
+        f"other findings may follow from it."
+    )

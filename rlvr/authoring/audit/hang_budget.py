@@ -1,4 +1,4 @@
-"""How long an audit waits for a verifier that hangs, and how quick one is that doesn't."""
+"""The time that an audit spends on a verifier that hangs, and the pace of one that doesn't."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from rlvr.core.errors import RlvrError
 from rlvr.core.verdict import Cause, Unscored, Verdict
 
-_PATIENCE_S = 30.0
+_BUDGET_S = 30.0
 _SHORT_S = 0.5
 _FEW, _MANY = 8, 128
-_UNKNOWN = 32  # verdicts, before which nobody knows whether they come back
+_UNKNOWN = 32  # verdicts, before which it isn't known if they come back
 
 
 class HangBudgetSpentError(RlvrError):
-    """The verifier has hung too often to be asked further."""
+    """The verifier has hung too often to be called again."""
 
 
 class HangBudget:
-    """What is left of it.
+    """The rest of the time for verifications that hang.
 
     Attributes:
-        hung_s: seconds that batches took in which a verification was ended.
-        pace_s: seconds that one verification took, of the slowest batch that came back whole.
+        hung_s: seconds of the batches in which a verification was killed.
+        pace_s: seconds per verification in the slowest batch that came back whole.
     """
 
     def __init__(self) -> None:
@@ -32,24 +32,24 @@ class HangBudget:
 
     @property
     def batch(self) -> int:
-        """How many to ask at once: few until it's known that they come back."""
+        """The size of the next batch: small until verdicts are known to come back."""
         return _FEW if self.hung_s or self._verdicts < _UNKNOWN else _MANY
 
     @property
     def limit_s(self) -> float | None:
-        """Of one verification: short where many have hung; None for the verifier's own."""
-        return _SHORT_S if self.hung_s > _PATIENCE_S / 3 else None
+        """The limit of one verification: short if many have hung; None for the verifier's own."""
+        return _SHORT_S if self.hung_s > _BUDGET_S / 3 else None
 
     def check(self) -> None:
-        """Raise `HangBudgetSpentError` where there's none left."""
-        if self.hung_s > _PATIENCE_S:
+        """Raise `HangBudgetSpentError` if the budget is spent."""
+        if self.hung_s > _BUDGET_S:
             raise HangBudgetSpentError(
-                f"verifications hung for {self.hung_s:.0f} s altogether (see always-a-verdict), so it "
-                f"isn't asked any more"
+                f"verifications hung for {self.hung_s:.0f} s altogether (see always-a-verdict), so the "
+                f"verifier isn't called any more"
             )
 
     def spend(self, seconds: float, verdicts: Sequence[Verdict]) -> None:
-        """Take a batch into account."""
+        """Count a batch."""
         self._verdicts += len(verdicts)
         if any(map(hung, verdicts)):
             self.hung_s += seconds
@@ -58,5 +58,5 @@ class HangBudget:
 
 
 def hung(verdict: Verdict) -> bool:
-    """Whether it was ended because it took too long, by no fault of the response."""
+    """Return whether a verification was killed for its time, by no fault of the response."""
     return isinstance(verdict, Unscored) and verdict.cause is Cause.TIMEOUT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from html import escape
 
 from rich.console import Console, Group, RenderableType
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from rlvr.authoring.audit.finding import Audit, Finding, ProbeOutcome
 
-_STYLE = {
+_COLOURS = {
     ProbeOutcome.OK: "green",
     ProbeOutcome.NOTE: "yellow",
     ProbeOutcome.KNOWN: "cyan",
@@ -20,6 +21,8 @@ _STYLE = {
     ProbeOutcome.NOTHING: "dim",
     ProbeOutcome.BROKEN: "bold magenta",
 }
+_ALIKE = 3  # strategies that earn the same are one row, from so many on
+_QUIET = (ProbeOutcome.OK, ProbeOutcome.NOTHING)
 _CSS = """
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent); }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -35,77 +38,120 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; margin:
 
 
 def table(audit: Audit, everything: bool = False) -> RenderableType:
-    """The findings by group; evidence and fix of what isn't `ok`; the verdict on the whole.
+    """Return the findings by group, with evidence and advice unless they are ok, and the summary.
 
     Args:
-        everything: also probes that had nothing to look at.
+        everything: also show probes that had nothing to look at, and strategies that earn the same apart.
     """
     parts: list[RenderableType] = []
-    shown = [one for one in audit if everything or one.outcome is not ProbeOutcome.NOTHING]
-    for group in dict.fromkeys(one.group for one in audit):
+    if audit.cause:
+        parts.append(Text(audit.cause, "bold red"))
+    findings = list(audit) if everything else _alike_merged(audit)
+    for group in dict.fromkeys(finding.group for finding in audit):
         grid = Table(box=None, pad_edge=False, show_header=False)
         grid.add_column(no_wrap=True, width=8)
         grid.add_column(no_wrap=True)
         grid.add_column(overflow="fold")
-        for one in (one for one in shown if one.group == group):
-            grid.add_row(Text(one.outcome, _STYLE[one.outcome]), one.probe, _said(one))
+        for finding in findings:
+            if finding.group == group:
+                style = _COLOURS[finding.outcome]
+                grid.add_row(Text(finding.outcome, style), finding.probe, _lines(finding))
         parts += [Text(f"\n{group}", "bold"), grid]
     return Group(*parts, Text(f"\n{summary(audit)}", "bold"))
 
 
 def summary(audit: Audit) -> str:
-    """The verdict in a line or two."""
-    counts = {outcome: sum(one.outcome is outcome for one in audit) for outcome in ProbeOutcome}
-    said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    """Return the verdict in a line or two."""
+    counts = {outcome: sum(f.outcome is outcome for f in audit) for outcome in ProbeOutcome}
+    parts = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     floor = "" if audit.hack_floor is None else f" Hack floor {audit.hack_floor:.1%}."
+    name = (
+        "The environment" if audit.environment == "tasks" else audit.environment
+    )  # it has no name
     verdict = "passes" if audit.ok else "does not pass"
-    return f"{audit.environment} {verdict}: {said} ({audit.tasks} tasks, {audit.seconds:.0f} s).{floor}"
+    return f"{name} {verdict}: {parts} ({audit.tasks} tasks, {audit.seconds:.0f} s).{floor}"
 
 
 def as_text(audit: Audit, width: int = 110) -> str:
-    """The table without colours."""
+    """Return the table without colours."""
     out = io.StringIO()
     Console(file=out, width=width, color_system=None).print(table(audit))
     return out.getvalue()
 
 
-def _said(finding: Finding) -> RenderableType:
+def page(audit: Audit, about: dict[str, str] | None = None) -> str:
+    """Return the audit as an HTML page.
+
+    Args:
+        about: a sentence on each probe, by its name.
+    """
+    name = escape(audit.environment)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>Audit of {name}'
+        f"</title><style>{_CSS}</style></head>\n<body>\n<h1>Audit of {name}</h1>\n"
+        f"{fragment(audit, about)}\n</body></html>\n"
+    )
+
+
+def fragment(audit: Audit, about: dict[str, str] | None = None) -> str:
+    """Return the body of the page, which a notebook shows."""
+    groups = []
+    for group in dict.fromkeys(finding.group for finding in audit):
+        rows = "\n".join(
+            _html_row(finding, (about or {}).get(finding.probe, ""))
+            for finding in audit
+            if finding.group == group
+        )
+        groups.append(f"<h2>{escape(group)}</h2>\n<table>\n{rows}\n</table>")
+    options = ", ".join(f"{name}={value!r}" for name, value in audit.options.items())
+    made_with = f"<p>Made with {escape(options)}.</p>" if options else ""
+    cause = f'<p class="fail">{escape(audit.cause)}</p>\n' if audit.cause else ""
+    return (
+        f'<p class="{"ok" if audit.ok else "fail"}">{escape(summary(audit))}</p>\n{cause}{made_with}\n'
+        + "\n".join(groups)
+    )
+
+
+def _alike_merged(audit: Audit) -> list[Finding]:
+    """Return the findings that have something to say; strategies with one outcome and share are one row."""
+    shown = [finding for finding in audit if finding.outcome is not ProbeOutcome.NOTHING]
+    alike: dict[tuple[ProbeOutcome, float], list[Finding]] = {}
+    for finding in shown:
+        if "strategy" in finding.figures:
+            key = (finding.outcome, finding.figures["share"])
+            alike.setdefault(key, []).append(finding)
+    merged: list[Finding] = []
+    for finding in shown:
+        same = alike.get((finding.outcome, finding.figures.get("share", -1.0)), [])
+        if "strategy" not in finding.figures or len(same) < _ALIKE:
+            merged.append(finding)
+        elif finding is same[0]:
+            names = ", ".join(f.figures["strategy"] for f in same)
+            share = finding.figures["share"]
+            merged.append(
+                replace(
+                    finding,
+                    probe=f"{len(same)} strategies",
+                    summary=f"each earns {share:.1%} of the full reward: {names}",
+                )
+            )
+    return merged
+
+
+def _lines(finding: Finding) -> RenderableType:
     lines: list[RenderableType] = [Text(finding.summary)]
-    if finding.outcome not in (ProbeOutcome.OK, ProbeOutcome.NOTHING):
+    if finding.outcome not in _QUIET:
         lines += [Padding(Text(line, "dim"), (0, 0, 0, 2)) for line in finding.evidence]
         if finding.fix:
             lines.append(Padding(Text(f"→ {finding.fix}"), (0, 0, 0, 2)))
     return Group(*lines)
 
 
-def page(audit: Audit, about: dict[str, str] | None = None) -> str:
-    """The whole page.
-
-    Args:
-        about: what each probe checks, by its name.
-    """
-    groups = []
-    for group in dict.fromkeys(one.group for one in audit):
-        rows = "\n".join(
-            _html_row(one, (about or {}).get(one.probe, "")) for one in audit if one.group == group
-        )
-        groups.append(f"<h2>{escape(group)}</h2>\n<table>\n{rows}\n</table>")
-    options = ", ".join(f"{name}={value!r}" for name, value in audit.options.items())
-    made = f"<p>Made with {escape(options)}.</p>" if options else ""
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width"><title>Audit of {escape(audit.environment)}'
-        f"</title><style>{_CSS}</style></head>\n<body>\n<h1>Audit of {escape(audit.environment)}</h1>\n"
-        f'<p class="{"ok" if audit.ok else "fail"}">{escape(summary(audit))}</p>\n{made}\n'
-        + "\n".join(groups)
-        + "\n</body></html>\n"
-    )
-
-
 def _html_row(finding: Finding, about: str) -> str:
     evidence = "".join(f"<pre>{escape(line)}</pre>" for line in finding.evidence)
     fix = f'<p class="fix">→ {escape(finding.fix)}</p>' if finding.fix else ""
-    if finding.outcome in (ProbeOutcome.OK, ProbeOutcome.NOTHING):
+    if finding.outcome in _QUIET:
         evidence = fix = ""
     return (
         f'<tr><td class="{finding.outcome}">{finding.outcome}</td>'

@@ -1,4 +1,4 @@
-"""A verifier that judges with another in a worker, and says what became of the worker and the task."""
+"""`MeasuredVerifier`: another verifier in a worker, with measurements of the worker and the task."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rlvr.core.verifier import Verifier
 
 
 class MeasuredVerifier(Verifier):
-    """Judges with another verifier in a worker, and says how the worker is then.
+    """Call another verifier in a worker and measure the worker afterwards.
 
-    The verdict's detail: `seconds`, `resident` (bytes), `open` (descriptors), `children`, `threads`,
-    `moved` (the working directory is another), `printed` (characters) and `changed` (the task).
+    The verdict's detail has `seconds`, `resident` (bytes), `open` (descriptors), `children`, `threads`,
+    `moved` (the working directory changed), `printed` (characters) and `changed` (the task).
     """
 
     name = "measured"
@@ -29,14 +29,14 @@ class MeasuredVerifier(Verifier):
         self.limit_s = max(5.0, inner.limit_s)
 
     def verify(self, task: Task, response: str) -> Verdict:
-        """The inner verdict's status, with the time it took and what the process holds in its detail."""
-        before, folder, said = fingerprint(task), os.getcwd(), _Counter()
-        begun = time.process_time()  # not the wall's: other workers may have the processor
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        """Return a verdict whose detail has the measurements."""
+        before, folder, printed = fingerprint(task), os.getcwd(), _Counter()
+        begun = time.process_time()  # no wall time: other workers may have the processor
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             verdict = self._inner.settle(task, response) if self._settle else None
             if verdict is None and not self._settle:
-                judged = self._inner.verify(task, response)
-                assert isinstance(judged, Scored | Unscored)
+                checked = self._inner.verify(task, response)
+                assert isinstance(checked, Scored | Unscored)
         detail = {
             "seconds": time.process_time() - begun,
             "resident": _resident(),
@@ -44,7 +44,7 @@ class MeasuredVerifier(Verifier):
             "children": _children(),
             "threads": threading.active_count(),
             "moved": os.getcwd() != folder,
-            "printed": said.characters,
+            "printed": printed.characters,
             "changed": fingerprint(task) != before,
         }
         os.chdir(folder)
@@ -52,7 +52,7 @@ class MeasuredVerifier(Verifier):
 
 
 class _Counter(io.TextIOBase):
-    """Counts what's written to it."""
+    """A stream that counts the characters written to it."""
 
     characters = 0
 
@@ -65,7 +65,7 @@ class _Counter(io.TextIOBase):
 
 
 def fingerprint(task: Task) -> str:
-    """All that's in a task, as text."""
+    """Return a whole task as text."""
     return json.dumps(task.to_json(), sort_keys=True, default=repr)
 
 

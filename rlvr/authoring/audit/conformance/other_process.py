@@ -1,6 +1,6 @@
-"""An environment made, or a verifier asked, in another process, whose strings hash otherwise.
+"""A probe in another process with another hash seed, folder and time zone, and helpers that run there.
 
-Run as `python -m rlvr.authoring.audit.conformance.other_process`, with a pickle of the path and of what to do on stdin.
+Run as `python -m rlvr.authoring.audit.conformance.other_process`, with a pickle of the path and the work on stdin.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 
 import cloudpickle
 
-from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.probe_registry import fail, nothing, ok, probe
-from rlvr.authoring.audit.subject import Subject, excerpt, shown
+from rlvr.authoring.audit.finding import Finding, fail, nothing, ok
+from rlvr.authoring.audit.probe_registry import probe
+from rlvr.authoring.audit.subject import Subject, columns, excerpt, shown
 from rlvr.core.compose import leaves
 from rlvr.core.environment import Environment
 from rlvr.core.errors import BrokenEnvironmentError, RlvrError
@@ -33,39 +33,40 @@ from rlvr.verifiers.function import FunctionVerifier
 
 _TASKS = 6
 _FIX = (
-    "Find files from __file__ or importlib.resources rather than from the working directory, sort "
-    "sets, and take nothing from the clock, the environment's variables or hash(…)."
+    "Find files by __file__ or importlib.resources instead of the working directory, sort sets, and don't use the "
+    "clock, environment variables or hash(…)."
 )
 _TIMEOUT_S = 120
 
 
 @probe("conformance")
 def verdicts_elsewhere(subject: Subject) -> Finding:
-    """A trainer's process on another machine gives the same verdicts."""
+    """Check that a trainer's process on another machine gives the same verdicts."""
     parts = leaves(subject.env.verifier)
     if not subject.by_verifier or not any(_own(part) for part in parts):
         return nothing("its verifier is rlvr's own")
     if any(part.is_async for part in parts):
         return nothing("its verifier is async")
-    relative = [v for v in subject.options.values() if isinstance(v, str) and Path(v).exists()]
-    if relative or not subject.solved:
-        return nothing("it was given a path of this folder, or can't make right answers")
+    if any(isinstance(value, str) and Path(value).exists() for value in subject.options.values()):
+        return nothing("its options name a path of this folder")
+    if not subject.solved:
+        return subject.lacks_right_answer()
     items = subject.solved[:_TASKS]
     items = [*items, *((task, "\\boxed{0}") for task, _ in items[:2])]
-    tasks, texts = [task for task, _ in items], [said for _, said in items]
+    tasks, texts = columns(items)
     here = subject.judge(tasks, texts)
     try:
         there = rewards_in_another_process(subject.env.verifier, tasks, texts)
     except RlvrError as error:
-        return fail("it can't be asked in another process", [str(error)], _FIX)
+        return fail("it can't be called in another process", [str(error)], _FIX)
     changed = [
-        f"{task.id}, {excerpt(said)}: {shown(verdict)} here, {other} there"
-        for (task, said), verdict, other in zip(items, here, there, strict=True)
+        f"{task.id}, {excerpt(text)}: {shown(verdict)} here, {other} there"
+        for (task, text), verdict, other in zip(items, here, there, strict=True)
         if not isinstance(verdict, Unscored) and other != f"{verdict.reward:g}"
     ]
     if changed:
         return fail(
-            f"{len(changed)} of {len(items)} verdicts are others in another process, started in another "
+            f"{len(changed)} of {len(items)} verdicts differ in another process, started in another "
             "folder with another hash seed and time zone",
             changed,
             _FIX,
@@ -78,7 +79,7 @@ def _own(part: object) -> bool:
 
 
 def digests(env: Environment, count: int) -> list[str]:
-    """One for each of the first tasks, of all that's in it."""
+    """Return a digest of each of the first tasks."""
     return [
         hashlib.blake2b(
             json.dumps(task.to_json(), sort_keys=True, default=repr).encode(), digest_size=8
@@ -90,9 +91,9 @@ def digests(env: Environment, count: int) -> list[str]:
 def digests_in_another_process(
     factory: Callable[..., Environment], options: dict[str, Any], count: int
 ) -> list[str]:
-    """The same of the environment that the factory makes there.
+    """Return the digests of the environment that the factory makes in another process.
 
-    Raises `BrokenEnvironmentError` with what it said where it can't.
+    Raises `BrokenEnvironmentError` with the process's last words if it fails.
     """
     return _there((_digests_of, factory, options, count), os.getcwd(), os.environ.get("TZ"))
 
@@ -100,9 +101,9 @@ def digests_in_another_process(
 def rewards_in_another_process(
     verifier: Verifier, tasks: Sequence[Task], responses: Sequence[str]
 ) -> list[str]:
-    """What the verifier gives each response there, in an empty folder: the reward, or what it raised.
+    """Return the reward of each response, or its exception, from another process in an empty folder.
 
-    Raises `BrokenEnvironmentError` with what it said where it can't be asked.
+    Raises `BrokenEnvironmentError` with the process's last words if it fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         return _there(
@@ -127,15 +128,13 @@ def _there(work: tuple[Any, ...], folder: str, zone: str | None) -> list[str]:
     except (subprocess.TimeoutExpired, pickle.PicklingError, TypeError) as error:
         raise BrokenEnvironmentError(f"{type(error).__name__}: {error!s:.200}") from error
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise BrokenEnvironmentError(said[-1] if said else f"exit status {done.returncode}")
+        errors = done.stderr.decode(errors="replace").strip().splitlines()
+        raise BrokenEnvironmentError(errors[-1] if errors else f"exit status {done.returncode}")
     lines = done.stdout.decode(errors="replace").splitlines()
     if not lines or not lines[-1].startswith("["):
-        raise BrokenEnvironmentError(
-            "the process ended before it said anything: something exits it"
-        )
-    found: list[str] = json.loads(lines[-1])
-    return found
+        raise BrokenEnvironmentError("the process ended without a result: something calls exit")
+    results: list[str] = json.loads(lines[-1])
+    return results
 
 
 def _digests_of(
@@ -145,7 +144,9 @@ def _digests_of(
 
 
 def _rewards_of(verifier: Verifier, tasks: list[Task], responses: list[str]) -> list[str]:
-    return [_reward(verifier, task, said) for task, said in zip(tasks, responses, strict=True)]
+    return [
+        _reward(verifier, task, response) for task, response in zip(tasks, responses, strict=True)
+    ]
 
 
 def _reward(verifier: Verifier, task: Task, response: str) -> str:
@@ -157,7 +158,7 @@ def _reward(verifier: Verifier, task: Task, response: str) -> str:
 
 
 def main() -> None:
-    """Print what was found as one line of JSON."""
+    """Print the results as one line of JSON."""
     path, blob = pickle.loads(sys.stdin.buffer.read())
     sys.path += [entry for entry in path if entry not in sys.path]
     work, *arguments = pickle.loads(blob)

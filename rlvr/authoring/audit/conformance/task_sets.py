@@ -1,5 +1,4 @@
-"""Whether an environment's tasks are what they claim: the same when made again, apart from one split and
-seed to the other, plain data, and found by their ids."""
+"""Probes of task sets: the same when made again, different between splits and seeds, plain data, found by their ids."""
 
 from __future__ import annotations
 
@@ -9,8 +8,8 @@ import json
 from collections.abc import Sequence
 
 from rlvr.authoring.audit.conformance import other_process
-from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.probe_registry import fail, nothing, ok, probe
+from rlvr.authoring.audit.finding import Finding, fail, nothing, ok
+from rlvr.authoring.audit.probe_registry import probe
 from rlvr.authoring.audit.subject import Subject, excerpt
 from rlvr.core.environment import Environment
 from rlvr.core.errors import RlvrError
@@ -19,13 +18,13 @@ from rlvr.core.task import Task
 from rlvr.core.tasks import GeneratedTaskSet
 
 _SPLITS = ("train", "dev", "validation", "test")
-_COMPARED = 300  # generated tasks of each split
-_LOADED = 20_000  # rows of each split, where they're there anyway
+_COMPARED = 300  # generated tasks per split
+_LOADED = 20_000  # rows per split, which are loaded anyway
 
 
 @probe("conformance")
 def tasks_remade(subject: Subject) -> Finding:
-    """The tasks are the same when made again: here, and in a process with another hash seed."""
+    """Check that the tasks are the same when made again: here, and in a process with another hash seed."""
     count = min(len(subject.env.tasks), 50)
     here = other_process.digests(subject.env, count)
     env: Environment = subject.env
@@ -42,8 +41,8 @@ def tasks_remade(subject: Subject) -> Finding:
             return fail(
                 "it can't be made in another process",
                 [str(error)],
-                "Trainers make it in each of their processes: its module must import there without "
-                "what this process has set up.",
+                "Trainers make it in each of their processes: its module must import there without anything "
+                "that this process has set up.",
             )
         where = "made in another process"
     different = [i for i, (a, b) in enumerate(zip(here, again, strict=False)) if a != b]
@@ -51,53 +50,52 @@ def tasks_remade(subject: Subject) -> Finding:
         return fail(
             f"{len(different)} of {count} tasks differ when the environment is {where}",
             [f"task {i}: {excerpt(subject.env.tasks[i].text)}" for i in different],
-            "A task's generator reads randomness from its `rng` alone, and the order of a set, which "
-            "changes from process to process, from nowhere: sort it.",
+            "The function that makes a task draws from its argument `rng` alone. Sort sets: their order "
+            "changes from process to process.",
         )
     return ok(f"{count} tasks are the same when {where}")
 
 
 @probe("conformance")
 def splits(subject: Subject) -> Finding:
-    """No task stands in two splits."""
+    """Check that no task is in two splits."""
     if not subject.takes("split"):
-        return nothing("its factory has no option `split`, so there's one set of tasks alone")
-    found: dict[str, Sequence[Task]] = {}
+        return nothing("its factory has no option `split`, so there's only one set of tasks")
+    splits: dict[str, Sequence[Task]] = {}
     for split in _SPLITS:
         try:
-            made = subject.make(split=split).tasks
-            found[split] = _some(made)
-        except Exception:  # there's no such split, or no data for it: whatever its author raises
+            splits[split] = _some(subject.make(split=split).tasks)
+        except Exception:  # no such split, or no data for it: its author may raise anything
             continue
-    if subject.takes("seed") and "train" in found:
-        for seed in (1, 2):  # an author's own arithmetic may make one split's seed another's
+    if subject.takes("seed") and "train" in splits:
+        for seed in (1, 2):  # an author's arithmetic may make one split's seed another's
             with contextlib.suppress(Exception):
-                found[f"train with seed {seed}"] = _some(
+                splits[f"train with seed {seed}"] = _some(
                     subject.make(split="train", seed=seed).tasks
                 )
-    if len(found) < 2:
-        return nothing(f"of the splits, only {', '.join(found) or 'none'} can be made here")
+    if len(splits) < 2:
+        return nothing(f"of the splits, only {', '.join(splits) or 'none'} can be made here")
     shared = []
-    for (a, first), (b, second) in itertools.combinations(found.items(), 2):
+    for (a, first), (b, second) in itertools.combinations(splits.items(), 2):
         if a.startswith("train") and b.startswith("train"):
             continue
         prompts = {_normal(task.text) for task in first}
         twice = [task for task in second if _normal(task.text) in prompts]
         shared += [f"{a} and {b}: {excerpt(task.text)}" for task in twice]
-    looked = ", ".join(f"{len(tasks)} of {split}" for split, tasks in found.items())
+    looked = ", ".join(f"{len(tasks)} of {split}" for split, tasks in splits.items())
     if shared:
         return fail(
-            f"{len(shared)} prompts stand in two splits ({looked})",
+            f"{len(shared)} prompts are in two splits ({looked})",
             shared,
             "rlvr.generated(puzzle, split=split) keeps splits apart by prompt; `rlvr data split` "
             "does it for rows.",
         )
-    return ok(f"no prompt stands in two splits ({looked})")
+    return ok(f"no prompt is in two splits ({looked})")
 
 
 @probe("conformance")
 def seeds(subject: Subject) -> Finding:
-    """Another seed gives other tasks, and not the next one's."""
+    """Check that another seed gives other tasks, and not the same ones shifted."""
     if not subject.takes("seed"):
         return nothing("its factory has no option `seed`")
     count = min(len(subject.env.tasks), 60)
@@ -112,7 +110,7 @@ def seeds(subject: Subject) -> Finding:
             return fail(
                 f"seeds 11 and 12 give {what}",
                 [excerpt(first[shift])],
-                "Give each task a stream of its own: rlvr.generated(puzzle, seed=seed) does, by "
+                "Give each task a stream of its own, as rlvr.generated(puzzle, seed=seed) does by "
                 "numpy.random.SeedSequence; seed + i doesn't.",
             )
     return ok(f"{count} tasks of two neighbouring seeds: other tasks")
@@ -120,7 +118,7 @@ def seeds(subject: Subject) -> Finding:
 
 @probe("conformance")
 def json_tasks(subject: Subject) -> Finding:
-    """Tasks are plain JSON data: what is written and read again is equal."""
+    """Check that tasks are plain JSON data: equal after writing and reading."""
     wrong = []
     for task in subject.tasks:
         try:
@@ -134,15 +132,15 @@ def json_tasks(subject: Subject) -> Finding:
         return fail(
             f"{len(wrong)} of {len(subject.tasks)} tasks aren't plain JSON data",
             wrong,
-            "Trainers carry tasks in data sets: use lists for tuples and sets, text for keys, and no "
-            "NaN, in reference and metadata.",
+            "Trainers keep tasks in data sets: in reference and metadata, use lists instead of tuples and sets, text "
+            "as keys, and no NaN.",
         )
     return ok(f"{len(subject.tasks)} tasks survive JSON")
 
 
 @probe("conformance")
 def task_ids(subject: Subject) -> Finding:
-    """Ids are found again, and prompts aren't empty."""
+    """Check that tasks are found by their ids, and prompts aren't empty."""
     wrong = []
     for task in subject.tasks:
         try:
@@ -154,7 +152,7 @@ def task_ids(subject: Subject) -> Finding:
             wrong.append(f"{task.id} has an empty prompt")
     if wrong:
         return fail(
-            f"{len(wrong)} tasks can't be told by their id", wrong, "Give each an id of its own."
+            f"{len(wrong)} tasks can't be found by their id", wrong, "Give each an id of its own."
         )
     return ok(f"{len(subject.tasks)} tasks are found by their ids")
 

@@ -1,4 +1,4 @@
-"""Responses that nobody expects and models write: what a verifier has to answer all the same."""
+"""Unusual responses that models write, on which a verifier has to give a verdict."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ODD: dict[str, str] = {
     "a path": "../../../../etc/passwd",
     "format strings": "%s %n {0} {task.reference} $(id) `id`",
 }
-"""By name. None knows anything of a task."""
+"""Texts that don't depend on a task, by name."""
 
 LARGE: dict[str, str] = {
     "a large number": "\\boxed{99999999999}",
@@ -43,7 +43,7 @@ LARGE: dict[str, str] = {
     "a negative number": "\\boxed{-7}",
     "a list of large numbers": "\\boxed{[99999999999, 99999999999]}",
 }
-"""By name: short texts that send a careless loop or list on a long way."""
+"""Short texts that make a careless loop or list very long, by name."""
 
 LONG: dict[str, str] = {
     "100,000 digits": "\\boxed{" + "7" * 100_000 + "}",
@@ -59,4 +59,4 @@ LONG: dict[str, str] = {
     "lines": "line\n" * 40_000,
     "commas": "\\boxed{" + "1," * 20_000 + "}",
 }
-"""By name: each some hundred kilobytes."""
+"""Texts of some hundred kilobytes, by name."""

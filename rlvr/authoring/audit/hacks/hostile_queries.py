@@ -1,6 +1,6 @@
-"""Queries that want to write, get out, hang, flood or cheat: what an SQL verifier has to survive.
+"""Queries that try to write, escape, hang, flood or cheat, which an SQL verifier has to survive.
 
-As data: the verifier's tests and benchmarks run them on every database. `{t}` and `{c}` are a table
+They are data: the verifier's tests and benchmarks run them on every database. `{t}` and `{c}` are a table
 and one of its columns.
 """
 

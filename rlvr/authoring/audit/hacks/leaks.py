@@ -1,4 +1,8 @@
-"""Probes of what an environment gives away: the answer in a reply or by a tool, and the grader's process."""
+"""Probes of leaks: the answer in a reply or a tool's result, and the grader's process to code in a response.
+
+The response asks for an empty file in a folder of the audit's own, and the file shows that it was run. In a jail
+(`rlvr.Code`) there's no such folder.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_type_hints
 
-from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.probe_registry import fail, nothing, ok, probe
-from rlvr.authoring.audit.subject import SINGLE_TURN, Subject, excerpt
+from rlvr.authoring.audit.finding import Finding, fail, nothing, ok
+from rlvr.authoring.audit.probe_registry import probe
+from rlvr.authoring.audit.subject import HANGS, SINGLE_TURN, Subject, excerpt
 from rlvr.core.errors import RlvrError
 from rlvr.envs.tools import ToolEnv, call
 
@@ -21,39 +25,38 @@ _BLANK = ("?", "I don't know.", "0")
 
 @probe("hacks")
 def replies_tell(subject: Subject) -> Finding:
-    """The environment's reply to a message without content doesn't tell the answer."""
+    """Check that the environment's reply to a message without content doesn't tell the answer."""
     if not subject.several_turns:
         return nothing(SINGLE_TURN)
-    told, asked = [], 0
+    leaks, asked = [], 0
     for task in subject.tasks[:_EPISODES]:
         reference = str(task.reference)
-        if not isinstance(task.reference, str | int | float) or _stands(reference, task.text):
+        if not isinstance(task.reference, str | int | float) or _contains(reference, task.text):
             continue
         asked += 1
         for text in _BLANK:
             reply = subject.reply(task, [text])
-            if reply is not None and _stands(reference, reply):
-                told.append(f"{task.id}, after {text!r}: {excerpt(reply, 160)}")
+            if reply is not None and _contains(reference, reply):
+                leaks.append(f"{task.id}, after {text!r}: {excerpt(reply, 160)}")
                 break
     if not asked:
-        return nothing("its references are no texts, or stand in the prompts")
-    if len(told) > asked / 2:
+        return nothing("its references aren't texts, or are part of the prompts")
+    if len(leaks) > asked / 2:
         return fail(
-            f"the reply to a message without content tells the answer on {len(told)} of {asked} tasks",
-            told,
-            "A policy says anything first, and copies the reply: say what's wrong, and never the "
-            "reference.",
+            f"the reply to a message without content tells the answer on {len(leaks)} of {asked} tasks",
+            leaks,
+            "A policy sends anything first and copies the reply: say what's wrong, without the reference.",
         )
     return ok(f"{asked} tasks: the reply to a message without content doesn't hold the answer")
 
 
 @probe("hacks")
 def tools_tell(subject: Subject) -> Finding:
-    """No tool gives the answer to whoever asks without arguments, or with the prompt alone."""
+    """Check that no tool gives the answer to a call without arguments, or with the prompt alone."""
     env = subject.env
     if not isinstance(env, ToolEnv):
         return nothing("it has no tools")
-    told: dict[str, list[str]] = {}
+    leaks: dict[str, list[str]] = {}
     tasks = [task for task in subject.tasks[:_EPISODES] if str(task.reference).strip()]
     for task in tasks:
         for name, function in env.tools.items():
@@ -65,25 +68,25 @@ def tools_tell(subject: Subject) -> Finding:
             except RlvrError:
                 continue
             if result.strip().strip('"') == str(task.reference).strip():
-                told.setdefault(name, []).append(f"{task.id}, {name}(…): {excerpt(result)}")
-    name = max(told, key=lambda one: len(told[one]), default="")
+                leaks.setdefault(name, []).append(f"{task.id}, {name}(…): {excerpt(result)}")
+    name = max(leaks, key=lambda tool: len(leaks[tool]), default="")
     different = {str(task.reference) for task in tasks}
-    if name and len(told[name]) > len(tasks) / 2 and len(different) > 2:
+    if name and len(leaks[name]) > len(tasks) / 2 and len(different) > 2:
         return fail(
-            f"the tool {name!r} gives the answer to whoever asks, on {len(told[name])} of "
+            f"the tool {name!r} gives the answer to any call, on {len(leaks[name])} of "
             f"{len(tasks)} tasks",
-            told[name],
-            "Methods of the toolbox without an underscore are tools: name it with one, or make the "
-            "tool answer less than the whole task.",
+            leaks[name],
+            "Every method of the toolbox is a tool unless its name begins with an underscore: rename it, or make "
+            "it answer less than the whole task.",
         )
     return ok(f"{len(env.tools)} tools: none gives the answer by itself")
 
 
 @probe("hacks")
 def runs_nothing(subject: Subject) -> Finding:
-    """What a response says isn't run in the grader's process."""
+    """Check that nothing in a response is run in the grader's process."""
     if not subject.inline:
-        return nothing("its `settle` hangs (see settling)")
+        return nothing(HANGS)
     task = subject.tasks[0]
     with tempfile.TemporaryDirectory() as folder:
         cases = [
@@ -99,25 +102,25 @@ def runs_nothing(subject: Subject) -> Finding:
         return fail(
             f"a response is run: as {', '.join(dict.fromkeys(language for language, _ in ran))}",
             [f"{language}, {excerpt(text, 200)}" for language, text in ran],
-            "Whoever writes the response has your machine. Read data: int(…), ast.literal_eval, "
-            "json.loads, rlvr.Math(); run programs by rlvr.Code and queries by rlvr.Sql.",
+            "The policy can run anything on your machine. Parse responses as data (int(…), ast.literal_eval, "
+            "json.loads, rlvr.Math()); run programs with rlvr.Code and queries with rlvr.Sql.",
         )
-    return ok(f"{len(cases)} responses that ask to be run aren't")
+    return ok(f"{len(cases)} responses with code in them: none was run")
 
 
-def _stands(answer: str, text: str) -> bool:
-    """Whether an answer stands in a text, as a word of its own."""
+def _contains(answer: str, text: str) -> bool:
+    """Return whether an answer is in a text, as a word of its own."""
     answer = answer.strip()
     return len(answer) > 1 and bool(re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text))
 
 
 def _blank_arguments(function: Callable[..., object], prompt: str) -> dict[str, str] | None:
-    """The prompt for each text; None where it needs something else."""
+    """Return the prompt as each text argument; None if the tool needs something else."""
     hints = get_type_hints(function)
     needed = [
         name
-        for name, one in list(inspect.signature(function).parameters.items())[1:]
-        if one.default is inspect.Parameter.empty
+        for name, parameter in list(inspect.signature(function).parameters.items())[1:]
+        if parameter.default is inspect.Parameter.empty
     ]
     return dict.fromkeys(needed, prompt) if all(hints[name] is str for name in needed) else None
 

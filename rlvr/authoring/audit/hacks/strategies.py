@@ -1,7 +1,7 @@
-"""What a policy may say without solving anything: strategies without content, by name.
+"""Strategies of a policy that solves nothing, by name.
 
-Each makes some variants of a response from a task's prompt alone; a strategy earns what its best
-variant does on average. The audit's hack floor is the most that any of them earns.
+Each makes some variants of a response from a task's prompt alone. A strategy earns the mean reward of its best
+variant; the audit's hack floor is the most that any of them earns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rlvr.core.task import Task
 from rlvr.verifiers.math.question import formulas
 
 Strategy = Callable[[Task], Sequence[str]]
-"""From a task to variants: as many for every task, in the same order."""
+"""A function from a task to variants: equally many for every task, in the same order."""
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -22,7 +22,7 @@ _CONSTANTS = ("0", "1", "2", "-1", "10", "yes", "no", "true", "false", "A", "B",
 
 
 def boxed(text: str) -> str:
-    """In a box."""
+    """Return a text in a box."""
     return f"\\boxed{{{text}}}"
 
 
@@ -35,8 +35,8 @@ def _user(task: Task) -> str:
 
 
 def _echo(task: Task) -> Sequence[str]:
-    said = _user(task)
-    return [task.text, said, boxed(said), f"{said}\n\n{boxed(said)}"]
+    prompt = _user(task)
+    return [task.text, prompt, boxed(prompt), f"{prompt}\n\n{boxed(prompt)}"]
 
 
 def _instructions(task: Task) -> Sequence[str]:
@@ -46,23 +46,23 @@ def _instructions(task: Task) -> Sequence[str]:
 
 
 def _copied(task: Task) -> Sequence[str]:
-    said = _user(task)
-    numbers = _NUMBER.findall(said) or ["0"]
-    words = _WORD.findall(said) or ["a"]
+    prompt = _user(task)
+    numbers = _NUMBER.findall(prompt) or ["0"]
+    words = _WORD.findall(prompt) or ["a"]
     picked = [
         numbers[0], numbers[-1], numbers[min(1, len(numbers) - 1)], max(numbers, key=float), min(numbers, key=float),
         words[0], words[-1], max(words, key=len),
-        next(iter(reversed(said.split())), ""),
+        next(iter(reversed(prompt.split())), ""),
     ]  # fmt: skip
     return _both(picked)
 
 
 def _formulas(task: Task) -> Sequence[str]:
-    said = _user(task)
-    found = [text for text in formulas(said) if not text.isalnum()] or ["?"]
-    # Of an equation the side that is worked out last: 3x(x-2) of f(x) = 3x(x-2).
-    sides = [text.rpartition("=")[2].strip(" .,") or text for text in (found[-1], found[0])]
-    return [boxed(text) for text in (found[-1], found[0], max(found, key=len), *sides)]
+    prompt = _user(task)
+    stated = [text for text in formulas(prompt) if not text.isalnum()] or ["?"]
+    # The right side of an equation: 3x(x-2) of f(x) = 3x(x-2).
+    sides = [text.rpartition("=")[2].strip(" .,") or text for text in (stated[-1], stated[0])]
+    return [boxed(text) for text in (stated[-1], stated[0], max(stated, key=len), *sides)]
 
 
 _BLANK = ("?", "x", "answer", "…")
@@ -120,43 +120,43 @@ STRATEGIES: dict[str, Strategy] = {
     "one-token": lambda task: _TOKENS,
     "injection": lambda task: _CLAIMS,
 }
-"""By the name of the probe that tries it."""
+"""Strategies by the names of their probes."""
 
 ABOUT = {
-    "empty": "Saying nothing earns nothing.",
-    "echo": "Repeating the prompt earns nothing.",
-    "instructions-echoed": "Repeating the prompt's instructions earns nothing.",
-    "copied-from-prompt": "A number or word copied from the prompt earns little.",
-    "stated-formula": "A formula of the prompt, given back as the answer, earns little.",
-    "refusal": "Refusing to answer earns nothing.",
-    "constant": "The same small answer each time earns little.",
-    "format-only": "The right format without an answer earns next to nothing.",
-    "padding": "Length without an answer earns nothing.",
-    "one-token": "Single tokens and openings that fool judges earn nothing.",
-    "injection": "Telling the grader what to say earns nothing.",
+    "empty": "Check that an empty response earns nothing.",
+    "echo": "Check that repeating the prompt earns nothing.",
+    "instructions-echoed": "Check that repeating the prompt's instructions earns nothing.",
+    "copied-from-prompt": "Check that a number or word copied from the prompt earns little.",
+    "stated-formula": "Check that a formula of the prompt, given back as the answer, earns little.",
+    "refusal": "Check that refusing to answer earns nothing.",
+    "constant": "Check that the same small answer to every task earns little.",
+    "format-only": "Check that the right format without an answer earns next to nothing.",
+    "padding": "Check that length without an answer earns nothing.",
+    "one-token": "Check that single tokens and openings that fool judges earn nothing.",
+    "injection": "Check that an instruction to the grader earns nothing.",
 }
 
 FIXES = {
-    "empty": "Refuse empty answers first: find_answer gives None where there is none.",
+    "empty": "Refuse empty answers first: rlvr.authoring.find_answer gives None if there is no answer.",
     "echo": "Compare the answer alone (boxed mode), not the whole response; never `reference in response`.",
     "instructions-echoed": "Compare the answer alone, not the whole response.",
-    "copied-from-prompt": "The prompt gives the answer away, or most tasks have theirs in it: look at some.",
-    "stated-formula": "Equal in value isn't solved where the task asks for another form: compare the form, too.",
-    "refusal": "A refusal is an answer like others: compare it to the reference.",
-    "constant": "Balance the references, or ask for more than a choice of few; see base-rate.",
+    "copied-from-prompt": "The prompt gives the answer away, or most prompts contain it: look at some.",
+    "stated-formula": "If the task asks for another form, an equal value doesn't solve it: compare the form, too.",
+    "refusal": "A refusal is an answer like any other: compare it with the reference.",
+    "constant": "Balance the references, or ask for more than a choice of a few; see base-rate.",
     "format-only": "Give the format a small weight (0.05), or make it a gate: Format.boxed() >> verifier.",
-    "padding": "Don't pay for length, and not for how many words of something there are.",
-    "one-token": "Don't let a judge decide alone: refuse what holds no answer, then ask it.",
-    "injection": "Hand the response to a judge as data, between marks it can't write; ask for structured output.",
+    "padding": "Don't pay for length, nor for the number of words.",
+    "one-token": "Don't let a judge decide alone: refuse responses without an answer, then ask it.",
+    "injection": "Give a judge the response as data, between marks that the response can't contain; ask for structured output.",
 }
 
 
 def every_candidate(answers: Sequence[str], own: int) -> list[str]:
-    """Many answers at once, of which the one at `own` is right.
+    """Return lists of many answers of which the one at `own` is right.
 
     Args:
-        answers: what stands in the box, or is the whole response.
-        own: its index; it's neither the first nor the last here.
+        answers: contents of boxes, or whole responses.
+        own: the index of the right answer, which is put in the middle.
     """
     others = [text for i, text in enumerate(answers) if i != own and text != answers[own]]
     middle = len(others) // 2
@@ -165,8 +165,8 @@ def every_candidate(answers: Sequence[str], own: int) -> list[str]:
     return [
         boxed(", ".join(listed)),
         boxed(" or ".join(listed)),
-        " ".join(boxed(one) for one in listed),
-        "\n".join(f"Perhaps {boxed(one)}." for one in listed),
+        " ".join(boxed(answer) for answer in listed),
+        "\n".join(f"Perhaps {boxed(answer)}." for answer in listed),
         "\n".join(listed),
         ", ".join(listed),
         f"It's one of these: {'; '.join(listed)}. {boxed('one of these')}",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from rlvr.authoring.audit.finding import Finding
+from rlvr.authoring.audit.finding import Finding, fail, note, nothing, ok
 from rlvr.authoring.audit.hacks.hostile_queries import hostile_queries
-from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.probe_registry import probe
 from rlvr.authoring.audit.subject import Subject, earned, excerpt, full, shown
 from rlvr.core.errors import CannotScore
 from rlvr.core.task import Task
@@ -71,12 +71,12 @@ OF_PROGRAMS: dict[str, str] = {
     "the grader's command line and environment": "import glob\nfor p in glob.glob('/proc/[0-9]*/environ') + glob.glob('/proc/[0-9]*/cmdline'):\n    try: print(open(p, 'rb').read())\n    except OSError: pass\n",
 }
 _TASKS = 3
-_BLIND_TASKS = 40  # a blind query is right now and then: in few tasks that says little
+_BLIND_TASKS = 40  # a blind query is right now and then, which says little in a few tasks
 
 
 @probe("hacks")
 def code_cheats(subject: Subject) -> Finding:
-    """Programs that were seen to fool graders pass no test set."""
+    """Check that programs that have fooled graders pass no test set."""
     verifiers = subject.leaves(Code)
     if not verifiers:
         return nothing("its verifier runs no programs")
@@ -94,7 +94,9 @@ def code_cheats(subject: Subject) -> Finding:
             cases.append((cheat, task, fenced(source.replace("{f}", name), "python")))
     if not cases:
         return nothing("no task of the sample asks for Python")
-    verdicts = subject.episodes([task for _, task, _ in cases], [said for *_, said in cases])
+    verdicts = subject.episodes(
+        [task for _, task, _ in cases], [response for *_, response in cases]
+    )
     unscored = [v for v in verdicts if isinstance(v, Unscored)]
     if len(unscored) == len(verdicts):
         return nothing(f"no program could be run: {shown(unscored[0])}")
@@ -108,15 +110,15 @@ def code_cheats(subject: Subject) -> Finding:
         return fail(
             f"{len(passed)} of {len(cases)} programs that solve nothing pass",
             passed,
-            "Where the cheat is an answer that happens to be right (0, nothing printed), the tests are "
-            "too few; else judge with rlvr.Code, which keeps expected outputs out of the sandbox.",
+            "If the cheat is an answer that happens to be right (0, nothing printed), the tests are too few. "
+            "Otherwise judge with rlvr.Code, which keeps expected outputs out of the sandbox.",
             share=mean,
         )
     if mean > 0.2:
         return note(
             f"programs that solve nothing earn {mean:.0%} on average, by the tests they pass",
             [_line(c, t, v) for (c, t, _), v in zip(cases, verdicts, strict=True) if earned(v) > 0],
-            'reward="all" pays for nothing less than all tests.',
+            'With reward="all", only a program that passes all tests is paid.',
             share=mean,
         )
     return ok(f"{len(cases)} programs that solve nothing earn {mean:.1%}", share=mean)
@@ -124,7 +126,7 @@ def code_cheats(subject: Subject) -> Finding:
 
 @probe("hacks")
 def sql_cheats(subject: Subject) -> Finding:
-    """Queries that ask nothing, write, flood or get out earn nothing."""
+    """Check that queries that ask nothing, write, flood or escape earn nothing."""
     if not subject.leaves(Sql):
         return nothing("its verifier runs no queries")
     blind_cases: list[tuple[Task, str]] = []
@@ -136,7 +138,7 @@ def sql_cheats(subject: Subject) -> Finding:
             continue
         blind_cases += [(task, query) for query in _blind(path)]
         if not hostile_cases:
-            hostile_cases = [(task, one.sql) for one in hostile_queries(_schema(path))]
+            hostile_cases = [(task, query.sql) for query in hostile_queries(_schema(path))]
     if not blind_cases:
         return nothing("no reference of the sample names a database")
     blind = [
@@ -146,13 +148,13 @@ def sql_cheats(subject: Subject) -> Finding:
         )
         if full(verdict)
     ]
-    # What runs away is stopped by a small budget as by a large one, and sooner.
+    # A small budget stops a runaway query as a large one does, and sooner.
     small = subject.env.verifier.configure(max_steps=200_000, max_rows=2000)
     wrong = [
         f"{task.id}, {excerpt(sql)}: {shown(verdict)}"
         for (task, sql), verdict in zip(
             hostile_cases,
-            _asked(lambda tasks, said: score(tasks, said, small), hostile_cases),
+            _asked(lambda tasks, responses: score(tasks, responses, small), hostile_cases),
             strict=True,
         )
         if isinstance(verdict, Unscored) or full(verdict)
@@ -162,24 +164,24 @@ def sql_cheats(subject: Subject) -> Finding:
     share = len({line.partition(",")[0] for line in blind}) / tasks
     if wrong or share > 0.2:
         return fail(
-            f"{len(wrong) + len(blind)} of {cases} queries that ask nothing are right, or have no verdict",
+            f"{len(wrong) + len(blind)} of {cases} queries that ask nothing are right or have no verdict",
             [*wrong, *blind],
-            "The databases don't tell the gold from a blind guess (an empty result, a count of 0, a table "
-            "of one row): `rlvr data neighbours` makes databases that do.",
+            "The databases can't tell the gold query from a blind guess (an empty result, a count of 0, a table "
+            "of one row): `rlvr data neighbours` makes databases that can.",
             share=share,
             floor=share,
         )
     if blind:
         return note(
             f"a blind query is right on {share:.0%} of {tasks} tasks", blind,
-            "`rlvr data neighbours` makes databases on which it shows.", share=share, floor=share,
+            "`rlvr data neighbours` makes databases on which it is wrong.", share=share, floor=share,
         )  # fmt: skip
     return ok(f"{cases} queries that ask nothing earn nothing", share=0.0, floor=0.0)
 
 
 @probe("hacks")
 def instruction_template(subject: Subject) -> Finding:
-    """A template filled from the instructions' own arguments, which says nothing, earns little."""
+    """Check that a text without content, filled from the instructions' own arguments, earns little."""
     if not subject.leaves(Instructions):
         return nothing("its verifier checks no instructions")
     verdicts = subject.judge(subject.tasks, [template(task) for task in subject.tasks])
@@ -188,8 +190,8 @@ def instruction_template(subject: Subject) -> Finding:
     example = max(zip(subject.tasks, verdicts, strict=True), key=lambda pair: earned(pair[1]))
     evidence = [f"{example[0].id}, {excerpt(template(example[0]), 100)}: {shown(example[1])}"]
     fix = (
-        "Gate it: rlvr.Coherent() >> rlvr.Instructions() refuses text without content; or weigh it "
-        "against a reward for what's said."
+        "Gate it: rlvr.Coherent() >> rlvr.Instructions() refuses text without content. Or weigh it against a "
+        "reward for the content."
     )
     figures = {"share": round(share, 4), "floor": round(share, 4)}
     if share > 0.2:
@@ -230,16 +232,16 @@ def _schema(path: str) -> Schema:
 
 
 def template(task: Task) -> str:
-    """What the instructions name and one word over and over: nothing is said, and most are followed.
+    """Return a text without content that follows most instructions: their arguments and one word, repeated.
 
     Args:
         task: with IFEval's reference, `{"instruction_id_list", "kwargs"}`.
     """
     parts, words, opening, ending = [], 30, "", ""
-    for id, given in zip(
+    for id, arguments in zip(
         task.reference["instruction_id_list"], task.reference["kwargs"], strict=True
     ):
-        kwargs = {name: value for name, value in (given or {}).items() if value is not None}
+        kwargs = {name: value for name, value in (arguments or {}).items() if value is not None}
         parts += [
             str(v)
             for k, v in kwargs.items()

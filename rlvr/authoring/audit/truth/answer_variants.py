@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import sqlglot
 
-from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.finding import Finding, fail, note, nothing, ok
+from rlvr.authoring.audit.probe_registry import probe
 from rlvr.authoring.audit.subject import Subject, apart, earned, excerpt, full, shown
 from rlvr.authoring.audit.truth.math_rewrites import perturbations, rewritings
 from rlvr.authoring.audit.truth.near_misses import near_json, near_texts
@@ -39,21 +39,21 @@ _BOXED = re.compile(r"\\boxed\{(.+)\}", re.DOTALL)
 
 @probe("truth")
 def equal_forms(subject: Subject) -> Finding:
-    """A right answer stays right in other forms of the same value."""
+    """Check that a right answer stays right in other forms of the same value."""
     return _forms(
         subject,
         kept_answers,
         lambda verdict: not full(verdict),
         "refused",
-        "A reward that hangs on how a value is written teaches its spelling: compare values "
-        "(rlvr.Math()), or say in the prompt which form is asked for.",
+        "A reward that depends on the spelling of a value teaches the spelling: compare values "
+        "(rlvr.Math()), or ask for one form in the prompt.",
     )
 
 
 @probe("truth")
 def changed_answers_lose(subject: Subject) -> Finding:
-    """A right answer that is changed a little is wrong."""
-    found = _forms(
+    """Check that a right answer that is changed a little is wrong."""
+    finding = _forms(
         subject,
         changed_answers,
         full,
@@ -61,39 +61,39 @@ def changed_answers_lose(subject: Subject) -> Finding:
         "Compare the whole answer: no `in`, no prefix, no set of letters, no tolerance wider than "
         "the task's.",
     )
-    mean = found.figures.get("mean", 0.0)
+    mean = finding.figures.get("mean", 0.0)
     if mean > _NEARLY:
         return note(
             f"right answers that are changed a little earn {mean:.0%} of the full reward on average",
-            fix="Partial credit that's nearly all of it leaves little to learn: pay less for a miss.",
+            fix="If a near miss earns nearly everything, little is left to learn: pay less for it.",
             mean=mean,
         )
-    return found
+    return finding
 
 
 def kept_answers(subject: Subject) -> Iterator[Case]:
-    """Right answers in other forms."""
+    """Yield right answers in other forms."""
     math = subject.leaves(Math)
-    for task, said in subject.solved[:_TASKS]:
-        before, gold, after = _framed(task, said)
+    for task, response in subject.solved[:_TASKS]:
+        before, gold, after = _framed(task, response)
         if math and gold is not None:
             from rlvr.verifiers.math.symbolic import Stages  # SymPy takes 0.2 s to import
 
-            strict, leaf = any(one.simplified for one in math), Stages()
+            strict, leaf = any(verifier.simplified for verifier in math), Stages()
             for name, text in rewritings(gold):
-                # Another form may be just what the task doesn't ask for.
+                # The task may ask for one form and not for another.
                 if not (strict and name in _UNSIMPLE) and not restates(
                     asked(task), gold, text, leaf
                 ):
                     yield name, True, task, f"{before}{text}{after}"
         elif subject.leaves(Sql):
-            yield from ((n, True, task, fenced(q, "sql")) for n, q in _same_query(_block(said)))
-        elif subject.leaves(Code) and "```python" in said:
-            source = _block(said)
+            yield from ((n, True, task, fenced(q, "sql")) for n, q in _same_query(_block(response)))
+        elif subject.leaves(Code) and "```python" in response:
+            source = _block(response)
             yield "with a comment", True, task, fenced(f"# solved\n{source}\n", "python")
             yield "with another import", True, task, fenced(f"import sys\n{source}", "python")
         elif gold is not None and (_LATEX.search(gold) or read_number(clean(gold)) is not None):
-            certain = bool(_LATEX.search(gold))  # values in LaTeX have many spellings
+            certain = bool(_LATEX.search(gold))  # a value in LaTeX has many spellings
             for name, text in rewritings(gold):
                 if name in ("\\dfrac", "\\left and \\right", "between dollars"):
                     yield name, certain, task, f"{before}{text}{after}"
@@ -102,35 +102,35 @@ def kept_answers(subject: Subject) -> Iterator[Case]:
 
 
 def changed_answers(subject: Subject) -> Iterator[Case]:
-    """Right answers, changed a little."""
+    """Yield right answers with a small change."""
     rng = random.Random(7)
     math = subject.leaves(Math)
-    tolerant = any(one.tolerance or one.rounded or one.rename for one in math)
-    for task, said in subject.solved[:_TASKS]:
-        before, gold, after = _framed(task, said)
+    tolerant = any(leaf.tolerance or leaf.rounded or leaf.rename for leaf in math)
+    for task, response in subject.solved[:_TASKS]:
+        before, gold, after = _framed(task, response)
         if math and gold is not None:
-            if isinstance(task.reference, str):  # of alternatives, another one may be right
+            if isinstance(task.reference, str):  # with alternatives, another one may be right
                 for name, text in perturbations(gold, rng):
                     yield name, not tolerant, task, f"{before}{text}{after}"
         elif subject.leaves(Sql):
             # BIRD's rules compare sets, so a repeated row is no other answer there.
-            bags = all(one.preset == "rlvr" for one in subject.leaves(Sql))
-            for name, query in _other_query(_block(said)):
+            bags = all(leaf.preset == "rlvr" for leaf in subject.leaves(Sql))
+            for name, query in _other_query(_block(response)):
                 yield name, bags or name != "its rows twice", task, fenced(query, "sql")
-        elif subject.leaves(Code) and "```python" in said:
-            for name, source in _other_program(_block(said)):
+        elif subject.leaves(Code) and "```python" in response:
+            for name, source in _other_program(_block(response)):
                 yield name, True, task, fenced(source, "python")
         elif gold is not None and 0 < len(gold) <= 2000:
             for name, certain, text in near_texts(gold, task, rng):
                 yield name, certain, task, f"{before}{text}{after}"
         else:
-            for name, certain, text in near_json(after_thinking(said)):
+            for name, certain, text in near_json(after_thinking(response), task.text):
                 yield name, certain, task, f"{before}{text}{after}"
 
 
-def _framed(task: Task, said: str) -> tuple[str, str | None, str]:
-    """The answer inside a right response, with what stands before and after it; None where nobody knows."""
-    thought, answer = apart(said)
+def _framed(task: Task, response: str) -> tuple[str, str | None, str]:
+    """Return the text before the answer in a right response, the answer (None if it can't be told), and the text after."""
+    thought, answer = apart(response)
     box = _BOXED.fullmatch(answer.strip())
     if box is not None:
         return f"{thought}\\boxed{{", box[1], "}"
@@ -141,9 +141,9 @@ def _framed(task: Task, said: str) -> tuple[str, str | None, str]:
     return thought, None, ""
 
 
-def _block(said: str) -> str:
-    blocks = fenced_blocks(said)
-    return blocks[-1].text if blocks else said
+def _block(response: str) -> str:
+    blocks = fenced_blocks(response)
+    return blocks[-1].text if blocks else response
 
 
 def _same_query(sql: str) -> Iterator[tuple[str, str]]:
@@ -181,10 +181,12 @@ def _forms(
     what: str,
     fix: str,
 ) -> Finding:
-    """Judge the forms of the right answers that `make` yields: (what was done, whether it's certain, …)."""
+    """Judge the variants of right answers that `make` yields."""
     cases = list(itertools.islice(make(subject), 400))
     if not cases:
-        return nothing("nothing is known of how its answers may be written")
+        if not subject.solved:
+            return subject.lacks_right_answer()
+        return nothing("nothing is known of the forms of its answers")
     verdicts = subject.judge([task for *_, task, _ in cases], [text for *_, text in cases])
     wrong: dict[str, list[str]] = defaultdict(list)
     tried: dict[str, int] = defaultdict(int)
@@ -196,7 +198,7 @@ def _forms(
                 wrong[name].append(f"{name}, {task.id} {excerpt(text)}: {shown(verdict)}")
     total, bad = sum(tried.values()), sum(map(len, wrong.values()))
     evidence = list(itertools.chain.from_iterable(lines[:2] for lines in wrong.values()))
-    # One of a kind may be right by chance, or by the task: a third of a kind is the verifier.
+    # One variant of a kind may be right by chance or by the task; a third of a kind is the verifier's fault.
     failed = [n for n in wrong if certain[n] and len(wrong[n]) > max(1, 0.3 * tried[n])]
     if failed:
         return fail(

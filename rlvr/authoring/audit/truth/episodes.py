@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.finding import Finding, fail, note, nothing, ok
+from rlvr.authoring.audit.probe_registry import probe
 from rlvr.authoring.audit.subject import SINGLE_TURN, Subject, excerpt, full, shown
 from rlvr.core.task import Task
 from rlvr.core.verdict import Unscored, Verdict
@@ -12,17 +12,17 @@ from rlvr.testing.fixtures import task_of
 
 @probe("truth")
 def right_episode(subject: Subject) -> Finding:
-    """A right answer earns full reward in an episode too, and ends it."""
+    """Check that a right answer earns full reward in an episode too, and ends it."""
     if not subject.several_turns:
         return nothing(SINGLE_TURN)
     if not subject.solved:
-        return nothing("its verifier can't make right answers")
+        return subject.lacks_right_answer()
     broken: list[str] = []
     other: list[str] = []
     cut = 0
-    for task, said in subject.solved[:4]:
-        verdict, truncated = _played(subject, task, said)
-        line = f"{task.id}, {excerpt(said)} at each turn: {shown(verdict)}"
+    for task, response in subject.solved[:4]:
+        verdict, truncated = _played(subject, task, response)
+        line = f"{task.id}, {excerpt(response)} at each turn: {shown(verdict)}"
         if isinstance(verdict, Unscored):
             broken.append(line)
         elif not full(verdict):
@@ -30,10 +30,10 @@ def right_episode(subject: Subject) -> Finding:
         cut += truncated
     if broken:
         return fail(f"{len(broken)} episodes with right answers have no verdict", broken,
-                    "Most likely `reply` raises: it must answer whatever a model writes.")  # fmt: skip
+                    "Probably `reply` raises: it must answer anything that a model writes.")  # fmt: skip
     if other:
-        return note(f"{len(other)} right answers, said at each turn, earn no full reward", other,
-                    "Fine where an answer has to be prepared by other turns; else `reply` or `judge` "
+        return note(f"{len(other)} right answers, repeated at each turn, earn no full reward", other,
+                    "Fine if other turns have to prepare an answer; otherwise `reply` or `judge` "
                     "looks at another message than the verifier.")  # fmt: skip
     if cut == min(4, len(subject.solved)):
         if _fixture_ends(subject):  # the answer's form in an episode isn't the verifier's alone
@@ -41,34 +41,34 @@ def right_episode(subject: Subject) -> Finding:
         return fail(
             "no episode ends by itself, even by a right answer",
             [f"each is cut after {subject.env.max_turns} turns"],
-            "`reply` returns None where the episode is over; what comes after a right answer would be "
-            "judged in its place. Where an answer takes another form in an episode than `demonstrate` "
-            "gives it, a right fixture shows that.",
+            "`reply` returns None when the episode is over; otherwise the message after a right answer is "
+            "judged in its place. If an answer has another form in an episode than `demonstrate` "
+            "makes, give the environment a right fixture.",
         )
     return ok("right answers end their episodes, with full reward")
 
 
-def _played(subject: Subject, task: Task, said: str) -> tuple[Verdict, bool]:
-    """The verdict of an episode in which that's said at each turn, and whether it was cut."""
+def _played(subject: Subject, task: Task, response: str) -> tuple[Verdict, bool]:
+    """Return the verdict of an episode with the same response at each turn, and whether it was cut."""
     env = subject.env
     env.reset(options={"task": task})
     for _ in range(env.max_turns):
-        *_, terminated, truncated, info = env.step(said)
+        *_, terminated, truncated, info = env.step(response)
         if terminated or truncated:
             break
     return info["verdict"], truncated
 
 
 def _fixture_ends(subject: Subject) -> bool:
-    """Whether some right fixture's episode ends by itself, with full reward."""
+    """Return whether some right fixture's episode ends by itself, with full reward."""
     env = subject.env
     for fixture in env.fixtures:
         task = task_of(env, fixture)
         if fixture.kind != "right" or not isinstance(task, Task):
             continue
         env.reset(options={"task": task})
-        for said in fixture.turns:
-            *_, terminated, truncated, info = env.step(said)
+        for response in fixture.turns:
+            *_, terminated, truncated, info = env.step(response)
             if terminated and full(info["verdict"]):
                 return True
             if terminated or truncated:

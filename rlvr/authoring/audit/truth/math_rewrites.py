@@ -1,7 +1,7 @@
 """Metamorphic cases for mathematical answers: a gold in equal forms, and in forms that just miss it.
 
-A verifier must keep its verdict on the first and flip it on the second. All of it is done on the
-text of the gold, so it's independent of how the verifier reads.
+A verifier must keep its verdict on the first and flip it on the second. All changes are made to the
+text of the gold, so they don't depend on the verifier's reader.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TUPLE = re.compile(r"(?:\\left)?\(([^()\[\],]+),([^()\[\],]+)(?:\\right)?\)")
 
 
 def rewritings(gold: str) -> Iterator[tuple[str, str]]:
-    """(what was done, the gold in an equal form), for each rewriting that applies to this gold."""
+    """Yield (name, the gold in an equal form) for each rewriting that applies to this gold."""
     for name, rewrite in _REWRITINGS.items():
         written = rewrite(gold)
         if written is not None and written != gold:
@@ -32,7 +32,7 @@ def rewritings(gold: str) -> Iterator[tuple[str, str]]:
 
 
 def perturbations(gold: str, rng: random.Random) -> Iterator[tuple[str, str]]:
-    """(what was done, a form that isn't equal), for each perturbation that applies to this gold."""
+    """Yield (name, a form that isn't equal) for each perturbation that applies to this gold."""
     for name, perturb in _PERTURBATIONS.items():
         written = perturb(gold, rng)
         if written is not None and clean(written) != clean(gold):
@@ -40,7 +40,7 @@ def perturbations(gold: str, rng: random.Random) -> Iterator[tuple[str, str]]:
 
 
 def _expression(gold: str) -> bool:
-    """A single expression that isn't a plain number: no list, relation, text or unit."""
+    """Return whether a gold is one expression and no plain number, list, relation, text or unit."""
     if read_number(clean(gold)) is not None or any(c in gold for c in "=<>,;:%$&|°'"):
         return False
     barred = (

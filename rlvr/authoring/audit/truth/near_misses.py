@@ -1,8 +1,7 @@
-"""Answers that just miss, of which nothing is known but the text of a right one.
+"""Answers that just miss, made from the text of a right one.
 
-Each is (what was done, whether it's certainly another answer, the text). What a lenient verifier has
-been seen to let through: the sign, the point, the unit, an item of a list, a key of a JSON object,
-some percent of a number.
+Each is (the change, whether the result is certainly another answer, the text). Lenient verifiers have accepted all of
+them: another sign, point, unit, list item or JSON key, a number that is some percent off.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ _INTEGER = re.compile(r"-?\d{1,60}")
 _DECIMAL = re.compile(r"-?\d{1,30}\.\d{1,30}")
 _WITH_UNIT = re.compile(r"(-?\d[\d.,]*\s*)([a-zA-ZµΩ°%€$£]{1,12})")
 _ITEMS = re.compile(r",\s*")
-# Where the prompt says so, a number that's nearly right may be right.
+# If the prompt allows it, a number that is nearly right may be right.
 _ROUGHLY = re.compile(
     r"approximat|about|nearest|nearly|round|within|toleran|estimat|roughly|decimal place"
     r"|significant|percent|%|±|error",
     re.IGNORECASE,
 )
-_FLOATS_TO = 10**9  # where math.isclose tells neighbours apart by default
+_FLOATS_TO = 10**9  # below it math.isclose tells neighbours apart by default
 
 
 def near_texts(gold: str, task: Task, rng: random.Random) -> Iterator[Near]:
-    """A right answer's text, changed. Where it isn't the reference, others may be right as well."""
+    """Yield changed texts of a right answer. If it isn't the reference, others may be right as well."""
     yield "with text before it", True, f"not {gold}"
     yield "with text after it", True, f"{gold} or 7919"
     sole = _is_reference(gold, task.reference)
@@ -84,10 +83,10 @@ def _near_numbers(gold: str, exact: bool) -> Iterator[Near]:
         if gold.lstrip("-0.").strip("0"):
             yield "without its point", True, gold.replace(".", "")
         yield "with a letter for its point", True, gold.replace(".", "x")
-    elif found := _WITH_UNIT.fullmatch(gold):
-        unit = "kg" if found[2] != "kg" else "cm"
-        yield "with another unit", True, f"{found[1]}{unit}"
-        yield "without its unit", False, found[1].strip()
+    elif match := _WITH_UNIT.fullmatch(gold):
+        unit = "kg" if match[2] != "kg" else "cm"
+        yield "with another unit", True, f"{match[1]}{unit}"
+        yield "without its unit", False, match[1].strip()
 
 
 def _near_lists(gold: str) -> Iterator[Near]:
@@ -99,24 +98,26 @@ def _near_lists(gold: str) -> Iterator[Near]:
     yield "with an item more", True, f"{gold}, 7919"
 
 
-def near_json(said: str) -> Iterator[Near]:
-    """A right answer that is a JSON object or array, with other content."""
+def near_json(answer: str, prompt: str) -> Iterator[Near]:
+    """Yield JSON with other content than a right answer that is an object or array."""
     try:
-        value = json.loads(said)
+        value = json.loads(answer)
     except (ValueError, RecursionError):
         return
     if isinstance(value, dict) and value:
         key = next(reversed(value))
+        rest = {k: v for k, v in value.items() if k != key}
         yield "an empty object", True, "{}"
-        yield (
-            "without a key",
-            True,
-            json.dumps({k: v for k, v in value.items() if k != key}) if len(value) > 1 else "null",
-        )
+        yield "without a key", True, json.dumps(rest) if rest else "null"
         yield "with another value", True, json.dumps({**value, key: _other(value[key])})
     elif isinstance(value, list) and value:
         yield "an empty array", True, "[]"
         yield "with another item", True, json.dumps([*value[:-1], _other(value[-1])])
+    exact = not _ROUGHLY.search(prompt)
+    for percent in (0.5, 5):
+        changed = _scaled(value, 1 + percent / 100)
+        if changed != value:
+            yield f"{percent:g} % more in its numbers", exact, json.dumps(changed)
 
 
 def _other(value: Any) -> Any:
@@ -125,3 +126,19 @@ def _other(value: Any) -> Any:
     if isinstance(value, int | float):
         return value + 7919
     return f"{value}q" if isinstance(value, str) else "7919"
+
+
+def _scaled(value: Any, factor: float) -> Any:
+    """Return a JSON value with each number multiplied; integers stay integers, and small ones the same."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        scaled = int(value * factor) if abs(value) < 10**15 else value
+        return scaled if scaled not in (value, value + 1) else value
+    if isinstance(value, float):
+        return value * factor
+    if isinstance(value, list):
+        return [_scaled(item, factor) for item in value]
+    if isinstance(value, dict):
+        return {key: _scaled(item, factor) for key, item in value.items()}
+    return value

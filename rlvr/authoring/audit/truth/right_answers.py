@@ -6,28 +6,28 @@ import dataclasses
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from rlvr import scoring
-from rlvr.authoring.audit.finding import Finding
-from rlvr.authoring.audit.probe_registry import fail, note, nothing, ok, probe
+from rlvr.authoring.audit.finding import Finding, fail, note, nothing, ok
+from rlvr.authoring.audit.probe_registry import probe
 from rlvr.authoring.audit.subject import Subject, apart, columns, excerpt, full, shown
 from rlvr.core.errors import CannotScore
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.sandboxes.base import Limits
-from rlvr.testing.fixtures import judge_fixtures
+from rlvr.testing.fixtures import task_of
 from rlvr.verifiers.code import Code
 from rlvr.verifiers.code.reference import Reference
 
-_NO_ORACLE = "its verifier can't make a right answer from a reference: @rlvr.verifier(demonstrate=…) tells it how"
-_PART = 3  # machines differ by as much, and one that is busy does from itself
+T = TypeVar("T")
+_PART = 3  # machines differ by that much, and so does a busy one from itself
 _TIMES = ("wall_s", "cpu_s", "compile_s")
 
 
 @probe("truth")
 def gold(subject: Subject) -> Finding:
-    """The reference itself earns full reward."""
+    """Check that the reference itself earns full reward."""
     missing = [task.id for task in subject.tasks if _empty(task.reference)]
     if missing:
         return fail(
@@ -40,47 +40,108 @@ def gold(subject: Subject) -> Finding:
         return fail(
             f"no answer is right: references are of the type {type(task.reference).__name__}, and "
             "answers are text",
-            [f"{one.id}: {one.reference!r}" for one in subject.right_as_text],
-            "str(reference) where the tasks are made, or where they're compared.",
+            [f"{task.id}: {task.reference!r}" for task in subject.right_as_text],
+            "Use str(reference), in the tasks or in the comparison.",
         )
-    if not subject.solved:
-        return nothing(_NO_ORACLE)
-    tasks = [task for task, _ in subject.solved]
-    verdicts = subject.judge(tasks, [said for _, said in subject.solved])
+    solved = [(task, answer) for task, answer in subject.solved if task in subject.tasks]
+    if not solved:
+        return subject.lacks_right_answer()
+    verdicts = subject.judge(*columns(solved))
     wrong = [
-        f"{task.id}, {excerpt(said)}: {shown(verdict)}"
-        for (task, said), verdict in zip(subject.solved, verdicts, strict=True)
+        f"{task.id}, {excerpt(answer)}: {shown(verdict)}"
+        for (task, answer), verdict in zip(solved, verdicts, strict=True)
         if not full(verdict)
     ]
     broken = sum(isinstance(v, Unscored) and v.cause is Cause.GOLD for v in verdicts)
-    without = len(subject.tasks) - len(tasks)
-    counted = {"gold": len(tasks), "failed": len(wrong), "unreadable": broken + without}
+    unanswered = [task.id for task in subject.tasks if subject.right(task) is None]
+    figures = {
+        "gold": len(solved),
+        "failed": len(wrong),
+        "unreadable": broken + len(unanswered),
+    }
     if wrong:
         return fail(
-            f"{len(wrong)} of {len(tasks)} references don't earn full reward",
+            f"{len(wrong)} of {len(solved)} references don't earn full reward",
             wrong,
-            "Mend or leave out those rows; where all fail, the reference and the verifier don't fit "
+            "Fix those rows or leave them out. If all fail, the reference and the verifier don't fit "
             "(a type, a format), and no model can ever be right.",
-            **counted,
+            **figures,
         )
-    if without:
+    if unanswered:
         return note(
-            f"{len(tasks)} references earn full reward; {without} can't be answered from",
-            [task.id for task in subject.tasks if subject.right(task) is None],
-            "Look whether they're broken; what can't be read is unscored, and costs only its share.",
-            **counted,
+            f"{len(solved)} references earn full reward; of {len(unanswered)} no right answer is known",
+            unanswered,
+            "Check if they are broken. A reference that can't be read is unscored, and costs its share only.",
+            **figures,
         )
-    return ok(f"all {len(tasks)} references earn full reward", **counted)
+    return ok(f"all {len(solved)} references earn full reward", **figures)
+
+
+@probe("truth", last=True)
+def right_answers_known(subject: Subject) -> Finding:
+    """Check that some response is known that earns full reward; without one, most probes have nothing to look at."""
+    if subject.solved:
+        return ok(f"right answers to {len(subject.solved)} tasks are known")
+    blind = f"{subject.unanswered} probes had nothing to look at"
+    right = [v for fixture, v in subject.fixture_verdicts if fixture.kind == "right"]
+    if any(map(full, right)):
+        return note(
+            f"right answers are known by {len(right)} fixtures of several turns alone: {blind}",
+            fix="Check the environment's own tests for what the audit can't see here.",
+        )
+    return fail(
+        f"no response is known that earns full reward: {blind}",
+        fix="Give the verifier demonstrate=…, a function that makes a right response from a task "
+        "(@rlvr.verifier(demonstrate=…), or a method of rlvr.Verifier), or give the environment a fixture of "
+        "the kind right. A reward that nothing earns looks the same.",
+    )
+
+
+@probe("truth")
+def own_judge(subject: Subject) -> Finding:
+    """Check that a `judge` of the environment's own tells right episodes from others, the same way each time."""
+    if subject.by_verifier:
+        return nothing("its verdicts are its verifier's")
+    right = [
+        (task, fixture.turns)
+        for fixture, verdict in subject.fixture_verdicts
+        if fixture.kind == "right"
+        and full(verdict)
+        and isinstance(task := task_of(subject.env, fixture), Task)
+    ]
+    right = right or [(task, (answer,)) for task, answer in subject.solved]
+    if not right:
+        return subject.lacks_right_answer()
+    wrong = []
+    for (task, turns), (other, theirs) in zip(right, _rotated(right), strict=True):
+        first, again = (subject.judge_messages(task, turns) for _ in range(2))
+        if first != again:
+            wrong.append(f"{task.id}: {shown(first)}, then {shown(again)}")
+        for name, texts in (
+            ("with empty messages", [""] * len(turns)),
+            ("with its messages in the prompt's words", [task.text] * len(turns)),
+            ("with the messages right for another task", theirs if other.reference != task.reference else ()),
+        ):  # fmt: skip
+            if texts and full(verdict := subject.judge_messages(task, texts)):
+                wrong.append(f"{task.id} {name}: {shown(verdict)}")
+    if wrong:
+        return fail(
+            f"`judge` pays episodes that solve nothing, or changes its mind, {len(wrong)} times",
+            wrong,
+            "`judge` looks at the whole conversation: compare the outcome with the task's reference, and keep no "
+            "state between calls.",
+        )
+    return ok(f"`judge` tells {len(right)} right episodes from others")
 
 
 @probe("truth")
 def right_in_every_format(subject: Subject) -> Finding:
-    """A right answer stays right after a thought, among prose, with other white space."""
+    """Check that a right answer stays right after a thought, among prose, with other white space."""
     if not subject.solved:
-        return nothing(_NO_ORACLE)
+        return subject.lacks_right_answer()
     wrong: dict[str, list[str]] = defaultdict(list)
     cases = [
-        (name, task, text) for task, said in subject.solved[:8] for name, text in _formats(said)
+        (name, task, text) for task, answer in subject.solved[:8] for name, text in _formats(answer)
     ]
     plain = dict(
         zip((t.id for t, _ in subject.solved), subject.judge(*columns(subject.solved)), strict=True)
@@ -93,9 +154,8 @@ def right_in_every_format(subject: Subject) -> Finding:
         return fail(
             f"right answers are refused {', '.join(wrong)}",
             itertools.chain.from_iterable(lines[:2] for lines in wrong.values()),
-            "Let rlvr find the answer: `@rlvr.verifier` hands over what stands in the last box, after "
-            "the thinking part. A verifier of your own begins with "
-            "rlvr.verifiers.extraction.find_answer(response).",
+            "Let rlvr find the answer: `@rlvr.verifier` gets the content of the last box after the thinking "
+            "part. A verifier of your own begins with rlvr.authoring.find_answer(response).",
         )
     return ok(
         f"{len(cases)} right answers in {len({name for name, *_ in cases})} formats are right"
@@ -104,18 +164,22 @@ def right_in_every_format(subject: Subject) -> Finding:
 
 @probe("truth")
 def anothers_answer(subject: Subject) -> Finding:
-    """Another task's right answer is wrong here."""
+    """Check that another task's right answer is wrong here."""
     pairs = [
-        (task, said, other)
-        for (task, _), (other, said) in zip(subject.solved, _rotated(subject.solved), strict=True)
-        if task.reference != other.reference and said != subject.right(task)
+        (task, answer, other)
+        for (task, own), (other, answer) in zip(
+            subject.solved, _rotated(subject.solved), strict=True
+        )
+        if task.reference != other.reference and answer != own
     ]
+    if not subject.solved:
+        return subject.lacks_right_answer()
     if len(pairs) < 2:
         return nothing("there are no two tasks with right answers that differ")
-    verdicts = subject.judge([task for task, *_ in pairs], [said for _, said, _ in pairs])
+    verdicts = subject.judge([task for task, *_ in pairs], [answer for _, answer, _ in pairs])
     paid = [
-        f"{task.id} with the answer of {other.id}, {excerpt(said)}: {shown(verdict)}"
-        for (task, said, other), verdict in zip(pairs, verdicts, strict=True)
+        f"{task.id} with the answer of {other.id}, {excerpt(answer)}: {shown(verdict)}"
+        for (task, answer, other), verdict in zip(pairs, verdicts, strict=True)
         if full(verdict)
     ]
     share = len(paid) / len(pairs)
@@ -123,86 +187,89 @@ def anothers_answer(subject: Subject) -> Finding:
         return fail(
             f"{len(paid)} of {len(pairs)} right answers to other tasks earn full reward here",
             paid,
-            "The verifier judges the form of an answer, and not against this task's reference.",
+            "The verifier judges the form of an answer, without this task's reference.",
             share=share,
         )
     if paid:
         return note(f"{len(paid)} of {len(pairs)} right answers to other tasks are right here too", paid,
-                    "Fine where several answers are right; else look at these.", share=share)  # fmt: skip
+                    "Fine if several answers are right; otherwise check these.", share=share)  # fmt: skip
     return ok(f"{len(pairs)} right answers to other tasks earn no full reward", share=0.0)
 
 
 @probe("truth")
 def fixtures(subject: Subject) -> Finding:
-    """The author's fixtures earn what their author says."""
+    """Check that the author's fixtures earn what their author says."""
     chosen = subject.env.fixtures
     if not chosen:
-        return nothing(
-            "it has no fixtures: `fixtures=` takes responses that you know the reward of"
-        )
-    verdicts = judge_fixtures(subject.env)
+        return nothing("it has no fixtures: `fixtures=` takes responses whose reward you know")
     # A fixture whose task is another split's says nothing here.
-    here = [
-        (one, verdict)
-        for one, verdict in zip(chosen, verdicts, strict=True)
+    judged = [
+        (fixture, verdict)
+        for fixture, verdict in subject.fixture_verdicts
         if not (isinstance(verdict, Unscored) and verdict.cause is Cause.INPUT)
     ]
-    if not here:
+    if not judged:
         return fail(
             f"none of {len(chosen)} fixtures can be judged",
-            [shown(verdict) for verdict in verdicts],
+            [shown(verdict) for _, verdict in subject.fixture_verdicts],
             'Give fixtures a task of their own ("prompt" and "reference").',
         )
     wrong = [
-        f"{one.kind}, {excerpt(' / '.join(one.turns))}: {shown(verdict)}, not {one.expected}"
-        for one, verdict in here
-        if not one.holds(verdict)
+        f"{fixture.kind}, {excerpt(' / '.join(fixture.turns))}: {shown(verdict)}, not {fixture.expected}"
+        for fixture, verdict in judged
+        if not fixture.holds(verdict)
     ]
     if wrong:
         return fail(
-            f"{len(wrong)} of {len(here)} fixtures don't hold",
+            f"{len(wrong)} of {len(judged)} fixtures don't hold",
             wrong,
-            "Either the verifier has changed its mind, or the fixture is wrong: decide which.",
+            "Either the verifier has changed, or the fixture is wrong: decide which.",
         )
-    kinds = sorted({one.kind for one, _ in here})
-    return ok(f"{len(here)} fixtures hold ({', '.join(kinds)})")
+    kinds = sorted({fixture.kind for fixture, _ in judged})
+    return ok(f"{len(judged)} fixtures hold ({', '.join(kinds)})")
 
 
 @probe("truth")
 def limits_have_room(subject: Subject) -> Finding:
-    """A right answer needs less than a third of its time."""
-    if not subject.solved or not subject.by_verifier:
-        return nothing("there's no right answer that its verifier alone judges")
+    """Check that a right answer needs less than a third of its time."""
+    if not subject.solved:
+        return subject.lacks_right_answer()
+    if not subject.by_verifier:
+        return nothing("its verdicts are its own `judge`'s, which has no limit")
     verdicts = subject.judge(*columns(subject.solved))
     right = [pair for pair, v in zip(subject.solved, verdicts, strict=True) if full(v)]
     if not right:
-        return nothing("no reference earns full reward (see gold)")
+        return nothing("no right answer earns full reward (see gold)")
     missed = [pair for pair, v in zip(right, _hurried(subject, right), strict=True) if not full(v)]
-    # Once more, one at a time: another process may have had the machine.
+    # Again, one at a time: another process may have used the machine.
     wrong = [
         f"{task.id}: {shown(verdict)}"
-        for task, said in missed
-        for verdict in _hurried(subject, [(task, said)])
+        for pair in missed
+        for task in pair[:1]
+        for verdict in _hurried(subject, [pair])
         if not full(verdict)
     ]
     if wrong:
         return fail(
             f"{len(wrong)} of {len(right)} right answers take more than a third of their time",
             wrong,
-            "A machine that is slower, or busy, refuses what is right: raise limit_s, or the limits of "
-            'these tasks ("limits" in a code task\'s reference).',
+            "A slower or busy machine refuses right answers: raise limit_s, or the limits of these tasks "
+            '("limits" in a code task\'s reference).',
         )
-    return ok(f"{len(right)} right answers are right in a third of their time as well")
+    return ok(f"{len(right)} right answers are right in a third of their time, too")
 
 
-def _formats(said: str) -> Iterator[tuple[str, str]]:
-    """A right answer among what models write around it."""
-    thought, answer = apart(said)
+def _formats(response: str) -> Iterator[tuple[str, str]]:
+    """Yield a right response with the text that models write around it."""
+    thought, answer = apart(response)
     if not thought:
-        yield "after a thought", f"<think>\nCould it be \\boxed{{0}}? No.\n</think>\n\n{said}"
+        yield (
+            "after a thought",
+            f"<think>\nCould it be \\boxed{{0}}? No.\n</think>\n\n{response}",
+        )
         yield (
             "after a thought whose beginning the template wrote",
-            f"Let me see.\n</think>\n\n{said}",
+            f"Let me see.\n</think>\n\n{response}",
         )
     for name, text in _around(answer):
         yield name, f"{thought}{text}"
@@ -210,7 +277,7 @@ def _formats(said: str) -> Iterator[tuple[str, str]]:
 
 def _around(answer: str) -> Iterator[tuple[str, str]]:
     yield "with white space around it", f"\n{answer}\n\n"
-    # What is marked can be told from the prose around it.
+    # Only an answer with marks can be told from the prose around it.
     if "\\boxed{" in answer or "```" in answer or answer.startswith("<answer>"):
         yield (
             "after prose",
@@ -229,8 +296,8 @@ def _around(answer: str) -> Iterator[tuple[str, str]]:
         )
 
 
-def _rotated(solved: list[tuple[Task, str]]) -> list[tuple[Task, str]]:
-    return [*solved[1:], *solved[:1]]
+def _rotated(items: list[T]) -> list[T]:
+    return [*items[1:], *items[:1]]
 
 
 def _empty(reference: Any) -> bool:
@@ -250,7 +317,7 @@ def _hurried(subject: Subject, pairs: Sequence[tuple[Task, str]]) -> list[Verdic
 
 
 def _hasty(task: Task, code: Code) -> Task:
-    """With a third of the time that its programs may take, where it's a task of code."""
+    """Return a code task with a third of the time for its programs; another task as it is."""
     limits = code.limits if isinstance(code.limits, Limits) else None
     try:
         allowed = Reference.of(task.reference, code.language, limits).limits
@@ -258,5 +325,7 @@ def _hasty(task: Task, code: Code) -> Task:
         return task
     assert isinstance(task.reference, Mapping)
     less = {name: getattr(allowed, name) / _PART for name in _TIMES}
-    given = task.reference.get("limits") or {}
-    return dataclasses.replace(task, reference={**task.reference, "limits": {**given, **less}})
+    limits_given = task.reference.get("limits") or {}
+    return dataclasses.replace(
+        task, reference={**task.reference, "limits": {**limits_given, **less}}
+    )
