@@ -26,6 +26,8 @@ def described(error: BaseException) -> str:
         said = f"{type(error).__name__}: {error!s:.500}"
     except Exception:
         said = type(error).__name__
+    if isinstance(error, SyntaxError):  # its message has the file and the line
+        return said
     frames = traceback.extract_tb(error.__traceback__, limit=-1)
     return f"{said} ({frames[0].filename}, line {frames[0].lineno})" if frames else said
 

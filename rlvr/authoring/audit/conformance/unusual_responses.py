@@ -24,6 +24,7 @@ ODD: dict[str, str] = {
     "division by zero": "\\boxed{\\frac{1}{0}}",
     "full-width digits": "\\boxed{４２}",
     "other digits": "\\boxed{٤٢ ½ Ⅻ}",
+    "a digit that is no number": "²",
     "zero-width characters": "\\boxed{4\u200b2}",
     "right to left": "\u202e\\boxed{24}",
     "an emoji": "🙂🙂🙂",
@@ -40,6 +41,7 @@ ODD: dict[str, str] = {
 LARGE: dict[str, str] = {
     "a large number": "\\boxed{99999999999}",
     "a large number alone": "99999999999",
+    "5,000 digits": "9" * 5000,
     "a negative number": "\\boxed{-7}",
     "a list of large numbers": "\\boxed{[99999999999, 99999999999]}",
 }

@@ -67,9 +67,16 @@ def any_response(subject: Subject) -> Finding:
                     wrong.append(f"{name}: {shown(verdict)}")
             elif verdict.reward > 0.25 * subject.top:
                 paid.append(f"{name}: {shown(verdict)}")
+    if subject.several_turns:  # in an episode, `reply` sees them first
+        verdicts = subject.episodes([tasks[0]] * len(unusual), list(unusual.values()))
+        wrong += [
+            f"{name}, in an episode: {shown(verdict)}"
+            for name, verdict in zip(unusual, verdicts, strict=True)
+            if isinstance(verdict, Unscored) and verdict.cause is not Cause.GOLD
+        ]
     if wrong:
         return fail(
-            f"{len(wrong)} of {2 * len(unusual)} unusual responses have no verdict",
+            f"{len(wrong)} of {(2 + subject.several_turns) * len(unusual)} unusual responses have no verdict",
             wrong,
             "Return False (or a verdict) for a response that can't be judged, instead of raising. If judging one "
             "may take long, call rlvr.working_on('response') first: then a hang counts as that response's limit.",
