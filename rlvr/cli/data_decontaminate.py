@@ -10,7 +10,7 @@ import click
 from rlvr.cli.printable import printable
 
 if TYPE_CHECKING:
-    from rlvr.authoring.decontamination import Report
+    from rlvr.authoring.decontamination import DecontaminationReport
 
 _METHODS = "exact,normalised,ngram,near"
 
@@ -66,7 +66,7 @@ def command(
     once, a batch at a time; memory depends on the evaluation sets alone. See docs/data.md for what
     each method finds.
 
-    Rows without a prompt that can be read aren't in CLEAN, since nobody knows what they ask; they are
+    RowSource without a prompt that can be read aren't in CLEAN, since nobody knows what they ask; they are
     in FILE.jsonl with the method "unread".
 
     Exit status: 0 done, whatever was found; 4 where more than --whole of an evaluation set was
@@ -76,7 +76,7 @@ def command(
     from rich.console import Console
 
     from rlvr.authoring.decontamination import Options, decontaminate
-    from rlvr.authoring.rows import Rows
+    from rlvr.authoring.rows import RowSource
     from rlvr.core.errors import OptionError
 
     sources = tuple(dict.fromkeys((*evals, *more)))
@@ -91,7 +91,7 @@ def command(
     shown = Console(stderr=True)
     with shown.status("reading the evaluation sets") as status:
         report = decontaminate(
-            Rows(train), sources, output, matches, options, column, eval_column,
+            RowSource(train), sources, output, matches, options, column, eval_column,
             lambda rows: status.update(f"{rows:,} rows"),
         )  # fmt: skip
     above = report.above(whole)
@@ -126,7 +126,9 @@ def _check_paths(
         raise click.UsageError("The clean rows and the matches need two files.")
 
 
-def _print(report: Report, methods: list[str], above: list[str], output: Path | None) -> None:
+def _print(
+    report: DecontaminationReport, methods: list[str], above: list[str], output: Path | None
+) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

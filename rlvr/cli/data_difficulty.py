@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rlvr.cli.options import environment_options
+from rlvr.core.files import replacing
 
 if TYPE_CHECKING:
     from rlvr.authoring.difficulty import Difficulty
@@ -90,10 +91,8 @@ def _interval(text: str) -> tuple[float, float]:
 
 
 def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    from rlvr.authoring.rows import Whole
-
-    with Whole(path) as part, part.open("w", encoding="utf-8") as out:
-        out.writelines(json.dumps(row) + "\n" for row in rows)
+    with replacing(path) as file:
+        file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
 
 
 def _print(found: list[Difficulty], chosen: int, buckets: int, keep: str | None) -> None:

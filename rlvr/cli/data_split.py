@@ -52,10 +52,10 @@ def command(
     from rich.markup import escape
     from rich.table import Table
 
-    from rlvr.authoring.rows import Rows
+    from rlvr.authoring.rows import RowSource
     from rlvr.authoring.split import split
 
-    made = split(Rows(file), output, test, by, stratify, seed, near, column)
+    made = split(RowSource(file), output, test, by, stratify, seed, near, column)
     console = Console()
     table = Table("", "train", "test", "test share")
     strata = made.strata if stratify else {}

@@ -45,13 +45,13 @@ def command(
     rlvr_NAME/__init__.py, until it's yours.
     """
     from rlvr.authoring.scaffold import Plan, write_package
-    from rlvr.authoring.scaffold.rows import Columns
+    from rlvr.authoring.scaffold.rows import RowColumns
 
     if data is None and (prompt_column or reference_column):
         raise click.UsageError("--prompt-column and --reference-column are of --from FILE.")
     plan = Plan(name, kind, verifier, from_rows=data is not None)
     folder = output or Path(plan.distribution)
-    write_package(plan, folder, data, Columns(prompt_column, reference_column))
+    write_package(plan, folder, data, RowColumns(prompt_column, reference_column))
     click.echo(f"{folder}/{plan.module}/__init__.py is the environment. Go on with:\n")
     for line in (
         f"pip install -e {shlex.quote(str(folder))}",

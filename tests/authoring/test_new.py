@@ -14,7 +14,7 @@ import pytest
 import rlvr
 from rlvr.authoring import scaffold
 from rlvr.authoring.scaffold import Plan, package, write_package
-from rlvr.authoring.scaffold.rows import Columns
+from rlvr.authoring.scaffold.rows import RowColumns
 from rlvr.core.errors import DataError, DataWarning, OptionError, RegistrationError
 from rlvr.core.fixtures import read_fixtures
 from rlvr.core.registry import find
@@ -161,7 +161,7 @@ def from_rows(
     tmp_path: Path,
     rows: list[Any],
     verifier: str = "math",
-    columns: Columns | None = None,
+    columns: RowColumns | None = None,
 ) -> Path:
     data = tmp_path / "rows.jsonl"
     data.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
@@ -208,7 +208,7 @@ def test_columns_are_guessed_in_the_documented_order_or_said(tmp_path: Path) -> 
     (tmp_path / "two").mkdir()
     odd = [{'the "q"': f"{n}?", "é\\": n} for n in range(9)]
     made = (
-        from_rows(tmp_path / "two", odd, "math", Columns('the "q"', "é\\")) / "__init__.py"
+        from_rows(tmp_path / "two", odd, "math", RowColumns('the "q"', "é\\")) / "__init__.py"
     ).read_text()
     assert r'row["the \"q\""]' in made
     assert r'row["é\\"]' in made
@@ -220,7 +220,7 @@ def test_columns_are_guessed_in_the_documented_order_or_said(tmp_path: Path) -> 
     [
         ([{"ask": "?", "answer": "1"}], "math", None, "is the prompt.*There are: ask, answer.*--prompt-column"),
         ([{"prompt": "?", "say": "1"}], "math", None, "is the reference.*There are: prompt, say.*--reference-c"),
-        (sums(), "math", Columns("q"), "have no column 'q'. They have: question, answer, more"),
+        (sums(), "math", RowColumns("q"), "have no column 'q'. They have: question, answer, more"),
         ([*sums(), {"question": "x?"}], "math", None, "Row 41 of .*no 'answer', but question"),
         ([*sums(), "{"], "math", None, "Line 41 of .*isn't JSON.*Mend it"),
         ([*sums(), "[]"], "math", None, "Line 41 of .*isn't a JSON object"),
@@ -239,7 +239,7 @@ def test_columns_are_guessed_in_the_documented_order_or_said(tmp_path: Path) -> 
     ],
 )  # fmt: skip
 def test_rows_that_cannot_be_used_are_refused_and_nothing_is_written(
-    tmp_path: Path, rows: list[Any], verifier: str, columns: Columns | None, says: str
+    tmp_path: Path, rows: list[Any], verifier: str, columns: RowColumns | None, says: str
 ) -> None:
     with pytest.raises(DataError, match=says):
         from_rows(tmp_path, rows, verifier, columns)

@@ -12,8 +12,9 @@ from typing import IO, Any
 
 from rlvr.authoring.decontamination.index import METHODS, Index, Instance, Options
 from rlvr.authoring.decontamination.text import tokens
-from rlvr.authoring.rows import Batch, Row, Rows, Whole, prompts_of
+from rlvr.authoring.rows import Batch, Row, RowSource, prompts_of
 from rlvr.core.errors import DataError
+from rlvr.core.files import replacing
 from rlvr.envs.data import read_file
 
 
@@ -40,7 +41,7 @@ class SetReport:
 
 
 @dataclass
-class Report:
+class DecontaminationReport:
     """What came of a decontamination.
 
     Attributes:
@@ -71,7 +72,7 @@ def read_instances(source: str, column: str | None = None) -> list[Instance]:
     Raises `DataError` where a row can't be read: an evaluation set is to be checked whole.
     """
     instances = []
-    for number, fields in enumerate(_eval_rows(source), 1):
+    for number, (fields, question) in enumerate(_eval_rows(source), 1):
         try:
             text = prompts_of(fields, column)[-1]
         except DataError as error:
@@ -80,14 +81,18 @@ def read_instances(source: str, column: str | None = None) -> list[Instance]:
                 f"Name the column with --eval-column."
             ) from None
         id = next((fields[k] for k in ("id", "task_id") if fields.get(k) is not None), number)
-        instances.append(Instance(source, str(id), text))
+        instances.append(
+            Instance(source, str(id), question, (text,))
+            if question
+            else Instance(source, str(id), text)
+        )
     if not instances:
         raise DataError(f"The evaluation set {source} has no rows.")
     return instances
 
 
 def decontaminate(
-    train: Rows,
+    train: RowSource,
     evals: Sequence[str],
     output: Path | None = None,
     matches: Path | None = None,
@@ -95,13 +100,13 @@ def decontaminate(
     column: str | None = None,
     eval_column: str | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Report:
+) -> DecontaminationReport:
     """Find the rows of `train` that are in an evaluation set.
 
     Args:
         train: read once; a batch of it is in memory at a time.
         evals: files or environments, indexed whole.
-        output: gets the rows that match nothing, unchanged and in order. Rows that can't be judged
+        output: gets the rows that match nothing, unchanged and in order. RowSource that can't be judged
             aren't among them: they are in `matches`.
         matches: JSONL, gets a line for each pair of a row and an instance that match, and one for
             each row that can't be judged.
@@ -113,7 +118,7 @@ def decontaminate(
     Both files get their names once they're whole.
     """
     instances = [one for source in evals for one in read_instances(source, eval_column)]
-    report = Report({source: SetReport() for source in evals})
+    report = DecontaminationReport({source: SetReport() for source in evals})
     for one in instances:
         counted = report.sets[one.set]
         if tokens(one.text):
@@ -123,16 +128,13 @@ def decontaminate(
     index = Index(instances, options)
     with ExitStack() as stack:
         sink = stack.enter_context(train.sink(output)) if output else None
-        log: IO[str] | None = None
-        if matches:
-            part = stack.enter_context(Whole(matches))
-            log = stack.enter_context(part.open("w", encoding="utf-8"))
+        log: IO[bytes] | None = stack.enter_context(replacing(matches)) if matches else None
         for batch in train:
             keep = [True] * len(batch.rows)
             for at, lines in _judge(batch, index, column, report):
                 keep[at] = False
                 if log:
-                    log.writelines(json.dumps(line) + "\n" for line in lines)
+                    log.writelines(json.dumps(line).encode() + b"\n" for line in lines)
             if sink:
                 sink.write(batch, keep)
             if progress:
@@ -140,22 +142,23 @@ def decontaminate(
     return report
 
 
-def _eval_rows(source: str) -> Iterator[Any]:
+def _eval_rows(source: str) -> Iterator[tuple[Any, str]]:
+    """Yield the content of each row, with an environment's question or ""."""
     path = Path(source)
     if path.suffix == ".json" and path.is_file():
-        yield from read_file(path)
+        yield from ((fields, "") for fields in read_file(path))
         return
-    for batch in Rows(source):
+    for batch in RowSource(source):
         for row in batch.rows:
             if row.blank:
                 continue
             if row.fields is None:
                 raise DataError(f"Line {row.number} of the evaluation set {source}: {row.why}.")
-            yield row.fields
+            yield row.fields, row.question
 
 
 def _judge(
-    batch: Batch, index: Index, column: str | None, report: Report
+    batch: Batch, index: Index, column: str | None, report: DecontaminationReport
 ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """The rows that aren't clean, by their place in the batch, with their lines for the log."""
     asked: list[tuple[int, str]] = []
@@ -166,7 +169,8 @@ def _judge(
         why = row.why
         if row.fields is not None:
             try:
-                asked += [(at, text) for text in prompts_of(row.fields, column)]
+                texts = prompts_of(row.fields, column) + ([row.question] if row.question else [])
+                asked += [(at, text) for text in dict.fromkeys(texts)]
                 continue
             except DataError as error:
                 why = str(error)

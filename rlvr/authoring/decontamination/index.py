@@ -35,11 +35,19 @@ _FEW = 5  # in so many instances anything may stand
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One problem of an evaluation set: the set's name, the problem's id, and what it asks."""
+    """One problem of an evaluation set.
+
+    Attributes:
+        set: the set's name.
+        id: the problem's.
+        text: the question.
+        also: other texts of the same problem, such as the whole prompt; found if they are equal.
+    """
 
     set: str
     id: str
     text: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OverlapMatch:
     """An instance that a text matches: its number in the index, the method, the score in (0, 1]."""
 
     instance: int
@@ -95,8 +103,9 @@ class Index:
         words = [tokens(one.text) for one in self.instances]
         for i, (one, of_it) in enumerate(zip(self.instances, words, strict=True)):
             if of_it:
-                self._exact.setdefault(one.text, []).append(i)
-                self._normalised.setdefault(" ".join(of_it), []).append(i)
+                for text in (one.text, *one.also):
+                    self._exact.setdefault(text, []).append(i)
+                    self._normalised.setdefault(" ".join(tokens(text)), []).append(i)
         self._grams: dict[int, list[tuple[int, int]]] = {}
         self._own: list[int] = []  # of each instance, how many tokens are in an n-gram that counts
         if "ngram" in self.options.methods:
@@ -106,25 +115,25 @@ class Index:
         if {"near", "template"} & set(self.options.methods):
             self._index_near(words)
 
-    def find(self, texts: Sequence[str]) -> list[list[Found]]:
+    def find(self, texts: Sequence[str]) -> list[list[OverlapMatch]]:
         """What each text matches, each instance once, in the instances' order."""
         words = [tokens(text) for text in texts]
         near = self._find_near(words)
         found = []
         for text, of_it, by_near in zip(texts, words, near, strict=True):
-            best: dict[int, Found] = {}
+            best: dict[int, OverlapMatch] = {}
             for one in (*self._find_equal(text, of_it), *self._find_grams(of_it), *by_near):
                 if one.method in self.options.methods:
                     best.setdefault(one.instance, one)
             found.append([best[i] for i in sorted(best)])
         return found
 
-    def _find_equal(self, text: str, words: list[str]) -> Iterator[Found]:
+    def _find_equal(self, text: str, words: list[str]) -> Iterator[OverlapMatch]:
         for i in self._exact.get(text, ()):
-            yield Found(i, "exact", 1.0)
+            yield OverlapMatch(i, "exact", 1.0)
         if words:
             for i in self._normalised.get(" ".join(words), ()):
-                yield Found(i, "normalised", 1.0)
+                yield OverlapMatch(i, "normalised", 1.0)
 
     def _index_grams(self, words: list[list[str]]) -> None:
         common = _common(
@@ -144,7 +153,7 @@ class Index:
             )
             self._own.append(len(own) if boilerplate else len(of_it))
 
-    def _find_grams(self, words: list[str]) -> Iterator[Found]:
+    def _find_grams(self, words: list[str]) -> Iterator[OverlapMatch]:
         # Hashes of 64 bits: a million texts meet a false one of a million with a chance of 1e-5.
         grams = set(map(hash, _grams(words, self.options.n)))
         hits = [place for key in grams if key in self._grams for place in self._grams[key]]
@@ -157,7 +166,7 @@ class Index:
                 covered[i].update(range(at, at + self.options.n))
         for i, places in covered.items():
             if len(places) > self._least(i):
-                yield Found(i, "ngram", len(places) / self._own[i])
+                yield OverlapMatch(i, "ngram", len(places) / self._own[i])
 
     def _least(self, instance: int) -> float:
         return self.options.overlap * self._own[instance]
@@ -172,12 +181,12 @@ class Index:
         self._near = NearIndex(self.options.near, "template" in self.options.methods)
         self._near.add(one.less(self._common) for one in sketches)
 
-    def _find_near(self, words: list[list[str]]) -> list[list[Found]]:
+    def _find_near(self, words: list[list[str]]) -> list[list[OverlapMatch]]:
         if self._near is None:
             return [[] for _ in words]
         found = self._near.find([Sketch.of(of_it).less(self._common) for of_it in words])
         return [
-            [Found(i, "near" if same else "template", score) for i, score, same in one]
+            [OverlapMatch(i, "near" if same else "template", score) for i, score, same in one]
             for one in found
         ]
 

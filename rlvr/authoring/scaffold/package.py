@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rlvr.authoring.scaffold import shop
 from rlvr.authoring.scaffold.plan import Plan
-from rlvr.authoring.scaffold.rows import Columns, write_rows
+from rlvr.authoring.scaffold.rows import RowColumns, write_rows
 from rlvr.core.errors import OptionError
 
 _NEEDS = {
@@ -37,7 +37,7 @@ _ROWS = "- `__MODULE__/train.jsonl` and `test.jsonl` are the rows; no prompt is 
 
 
 def write_package(
-    plan: Plan, folder: Path, data: Path | None = None, columns: Columns | None = None
+    plan: Plan, folder: Path, data: Path | None = None, columns: RowColumns | None = None
 ) -> None:
     """Write the package of a plan to `folder`.
 
@@ -66,7 +66,7 @@ def write_package(
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _write(plan: Plan, folder: Path, data: Path | None, columns: Columns | None) -> None:
+def _write(plan: Plan, folder: Path, data: Path | None, columns: RowColumns | None) -> None:
     package, tests = folder / plan.module, folder / "tests"
     package.mkdir()
     tests.mkdir()
@@ -84,7 +84,7 @@ def _write(plan: Plan, folder: Path, data: Path | None, columns: Columns | None)
     if data is None:
         _put(package / "fixtures.jsonl", _template(f"{plan.template}.jsonl"), {})
     else:
-        words |= write_rows(data, columns or Columns(), plan.verifier, package, code)
+        words |= write_rows(data, columns or RowColumns(), plan.verifier, package, code)
     if plan.verifier == "sql":
         shop.write_databases(package, _template("shop.sql.txt"))
     if plan.verifier == "judge":

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlvr.authoring.rows import Rows
+from rlvr.authoring.rows import RowSource
 from rlvr.authoring.split import split
 from rlvr.core.errors import DataError, DataWarning
 from rlvr.core.task import Task
@@ -42,7 +42,7 @@ _SPLIT_SEEDS = 50
 
 
 @dataclass(frozen=True)
-class Columns:
+class RowColumns:
     """Where a row has what; None is to be guessed from the first row."""
 
     prompt: str | None = None
@@ -56,7 +56,7 @@ def same_text(task: Task, answer: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _RowReader:
     """How a template's `load` makes a task of a row, and the Python in which it says so."""
 
     verifier: str
@@ -108,7 +108,7 @@ class _Reader:
 
 
 def write_rows(
-    data: Path, columns: Columns, verifier: str, folder: Path, code: str
+    data: Path, columns: RowColumns, verifier: str, folder: Path, code: str
 ) -> dict[str, str]:
     """Write `train.jsonl`, `test.jsonl` and `fixtures.jsonl` to `folder`.
 
@@ -121,7 +121,7 @@ def write_rows(
     Returns what the template's words for the columns stand for. Raises `DataError` naming the row that
     can't be used.
     """
-    rows = Rows(data)
+    rows = RowSource(data)
     if rows.parquet:
         raise DataError(f"{data} is Parquet: write its rows as JSONL first, one object a line.")
     reader = _reader(rows, data, columns, verifier, code)
@@ -135,14 +135,16 @@ def write_rows(
             f"{data} can't be split: it has {made.train + made.test} rows with "
             f"{made.train_groups + made.test_groups} different prompts, and both sides need one."
         )
-    examples = [reader.task(fields) for fields in _first(Rows(folder / "train.jsonl"), 50)]
+    examples = [reader.task(fields) for fields in _first(RowSource(folder / "train.jsonl"), 50)]
     found = _fixtures(examples, verifier)
     lines = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in found)
     (folder / "fixtures.jsonl").write_text(lines, encoding="utf-8")
     return {"__PROMPT__": _literal(reader.prompt), "__REFERENCE__": reader.expression}
 
 
-def _reader(rows: Rows, data: Path, columns: Columns, verifier: str, code: str) -> _Reader:
+def _reader(
+    rows: RowSource, data: Path, columns: RowColumns, verifier: str, code: str
+) -> _RowReader:
     first = next(iter(_first(rows, 1)), None)
     if first is None:
         raise DataError(f"{data} has no rows.")
@@ -155,9 +157,9 @@ def _reader(rows: Rows, data: Path, columns: Columns, verifier: str, code: str) 
         and columns.reference is None
         and set(_INSTRUCTIONS) <= set(first)
     ):
-        return _Reader(verifier, template, prompt, None)
+        return _RowReader(verifier, template, prompt, None)
     reference = _column(first, columns.reference, REFERENCES, "reference", data)
-    return _Reader(verifier, template, prompt, reference)
+    return _RowReader(verifier, template, prompt, reference)
 
 
 def _column(
@@ -177,7 +179,7 @@ def _column(
     return found
 
 
-def _first(rows: Rows, count: int) -> list[Mapping[str, Any]]:
+def _first(rows: RowSource, count: int) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     for batch in rows:
         found += [row.fields for row in batch.rows if row.fields is not None]
@@ -186,7 +188,7 @@ def _first(rows: Rows, count: int) -> list[Mapping[str, Any]]:
     return found[:count]
 
 
-def _check(rows: Rows, data: Path, reader: _Reader) -> None:
+def _check(rows: RowSource, data: Path, reader: _RowReader) -> None:
     """Every row is one that `load` can read; where two ask the same and differ, it's warned about."""
     known: dict[str, tuple[int, str]] = {}  # the prompt's last row with its reference
     for batch in rows:
@@ -204,7 +206,7 @@ def _check(rows: Rows, data: Path, reader: _Reader) -> None:
             number, other = known.setdefault(key, (row.number, reference))
             if other != reference:
                 warnings.warn(
-                    f"Rows {number} and {row.number} of {data} ask the same and have different "
+                    f"RowSource {number} and {row.number} of {data} ask the same and have different "
                     f"references: one of them is wrong, and the audit will say so.",
                     DataWarning,
                     stacklevel=2,
