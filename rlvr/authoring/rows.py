@@ -23,6 +23,7 @@ from rlvr.core.errors import DataError, MissingExtraError, OptionError
 from rlvr.core.files import replacing
 from rlvr.core.registry import find, make
 from rlvr.core.task import Task
+from rlvr.envs.data import read_file
 from rlvr.envs.prompt import Prompt
 
 COLUMNS = ("prompt", "question", "problem", "messages")
@@ -79,7 +80,7 @@ class RowSource:
     """The rows of a file or an environment.
 
     Args:
-        source: a path (`.parquet`, or JSONL with any other ending), or an environment's name, which `:split` may
+        source: a path (`.parquet`, `.json`, or JSONL with any other ending), or an environment's name, which `:split` may
             follow. A file is preferred to an environment of its name.
 
     Raises `DataError` if it is neither.
@@ -95,10 +96,6 @@ class RowSource:
             if os.sep in name or Path(name).suffix or Path(self.name).exists():
                 raise DataError(f"There's no file {self.name!r}.")
             self._env = make(name, split=split) if split else make(name)
-        elif self.path.suffix == ".json":
-            raise DataError(
-                f"{self.name} is one JSON value, which can't be read line by line: write it as JSONL."
-            )
 
     @functools.cached_property
     def question(self) -> Callable[[Task], str]:
@@ -115,6 +112,8 @@ class RowSource:
         if self._env is not None:
             return _task_batches(self._env, self.question)
         assert self.path is not None
+        if self.path.suffix == ".json":
+            return _json_batches(self.path)
         return _parquet_batches(self.path) if self.parquet else _jsonl_batches(self.path)
 
     def sink(self, path: Path) -> AbstractContextManager[Sink]:
@@ -265,6 +264,8 @@ def _jsonl_batches(path: Path) -> Iterator[Batch]:
     held = 0
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
+            if number == 1:
+                line = line.removeprefix(_BOM)
             rows.append(_row(number, line))
             held += len(line)
             if len(rows) == _BATCH or held > _BATCH_BYTES:
@@ -274,11 +275,25 @@ def _jsonl_batches(path: Path) -> Iterator[Batch]:
         yield Batch(rows)
 
 
+def _json_batches(path: Path) -> Iterator[Batch]:
+    """Yield the rows of a JSON file, a list of objects, as lines of JSONL."""
+    rows = [
+        Row(
+            number,
+            fields,
+            json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n",
+        )
+        for number, fields in enumerate(read_file(path), 1)
+    ]
+    for start in range(0, len(rows), _BATCH):
+        yield Batch(rows[start : start + _BATCH])
+
+
 def _row(number: int, line: bytes) -> Row:
-    if not line.removeprefix(_BOM).strip():
+    if not line.strip():
         return Row(number, None, line, blank=True)
     try:
-        fields = json.loads(line.removeprefix(_BOM).decode("utf-8"))
+        fields = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         return Row(number, None, line, f"it isn't JSON in UTF-8: {error}")
     if not isinstance(fields, dict):

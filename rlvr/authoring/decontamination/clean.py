@@ -15,7 +15,6 @@ from rlvr.authoring.decontamination.text import tokens
 from rlvr.authoring.rows import Batch, Row, RowSource, prompts_of
 from rlvr.core.errors import DataError
 from rlvr.core.files import replacing
-from rlvr.envs.data import read_file
 
 
 @dataclass
@@ -144,10 +143,6 @@ def decontaminate(
 
 def _eval_rows(source: str) -> Iterator[tuple[Any, str]]:
     """Yield the content of each row, with an environment's question or ""."""
-    path = Path(source)
-    if path.suffix == ".json" and path.is_file():
-        yield from ((fields, "") for fields in read_file(path))
-        return
     for batch in RowSource(source):
         for row in batch.rows:
             if row.blank:
