@@ -38,7 +38,7 @@ def _written(kind: str) -> Callable[..., None]:
     @click.argument("env")
     @click.option(
         "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path),
-        help="Folder for one file per split (required).",
+        help="Folder for one file per split.",
     )  # fmt: skip
     @click.option(
         "--splits", default="train,test", show_default=True, help="Splits, separated by commas."

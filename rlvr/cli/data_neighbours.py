@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for tasks.jsonl and for databases/ with the neighbours (required).",
+    help="Folder for tasks.jsonl and for databases/ with the neighbours.",
 )  # fmt: skip
 @click.option(
     "--databases", type=click.Path(exists=True, file_okay=False, path_type=Path),

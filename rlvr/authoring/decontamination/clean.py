@@ -105,8 +105,8 @@ def decontaminate(
     Args:
         train: read once; a batch of it is in memory at a time.
         evals: files or environments, indexed whole.
-        output: gets the rows that match nothing, unchanged and in order. RowSource that can't be judged
-            aren't among them: they are in `matches`.
+        output: the file for rows that match nothing, unchanged and in order. Rows that can't be judged are in
+            `matches` instead.
         matches: JSONL, gets a line for each pair of a row and an instance that match, and one for
             each row that can't be judged.
         options: what counts as a match.
