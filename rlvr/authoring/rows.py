@@ -105,7 +105,7 @@ class RowSource:
 
     @property
     def parquet(self) -> bool:
-        """Whether the source is a Parquet file."""
+        """True for a Parquet file."""
         return self.path is not None and self.path.suffix == ".parquet"
 
     def __iter__(self) -> Iterator[Batch]:

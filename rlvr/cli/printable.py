@@ -1,10 +1,10 @@
-"""What a data file says, made fit for a terminal: one line, no control characters, not without end."""
+"""Texts of data files for a terminal: one line, no control characters, a bounded length."""
 
 from __future__ import annotations
 
 
 def printable(text: str, most: int = 200) -> str:
-    """The text with what can't be printed as escapes, cut off behind `most` characters.
+    """Return the text with escapes for unprintable characters, cut off after `most` characters.
 
     Half a surrogate pair can't be written as UTF-8, and a terminal obeys control characters.
     """

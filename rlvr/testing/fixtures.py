@@ -1,4 +1,4 @@
-"""Fixtures judged: what the responses that an author knows earn now."""
+"""`judge_fixtures`: the present verdicts on responses whose verdicts an author knows."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from rlvr.scoring import score
 
 
 def judge_fixtures(env: Environment, fixtures: Sequence[Fixture] | None = None) -> list[Verdict]:
-    """The verdict on each fixture, in order; `fixture.holds(verdict)` says whether it's as it should be.
+    """Return the verdict on each fixture, in order; `fixture.holds(verdict)` compares it with the expected one::
 
-    Those of one turn are judged together. Those of several are played through `reset` and `step`,
-    on a copy: an episode that goes on in `env` isn't disturbed. Where the episode isn't over after
-    the last response, that one is judged as it stands, as after `max_turns`.
+        for fixture, verdict in zip(env.fixtures, judge_fixtures(env)):
+            assert fixture.holds(verdict), verdict
+
+    Fixtures of one turn are judged together. Those of several turns are played through `reset` and `step`, on a
+    copy, so that an episode in `env` isn't disturbed. If the episode isn't over after the last response, that one is
+    judged, as after `max_turns`.
 
     A fixture that can't be judged is unscored: its task isn't among the environment's, the episode
     is over before its last response, or the environment raised.
 
     Args:
-        fixtures: the environment's own by default. Raises `DataError` where their file can't be read.
+        fixtures: the environment's own by default. Raises `DataError` if their file can't be read.
     """
     chosen = env.fixtures if fixtures is None else tuple(fixtures)
     verdicts: list[Verdict | None] = [None] * len(chosen)
@@ -47,7 +50,7 @@ def judge_fixtures(env: Environment, fixtures: Sequence[Fixture] | None = None) 
 
 
 def task_of(env: Environment, fixture: Fixture) -> Task | Unscored:
-    """The task that a fixture answers to; unscored where the environment hasn't got it."""
+    """Return the task of a fixture; an unscored verdict if the environment doesn't have it."""
     if isinstance(fixture.task, Task):
         return fixture.task
     try:
@@ -63,7 +66,7 @@ def _only_the_verifier_decides(env: Environment) -> bool:
 
 
 def _played(env: Environment, task: Task, turns: tuple[str, ...]) -> Verdict:
-    """The verdict on an episode with these responses."""
+    """Return the verdict on an episode with these responses."""
     episode = copy.copy(env)
     try:
         episode.reset(options={"task": task})
@@ -79,6 +82,6 @@ def _played(env: Environment, task: Task, turns: tuple[str, ...]) -> Verdict:
                 )
             verdict: Verdict = info["verdict"]
             return verdict
-        return episode.judge(task, info["messages"][:-1])  # without what was asked next
+        return episode.judge(task, info["messages"][:-1])  # without the next question
     except Exception as error:
         return raised(f"{env.name} raised", error)

@@ -1,4 +1,4 @@
-"""`ScriptedJudge`: a judge server whose judge is a function. For tests of what a judge rewards."""
+"""`ScriptedJudge`: a judge server whose judge is a function, for tests."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rlvr.verifiers.judge.prompt import SCALE, parts_of
 
 
 class ScriptedJudge:
-    """Answers as a judge model would that says what `decide(reference, response)` returns::
+    """A judge server that answers with the result of `decide(reference, response)`::
 
         with ScriptedJudge(lambda reference, response: reference in response) as server:
             rlvr.Judge(RUBRIC, "scripted", server.url)
 
-    A context manager; it listens on this machine alone, in threads of its own. `decide` returns a bool, or points in
-    [0, 1] where scores are asked for.
+    A context manager, which listens on this machine alone, in threads of its own. `decide` returns a bool, or points in
+    [0, 1] if the judge asks for scores.
     """
 
     def __init__(self, decide: Callable[[str, str], float]) -> None:
@@ -35,7 +35,7 @@ class ScriptedJudge:
                 judge.answer(self, body)
 
             def log_message(self, format: str, *arguments: Any) -> None:
-                """Nothing: it would stand between a test's lines."""
+                """Print nothing between a test's lines."""
 
         class Server(ThreadingHTTPServer):
             request_queue_size = 256
@@ -46,7 +46,7 @@ class ScriptedJudge:
 
     @property
     def url(self) -> str:
-        """The base URL that a `Judge` takes."""
+        """The base URL for a `Judge`."""
         return f"http://127.0.0.1:{self._server.server_port}/v1"
 
     def __enter__(self) -> ScriptedJudge:
@@ -61,7 +61,7 @@ class ScriptedJudge:
         self._server.server_close()
 
     def answer(self, request: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
-        """Send what the judge says to a request. Override it for a judge that fails."""
+        """Send the judge's answer to a request. Override it for a judge that fails."""
         system, user = body["messages"]
         parts = parts_of(user["content"])
         points = float(self.decide(parts.get("reference", ""), parts["response"]))
@@ -85,6 +85,6 @@ class ScriptedJudge:
 
 
 def completion(content: str | None, **choice: Any) -> dict[str, Any]:
-    """A server's answer with one message."""
+    """Return a server's answer with one message."""
     message = {"role": "assistant", "content": content}
     return {"choices": [{"index": 0, "message": message, "finish_reason": "stop"} | choice]}

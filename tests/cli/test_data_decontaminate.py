@@ -67,7 +67,7 @@ def test_rows_keep_their_bytes_and_their_order(rlvr_cli, tmp_path: Path, evaluat
     assert matches[1]["text"] == "what is 12+30"
     assert matches[1]["eval_text"] == EVALS[1]
     assert "9 rows: 3 match, 0 not judged, 6 clean" in done.stdout
-    assert "1 instances of eval.jsonl ask nothing" in done.stdout
+    assert "1 instances of eval.jsonl have no words" in done.stdout
     assert not list(tmp_path.glob(".*part"))
 
 
@@ -153,7 +153,7 @@ def test_parquet_keeps_schema_and_values(rlvr_cli, tmp_path: Path, evaluation: P
         (["no-such-env", "--against", "eval.jsonl"], "no-such-env"),
         (["train.jsonl", "--against", "eval.jsonl", "-o", "train.jsonl"], "would be overwritten"),
         (["train.jsonl", "--against", "eval.jsonl", "-o", "no/clean.jsonl"], "There's no folder"),
-        (["train.jsonl", "--against", "eval.jsonl", "-o", "a", "--matches", "a"], "two files"),
+        (["train.jsonl", "--against", "eval.jsonl", "-o", "a", "--matches", "a"], "need different files"),
         (["train.jsonl", "--against", "eval.jsonl", "--methods", "exact,fuzzy"], "not fuzzy"),
         (["train.jsonl", "--against", "eval.jsonl", "--eval-column", "text"], "--eval-column"),
         (["train.jsonl", "--against", "torn.jsonl"], "Line 1 of the evaluation set"),

@@ -85,7 +85,7 @@ class Audit:
 
     @property
     def ok(self) -> bool:
-        """Whether no probe failed and none was broken."""
+        """True if no probe failed and none was broken."""
         return not self.failures
 
     @property

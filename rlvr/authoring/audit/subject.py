@@ -97,12 +97,12 @@ class Subject:
 
     @property
     def by_verifier(self) -> bool:
-        """Whether an episode's verdict is the verifier's on its last message."""
+        """True if an episode's verdict is the verifier's on its last message."""
         return type(self.env).judge in (SingleTurn.judge, MultiTurn.judge)
 
     @property
     def several_turns(self) -> bool:
-        """Whether an episode may have several turns."""
+        """True if an episode may have several turns."""
         return type(self.env).reply is not Environment.reply
 
     @property
@@ -112,7 +112,7 @@ class Subject:
 
     @property
     def slow(self) -> bool:
-        """Whether a verdict needs a sandbox, a model or much time, or an episode several turns."""
+        """True if a verdict needs a sandbox, a model or much time, or an episode several turns."""
         several = self.env.max_turns > 1 or self.pace_s > _SLOW_S
         return several or any(leaf.is_async for leaf in leaves(self.env.verifier))
 
@@ -231,7 +231,7 @@ class Subject:
 
     @functools.cached_property
     def _demonstrates(self) -> bool:
-        """Whether the verifier's demonstrations count: with a `judge` of the environment's own, if one is right."""
+        """True if the verifier's demonstrations count: with a `judge` of the environment's own, if one is right."""
         if self.by_verifier:
             return True
         shown = [

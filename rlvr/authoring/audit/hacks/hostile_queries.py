@@ -172,7 +172,7 @@ SELECT x'00ff'
 
 
 def hostile_queries(schema: Schema) -> Iterator[Hostile]:
-    """What there is, for one database; about 150. Small budgets are enough to try them."""
+    """Yield about 150 hostile queries for one database. Small budgets are enough to try them."""
     table = next(one for one in schema.tables if not one.is_view)
     names = {"{t}": quoted(table.name), "{c}": quoted(table.columns[0].name)}
     for lines, statuses in (
