@@ -153,7 +153,10 @@ def test_parquet_keeps_schema_and_values(rlvr_cli, tmp_path: Path, evaluation: P
         (["no-such-env", "--against", "eval.jsonl"], "no-such-env"),
         (["train.jsonl", "--against", "eval.jsonl", "-o", "train.jsonl"], "would be overwritten"),
         (["train.jsonl", "--against", "eval.jsonl", "-o", "no/clean.jsonl"], "There's no folder"),
-        (["train.jsonl", "--against", "eval.jsonl", "-o", "a", "--matches", "a"], "need different files"),
+        (
+            ["train.jsonl", "--against", "eval.jsonl", "-o", "a", "--matches", "a"],
+            "need different files",
+        ),
         (["train.jsonl", "--against", "eval.jsonl", "--methods", "exact,fuzzy"], "not fuzzy"),
         (["train.jsonl", "--against", "eval.jsonl", "--eval-column", "text"], "--eval-column"),
         (["train.jsonl", "--against", "torn.jsonl"], "Line 1 of the evaluation set"),
