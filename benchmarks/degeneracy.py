@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import rlvr
-from rlvr.authoring.instruction_template import template
+from rlvr.authoring.audit.hacks.verifier_cheats import template
 from rlvr.verifiers.coherence import Coherent
 from rlvr.verifiers.instructions import Instructions
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import rlvr
-from rlvr.authoring.audit import Audit, Outcome
+from rlvr.authoring.audit import Audit, ProbeOutcome
 from rlvr.core.errors import RlvrError
 from rlvr.core.registry import environments
 
@@ -24,7 +24,7 @@ def line(report: Audit) -> str:
     best = max(
         (one for one in report if "floor" in one.figures), key=lambda one: one.figures["floor"]
     )
-    known = ", ".join(one.probe for one in report if one.outcome is Outcome.KNOWN) or "none"
+    known = ", ".join(one.probe for one in report if one.outcome is ProbeOutcome.KNOWN) or "none"
     failed = ", ".join(one.probe for one in report.failures)
     p50, p99 = (
         1000 * figures["seconds-per-verification"].get(q, float("nan")) for q in ("p50", "p99")

@@ -4,7 +4,7 @@ r"""False rewards and false refusals of `Math` on labelled answers, beside Math-
     RLVR_DATA=… python benchmarks/math_accuracy.py [--write docs/math_accuracy.md] [--list] [--kinds]
 
 Sets: every labelled set under RLVR_DATA, golds against themselves, rewritten and perturbed
-(`rlvr.authoring.math_rewrites`), the constructed pairs of `tests/verifiers/math/pairs.jsonl`,
+(`rlvr.authoring.audit.truth.math_rewrites`), the constructed pairs of `tests/verifiers/math/pairs.jsonl`,
 questions that say to rewrite their only formula, given that formula back, and answers that people
 reported other graders to misjudge, by kind.
 A false reward is a wrong answer that was paid, a false refusal a right one that wasn't.
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import rlvr
-from rlvr.authoring.math_rewrites import perturbations, rewritings
+from rlvr.authoring.audit.truth.math_rewrites import perturbations, rewritings
 
 HERE = Path(__file__).resolve().parent
 DISPUTED = {

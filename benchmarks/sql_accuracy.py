@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import rlvr
-from rlvr.authoring.hostile_queries import hostile_queries
+from rlvr.authoring.audit.hacks.hostile_queries import hostile_queries
 from rlvr.authoring.neighbours import files
 from rlvr.authoring.neighbours.base import Base
 from rlvr.authoring.neighbours.equivalents import shown
@@ -181,8 +181,8 @@ def main() -> None:
     os.environ[MARK] = str(os.getpid())  # the pool's processes inherit it
     with Pool(workers=2) as pool, tempfile.TemporaryDirectory() as folder:
         found = [files.gold_of(r, n, data / "sql/databases") for n, r in enumerate(rows, 1)]
-        summary, paths = files.Summary(len(rows)), {}
-        for gold, one in files.found_for(list(dict.fromkeys(found)), 10, 0, None):
+        summary, paths = files.NeighbourSummary(len(rows)), {}
+        for gold, one in files.neighbours_for(list(dict.fromkeys(found)), 10, 0, None):
             if isinstance(one, str):
                 print(f"no neighbours: {gold.sql}: {one}")
                 paths[gold] = [gold.database]

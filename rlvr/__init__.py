@@ -76,15 +76,17 @@ _HOME = {
     "evaluate": "rlvr.evaluation.evaluate",
 }
 _MODULES = {
+    "authoring": "rlvr.authoring",
     "errors": "rlvr.errors",
     "openrlhf": "rlvr.adapters.openrlhf",
     "policies": "rlvr.policies",
+    "testing": "rlvr.testing",
     "trl": "rlvr.adapters.trl",
     "verl": "rlvr.adapters.verl",
 }
 
 if TYPE_CHECKING:
-    from rlvr import errors, policies
+    from rlvr import authoring, errors, policies, testing
     from rlvr.adapters import openrlhf, trl, verl
     from rlvr.authoring.audit import audit, probe
     from rlvr.core.blame import working_on
@@ -148,6 +150,7 @@ __all__ = [
     "agreement",
     "ascore",
     "audit",
+    "authoring",
     "environment",
     "environments",
     "errors",
@@ -159,6 +162,7 @@ __all__ = [
     "policies",
     "probe",
     "score",
+    "testing",
     "train",
     "trl",
     "verifier",

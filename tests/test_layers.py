@@ -16,7 +16,7 @@ LAYERS = (
     {"training"},
     {"adapters"},
     {"evaluation", "authoring"},
-    {"runs"},
+    {"runs", "testing"},
     {"policies", "envs"},
     {"scoring"},
     {"verifiers"},

@@ -26,9 +26,11 @@ from tools.imports import ROOT, imports_in
 FOLDERS = ("rlvr", "tests", "benchmarks", "recipes", "docs")
 LAZY = {
     "rlvr/__init__.py": "imports the home of a name when the name is used",
+    "rlvr/authoring/__init__.py": "imports the home of a name when the name is used",
     "rlvr/cli/__init__.py": "imports a command when it runs",
     "rlvr/envs/__init__.py": "names the modules of environments, which make() imports",
     "rlvr/verifiers/kinds.py": "imports a kind of verifier when it is named",
+    "rlvr/testing/__init__.py": "imports the home of a name when the name is used",
     "rlvr/scoring/template.py": "imports SymPy's readers early and ignores errors; verifiers import them again",
 }
 """Modules whose strings and computed imports don't count: their users name what they need."""

@@ -1,1 +1,76 @@
-"""For those who write environments: what finds a wrong reward before training does."""
+"""Building blocks for the code of environments, and for probes of the audit::
+
+    from rlvr.authoring import find_answer, read_file
+
+Reading: `read_file` the rows of a data file, `read_fixtures` responses with known verdicts. Responses: `find_answer`,
+`find_query` and `after_thinking`. Prompts: `describe` for tools, `schema_text` for databases, `public_part` for programs,
+`Constraint` for instructions. `Look` runs a policy's own queries. Findings of a probe: `ok`, `note`, `fail`,
+`nothing`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_HOME = {
+    "Audit": "rlvr.authoring.audit",
+    "Constraint": "rlvr.verifiers.instructions.composing",
+    "Finding": "rlvr.authoring.audit",
+    "Look": "rlvr.verifiers.sql.result_text",
+    "ProbeOutcome": "rlvr.authoring.audit",
+    "after_thinking": "rlvr.verifiers.extraction",
+    "describe": "rlvr.envs.tools",
+    "fail": "rlvr.authoring.audit",
+    "find_answer": "rlvr.verifiers.extraction",
+    "find_query": "rlvr.verifiers.sql.extraction",
+    "note": "rlvr.authoring.audit",
+    "nothing": "rlvr.authoring.audit",
+    "ok": "rlvr.authoring.audit",
+    "public_part": "rlvr.verifiers.code.reference",
+    "read_file": "rlvr.envs.data",
+    "read_fixtures": "rlvr.core.fixtures",
+    "schema_text": "rlvr.envs.schema_text",
+}
+
+if TYPE_CHECKING:
+    from rlvr.authoring.audit import Audit, Finding, ProbeOutcome, fail, note, nothing, ok
+    from rlvr.core.fixtures import read_fixtures
+    from rlvr.envs.data import read_file
+    from rlvr.envs.schema_text import schema_text
+    from rlvr.envs.tools import describe
+    from rlvr.verifiers.code.reference import public_part
+    from rlvr.verifiers.extraction import after_thinking, find_answer
+    from rlvr.verifiers.instructions.composing import Constraint
+    from rlvr.verifiers.sql.extraction import find_query
+    from rlvr.verifiers.sql.result_text import Look
+
+__all__ = [
+    "Audit",
+    "Constraint",
+    "Finding",
+    "Look",
+    "ProbeOutcome",
+    "after_thinking",
+    "describe",
+    "fail",
+    "find_answer",
+    "find_query",
+    "note",
+    "nothing",
+    "ok",
+    "public_part",
+    "read_file",
+    "read_fixtures",
+    "schema_text",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'rlvr.authoring' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,4 +1,4 @@
-"""How hard tasks are for a policy, from runs that are there; and an order to train on them in.
+"""The difficulty of tasks for a policy, from saved runs, and curricula by it.
 
 A task that is always or never solved gives a group no difference in reward, and so no gradient.
 """
@@ -25,13 +25,13 @@ _Z = 1.959963984540054  # of 95%
 
 @dataclass(frozen=True, slots=True)
 class Difficulty:
-    """What runs say of one task.
+    """The samples of one task.
 
     Attributes:
-        id: the task's.
-        samples: scored responses.
-        solved: how many of these are correct.
-        unscored: responses without a verdict; they count for nothing.
+        id: the task's id.
+        samples: the number of scored responses.
+        solved: the number of correct ones.
+        unscored: the number of responses without a verdict, which don't count.
     """
 
     id: str
@@ -41,15 +41,15 @@ class Difficulty:
 
     @property
     def pass_rate(self) -> float:
-        """Share of the scored that is correct; NaN where none is scored."""
+        """The share of correct responses among the scored; NaN if none is scored."""
         return self.solved / self.samples if self.samples else math.nan
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95% interval of the pass rate: (0, 1) where nothing is scored.
+        """Wilson's 95% interval of the pass rate; (0, 1) if nothing is scored.
 
         Wilson 1927; it holds its level at rates of 0 and 1 and with few samples, where the normal
-        one has no width (Brown, Cai and DasGupta 2001).
+        interval has no width (Brown, Cai and DasGupta 2001).
         """
         n, z2 = self.samples, _Z * _Z
         if not n:
@@ -64,13 +64,13 @@ class Difficulty:
         )
 
     def bucket(self, buckets: int) -> int | None:
-        """Which of so many equal parts of [0, 1] the pass rate is in, from 0, the hardest; None unknown."""
+        """Return the index of the pass rate's part of [0, 1], from 0, the hardest; None if it is unknown."""
         if not self.samples:
             return None
         return min(buckets - 1, self.solved * buckets // self.samples)
 
     def to_json(self, buckets: int) -> dict[str, Any]:
-        """The line of `rlvr data difficulty`."""
+        """Return the line of `rlvr data difficulty`."""
         return {
             "id": self.id,
             "pass_rate": round(self.pass_rate, 6) if self.samples else None,
@@ -83,7 +83,7 @@ class Difficulty:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Difficulty:
-        """What `to_json` wrote. Raises `DataError` where a field isn't there."""
+        """Return the difficulty that `to_json` wrote. Raises `DataError` if a field is missing."""
         try:
             return cls(str(row["id"]), row["samples"], row["solved"], row.get("unscored", 0))
         except KeyError as error:
@@ -93,50 +93,50 @@ class Difficulty:
 
 
 def difficulties(rollouts: Iterable[Mapping[str, Any]], env: str) -> list[Difficulty]:
-    """Of each task of the environment that has rollouts, in the order met.
+    """Return the difficulty of each task with rollouts, in the order of the rollouts.
 
     Args:
         rollouts: lines of runs' `rollouts.jsonl` (`rlvr.runs.run.read_rollouts`).
-        env: the environment's name; others' rollouts are passed over.
+        env: the environment's name; rollouts of others are ignored.
 
-    Raises `DataError` where there's none of the environment.
+    Raises `DataError` if there are no rollouts of the environment.
     """
-    found: dict[str, list[int]] = {}
+    by_task: dict[str, list[int]] = {}
     others: set[str] = set()
     for row in rollouts:
         if row["env"] != env:
             others.add(str(row["env"]))
             continue
-        counts = found.setdefault(str(row["task"]), [0, 0, 0])
+        counts = by_task.setdefault(str(row["task"]), [0, 0, 0])
         if row["verdict"]["scored"]:
             counts[0] += 1
             counts[1] += row["verdict"]["status"] == Status.CORRECT
         else:
             counts[2] += 1
-    if not found:
+    if not by_task:
         there = f"They have {', '.join(sorted(others))}." if others else "They have no rollouts."
         raise DataError(f"The runs have no rollout of {env!r}. {there}")
-    return [Difficulty(id, *counts) for id, counts in found.items()]
+    return [Difficulty(id, *counts) for id, counts in by_task.items()]
 
 
 def kept(found: Iterable[Difficulty], low: float, high: float) -> Iterator[Difficulty]:
-    """Those whose pass rate is in [low, high]; not those of which nothing is known.
+    """Return the tasks with a known pass rate in [low, high].
 
-    Raises `OptionError` where that's no interval of [0, 1].
+    Raises `OptionError` if that is no interval of [0, 1].
     """
     if not 0 <= low <= high <= 1:
         raise OptionError(f"Pass rates to keep are an interval of [0, 1], not {low}-{high}.")
-    return (one for one in found if one.samples and low <= one.pass_rate <= high)
+    return (task for task in found if task.samples and low <= task.pass_rate <= high)
 
 
 def tasks_of(tasks: TaskSet, found: Iterable[Difficulty]) -> Iterator[Task]:
-    """The tasks themselves. Raises `DataError` at one that the set hasn't: runs of another split."""
-    for one in found:
+    """Yield the tasks. Raises `DataError` for a task that isn't in the set, as in a run of another split."""
+    for difficulty in found:
         try:
-            yield tasks.find(one.id)
+            yield tasks.find(difficulty.id)
         except DataError as error:
             raise DataError(
-                f"{error} Is the run one of another split? Name it with --split."
+                f"{error} Is the run of another split? Name that with --split."
             ) from None
 
 
@@ -144,18 +144,18 @@ class Curriculum:
     """An order of tasks by their pass rates.
 
     `easy-to-hard` begins with the highest pass rates. `target` begins with those nearest to one rate:
-    at 0.5 a binary reward varies most within a group, which is what its gradient lives on. Ties are
-    shuffled by the seed. The order is by steps, not strict: `noise` is added to each pass rate, so
-    that an uncertain estimate doesn't decide alone. Tasks that nothing is known of count as `unknown`.
+    at 0.5 a binary reward varies most within a group, which gives the largest gradient. The seed
+    shuffles ties. `noise` is added to each pass rate, so that an uncertain estimate doesn't decide
+    alone. Tasks without samples have the pass rate `unknown`.
 
     Args:
-        pass_rates: of each task, by its index; None or NaN where unknown.
-        kind: of order.
-        target: the rate that `target` wants.
-        noise: standard deviation of what is added, in pass rate.
-        unknown: what a task without samples counts as.
+        pass_rates: the pass rate of each task, by its index; None or NaN if it is unknown.
+        kind: the kind of order.
+        target: the first pass rate of the kind `target`.
+        noise: the standard deviation of the noise, in pass rate.
+        unknown: the pass rate of a task without samples.
 
-    Raises `OptionError` where one of them can't be.
+    Raises `OptionError` for an invalid argument.
     """
 
     def __init__(
@@ -194,8 +194,8 @@ class Curriculum:
         noise: float = 0.0,
         unknown: float = 0.5,
     ) -> Curriculum:
-        """The curriculum of a task set. Raises `DataError` where no task of it has a difficulty."""
-        rates = {one.id: one.pass_rate for one in found}
+        """Return the curriculum of a task set. Raises `DataError` if none of its tasks has a difficulty."""
+        rates = {difficulty.id: difficulty.pass_rate for difficulty in found}
         by_index = [rates.get(task.id) for task in tasks]
         if all(rate is None for rate in by_index):
             raise DataError(
@@ -205,12 +205,11 @@ class Curriculum:
         return cls(by_index, kind, target, noise, unknown)
 
     def order(self, count: int, seed: int) -> list[int]:
-        """Indices of tasks, for so many rows of training.
+        """Return the indices of tasks for `count` rows of training.
 
-        Where `count` is above the number of tasks T, `easy-to-hard` stays at each task for
-        count / T rows one after another in rounds of its neighbours, so that the hardest still come
-        last; `target` begins again. Where it's less, `easy-to-hard` leaves out evenly, and
-        `target` leaves out the farthest.
+        If `count` is above the number of tasks T, `easy-to-hard` repeats each task count / T times in a row, so
+        that the hardest still come last; `target` begins again. If it is below, `easy-to-hard` leaves tasks out
+        evenly, and `target` leaves out the farthest.
 
         Returns:
             `count` indices; the same for the same arguments.
@@ -230,15 +229,15 @@ class Curriculum:
 
 
 def read_difficulties(path: str | Path) -> list[Difficulty]:
-    """What `rlvr data difficulty -o` wrote. Raises `DataError` where it can't be read."""
-    found = []
+    """Return the difficulties that `rlvr data difficulty -o` wrote. Raises `DataError` if they can't be read."""
+    difficulties = []
     try:
         with Path(path).open("rb") as lines:
             for line in lines:
                 if line.strip():
-                    found.append(Difficulty.from_json(json.loads(line)))
+                    difficulties.append(Difficulty.from_json(json.loads(line)))
     except (OSError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{str(path)!r} can't be read as difficulties: {error}.") from error
-    return found
+    return difficulties

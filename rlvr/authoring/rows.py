@@ -1,29 +1,42 @@
-"""Rows of a data file as they stand: read a batch at a time, and written back unchanged.
+"""Rows of a data file or an environment: read in batches, and written back unchanged.
 
-JSONL lines keep their bytes, Parquet rows their schema. What can't be read is a row too, with the
-reason, so that nothing is lost on the way. An environment's tasks are rows of JSONL.
+JSONL lines keep their bytes, Parquet rows their schema. A line that can't be read is a row, too, with the
+reason, so that nothing is lost on the way. An environment's tasks are rows of JSONL; of a task's prompt, the
+question is found without the text that the environment puts around it (`question_of`).
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol
 
 from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError, MissingExtraError, OptionError
-from rlvr.core.registry import make
+from rlvr.core.files import replacing
+from rlvr.core.registry import find, make
 from rlvr.core.task import Task
+from rlvr.envs.data import read_file
+from rlvr.envs.prompt import Prompt
 
 COLUMNS = ("prompt", "question", "problem", "messages")
-"""Where a prompt is looked for, in this order."""
+"""The columns that may hold a prompt, the first choice first."""
 _BATCH = 1000
 _BATCH_BYTES = 8 << 20  # so that a thousand long lines aren't held at once
+_BOM = b"\xef\xbb\xbf"  # Excel and PowerShell write one
+_ALIKE = 20  # prompts, from which on a text that all of them have is the environment's
+_COMPARED = 2000  # prompts that are compared for it
+_LABEL = re.compile(r"\w[\w ]{0,30}:\s+")  # "Question: "
+_FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_CONTEXT = {"schema", "hint", "tests", "instructions", "tools", "language"}
+"""Fields of built-in templates that stand beside the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +44,12 @@ class Row:
     """One row.
 
     Attributes:
-        number: of its line, or of the row in a Parquet file or an environment, from 1.
-        fields: what it holds; None where it can't be read.
-        raw: a JSONL line as it stands, with its line end if it has one.
-        why: it can't be read.
-        blank: a line of white space alone: no row, and kept.
+        number: the number of its line, or of the row in a Parquet file or an environment, from 1.
+        fields: its content; None if it can't be read.
+        raw: the unchanged JSONL line, with its line end if it has one.
+        why: the reason if it can't be read.
+        blank: whether it is a line of white space, which is kept and is no row.
+        question: of an environment's task, the prompt without the environment's own text; otherwise "".
     """
 
     number: int
@@ -43,32 +57,33 @@ class Row:
     raw: bytes = b""
     why: str = ""
     blank: bool = False
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some rows in a row; of a Parquet file, with the record batch they are of."""
+    """Consecutive rows; of a Parquet file, with their record batch."""
 
     rows: Sequence[Row]
     records: Any = None
 
 
 class Sink(Protocol):
-    """Where batches go, each less the rows that aren't kept."""
+    """An output file for batches, each without the rows that aren't kept."""
 
     def write(self, batch: Batch, keep: Sequence[bool]) -> None:
         """Append the kept rows of the batch, in order."""
         ...
 
 
-class Rows:
-    """A file's or an environment's rows.
+class RowSource:
+    """The rows of a file or an environment.
 
     Args:
-        source: a path (`.parquet`, or JSONL by any other name), or an environment's name, with
-            `:split` behind it or without. A file wins over an environment of its name.
+        source: a path (`.parquet`, `.json`, or JSONL with any other ending), or an environment's name, which `:split` may
+            follow. A file is preferred to an environment of its name.
 
-    Raises `DataError` where it's neither.
+    Raises `DataError` if it is neither.
     """
 
     def __init__(self, source: str | Path) -> None:
@@ -81,26 +96,30 @@ class Rows:
             if os.sep in name or Path(name).suffix or Path(self.name).exists():
                 raise DataError(f"There's no file {self.name!r}.")
             self._env = make(name, split=split) if split else make(name)
-        elif self.path.suffix == ".json":
-            raise DataError(
-                f"{self.name} is one JSON value, which can't be read line by line: write it as JSONL."
-            )
+
+    @functools.cached_property
+    def question(self) -> Callable[[Task], str]:
+        """The function that finds the question in an environment's task."""
+        assert self._env is not None
+        return question_of(self._env)
 
     @property
     def parquet(self) -> bool:
-        """Whether the rows are those of a Parquet file."""
+        """True for a Parquet file."""
         return self.path is not None and self.path.suffix == ".parquet"
 
     def __iter__(self) -> Iterator[Batch]:
         if self._env is not None:
-            return _task_batches(self._env)
+            return _task_batches(self._env, self.question)
         assert self.path is not None
+        if self.path.suffix == ".json":
+            return _json_batches(self.path)
         return _parquet_batches(self.path) if self.parquet else _jsonl_batches(self.path)
 
     def sink(self, path: Path) -> AbstractContextManager[Sink]:
-        """A file of the same form at `path`, which is there once it's whole.
+        """Open an output file of the same form, which is at `path` once it is whole.
 
-        Raises `OptionError` where the name's ending says another form.
+        Raises `OptionError` if the ending of its name is another form's.
         """
         if self.parquet != (path.suffix == ".parquet"):
             form = "Parquet" if self.parquet else "JSONL"
@@ -108,34 +127,13 @@ class Rows:
         return _ParquetSink(path, self.path) if self.parquet else _JsonlSink(path)
 
 
-class Whole:
-    """A path to write to that gets its name when all is written, and is gone otherwise."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.part = path.with_name(f".{path.name}.{os.getpid()}.part")
-
-    def __enter__(self) -> Path:
-        return self.part
-
-    def __exit__(
-        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.part.replace(self.path)
-        else:
-            self.part.unlink(missing_ok=True)
-
-
 class _JsonlSink:
     def __init__(self, path: Path) -> None:
-        self._whole = Whole(path)
+        self._path = path
 
     def __enter__(self) -> _JsonlSink:
-        self._file = self._whole.part.open("wb")
-        self._stack = ExitStack()  # what can't be closed, on a full disk, isn't whole
-        self._stack.push(self._whole.__exit__)
-        self._stack.callback(self._file.close)
+        self._stack = ExitStack()
+        self._file = self._stack.enter_context(replacing(self._path))
         return self
 
     def write(self, batch: Batch, keep: Sequence[bool]) -> None:
@@ -147,15 +145,15 @@ class _JsonlSink:
 
 class _ParquetSink:
     def __init__(self, path: Path, like: Path | None) -> None:
-        self._whole = Whole(path)
+        self._path = path
         self._like = like
 
     def __enter__(self) -> _ParquetSink:
         parquet = _parquet()
-        self._writer = parquet.ParquetWriter(self._whole.part, parquet.read_schema(self._like))
-        self._stack = ExitStack()
-        self._stack.push(self._whole.__exit__)
-        self._stack.callback(self._writer.close)
+        schema = parquet.read_schema(self._like)
+        self._stack = ExitStack()  # a writer that can't be closed, on a full disk, leaves no file
+        file = self._stack.enter_context(replacing(self._path))
+        self._writer = self._stack.enter_context(parquet.ParquetWriter(file, schema))
         return self
 
     def write(self, batch: Batch, keep: Sequence[bool]) -> None:
@@ -170,26 +168,95 @@ class _ParquetSink:
 
 
 def prompts_of(fields: Mapping[str, Any], column: str | None = None) -> list[str]:
-    """The texts that a row asks: its prompt, or each user turn of its messages.
+    """Return the texts that a row asks: its prompt, or each user turn of its messages.
 
     Args:
-        fields: the row's.
-        column: where the prompt is, by default the first of `COLUMNS` that it has.
+        fields: the row's content.
+        column: the prompt's column; by default the first of `COLUMNS` that the row has.
 
-    Raises `DataError` where there's none.
+    Raises `DataError` if it has none.
     """
     names = COLUMNS if column is None else (column,)
-    name = next((one for one in names if fields.get(one) is not None), None)
+    name = next((name for name in names if fields.get(name) is not None), None)
     if name is None:
         raise DataError(f"it has no {' or '.join(names)}, but {', '.join(fields) or 'nothing'}")
     value = fields[name]
     if isinstance(value, str):
         return [value]
-    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-        turns = [one.get("content") for one in value if one.get("role") == "user"]
-        if turns and all(isinstance(one, str) for one in turns):
+    if isinstance(value, list) and value and all(isinstance(message, dict) for message in value):
+        turns = [message.get("content") for message in value if message.get("role") == "user"]
+        if turns and all(isinstance(turn, str) for turn in turns):
             return turns
     raise DataError(f"its {name!r} is neither a text nor messages with a user's text")
+
+
+def question_of(env: Environment) -> Callable[[Task], str]:
+    """Return a function that finds the question in a task's prompt, without the environment's own text.
+
+    If the environment was made with a template (its option `prompt`), the question is the field of that template.
+    Otherwise the text that all its prompts begin or end with is left out, up to the end of a line or a sentence.
+    """
+    template = _template(env)
+    if template is not None:
+        return lambda task: _field_of(template, _user(task)) or _user(task)
+    count = min(len(env.tasks), _COMPARED)
+    prompts = [_user(env.tasks[i * len(env.tasks) // count]) for i in range(count)]
+    if len(set(prompts)) < _ALIKE:
+        return _user
+    common = _common_start(prompts)
+    start = common[: common.rfind("\n") + 1]
+    label = _LABEL.match(common[len(start) :])
+    start += label[0] if label else ""
+    end = _common_start([prompt[::-1] for prompt in prompts])[::-1]
+    line, sentence = end.find("\n"), re.search(r"(?<=[.?!])\s", end)
+    cut = line if line >= 0 else sentence.start() if sentence else len(end)
+    end = end[cut:]
+
+    def question(task: Task) -> str:
+        prompt = _user(task)
+        if not prompt.startswith(start) or not prompt.endswith(end):
+            return prompt
+        return prompt[len(start) : len(prompt) - len(end)].strip() or prompt
+
+    return question
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    first, last = min(texts), max(texts)
+    size = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), None)
+    return first[:size]
+
+
+def _user(task: Task) -> str:
+    texts = [message["content"] for message in task.prompt if message["role"] == "user"]
+    return texts[-1] if texts else task.text
+
+
+def _template(env: Environment) -> re.Pattern[str] | None:
+    """Return a pattern with the group `question` for the template that an environment was made with."""
+    if env.made_with is None:
+        return None
+    parameter = inspect.signature(find(env.name).load()).parameters.get("prompt")
+    if parameter is None:
+        return None
+    value = env.made_with.get("prompt", parameter.default)
+    if value is parameter.empty or value is None:
+        return None
+    text = Prompt.of(value).user
+    fields = [match for match in _FIELD.finditer(text) if match[1] not in _CONTEXT]
+    if len(fields) != 1:
+        return None
+    pattern, at = "", 0
+    for match in _FIELD.finditer(text):
+        group = "(?P<question>.*)" if match[1] == fields[0][1] else ".*?"
+        pattern += re.escape(text[at : match.start()]) + group
+        at = match.end()
+    return re.compile(pattern + re.escape(text[at:]), re.DOTALL)
+
+
+def _field_of(template: re.Pattern[str], prompt: str) -> str:
+    match = template.fullmatch(prompt)
+    return match["question"].strip() if match is not None else ""
 
 
 def _jsonl_batches(path: Path) -> Iterator[Batch]:
@@ -197,6 +264,8 @@ def _jsonl_batches(path: Path) -> Iterator[Batch]:
     held = 0
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
+            if number == 1:
+                line = line.removeprefix(_BOM)
             rows.append(_row(number, line))
             held += len(line)
             if len(rows) == _BATCH or held > _BATCH_BYTES:
@@ -204,6 +273,20 @@ def _jsonl_batches(path: Path) -> Iterator[Batch]:
                 rows, held = [], 0
     if rows:
         yield Batch(rows)
+
+
+def _json_batches(path: Path) -> Iterator[Batch]:
+    """Yield the rows of a JSON file, a list of objects, as lines of JSONL."""
+    rows = [
+        Row(
+            number,
+            fields,
+            json.dumps(fields, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n",
+        )
+        for number, fields in enumerate(read_file(path), 1)
+    ]
+    for start in range(0, len(rows), _BATCH):
+        yield Batch(rows[start : start + _BATCH])
 
 
 def _row(number: int, line: bytes) -> Row:
@@ -223,22 +306,22 @@ def _parquet_batches(path: Path) -> Iterator[Batch]:
     try:
         with _parquet().ParquetFile(path) as file:
             for records in file.iter_batches(_BATCH):
-                found = records.to_pylist()
-                yield Batch([Row(start + i, one) for i, one in enumerate(found, 1)], records)
-                start += len(found)
+                rows = records.to_pylist()
+                yield Batch([Row(start + i, fields) for i, fields in enumerate(rows, 1)], records)
+                start += len(rows)
     except (ValueError, OSError) as error:  # pyarrow's own errors are of these types
         raise DataError(f"{path} can't be read as Parquet: {error}") from error
 
 
-def _task_batches(env: Environment) -> Iterator[Batch]:
+def _task_batches(env: Environment, question: Callable[[Task], str]) -> Iterator[Batch]:
     for start in range(0, len(env.tasks), _BATCH):
         stop = min(start + _BATCH, len(env.tasks))
-        yield Batch([_task_row(i + 1, env.tasks[i]) for i in range(start, stop)])
+        yield Batch([_task_row(i + 1, env.tasks[i], question) for i in range(start, stop)])
 
 
-def _task_row(number: int, task: Task) -> Row:
+def _task_row(number: int, task: Task, question: Callable[[Task], str]) -> Row:
     fields = task.to_json()
-    return Row(number, fields, json.dumps(fields).encode() + b"\n")
+    return Row(number, fields, json.dumps(fields).encode() + b"\n", question=question(task))
 
 
 def _parquet() -> Any:

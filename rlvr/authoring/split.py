@@ -1,10 +1,9 @@
-"""Splitting a data file in train and test: by groups, in strata, and the same again tomorrow.
+"""Splits of a data file into train and test, by groups and strata, and the same one each time.
 
-Which side a group is on is decided by a digest of the seed and the group's name, a number in [0, 1)
-that no other row has a say in. Without strata it's test where the number is below the test share:
-rows added later move none that is there; the share is met in expectation. In strata, each gives
-its groups with the smallest numbers until its share is met; rows added later can move groups at that
-border alone.
+A digest of the seed and the group's name, a number in [0, 1), decides the side of a group, and other rows don't.
+Without strata, a group is in test if its number is below the test share: rows that are added later move no
+others, and the share is met in expectation. With strata, each gives its groups with the smallest numbers until
+its share is met; rows that are added later can only move groups at that border.
 """
 
 from __future__ import annotations
@@ -19,13 +18,14 @@ from typing import Any
 
 from rlvr.authoring.decontamination.near import NearIndex, Sketch
 from rlvr.authoring.decontamination.text import tokens
-from rlvr.authoring.rows import Row, Rows, Sink, Whole, prompts_of
+from rlvr.authoring.rows import Row, RowSource, Sink, prompts_of
 from rlvr.core.errors import DataError, OptionError
+from rlvr.core.files import replacing
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a row is assigned by: its group and its stratum; None where the row can't be read."""
+    """The group of a row (None if the row can't be read) and its stratum."""
 
     group: str | None
     stratum: str = ""
@@ -33,7 +33,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What came of it: rows and groups on each side, and rows by stratum and side (train, test)."""
+    """The result of a split: rows and groups on each side, and rows by stratum and side (train, test)."""
 
     train: int
     test: int
@@ -44,7 +44,7 @@ class Split:
 
 
 def split(
-    source: Rows,
+    source: RowSource,
     folder: Path,
     test: float,
     by: str | None = None,
@@ -57,25 +57,25 @@ def split(
 
     Args:
         source: read twice.
-        folder: gets train and test, JSONL or Parquet as the source is; and `unread.jsonl`, with the
-            lines that can't be read, where there are some.
-        test: share of the rows, in (0, 1).
-        by: the field whose values are groups; by default rows with the same prompt, however written, are one.
-        stratify: the field of whose values each side gets its share.
-        seed: another gives another split.
-        near: the Jaccard similarity from which on prompts' groups are made one; None: not looked at.
-        column: of the prompt, where it's needed.
+        folder: the folder for train and test, JSONL or Parquet as the source is, and for `unread.jsonl` if
+            there are lines that can't be read.
+        test: the test share of the rows, in (0, 1).
+        by: the field whose values are groups; by default, rows with the same prompt are a group.
+        stratify: the field whose values keep their shares on both sides.
+        seed: decides the split.
+        near: the Jaccard similarity from which on prompts belong to one group; None for equal prompts only.
+        column: the prompt's column, if it is needed.
     """
     if not 0 < test < 1:
         raise OptionError(f"The test share is in (0, 1), not {test}.")
     ending = ".parquet" if source.parquet else ".jsonl"
     paths = [folder / f"{name}{ending}" for name in ("train", "test")]
-    if source.path and source.path.resolve() in [one.resolve() for one in paths]:
+    if source.path and source.path.resolve() in [path.resolve() for path in paths]:
         raise OptionError(
             f"{source.name} would be overwritten: choose another folder than {folder}."
         )
     keys: list[Keys | None] = []  # None: a blank line
-    merged = None if near is None else _Merged(near)
+    merged = None if near is None else NearGroups(near)
     for batch in source:
         rows = [None if row.blank else _keys(row, by, stratify, column) for row in batch.rows]
         keys += rows
@@ -108,20 +108,20 @@ def split(
 
 
 def share(group: str, seed: int) -> float:
-    """The group's number in [0, 1)."""
+    """Return the group's number in [0, 1)."""
     text = f"{seed} {group}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=6).digest(), "big") / float(1 << 48)
 
 
 def _test_groups(keys: Sequence[Keys], test: float, strata: bool, seed: int) -> set[str]:
-    rows: dict[str, Counter[str]] = defaultdict(Counter)  # of each group, by stratum
+    rows: dict[str, Counter[str]] = defaultdict(Counter)  # per group and stratum
     for key in keys:
         assert key.group is not None
         rows[key.group][key.stratum] += 1
     if not strata:
         return {group for group in rows if share(group, seed) < test}
     members: dict[str, list[str]] = defaultdict(list)
-    for group, counts in rows.items():  # of a group in several, the stratum with most of it
+    for group, counts in rows.items():  # a group in several strata counts for its largest
         members[min(counts, key=lambda s: (-counts[s], s))].append(group)
     chosen: set[str] = set()
     for groups in members.values():
@@ -129,39 +129,42 @@ def _test_groups(keys: Sequence[Keys], test: float, strata: bool, seed: int) -> 
         taken = 0
         for group in sorted(groups, key=lambda g: (share(g, seed), g)):
             size = rows[group].total()
-            if taken + size / 2 > wanted:  # with it we'd be farther from the share than without
+            if (
+                taken + size / 2 > wanted
+            ):  # the share would be missed by more with it than without it
                 break
             chosen.add(group)
             taken += size
     return chosen
 
 
-class _Merged:
-    """Groups, made one where prompts in them are near-duplicates: a union-find over names."""
+class NearGroups:
+    """Groups of prompts that are merged if prompts in them are near-duplicates: a union-find over names."""
 
     def __init__(self, threshold: float) -> None:
         self._index = NearIndex(threshold, any_numbers=True)
         self._sketches: list[Sketch] = []
-        self._groups: list[str] = []  # of each prompt in the index
+        self._groups: list[str] = []  # per prompt in the index
         self._parent: dict[str, str] = {}
 
     def add(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Add pairs of a group and a prompt."""
         pairs = list(pairs)
         sketches = [Sketch.of(tokens(text)) for _, text in pairs]
-        # First in, then asked: so that those of one batch find each other.
+        # Added first, so that prompts of one batch find each other.
         self._groups += [group for group, _ in pairs]
         self._sketches += sketches
         self._index.add(sketches)
-        found = self._index.find(sketches)
-        for (group, _), sketch, near in zip(pairs, sketches, found, strict=True):
+        matches = self._index.find(sketches)
+        for (group, _), sketch, near in zip(pairs, sketches, matches, strict=True):
             for number, _, same in near:
                 a, b = self.name(group), self.name(self._groups[number])
-                # Either way round, so that it doesn't matter which of the two comes first.
+                # In both directions, so that the order of the two doesn't matter.
                 if a != b and (same or sketch.numbers_in(self._sketches[number])):
                     self._parent[max(a, b)] = min(a, b)
 
     def name(self, group: str) -> str:
-        """The name of the group that it's now in: the first of the names, by the alphabet."""
+        """Return the name of the merged group: the alphabetically first name in it."""
         while (parent := self._parent.get(group)) is not None:
             if (above := self._parent.get(parent)) is not None:
                 self._parent[group] = above
@@ -179,13 +182,18 @@ def _keys(row: Row, by: str | None, stratify: str | None, column: str | None) ->
         text = "\n".join(prompts_of(row.fields, column))
     except DataError as error:
         raise DataError(f"Row {row.number} can't be grouped: {error}. Name the column.") from None
-    said = " ".join(tokens(text)) or text  # what's written otherwise is the same prompt
-    digest = hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16)
-    return Keys(digest.hexdigest(), stratum)
+    return Keys(prompt_group(text), stratum)
+
+
+def prompt_group(text: str) -> str:
+    """Return the name of a prompt's group: the same for prompts with the same words, numbers and operators."""
+    normalised = " ".join(tokens(text)) or text
+    digest = hashlib.blake2b(normalised.encode("utf-8", "surrogatepass"), digest_size=16)
+    return digest.hexdigest()
 
 
 def _value(row: Row, name: str) -> str:
-    """A field's value as text. `a.b` is b of a, where there's no field of the whole name."""
+    """Return a field's value as text. `a.b` is the field b of a, unless a field has the whole name."""
     assert row.fields is not None
     value: Any = row.fields
     for part in [name] if name in row.fields else name.split("."):
@@ -198,7 +206,7 @@ def _value(row: Row, name: str) -> str:
 
 
 def _write(
-    source: Rows, paths: Sequence[Path], keys: Sequence[Keys | None], test_groups: set[str]
+    source: RowSource, paths: Sequence[Path], keys: Sequence[Keys | None], test_groups: set[str]
 ) -> None:
     folder = paths[0].parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -207,7 +215,7 @@ def _write(
 
 
 def _write_sides(
-    source: Rows,
+    source: RowSource,
     unread: Path,
     keys: Sequence[Keys | None],
     test_groups: set[str],
@@ -217,16 +225,18 @@ def _write_sides(
     at = 0
     bad: list[bytes] = []
     for batch in source:
-        of_it = keys[at : at + len(batch.rows)]
+        batch_keys = keys[at : at + len(batch.rows)]
         at += len(batch.rows)
-        if len(of_it) < len(batch.rows):
+        if len(batch_keys) < len(batch.rows):
             raise DataError(f"{source.name} grew while it was read. Split it when it's complete.")
-        groups = [None if key is None else key.group for key in of_it]
+        groups = [None if key is None else key.group for key in batch_keys]
         train.write(batch, [g is not None and g not in test_groups for g in groups])
         test.write(batch, [g is not None and g in test_groups for g in groups])
         bad += [
-            row.raw for row, key in zip(batch.rows, of_it, strict=True) if key and key.group is None
+            row.raw
+            for row, key in zip(batch.rows, batch_keys, strict=True)
+            if key and key.group is None
         ]
     if bad:
-        with Whole(unread) as part:
-            part.write_bytes(b"".join(bad))
+        with replacing(unread) as file:
+            file.writelines(bad)

@@ -109,6 +109,7 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
 
 def _explain(error: Exception, debug: bool) -> None:
     from rlvr.core.errors import RlvrError
+    from rlvr.core.faults import described, is_authors
 
     if debug:
         print(scrubbed(traceback.format_exc()), end="", file=sys.stderr)
@@ -119,37 +120,13 @@ def _explain(error: Exception, debug: bool) -> None:
         about = f": {error.filename}" if error.filename else ""
         print(f"rlvr: {error.strerror}{about}", file=sys.stderr)
         raise SystemExit(2)
-    origin = _authors_frame(error)
-    if origin is not None:
-        print(
-            scrubbed(f"rlvr: {type(error).__name__}: {error} ({origin}).")
-            + " Run it again with --debug for the traceback.",
-            file=sys.stderr,
-        )
-        raise SystemExit(1)
+    if is_authors(error):
+        print(scrubbed(f"rlvr: {described(error)}"), file=sys.stderr)
+        print("Run it again with --debug for the traceback.", file=sys.stderr)
+        raise SystemExit(2)
     print(
         scrubbed(f"rlvr: this shouldn't have happened: {type(error).__name__}: {error}\n")
         + "Run it again with --debug for the traceback, and please report it.",
         file=sys.stderr,
     )
     raise SystemExit(1)
-
-
-def _authors_frame(error: Exception) -> str | None:
-    """Return file and line of the author's code that raised, or None if none was running."""
-    import site
-    import sysconfig
-
-    paths = sysconfig.get_paths()
-    libraries = {paths["stdlib"], paths["purelib"], paths["platlib"], *site.getsitepackages()}
-    house = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        path = os.path.abspath(frame.filename)
-        if frame.filename.startswith("<") or not os.path.isfile(path):
-            continue
-        if path.startswith(house + os.sep):
-            # A call into rlvr, or into a library for it, failed: that may be our mistake.
-            return None
-        if not any(path.startswith(folder + os.sep) for folder in libraries):
-            return f"{path}, line {frame.lineno}"
-    return None

@@ -1,4 +1,4 @@
-"""`rlvr data decontaminate`: training prompts that are in an evaluation set, found and left out."""
+"""`rlvr data decontaminate`: a data file without the prompts of evaluation sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from rlvr.cli.printable import printable
 
 if TYPE_CHECKING:
-    from rlvr.authoring.decontamination import Report
+    from rlvr.authoring.decontamination import DecontaminationReport
 
 _METHODS = "exact,normalised,ngram,near"
 
@@ -19,32 +19,37 @@ _METHODS = "exact,normalised,ngram,near"
 @click.argument("train")
 @click.option(
     "--against", "evals", required=True, multiple=True, metavar="EVAL",
-    help="An evaluation set: a file or an environment; may stand several times.",
+    help="Evaluation set: a file or an environment; repeatable.",
 )  # fmt: skip
 @click.argument("more", nargs=-1, metavar="[EVAL]…")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="CLEAN",
-    help="Gets the rows that match nothing, byte for byte and in order.",
+    help="File for the rows that match nothing, unchanged and in order (default: count only).",
 )  # fmt: skip
 @click.option(
     "--matches", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.jsonl",
-    help="Gets each match: line, evaluation set and id, method, score, both texts.",
+    help="File for the matches: line, evaluation set and id, method, score, both texts (default: none).",
 )  # fmt: skip
-@click.option("--methods", default=_METHODS, show_default=True, help="Which, by commas.")
-@click.option("--templates", is_flag=True, help="Near-duplicates with other numbers match, too.")
+@click.option(
+    "--methods", default=_METHODS, show_default=True, help="Methods, separated by commas."
+)
+@click.option(
+    "--templates", is_flag=True, help="Also match near-duplicates with other numbers (default: no)."
+)
 @click.option("-n", "n", default=8, show_default=True, type=click.IntRange(min=1),
-              help="Tokens of an n-gram.")  # fmt: skip
+              help="Number of tokens in an n-gram.")  # fmt: skip
 @click.option("--overlap", default=0.5, show_default=True, type=click.FloatRange(0, 1, max_open=True),
-              help="Above this share of an instance's tokens in shared n-grams, it matches.")  # fmt: skip
+              help="Share of an instance's tokens in shared n-grams above which it matches.")  # fmt: skip
 @click.option("--near", default=0.35, show_default=True,
               type=click.FloatRange(0, 1, min_open=True),
-              help="From this Jaccard similarity on, texts are near-duplicates.")  # fmt: skip
+              help="Jaccard similarity from which on texts are near-duplicates.")  # fmt: skip
 @click.option("--whole", default=0.02, show_default=True, type=click.FloatRange(0, 1),
-              help="Above this share of an evaluation set matched, all of TRAIN is suspect.")  # fmt: skip
+              help="Share of an evaluation set above which all of TRAIN is suspect.")  # fmt: skip
 @click.option(
-    "--column", help="Of TRAIN's prompts; by default prompt, question, problem, messages."
+    "--column",
+    help="Column of TRAIN's prompts (default: the first of prompt, question, problem, messages).",
 )
-@click.option("--eval-column", help="The same of each EVAL.")
+@click.option("--eval-column", help="Column of each EVAL's prompts (default: as for TRAIN).")
 def command(
     train: str,
     evals: tuple[str, ...],
@@ -62,26 +67,24 @@ def command(
 ) -> None:
     """Find the prompts of TRAIN that are in an evaluation set, and write TRAIN without them.
 
-    TRAIN and EVAL are JSONL or Parquet files, or environments such as gsm8k:train. TRAIN is read
-    once, a batch at a time; memory depends on the evaluation sets alone. See docs/data.md for what
-    each method finds.
+    TRAIN and EVAL are JSONL, JSON or Parquet files, or environments such as gsm8k:train. Of an environment's prompts,
+    the questions are compared, without the text that it puts around them. TRAIN is read once, in batches; memory
+    depends on the evaluation sets alone. See docs/data.md for the methods.
 
-    Rows without a prompt that can be read aren't in CLEAN, since nobody knows what they ask; they are
-    in FILE.jsonl with the method "unread".
+    Rows without a prompt that can be read aren't in CLEAN; they are in FILE.jsonl with the method "unread".
 
-    Exit status: 0 done, whatever was found; 4 where more than --whole of an evaluation set was
-    found (by Tülu 3's rule TRAIN is then dropped whole); else 3 where rows couldn't be read; 2 bad
-    usage.
+    Exit status: 0 done; 4 if more than --whole of an evaluation set was found (by Tülu 3's rule TRAIN is then dropped
+    whole); otherwise 3 if rows couldn't be read; 2 bad usage.
     """
     from rich.console import Console
 
     from rlvr.authoring.decontamination import Options, decontaminate
-    from rlvr.authoring.rows import Rows
+    from rlvr.authoring.rows import RowSource
     from rlvr.core.errors import OptionError
 
     sources = tuple(dict.fromkeys((*evals, *more)))
     _check_paths(train, sources, output, matches)
-    chosen = [one.strip() for one in methods.split(",") if one.strip()]
+    chosen = [method.strip() for method in methods.split(",") if method.strip()]
     if templates:
         chosen.append("template")
     try:
@@ -91,7 +94,7 @@ def command(
     shown = Console(stderr=True)
     with shown.status("reading the evaluation sets") as status:
         report = decontaminate(
-            Rows(train), sources, output, matches, options, column, eval_column,
+            RowSource(train), sources, output, matches, options, column, eval_column,
             lambda rows: status.update(f"{rows:,} rows"),
         )  # fmt: skip
     above = report.above(whole)
@@ -115,18 +118,20 @@ def command(
 def _check_paths(
     train: str, evals: tuple[str, ...], output: Path | None, matches: Path | None
 ) -> None:
-    read = {Path(one).resolve() for one in (train, *evals)}
-    written = [one.resolve() for one in (output, matches) if one]
-    for one in written:
-        if one in read:
-            raise click.UsageError(f"{one.name} would be overwritten: it's read from.")
-        if not one.parent.is_dir():
-            raise click.UsageError(f"There's no folder {str(one.parent)!r} to write into.")
+    inputs = {Path(source).resolve() for source in (train, *evals)}
+    written = [path.resolve() for path in (output, matches) if path]
+    for path in written:
+        if path in inputs:
+            raise click.UsageError(f"{path.name} would be overwritten: it is an input.")
+        if not path.parent.is_dir():
+            raise click.UsageError(f"There's no folder {str(path.parent)!r} to write into.")
     if len(set(written)) < len(written):
-        raise click.UsageError("The clean rows and the matches need two files.")
+        raise click.UsageError("The clean rows and the matches need different files.")
 
 
-def _print(report: Report, methods: list[str], above: list[str], output: Path | None) -> None:
+def _print(
+    report: DecontaminationReport, methods: list[str], above: list[str], output: Path | None
+) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -136,21 +141,23 @@ def _print(report: Report, methods: list[str], above: list[str], output: Path | 
     for column in ("size", "found", "rows of TRAIN"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("rows by method")
-    for name, one in report.sets.items():
-        rows = one.rows.total()
+    for name, found in report.sets.items():
+        rows = found.rows.total()
         table.add_row(
             escape(name),
-            str(one.size),
-            f"{len(one.matched)} ({100 * one.share:.2f}%)",
+            str(found.size),
+            f"{len(found.matched)} ({100 * found.share:.2f}%)",
             f"{rows} ({100 * rows / max(1, report.rows):.3f}%)",
-            ", ".join(f"{method} {one.rows[method]}" for method in methods),
+            ", ".join(f"{method} {found.rows[method]}" for method in methods),
             style="bold red" if name in above else None,
         )
     console = Console()
     console.print(table)
-    for name, one in report.sets.items():
-        if one.empty:
-            console.print(f"{one.empty} instances of {escape(name)} ask nothing and can't be found")
+    for name, found in report.sets.items():
+        if found.empty:
+            console.print(
+                f"{found.empty} instances of {escape(name)} have no words and can't be found"
+            )
     kept = report.rows - report.removed - report.unread
     console.print(
         f"{report.rows} rows: {report.removed} match, {report.unread} not judged, {kept} clean"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rlvr.cli.options import environment_options
+from rlvr.core.files import replacing
 
 if TYPE_CHECKING:
     from rlvr.authoring.difficulty import Difficulty
@@ -21,22 +22,24 @@ if TYPE_CHECKING:
 @click.argument("env")
 @click.option(
     "--run", "runs", required=True, multiple=True, type=click.Path(path_type=Path), metavar="RUN",
-    help="A run of `rlvr eval`; may stand several times, and they are added up.",
+    help="Run of `rlvr eval`; repeatable, and their samples are added up.",
 )  # fmt: skip
 @click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[RUN]…")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.jsonl",
-    help="Gets a line a task: id, pass_rate, samples, solved, unscored, interval, bucket.",
+    help="File for one line per task: id, pass_rate, samples, solved, unscored, interval, bucket (default: none).",
 )  # fmt: skip
 @click.option(
-    "--keep", metavar="LOW-HIGH", help="Tasks with such pass rates alone, such as 0.1-0.9."
+    "--keep",
+    metavar="LOW-HIGH",
+    help="Only tasks with a pass rate in this range, such as 0.1-0.9 (default: all).",
 )
 @click.option(
     "--tasks", "tasks_file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.jsonl",
-    help="Gets the tasks themselves: id, prompt, reference, metadata.",
+    help="File for the tasks: id, prompt, reference, metadata (default: none).",
 )  # fmt: skip
 @click.option("--buckets", default=10, show_default=True, type=click.IntRange(min=1),
-              help="Equal parts of [0, 1] that pass rates are counted in.")  # fmt: skip
+              help="Number of equal parts of [0, 1] in the histogram.")  # fmt: skip
 @environment_options
 def command(
     env: str,
@@ -50,13 +53,12 @@ def command(
     data: str | None,
     env_options: tuple[str, ...],
 ) -> None:
-    """How often each task of ENV was solved in runs that are there.
+    """Measure how often each task of ENV was solved in saved runs.
 
-    A task that is always or never solved teaches nothing. Unscored responses count neither way; a
-    task with no other has no pass rate, and --keep leaves it out. --split, --data and --env are for
-    --tasks, and as they were in the run.
+    A task that is always or never solved teaches nothing. Unscored responses don't count; a task with no others has no
+    pass rate, and --keep leaves it out. --split, --data and --env are for --tasks; give them as in the run.
 
-    Exit status: 0 done, 3 where tasks have no scored response, 2 bad usage.
+    Exit status: 0 done, 3 if tasks have no scored response, 2 bad usage.
     """
     from rlvr.authoring import difficulty
     from rlvr.cli.options import make_environment
@@ -64,18 +66,18 @@ def command(
 
     paths = (*runs, *more)
     for path in paths:
-        about(path)  # says so where it's no run, before the work
+        about(path)  # raises for a folder that is no run, before the work
     found = difficulty.difficulties(chain.from_iterable(map(read_rollouts, paths)), env)
-    unknown = sum(not one.samples for one in found)
+    unknown = sum(not task.samples for task in found)
     chosen = found
     if keep is not None:
         low, high = _interval(keep)
         chosen = list(difficulty.kept(found, low, high))
     if output:
-        _write(output, (one.to_json(buckets) for one in chosen))
+        _write(output, (task.to_json(buckets) for task in chosen))
     if tasks_file:
         made = make_environment(env, split, data, env_options)
-        _write(tasks_file, (one.to_json() for one in difficulty.tasks_of(made.tasks, chosen)))
+        _write(tasks_file, (task.to_json() for task in difficulty.tasks_of(made.tasks, chosen)))
     _print(found, len(chosen), buckets, keep)
     if unknown:
         click.echo(f"{unknown} tasks have no scored response, and no pass rate", err=True)
@@ -90,10 +92,8 @@ def _interval(text: str) -> tuple[float, float]:
 
 
 def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    from rlvr.authoring.rows import Whole
-
-    with Whole(path) as part, part.open("w", encoding="utf-8") as out:
-        out.writelines(json.dumps(row) + "\n" for row in rows)
+    with replacing(path) as file:
+        file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
 
 
 def _print(found: list[Difficulty], chosen: int, buckets: int, keep: str | None) -> None:
@@ -103,17 +103,18 @@ def _print(found: list[Difficulty], chosen: int, buckets: int, keep: str | None)
     table = Table("pass rate", "tasks", "share")
     for column in table.columns[1:]:
         column.justify = "right"
-    rows = [("never solved", sum(one.samples > 0 == one.solved for one in found))]
-    inside = [one.bucket(buckets) for one in found if 0 < one.solved < one.samples]
+    rows = [("never solved", sum(task.samples > 0 == task.solved for task in found))]
+    inside = [task.bucket(buckets) for task in found if 0 < task.solved < task.samples]
     rows += [
         (f"{i / buckets:.2f}–{(i + 1) / buckets:.2f}", inside.count(i)) for i in range(buckets)
     ]
-    rows.append(("always solved", sum(0 < one.samples == one.solved for one in found)))
+    rows.append(("always solved", sum(0 < task.samples == task.solved for task in found)))
     for name, count in rows:
         table.add_row(name, str(count), f"{100 * count / len(found):.1f}%")
     console = Console()
     console.print(table)
-    scored, unscored = sum(one.samples for one in found), sum(one.unscored for one in found)
+    scored = sum(task.samples for task in found)
+    unscored = sum(task.unscored for task in found)
     console.print(
         f"{len(found)} tasks, {scored} scored responses, {unscored} unscored and left out"
     )

@@ -13,23 +13,27 @@ from rlvr.cli.printable import printable
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Gets train and test, and unread.jsonl where lines can't be read.",
+    help="Folder for train and test, and for unread.jsonl if lines can't be read.",
 )  # fmt: skip
 @click.option("--test", "test", default=0.1, show_default=True,
-              type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Share of the rows.")  # fmt: skip
+              type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Test share of the rows.")  # fmt: skip
+@click.option("--by", metavar="GROUP", help="Field whose values are groups (default: the prompt).")
 @click.option(
-    "--by", metavar="GROUP", help="The field whose values are groups; by default the prompt."
+    "--stratify",
+    metavar="FIELD",
+    help="Field whose values keep their shares on both sides (default: none).",
 )
-@click.option(
-    "--stratify", metavar="FIELD", help="The field of whose values each side gets its share."
-)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Seed of the split.")
 @click.option(
     "--near", is_flag=False, flag_value=0.5, type=click.FloatRange(0, 1, min_open=True),
     metavar="[SIMILARITY]",
-    help="Near-duplicate prompts are in one group: from this Jaccard similarity on, 0.5 if none is given.",
+    help="Put near-duplicate prompts into one group, from this Jaccard similarity on (0.5 if no value is given; "
+         "default: equal prompts only).",
 )  # fmt: skip
-@click.option("--column", help="Of the prompts; by default prompt, question, problem, messages.")
+@click.option(
+    "--column",
+    help="Column of the prompts (default: the first of prompt, question, problem, messages).",
+)
 def command(
     file: Path,
     output: Path,
@@ -42,20 +46,20 @@ def command(
 ) -> None:
     """Split FILE in train and test, so that no group is in both.
 
-    FILE is JSONL or Parquet; rows are written as they stand and in their order. A field may be
-    metadata.level. The same seed gives the same split, and rows added to FILE later don't move those
-    that are there; with --stratify a few at the border do (see docs/data.md).
+    FILE is JSONL, JSON or Parquet; rows are written unchanged and in order. A field may be metadata.level. The same
+    seed gives the same split. Rows that are added to FILE later don't move the others; with --stratify a few at the
+    border may move (see docs/data.md).
 
-    Exit status: 0 done, 3 where lines couldn't be read, 2 bad usage.
+    Exit status: 0 done, 3 if lines couldn't be read, 2 bad usage.
     """
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from rlvr.authoring.rows import Rows
+    from rlvr.authoring.rows import RowSource
     from rlvr.authoring.split import split
 
-    made = split(Rows(file), output, test, by, stratify, seed, near, column)
+    made = split(RowSource(file), output, test, by, stratify, seed, near, column)
     console = Console()
     table = Table("", "train", "test", "test share")
     strata = made.strata if stratify else {}

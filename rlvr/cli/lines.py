@@ -72,7 +72,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
     if not line.strip():
         raise _Malformed("empty")
     try:
-        row = json.loads(line.decode("utf-8"), parse_constant=_not_json, parse_float=_finite)
+        row = json.loads(line.decode("utf-8-sig"), parse_constant=_not_json, parse_float=_finite)
     except ValueError as error:
         raise _Malformed(f"not JSON in UTF-8: {error}") from None
     except RecursionError:

@@ -1,13 +1,13 @@
-"""`rlvr list`: the environments there are."""
+"""`rlvr list`: the environments."""
 
 from __future__ import annotations
 
 import warnings
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from rlvr.cli.options import output_console
 from rlvr.core.errors import MissingExtraError, RlvrError
 from rlvr.core.families import families
 from rlvr.core.registry import environments, import_named
@@ -16,7 +16,7 @@ from rlvr.core.registry import environments, import_named
 @click.command("list")
 @click.argument("family", required=False)
 def command(family: str | None) -> None:
-    """List the environments, where each comes from, and its Gymnasium id; or those of a FAMILY."""
+    """List all environments with their Gymnasium ids and packages, or the members of a FAMILY."""
     if family is not None:
         _list_members(family)
         return
@@ -25,13 +25,13 @@ def command(family: str | None) -> None:
         table.add_column(column, overflow="fold")
     try:
         import_named()
-    except RlvrError as error:  # the others are there all the same
+    except RlvrError as error:  # the others are listed all the same
         warnings.warn(str(error), stacklevel=1)
     for spec in environments():
         table.add_row(spec.name, spec.gym_id, spec.origin, spec.summary)
-    for name, found in families().items():
-        table.add_row(f"{name}/…", found.gym_id, name, f"{found.summary}; rlvr list {name}")
-    Console().print(table)
+    for name, entry in families().items():
+        table.add_row(f"{name}/…", entry.gym_id, name, f"{entry.summary}; rlvr list {name}")
+    output_console().print(table)
 
 
 def _list_members(name: str) -> None:

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import click
+from rich.console import Console
 
 from rlvr.core.environment import Environment
 from rlvr.core.registry import make
 
+_UNWRAPPED = 400  # columns
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def environment_options(function: F) -> F:
-    """Add `--split`, `--data` and `--env NAME=VALUE` to a command."""
+    """Add `--split`, `--data` and `--env name=value` to a command."""
     for option in (
-        click.option("--split", help="Split of the environment's tasks."),
-        click.option("--data", help="A local data file, or a folder laid out like RLVR_DATA."),
+        click.option("--split", help="Split of its tasks (default: the environment's)."),
+        click.option(
+            "--data",
+            help="Local data file, or a folder with the layout of RLVR_DATA (default: RLVR_DATA, then the Hub).",
+        ),
         click.option(
             "--env",
             "env_options",
             multiple=True,
             metavar="NAME=VALUE",
-            help="An option of the environment, such as level=3. May be repeated.",
+            help="Option of the environment, such as level=3; repeatable.",
         ),
     ):
         function = option(function)
@@ -38,7 +45,7 @@ def environment_options(function: F) -> F:
 def make_environment(
     name: str, split: str | None, data: str | None, env_options: tuple[str, ...]
 ) -> Environment:
-    """Return the environment that the options describe."""
+    """Make an environment (a name, a Gymnasium id or FILE.py[:name]) with the options of the command line."""
     options = named_values("--env", env_options)
     for option, text in (("split", split), ("data", data)):
         if text is not None:
@@ -46,8 +53,15 @@ def make_environment(
     return make(name, **options)
 
 
+def output_console() -> Console:
+    """Return a console for standard output; lines aren't wrapped in a file or a pipe, unless COLUMNS is set."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        return Console()
+    return Console(width=_UNWRAPPED)
+
+
 def named_values(flag: str, texts: tuple[str, ...]) -> dict[str, Any]:
-    """Return the values of repeated NAME=VALUE options. A VALUE that isn't JSON is text."""
+    """Return the values of NAME=VALUE options. A VALUE is read as JSON if it is JSON, otherwise as text."""
     values: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")

@@ -1,4 +1,4 @@
-"""`rlvr show ENV`: a task of an environment, and what answers earn."""
+"""`rlvr show ENV`: a task of an environment, and the rewards of some responses."""
 
 from __future__ import annotations
 
@@ -8,51 +8,59 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from rlvr.authoring.fixtures import judge_fixtures, task_of
 from rlvr.cli.options import environment_options, make_environment
 from rlvr.core.environment import Environment
 from rlvr.core.fixtures import Fixture
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Verdict
 from rlvr.scoring import score
+from rlvr.testing.fixtures import judge_fixtures, task_of
 
 _SHOWN = 500  # characters of an example
-_SHOWN_OF_FIXTURES = 800  # of a response or a task; of a longer one its two ends
+_SHOWN_OF_FIXTURES = 800  # of a response or a task; a longer one is cut in the middle
 
 
 @click.command("show")
 @click.argument("env")
-@click.option("--task", default="0", help="Which task: its index or id.", show_default=True)
+@click.option("--task", default="0", help="Index or id of the task.", show_default=True)
 @environment_options
 def command(
     env: str, task: str, split: str | None, data: str | None, env_options: tuple[str, ...]
 ) -> None:
-    """Show a task of ENV with its prompt, and what a right and some wrong answers earn.
+    """Show a task of ENV with its prompt, and the rewards of a right and some wrong responses.
 
-    After it come the environment's fixtures: responses whose verdicts its author knows.
+    ENV is a name, or a file FILE.py[:name] that registers an environment. The environment's fixtures come last:
+    responses whose verdicts its author knows.
     """
     console = Console()
-    made = make_environment(env, split, data, env_options)
+    environment = make_environment(env, split, data, env_options)
     number = int(task) if task.isascii() and task.isdigit() else None
-    if number is not None and number >= len(made.tasks):
-        raise click.UsageError(f"{env} has {len(made.tasks)} tasks; the first is 0.")
-    chosen = made.tasks.find(task) if number is None else made.tasks[number]
-    console.print(f"[bold]{made.name}[/bold] · {len(made.tasks)} tasks · task {escape(chosen.id)}")
+    if number is not None and number >= len(environment.tasks):
+        raise click.UsageError(f"{env} has {len(environment.tasks)} tasks; the first is 0.")
+    chosen = environment.tasks.find(task) if number is None else environment.tasks[number]
+    console.print(
+        f"[bold]{environment.name}[/bold] · {len(environment.tasks)} tasks · task {escape(chosen.id)}"
+    )
     for message in chosen.prompt:
         console.print(f"\n[dim]{escape(message['role'])}[/dim]")
         _as_it_is(console, message["content"])
     console.print("\n[dim]reference[/dim]")
     _as_it_is(console, str(chosen.reference))
-    for name, response in _examples(made, chosen).items():
-        (verdict,) = score([chosen], [response], made.verifier)
+    if environment.verifier.demonstrate(chosen) is None:
+        console.print(
+            "\n[dim]the reference[/dim]  no right response is known: the verifier's demonstrate(task) makes none",
+            soft_wrap=True,
+        )
+    for name, response in _examples(environment, chosen).items():
+        (verdict,) = score([chosen], [response], environment.verifier)
         console.print(f"\n[dim]{name}[/dim]  {_earned(verdict)}", soft_wrap=True)
         _as_it_is(console, response[:_SHOWN] or "(nothing)")
-    if made.fixtures:
-        _show_fixtures(console, made)
+    if environment.fixtures:
+        _show_fixtures(console, environment)
 
 
 def _show_fixtures(console: Console, env: Environment) -> None:
-    """Each with what it earns, beneath the task it answers to."""
+    """Show each fixture with its reward, under its task."""
     judged = list(zip(env.fixtures, judge_fixtures(env), strict=True))
     missed = sum(not fixture.holds(verdict) for fixture, verdict in judged)
     all_hold = "all hold" if not missed else f"[bold red]{missed} not as expected[/bold red]"
@@ -96,7 +104,7 @@ def _as_it_is(console: Console, text: str) -> None:
 
 
 def _examples(env: Environment, task: Task) -> dict[str, str]:
-    """A right answer where the verifier can make one, another task's right answer, the prompt, nothing."""
+    """Return a right response if one is known, another task's right response, the prompt, and an empty response."""
     examples = {}
     right = env.verifier.demonstrate(task)
     if right is not None:

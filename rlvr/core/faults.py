@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import site
+import sysconfig
 import traceback
+from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import CannotScore
@@ -22,11 +26,25 @@ def described(error: BaseException) -> str:
         summary = f"{type(error).__name__}: {error!s:.500}"
     except Exception:
         summary = type(error).__name__
+    if isinstance(error, SyntaxError):  # its message has the file and the line
+        return summary
     frames = traceback.extract_tb(error.__traceback__)
     # Code made by `exec` (a dataclass's `__init__`, a namedtuple) has no file to open: name its caller.
     origin = next((f for f in reversed(frames) if not f.filename.startswith("<")), None)
     origin = origin or (frames[-1] if frames else None)
     return f"{summary} ({origin.filename}, line {origin.lineno})" if origin else summary
+
+
+def is_authors(error: BaseException) -> bool:
+    """Return whether an exception comes from an author's code: outside of rlvr and of installed libraries."""
+    libraries = tuple({*sysconfig.get_paths().values(), *site.getsitepackages()})
+    own = str(Path(__file__).parents[1])
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(own + os.sep):
+            return False
+        if not frame.filename.startswith((*libraries, "<frozen")):
+            return True
+    return False
 
 
 def checked(name: str, verdict: Any) -> Verdict:

@@ -19,20 +19,24 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import gymnasium
 
 from rlvr.core.environment import Environment
+from rlvr.core.environment_file import find_in_file
 from rlvr.core.errors import (
     BrokenEnvironmentError,
     MissingExtraError,
     OptionError,
     RegistrationError,
+    RlvrError,
     UnknownEnvironmentError,
     nearest,
 )
 from rlvr.core.families import families
+from rlvr.core.faults import described
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
@@ -43,6 +47,7 @@ NAMED = "RLVR_ENVIRONMENTS"
 Factory = TypeVar("Factory", bound=Callable[..., Environment])
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[\w.]+\s*:\s*[\w.]+\s*(?:\[.*\])?")
+_FILE = re.compile(r"(.+\.py)(?::(\w+))?", re.DOTALL)
 _VERSIONED = re.compile(r"(.*?)(?:-v(\d{1,9}))?", re.ASCII | re.DOTALL)
 
 
@@ -196,7 +201,8 @@ def environment(
             if known.version != version:
                 raise RegistrationError(
                     f"{name!r} is version {version} in the code and {known.version} in its entry "
-                    f"point: name the entry point '{name}-v{version}'."
+                    f"point: name the entry point '{name}-v{version}' in pyproject.toml, "
+                    f"and install the package again (pip install -e FOLDER)."
                 )
             return factory
         register(EnvironmentSpec(name, factory, gym_name or _gym_name(name), version, line))
@@ -235,6 +241,14 @@ def make(environment: str, **options: Any) -> Environment:
         raise BrokenEnvironmentError(
             f"The factory of {spec.name!r} (from {spec.origin}) called sys.exit({error.code!r:.80})."
         ) from error
+    except (RlvrError, OSError):
+        raise
+    except Exception as error:
+        if spec.built_in:
+            raise
+        raise BrokenEnvironmentError(
+            f"The factory of {spec.name!r} (from {spec.origin}) raised {described(error)}."
+        ) from error
     if not isinstance(made, Environment):
         raise BrokenEnvironmentError(
             f"The factory of {spec.name!r} (from {spec.origin}) returned a {type(made).__name__}, "
@@ -255,13 +269,15 @@ def make_member(family: str, member: str, **options: Any) -> Environment:
 
 
 def find(environment: str) -> EnvironmentSpec:
-    """Return the spec of a name, of a family's `family/member`, or of a Gymnasium id.
+    """Return the spec of a name, of a family's `family/member`, of a Gymnasium id, or of `FILE.py[:name]`.
 
     Raises `UnknownEnvironmentError` with the nearest names, and `MissingExtraError` if a family's
     library isn't installed.
     """
     if environment in _specs:
         return _specs[environment]
+    if ".py" in environment and (match := _FILE.fullmatch(environment)) is not None:
+        return find_in_file(Path(match[1]), match[2], _specs.values())
     name, slash, member = environment.partition("/")
     if slash and name in families():
         family = families()[name]

@@ -80,7 +80,8 @@ class Source:
         except ImportError as error:
             raise MissingExtraError(
                 f"Loading {self.hub_id!r} from the Hub needs the package 'datasets': "
-                f"pip install 'rlvr[data]'. Or name a local file: data=PATH, or RLVR_DATA=FOLDER."
+                f"pip install 'rlvr[data]'. Or name a local file: data=PATH, or RLVR_DATA=FOLDER with "
+                f"{self.files.get(split, 'its file')} in it{_missing_in(os.environ.get('RLVR_DATA'))}."
             ) from error
         try:
             loaded = datasets.load_dataset(self.hub_id, self.config, split=self.splits[split])
@@ -92,6 +93,10 @@ class Source:
                 f"data=PATH, or RLVR_DATA=FOLDER with {self.files.get(split, 'its file')} in it."
             ) from error
         return [dict(row) for row in loaded]
+
+
+def _missing_in(folder: str | None) -> str:
+    return f", which {folder!r} hasn't" if folder else ""
 
 
 def read_file(path: Path) -> Iterator[Row]:
@@ -114,7 +119,7 @@ def read_file(path: Path) -> Iterator[Row]:
         return
     try:
         if path.suffix == ".json":
-            yield from _rows_of_json(json.loads(path.read_text(encoding="utf-8")))
+            yield from _rows_of_json(json.loads(path.read_text(encoding="utf-8-sig")))
             return
         with path.open("rb") as lines:  # as bytes, so that a line that isn't UTF-8 has its number
             for number, line in enumerate(lines, 1):
@@ -151,7 +156,7 @@ def _rows_of_json(data: Any) -> Iterator[Row]:
 def _row_of_line(line: bytes, number: int, path: Path) -> Iterator[Row]:
     """Parse a row, or return None with a warning: one bad line in a million must not cost the rest."""
     try:
-        row = json.loads(line.decode("utf-8"))
+        row = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         said = f"Line {number} of {path} is not JSON in UTF-8 and is left out: {error}"
         warnings.warn(said, DataWarning, stacklevel=2)

@@ -138,7 +138,9 @@ class Evaluation:
         return [Report.of(tally, self._price) for tally in self.tallies.values()]
 
     async def _play(self) -> None:
-        units = (unit for part in self.parts for unit in part.units(self._done))
+        skips = getattr(self.policy, "skips", lambda task: False)  # the oracle's
+        every = (unit for part in self.parts for unit in part.units(self._done))
+        units = (unit for unit in every if not skips(unit.task))
         close = getattr(self.policy, "aclose", None)
         try:
             if hasattr(self.policy, "start"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 from rlvr.core.environment import Environment
-from rlvr.core.errors import OptionError
+from rlvr.core.errors import DataWarning, OptionError
 from rlvr.core.task import Task
+from rlvr.core.verdict import Scored
 from rlvr.policies.base import Request
+from rlvr.scoring import score
 
 
 class Scripted:
@@ -54,15 +57,55 @@ class Random:
         return self._env.verifier.demonstrate(task) or ""
 
 
+class Oracle:
+    """Answers with the right answer that the verifier makes from the reference.
+
+    An evaluation leaves out the tasks that `skips` names, and their number is a warning at its end.
+    """
+
+    name = "oracle"
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self._skipped: dict[str, None] = {}
+
+    def respond(self, requests: Sequence[Request]) -> list[str]:
+        """Return the right answer to each; "" if the reference can't be used, which the verdict then says."""
+        return [self._env.verifier.demonstrate(request.task) or "" for request in requests]
+
+    def skips(self, task: Task) -> bool:
+        """Return whether no right answer to the task is known, though its reference can be used."""
+        if self._env.verifier.demonstrate(task) is not None:
+            return False
+        (verdict,) = score([task], [""], self._env.verifier)
+        if isinstance(verdict, Scored):
+            self._skipped[task.id] = None
+        return isinstance(verdict, Scored)
+
+    async def aclose(self) -> None:
+        """Warn of the tasks that were left out."""
+        if self._skipped:
+            count = len(self._skipped)
+            names = ", ".join(list(self._skipped)[:3]) + (", …" if count > 3 else "")
+            warnings.warn(
+                f"{count} task{'s have' if count > 1 else ' has'} no known right answer; the oracle left "
+                f"{'them' if count > 1 else 'it'} out ({names}).",
+                DataWarning,
+                stacklevel=2,
+            )
+            self._skipped.clear()
+
+
 NAMES = ("oracle", "empty", "echo", "random")
 
 
-def scripted(name: str, env: Environment) -> Scripted | Echo | Random:
+def scripted(name: str, env: Environment) -> Scripted | Echo | Random | Oracle:
     """Make the scripted policy of that name.
 
     `oracle` answers from the reference: less than full reward then is a fault of the data or the
-    verifier. `empty` answers with nothing, `echo` repeats the prompt, and `random` gives the answer to a task
-    drawn at random, which is what guessing in the right form earns.
+    verifier. Tasks without a known right answer are left out and counted in a warning. `empty` answers with
+    nothing, `echo` repeats the prompt, and `random` gives the answer to a task drawn at random, which is what
+    guessing in the right form earns.
     """
     if name not in NAMES:
         raise OptionError(f"There's no scripted policy {name!r}. There are: {', '.join(NAMES)}.")
@@ -71,14 +114,14 @@ def scripted(name: str, env: Environment) -> Scripted | Echo | Random:
     if name == "echo":
         return Echo()
     if all(env.verifier.demonstrate(task) is None for task in _first(env)):
+        example = next(_first(env), None)
         raise OptionError(
-            f"The verifier of {env.name!r} has no demonstrate(task), so there's no {name} policy "
-            f"for it. @rlvr.verifier(demonstrate=…) gives it one."
+            f"The verifier of {env.name!r} makes no right answer from the references, such as "
+            f"{getattr(example, 'reference', None)!r:.100}, so there's no {name} policy. If the data have the "
+            f"right answers in another column, name it; a verifier of your own makes them by "
+            f"@rlvr.verifier(demonstrate=…)."
         )
-    if name == "random":
-        return Random(env)
-    # A task with a broken reference has no answer; the verdict on the empty one is unscored.
-    return Scripted(name, lambda task: env.verifier.demonstrate(task) or "")
+    return Random(env) if name == "random" else Oracle(env)
 
 
 def _first(env: Environment) -> Iterator[Task]:

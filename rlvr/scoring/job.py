@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import os
 import pickle
 import sys
 import threading
+import time
+import types
+from collections import ChainMap
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 import cloudpickle
@@ -40,32 +46,116 @@ class Packed:
         return pickle.dumps((self.key, self.verifier_blob, self.task, self.response), protocol=5)
 
 
+def new_batch() -> None:
+    """Have each verifier compared with its pickle again before it judges: its globals may have changed."""
+    global _batch
+    _batch = next(_batches)
+
+
+_batches = itertools.count(1)
+_batch = 0
+_BY_VALUE = (b"_make_function", b"_make_skeleton_class")
+_CHEAP_S = 0.0005
+_SHARE = 20  # outside of a batch, comparing takes at most a twentieth of the time
+
+
+@dataclass(slots=True)
+class _Pickled:
+    """A verifier's pickle.
+
+    Attributes:
+        key: the number under which workers keep it.
+        state: the verifier's attributes then.
+        may_change: whether it holds an author's code, with the globals which that code uses, or containers.
+        cost_s: seconds that pickling took.
+        compared: when it was compared with the verifier last.
+        batch: in which batch that was.
+    """
+
+    verifier: Verifier
+    key: int
+    blob: bytes
+    state: dict[str, Any]
+    may_change: bool
+    cost_s: float
+    compared: float
+    batch: int
+
+    def is_due(self) -> bool:
+        """Return whether globals or containers may have changed since the last comparison."""
+        if not self.may_change:
+            return False
+        since = time.monotonic() - self.compared
+        return self.batch != _batch or self.cost_s < _CHEAP_S or since > _SHARE * self.cost_s
+
+
 class Packer:
-    """Pickles verifiers once and numbers them, so that workers keep them between jobs."""
+    """Pickles verifiers and numbers them, so that workers keep them between jobs.
+
+    A function is pickled with the globals that it uses. If one of them changes, in place or not, the pickle
+    does, and the workers get the new one.
+    """
 
     _kept = 256
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[int, tuple[Verifier, int, bytes, dict[str, Any]]] = {}
+        self._known: dict[int, _Pickled] = {}
         self._keys = 0
 
     def pack(self, verifier: Verifier, task: Task, response: str) -> Packed:
         """Pickle a job. Raises whatever pickling raises."""
         verifier.before_sending()
         known = self._known.get(id(verifier))
-        if known is None or not _same(known[3], vars(verifier)):
-            # cloudpickle: a verifier defined in __main__ or a notebook has no module to import.
-            # The path goes along: it may have grown since the workers were forked.
-            state = dict(vars(verifier))
-            path = [entry for entry in map(os.fspath, sys.path) if os.path.isabs(entry)]
-            blob = pickle.dumps((path, cloudpickle.dumps(verifier)), protocol=5)
-            with self._lock:
-                if len(self._known) >= self._kept:
-                    self._known.pop(next(iter(self._known)))
+        if known is None or not _same(known.state, vars(verifier)) or known.is_due():
+            known = self._pickled(verifier, known)
+        return Packed(known.key, known.blob, task, response)
+
+    def _pickled(self, verifier: Verifier, known: _Pickled | None) -> _Pickled:
+        begun = time.monotonic()
+        state = dict(vars(verifier))
+        # The path goes along: it may have grown since the workers were forked.
+        path = [entry for entry in map(os.fspath, sys.path) if os.path.isabs(entry)]
+        blob = pickle.dumps((path, _dumped(verifier)), protocol=5)
+        now = time.monotonic()
+        may_change = any(mark in blob for mark in _BY_VALUE) or any(
+            isinstance(value, list | dict | set | bytearray) for value in state.values()
+        )
+        with self._lock:
+            if known is not None and known.blob == blob:
+                key = known.key
+            else:
                 self._keys += 1
-                known = self._known[id(verifier)] = (verifier, self._keys, blob, state)
-        return Packed(known[1], known[2], task, response)
+                key = self._keys
+            if known is None and len(self._known) >= self._kept:
+                self._known.pop(next(iter(self._known)))
+            pickled = _Pickled(verifier, key, blob, state, may_change, now - begun, now, _batch)
+            self._known[id(verifier)] = pickled
+        return pickled
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """cloudpickle's, for verifiers from `__main__` or a notebook; code keeps the name of its file.
+
+    cloudpickle 3.1.3 calls each file `<dynamic-code>`, and an author's exception would name that.
+    """
+
+    dispatch_table = ChainMap(
+        {types.CodeType: lambda code: _code_with_file(code)}, cloudpickle.Pickler.dispatch_table
+    )
+
+
+def _code_with_file(code: types.CodeType) -> tuple[Any, tuple[Any, ...]]:
+    make, arguments = cloudpickle.Pickler.dispatch_table[types.CodeType](code)
+    return make, tuple(
+        code.co_filename if argument == "<dynamic-code>" else argument for argument in arguments
+    )
+
+
+def _dumped(verifier: Verifier) -> bytes:
+    with io.BytesIO() as file:
+        _Pickler(file, protocol=cloudpickle.DEFAULT_PROTOCOL).dump(verifier)
+        return file.getvalue()
 
 
 def _same(before: dict[str, Any], now: dict[str, Any]) -> bool:

@@ -21,6 +21,7 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier, a_verifier
 from rlvr.scoring import lanes
+from rlvr.scoring.job import new_batch
 from rlvr.scoring.pool import Pool
 from rlvr.scoring.prints import judging
 
@@ -59,6 +60,7 @@ def score(
         N verdicts in the same order. Never raises because of a response. Thread-safe.
     """
     _check(tasks, responses, verifier)
+    new_batch()
     until = _until(deadline_s)
     verdicts: list[Verdict | Future[Verdict]] = []
     try:
@@ -94,6 +96,7 @@ async def ascore(
     """
     pending: list[asyncio.Future[Verdict]] = []
     _check(tasks, responses, verifier)
+    new_batch()
     until = _until(deadline_s)
     verdicts: list[Verdict | Future[Verdict]] = []
     try:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import random
 import sys
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+import rlvr
 from benchmarks.decontamination import RULES, paraphrase, problem
-from rlvr.authoring.decontamination import Index, Instance, Options
+from rlvr.authoring.decontamination import Index, Instance, Options, decontaminate
 from rlvr.authoring.decontamination.near import NearIndex, Sketch, banding
 from rlvr.authoring.decontamination.text import masked, tokens
+from rlvr.authoring.dedupe import dedupe
+from rlvr.authoring.rows import RowSource, question_of
 from rlvr.core.errors import MissingExtraError, OptionError
+from rlvr.envs.data import read_file
 
 QUESTION = (
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. "
@@ -211,3 +219,85 @@ def test_a_prompt_of_a_megabyte_is_judged_and_soon_done() -> None:
     huge = "word and another " * 60_000
     assert made.find([huge, huge + QUESTION]) == [[], made.find([huge + QUESTION])[0]]
     assert made.find([huge + QUESTION])[0][0].method == "ngram"
+
+
+# ---------------------------------------------------------------- against an environment
+
+
+def written(path: Path, rows: list[dict[str, Any]]) -> RowSource:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return RowSource(path)
+
+
+@pytest.mark.parametrize(
+    ("env", "count", "file", "column"),
+    [
+        ("gsm8k:test", 60, "math/gsm8k_test.jsonl", "question"),
+        ("math500", 500, "math/MATH500_prime.json", "problem"),
+    ],
+)
+def test_verbatim_questions_are_found_whatever_the_environment_asks_around_them(
+    env: str, count: int, file: str, column: str, data: Path, tmp_path: Path
+) -> None:
+    rows = [{column: row[column]} for row in read_file(data / file)][-count:]
+    clean = [{column: row["question"]} for row in read_file(data / "math/gsm8k_train.jsonl")][:50]
+    options = Options(["exact"])
+    report = decontaminate(written(tmp_path / "t.jsonl", rows + clean), [env], options=options)
+    assert (report.removed, len(report.sets[env].matched)) == (count, count)
+
+
+def test_rendered_prompts_are_found_too(data: Path, tmp_path: Path) -> None:
+    prompts = [{"prompt": task.text} for task in rlvr.make("gsm8k", split="test").tasks][:40]
+    train = written(tmp_path / "t.jsonl", prompts)
+    options = Options(["exact"])
+    assert decontaminate(train, ["gsm8k:test"], options=options).removed == 40
+    questions = written(
+        tmp_path / "eval.jsonl",
+        [
+            {"question": row["question"]}
+            for row in itertools.islice(read_file(data / "math/gsm8k_test.jsonl"), 40)
+        ],
+    )
+    assert questions.path is not None
+    # An environment as TRAIN, against a file of questions.
+    found = decontaminate(RowSource("gsm8k:test"), [str(questions.path)], options=options)
+    assert found.removed == 40
+
+
+@pytest.mark.parametrize(
+    "around",
+    ["{} Put it in \\boxed{{}}.", "Question: {}\nAnswer briefly.", "Be brief.\n{}", "{}\n\nThink."],
+)
+def test_the_text_that_all_prompts_share_is_no_question(around: str) -> None:
+    questions = [f"How many apples are in {n} baskets of {n + 2}?" for n in range(30)]
+    env = rlvr.SingleTurn(
+        [rlvr.Task(around.format(question), "1") for question in questions], rlvr.Math()
+    )
+    found = question_of(env)
+    assert {found(task) for task in env.tasks} == set(questions)
+
+
+# ---------------------------------------------------------------- duplicates
+
+
+def test_the_first_row_of_each_prompt_is_kept(tmp_path: Path) -> None:
+    lines = (
+        b'\xef\xbb\xbf{"question": "What is 2 + 3?", "n": 1}\n'
+        b'{"question": "what is  2+3", "n": 2}\n\n{"n": 3}\n{"question": "What is 2 - 3?"}\n'
+    )
+    (tmp_path / "in.jsonl").write_bytes(lines)
+    result = dedupe(RowSource(tmp_path / "in.jsonl"), tmp_path / "out.jsonl")
+    assert (result.rows, result.removed, result.unread) == (4, 1, 1)
+    assert result.examples == [(2, 1)]
+    assert [number for number, _ in result.first_unread] == [4]
+    kept = (tmp_path / "out.jsonl").read_bytes().splitlines()
+    assert kept == [lines.splitlines()[0].removeprefix(b"\xef\xbb\xbf"), lines.splitlines()[4]]
+
+
+def test_near_duplicates_are_one_prompt_if_their_numbers_agree(tmp_path: Path) -> None:
+    text = "A farmer sells {} baskets of apples at the market and then {} more on the way home. {}"
+    asked = ("How many baskets are sold?", "What is the number of baskets sold?")
+    rows = [{"question": text.format(a, b, q)} for a, b in ((3, 4), (5, 6)) for q in asked]
+    source = written(tmp_path / "in.jsonl", rows)
+    assert dedupe(source).removed == 0
+    assert dedupe(source, near=0.5).removed == 2

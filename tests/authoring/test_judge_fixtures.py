@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import rlvr
-from rlvr.authoring.fixtures import judge_fixtures
 from rlvr.core.errors import DataError
 from rlvr.core.verdict import Cause, Scored, Status, Unscored
+from rlvr.testing.fixtures import judge_fixtures
 
 TASKS = [rlvr.Task("2+2?", "4", "four"), rlvr.Task("3+3?", "6", "six")]
 SUM = rlvr.SingleTurn(TASKS, rlvr.Math())

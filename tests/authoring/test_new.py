@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ import pytest
 import rlvr
 from rlvr.authoring import scaffold
 from rlvr.authoring.scaffold import Plan, package, write_package
-from rlvr.authoring.scaffold.rows import Columns
+from rlvr.authoring.scaffold.rows import RowColumns
 from rlvr.core.errors import DataError, DataWarning, OptionError, RegistrationError
 from rlvr.core.fixtures import read_fixtures
 from rlvr.core.registry import find
@@ -68,7 +71,7 @@ def test_what_is_there_stays_as_it_is(tmp_path: Path, kind: str) -> None:
         if kind == "a folder":
             (there / "README.md").write_text("mine")
     before = written(tmp_path)
-    with pytest.raises(OptionError, match=r"something at '.*there' already"):
+    with pytest.raises(OptionError, match=r"there' exists already"):
         write_package(Plan("my_puzzle"), there)
     assert written(tmp_path) == before
     assert os.listdir(tmp_path) == ["there"]
@@ -161,7 +164,7 @@ def from_rows(
     tmp_path: Path,
     rows: list[Any],
     verifier: str = "math",
-    columns: Columns | None = None,
+    columns: RowColumns | None = None,
 ) -> Path:
     data = tmp_path / "rows.jsonl"
     data.write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows))
@@ -208,7 +211,7 @@ def test_columns_are_guessed_in_the_documented_order_or_said(tmp_path: Path) -> 
     (tmp_path / "two").mkdir()
     odd = [{'the "q"': f"{n}?", "é\\": n} for n in range(9)]
     made = (
-        from_rows(tmp_path / "two", odd, "math", Columns('the "q"', "é\\")) / "__init__.py"
+        from_rows(tmp_path / "two", odd, "math", RowColumns('the "q"', "é\\")) / "__init__.py"
     ).read_text()
     assert r'row["the \"q\""]' in made
     assert r'row["é\\"]' in made
@@ -220,9 +223,9 @@ def test_columns_are_guessed_in_the_documented_order_or_said(tmp_path: Path) -> 
     [
         ([{"ask": "?", "answer": "1"}], "math", None, "is the prompt.*There are: ask, answer.*--prompt-column"),
         ([{"prompt": "?", "say": "1"}], "math", None, "is the reference.*There are: prompt, say.*--reference-c"),
-        (sums(), "math", Columns("q"), "have no column 'q'. They have: question, answer, more"),
+        (sums(), "math", RowColumns("q"), "have no column 'q'. They have: question, answer, more"),
         ([*sums(), {"question": "x?"}], "math", None, "Row 41 of .*no 'answer', but question"),
-        ([*sums(), "{"], "math", None, "Line 41 of .*isn't JSON.*Mend it"),
+        ([*sums(), "{"], "math", None, "Line 41 of .*isn't JSON.*Fix it"),
         ([*sums(), "[]"], "math", None, "Line 41 of .*isn't a JSON object"),
         ([], "math", None, "has no rows"),
         ([{"question": "?", "answer": None}], "custom", None, "Row 1 .*None, not a text or a number"),
@@ -239,7 +242,7 @@ def test_columns_are_guessed_in_the_documented_order_or_said(tmp_path: Path) -> 
     ],
 )  # fmt: skip
 def test_rows_that_cannot_be_used_are_refused_and_nothing_is_written(
-    tmp_path: Path, rows: list[Any], verifier: str, columns: Columns | None, says: str
+    tmp_path: Path, rows: list[Any], verifier: str, columns: RowColumns | None, says: str
 ) -> None:
     with pytest.raises(DataError, match=says):
         from_rows(tmp_path, rows, verifier, columns)
@@ -271,3 +274,48 @@ def test_hidden_text_of_rows_reaches_no_code(tmp_path: Path) -> None:
     rows = [{"question": f"{n}? {evil}", "answer": str(n), evil: 1} for n in range(20)]
     made = (from_rows(tmp_path, rows) / "__init__.py").read_text()
     assert "import os" not in made
+
+
+def test_json_references_are_compared_as_json(tmp_path: Path) -> None:
+    """The file is UTF-8 with a byte-order mark, as Excel and PowerShell write it."""
+    rows = [
+        {"prompt": f"Invoice {n}", "fields": {"total": n, "names": ["a", str(n)]}}
+        for n in range(30)
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "rows.jsonl").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    plan = Plan("invoices", from_rows=True)
+    columns = RowColumns(reference="fields")
+    write_package(plan, tmp_path / "new", tmp_path / "rows.jsonl", columns)
+    folder = tmp_path / "new" / "rlvr_invoices"
+    assert "json.loads" in (folder / "__init__.py").read_text()
+    kept = [
+        json.loads(line)
+        for name in ("train", "test")
+        for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    assert sorted(row["prompt"] for row in kept) == sorted(row["prompt"] for row in rows)
+    kinds = {fixture.kind for fixture in read_fixtures(folder / "fixtures.jsonl")}
+    assert {"right", "wrong", "malformed"} <= kinds
+
+
+def test_a_json_array_is_a_file_of_rows(tmp_path: Path) -> None:
+    rows = [{"problem": f"{n} + 1?", "answer": str(n + 1)} for n in range(30)]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    write_package(
+        Plan("sums", "single-turn", "math", True), tmp_path / "new", tmp_path / "rows.json"
+    )
+    assert (tmp_path / "new/rlvr_sums/test.jsonl").is_file()
+
+
+@pytest.mark.parametrize("face", ["rlvr.authoring", "rlvr.testing"])
+def test_a_face_is_light_and_whole(face: str) -> None:
+    module = importlib.import_module(face)
+    assert sorted(module.__all__) == sorted(module._HOME)
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        module.nonsense  # noqa: B018
+    code = f"import sys, rlvr, {face}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"sympy", "click", "rich", "rlvr.scoring.pool"} & set(done.stdout.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ pytest.importorskip("hatchling")
 
 SENSELESS = {("tools", "code"), ("tools", "instructions")}
 GENERATED = [(k, v) for k in KINDS for v in VERIFIERS if (k, v) not in SENSELESS]
-OF_ROWS = ("custom", "math", "code", "instructions", "judge")
+OF_ROWS = ("custom", "json", "math", "code", "instructions", "judge")
 NAMES = [f"new_{k.replace('-', '_')}_{v}" for k, v in GENERATED] + [f"rows_{v}" for v in OF_ROWS]
 
 
@@ -50,6 +51,11 @@ def rows(verifier: str) -> list[dict[str, Any]]:
             }
             for n, (a, b) in enumerate(pairs)
         ]
+    if verifier == "json":
+        return [
+            {"prompt": f"Invoice {n}: {n} lamps at {n + 3}.", "reference": {"total": n * (n + 3)}}
+            for n in range(20, 60)
+        ]
     if verifier == "math":
         return [{"problem": f"What is {n} · 7 + 1?", "answer": n * 7 + 1} for n in range(50)]
     names = [
@@ -71,7 +77,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for verifier in OF_ROWS:
         data = folder / f"{verifier}.jsonl"
         data.write_text("".join(json.dumps(row) + "\n" for row in rows(verifier)))
-        plan = Plan(f"rows_{verifier}", "single-turn", verifier, from_rows=True)
+        kind = "custom" if verifier == "json" else verifier
+        plan = Plan(f"rows_{verifier}", "single-turn", kind, from_rows=True)
         write_package(plan, folder / plan.name, data)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
     done = subprocess.run(
@@ -132,5 +139,19 @@ def test_its_own_test_passes(packages: Path, name: str) -> None:
 
 @pytest.mark.parametrize(("kind", "verifier"), sorted(SENSELESS))
 def test_what_makes_no_sense_is_refused_with_what_to_take(kind: str, verifier: str) -> None:
-    with pytest.raises(OptionError, match=r"don't go together: .*take --kind multi-turn"):
+    with pytest.raises(OptionError, match=r"don't go together: .*use --kind multi-turn"):
         Plan("nonsense", kind, verifier)
+
+
+def test_packages_import_faces_alone(packages: Path) -> None:
+    faces = {"rlvr", "rlvr.authoring", "rlvr.testing"}
+    for name in NAMES:
+        for path in (packages / name).rglob("*.py"):
+            tree = ast.parse(path.read_text())
+            modules = {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+            modules |= {
+                a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names
+            }
+            assert {m for m in modules if m and m.startswith("rlvr")} - faces - {
+                f"rlvr_{name}"
+            } == set(), path

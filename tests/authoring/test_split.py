@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from rlvr.authoring.rows import Rows
+from rlvr.authoring.rows import RowSource
 from rlvr.authoring.split import share, split
 from rlvr.core.errors import DataError, OptionError
 
 
-def jsonl(path: Path, rows: list) -> Rows:
+def jsonl(path: Path, rows: list) -> RowSource:
     path.write_bytes(
         b"".join(r if isinstance(r, bytes) else json.dumps(r).encode() + b"\n" for r in rows)
     )
-    return Rows(path)
+    return RowSource(path)
 
 
 def sides(folder: Path) -> dict[str, list[dict]]:
@@ -152,4 +152,4 @@ def test_errors_say_what_to_do_and_leave_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     (tmp_path / "all.jsonl").rename(tmp_path / "train.jsonl")
     with pytest.raises(OptionError, match="overwritten"):
-        split(Rows(tmp_path / "train.jsonl"), tmp_path, 0.1)
+        split(RowSource(tmp_path / "train.jsonl"), tmp_path, 0.1)

@@ -67,7 +67,7 @@ def test_rows_keep_their_bytes_and_their_order(rlvr_cli, tmp_path: Path, evaluat
     assert matches[1]["text"] == "what is 12+30"
     assert matches[1]["eval_text"] == EVALS[1]
     assert "9 rows: 3 match, 0 not judged, 6 clean" in done.stdout
-    assert "1 instances of eval.jsonl ask nothing" in done.stdout
+    assert "1 instances of eval.jsonl have no words" in done.stdout
     assert not list(tmp_path.glob(".*part"))
 
 
@@ -153,7 +153,10 @@ def test_parquet_keeps_schema_and_values(rlvr_cli, tmp_path: Path, evaluation: P
         (["no-such-env", "--against", "eval.jsonl"], "no-such-env"),
         (["train.jsonl", "--against", "eval.jsonl", "-o", "train.jsonl"], "would be overwritten"),
         (["train.jsonl", "--against", "eval.jsonl", "-o", "no/clean.jsonl"], "There's no folder"),
-        (["train.jsonl", "--against", "eval.jsonl", "-o", "a", "--matches", "a"], "two files"),
+        (
+            ["train.jsonl", "--against", "eval.jsonl", "-o", "a", "--matches", "a"],
+            "need different files",
+        ),
         (["train.jsonl", "--against", "eval.jsonl", "--methods", "exact,fuzzy"], "not fuzzy"),
         (["train.jsonl", "--against", "eval.jsonl", "--eval-column", "text"], "--eval-column"),
         (["train.jsonl", "--against", "torn.jsonl"], "Line 1 of the evaluation set"),
@@ -219,17 +222,17 @@ RUN_ON_A_PIPE = """
 import sys
 from pathlib import Path
 from rlvr.authoring.decontamination import decontaminate
-from rlvr.authoring.rows import Rows
+from rlvr.authoring.rows import RowSource
 Path.is_file = lambda self: True  # a pipe isn't one, and is what can be held open
-decontaminate(Rows(sys.argv[1]), [sys.argv[2]], Path("clean.jsonl"), Path("matches.jsonl"))
+decontaminate(RowSource(sys.argv[1]), [sys.argv[2]], Path("clean.jsonl"), Path("matches.jsonl"))
 """
 
 PEAK = """
 import resource, sys
 from pathlib import Path
 from rlvr.authoring.decontamination import decontaminate
-from rlvr.authoring.rows import Rows
-decontaminate(Rows("train.jsonl"), ["eval.jsonl"], Path("clean.jsonl"))
+from rlvr.authoring.rows import RowSource
+decontaminate(RowSource("train.jsonl"), ["eval.jsonl"], Path("clean.jsonl"))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
@@ -250,3 +253,17 @@ def test_memory_does_not_grow_with_the_training_data(tmp_path: Path) -> None:
         )
         peaks.append(int(done.stdout) / 1024)
     assert peaks[1] < peaks[0] + 10, peaks  # MiB; the larger file alone has 20 MB more
+
+
+def test_duplicates_are_left_out(rlvr_cli, tmp_path: Path) -> None:
+    rows = [{"prompt": text} for text in ("What is 2 + 3?", "what is 2+3", "What is 2 - 3?")]
+    jsonl(tmp_path / "in.jsonl", [*rows, {"x": 1}])
+    done = rlvr_cli("data", "dedupe", "in.jsonl", "-o", "out.jsonl")
+    assert done.returncode == 3, done.stderr
+    assert "row 2 has the prompt of row 1" in done.stdout
+    assert "4 rows: 1 duplicates, 1 not read, 2 kept, in out.jsonl" in done.stdout
+    assert "row 4 of in.jsonl isn't kept" in done.stderr
+    assert (tmp_path / "out.jsonl").read_text().count("\n") == 2
+    same = rlvr_cli("data", "dedupe", "in.jsonl", "-o", "in.jsonl")
+    assert same.returncode == 2
+    assert "would be overwritten" in same.stderr

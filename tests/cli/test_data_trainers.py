@@ -36,7 +36,7 @@ def test_verl_gets_parquet(rlvr_cli: CommandLine, tmp_path: Path) -> None:
         (["arithmetic", "-o", "out"], "1000000 tasks: say how many with limit="),
         (["gsm9k", "-o", "out"], "Did you mean 'gsm8k'"),
         (["arithmetic", "-o", "out", "--splits", "trian"], "There's no split 'trian'"),
-        (["arithmetic", "-o", "out", "--splits", " ,"], "--splits names none"),
+        (["arithmetic", "-o", "out", "--splits", " ,"], "--splits is empty"),
     ],
 )
 def test_a_mistake_is_one_line(rlvr_cli: CommandLine, arguments: list[str], said: str) -> None:

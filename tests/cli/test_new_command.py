@@ -40,7 +40,7 @@ def test_new_from_rows(rlvr_cli: CommandLine, tmp_path: Path) -> None:
         (["g", "--kind", "tools", "--verifier", "code"], "don't go together"),
         (["g", "--kind", "turns"], "'turns' is not one of"),
         (["g", "--from", "nowhere.jsonl"], "'nowhere.jsonl' does not exist"),
-        (["g", "--prompt-column", "q"], "are of --from FILE"),
+        (["g", "--prompt-column", "q"], "need --from FILE"),
     ],
 )
 def test_a_mistake_is_a_line_and_status_2(

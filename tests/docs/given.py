@@ -9,12 +9,13 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import rlvr
-from tests.docs.fences import StandIns
+from tests.docs.fences import StandIns, in_languages
 
 _STEP = "steps=1, batch=4, group=2, max_tokens=8,"
 
@@ -140,9 +141,16 @@ def _problems(_: Path) -> None:
     _lines("rows.jsonl", *({"question": f"{n} + 7?", "answer": str(n + 7)} for n in range(30)))
 
 
+def _anagram(data: Path) -> None:
+    """Write the guide's first example as a file, as a reader does."""
+    sys.modules.pop("anagram", None)
+    Path("anagram.py").write_text(in_languages("python")["docs/authors.md"][0].text)
+
+
 FILES: dict[str, Callable[[Path], None]] = {
     "README.md": _readme,
     "docs/commands.md": _readme,
+    "docs/authors.md": _anagram,
     "docs/data.md": _rows_to_split,
     "docs/kl.md": _kl,
     "docs/new.md": _problems,

@@ -41,6 +41,7 @@ def run(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.sweep(gate=5)
+@pytest.mark.usefixtures("own_registry")
 @pytest.mark.parametrize("page", LINES)
 def test_commands(
     page: str,

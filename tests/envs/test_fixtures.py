@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import rlvr
-from rlvr.authoring.fixtures import judge_fixtures
 from rlvr.core.task import Task
 from rlvr.envs import BUILT_IN
 from rlvr.envs.fixtures import SqlFixtures
 from rlvr.envs.schema_text import schema_text
+from rlvr.testing.fixtures import judge_fixtures
 
 NAMES = [spec.name for spec in BUILT_IN]
 NEEDS_DATA_NAMED: dict[str, dict[str, Any]] = {"sql": {"data": "none.jsonl"}}

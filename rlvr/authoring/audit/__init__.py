@@ -1,15 +1,33 @@
-"""The audit: what is wrong with an environment, found before a policy finds it.
+"""The audit: an environment's faults, found before a policy finds them.
 
-`registry.py` says how a check joins it, and which modules have them; `subject.py` is what they look at;
-`page.py` and `table.py` show what they found.
+`engine.py` runs the probes, `probe_registry.py` collects them, `subject.py` is what they look at, `finding.py` what they
+return and `rendering.py` how that is shown. The probes are in a folder per group.
 """
 
-from rlvr.authoring.audit.auditing import audit
-from rlvr.authoring.audit.finding import Audit, Finding, Outcome
-from rlvr.authoring.audit.registry import Probe, fail, note, nothing, ok, probe, probes
+from rlvr.authoring.audit.engine import audit
+from rlvr.authoring.audit.finding import (
+    Audit,
+    Finding,
+    ProbeOutcome,
+    fail,
+    note,
+    nothing,
+    ok,
+)
+from rlvr.authoring.audit.probe_registry import Probe, probe, probes
 from rlvr.authoring.audit.subject import Subject
 
 __all__ = [
-    "Audit", "Finding", "Outcome", "Probe", "Subject",
-    "audit", "fail", "note", "nothing", "ok", "probe", "probes",
-]  # fmt: skip
+    "Audit",
+    "Finding",
+    "Probe",
+    "ProbeOutcome",
+    "Subject",
+    "audit",
+    "fail",
+    "note",
+    "nothing",
+    "ok",
+    "probe",
+    "probes",
+]

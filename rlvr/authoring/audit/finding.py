@@ -1,55 +1,64 @@
-"""What a probe found, and the report that all findings make."""
+"""The finding of a probe, and the report of all findings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+_EVIDENCE = 6  # lines that a finding keeps
+_LINE = 300  # characters that a line keeps
 
-class Outcome(StrEnum):
+
+class ProbeOutcome(StrEnum):
     """A probe's verdict on an environment."""
 
-    OK = "ok"  # it looked, and nothing is wrong
-    NOTE = "note"  # a figure to know, or something odd that may be meant
-    KNOWN = "known"  # it would fail, and the environment's author has said why it's left
-    FAIL = "fail"  # a reward is wrong, or will be; or a trainer will stumble
-    NOTHING = "nothing"  # it has nothing to look at here: the summary says what it would need
-    BROKEN = "broken"  # the probe itself failed, which says nothing about the environment
+    OK = "ok"
+    """Nothing is wrong."""
+    NOTE = "note"
+    """A figure to know, or something odd that may be meant."""
+    KNOWN = "known"
+    """A failure that the environment's author has explained in `known_findings`."""
+    FAIL = "fail"
+    """A reward is wrong or will be, or a trainer will fail."""
+    NOTHING = "nothing"
+    """The probe has nothing to look at here; the summary says what it needs."""
+    BROKEN = "broken"
+    """The probe itself failed, which says nothing about the environment."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One probe's verdict.
+    """One probe's verdict on an environment.
 
     Attributes:
-        probe: its name.
-        group: conformance, truth, hacks, learnability, or another of the prober's own.
+        probe: the probe's name.
+        group: conformance, truth, hacks, learnability, or another group of the probe's author.
         outcome: the verdict.
         summary: one sentence with the figures.
-        evidence: what it saw, a line each: enough to see it again.
-        mend: what to do; "" where there's nothing to do.
-        figures: the same as plain data.
+        evidence: examples, one per line, with enough in them to see the problem again.
+        fix: the advice; "" if there's nothing to do.
+        figures: the figures as plain data.
     """
 
     probe: str
     group: str
-    outcome: Outcome
+    outcome: ProbeOutcome
     summary: str
     evidence: tuple[str, ...] = ()
-    mend: str = ""
+    fix: str = ""
     figures: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the finding as plain data."""
         return {
             "probe": self.probe,
             "group": self.group,
             "outcome": str(self.outcome),
             "summary": self.summary,
             "evidence": list(self.evidence),
-            "mend": self.mend,
+            "fix": self.fix,
             "figures": self.figures,
         }
 
@@ -60,10 +69,11 @@ class Audit:
 
     Attributes:
         environment: its name.
-        options: it was made with.
-        tasks: how many were looked at.
-        findings: in the probes' order.
-        seconds: the audit took.
+        options: the options that it was made with.
+        tasks: the number of tasks in the sample.
+        findings: one per probe, in the probes' order.
+        seconds: the duration of the audit.
+        cause: the one fault that other findings may follow from, such as a verifier that raises; "" if there's none.
     """
 
     environment: str
@@ -71,46 +81,80 @@ class Audit:
     tasks: int
     findings: tuple[Finding, ...]
     seconds: float = 0.0
+    cause: str = ""
 
     @property
     def ok(self) -> bool:
-        """Whether no probe failed, and none was broken: what wasn't looked at isn't clean."""
+        """True if no probe failed and none was broken."""
         return not self.failures
 
     @property
     def failures(self) -> list[Finding]:
-        """What failed, and probes that are broken."""
-        return [one for one in self if one.outcome in (Outcome.FAIL, Outcome.BROKEN)]
+        """The findings of probes that failed or were broken."""
+        wrong = (ProbeOutcome.FAIL, ProbeOutcome.BROKEN)
+        return [finding for finding in self if finding.outcome in wrong]
 
     @property
     def hack_floor(self) -> float | None:
-        """The highest mean reward that a strategy without content earns; None where none was tried."""
-        floors = [one.figures["floor"] for one in self if "floor" in one.figures]
-        return max(floors, default=None)
+        """The highest mean reward that a strategy without content earns; None if none was tried."""
+        return max((f.figures["floor"] for f in self if "floor" in f.figures), default=None)
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
 
     def __str__(self) -> str:
-        from rlvr.authoring.audit.table import as_text
+        from rlvr.authoring.audit.rendering import as_text
 
         return as_text(self)
 
+    def _repr_html_(self) -> str:
+        from rlvr.authoring.audit.rendering import fragment
+
+        return fragment(self)
+
     def __getitem__(self, probe: str) -> Finding:
-        """The finding of that probe. Raises KeyError where it wasn't run."""
-        for one in self.findings:
-            if one.probe == probe:
-                return one
+        """Return the finding of that probe. Raises KeyError if it wasn't run."""
+        for finding in self.findings:
+            if finding.probe == probe:
+                return finding
         raise KeyError(probe)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return the report as plain data."""
         return {
             "environment": self.environment,
             "options": self.options,
             "tasks": self.tasks,
             "ok": self.ok,
+            "cause": self.cause,
             "hack_floor": self.hack_floor,
             "seconds": round(self.seconds, 1),
-            "findings": [one.to_json() for one in self],
+            "findings": [finding.to_json() for finding in self],
         }
+
+
+def ok(summary: str, **figures: Any) -> Finding:
+    """Return the finding that nothing is wrong."""
+    return Finding("", "", ProbeOutcome.OK, summary, figures=figures)
+
+
+def note(summary: str, evidence: Iterable[str] = (), fix: str = "", **figures: Any) -> Finding:
+    """Return the finding of something to know."""
+    return Finding("", "", ProbeOutcome.NOTE, summary, _short(evidence), fix, figures)
+
+
+def fail(summary: str, evidence: Iterable[str] = (), fix: str = "", **figures: Any) -> Finding:
+    """Return the finding that something is wrong, with evidence and advice."""
+    return Finding("", "", ProbeOutcome.FAIL, summary, _short(evidence), fix, figures)
+
+
+def nothing(summary: str) -> Finding:
+    """Return the finding that there's nothing to look at; the summary says what the probe needs."""
+    return Finding("", "", ProbeOutcome.NOTHING, summary)
+
+
+def _short(evidence: Iterable[str]) -> tuple[str, ...]:
+    lines = [str(line).encode("utf-8", "backslashreplace").decode() for line in evidence]
+    kept = [line if len(line) <= _LINE else f"{line[:_LINE]}…" for line in lines[:_EVIDENCE]]
+    more = len(lines) - _EVIDENCE
+    return (*kept, f"… and {more} more") if more > 0 else tuple(kept)

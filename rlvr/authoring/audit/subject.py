@@ -1,4 +1,4 @@
-"""What probes look at: an environment, how to make it again, and a sample of its tasks."""
+"""The environment that probes look at: how to make it again, a sample of its tasks, and verdicts on responses."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ import functools
 import inspect
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from rlvr import scoring
-from rlvr.authoring.audit.forms import as_text, written_forms
-from rlvr.authoring.audit.patience import Patience
+from rlvr.authoring.audit.finding import Finding, nothing
+from rlvr.authoring.audit.hang_budget import HangBudget
 from rlvr.core.compose import leaves
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
+from rlvr.core.fixtures import Fixture
 from rlvr.core.registry import find, make
 from rlvr.core.task import Task
-from rlvr.core.verdict import Scored, Status, Verdict
+from rlvr.core.verdict import Scored, Status, Unscored, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.envs.turns import MultiTurn, SingleTurn
+from rlvr.testing.fixtures import judge_fixtures, task_of
 from rlvr.verifiers.extraction import after_thinking
 
 V = TypeVar("V", bound=Verifier)
+Form = Callable[[Task], str | None]
+HANGS = "its `settle` hangs (see settling)"
+SINGLE_TURN = "its episodes have one turn"
+NO_RIGHT_ANSWER = "no right answer is known (see right-answers-known)"
 _FORMED = 4  # tasks on which forms are tried
 _SLOW_S = 0.3
+_MARKS = ("\\boxed{%s}", "%s", "<answer>%s</answer>", "#### %s", "The answer is %s.")
+_THOUGHT = "<think>\nWe work it out.\n</think>\n\n"
 
 
 class Subject:
@@ -33,10 +41,11 @@ class Subject:
     Attributes:
         env: the environment.
         tasks: the sample, drawn by `seed`.
-        rollouts: of a policy or a saved run, as rows; empty where there are none.
-        seen: every verdict that was reached, with its task and response: for probes that come last.
-        patience: with verifications that hang.
-        inline: whether `settle` may be asked in this process; a probe says no where it has hung.
+        rollouts: rows of a policy or a saved run; empty if there are none.
+        seen: every verdict so far, with its task and response, for probes that come last.
+        hang_budget: the time left for verifications that hang.
+        inline: whether `settle` may be called in this process; a probe sets it to False after a hang.
+        unanswered: the number of probes that needed a right answer and had none.
     """
 
     def __init__(
@@ -59,173 +68,258 @@ class Subject:
         self.rollouts = list(rollouts)
         self.seen: list[tuple[Task, str, Verdict]] = []
         self.inline = True
-        self.patience = Patience()
+        self.unanswered = 0
+        self.hang_budget = HangBudget()
 
     # ------------------------------------------------------------------ making it again
 
     @functools.cached_property
     def factory(self) -> Callable[..., Environment] | None:
-        """What makes it; None for one that was handed over as an object and isn't registered."""
+        """The environment's factory; None for an object that isn't registered."""
         if self.env.made_with is None:
             return None
         return find(self.env.name).load()
 
     @property
     def options(self) -> dict[str, Any]:
-        """It was made with."""
+        """The options that the environment was made with."""
         return dict(self.env.made_with or {})
 
     def takes(self, option: str) -> bool:
-        """Whether its factory has that option."""
+        """Return whether the factory has that option."""
         return self.factory is not None and option in inspect.signature(self.factory).parameters
 
     def make(self, **changed: Any) -> Environment:
-        """Another one, with some options changed. Only where there's a factory."""
+        """Make another environment with some options changed. Needs a factory."""
         return make(self.env.name, **{**self.options, **changed})
 
     # ------------------------------------------------------------------ verdicts
 
     @property
     def by_verifier(self) -> bool:
-        """Whether an episode's verdict is the verifier's on its last message."""
+        """True if an episode's verdict is the verifier's on its last message."""
         return type(self.env).judge in (SingleTurn.judge, MultiTurn.judge)
 
     @property
+    def several_turns(self) -> bool:
+        """True if an episode may have several turns."""
+        return type(self.env).reply is not Environment.reply
+
+    @property
     def pace_s(self) -> float:
-        """Seconds that a verification takes, as far as it's known."""
-        return self.patience.pace_s
+        """Seconds per verification, as far as they were measured."""
+        return self.hang_budget.pace_s
 
     @property
     def slow(self) -> bool:
-        """Whether a verdict takes a sandbox, a model or long, or an episode several turns."""
+        """True if a verdict needs a sandbox, a model or much time, or an episode several turns."""
         several = self.env.max_turns > 1 or self.pace_s > _SLOW_S
         return several or any(leaf.is_async for leaf in leaves(self.env.verifier))
 
     def leaves(self, kind: type[V]) -> list[V]:
-        """The parts of its verifier that are of that kind."""
+        """Return the parts of the verifier that are of that kind."""
         return [leaf for leaf in leaves(self.env.verifier) if isinstance(leaf, kind)]
 
     def judge(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
-        """The verdict on each answer, as the environment gives it at an episode's end.
+        """Return the verdict on each response, as the environment gives it at an episode's end.
 
-        Raises `OutOfPatienceError` where verifications have hung for too long altogether.
+        Raises `HangBudgetSpentError` if verifications have hung for too long altogether.
         """
         verdicts: list[Verdict] = []
         while len(verdicts) < len(tasks):
-            self.patience.check()
-            part = slice(len(verdicts), len(verdicts) + self.patience.batch)
-            some = self._batch(tasks[part], responses[part])
-            self.seen.extend(zip(tasks[part], responses[part], some, strict=True))
-            verdicts += some
+            self.hang_budget.check()
+            part = slice(len(verdicts), len(verdicts) + self.hang_budget.batch)
+            batch = self._batch(tasks[part], responses[part])
+            self.seen.extend(zip(tasks[part], responses[part], batch, strict=True))
+            verdicts += batch
         return verdicts
 
     def _batch(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
         begun = time.monotonic()
         if self.by_verifier:
-            limit = self.patience.limit_s
+            limit = self.hang_budget.limit_s
             verdicts = scoring.score(tasks, responses, self.env.verifier, limit_s=limit)
         else:
-            verdicts = [self._own(t, r) for t, r in zip(tasks, responses, strict=True)]
-        self.patience.spend(time.monotonic() - begun, verdicts)
+            verdicts = [
+                self.judge_messages(task, [response])
+                for task, response in zip(tasks, responses, strict=True)
+            ]
+        self.hang_budget.spend(time.monotonic() - begun, verdicts)
         return verdicts
 
+    def judge_messages(self, task: Task, responses: Sequence[str]) -> Verdict:
+        """Return the verdict of the environment's `judge` on a conversation of these responses.
+
+        The environment's replies are between them, as long as it replies.
+        """
+        messages = [dict(message) for message in task.prompt]
+        for i, response in enumerate(responses):
+            messages.append({"role": "assistant", "content": response})
+            reply = self.env.reply(task, messages) if i + 1 < len(responses) else None
+            if reply is not None:
+                messages.append({"role": "user", "content": reply})
+        return self.env.judge(task, messages)
+
     def play(self, task: Task, answer: Callable[[int], str]) -> Verdict:
-        """The verdict of a whole episode, in which `answer(turn)` is said at each turn."""
-        self.patience.check()
+        """Return the verdict of a whole episode; `answer(turn)` makes the response of each turn."""
+        self.hang_budget.check()
         begun = time.monotonic()
         self.env.reset(options={"task": task})
         for turn in range(self.env.max_turns):
-            said = answer(turn)
-            *_, terminated, truncated, info = self.env.step(said)
+            response = answer(turn)
+            *_, terminated, truncated, info = self.env.step(response)
             if terminated or truncated:
                 verdict: Verdict = info["verdict"]
-                self.patience.spend(time.monotonic() - begun, [verdict])
-                self.seen.append((task, said, verdict))
+                self.hang_budget.spend(time.monotonic() - begun, [verdict])
+                self.seen.append((task, response, verdict))
                 return verdict
         raise AssertionError("an episode ends at its last turn")
 
     def episodes(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
-        """The verdict on each, said at every turn of an episode of its own."""
-        if self.env.max_turns == 1 and type(self.env).reply is Environment.reply:
+        """Return the verdict on each response, given at every turn of an episode of its own."""
+        if self.env.max_turns == 1 and not self.several_turns:
             return self.judge(tasks, responses)
         return [
-            self.play(task, lambda _, said=said: said)  # type: ignore[misc]
-            for task, said in zip(tasks, responses, strict=True)
+            self.play(task, lambda _, response=response: response)  # type: ignore[misc]
+            for task, response in zip(tasks, responses, strict=True)
         ]
 
-    def right(self, task: Task) -> str | None:
-        """A response that should earn full reward, made from the reference; None where there's no such.
+    def reply(self, task: Task, texts: Sequence[str]) -> str | None:
+        """Return the environment's reply to the last of these messages; None if the episode is over, or it raises."""
+        messages = [dict(message) for message in task.prompt]
+        reply: str | None = None
+        for text in texts:
+            messages.append({"role": "assistant", "content": text})
+            try:
+                reply = self.env.reply(task, messages)
+            except Exception:  # right-episode and gymnasium-api report it
+                return None
+            if reply is None:
+                return None
+            messages.append({"role": "user", "content": reply})
+        return reply
 
-        Where the verifier says none, one of the forms that a reference is written in, if it earns
-        full reward on some task of the sample.
+    # ------------------------------------------------------------------ right answers
+
+    def right(self, task: Task) -> str | None:
+        """Return a response that should earn full reward, or None if none is known.
+
+        The verifier makes it from the reference. If it makes none, it is one of the usual forms of a reference, if
+        that form earns full reward on some task of the sample; otherwise the response of a `right` fixture.
         """
-        said = self.env.verifier.demonstrate(task)
-        return said if said is not None or self._form is None else self._form(task)
+        response = self.env.verifier.demonstrate(task) if self._demonstrates else None
+        if response is None and self._form is not None:
+            response = self._form(task)
+        return response if response is not None else self._of_fixtures.get(task.id, (task, None))[1]
 
     @functools.cached_property
-    def _form(self) -> Callable[[Task], str | None] | None:
-        shown = [t for t in self.tasks[:_FORMED] if self.env.verifier.demonstrate(t) is None]
-        if not shown or not self.by_verifier:
+    def solved(self) -> list[tuple[Task, str]]:
+        """Tasks with a right answer: of the sample, and of `right` fixtures if no other answer is known."""
+        pairs = [(task, answer) for task in self.tasks if (answer := self.right(task)) is not None]
+        ids = {task.id for task, _ in pairs}
+        return pairs + [pair for pair in self._of_fixtures.values() if pair[0].id not in ids]
+
+    def lacks_right_answer(self) -> Finding:
+        """Return the finding of a probe that needs a right answer if none is known."""
+        self.unanswered += 1
+        return nothing(NO_RIGHT_ANSWER)
+
+    @functools.cached_property
+    def fixture_verdicts(self) -> list[tuple[Fixture, Verdict]]:
+        """The environment's fixtures with their verdicts."""
+        return list(zip(self.env.fixtures, judge_fixtures(self.env), strict=True))
+
+    @functools.cached_property
+    def _demonstrates(self) -> bool:
+        """True if the verifier's demonstrations count: with a `judge` of the environment's own, if one is right."""
+        if self.by_verifier:
+            return True
+        shown = [
+            (task, answer)
+            for task in self.tasks[:_FORMED]
+            if (answer := self.env.verifier.demonstrate(task)) is not None
+        ]
+        return any(map(full, self.judge(*columns(shown))))
+
+    @functools.cached_property
+    def _of_fixtures(self) -> dict[str, tuple[Task, str]]:
+        """Tasks and responses of `right` fixtures of one turn, by id; empty if the verifier makes right answers."""
+        if self._form is not None or (
+            self._demonstrates and any(map(self._demonstrated, self.tasks))
+        ):
+            return {}
+        pairs: dict[str, tuple[Task, str]] = {}
+        for fixture in self.env.fixtures:
+            task = task_of(self.env, fixture)
+            if (
+                fixture.kind == "right"
+                and len(fixture.turns) == 1
+                and not isinstance(task, Unscored)
+            ):
+                pairs.setdefault(task.id, (task, fixture.turns[0]))
+        return pairs
+
+    def _demonstrated(self, task: Task) -> bool:
+        return self.env.verifier.demonstrate(task) is not None
+
+    @functools.cached_property
+    def _form(self) -> Form | None:
+        """The written form of references that earns full reward most often; None if none does."""
+        tasks = [task for task in self.tasks[:_FORMED] if not self._demonstrated(task)]
+        if not tasks or not self.by_verifier:
             return None
         forms = list(written_forms())
-        counts = [sum(map(full, self._judged(shown, form))) for form in forms]
+        counts = [sum(map(full, self._judge_form(tasks, form))) for form in forms]
         best = max(range(len(forms)), key=counts.__getitem__, default=0)
         return forms[best] if forms and counts[best] else None
 
-    def _judged(self, tasks: list[Task], form: Callable[[Task], str | None]) -> list[Verdict]:
-        pairs = [(task, said) for task in tasks if (said := form(task)) is not None]
-        return self.judge([task for task, _ in pairs], [said for _, said in pairs])
+    def _judge_form(self, tasks: list[Task], form: Form) -> list[Verdict]:
+        pairs = [(task, answer) for task in tasks if (answer := form(task)) is not None]
+        return self.judge(*columns(pairs))
 
     @functools.cached_property
     def right_as_text(self) -> list[Task]:
-        """Tasks on which no form of the reference earns full reward, and one of it as text does."""
+        """Tasks with a number as reference that earns full reward only if it is text."""
         return [
             task
             for task in self.tasks[:_FORMED]
             if isinstance(task.reference, int | float)
             and self.right(task) is None
             and self.by_verifier
-            and any(any(map(full, self._judged([as_text(task)], form))) for form in written_forms())
+            and any(
+                any(map(full, self._judge_form([as_text(task)], form))) for form in written_forms()
+            )
         ]
-
-    @functools.cached_property
-    def solved(self) -> list[tuple[Task, str]]:
-        """Tasks of the sample with a right answer."""
-        return [(task, said) for task in self.tasks if (said := self.right(task)) is not None]
 
     @functools.cached_property
     def top(self) -> float:
         """The most that a response may earn."""
         return float(self.env.verifier.reward_range[1])
 
-    def _own(self, task: Task, response: str) -> Verdict:
-        messages = [*(dict(m) for m in task.prompt), {"role": "assistant", "content": response}]
-        return self.env.judge(task, messages)
-
 
 def columns(pairs: Sequence[tuple[Task, str]]) -> tuple[list[Task], list[str]]:
-    """The tasks and the responses of pairs."""
-    return [task for task, _ in pairs], [said for _, said in pairs]
+    """Return the tasks and the responses of pairs."""
+    return [task for task, _ in pairs], [response for _, response in pairs]
 
 
-def apart(said: str) -> tuple[str, str]:
-    """A response's thinking part, with its tags and what follows them, and the answer behind it."""
-    answer = after_thinking(said).lstrip()
-    return said[: len(said) - len(answer)], answer
+def apart(response: str) -> tuple[str, str]:
+    """Split a response into its thinking part, with tags and white space, and the answer after it."""
+    answer = after_thinking(response).lstrip()
+    return response[: len(response) - len(answer)], answer
 
 
 def full(verdict: Verdict) -> bool:
-    """Whether it's full reward."""
+    """Return whether a verdict is full reward."""
     return isinstance(verdict, Scored) and verdict.status is Status.CORRECT
 
 
 def earned(verdict: Verdict) -> float:
-    """The reward, as a strategy counts it: no verdict earns nothing."""
+    """Return the reward; an unscored verdict earns nothing."""
     return verdict.reward if isinstance(verdict, Scored) else 0.0
 
 
 def shown(verdict: Verdict) -> str:
-    """A verdict in a few words."""
+    """Return a verdict in a few words."""
     if isinstance(verdict, Scored):
         return f"{verdict.reward:g} {verdict.status}" + (
             f" ({verdict.feedback:.120})" if verdict.feedback else ""
@@ -234,6 +328,34 @@ def shown(verdict: Verdict) -> str:
 
 
 def excerpt(text: str, most: int = 60) -> str:
-    """A text on one line."""
+    """Return the beginning of a text on one line."""
     short = text if len(text) <= most else f"{text[:most]}…"
     return repr(short)
+
+
+def written_forms() -> Iterator[Form]:
+    """Yield functions that write a task's reference between the usual marks, alone and after a thought.
+
+    A format may require the thought. They return None for a reference that is no text and no number.
+    """
+    plain = [_marked(mark) for mark in _MARKS]
+    yield from plain
+    for form in plain:
+        yield lambda task, form=form: (  # type: ignore[misc]
+            None if (answer := form(task)) is None else _THOUGHT + answer
+        )
+
+
+def as_text(task: Task) -> Task:
+    """Return the same task with its reference as text."""
+    return Task(task.prompt, str(task.reference), task.id, task.metadata)
+
+
+def _marked(mark: str) -> Form:
+    def written(task: Task) -> str | None:
+        reference = task.reference
+        if isinstance(reference, bool) or not isinstance(reference, str | int | float):
+            return None
+        return mark.replace("%s", str(reference))
+
+    return written

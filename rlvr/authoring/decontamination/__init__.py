@@ -1,15 +1,20 @@
 """Decontamination: which training prompts are in an evaluation set, and the data without them."""
 
-from rlvr.authoring.decontamination.clean import Report, SetReport, decontaminate, read_instances
-from rlvr.authoring.decontamination.index import METHODS, Found, Index, Instance, Options
+from rlvr.authoring.decontamination.clean import (
+    DecontaminationReport,
+    SetReport,
+    decontaminate,
+    read_instances,
+)
+from rlvr.authoring.decontamination.index import METHODS, Index, Instance, Options, OverlapMatch
 
 __all__ = [
     "METHODS",
-    "Found",
+    "DecontaminationReport",
     "Index",
     "Instance",
     "Options",
-    "Report",
+    "OverlapMatch",
     "SetReport",
     "decontaminate",
     "read_instances",

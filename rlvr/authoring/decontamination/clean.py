@@ -1,4 +1,4 @@
-"""A training file against evaluation sets: read once, the clean rows and the matches written as it goes."""
+"""`decontaminate`: a training file without the prompts of evaluation sets, read once."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import IO, Any
 
 from rlvr.authoring.decontamination.index import METHODS, Index, Instance, Options
 from rlvr.authoring.decontamination.text import tokens
-from rlvr.authoring.rows import Batch, Row, Rows, Whole, prompts_of
+from rlvr.authoring.rows import Batch, Row, RowSource, prompts_of
 from rlvr.core.errors import DataError
-from rlvr.envs.data import read_file
+from rlvr.core.files import replacing
 
 
 @dataclass
 class SetReport:
-    """What of one evaluation set was found in the training data.
+    """The matches of one evaluation set in the training data.
 
     Attributes:
-        size: its instances that ask anything.
-        empty: its instances that don't, and can't be found.
-        rows: of the training data by the strongest method that matched the set.
-        matched: its instances that were found.
+        size: the number of its instances with any words.
+        empty: the number of the others, which can't be found.
+        rows: rows of the training data by the strongest method that matched the set.
+        matched: the indices of its instances that were found.
     """
 
     size: int = 0
@@ -35,20 +35,20 @@ class SetReport:
 
     @property
     def share(self) -> float:
-        """Of its instances, how many were found."""
+        """The share of its instances that were found."""
         return len(self.matched) / self.size if self.size else 0.0
 
 
 @dataclass
-class Report:
-    """What came of a decontamination.
+class DecontaminationReport:
+    """The result of a decontamination.
 
     Attributes:
-        sets: by name, in the order given.
-        rows: of the training data, without blank lines.
-        removed: of these, how many match.
-        unread: of these, how many can't be judged, for want of a prompt that can be read.
-        first_unread: the numbers and reasons of the first twenty.
+        sets: the evaluation sets by name, in the order given.
+        rows: the number of rows of the training data, without blank lines.
+        removed: the number of rows that match.
+        unread: the number of rows without a prompt that can be read.
+        first_unread: the numbers and reasons of the first twenty of these.
     """
 
     sets: dict[str, SetReport]
@@ -58,20 +58,20 @@ class Report:
     first_unread: list[tuple[int, str]] = field(default_factory=list)
 
     def above(self, whole: float) -> list[str]:
-        """The sets of which more than this share was found: by Tülu 3's rule (2%) the data set goes whole."""
-        return [name for name, one in self.sets.items() if one.share > whole]
+        """Return the sets of which more than this share was found: by Tülu 3's rule (2%) the data set is dropped."""
+        return [name for name, found in self.sets.items() if found.share > whole]
 
 
 def read_instances(source: str, column: str | None = None) -> list[Instance]:
-    """An evaluation set: a JSONL, JSON or Parquet file, or an environment's `name:split`.
+    """Return the problems of an evaluation set: a JSONL, JSON or Parquet file, or an environment's `name:split`.
 
-    Of messages, the last user turn is what is asked: those before are examples. A row's `id` or
-    `task_id` is its id, or else its number from 1.
+    Of messages, the last user turn is the question; those before are examples. An environment's question is found
+    without the text around it. A row's `id` or `task_id` is its id, otherwise its number from 1.
 
-    Raises `DataError` where a row can't be read: an evaluation set is to be checked whole.
+    Raises `DataError` if a row can't be read.
     """
     instances = []
-    for number, fields in enumerate(_eval_rows(source), 1):
+    for number, (fields, question) in enumerate(_eval_rows(source), 1):
         try:
             text = prompts_of(fields, column)[-1]
         except DataError as error:
@@ -80,14 +80,18 @@ def read_instances(source: str, column: str | None = None) -> list[Instance]:
                 f"Name the column with --eval-column."
             ) from None
         id = next((fields[k] for k in ("id", "task_id") if fields.get(k) is not None), number)
-        instances.append(Instance(source, str(id), text))
+        instances.append(
+            Instance(source, str(id), question, (text,))
+            if question
+            else Instance(source, str(id), text)
+        )
     if not instances:
         raise DataError(f"The evaluation set {source} has no rows.")
     return instances
 
 
 def decontaminate(
-    train: Rows,
+    train: RowSource,
     evals: Sequence[str],
     output: Path | None = None,
     matches: Path | None = None,
@@ -95,44 +99,41 @@ def decontaminate(
     column: str | None = None,
     eval_column: str | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Report:
+) -> DecontaminationReport:
     """Find the rows of `train` that are in an evaluation set.
 
     Args:
-        train: read once; a batch of it is in memory at a time.
-        evals: files or environments, indexed whole.
-        output: gets the rows that match nothing, unchanged and in order. Rows that can't be judged
-            aren't among them: they are in `matches`.
-        matches: JSONL, gets a line for each pair of a row and an instance that match, and one for
-            each row that can't be judged.
-        options: what counts as a match.
-        column: of the prompt in `train`; by default the first of `COLUMNS` that a row has.
-        eval_column: the same in `evals`.
-        progress: told the rows done so far, after each batch.
+        train: the training data, read once in batches.
+        evals: files or environments, which are indexed in memory.
+        output: the file for rows that match nothing, unchanged and in order. Rows that can't be judged are in
+            `matches` instead.
+        matches: a JSONL file with a line per pair of a row and an instance that match, and one per row that
+            can't be judged.
+        options: the definition of a match.
+        column: the prompt's column in `train`; by default the first of `COLUMNS` that a row has.
+        eval_column: the prompt's column in `evals`.
+        progress: called with the number of finished rows after each batch.
 
-    Both files get their names once they're whole.
+    Both files have their names once they are complete.
     """
-    instances = [one for source in evals for one in read_instances(source, eval_column)]
-    report = Report({source: SetReport() for source in evals})
-    for one in instances:
-        counted = report.sets[one.set]
-        if tokens(one.text):
+    instances = [item for source in evals for item in read_instances(source, eval_column)]
+    report = DecontaminationReport({source: SetReport() for source in evals})
+    for instance in instances:
+        counted = report.sets[instance.set]
+        if tokens(instance.text):
             counted.size += 1
         else:
             counted.empty += 1
     index = Index(instances, options)
     with ExitStack() as stack:
         sink = stack.enter_context(train.sink(output)) if output else None
-        log: IO[str] | None = None
-        if matches:
-            part = stack.enter_context(Whole(matches))
-            log = stack.enter_context(part.open("w", encoding="utf-8"))
+        log: IO[bytes] | None = stack.enter_context(replacing(matches)) if matches else None
         for batch in train:
             keep = [True] * len(batch.rows)
             for at, lines in _judge(batch, index, column, report):
                 keep[at] = False
                 if log:
-                    log.writelines(json.dumps(line) + "\n" for line in lines)
+                    log.writelines(json.dumps(line).encode() + b"\n" for line in lines)
             if sink:
                 sink.write(batch, keep)
             if progress:
@@ -140,24 +141,21 @@ def decontaminate(
     return report
 
 
-def _eval_rows(source: str) -> Iterator[Any]:
-    path = Path(source)
-    if path.suffix == ".json" and path.is_file():
-        yield from read_file(path)
-        return
-    for batch in Rows(source):
+def _eval_rows(source: str) -> Iterator[tuple[Any, str]]:
+    """Yield the content of each row, with an environment's question or ""."""
+    for batch in RowSource(source):
         for row in batch.rows:
             if row.blank:
                 continue
             if row.fields is None:
                 raise DataError(f"Line {row.number} of the evaluation set {source}: {row.why}.")
-            yield row.fields
+            yield row.fields, row.question
 
 
 def _judge(
-    batch: Batch, index: Index, column: str | None, report: Report
+    batch: Batch, index: Index, column: str | None, report: DecontaminationReport
 ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """The rows that aren't clean, by their place in the batch, with their lines for the log."""
+    """Yield the rows that aren't clean, by their place in the batch, with their lines for the log."""
     asked: list[tuple[int, str]] = []
     for at, row in enumerate(batch.rows):
         if row.blank:
@@ -166,7 +164,8 @@ def _judge(
         why = row.why
         if row.fields is not None:
             try:
-                asked += [(at, text) for text in prompts_of(row.fields, column)]
+                texts = prompts_of(row.fields, column) + ([row.question] if row.question else [])
+                asked += [(at, text) for text in dict.fromkeys(texts)]
                 continue
             except DataError as error:
                 why = str(error)
@@ -177,20 +176,20 @@ def _judge(
     lines: dict[int, list[dict[str, Any]]] = {}
     methods: dict[int, dict[str, str]] = {}
     for (at, text), found in zip(asked, index.find([text for _, text in asked]), strict=True):
-        for one in found:
-            instance = index.instances[one.instance]
-            report.sets[instance.set].matched.add(one.instance)
+        for match in found:
+            instance = index.instances[match.instance]
+            report.sets[instance.set].matched.add(match.instance)
             best = methods.setdefault(at, {})
             best[instance.set] = min(
-                one.method, best.get(instance.set, one.method), key=METHODS.index
+                match.method, best.get(instance.set, match.method), key=METHODS.index
             )
             lines.setdefault(at, []).append(
                 {
                     "line": batch.rows[at].number,
                     "eval": instance.set,
                     "id": instance.id,
-                    "method": one.method,
-                    "score": round(one.score, 4),
+                    "method": match.method,
+                    "score": round(match.score, 4),
                     "text": text,
                     "eval_text": instance.text,
                 }

@@ -1,7 +1,7 @@
-"""Evaluation sets, indexed so that one text after another can be looked up in them.
+"""`Index`: evaluation sets in which texts are looked up.
 
-Memory depends on the evaluation sets alone. Methods, from the strongest; a pair of texts is found
-by the first that finds it:
+Memory depends on the evaluation sets alone. A pair of texts is found by the first of these methods that
+finds it:
 
 - `exact`: the same text.
 - `normalised`: the same tokens (`text.tokens`).
@@ -10,9 +10,9 @@ by the first that finds it:
 - `near`: a Jaccard similarity of at least a threshold, and the text has all the instance's numbers.
 - `template`: the same, with other numbers. Off by default: it's another problem.
 
-What stands in many instances of a set says nothing of which it is: an n-gram in more than one
-instance of twenty (the instruction that an environment puts under each question), and a word or pair
-in more than half, are left out; so are tokens in no other n-gram, from both sides of the share.
+Text that many instances of a set share doesn't tell them apart. An n-gram in more than one instance of twenty
+(an instruction under each question), and a word or pair in more than half, are left out, and so are tokens in no
+other n-gram, from both sides of the share.
 """
 
 from __future__ import annotations
@@ -30,26 +30,34 @@ METHODS = ("exact", "normalised", "ngram", "near", "template")
 DEFAULT_METHODS = METHODS[:4]
 _COMMON_GRAMS = 0.05
 _COMMON_SHINGLES = 0.5
-_FEW = 5  # in so many instances anything may stand
+_FEW = 5  # text in so few instances always counts
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One problem of an evaluation set: the set's name, the problem's id, and what it asks."""
+    """One problem of an evaluation set.
+
+    Attributes:
+        set: the set's name.
+        id: the problem's.
+        text: the question.
+        also: other texts of the same problem, such as the whole prompt; found if they are equal.
+    """
 
     set: str
     id: str
     text: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is contamination.
+    """The definition of contamination.
 
     Attributes:
-        methods: of `METHODS`.
-        n: tokens of an n-gram.
-        overlap: more than this share of an instance's tokens is an overlap by n-grams.
+        methods: some of `METHODS`.
+        n: the number of tokens in an n-gram.
+        overlap: the share of an instance's tokens in shared n-grams above which it matches.
         near: the Jaccard similarity from which on texts are near-duplicates.
     """
 
@@ -59,7 +67,7 @@ class Options:
     near: float = 0.35
 
     def __post_init__(self) -> None:
-        unknown = [one for one in self.methods if one not in METHODS]
+        unknown = [method for method in self.methods if method not in METHODS]
         if unknown or not self.methods:
             raise OptionError(
                 f"methods are some of {', '.join(METHODS)}, not {', '.join(unknown) or 'none'}."
@@ -71,8 +79,8 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An instance that a text matches: its number in the index, the method, the score in (0, 1]."""
+class OverlapMatch:
+    """An instance that a text matches: its index, the method, and the score in (0, 1]."""
 
     instance: int
     method: str
@@ -80,11 +88,11 @@ class Found:
 
 
 class Index:
-    """Instances to be found.
+    """The index of instances.
 
     Args:
-        instances: of all evaluation sets. One without a token is never found.
-        options: what counts as found.
+        instances: the instances of all evaluation sets. An instance without tokens is never found.
+        options: the definition of a match.
     """
 
     def __init__(self, instances: Iterable[Instance], options: Options | None = None) -> None:
@@ -95,10 +103,11 @@ class Index:
         words = [tokens(one.text) for one in self.instances]
         for i, (one, of_it) in enumerate(zip(self.instances, words, strict=True)):
             if of_it:
-                self._exact.setdefault(one.text, []).append(i)
-                self._normalised.setdefault(" ".join(of_it), []).append(i)
+                for text in (one.text, *one.also):
+                    self._exact.setdefault(text, []).append(i)
+                    self._normalised.setdefault(" ".join(tokens(text)), []).append(i)
         self._grams: dict[int, list[tuple[int, int]]] = {}
-        self._own: list[int] = []  # of each instance, how many tokens are in an n-gram that counts
+        self._own: list[int] = []  # per instance, the tokens in n-grams that count
         if "ngram" in self.options.methods:
             self._index_grams(words)
         self._common: frozenset[str] = frozenset()
@@ -106,25 +115,25 @@ class Index:
         if {"near", "template"} & set(self.options.methods):
             self._index_near(words)
 
-    def find(self, texts: Sequence[str]) -> list[list[Found]]:
-        """What each text matches, each instance once, in the instances' order."""
+    def find(self, texts: Sequence[str]) -> list[list[OverlapMatch]]:
+        """Return the matches of each text, each instance once, in the instances' order."""
         words = [tokens(text) for text in texts]
         near = self._find_near(words)
         found = []
         for text, of_it, by_near in zip(texts, words, near, strict=True):
-            best: dict[int, Found] = {}
+            best: dict[int, OverlapMatch] = {}
             for one in (*self._find_equal(text, of_it), *self._find_grams(of_it), *by_near):
                 if one.method in self.options.methods:
                     best.setdefault(one.instance, one)
             found.append([best[i] for i in sorted(best)])
         return found
 
-    def _find_equal(self, text: str, words: list[str]) -> Iterator[Found]:
+    def _find_equal(self, text: str, words: list[str]) -> Iterator[OverlapMatch]:
         for i in self._exact.get(text, ()):
-            yield Found(i, "exact", 1.0)
+            yield OverlapMatch(i, "exact", 1.0)
         if words:
             for i in self._normalised.get(" ".join(words), ()):
-                yield Found(i, "normalised", 1.0)
+                yield OverlapMatch(i, "normalised", 1.0)
 
     def _index_grams(self, words: list[list[str]]) -> None:
         common = _common(
@@ -138,18 +147,18 @@ class Index:
                 if (key := hash(gram)) not in common:
                     self._grams.setdefault(key, []).append((i, at))
                     own.update(range(at, at + self.options.n))
-            # Nothing in common: all tokens count, as in the paper.
+            # Without common n-grams all tokens count, as in the paper.
             boilerplate = len(of_it) >= self.options.n and any(
                 hash(g) in common for g in _grams(of_it, self.options.n)
             )
             self._own.append(len(own) if boilerplate else len(of_it))
 
-    def _find_grams(self, words: list[str]) -> Iterator[Found]:
+    def _find_grams(self, words: list[str]) -> Iterator[OverlapMatch]:
         # Hashes of 64 bits: a million texts meet a false one of a million with a chance of 1e-5.
         grams = set(map(hash, _grams(words, self.options.n)))
         hits = [place for key in grams if key in self._grams for place in self._grams[key]]
         counts = Counter(i for i, _ in hits)
-        # Even far apart, so many n-grams can't cover more.
+        # Without overlaps, so many n-grams can't cover more.
         enough = {i for i, count in counts.items() if count * self.options.n > self._least(i)}
         covered: dict[int, set[int]] = {i: set() for i in enough}
         for i, at in hits:
@@ -157,7 +166,7 @@ class Index:
                 covered[i].update(range(at, at + self.options.n))
         for i, places in covered.items():
             if len(places) > self._least(i):
-                yield Found(i, "ngram", len(places) / self._own[i])
+                yield OverlapMatch(i, "ngram", len(places) / self._own[i])
 
     def _least(self, instance: int) -> float:
         return self.options.overlap * self._own[instance]
@@ -172,12 +181,12 @@ class Index:
         self._near = NearIndex(self.options.near, "template" in self.options.methods)
         self._near.add(one.less(self._common) for one in sketches)
 
-    def _find_near(self, words: list[list[str]]) -> list[list[Found]]:
+    def _find_near(self, words: list[list[str]]) -> list[list[OverlapMatch]]:
         if self._near is None:
             return [[] for _ in words]
         found = self._near.find([Sketch.of(of_it).less(self._common) for of_it in words])
         return [
-            [Found(i, "near" if same else "template", score) for i, score, same in one]
+            [OverlapMatch(i, "near" if same else "template", score) for i, score, same in one]
             for one in found
         ]
 
@@ -187,7 +196,7 @@ def _grams(words: list[str], n: int) -> Iterator[tuple[str, ...]]:
 
 
 def _common(sets: Iterable[str], things: Iterable[Iterable[Any]], share: float) -> frozenset[Any]:
-    """What more than this share of a set's instances have, and more than a few of them."""
+    """Return the things that more than this share of a set's instances have, and more than a few of them."""
     sizes: Counter[str] = Counter()
     counts: dict[str, Counter[Any]] = {}
     for name, of_it in zip(sets, things, strict=True):

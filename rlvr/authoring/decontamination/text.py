@@ -1,6 +1,6 @@
-"""What of a prompt's text counts when prompts are compared: its words, numbers and operators.
+"""Tokens of prompts for comparison: words, numbers and operators.
 
-How it's written doesn't: Unicode form, case, white space, punctuation, LaTeX's spacing and sizes.
+Unicode form, case, white space, punctuation, and LaTeX's spacing and sizes don't count.
 Numbers stay: a word problem with other numbers is another problem. Operators and parentheses stay,
 since `2+3` and `2-3` are two problems. Braces go with LaTeX's markup, so that `x^{2}` is `x^2`.
 """
@@ -34,11 +34,11 @@ _TOKEN = re.compile(
 # "one" is left out: it's a pronoun more often than a number.
 _DIGITS = {word: str(n) for word, n in {**ONES, "twenty": TENS["twenty"]}.items() if n > 1}
 NUMBER = "0"
-"""What stands for any number where numbers are compared apart from the words."""
+"""The token in place of a number if numbers are compared apart from the words."""
 
 
 def tokens(text: str) -> list[str]:
-    """The words, numbers and operators of a text, each in one spelling. Empty where there are none."""
+    """Return the words, numbers and operators of a text, each in one spelling."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
     text = text.casefold()
@@ -53,9 +53,9 @@ def tokens(text: str) -> list[str]:
 
 
 def masked(words: list[str]) -> tuple[list[str], list[str]]:
-    """The tokens with `NUMBER` for each number, and the numbers and formulas' letters and operators.
+    """Return the tokens with `NUMBER` for each number, and the numbers and formulas' letters and operators.
 
-    The second are what a paraphrase in other words keeps: `three` as 3, `x`, `+`; not `a`, which is
+    The second are the tokens that a paraphrase keeps: `three` as 3, `x`, `+`; not `a`, which is
     an article too, nor signs that prose has as punctuation.
     """
     classed = [_classed(word) for word in words]

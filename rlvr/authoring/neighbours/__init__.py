@@ -1,12 +1,12 @@
-"""Neighbour databases: small ones beside a task's own, on which queries that are wrong show it.
+"""Neighbour databases: small ones beside a task's own, on which wrong queries give another result than the gold query.
 
-On one database a wrong query often gives the right result: a constant does, and where the result
-is empty, any query without rows. A neighbour is filled with what tells such queries apart. Which
-it tells apart is measured on mutants of the gold, and none is kept that adds nothing (mutation
-testing of queries, as Tuya et al., doi:10.1016/j.infsof.2006.06.009; distilled test suites, as
-Zhong et al., arXiv:2010.02840).
+On one database a wrong query often gives the right result: a constant does, and if the result is empty, any query
+without rows does. A neighbour is filled with rows that tell such queries apart. That is measured on mutants of
+the gold query, and a neighbour that adds nothing isn't kept (mutation testing of queries, Tuya et al.,
+doi:10.1016/j.infsof.2006.06.009; distilled test suites, Zhong et al., arXiv:2010.02840).
 """
 
+from rlvr.authoring.neighbours.files import NeighbourSummary, write_neighbours
 from rlvr.authoring.neighbours.search import Neighbours, neighbours_of
 
-__all__ = ["Neighbours", "neighbours_of"]
+__all__ = ["NeighbourSummary", "Neighbours", "neighbours_of", "write_neighbours"]

@@ -1,4 +1,4 @@
-"""What a gold asks of the data: the values it compares with, what it joins, groups and counts."""
+"""The demands of a gold query on the data: values that it compares with, and columns that it joins, groups and counts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Aims:
 
 
 def aims_of(sql: str, schema: Schema) -> Aims:
-    """What `sql` asks of the data. Raises `sqlglot.errors.SqlglotError` where it can't be read."""
+    """Return the demands of `sql` on the data. Raises `sqlglot.errors.SqlglotError` if it can't be read."""
     tree = sqlglot.parse_one(sql, read="sqlite")
     aims = Aims()
     for table in tree.find_all(exp.Table):
@@ -149,7 +149,7 @@ def _beside(value: Any, by: int) -> Any:
 
 
 def _matching(pattern: str) -> tuple[list[Any], list[Any]]:
-    """Texts that a LIKE pattern matches, at its edges; and texts that it just doesn't."""
+    """Return texts that a LIKE pattern just matches, and texts that it just doesn't."""
     core = pattern.replace("%", "").replace("_", "m")
     hits = [core]
     if pattern.startswith("%"):
@@ -165,7 +165,7 @@ def _matching(pattern: str) -> tuple[list[Any], list[Any]]:
 
 
 def _value(node: Any) -> Any:
-    """A literal's value; None where it's none."""
+    """Return a literal's value; None for another expression."""
     if isinstance(node, exp.Neg):
         value = _value(node.this)
         return -value if isinstance(value, int | float) else None

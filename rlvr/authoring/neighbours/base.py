@@ -1,4 +1,4 @@
-"""What a task's own database gives its neighbours: the schema, and rows to begin from."""
+"""The parts of a task's own database that its neighbours use: the schema, and rows to begin with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Base:
 
     @classmethod
     def of(cls, path: str) -> Base:
-        """Of a database file. Raises `sqlite3.Error`."""
+        """Return the base of a database file. Raises `sqlite3.Error`."""
         where = urllib.parse.quote(os.fsencode(os.path.abspath(path)))
         connection = sqlite3.connect(f"file:{where}?mode=ro&immutable=1", uri=True)
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
@@ -41,7 +41,7 @@ class Base:
 
 
 def empty_database(schema: Schema) -> sqlite3.Connection:
-    """A database in memory with this schema and no rows. Raises `sqlite3.Error`."""
+    """Return a database in memory with this schema and no rows. Raises `sqlite3.Error`."""
     made = sqlite3.connect(":memory:", isolation_level=None)
     made.execute("PRAGMA page_size=512")
     made.execute("PRAGMA foreign_keys=OFF")
@@ -51,7 +51,7 @@ def empty_database(schema: Schema) -> sqlite3.Connection:
 
 
 def without_orphans(database: sqlite3.Connection, schema: Schema) -> None:
-    """Delete rows that break a foreign key until none does."""
+    """Remove rows that break a foreign key until none does."""
     for _ in range(len(schema.tables) + 1):
         before = database.total_changes
         for table in schema.tables:

@@ -22,7 +22,7 @@ Node: TypeAlias = Any  # its type is called otherwise in older versions of sqlgl
 
 
 def shown(gold: str, mutant: Mutant, schema: Schema) -> str:
-    """By which rule the mutant is the gold; "" where none shows it."""
+    """Return the rule that proves the mutant equivalent to the gold query; "" if there is none."""
     ours, theirs = _read(gold), _read(mutant.sql)
     for name, rule in (("same normal form", None), *_RULES):
         a, b = ours.copy(), theirs.copy()
@@ -45,7 +45,7 @@ def _normal(tree: Node) -> str:
 
 
 def _distinct(tree: Node, schema: Schema) -> Node:
-    """DISTINCT changes nothing where rows can't be the same: a key is among them, or all that
+    """Check that DISTINCT changes nothing because rows can't be the same: a key is among them, or all that
     they're grouped by; or there's but one row."""
     for select in tree.find_all(exp.Select):
         if select.args.get("distinct") and (_in_set(select) or _rows_differ(select, schema)):
@@ -54,7 +54,7 @@ def _distinct(tree: Node, schema: Schema) -> Node:
 
 
 def _in_set(select: Node) -> bool:
-    """Whether what reads its rows doesn't count them: IN, EXISTS, or a compound that's a set itself."""
+    """Return whether the reader of its rows doesn't count them: IN, EXISTS, or a compound that is a set itself."""
     parent = select.parent
     if isinstance(parent, exp.Subquery):
         parent = parent.parent
@@ -68,7 +68,7 @@ def _in_set(select: Node) -> bool:
 
 
 def _counted(tree: Node, schema: Schema) -> Node:
-    """COUNT(x) counts rows where x is never NULL; DISTINCT in it changes nothing for a key."""
+    """Check that COUNT(x) counts rows because x is never NULL; DISTINCT in it changes nothing for a key."""
     for count in tree.find_all(exp.Count):
         select = count.parent_select
         if select is None or any(join.side for join in select.args.get("joins") or ()):
@@ -93,7 +93,7 @@ def _counted(tree: Node, schema: Schema) -> Node:
 
 
 def _single(tree: Node, schema: Schema) -> Node:
-    """One row has no order, no repetition, and is within every LIMIT above 0."""
+    """Check that there is one row, which has no order, no repetition, and is within every LIMIT above 0."""
     for select in tree.find_all(exp.Select):
         if _one_row(select):
             select.set("order", None)
@@ -105,7 +105,7 @@ def _single(tree: Node, schema: Schema) -> Node:
 
 
 def _joined(tree: Node, schema: Schema) -> Node:
-    """A LEFT JOIN finds a partner for every row by a foreign key that can't be NULL."""
+    """Check that a LEFT JOIN finds a partner for every row by a foreign key that can't be NULL."""
     for join in tree.find_all(exp.Join):
         on, select = join.args.get("on"), join.parent
         if join.side == "LEFT" and _in_where(join, select, schema):
@@ -125,18 +125,18 @@ def _joined(tree: Node, schema: Schema) -> Node:
 
 
 def _in_where(join: Node, select: Node, schema: Schema) -> bool:
-    """Whether a condition is true only of rows that have a partner."""
+    """Return whether a condition is true only for rows with a partner."""
     name = join.alias_or_name.lower()
     return any(column.table.lower() == name for column in _strict(select))
 
 
 def _tested(select: Node, schema: Schema) -> set[Any]:
-    """The columns that can't be NULL in rows for which WHERE is true."""
+    """Return the columns that can't be NULL in rows for which WHERE is true."""
     return {place_of(column, schema) for column in _strict(select)}
 
 
 def _strict(select: Node) -> list[Node]:
-    """Columns that WHERE compares, by AND alone, with something: never true for NULL."""
+    """Return the columns that WHERE compares, by AND alone: a comparison is never true for NULL."""
     where = select.args.get("where") if isinstance(select, exp.Select) else None
     found: list[Node] = []
     left = [where.this] if where is not None else []
@@ -169,7 +169,7 @@ def _refers(schema: Schema, ours: tuple[str, str], theirs: tuple[str, str]) -> b
 
 
 def _unordered(tree: Node, schema: Schema) -> Node:
-    """Nobody sees the order within a query that another reads, unless it has a LIMIT."""
+    """Check that the order can't be seen, as in a subquery without a LIMIT."""
     for order in list(tree.find_all(exp.Order)):
         select = order.parent
         inner = isinstance(select, exp.Query) and select is not tree
@@ -188,7 +188,7 @@ _RULES: tuple[tuple[str, Callable[[Node, Schema], Node]], ...] = (
 
 
 def _fixed(select: Node, table: str, schema: Schema) -> set[str]:
-    """The table's columns that WHERE, by AND alone, holds equal to one value."""
+    """Return the table's columns that WHERE, by AND alone, fixes to one value."""
     where = select.args.get("where")
     parts = [where.this] if where is not None else []
     names = set()
@@ -206,7 +206,7 @@ def _fixed(select: Node, table: str, schema: Schema) -> set[str]:
 
 
 def _one_row(select: Node) -> bool:
-    """Whether it's aggregates over everything."""
+    """Return whether a query has aggregates over all rows."""
     if select.args.get("group") or not select.expressions:
         return False
     return all(

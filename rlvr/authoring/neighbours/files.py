@@ -1,13 +1,16 @@
-"""Neighbours for a file of tasks: databases in a folder, and the tasks with their lists of databases."""
+"""Neighbour databases for a file of tasks: the databases in a folder, and the tasks with their lists."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
+import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,22 +19,24 @@ import sqlglot
 
 from rlvr.authoring.neighbours.search import Neighbours, neighbours_of
 from rlvr.core.errors import CannotScore, DataError, RlvrError
+from rlvr.core.files import replacing
+from rlvr.envs.data import read_file
 
-_AT_ONCE = 64  # golds that wait for a process
+_AT_ONCE = 64  # gold queries that wait for a process
 
 
 @dataclass
-class Summary:
-    """Of all golds together: what `Neighbours` has of one, added up.
+class NeighbourSummary:
+    """The sums of `Neighbours` over all gold queries.
 
     Attributes:
-        tasks: rows that were read.
-        golds: different pairs of a gold and a database.
-        databases: that were written.
-        bytes: of these.
-        without: golds that no neighbour was found for.
-        empty: golds whose result is empty on every database.
-        failed: golds that can't be used, with the reason.
+        tasks: the number of rows.
+        golds: the number of different pairs of a gold query and a database.
+        databases: the number of databases that were written.
+        bytes: their size.
+        without: gold queries without a neighbour.
+        empty: gold queries whose result is empty on every database.
+        failed: gold queries that can't be used, with the reason.
     """
 
     tasks: int = 0
@@ -47,61 +52,60 @@ class Summary:
     left: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
-    def add(self, found: Neighbours) -> None:
-        """One more gold."""
+    def add(self, neighbours: Neighbours) -> None:
+        """Add a gold query's neighbours."""
         self.golds += 1
-        self.databases += len(found.databases)
-        self.bytes += sum(map(len, found.databases))
-        self.without += not found.databases
-        self.empty += found.empty
-        self.failing += found.failing
-        self.passing.update(found.passing)
-        self.killed.update(found.killed)
-        self.equivalent.update(found.equivalent)
-        self.left += found.left
+        self.databases += len(neighbours.databases)
+        self.bytes += sum(map(len, neighbours.databases))
+        self.without += not neighbours.databases
+        self.empty += neighbours.empty
+        self.failing += neighbours.failing
+        self.passing.update(neighbours.passing)
+        self.killed.update(neighbours.killed)
+        self.equivalent.update(neighbours.equivalent)
+        self.left += neighbours.left
 
     @property
     def rate(self) -> float:
-        """The share of mutants killed, of those that pass the task's own database and aren't shown
-        to be equivalent."""
+        """The share of killed mutants among those that pass the task's own database and aren't proved equivalent."""
         wanted = sum(self.passing.values()) - sum(self.equivalent.values())
         return sum(self.killed.values()) / wanted if wanted else 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Gold:
-    """A gold, and the database it's for."""
+class GoldQuery:
+    """A gold query and its database."""
 
     sql: str
     database: str
 
     @property
     def name(self) -> str:
-        """Of its neighbours' files."""
+        """The beginning of the names of its neighbours' files."""
         return hashlib.blake2b(f"{self.database}\0{self.sql}".encode(), digest_size=8).hexdigest()
 
 
-def gold_of(row: Mapping[str, Any], number: int, folder: Path | None) -> Gold:
-    """The gold of a row and its own database, by their names in a data set or in a reference.
+def gold_of(row: Mapping[str, Any], number: int, folder: Path | None) -> GoldQuery:
+    """Return the gold query of a row and its database, from a data set's columns or a reference.
 
     Args:
-        folder: where databases are that are named and not given by path.
+        folder: the folder of databases that are named and not given by path.
 
-    Raises `DataError`.
+    Raises `DataError` if the row has no query or no database.
     """
     reference = row.get("reference")
-    given: Mapping[str, Any] = reference if isinstance(reference, Mapping) else row
-    sql = next((given[k] for k in ("sql", "SQL", "query", "gold") if given.get(k)), None)
-    names = given.get("databases") or [
-        next((given[k] for k in ("database", "db_id", "db") if given.get(k)), None)
+    columns: Mapping[str, Any] = reference if isinstance(reference, Mapping) else row
+    sql = next((columns[k] for k in ("sql", "SQL", "query", "gold") if columns.get(k)), None)
+    names = columns.get("databases") or [
+        next((columns[k] for k in ("database", "db_id", "db") if columns.get(k)), None)
     ]
     if not isinstance(sql, str) or not isinstance(names[0], str):
         raise DataError(f'Row {number} has no "sql" and "database", or no "reference" with both.')
-    return Gold(sql, str(find_database(names[0], folder).resolve()))
+    return GoldQuery(sql, str(find_database(names[0], folder).resolve()))
 
 
 def find_database(name: str, folder: Path | None) -> Path:
-    """The file of a database given by path or by name. Raises `DataError` that says where it isn't."""
+    """Return the file of a database given by path or by name. Raises `DataError` with the paths that were tried."""
     tried = [Path(name)]
     if folder is not None:
         tried = [folder / name, folder / f"{name}.sqlite", folder / name / f"{name}.sqlite", *tried]
@@ -111,23 +115,79 @@ def find_database(name: str, folder: Path | None) -> Path:
     raise DataError(f"There's no database {name!r}: tried {', '.join(map(str, tried))}.")
 
 
-def found_for(
-    golds: list[Gold], most: int, seed: int, executor: Executor | None
-) -> Iterator[tuple[Gold, Neighbours | str]]:
-    """For each gold its neighbours, or why there are none, in order."""
+def write_neighbours(
+    file: str | Path,
+    output: str | Path,
+    databases: str | Path | None = None,
+    most: int = 10,
+    seed: int = 0,
+    limit: int | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> NeighbourSummary:
+    """Make neighbour databases for a file of SQL tasks::
+
+        summary = write_neighbours("tasks.jsonl", "neighbours", databases="databases")
+
+    Args:
+        file: JSONL; each row has "sql" and "database" (a path or a name), or a "reference" with both.
+        output: the folder for tasks.jsonl, left.txt (mutants that no neighbour tells apart) and databases/.
+        databases: the folder of databases that the rows name; by default the file's.
+        most: neighbours per task.
+        seed: the same one makes the same files.
+        limit: only so many tasks, from the first.
+        workers: processes; by default one per processor.
+        progress: called with the numbers of finished and of all different gold queries.
+
+    Raises `DataError` if a row can't be used. A gold query that can't be used keeps its own database alone, and is in the
+    summary's `failed`.
+    """
+    file, output = Path(file), Path(output)
+    rows = list(read_file(file))[:limit]
+    golds = [gold_of(row, n, Path(databases or file.parent)) for n, row in enumerate(rows, 1)]
+    different = list(dict.fromkeys(golds))
+    folder = output / "databases"
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = NeighbourSummary(tasks=len(rows))
+    paths: dict[GoldQuery, list[str]] = {}
+    processes = min(workers or len(os.sched_getaffinity(0)), len(different))
+    context = multiprocessing.get_context("forkserver")
+    with (
+        ProcessPoolExecutor(processes, mp_context=context) if processes > 1 else nullcontext()
+    ) as pool:
+        for gold, neighbours in neighbours_for(different, most, seed, pool):
+            if isinstance(neighbours, str):
+                summary.failed.append(f"{gold.database}: {gold.sql[:200]}: {neighbours}")
+                paths[gold] = [gold.database]
+            else:
+                summary.add(neighbours)
+                paths[gold] = write(folder, gold, neighbours)
+            progress(len(paths), len(different))
+    with replacing(output / "tasks.jsonl") as out:
+        for row, gold in zip(rows, golds, strict=True):
+            out.write(with_databases(row, paths[gold]).encode())
+    with replacing(output / "left.txt") as out:
+        out.write(("\n".join(summary.left) + "\n").encode())
+    return summary
+
+
+def neighbours_for(
+    golds: list[GoldQuery], most: int, seed: int, executor: Executor | None
+) -> Iterator[tuple[GoldQuery, Neighbours | str]]:
+    """Yield each gold query with its neighbours, or with the reason why there are none, in order."""
     if executor is None:
         for gold in golds:
             yield gold, attempt(gold, most, seed)
         return
     for at in range(0, len(golds), _AT_ONCE):
-        some = golds[at : at + _AT_ONCE]
-        results = [executor.submit(attempt, gold, most, seed) for gold in some]
-        for gold, result in zip(some, results, strict=True):
+        batch = golds[at : at + _AT_ONCE]
+        results = [executor.submit(attempt, gold, most, seed) for gold in batch]
+        for gold, result in zip(batch, results, strict=True):
             yield gold, result.result()
 
 
-def attempt(gold: Gold, most: int, seed: int) -> Neighbours | str:
-    """The neighbours of a gold, or why there are none."""
+def attempt(gold: GoldQuery, most: int, seed: int) -> Neighbours | str:
+    """Return the neighbours of a gold query, or the reason why there are none."""
     try:
         return neighbours_of(gold.sql, gold.database, most, seed)
     except CannotScore as error:
@@ -136,10 +196,10 @@ def attempt(gold: Gold, most: int, seed: int) -> Neighbours | str:
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
-def write(folder: Path, gold: Gold, found: Neighbours) -> list[str]:
-    """Write the neighbours; returns all of the gold's databases, its own first."""
+def write(folder: Path, gold: GoldQuery, neighbours: Neighbours) -> list[str]:
+    """Write the neighbours, and return the paths of all databases of the gold query, its own first."""
     paths = [gold.database]
-    for number, data in enumerate(found.databases, 1):
+    for number, data in enumerate(neighbours.databases, 1):
         path = folder / f"{gold.name}-{number}.sqlite"
         path.write_bytes(data)
         paths.append(str(path.resolve()))
@@ -147,7 +207,7 @@ def write(folder: Path, gold: Gold, found: Neighbours) -> list[str]:
 
 
 def with_databases(row: Mapping[str, Any], paths: list[str]) -> str:
-    """The row with its databases, as a line of JSON."""
+    """Return the row with its databases as a line of JSON."""
     changed = dict(row)
     if isinstance(row.get("reference"), Mapping):
         changed["reference"] = {**row["reference"], "databases": paths}

@@ -26,7 +26,7 @@ _UNREAD = 6  # rows of a table that the gold doesn't read
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How a candidate is filled.
+    """The way in which a candidate is filled.
 
     Attributes:
         rows: of each table that the gold reads.
@@ -57,7 +57,7 @@ PROFILES = (
 
 
 def candidate(base: Base, aims: Aims, profile: Profile, rng: random.Random) -> sqlite3.Connection:
-    """A database in memory. Raises `sqlite3.Error` where the schema can't be made again."""
+    """Return a filled database in memory. Raises `sqlite3.Error` if the schema can't be made again."""
     made = empty_database(base.schema)
     filling = _Filling(base, aims, profile, rng)
     for table in _parents_first(base):
@@ -78,7 +78,7 @@ def candidate(base: Base, aims: Aims, profile: Profile, rng: random.Random) -> s
 
 
 def _parents_first(base: Base) -> list[Table]:
-    """Tables, those that are referred to before those that refer; cycles in the order declared."""
+    """Return the tables, each after the tables that it refers to; cycles in the order of their declaration."""
     left = [table for table in base.schema.tables if not table.is_view]
     names = {table.name.lower() for table in left}
     done: list[Table] = []
@@ -172,7 +172,7 @@ class _Filling:
     def _unique(
         self, place: Place, column: Column, original: Record | None, made: list[Record], hit: bool
     ) -> Value:
-        """A value that the column hasn't got yet."""
+        """Return a value that the column doesn't have yet."""
         taken = {record[place[1]] for record in made}
         wanted = self.aims.hits.get(place, []) if hit else self.aims.misses.get(place, [])
         linked = self._linked(place)
@@ -188,7 +188,7 @@ class _Filling:
         return f"{self._drawn(place, column)}{len(taken)}"
 
     def _linked(self, place: Place) -> list[Value]:
-        """Values of the columns that the gold compares this one with, as far as they're filled."""
+        """Return values of the columns that the gold query compares this one with, as far as they are filled."""
         found: list[Value] = []
         for a, b in self.aims.links:
             other = b if a == place else a if b == place else None
@@ -199,7 +199,7 @@ class _Filling:
         return found
 
     def _drawn(self, place: Place, column: Column) -> Value:
-        """A value of the column's own kind."""
+        """Return a value of the column's own kind."""
         rows = self.base.rows.get(place[0], [])
         if rows:
             table = self.base.schema.table(place[0])
@@ -216,7 +216,7 @@ class _Filling:
 
 
 class _Parents:
-    """Which rows a table's foreign keys refer to: some never, some more than once."""
+    """The rows that a table's foreign keys refer to: some never, some more than once."""
 
     def __init__(self, filling: _Filling, table: Table) -> None:
         self._filling = filling
@@ -230,7 +230,7 @@ class _Parents:
             self._allowed.append((key, kept, [row for row in liked if row in kept]))
 
     def chosen(self, hit: bool) -> Record:
-        """Values for the columns of all foreign keys."""
+        """Return values for the columns of all foreign keys."""
         rng = self._filling.rng
         values: Record = {}
         for key, rows, liked in self._allowed:
@@ -250,14 +250,14 @@ class _Parents:
 
 
 def _beside(value: Value, rng: random.Random) -> Value:
-    """A value near it: the data may hold one value alone, and a constant would do."""
+    """Return a value near another: if the data held a single value, a constant would be right."""
     if isinstance(value, int | float):
         return value + rng.choice((-1, 1))
     return value + rng.choice("xyz") if isinstance(value, str) else value
 
 
 def _fitting(value: Value, column: Column) -> Value:
-    """A literal as the column would hold it: '12' in a column of numbers is a number."""
+    """Return a literal as the column stores it: '12' in a column of numbers is a number."""
     if isinstance(value, str) and column.affinity in ("INTEGER", "REAL", "NUMERIC"):
         try:
             number = float(value)

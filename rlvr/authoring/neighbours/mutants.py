@@ -1,4 +1,4 @@
-"""Mutants of a query: it, with one thing in it changed as people and models get it wrong."""
+"""Mutants of a query, each with one change of the kind that people and models get wrong."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Mutant:
 
 
 def mutants_of(sql: str, schema: Schema, most: int = 60) -> list[Mutant]:
-    """Mutants of `sql`, each another text; kinds in turn, so that `most` cuts none of them off.
+    """Return different mutants of `sql`, kind by kind in turn, so that `most` cuts no kind off.
 
     Raises `sqlglot.errors.SqlglotError` where `sql` can't be read.
     """
@@ -65,7 +65,7 @@ def mutants_of(sql: str, schema: Schema, most: int = 60) -> list[Mutant]:
 
 
 def constants(rows: Sequence[Sequence[Any]], columns: int) -> list[Mutant]:
-    """Queries that read nothing: the gold's result as constants, or no row at all."""
+    """Return queries that read nothing: the gold query's result as constants, or no rows."""
     if not rows:
         nothing = ", ".join(["NULL"] * columns)
         return [Mutant("constant", f"SELECT {nothing} WHERE 0")]
@@ -86,7 +86,7 @@ def _literal(value: Any) -> str:
 
 
 def _with(tree: Node, number: int, change: Change) -> str | None:
-    """The text of the tree with its node of that number changed; None where that can't be said."""
+    """Return the text of the tree with the node of that number changed; None if that can't be written."""
     copy = tree.copy()
     node = next(one for at, one in enumerate(copy.walk()) if at == number)
     new = change(node)
@@ -188,7 +188,7 @@ def _aggregates(node: Node, schema: Schema) -> Iterator[tuple[str, Change]]:
 
 
 def _some_columns(select: Node | None, schema: Schema) -> list[exp.Column]:
-    """A column or two of the tables that a SELECT reads: the last, seldom a key."""
+    """Return a column or two of the tables that a SELECT reads: the last ones, which are seldom keys."""
     found = []
     for source in sources(select) if select is not None else ():
         table = schema.table(source.name)
@@ -213,7 +213,7 @@ def _selects(node: Node, _: Schema) -> Iterator[tuple[str, Change]]:
 
 
 def _as(kind: Node) -> Change:
-    """The same operands under another operator."""
+    """Return the same operands under another operator."""
 
     def changed(node: Node) -> Node:
         other = node.args.get("expression")
@@ -245,7 +245,7 @@ def _set(node: Node, key: str, value: Any) -> Node:
 
 
 def _columns(node: Node, schema: Schema) -> Iterator[tuple[str, Change]]:
-    """Another column of the same table in its place, one of the same kind where there is one."""
+    """Return another column of the same table, of the same kind if there is one."""
     if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
         return
     place = place_of(node, schema)

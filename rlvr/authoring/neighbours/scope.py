@@ -1,4 +1,4 @@
-"""Which table's column a name in a query means."""
+"""The tables of column names in a query."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Place: TypeAlias = tuple[str, str]
 
 
 def place_of(column: Any, schema: Schema) -> Place | None:
-    """Where the column is; None where it's computed or unknown. Looks outwards, scope by scope."""
+    """Return the column's table, from the inner scope outwards; None if it is computed or unknown."""
     scope = column.parent_select
     name = column.name.lower()
     while scope is not None:
@@ -32,7 +32,7 @@ def place_of(column: Any, schema: Schema) -> Place | None:
 
 
 def sources(select: Any) -> Iterator[exp.Table]:
-    """The tables in a SELECT's own FROM and JOINs."""
+    """Return the tables in a SELECT's own FROM and JOINs."""
     clause = select.args.get("from_") or select.args.get("from")
     parts = [clause.this] if clause is not None else []
     parts += [join.this for join in select.args.get("joins") or ()]

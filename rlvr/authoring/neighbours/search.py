@@ -1,4 +1,4 @@
-"""Neighbours of one task: candidates are made from a seed, and kept where they kill a mutant."""
+"""Neighbours of one gold query: candidates are made from a seed, and kept if they kill a mutant."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _TRIES = 49  # candidates
 
 @dataclass
 class Neighbours:
-    """What was found for one gold.
+    """The neighbours of one gold query.
 
     Attributes:
-        databases: SQLite files as bytes, smallest number first that kill what can be killed.
-        passing: mutants that give the gold's result on the task's own database, by kind.
+        databases: SQLite files as bytes.
+        passing: mutants with the gold query's result on the task's own database, by kind.
         killed: those of them that a neighbour tells apart, by kind.
-        equivalent: those that were shown to be the gold in other words, by the rule that shows it.
+        equivalent: those that are proved equivalent, by the rule that proves it.
         left: the others, as text.
         failing: mutants that the task's own database tells apart already, or that don't run.
-        empty: whether the gold's result is empty on the task's own database and on all neighbours.
+        empty: whether the gold query's result is empty on the task's own database and on all neighbours.
     """
 
     databases: list[bytes] = field(default_factory=list)
@@ -49,15 +49,15 @@ class Neighbours:
 def neighbours_of(
     sql: str, path: str, most: int = 10, seed: int = 0, largest: int = 256 << 10
 ) -> Neighbours:
-    """Neighbour databases for the gold `sql` on the database at `path`.
+    """Return neighbour databases for the gold query `sql` on the database at `path`.
 
     Args:
-        most: how many are kept.
-        seed: the same one gives the same databases.
-        largest: bytes that one may have.
+        most: the maximum number of neighbours.
+        seed: the same one makes the same databases.
+        largest: the maximum size of one in bytes.
 
-    Raises `sqlite3.Error` where the gold or the database can't be used, and
-    `sqlglot.errors.SqlglotError` where sqlglot can't read the gold.
+    Raises `sqlite3.Error` if the query or the database can't be used, and `sqlglot.errors.SqlglotError` if sqlglot
+    can't read the query.
     """
     base = Base.of(path)
     found = Neighbours()
@@ -116,7 +116,7 @@ def _search(
 def _kept(
     made: sqlite3.Connection, gold: _Gold, alive: list[Mutant], found: Neighbours, largest: int
 ) -> list[Mutant]:
-    """The mutants that are alive after this candidate, which is kept where there are fewer."""
+    """Return the mutants that are alive after this candidate, which is kept if there are fewer."""
     dead = [mutant for mutant in alive if gold.tells(mutant)]
     if not dead:
         return alive
@@ -145,11 +145,11 @@ class _Gold:
 
     @property
     def says_nothing(self) -> bool:
-        """Whether it has no row, or one of NULLs and zeros, as aggregates over nothing are."""
+        """True if it has no row, or one of NULLs and zeros, as aggregates over nothing have."""
         return not self.rows.rows or (len(self.rows.rows) == 1 and not any(self.rows.rows[0]))
 
     def tells(self, mutant: Mutant) -> bool:
-        """Whether the mutant's result is another. A mutant that fails is told at once."""
+        """Return whether the mutant's result differs, or it fails."""
         rows = self._run(mutant.sql)
         if rows is None:
             return True

@@ -1,7 +1,6 @@
-"""A new environment as an installable package: complete, small, and clean by the audit as it's written.
+"""A new environment as an installable package: complete, small, and it passes the audit.
 
-What is written are the real files of `templates/`, in which `__NAME__` and its like are replaced
-and nothing else is.
+The files are those of `templates/` with words such as `__NAME__` replaced.
 """
 
 from rlvr.authoring.scaffold.package import write_package

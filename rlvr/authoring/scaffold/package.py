@@ -1,4 +1,4 @@
-"""Writing the package: all of it or nothing, and never over what is there."""
+"""`write_package`: the files of a new environment, all of them or none, and never over existing files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rlvr.authoring.scaffold import shop
 from rlvr.authoring.scaffold.plan import Plan
-from rlvr.authoring.scaffold.rows import Columns, write_rows
+from rlvr.authoring.scaffold.rows import RowColumns, has_json_references, write_rows
 from rlvr.core.errors import OptionError
 
 _NEEDS = {
@@ -37,40 +37,43 @@ _ROWS = "- `__MODULE__/train.jsonl` and `test.jsonl` are the rows; no prompt is 
 
 
 def write_package(
-    plan: Plan, folder: Path, data: Path | None = None, columns: Columns | None = None
+    plan: Plan, folder: Path, data: Path | None = None, columns: RowColumns | None = None
 ) -> None:
     """Write the package of a plan to `folder`.
 
     Args:
-        data: the JSONL file of a plan that is `from_rows`.
-        columns: where its rows have prompt and reference; guessed where it doesn't say.
+        data: the data file of a plan that is `from_rows`.
+        columns: its columns of prompt and reference; guessed by default.
 
-    Raises `OptionError` where there's something at `folder`, `DataError` where the rows can't be used.
+    Raises `OptionError` if `folder` exists, `DataError` if the rows can't be used.
     """
-    folder = Path(os.path.abspath(folder))  # x/.. has no name of its own
+    folder = Path(os.path.abspath(folder))  # x/.. has no name
     if os.path.lexists(folder):
         raise OptionError(
-            f"There's something at {str(folder)!r} already, which stays as it is: choose another "
-            f"folder with -o."
+            f"{str(folder)!r} exists already and isn't changed: choose another folder with -o."
         )
     if (data is not None) != plan.from_rows:
-        raise OptionError("Rows belong to a plan that is from_rows, and to no other.")
+        raise OptionError("A data file is for a plan with from_rows=True, which needs one.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     part.mkdir()
     try:
         _write(plan, part, data, columns)
-        # A folder that isn't empty can't be renamed over, should one have come meanwhile.
+        # Renaming fails if a folder with files has appeared meanwhile.
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _write(plan: Plan, folder: Path, data: Path | None, columns: Columns | None) -> None:
+def _write(plan: Plan, folder: Path, data: Path | None, columns: RowColumns | None) -> None:
     package, tests = folder / plan.module, folder / "tests"
     package.mkdir()
     tests.mkdir()
-    code = _template(f"{plan.template}.py.txt")
+    columns = columns or RowColumns()
+    template, verifier = plan.template, plan.verifier
+    if data is not None and verifier == "custom" and has_json_references(data, columns):
+        template, verifier = "rows.json", "json"
+    code = _template(f"{template}.py.txt")
     words = {
         "__NAME__": plan.name,
         "__MODULE__": plan.module,
@@ -82,9 +85,9 @@ def _write(plan: Plan, folder: Path, data: Path | None, columns: Columns | None)
     needs = _NEEDS | (_ROWS_NEED if plan.from_rows else {})
     words |= {"__NEEDS__": needs.get(plan.verifier, ""), "__FILES__": _filled(listed, words)}
     if data is None:
-        _put(package / "fixtures.jsonl", _template(f"{plan.template}.jsonl"), {})
+        _put(package / "fixtures.jsonl", _template(f"{template}.jsonl"), {})
     else:
-        words |= write_rows(data, columns or Columns(), plan.verifier, package, code)
+        words |= write_rows(data, columns, verifier, package, code)
     if plan.verifier == "sql":
         shop.write_databases(package, _template("shop.sql.txt"))
     if plan.verifier == "judge":
@@ -104,5 +107,5 @@ def _put(path: Path, text: str, words: Mapping[str, str]) -> None:
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:
-    """The text with each word replaced, and nothing replaced in what was put in."""
+    """Return the text with each word replaced once; the replacements stay as they are."""
     return re.sub(r"__[A-Z]+__", lambda word: words.get(word.group(), word.group()), text)

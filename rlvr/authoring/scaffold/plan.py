@@ -1,4 +1,4 @@
-"""What a new package is to be: its names, and which template it's made from."""
+"""The plan of a new package: its names and its template."""
 
 from __future__ import annotations
 
@@ -13,31 +13,30 @@ VERIFIERS = ("custom", "math", "code", "sql", "instructions", "judge")
 
 _SENSELESS = {
     ("tools", "code"): (
-        "running programs is what the sandbox does, and its say comes back between turns: take "
+        "programs run in the sandbox, and their results come back between turns: use "
         "--kind multi-turn"
     ),
     ("tools", "instructions"): (
-        "instructions are about the form of a text, which no tool can find out: take --kind "
-        "multi-turn"
+        "instructions are about the form of a text, which no tool can tell: use --kind multi-turn"
     ),
 }
 _NO_ROWS = {
-    "sql": "rlvr.make('sql', data=FILE, databases=FOLDER) takes such a file as it is",
+    "sql": "rlvr.make('sql', data=FILE, databases=FOLDER) reads such a file",
 }
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A package to be written.
+    """The plan of a package.
 
     Attributes:
-        name: the environment's.
+        name: the environment's name.
         kind: one of `KINDS`.
         verifier: one of `VERIFIERS`.
-        from_rows: whether its tasks are rows of a file; else a generator makes them.
+        from_rows: whether its tasks are rows of a file; otherwise a generator makes them.
 
-    Raises `RegistrationError` where the name can't be one or is taken, `OptionError` where there's no
-    such kind or verifier, or where they don't go together.
+    Raises `RegistrationError` if the name is invalid or taken, `OptionError` for an unknown kind or verifier, or a pair
+    of them that makes no sense.
     """
 
     name: str
@@ -46,12 +45,12 @@ class Plan:
     from_rows: bool = False
 
     def __post_init__(self) -> None:
-        for what, value, known in (
+        for what, value, choices in (
             ("kind", self.kind, KINDS),
             ("verifier", self.verifier, VERIFIERS),
         ):
-            if value not in known:
-                raise OptionError(f"{what} is one of {', '.join(known)}, not {value!r:.80}.")
+            if value not in choices:
+                raise OptionError(f"{what} is one of {', '.join(choices)}, not {value!r:.80}.")
         why = _SENSELESS.get((self.kind, self.verifier))
         if why is not None:
             raise OptionError(
@@ -75,15 +74,15 @@ class Plan:
 
     @property
     def module(self) -> str:
-        """Of the package, as Python imports it."""
+        """The package's name for Python's import."""
         return f"rlvr_{self.name}"
 
     @property
     def distribution(self) -> str:
-        """Of the package, as pip installs it."""
+        """The package's name for pip."""
         return self.module.replace("_", "-")
 
     @property
     def template(self) -> str:
-        """The beginning of its templates' names."""
+        """The beginning of the names of its template files."""
         return f"{'rows' if self.from_rows else self.kind}.{self.verifier}"

@@ -1,4 +1,4 @@
-"""An environment from rows of data: where prompt and reference are, the split, and the first fixtures."""
+"""An environment from rows of data: the columns of prompt and reference, the split, and the first fixtures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlvr.authoring.rows import Rows
+from rlvr.authoring.rows import RowSource
 from rlvr.authoring.split import split
 from rlvr.core.errors import DataError, DataWarning
 from rlvr.core.task import Task
@@ -21,17 +21,18 @@ from rlvr.envs.prompt import Prompt
 from rlvr.scoring import score
 from rlvr.verifiers.code import Code
 from rlvr.verifiers.coherence import Coherent
+from rlvr.verifiers.function import FunctionVerifier
 from rlvr.verifiers.function import verifier as function_verifier
 from rlvr.verifiers.instructions import Instructions
 from rlvr.verifiers.math import Math
 
 PROMPTS = ("prompt", "question", "problem", "instruction", "query")
-"""Where a row's prompt is looked for, in this order."""
+"""The columns that may hold a row's prompt, the first choice first."""
 REFERENCES = (
     "reference", "answer", "gold", "target", "ground_truth", "final_answer", "expected_answer",
     "solution",
 )  # fmt: skip
-"""Where its reference is looked for, in this order."""
+"""The columns that may hold its reference, the first choice first."""
 _INSTRUCTIONS = (
     "instruction_id_list",
     "kwargs",
@@ -39,11 +40,12 @@ _INSTRUCTIONS = (
 _SOLUTION = re.compile(r"\n|####|\\boxed")
 _EXAMPLES = 3  # rows of train that the fixtures are of
 _SPLIT_SEEDS = 50
+_FIRST = 50  # rows that are looked at before all are
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Where a row has what; None is to be guessed from the first row."""
+class RowColumns:
+    """The columns of prompt and reference; None is guessed from the first row."""
 
     prompt: str | None = None
     reference: str | None = None
@@ -51,13 +53,38 @@ class Columns:
 
 @function_verifier
 def same_text(task: Task, answer: str) -> bool:
-    """What the template `rows.custom` has."""
+    """Judge as the template `rows.custom` does."""
     return bool(answer.casefold().split() == task.reference.casefold().split())
 
 
+def _same_json(task: Task, answer: str) -> bool:
+    """Judge as the template `rows.json` does."""
+    text = answer.strip().removeprefix("```json").removesuffix("```")
+    try:
+        value = json.dumps(json.loads(text), sort_keys=True)
+    except (ValueError, RecursionError):
+        return False
+    return value == json.dumps(task.reference, sort_keys=True)
+
+
+same_json = FunctionVerifier(
+    _same_json, "whole", "same_json", demonstrate=lambda task: json.dumps(task.reference)
+)
+
+
+def has_json_references(data: Path, columns: RowColumns) -> bool:
+    """Return whether references in the first rows of a file are JSON objects or arrays."""
+    source = RowSource(data)
+    rows = [] if source.parquet else _first(source, _FIRST)
+    if not rows:
+        return False
+    column = columns.reference or next((name for name in REFERENCES if name in rows[0]), "")
+    return any(isinstance(row.get(column), dict | list) for row in rows)
+
+
 @dataclass(frozen=True)
-class _Reader:
-    """How a template's `load` makes a task of a row, and the Python in which it says so."""
+class _RowReader:
+    """The way in which a template's `load` makes a task of a row, with its Python source."""
 
     verifier: str
     template: Prompt
@@ -65,7 +92,7 @@ class _Reader:
     reference: str | None  # None: its two columns of instructions
 
     def task(self, row: Mapping[str, Any]) -> Task:
-        """Raises `DataError` saying what's wrong with the row."""
+        """Return the task of a row. Raises `DataError` if the row can't be used."""
         asked = self._value(row, self.prompt)
         if not isinstance(asked, str) or not asked.strip():
             raise DataError(f"its {self.prompt!r} is {asked!r:.60}, not a text")
@@ -73,11 +100,11 @@ class _Reader:
 
     @property
     def expression(self) -> str:
-        """The reference, as `load` reads it from `row`."""
+        """The Python expression with which `load` reads the reference from `row`."""
         if self.reference is None:
             return "{name: row[name] for name in (" + ", ".join(map(_literal, _INSTRUCTIONS)) + ")}"
-        found = f"row[{_literal(self.reference)}]"
-        return found if self.verifier in ("code", "instructions") else f"str({found})"
+        value = f"row[{_literal(self.reference)}]"
+        return value if self.verifier in ("code", "instructions", "json") else f"str({value})"
 
     def _reference(self, row: Mapping[str, Any]) -> Any:
         if self.reference is None:
@@ -90,13 +117,17 @@ class _Reader:
                     f"{self.verifier}.md has it"
                 )
             return value
+        if self.verifier == "json":
+            if value is None:
+                raise DataError(f"its {self.reference!r} is null, which is no answer")
+            return value
         if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
             raise DataError(f"its {self.reference!r} is {value!r:.60}, not a text or a number")
         text = str(value)
         if self.verifier == "math" and _SOLUTION.search(text.strip()):
             raise DataError(
-                f"its {self.reference!r} is a whole solution ({text!r:.60}), not an answer: put what is "
-                f"right into a column of its own"
+                f"its {self.reference!r} is a whole solution ({text!r:.60}), not an answer: put the answer "
+                f"into a column of its own"
             )
         return text
 
@@ -108,25 +139,24 @@ class _Reader:
 
 
 def write_rows(
-    data: Path, columns: Columns, verifier: str, folder: Path, code: str
+    data: Path, columns: RowColumns, verifier: str, folder: Path, code: str
 ) -> dict[str, str]:
     """Write `train.jsonl`, `test.jsonl` and `fixtures.jsonl` to `folder`.
 
     Args:
         data: JSONL; its rows are copied as they stand.
-        columns: where prompt and reference are.
-        verifier: of the environment.
+        columns: the columns of prompt and reference.
+        verifier: the environment's verifier.
         code: the environment's template, whose prompt the fixtures have.
 
-    Returns what the template's words for the columns stand for. Raises `DataError` naming the row that
-    can't be used.
+    Returns the values of the template's words for the columns. Raises `DataError` naming a row that can't be used.
     """
-    rows = Rows(data)
+    rows = RowSource(data)
     if rows.parquet:
         raise DataError(f"{data} is Parquet: write its rows as JSONL first, one object a line.")
     reader = _reader(rows, data, columns, verifier, code)
     _check(rows, data, reader)
-    for seed in range(_SPLIT_SEEDS):  # of a few rows, a tenth may be none
+    for seed in range(_SPLIT_SEEDS):  # a tenth of a few rows may be none
         made = split(rows, folder, 0.1, seed=seed, column=reader.prompt)
         if made.train and made.test:
             break
@@ -135,14 +165,16 @@ def write_rows(
             f"{data} can't be split: it has {made.train + made.test} rows with "
             f"{made.train_groups + made.test_groups} different prompts, and both sides need one."
         )
-    examples = [reader.task(fields) for fields in _first(Rows(folder / "train.jsonl"), 50)]
-    found = _fixtures(examples, verifier)
-    lines = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in found)
+    examples = [reader.task(fields) for fields in _first(RowSource(folder / "train.jsonl"), 50)]
+    fixtures = _fixtures(examples, verifier)
+    lines = "".join(json.dumps(fixture, ensure_ascii=False) + "\n" for fixture in fixtures)
     (folder / "fixtures.jsonl").write_text(lines, encoding="utf-8")
     return {"__PROMPT__": _literal(reader.prompt), "__REFERENCE__": reader.expression}
 
 
-def _reader(rows: Rows, data: Path, columns: Columns, verifier: str, code: str) -> _Reader:
+def _reader(
+    rows: RowSource, data: Path, columns: RowColumns, verifier: str, code: str
+) -> _RowReader:
     first = next(iter(_first(rows, 1)), None)
     if first is None:
         raise DataError(f"{data} has no rows.")
@@ -155,9 +187,9 @@ def _reader(rows: Rows, data: Path, columns: Columns, verifier: str, code: str) 
         and columns.reference is None
         and set(_INSTRUCTIONS) <= set(first)
     ):
-        return _Reader(verifier, template, prompt, None)
+        return _RowReader(verifier, template, prompt, None)
     reference = _column(first, columns.reference, REFERENCES, "reference", data)
-    return _Reader(verifier, template, prompt, reference)
+    return _RowReader(verifier, template, prompt, reference)
 
 
 def _column(
@@ -177,24 +209,24 @@ def _column(
     return found
 
 
-def _first(rows: Rows, count: int) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
+def _first(rows: RowSource, count: int) -> list[Mapping[str, Any]]:
+    first: list[Mapping[str, Any]] = []
     for batch in rows:
-        found += [row.fields for row in batch.rows if row.fields is not None]
-        if len(found) >= count:
+        first += [row.fields for row in batch.rows if row.fields is not None]
+        if len(first) >= count:
             break
-    return found[:count]
+    return first[:count]
 
 
-def _check(rows: Rows, data: Path, reader: _Reader) -> None:
-    """Every row is one that `load` can read; where two ask the same and differ, it's warned about."""
+def _check(rows: RowSource, data: Path, reader: _RowReader) -> None:
+    """Raise `DataError` for a row that `load` can't read, and warn of rows with one prompt and different references."""
     known: dict[str, tuple[int, str]] = {}  # the prompt's last row with its reference
     for batch in rows:
         for row in batch.rows:
             if row.blank:
                 continue
             if row.fields is None:
-                raise DataError(f"Line {row.number} of {data}: {row.why}. Mend it or take it out.")
+                raise DataError(f"Line {row.number} of {data}: {row.why}. Fix it or remove it.")
             try:
                 task = reader.task(row.fields)
             except DataError as error:
@@ -212,14 +244,14 @@ def _check(rows: Rows, data: Path, reader: _Reader) -> None:
 
 
 def _fixtures(tasks: list[Task], verifier: str) -> list[dict[str, Any]]:
-    """Right, wrong, malformed and borderline responses to the first tasks.
+    """Return right, wrong, malformed and borderline responses to the first tasks.
 
-    Raises `DataError` where what should be right isn't: then the references aren't what the verifier takes.
+    Raises `DataError` if a right response isn't right: then the verifier can't use the references.
     """
     judge = _verifier(verifier)
     right = [(task.reference if judge is None else judge.demonstrate(task)) for task in tasks]
-    found: list[dict[str, Any]] = []
-    for i, (task, said) in enumerate(zip(tasks[:_EXAMPLES], right, strict=False)):
+    fixtures: list[dict[str, Any]] = []
+    for i, (task, response) in enumerate(zip(tasks[:_EXAMPLES], right, strict=False)):
         of = {"prompt": task.text, "reference": task.reference}
         others = (
             other
@@ -227,47 +259,47 @@ def _fixtures(tasks: list[Task], verifier: str) -> list[dict[str, Any]]:
             if answer is not None and other.reference != task.reference
         )
         other = next(others, None)
-        if said is not None:
-            found.append({"kind": "right", **of, "response": said})
+        if response is not None:
+            fixtures.append({"kind": "right", **of, "response": response})
         if other is not None:
             wrong = right[tasks.index(other)]
             why = "right for another row"
-            found.append({"kind": "wrong", **of, "response": wrong, "why": why})
+            fixtures.append({"kind": "wrong", **of, "response": wrong, "why": why})
         if i == 0:
-            found.append({"kind": "malformed", **of, "response": ":", "why": "no answer"})
-            if said is not None:
-                thought = f"<think>{said}</think>"
+            fixtures.append({"kind": "malformed", **of, "response": ":", "why": "no answer"})
+            if response is not None:
+                thought = f"<think>{response}</think>"
                 why = "only what follows the thinking counts"
-                found.append(
+                fixtures.append(
                     {"kind": "borderline", **of, "response": thought, "reward": 0, "why": why}
                 )
-    return found if judge is None else _held(found, judge)
+    return fixtures if judge is None else _held(fixtures, judge)
 
 
-def _held(found: list[dict[str, Any]], judge: Verifier) -> list[dict[str, Any]]:
-    """The fixtures that hold. Raises `DataError` where a right answer doesn't earn full reward."""
-    tasks = [Task(one["prompt"], one["reference"]) for one in found]
+def _held(fixtures: list[dict[str, Any]], judge: Verifier) -> list[dict[str, Any]]:
+    """Return the fixtures that hold. Raises `DataError` if a right answer doesn't earn full reward."""
+    tasks = [Task(fixture["prompt"], fixture["reference"]) for fixture in fixtures]
     kept = []
-    verdicts = score(tasks, [one["response"] for one in found], judge)
-    for one, verdict in zip(found, verdicts, strict=True):
+    verdicts = score(tasks, [fixture["response"] for fixture in fixtures], judge)
+    for fixture, verdict in zip(fixtures, verdicts, strict=True):
         correct = isinstance(verdict, Scored) and verdict.status is Status.CORRECT
-        if isinstance(verdict, Unscored) or (one["kind"] == "right" and not correct):
-            said = verdict.message if isinstance(verdict, Unscored) else verdict.feedback
+        if isinstance(verdict, Unscored) or (fixture["kind"] == "right" and not correct):
+            why = verdict.message if isinstance(verdict, Unscored) else verdict.feedback
             raise DataError(
-                f"The reference {one['reference']!r:.200} isn't one that the verifier "
-                f"{judge.name!r} can use: its own answer {one['response']!r:.100} is refused ({said}). "
+                f"The reference {fixture['reference']!r:.200} isn't one that the verifier "
+                f"{judge.name!r} can use: its own answer {fixture['response']!r:.100} is refused ({why}). "
                 f"Is another column the reference (--reference-column), or another --verifier?"
             )
-        if one["kind"] == "right" or not correct:  # another row's answer may be right here too
-            kept.append(one)
+        if fixture["kind"] == "right" or not correct:  # another row's answer may be right here too
+            kept.append(fixture)
     return kept
 
 
 def _verifier(name: str) -> Verifier | None:
-    """What the template has; None for a judge, who isn't there to be asked."""
+    """Return the template's verifier; None for a judge, which isn't available here."""
     if name == "instructions":
         return Coherent("strict") >> Instructions()
-    return {"math": Math(), "code": Code(), "custom": same_text}.get(name)
+    return {"math": Math(), "code": Code(), "custom": same_text, "json": same_json}.get(name)
 
 
 def _literal(text: str) -> str:

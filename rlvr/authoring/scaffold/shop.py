@@ -11,12 +11,12 @@ import numpy as np
 FILES = ("shop.sqlite", "shop_2.sqlite", "shop_3.sqlite")
 _KINDS = ("lamp", "chair", "table", "clock", "shelf")
 _YEARS = range(2016, 2026)
-_EACH = 30  # products of a kind
-_MOST = 800  # pieces of a product sold in a year
+_EACH = 30  # products per kind
+_MOST = 800  # pieces per product and year
 
 
 def write_databases(folder: Path, schema: str) -> None:
-    """Make `FILES` in a folder: other rows in each, and the same ones whenever they're made."""
+    """Make `FILES` in a folder: with different rows in each, and the same ones each time."""
     for number, name in enumerate(FILES):
         rng = np.random.default_rng([number, 0])
         with contextlib.closing(sqlite3.connect(folder / name)) as connection, connection:
@@ -29,7 +29,7 @@ def write_databases(folder: Path, schema: str) -> None:
 def _rows(
     rng: np.random.Generator,
 ) -> tuple[list[tuple[int, str, str]], list[tuple[int, int, int]]]:
-    """Products and sales. In a year no two of a kind sold as often: no order is left open by ties."""
+    """Return products and sales. No two products of a kind sold equally often in a year, so that no order has ties."""
     products: list[tuple[int, str, str]] = []
     sales: list[tuple[int, int, int]] = []
     for kind in _KINDS:

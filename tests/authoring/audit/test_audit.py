@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import rlvr
-from rlvr.authoring.audit import Outcome, fail, note, ok, probes, registry
-from rlvr.authoring.audit.page import page
+from rlvr.authoring.audit import ProbeOutcome, fail, note, ok, probe_registry, probes
+from rlvr.authoring.audit.rendering import page
 from rlvr.core.errors import OptionError
 from rlvr.policies.base import Request
 from rlvr.runs.run import read_rollouts
@@ -21,7 +21,7 @@ from rlvr.runs.run import read_rollouts
 
 @pytest.fixture
 def own_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_probes", dict(registry._probes))
+    monkeypatch.setattr(probe_registry, "_probes", dict(probe_registry._probes))
 
 
 def test_it_takes_an_environment_that_is_made(recwarn: pytest.WarningsRecorder) -> None:
@@ -29,14 +29,14 @@ def test_it_takes_an_environment_that_is_made(recwarn: pytest.WarningsRecorder) 
     report = rlvr.audit(env, tasks=10)
     assert report.ok, str(report)
     # Nobody knows how to make it again.
-    assert report["splits"].outcome is report["vectors"].outcome is Outcome.NOTHING
-    assert report["tasks-remade"].outcome is Outcome.OK
+    assert report["splits"].outcome is report["vectors"].outcome is ProbeOutcome.NOTHING
+    assert report["tasks-remade"].outcome is ProbeOutcome.OK
 
 
 def test_every_probe_says_what_it_checks() -> None:
     every = probes()
     assert len({one.name for one in every}) == len(every) >= 45
-    assert {one.group for one in every} == set(registry.GROUPS)
+    assert {one.group for one in every} == set(probe_registry.GROUPS)
     assert all(one.about for one in every)
 
 
@@ -75,7 +75,7 @@ def test_the_same_seed_looks_at_the_same_tasks() -> None:
         try:
             rlvr.audit("arithmetic", tasks=5, seed=seed, only=["spy"])
         finally:
-            registry._probes.pop("spy")
+            probe_registry._probes.pop("spy")
     assert seen[0] == seen[1] != seen[2]
     assert random.getstate() == state
 
@@ -88,10 +88,10 @@ def test_a_probe_that_raises_is_broken_and_not_clean() -> None:
         raise ZeroDivisionError("on purpose")
 
     report = rlvr.audit("arithmetic", tasks=3, only=["falls-over", "gold"])
-    assert report["falls-over"].outcome is Outcome.BROKEN
+    assert report["falls-over"].outcome is ProbeOutcome.BROKEN
     assert "on purpose" in report["falls-over"].summary
     assert not report.ok
-    assert report["gold"].outcome is Outcome.OK
+    assert report["gold"].outcome is ProbeOutcome.OK
 
 
 @pytest.mark.usefixtures("own_probe")
@@ -102,8 +102,8 @@ def test_what_its_author_knows_is_no_failure() -> None:
         known_findings={"base-rate": "there are two answers"},
     )
     report = rlvr.audit(env, only=["base-rate", "constant"])
-    assert report["base-rate"].outcome is Outcome.KNOWN
-    assert "two answers" in report["base-rate"].mend
+    assert report["base-rate"].outcome is ProbeOutcome.KNOWN
+    assert "two answers" in report["base-rate"].fix
     assert [one.probe for one in report.failures] == ["constant"]
     assert report.hack_floor == pytest.approx(0.5, abs=0.1)  # known, and a floor all the same
 
@@ -162,12 +162,12 @@ def learnability(rollouts: list[Any]) -> Any:
 
 def test_groups_without_a_gradient() -> None:
     flat = learnability(rows({str(t): [float(t % 2)] * 4 for t in range(10)}))
-    assert flat["pass-rates"].outcome is Outcome.NOTE
+    assert flat["pass-rates"].outcome is ProbeOutcome.NOTE
     assert "no gradient" in flat["pass-rates"].summary
     assert flat["pass-rates"].figures["always"] == flat["pass-rates"].figures["never"] == 0.5
     assert flat["variance-within-groups"].figures["flat"] == 1.0
     mixed = learnability(rows({str(t): [1.0, 0.0, 1.0, 0.0] for t in range(10)}))
-    assert mixed["pass-rates"].outcome is Outcome.OK
+    assert mixed["pass-rates"].outcome is ProbeOutcome.OK
     assert mixed["pass-rates"].figures["histogram"] == [0, 0, 10, 0, 0]
     assert mixed["variance-within-groups"].figures == {"std": 0.5, "flat": 0.0}
 
@@ -175,10 +175,10 @@ def test_groups_without_a_gradient() -> None:
 def test_length_that_pays_within_groups() -> None:
     rewards = {str(t): [0.0, 0.0, 1.0, 1.0] for t in range(10)}
     longer = learnability(rows(rewards, {task: [10, 20, 30, 40] for task in rewards}))
-    assert longer["reward-and-length"].outcome is Outcome.NOTE
+    assert longer["reward-and-length"].outcome is ProbeOutcome.NOTE
     assert longer["reward-and-length"].figures == {"correlation": 1.0, "pairs": 40}
     either = learnability(rows(rewards, {task: [10, 40, 20, 30] for task in rewards}))
-    assert either["reward-and-length"].outcome is Outcome.OK
+    assert either["reward-and-length"].outcome is ProbeOutcome.OK
     assert either["reward-and-length"].figures["correlation"] == 0.0
 
 
@@ -187,7 +187,7 @@ def test_unscored_rollouts_are_counted_by_cause() -> None:
     for row in found[:3]:
         row["verdict"] = {"scored": False, "cause": "sandbox", "message": "gone"}
     report = learnability(found)
-    assert report["unscored-share"].outcome is Outcome.FAIL
+    assert report["unscored-share"].outcome is ProbeOutcome.FAIL
     assert report["unscored-share"].evidence == ("sandbox: 3",)
     assert report["unscored-share"].figures["share"] == 0.15
 
@@ -214,12 +214,12 @@ def test_references_that_a_policy_contradicts_are_named(tmp_path: Path) -> None:
     rollouts = list(read_rollouts(tmp_path / "run"))
     found = rlvr.audit(env, only=["contradicted-golds"], rollouts=rollouts)
     (finding,) = found
-    assert finding.outcome is Outcome.NOTE
+    assert finding.outcome is ProbeOutcome.NOTE
     assert finding.figures == {"tasks": 12, "contradicted": ["sum-17"]}
     assert finding.evidence == ("sum-17: 8 of 8 say '34', the reference is '35'",)
     few = [row for row in rollouts if row["sample"] < 3]
     (finding,) = rlvr.audit(env, only=["contradicted-golds"], rollouts=few)
-    assert finding.outcome is Outcome.NOTHING
+    assert finding.outcome is ProbeOutcome.NOTHING
 
 
 def test_an_environment_that_asks_for_a_thought_is_left_alone() -> None:
@@ -227,4 +227,4 @@ def test_an_environment_that_asks_for_a_thought_is_left_alone() -> None:
     env = rlvr.SingleTurn(tasks, rlvr.Format.think() >> rlvr.Math())
     report = rlvr.audit(env, tasks=10, only=["truth", "thinking-only", "every-candidate"])
     assert report.ok, str(report)
-    assert report["gold"].outcome is report["right-in-every-format"].outcome is Outcome.OK
+    assert report["gold"].outcome is report["right-in-every-format"].outcome is ProbeOutcome.OK

@@ -13,7 +13,7 @@ import pytest
 from broken import BROKEN, FACTORIES
 
 import rlvr
-from rlvr.authoring.audit import Outcome
+from rlvr.authoring.audit import ProbeOutcome
 from rlvr.core import registry
 
 # What comes last looks at what these saw.
@@ -44,15 +44,17 @@ def test_each_is_caught_by_name(name: str) -> None:
     probe = BROKEN[name]
     report = rlvr.audit(name, tasks=12, only=AFTER.get(probe, (probe,)))
     finding = report[probe]
-    assert finding.outcome is Outcome.FAIL, str(report)
-    assert finding.mend
+    assert finding.outcome is ProbeOutcome.FAIL, str(report)
+    assert finding.fix
     assert not report.ok
 
 
 def test_none_of_these_faults_is_the_healthy_ones() -> None:
     report = rlvr.audit("healthy_square", tasks=12, only=sorted(set(BROKEN.values())))
     wrong = [
-        one for one in report if one.outcome not in (Outcome.OK, Outcome.NOTE, Outcome.NOTHING)
+        one
+        for one in report
+        if one.outcome not in (ProbeOutcome.OK, ProbeOutcome.NOTE, ProbeOutcome.NOTHING)
     ]
     assert not wrong, str(report)
 

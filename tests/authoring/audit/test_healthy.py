@@ -11,7 +11,7 @@ from broken_too import ASKED, Substring, rows
 from healthy import HEALTHY
 
 import rlvr
-from rlvr.authoring.audit import Outcome
+from rlvr.authoring.audit import ProbeOutcome
 from rlvr.core import registry
 
 
@@ -51,15 +51,15 @@ def test_answers_that_just_miss_and_earn_most_are_a_note() -> None:
     )
     env = rlvr.SingleTurn(rows(ASKED), verifier)
     finding = rlvr.audit(env, tasks=6, only=["changed-answers-lose"])["changed-answers-lose"]
-    assert finding.outcome is Outcome.NOTE
+    assert finding.outcome is ProbeOutcome.NOTE
     assert "90% of the full reward" in finding.summary
 
 
 def test_a_prompt_that_asks_for_no_form_is_a_note() -> None:
     env = rlvr.SingleTurn(rows("What is {n} times {n}?"), equal)
     finding = rlvr.audit(env, tasks=6, only=["format-asked"])["format-asked"]
-    assert finding.outcome is Outcome.NOTE
-    assert "boxed" in finding.mend
+    assert finding.outcome is ProbeOutcome.NOTE
+    assert "boxed" in finding.fix
 
 
 def test_a_verifier_without_a_demonstration_is_shown_one() -> None:

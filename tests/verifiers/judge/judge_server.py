@@ -8,7 +8,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from rlvr.authoring.scripted_judge import ScriptedJudge, completion
+from rlvr.testing.scripted_judge import ScriptedJudge, completion
 
 Step = str | int | Callable[[dict[str, Any]], Any]
 """A judge's message; an HTTP status; or a function from the request to the whole answer."""

@@ -7,7 +7,7 @@ import pytest
 
 import rlvr
 from benchmarks.math_accuracy import DISPUTED, ours, reported_cases
-from rlvr.authoring.math_rewrites import perturbations, rewritings
+from rlvr.authoring.audit.truth.math_rewrites import perturbations, rewritings
 
 
 def rewards(golds, responses, mode):

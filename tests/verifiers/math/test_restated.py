@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import rlvr
-from rlvr.authoring.audit.strategies import STRATEGIES
+from rlvr.authoring.audit.hacks.strategies import STRATEGIES
 
 BOX = "\n\nReason step by step, and put the final answer in \\boxed{}."
 

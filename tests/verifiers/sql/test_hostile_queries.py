@@ -10,7 +10,7 @@ import pytest
 
 import rlvr
 from rlvr import Sql, Status
-from rlvr.authoring.hostile_queries import hostile_queries
+from rlvr.authoring.audit.hacks.hostile_queries import hostile_queries
 from rlvr.authoring.neighbours.base import Base
 from rlvr.scoring import Pool
 

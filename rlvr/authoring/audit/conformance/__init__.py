@@ -1,0 +1,1 @@
+"""Probes of the contract that trainers and evaluators rely on."""

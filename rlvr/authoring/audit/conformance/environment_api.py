@@ -1,0 +1,244 @@
+"""Probes that an environment keeps the contract that trainers and evaluators rely on."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import warnings
+from typing import Any
+
+import cloudpickle
+import gymnasium
+import numpy as np
+from gymnasium.utils.env_checker import check_env
+
+from rlvr.authoring.audit.finding import Finding, fail, note, nothing, ok
+from rlvr.authoring.audit.probe_registry import probe
+from rlvr.authoring.audit.subject import SINGLE_TURN, Subject, excerpt
+from rlvr.core.environment import Environment
+from rlvr.core.errors import ResetNeededError
+from rlvr.core.faults import described
+from rlvr.core.task import Task
+from rlvr.core.verdict import Unscored
+
+_FIX_RESET = "Draw from self.np_random alone, after super().reset(seed=seed)."
+_FIX_GENERATOR = (
+    "The function that makes a task draws from its argument `rng` alone: no `random`, no `numpy.random`, no set "
+    "whose order changes."
+)
+
+
+@probe("conformance")
+def gymnasium_api(subject: Subject) -> Finding:
+    """Check that Gymnasium's own checker passes."""
+    unscored = _verdict_on_x(subject)
+    if unscored is not None:
+        return nothing(
+            f"a plain response has no verdict (see any-response): {unscored.message:.120}"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            check_env(_another(subject), skip_render_check=True)
+    except Exception as error:
+        return fail(
+            "Gymnasium's check_env refuses it",
+            [described(error)],
+            "Make it with rlvr.SingleTurn(…) or a subclass of rlvr.MultiTurn. A `reset` or `step` of your own returns "
+            "the values that Gymnasium's documentation lists.",
+        )
+    return ok("Gymnasium's check_env passes")
+
+
+@probe("conformance")
+def reset(subject: Subject) -> Finding:
+    """Check that `reset(seed=…)` decides the task, and draws from nothing but `self.np_random`."""
+    first, second = _another(subject), _another(subject)
+    before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
+    drawn = []
+    for seed in range(8):
+        prompts = [env.reset(seed=seed)[0] for env in (first, second)]
+        again = first.reset(seed=seed)[0]
+        if not prompts[0] == prompts[1] == again:
+            return fail(
+                "the same seed draws different tasks",
+                [f"seed {seed}: {excerpt(prompt)}" for prompt in (*prompts, again)],
+                _FIX_RESET if _own_reset(subject.env) else _FIX_GENERATOR,
+            )
+        drawn.append(prompts[0])
+    after = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
+    if before != after:
+        return fail(
+            "reset draws from Python's or NumPy's global generator",
+            fix=_FIX_RESET if _own_reset(subject.env) else _FIX_GENERATOR,
+        )
+    if len(subject.tasks) > 3 and len(set(drawn)) == 1:
+        return fail(
+            "every seed draws the same task",
+            [excerpt(drawn[0])],
+            "reset chooses one of self.tasks by self.np_random; don't override it.",
+        )
+    return ok(f"8 seeds, {len(set(drawn))} different tasks, each the same when drawn again")
+
+
+@probe("conformance")
+def episode(subject: Subject) -> Finding:
+    """Check that an episode ends, with a verdict and the right flags, and can't be continued."""
+    env = _another(subject)
+    task = subject.tasks[0]
+    _, info = env.reset(options={"task": task})
+    wrong = []
+    if info.get("task_id") != task.id or not info.get("messages"):
+        wrong.append(f"reset's info has {sorted(info)}, without task_id and messages")
+    given_away = _given_away(info, task)
+    if given_away:
+        wrong.append(f"reset's info gives the reference away: {given_away}")
+    turns = 0
+    while turns <= env.max_turns:
+        turns += 1
+        _, reward, terminated, truncated, info = env.step("x")
+        if terminated or truncated:
+            break
+    if not (terminated or truncated):
+        wrong.append(f"it goes on after max_turns ({env.max_turns}) responses")
+    elif "verdict" not in info:
+        wrong.append("the last step's info has no verdict")
+    elif info["verdict"].scored and reward != info["verdict"].reward:
+        wrong.append(f"the reward is {reward}, the verdict's {info['verdict'].reward}")
+    elif not info["verdict"].scored and reward == reward:  # not NaN
+        wrong.append(f"an unscored episode has the reward {reward}: it has to be NaN")
+    else:
+        try:
+            env.step("x")
+            wrong.append("step goes on after the end")
+        except ResetNeededError:
+            pass
+    if wrong:
+        return fail(
+            wrong[0],
+            wrong,
+            "Don't override reset and step of rlvr.SingleTurn; write reply for several turns.",
+        )
+    return ok(f"an episode ends after {turns} response{'s' if turns > 1 else ''}, with a verdict")
+
+
+@probe("conformance")
+def pickling(subject: Subject) -> Finding:
+    """Check that the environment survives pickling, as workers and vectors of environments need."""
+    try:
+        blob = cloudpickle.dumps(subject.env.verifier)
+        pickle.loads(blob)
+        pickle.loads(cloudpickle.dumps(subject.env))
+    except Exception as error:
+        return fail(
+            "it can't be pickled",
+            [described(error)],
+            "A verifier holds plain data. Make files, locks, clients and connections inside the function that "
+            "uses them, once per process; or judge in the caller's process with inline=True.",
+        )
+    if len(blob) > 10_000_000:
+        return note(
+            f"its verifier is {len(blob) / 1e6:.0f} MB when pickled, and every worker gets it",
+            fix="Put data into the tasks' references, or load it at the first use.",
+        )
+    return ok(f"it survives pickling; its verifier is {max(1, len(blob) // 1000)} kB")
+
+
+@probe("conformance")
+def vectors(subject: Subject) -> Finding:
+    """Check that episodes of several environments side by side are independent."""
+    if subject.factory is None:
+        return nothing("it was handed over as an object, and a vector needs a factory")
+    a, b = subject.tasks[0], subject.tasks[-1]
+    first, second = subject.make(), subject.make()
+    first.reset(options={"task": a})
+    second.reset(options={"task": b})
+    *_, ended = first.step("first")
+    *_, later = second.step("second")
+    wrong = []
+    for info, task, response, strange in (
+        (ended, a, "first", "second"),
+        (later, b, "second", "first"),
+    ):
+        messages = [m["content"] for m in info.get("messages", []) if m["role"] == "assistant"]
+        if info.get("task_id") != task.id or response not in messages or strange in messages:
+            wrong.append(f"the episode of {task.id} shows {info.get('task_id')}: {messages}")
+    if wrong:
+        return fail(
+            "two environments of it share their state",
+            wrong,
+            "Keep an episode's state in `task` and `messages`, and none on the class.",
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        vector = gymnasium.vector.SyncVectorEnv([subject.make, subject.make])
+        try:
+            prompts, _ = vector.reset(seed=[1, 2])
+            vector.step(("x", "x"))
+        finally:
+            vector.close()
+    alone = [subject.make().reset(seed=seed)[0] for seed in (1, 2)]
+    if list(prompts) != alone:
+        return fail(
+            "in a vector, the same seeds draw other tasks",
+            [excerpt(str(prompt)) for prompt in prompts],
+            "Draw from self.np_random alone.",
+        )
+    return ok("two side by side and two in a vector behave as each does alone")
+
+
+@probe("conformance")
+def replies_again(subject: Subject) -> Finding:
+    """Check that the same conversation gets the same reply, after any other."""
+    if not subject.several_turns:
+        return nothing(SINGLE_TURN)
+    conversations = [["x"], ["?", "0"], ["x"], ["1"]]
+    changed = []
+    for task in subject.tasks[:3]:
+        first = [subject.reply(task, texts) for texts in conversations]
+        backwards = [subject.reply(task, texts) for texts in reversed(conversations)][::-1]
+        changed += [
+            f"{task.id}, after {texts}: {excerpt(str(a))}, then {excerpt(str(b))}"
+            for texts, a, b in zip(conversations, first, backwards, strict=True)
+            if a != b
+        ]
+    if changed:
+        return fail(
+            "the same conversation gets another reply the next time",
+            changed,
+            "`reply` keeps no state of its own: everything it may use is in `task` and `messages`. Seed a random "
+            "generator with the task's id.",
+        )
+    return ok("the same conversations get the same replies")
+
+
+def _own_reset(env: Environment) -> bool:
+    """Return whether an author has overridden `reset`."""
+    return not type(env).reset.__module__.startswith("rlvr.")
+
+
+def _verdict_on_x(subject: Subject) -> Unscored | None:
+    """Return the verdict on a plain response if it is unscored: rewards are NaN then, which isn't equal to itself."""
+    (verdict,) = subject.judge(subject.tasks[:1], ["x"])
+    return verdict if isinstance(verdict, Unscored) else None
+
+
+def _another(subject: Subject) -> Environment:
+    """Return a fresh environment if possible, so that the audit's own episodes aren't disturbed."""
+    if subject.factory is not None:
+        return subject.make()
+    copied: Environment = pickle.loads(cloudpickle.dumps(subject.env))
+    return copied
+
+
+def _given_away(info: dict[str, Any], task: Task) -> str:
+    """Return the key of reset's info that holds the reference; "" if none does."""
+    if not task.reference or task.reference in ([], {}):
+        return ""
+    for key, value in info.items():
+        if key not in ("task_id", "messages") and task.reference in (
+            value,
+            getattr(value, "reference", None),
+        ):
+            return key
+    return ""

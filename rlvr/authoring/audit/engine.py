@@ -1,0 +1,115 @@
+"""`audit`: all probes on one environment."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import gymnasium
+
+from rlvr.authoring.audit.finding import Audit, Finding, ProbeOutcome
+from rlvr.authoring.audit.probe_registry import Probe, probes
+from rlvr.authoring.audit.subject import Subject
+from rlvr.core.environment import Environment
+from rlvr.core.errors import OptionError, nearest
+from rlvr.core.registry import make
+from rlvr.core.verdict import Cause, Unscored
+
+_MANY = 0.25  # of the responses: a fault on so many of them is what other findings follow from
+
+
+def audit(
+    environment: Environment | str,
+    *,
+    tasks: int = 50,
+    seed: int = 0,
+    only: Sequence[str] = (),
+    rollouts: Iterable[Mapping[str, Any]] = (),
+    progress: Callable[[Probe], None] | None = None,
+    **options: Any,
+) -> Audit:
+    """Find what is wrong with an environment before anything is trained on it::
+
+        report = rlvr.audit("arithmetic", tasks=20)
+        assert report.ok, str(report)
+
+    Args:
+        environment: an environment, or its name. With a name it can be made again, which a few probes need.
+        tasks: the size of the sample of its tasks, which `seed` draws.
+        only: names of probes or groups; all by default.
+        rollouts: rows of `rlvr.runs.run.read_rollouts`, for the probes of learnability.
+        progress: called with each probe before it runs.
+        options: the environment's, if it is given by name.
+
+    Returns:
+        a finding per probe; `ok` if none failed. `str()` of it is a table.
+
+    Raises `OptionError` for an unknown probe, and the errors of `rlvr.make`.
+    """
+    begun = time.monotonic()
+    if isinstance(environment, str):
+        env = make(environment, **options)
+    elif options:
+        raise OptionError("An environment that is made already takes no options: give its name.")
+    else:
+        env = environment
+    chosen = _chosen(only)
+    subject = Subject(env, tasks, seed, rollouts)
+    findings: dict[str, Finding] = {}
+    level = gymnasium.logger.min_level
+    gymnasium.logger.min_level = gymnasium.logger.ERROR  # warnings of its checkers are no findings
+    try:
+        for probe in sorted(chosen, key=lambda probe: probe.last):
+            if progress is not None:
+                progress(probe)
+            findings[probe.name] = _unless_known(probe(subject), env)
+    finally:
+        gymnasium.logger.min_level = level
+    return Audit(
+        env.name,
+        subject.options,
+        len(subject.tasks),
+        tuple(findings[probe.name] for probe in chosen),
+        time.monotonic() - begun,
+        _cause(subject),
+    )
+
+
+def _chosen(only: Sequence[str]) -> list[Probe]:
+    every = probes()
+    if not only:
+        return every
+    names = {probe.name for probe in every} | {probe.group for probe in every}
+    for name in only:
+        if name not in names:
+            raise OptionError(f"There's no probe {name!r}. {nearest(name, sorted(names))}")
+    return [probe for probe in every if probe.name in only or probe.group in only]
+
+
+def _unless_known(finding: Finding, env: Environment) -> Finding:
+    """Return the finding, as known if the environment's author has explained it."""
+    why = env.known_findings.get(finding.probe)
+    if why is None or finding.outcome is not ProbeOutcome.FAIL:
+        return finding
+    return replace(finding, outcome=ProbeOutcome.KNOWN, fix=f"Known: {why}")
+
+
+def _cause(subject: Subject) -> str:
+    """Return the fault of the verifier on a large share of all responses; "" if there's none."""
+    faults = Counter(
+        verdict.message
+        for *_, verdict in subject.seen
+        if isinstance(verdict, Unscored) and verdict.cause in (Cause.INTERNAL, Cause.SANDBOX)
+    )
+    count = faults.total()
+    if not faults or count < _MANY * len(subject.seen):
+        return ""
+    message, times = faults.most_common(1)[0]
+    others = "" if times == count else f" (of the others: {faults.most_common(2)[1][0]:.200})"
+    return (
+        f"{count} of {len(subject.seen)} responses have no verdict: {message:.300}{others}. Fix this first; "
+        f"other findings may follow from it."
+    )

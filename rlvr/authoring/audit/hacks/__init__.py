@@ -1,0 +1,1 @@
+"""Probes of the reward that a policy can earn without solving anything."""

@@ -1,0 +1,1 @@
+"""Probes of a policy's rollouts: can it learn from this environment?"""

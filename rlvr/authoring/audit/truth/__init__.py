@@ -1,0 +1,1 @@
+"""Probes that right answers earn full reward, and wrong ones don't."""
