@@ -17,8 +17,8 @@ from rlvr.core.registry import make
 from rlvr.core.verdict import Scored
 from rlvr.evaluation.rescore import rescore
 from rlvr.runs.cache import VerdictCache
-from rlvr.runs.rollouts import Rollout
-from rlvr.runs.run import about, read_rollouts
+from rlvr.runs.reading import read_records
+from rlvr.runs.run import about
 
 _SHOWN = 20
 
@@ -35,7 +35,7 @@ def print_rescored(
     changes: Counter[tuple[str, str]] = Counter()
     shown: list[str] = []
     rewards, scored, count = [0.0, 0.0], [0, 0], 0
-    for one in rescore(env, map(Rollout.from_json, read_rollouts(path)), cache):
+    for one in rescore(env, (record.rollout for record in read_records(path)), cache):
         count += 1
         for i, verdict in enumerate((one.rollout.verdict, one.verdict)):
             if isinstance(verdict, Scored):

@@ -23,7 +23,7 @@ import cloudpickle
 from rlvr.core.errors import DataError, DataWarning
 from rlvr.core.verdict import Scored, Status, Verdict
 from rlvr.core.verifier import Verifier
-from rlvr.runs.rollouts import verdict_of
+from rlvr.runs.rollouts import read_verdict
 
 _EVERY_S, _EVERY = 1.0, 1000  # seconds and verdicts between two writes: what a kill may cost
 _TABLE = "create table if not exists verdicts (key blob primary key, verdict text) without rowid"
@@ -65,7 +65,7 @@ class VerdictCache:
                         "select verdict from verdicts where key = ?", (key,)
                     ).fetchone()
                     text = None if row is None else row[0]
-                verdict = None if text is None else verdict_of(json.loads(text))
+                verdict = None if text is None else read_verdict(json.loads(text))
             except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
                 self._give_up(error)
                 return None

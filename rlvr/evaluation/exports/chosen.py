@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from rlvr.core.task import Message
 from rlvr.core.verdict import Scored
-from rlvr.runs.records import Record
+from rlvr.runs.reading import Record
 
 TOLERANCE = 1e-9  # weights add up to 0.9999999999999999 here and there
 

@@ -31,9 +31,9 @@ from rlvr.core.task import Message
 from rlvr.core.verdict import Cause, Scored, Status
 from rlvr.evaluation.exports.about import About
 from rlvr.evaluation.exports.exported import Exported, file_part, member_name
-from rlvr.evaluation.exports.measured import Measured, key_of, measure
-from rlvr.evaluation.exports.rows import answer_of
-from rlvr.runs.records import Record, read_records, size_of, text_of
+from rlvr.evaluation.exports.measured import Measured, key_of, measure, records_of
+from rlvr.runs.reading import Record, size_of
+from rlvr.runs.rollouts import answer_of, text_of
 
 _SHORT = 5120  # characters of a text in a summary
 _STOPS = {"length": "max_tokens", "error": "unknown"}
@@ -49,7 +49,7 @@ def export_inspect(run: Path, out: Path, step: int | None = None) -> Exported:
             key: stack.enter_context(_Log.writing(out / _file_name(one, about), one, about))
             for key, one in found.items()
         }
-        for record in read_records(run, step, end):
+        for record in records_of(run, step, end):
             log = logs.get(key_of(record))
             if log is not None:
                 log.add(record)
@@ -151,7 +151,7 @@ def _sample(record: Record, model: str) -> dict[str, Any]:
 def _scores(record: Record) -> dict[str, Any]:
     verdict = record.rollout.verdict
     assert verdict is not None
-    score: dict[str, Any] = {"answer": answer_of(record)}
+    score: dict[str, Any] = {"answer": answer_of(verdict)}
     if isinstance(verdict, Scored):
         score["explanation"] = verdict.feedback or None
         score["metadata"] = {

@@ -15,8 +15,9 @@ from typing import Any
 from rlvr.core.errors import OptionError
 from rlvr.evaluation.exports.chosen import TOLERANCE, Candidate, Candidates
 from rlvr.evaluation.exports.exported import Exported
+from rlvr.evaluation.exports.measured import records_of
 from rlvr.evaluation.exports.tables import Columns, write_table
-from rlvr.runs.records import Lines, Record, read_records
+from rlvr.runs.reading import Lines, Record
 
 COLUMNS: Columns = {
     "prompt": "messages",
@@ -51,7 +52,7 @@ def export_preferences(
         raise OptionError(f"A margin is a number from 0, not {margin}.")
     if pairs not in ("best", "all"):
         raise OptionError(f"pairs is 'best' or 'all', not {pairs!r}.")
-    found = Candidates.of(read_records(run, step))
+    found = Candidates.of(records_of(run, step))
 
     def rows() -> Iterator[dict[str, Any]]:
         with Lines(run) as lines:

@@ -16,8 +16,9 @@ from typing import Any
 from rlvr.core.errors import OptionError
 from rlvr.evaluation.exports.chosen import TOLERANCE, Candidate, Candidates, TaskKey
 from rlvr.evaluation.exports.exported import Exported
+from rlvr.evaluation.exports.measured import records_of
 from rlvr.evaluation.exports.tables import Columns, write_table
-from rlvr.runs.records import Lines, read_records
+from rlvr.runs.reading import Lines
 
 COLUMNS: Columns = {
     "messages": "messages",
@@ -51,7 +52,7 @@ def export_sft(
         raise OptionError(f"A threshold is a finite number, not {threshold}.")
     if per_task < 1:
         raise OptionError(f"per_task is at least 1, not {per_task}.")
-    found = Candidates.of(read_records(run, step))
+    found = Candidates.of(records_of(run, step))
 
     def rows() -> Iterator[dict[str, Any]]:
         with Lines(run) as lines:

@@ -54,11 +54,11 @@ function figure(number) {
   return size !== 0 && size < 0.001 ? number.toExponential(1) : String(+number.toFixed(3));
 }
 
-const percent = (share) => (share === null ? "–" : (100 * share).toFixed(1) + "%");
+const percent = (share) => (share === null || share === undefined ? "–" : (100 * share).toFixed(1) + "%");
 
-/** A figure with its interval: "73.4%" and, quieter, "71.2 – 75.6". */
+/** A figure with its interval: "73.4%" and, quieter, "71.2% to 75.6%". */
 function interval({ value, low, high }, show = figure, note = "") {
-  const range = low === null || low === undefined ? "" : `${show(low)} – ${show(high)}`;
+  const range = low === null || low === undefined ? "" : `${show(low)} to ${show(high)}`;
   const small = [range, note].filter(Boolean).join(", ");
   return el("span.figure", {}, show(value), small ? el("small", {}, small) : null);
 }

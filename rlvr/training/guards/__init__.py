@@ -16,8 +16,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from rlvr.core.errors import OptionError
-from rlvr.evaluation.viewer.read import number
-from rlvr.runs.rollouts import Rollout
+from rlvr.runs.rollouts import Rollout, number
 from rlvr.training.guards.base import Alarm, Guard, Step
 from rlvr.training.guards.degenerate import DegenerateGuard
 from rlvr.training.guards.entropy import EntropyGuard
