@@ -217,9 +217,9 @@ def test_equal_policies_rarely_differ(
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize(("first", "second"), list(itertools.product(range(1, 9), repeat=2)))
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations_with_replacement(range(1, 9), 2)))
 def test_equal_policies_differ_in_five_percent(
     monkeypatch: pytest.MonkeyPatch, first: int, second: int
 ) -> None:
     monkeypatch.setattr(statistics, "bootstrap", lambda *_, **__: [Estimate(0.0)])
-    assert 0.035 <= rejected(first, second, 200, 4000, 7) <= 0.065
+    assert 0.035 <= rejected(first, second, 200, 2000, 7) <= 0.065
