@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rlvr.cli import data_decontaminate, data_difficulty, data_split
+from rlvr.cli import data_decontaminate, data_difficulty, data_split, data_weakest
 
 if TYPE_CHECKING:
     from rlvr.authoring.neighbours.files import Summary
@@ -23,7 +23,7 @@ def command() -> None:
     """Make tasks better before they're trained on."""
 
 
-for _verb in (data_decontaminate, data_difficulty, data_split):
+for _verb in (data_decontaminate, data_difficulty, data_split, data_weakest):
     command.add_command(_verb.command)
 
 

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from rlvr.core.errors import DataError, OptionError
+from rlvr.envs.slices import By
 from rlvr.runs.report import FEW
 from rlvr.runs.saved import SavedRun
 from rlvr.runs.statistics import Floats, PairedDifference, holm, paired
-from rlvr.runs.tally import By, PartKey, Tallies, Tally
+from rlvr.runs.tally import PartKey, Tallies, Tally
 
 Range = tuple[int, int]
 

@@ -11,6 +11,7 @@ from typing import Any, Never
 from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError, OptionError, nearest
 from rlvr.core.secrets import scrubbed_options
+from rlvr.envs.slices import By
 from rlvr.evaluation.drive import AnyPolicy
 from rlvr.evaluation.evaluation import Evaluation, Part
 from rlvr.evaluation.preflight import make_to_evaluate
@@ -18,7 +19,6 @@ from rlvr.policies.scripted import scripted
 from rlvr.runs.cache import VerdictCache
 from rlvr.runs.report import Report
 from rlvr.runs.run import Run, about
-from rlvr.runs.tally import By
 
 _NAMES = (
     "k", "split", "data", "options", "limit", "run", "resume", "seed", "concurrency", "progress",

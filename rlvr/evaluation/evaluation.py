@@ -9,6 +9,7 @@ from typing import Any
 
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
+from rlvr.envs.slices import By
 from rlvr.evaluation.drive import AnyPolicy, Driver, Unit
 from rlvr.evaluation.preflight import check_server, check_verifier, run_to_end
 from rlvr.runs.cache import VerdictCache
@@ -17,7 +18,7 @@ from rlvr.runs.report import Asked, Report
 from rlvr.runs.rollouts import Rollout
 from rlvr.runs.run import Run
 from rlvr.runs.saved import reports_of
-from rlvr.runs.tally import By, PartKey, Tallies, Tally, check_by
+from rlvr.runs.tally import PartKey, Tallies, Tally, check_by
 from rlvr.scoring.prints import kept_in
 
 

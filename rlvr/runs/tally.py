@@ -22,19 +22,13 @@ from numpy.typing import NDArray
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, Verdict
+from rlvr.envs.slices import ABSENT, By, labeller
 from rlvr.runs.reading import Record, read_records
 from rlvr.runs.rollouts import Rollout, text_of
 from rlvr.runs.statistics import linearized
 
 PartKey: TypeAlias = tuple[str, str | None]
 """An environment and its part of a suite or of a training run."""
-
-By: TypeAlias = str | Callable[[Task], Any]
-"""A key of the tasks to slice by, such as `metadata.level`, or a function of a task."""
-
-ABSENT = "(none)"
-"""The slice of the tasks that do not have the key."""
-
 
 class Tally:
     """The rollouts of one environment and part, as columns.
@@ -255,38 +249,6 @@ def check_by(by: By, tasks: Iterable[Task]) -> None:
 def _no_such_key(by: By | None, keys: set[str]) -> OptionError:
     known = ", ".join(f"metadata.{key}" for key in sorted(keys)) or "none"
     return OptionError(f"No task has {by!r} to slice by. The tasks' keys are: {known}.")
-
-
-def labeller(by: By) -> Callable[[Task], str]:
-    """Return a function that gives the name of a task's slice.
-
-    Args:
-        by: a function of a task; or a path such as `metadata.level`, `reference` or `id`. A path that
-            begins with none of a task's fields is one of its metadata: `level` is `metadata.level`.
-
-    Raises `OptionError` if the path is empty.
-    """
-    if callable(by):
-        return lambda task: _label(by(task))
-    head, *rest = keys = by.split(".")
-    if not all(keys):
-        raise OptionError(f"A key to slice by is such as metadata.level, not {by!r}.")
-    if head not in ("metadata", "reference", "id"):
-        head, rest = "metadata", keys
-
-    def label(task: Task) -> str:
-        value = getattr(task, head)
-        for key in rest:
-            if not isinstance(value, dict) or key not in value:
-                return ABSENT
-            value = value[key]
-        return _label(value)
-
-    return label
-
-
-def _label(value: Any) -> str:
-    return ABSENT if value is None else text_of(value)
 
 
 def _natural(item: tuple[str, Any]) -> tuple[bool, float, str]:

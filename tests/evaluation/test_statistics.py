@@ -217,7 +217,9 @@ def test_equal_policies_rarely_differ(
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize(("first", "second"), list(itertools.combinations_with_replacement(range(1, 9), 2)))
+@pytest.mark.parametrize(
+    ("first", "second"), list(itertools.combinations_with_replacement(range(1, 9), 2))
+)
 def test_equal_policies_differ_in_five_percent(
     monkeypatch: pytest.MonkeyPatch, first: int, second: int
 ) -> None:

@@ -22,6 +22,7 @@ from typing import IO, Any
 from rlvr.core.errors import OptionError
 from rlvr.core.files import replacing
 from rlvr.core.verdict import Scored, Unscored
+from rlvr.envs.slices import By
 from rlvr.evaluation.compare import compare_tallies
 from rlvr.evaluation.viewer import charts
 from rlvr.evaluation.viewer.page import blob, block, page
@@ -29,7 +30,7 @@ from rlvr.runs.reading import Record
 from rlvr.runs.report import Report
 from rlvr.runs.rollouts import answer_of
 from rlvr.runs.saved import SavedRun
-from rlvr.runs.tally import By, Tallies
+from rlvr.runs.tally import Tallies
 
 _BLOCK = 1 << 20  # characters of text: unpacked in some 10 ms
 _ROLLOUTS = 256  # per block at most, so that short ones are not all in one block
