@@ -188,7 +188,7 @@ def insert(text: str, rng: random.Random) -> str:
 
 
 def reorder(text: str, rng: random.Random) -> str:
-    """The question first, or two sentences swapped."""
+    """Put the question first, or swap two sentences."""
     sentences = re.split(r"(?<=[.?!]) ", text)
     if len(sentences) < 2:
         return text
@@ -235,7 +235,7 @@ def paraphrase(text: str, rng: random.Random) -> tuple[str, list[str]]:
 
 
 def synthetic(rows: int, seed: int) -> tuple[list[str], Iterator[tuple[str, str]]]:
-    """An evaluation set, and the rows with what each is: clean, exact or paraphrased."""
+    """Return an evaluation set, and the rows with their kind: clean, exact or paraphrased."""
     rng = random.Random(seed)
     seen: set[int] = set()  # hashes, so that a million distinct prompts take little
 

@@ -89,7 +89,7 @@ def tasks(count: int) -> rlvr.SingleTurn:
 
 
 def bare(url: str, env: rlvr.SingleTurn) -> float:
-    """Requests a second of the client alone."""
+    """Return the requests per second of the client alone."""
 
     async def go() -> float:
         policy = OpenAIPolicy("stub", url, concurrency=CONCURRENCY)

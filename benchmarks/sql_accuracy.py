@@ -107,7 +107,7 @@ def hostile(data: Path, pool: Pool) -> None:
 
 
 def parity(rows: list[dict[str, Any]], data: Path, folder: str, scratch: Path, pool: Pool) -> None:
-    """The evaluator itself and ours on golds against their mutants, on one database."""
+    """Judge golds and their mutants by the evaluator itself and by rlvr, on one database."""
     sys.path.insert(0, folder)
     from exec_eval import eval_exec_match
 
@@ -160,7 +160,7 @@ def equivalents(rows: list[dict[str, Any]], beside: Tasks, pool: Pool) -> None:
 
 
 def marked() -> list[str]:
-    """Processes that this one started, or that they did, and that are still there."""
+    """Return the processes that this one or its children started and that are still there."""
     wanted, found = f"{MARK}={os.getpid()}".encode(), []
     for environ in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):

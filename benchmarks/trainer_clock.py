@@ -36,7 +36,7 @@ class Clock:
 
 @contextmanager
 def timed() -> Iterator[Clock]:
-    """A clock on all of TRL's GRPO trainers that run within."""
+    """Measure the time of all of TRL's GRPO trainers that run inside the `with` block."""
     import trl
     from transformers.trainer_callback import CallbackHandler
 

@@ -126,7 +126,7 @@ class Lesson:
 
 
 def metrics(run: Path, name: str) -> list[dict[str, Any]]:
-    """The lines of a run's metrics that have this one."""
+    """Return the lines of a run's metrics that contain this one."""
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     return [row for row in map(json.loads, lines) if row.get(name) is not None]
 

@@ -1,8 +1,17 @@
 """rlvr: reinforcement learning with verifiable rewards.
 
-Text environments with the Gymnasium API, verifiers whose reward can be trusted, and adapters into
-the trainers people use. Importing it registers every environment with Gymnasium as
-`rlvr/Name-v0` and loads nothing heavy: the rest comes when first used.
+Text environments with the Gymnasium API, verifiers whose rewards can be trusted, and adapters into
+the trainers that people use::
+
+    import rlvr
+
+    env = rlvr.make("arithmetic", level=2)
+    verdict = rlvr.score([env.tasks[0]], ["It's \\boxed{42}."], env.verifier)[0]
+    print(verdict.reward if verdict.scored else verdict.message)
+
+Importing it registers every environment with Gymnasium as `rlvr/Name-v0` and loads nothing heavy: other
+modules are imported when first used. Beside the names here there are the modules `rlvr.errors`,
+`rlvr.policies`, `rlvr.authoring`, `rlvr.testing`, and `rlvr.trl`, `rlvr.verl`, `rlvr.openrlhf` for those trainers.
 """
 
 from __future__ import annotations
@@ -10,8 +19,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-# Here, and not first where it's used: imported from six modules deep, NumPy takes a quarter longer
-# (its calls then cross a border of the interpreter's frame stack, back and forth).
+# Imported here rather than where it is used: from six modules deep, NumPy's import takes a quarter longer
+# (its calls then cross a boundary of the interpreter's frame stack again and again).
 import gymnasium  # noqa: F401
 
 from rlvr import envs
@@ -41,7 +50,7 @@ _HOME = {
     "CannotScore": "rlvr.core.errors",
     "ToolError": "rlvr.core.errors",
     "verifier": "rlvr.verifiers.function",
-    "All": "rlvr.core.compose",
+    "AllOf": "rlvr.core.compose",
     "AnyOf": "rlvr.core.compose",
     "Code": "rlvr.verifiers.code",
     "Coherent": "rlvr.verifiers.coherence",
@@ -67,16 +76,19 @@ _HOME = {
     "evaluate": "rlvr.evaluation.evaluate",
 }
 _MODULES = {
+    "errors": "rlvr.errors",
     "openrlhf": "rlvr.adapters.openrlhf",
+    "policies": "rlvr.policies",
     "trl": "rlvr.adapters.trl",
     "verl": "rlvr.adapters.verl",
 }
 
 if TYPE_CHECKING:
+    from rlvr import errors, policies
     from rlvr.adapters import openrlhf, trl, verl
     from rlvr.authoring.audit import audit, probe
     from rlvr.core.blame import working_on
-    from rlvr.core.compose import All, AnyOf
+    from rlvr.core.compose import AllOf, AnyOf
     from rlvr.core.environment import Environment
     from rlvr.core.errors import CannotScore, RlvrError, ToolError
     from rlvr.core.fixtures import Fixture
@@ -104,7 +116,7 @@ if TYPE_CHECKING:
     from rlvr.verifiers.text import Format
 
 __all__ = [
-    "All",
+    "AllOf",
     "AnyOf",
     "CannotScore",
     "Cause",
@@ -138,11 +150,13 @@ __all__ = [
     "audit",
     "environment",
     "environments",
+    "errors",
     "evaluate",
     "generated",
     "instruction",
     "make",
     "openrlhf",
+    "policies",
     "probe",
     "score",
     "train",
@@ -157,14 +171,14 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(_MODULES[name])
     if name in _HOME:
-        found = getattr(importlib.import_module(_HOME[name]), name)
-        globals()[name] = found
-        return found
+        exported = getattr(importlib.import_module(_HOME[name]), name)
+        globals()[name] = exported
+        return exported
     raise AttributeError(f"module 'rlvr' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(["__version__", *__all__])
 
 
 for _spec in envs.BUILT_IN:

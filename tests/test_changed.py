@@ -27,7 +27,7 @@ def graph() -> Graph:
         ("verifiers/math/reader.py", "verifiers/math/ envs/test_gsm8k envs/puzzles/", "verifiers/sql/ sandboxes/test_p sandboxes/test_d"),
         ("sandboxes/pool.py", "sandboxes/ verifiers/code/ envs/test_humaneval", "verifiers/sql/ policies/"),
         ("sandboxes/runner/cells.py", "sandboxes/test_functions verifiers/code/", "verifiers/sql/ policies/"),
-        ("runs/report.py", "evaluation/test_view cli/test_eval", "verifiers/ sandboxes/ scoring/"),
+        ("runs/report.py", "evaluation/test_evaluat cli/test_eval", "verifiers/ sandboxes/ scoring/"),
         ("envs/fixtures/sql.jsonl", "envs/test_fixtures envs/test_sql_envs", "docs/ recipes/"),
         ("core/verdict.py", "core/test_verdict verifiers/ scoring/test_ envs/ training/test_train", "docs/ recipes/"),
     ],

@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import rlvr
-from rlvr.cli import VERBS
+from rlvr.cli import COMMANDS
 from rlvr.envs import BUILT_IN, FAMILIES
 from rlvr.verifiers.kinds import KINDS
 from tools.imports import ROOT, imports_in
@@ -169,7 +169,7 @@ class Graph:
         for word in re.findall(r"[\w./-]+", text) if "rlvr" in text else [text]:
             for module in {*_NAMES.get(word, ()), *_NAMES.get(word.partition("/")[0], ())}:
                 yield from self._files(module)
-            if commands and word in VERBS:
+            if commands and word in COMMANDS:
                 yield from self._files(f"rlvr.cli.{word}")
             yield from self._by_name.get(word.rpartition("/")[2], ())
 

@@ -1,7 +1,7 @@
-"""The command line: one file a verb, imported when the verb is used.
+"""The command line: one module per command, imported when the command is used.
 
 A user's mistake is one line on standard error and exit status 2, never a traceback; `--debug`
-shows it whole.
+shows the traceback.
 """
 
 from __future__ import annotations
@@ -17,40 +17,50 @@ import click
 from rlvr import __version__
 from rlvr.core.secrets import scrubbed
 
-VERBS = {
-    "new": "a new environment as a package",
-    "list": "the environments there are",
-    "show": "a task of an environment, and what answers earn",
-    "audit": "what is wrong with an environment, before anything is trained on it",
-    "score": "verdicts for responses that exist already",
-    "eval": "measure a policy on an environment",
-    "compare": "is the second of two runs better, and by how much",
-    "view": "look at a run, or two side by side, in a browser",
-    "export": "a run in the form that another tool reads",
-    "train": "train a model on an environment",
-    "kl": "score against KL to the start, of one run or two",
-    "data": "make tasks better before they're trained on",
-    "sandbox": "build the sandbox's image, check what it holds",
+COMMANDS = {
+    "new": "Create a new environment as a package.",
+    "list": "List the environments.",
+    "show": "Show a task of an environment and the rewards of some answers.",
+    "audit": "Report an environment's defects before a model is trained on it.",
+    "score": "Judge responses that exist already.",
+    "eval": "Measure a policy on an environment.",
+    "compare": "Compare two runs: is the second one better, and by how much?",
+    "view": "Show a run, or two side by side, in a browser.",
+    "export": "Write a run in the format of another tool.",
+    "train": "Train a model on an environment.",
+    "kl": "Plot reward against KL from the starting model, for one run or two.",
+    "data": "Clean, filter and split tasks before training.",
+    "sandbox": "Build and check the sandbox's image.",
 }
+"""The commands and their help texts; `rlvr --help` prints them without importing a command's module."""
 
 
-class _Verbs(click.Group):
+class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in VERBS:
+        if name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"rlvr.cli.{name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from rlvr.core.errors import nearest
+
+            ctx.fail(f"There's no command {args[0]!r}. {nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the table alone, so that `rlvr --help` imports no verb."""
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
+        """Write the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="rlvr")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(debug: bool) -> None:
@@ -58,13 +68,13 @@ def command(debug: bool) -> None:
 
 
 def main() -> None:
-    """The console script `rlvr`."""
+    """Run the console script `rlvr`."""
     debug = "--debug" in sys.argv
     if debug:
-        sys.argv.remove("--debug")  # it may stand anywhere
+        sys.argv.remove("--debug")  # it is accepted at any position
     warnings.showwarning = _warn
     try:
-        # Without its standalone mode, click returns what a verb returned, or an Exit's status.
+        # Without its standalone mode, click returns the command's value, or the status of an Exit.
         status = command(standalone_mode=False)
     except SystemExit as error:
         _check_own(error)
@@ -76,7 +86,7 @@ def main() -> None:
         error.show()
         raise SystemExit(2) from None
     except BrokenPipeError:
-        # Whoever read our output has left; so does Python's attempt to flush it at exit.
+        # The reader of our output has closed it: Python's flush at exit must not fail, too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except Exception as error:
@@ -85,7 +95,7 @@ def main() -> None:
 
 
 def _check_own(error: SystemExit) -> None:
-    """End with status 1 where somebody else's code ended with success: none of ours does, and the work isn't done."""
+    """Exit with status 1 if an author's code called `sys.exit` with success, since the work isn't done."""
     if error.code is None or (isinstance(error.code, int) and error.code % 256 == 0):
         last = traceback.extract_tb(error.__traceback__)[-1]
         print(f"rlvr: sys.exit was called in {last.filename}, line {last.lineno}", file=sys.stderr)
@@ -108,9 +118,37 @@ def _explain(error: Exception, debug: bool) -> None:
         about = f": {error.filename}" if error.filename else ""
         print(f"rlvr: {error.strerror}{about}", file=sys.stderr)
         raise SystemExit(2)
+    origin = _authors_frame(error)
+    if origin is not None:
+        print(
+            scrubbed(f"rlvr: {type(error).__name__}: {error} ({origin}).")
+            + " Run it again with --debug for the traceback.",
+            file=sys.stderr,
+        )
+        raise SystemExit(1)
     print(
         scrubbed(f"rlvr: this shouldn't have happened: {type(error).__name__}: {error}\n")
         + "Run it again with --debug for the traceback, and please report it.",
         file=sys.stderr,
     )
     raise SystemExit(1)
+
+
+def _authors_frame(error: Exception) -> str | None:
+    """Return file and line of the author's code that raised, or None if none was running."""
+    import site
+    import sysconfig
+
+    paths = sysconfig.get_paths()
+    libraries = {paths["stdlib"], paths["purelib"], paths["platlib"], *site.getsitepackages()}
+    house = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = os.path.abspath(frame.filename)
+        if frame.filename.startswith("<") or not os.path.isfile(path):
+            continue
+        if path.startswith(house + os.sep):
+            # A call into rlvr, or into a library for it, failed: that may be our mistake.
+            return None
+        if not any(path.startswith(folder + os.sep) for folder in libraries):
+            return f"{path}, line {frame.lineno}"
+    return None

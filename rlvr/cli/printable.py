@@ -1,10 +1,10 @@
-"""What a data file says, made fit for a terminal: one line, no control characters, not without end."""
+"""Make a data file's text safe for a terminal: one line of bounded length, without control characters."""
 
 from __future__ import annotations
 
 
 def printable(text: str, most: int = 200) -> str:
-    """The text with what can't be printed as escapes, cut off behind `most` characters.
+    """Escape unprintable characters of a text and cut it off after `most` characters.
 
     Half a surrogate pair can't be written as UTF-8, and a terminal obeys control characters.
     """

@@ -1,13 +1,13 @@
-"""Whose text a verifier is working on, in case it never comes back.
+"""The text that a verifier is working on, in case it never returns.
 
-A worker that is killed can't say why it hung. So a verifier says beforehand: `working_on("reference")`
-before it touches the gold answer, `working_on("response")` before what the model wrote. If the
-worker then overstays or dies, the first is `Unscored(gold)`, the second `Scored(limit)`, and
-silence is `Unscored`: nobody's fault is never the model's. An exception after the second is
-`Scored(unparsable)` if it comes again and ordinary answers to the same task are judged without one.
+A worker that is killed can't say why it hung. So a verifier announces its work: `working_on("reference")`
+before it reads the reference, `working_on("response")` before it reads the model's text. If the
+worker then exceeds its limit or dies, the first gives `Unscored(gold)` and the second `Scored(limit)`. Without
+an announcement the verdict is `Unscored`, so that the model isn't blamed for an unknown cause. An exception after the
+second is `Scored(unparsable)` if it is raised again and ordinary answers to the same task are judged without one.
 
-One thing stays unscored after the second: a verifier that sleeps, or waits for a child or a server,
-past its limit. Nothing tells whether the response made it wait.
+One case stays unscored after the second: a verifier that sleeps, or waits for a child or a server,
+past its limit. Nothing shows whether the response made it wait.
 """
 
 from __future__ import annotations
@@ -22,14 +22,21 @@ _listeners: list[Callable[[Text], None]] = []
 
 
 def working_on(text: Text) -> None:
-    """Say that from here on, time and memory are spent on account of `text`. Costs nothing outside a worker."""
+    """Attribute the time and memory used from here on to `text`. Costs nothing outside a worker.
+
+    def verify(task, response):
+        rlvr.working_on("reference")
+        expected = parse(task.reference)
+        rlvr.working_on("response")
+        return compare(expected, parse(response))
+    """
     for listener in _listeners:
         listener(text)
 
 
 @contextlib.contextmanager
 def unheard() -> Iterator[None]:
-    """Tell no listener of what is said meanwhile."""
+    """Ignore announcements inside the `with` block."""
     kept = _listeners[:]
     _listeners.clear()
     try:
@@ -39,5 +46,5 @@ def unheard() -> Iterator[None]:
 
 
 def listen(listener: Callable[[Text], None]) -> None:
-    """Have `listener` told. Called once by a scoring worker when it starts."""
+    """Call `listener` at each announcement. Used once by a scoring worker when it starts."""
     _listeners.append(listener)

@@ -1,18 +1,18 @@
-"""Verifiers made of verifiers: weighted sum, gate, all, any.
+"""Verifiers made of verifiers: weighted sum, gate, all of, any of.
 
-Each node says what it needs and how the parts' verdicts combine in one generator, `plan`; whoever
+Each node has one generator, `plan`, which asks for the parts' verdicts and combines them; the caller that
 drives it decides where the parts run. `verify` drives it in place; the scorer drives it with each
-part in its own lane, so that a part that is killed costs that part alone.
+part in its own lane, so that a part that is killed costs only that part.
 
-An unscored part makes the whole unscored, unless what is known already decides it: a failed gate,
-a zero under `All`, full marks under `Any`, a weight of 0.
+An unscored part makes the whole unscored, unless the other verdicts already decide it: a failed gate,
+a zero under `AllOf`, full marks under `AnyOf`, a weight of 0.
 """
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from rlvr.core.errors import OptionError
@@ -21,7 +21,7 @@ from rlvr.core.verdict import Scored, Status, Unscored, Verdict
 from rlvr.core.verifier import Verifier, a_verifier
 
 Plan: TypeAlias = Generator[Sequence[Verifier], list[Verdict], Verdict]
-"""Yields verifiers whose verdicts it needs next, is sent the verdicts, returns the combined one."""
+"""Yields the verifiers whose verdicts it needs next, is sent those verdicts, returns the combined one."""
 
 
 class Composite(Verifier):
@@ -35,24 +35,24 @@ class Composite(Verifier):
         if not self.parts:
             raise OptionError(f"{type(self).__name__} needs at least one verifier.")
         names = [leaf.name for leaf in leaves(self)]
-        twice = next((one for one in names if names.count(one) > 1), None)
-        if twice is not None:
+        repeated = next((name for name in names if names.count(name) > 1), None)
+        if repeated is not None:
             raise OptionError(
-                f"Two parts are named {twice!r}, and components are reported by name. "
-                f"Give one another name: `part.name = '…'`."
+                f"Two parts are named {repeated!r}, and components are reported by name. "
+                f"Give one of them another name: `part.name = '…'`."
             )
         self.version = sum(part.version for part in self.parts)
         self.limit_s = sum(part.limit_s for part in self.parts)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(part.name for part in self.parts)})"
+        return f"{type(self).__name__}({', '.join(map(repr, self.parts))})"
 
     @abstractmethod
     def plan(self) -> Plan:
-        """How the parts are asked and combined."""
+        """Ask for the parts' verdicts and combine them."""
 
     def verify(self, task: Task, response: str) -> Verdict:
-        """Judge in place, part by part. Raises `TypeError` where a part is async: use `rlvr.score`."""
+        """Judge in place, part by part. Raises `TypeError` if a part is async: use `rlvr.score`."""
         plan = self.plan()
         try:
             wanted = next(plan)
@@ -63,25 +63,27 @@ class Composite(Verifier):
             return verdict
 
     def prepare(self, tasks: Iterable[Task]) -> dict[str, Any]:
-        """Have each part make sure of what it needs."""
+        """Let each part check that it can judge the tasks."""
         tasks = list(tasks)
         return {name: fact for part in self.parts for name, fact in part.prepare(tasks).items()}
 
     def demonstrate(self, task: Task) -> str | None:
-        """The first of the parts' demonstrations that earns the whole its full reward, after a thought
-        where a part asks for one.
+        """Return the first of the parts' demonstrations that earns full reward, with a thinking part
+        if a part asks for one.
 
-        Each is judged in place to know that. Parts that are async can't be: then the first one is taken on
-        trust.
+        Each is judged in place. If a part is async, which can't be judged in place, the first
+        demonstration is returned unjudged.
         """
-        shown = [one for part in self.parts if (one := part.demonstrate(task)) is not None]
-        shown += [f"<think>\nI work it out.\n</think>\n\n{one}" for one in shown]
+        responses = [
+            response for part in self.parts if (response := part.demonstrate(task)) is not None
+        ]
+        responses += [f"<think>\nI work it out.\n</think>\n\n{answer}" for answer in responses]
         if any(leaf.is_async for leaf in leaves(self)):
-            return next(iter(shown), None)
-        return next((one for one in shown if _is_correct(_verify_now(self, task, one))), None)
+            return next(iter(responses), None)
+        return next((r for r in responses if _is_correct(_verify_now(self, task, r))), None)
 
     def configure(self, **options: Any) -> Verifier:
-        """A copy in which each option is set on every part that has it."""
+        """Return a copy in which each option is set on every part that has it."""
         known = {option for leaf in leaves(self) for option in leaf.options}
         unknown = sorted(set(options) - known)
         if unknown:
@@ -94,18 +96,47 @@ class Composite(Verifier):
         changed.parts = tuple(
             part.configure(
                 **{
-                    o: v
-                    for o, v in options.items()
-                    if any(o in leaf.options for leaf in leaves(part))
+                    option: value
+                    for option, value in options.items()
+                    if any(option in leaf.options for leaf in leaves(part))
                 }
             )
             for part in self.parts
         )
         return changed
 
+    def _merged(self, verdicts: Sequence[Verdict], reward: float, status: Status) -> Scored:
+        """Return one verdict with the components, feedback and details of the parts asked so far.
+
+        Details that two parts have under one name (the votes of two judges) are kept apart under
+        `detail["parts"]`, by the parts' names.
+        """
+        scored = [
+            (part, verdict)
+            for part, verdict in zip(self.parts, verdicts, strict=False)
+            if isinstance(verdict, Scored)
+        ]
+        components: dict[str, float] = {}
+        detail: dict[str, Any] = {}
+        details: dict[str, dict[str, Any]] = {}
+        for part, verdict in scored:
+            components |= verdict.components
+            inner = dict(verdict.detail)
+            name = ", ".join(leaf.name for leaf in leaves(part))
+            details |= inner.pop("parts", None) or ({name: inner} if inner else {})
+            detail |= inner
+        if sum(map(len, details.values())) > len(
+            {key for part in details.values() for key in part}
+        ):
+            detail["parts"] = details
+        if any(verdict.status is Status.LIMIT for _, verdict in scored):
+            detail["limit"] = True  # another machine may judge otherwise: see rlvr.runs.cache
+        feedback = _named_feedback({part.name: verdict.feedback for part, verdict in scored})
+        return Scored(reward, status, components, feedback, detail)
+
 
 class Weighted(Composite):
-    """The weighted sum of the parts' rewards. A part of weight 0 is reported and doesn't count."""
+    """The weighted sum of the parts' rewards. A part of weight 0 is reported but doesn't count."""
 
     def __init__(self, parts: Sequence[Verifier], weights: Sequence[float]) -> None:
         super().__init__("weighted", parts)
@@ -122,17 +153,21 @@ class Weighted(Composite):
 
     @classmethod
     def of(cls, verifier: Verifier, weight: float = 1.0) -> Weighted:
-        """`weight * verifier`; a weighted sum is scaled part by part."""
+        """Return `weight * verifier`; a weighted sum is scaled part by part."""
         if isinstance(verifier, Weighted):
-            return cls(verifier.parts, [weight * own for own in verifier.weights])
+            return cls(verifier.parts, [weight * part_weight for part_weight in verifier.weights])
         return cls([verifier], [weight])
+
+    def __repr__(self) -> str:
+        terms = zip(self.weights, self.parts, strict=True)
+        return " + ".join(f"{weight:g} * {part!r}" for weight, part in terms)
 
     def __add__(self, other: Verifier) -> Weighted:
         more = Weighted.of(other)
         return Weighted(self.parts + more.parts, self.weights + more.weights)
 
     def plan(self) -> Plan:
-        """All parts at once; status `correct` only at the highest reward there is."""
+        """Ask for all parts at once; the status is `correct` only at the highest possible reward."""
         verdicts = yield self.parts
         total = []
         for weight, verdict in zip(self.weights, verdicts, strict=True):
@@ -143,17 +178,17 @@ class Weighted(Composite):
         reward = math.fsum(total)
         best = math.fsum(weight for weight in self.weights if weight > 0)
         if math.isclose(reward, best, rel_tol=1e-9, abs_tol=1e-12):
-            return _merge(verdicts, best, Status.CORRECT)  # 0.7 + 0.2 + 0.1 isn't quite 1.0
+            return self._merged(verdicts, best, Status.CORRECT)  # 0.7 + 0.2 + 0.1 isn't quite 1.0
         if reward > best:  # a part's range goes beyond 1
-            return _merge(verdicts, reward, Status.CORRECT)
+            return self._merged(verdicts, reward, Status.CORRECT)
         if reward > 0:
-            return _merge(verdicts, reward, Status.PARTIAL)
+            return self._merged(verdicts, reward, Status.PARTIAL)
         heaviest = max(range(len(verdicts)), key=lambda i: (verdicts[i].scored, self.weights[i]))
-        return _merge(verdicts, reward, _failure(verdicts[heaviest]))
+        return self._merged(verdicts, reward, _failure(verdicts[heaviest]))
 
 
 class Gate(Composite):
-    """`condition >> then`: the verdict of `then` where `condition` earns full reward, else 0."""
+    """`condition >> then`: the verdict of `then` if `condition` earns full reward, otherwise 0."""
 
     def __init__(self, condition: Verifier, then: Verifier) -> None:
         super().__init__("gate", (condition, then))
@@ -161,28 +196,34 @@ class Gate(Composite):
         self.reward_range = min(0.0, least), most
 
     def plan(self) -> Plan:
-        """The condition first; `then` isn't even run where it fails."""
+        """Ask for the condition first; if it fails, `then` isn't run."""
         condition, then = self.parts
         (first,) = yield (condition,)
         if not isinstance(first, Scored):
             return first
         if not _is_correct(first):
-            return _merge([first], 0.0, _failure(first))
+            return self._merged([first], 0.0, _failure(first))
         (second,) = yield (then,)
         if not isinstance(second, Scored):
             return second
-        return _merge([first, second], second.reward, second.status)
+        return self._merged([first, second], second.reward, second.status)
+
+    def __repr__(self) -> str:
+        return f"({self.parts[0]!r} >> {self.parts[1]!r})"
 
 
-class All(Composite):
-    """The least of the parts' rewards: full marks only where every part gives them."""
+class AllOf(Composite):
+    """The least of the parts' rewards: full reward only if every part gives it.
+
+    rlvr.AllOf(rlvr.Math(), rlvr.Format.boxed())
+    """
 
     def __init__(self, *parts: Verifier) -> None:
         super().__init__("all", parts)
         self.reward_range = _range(min, self.parts)
 
     def plan(self) -> Plan:
-        """One zero decides, whatever the other parts are."""
+        """Ask for all parts at once; one zero decides, whatever the other parts are."""
         verdicts = yield self.parts
         scored = [verdict for verdict in verdicts if isinstance(verdict, Scored)]
         least = min(scored, key=lambda verdict: verdict.reward, default=None)
@@ -190,18 +231,21 @@ class All(Composite):
         if unscored is not None and (least is None or least.reward > 0):
             return unscored
         assert least is not None
-        return _merge(verdicts, least.reward, least.status)
+        return self._merged(verdicts, least.reward, least.status)
 
 
 class AnyOf(Composite):
-    """The greatest of the parts' rewards: one part suffices."""
+    """The greatest of the parts' rewards: one part suffices.
+
+    rlvr.AnyOf(exact, rlvr.Math())
+    """
 
     def __init__(self, *parts: Verifier) -> None:
         super().__init__("any", parts)
         self.reward_range = _range(max, self.parts)
 
     def plan(self) -> Plan:
-        """One full mark decides, whatever the other parts are."""
+        """Ask for all parts at once; one full reward decides, whatever the other parts are."""
         verdicts = yield self.parts
         scored = [verdict for verdict in verdicts if isinstance(verdict, Scored)]
         most = max(scored, key=lambda verdict: verdict.reward, default=None)
@@ -209,11 +253,11 @@ class AnyOf(Composite):
         if unscored is not None and (most is None or most.reward < 1):
             return unscored
         assert most is not None
-        return _merge(verdicts, most.reward, most.status)
+        return self._merged(verdicts, most.reward, most.status)
 
 
 def leaves(verifier: Verifier) -> list[Verifier]:
-    """The parts that aren't composites themselves, left to right."""
+    """Return the parts that aren't composites themselves, left to right."""
     if isinstance(verifier, Composite):
         return [leaf for part in verifier.parts for leaf in leaves(part)]
     return [verifier]
@@ -222,7 +266,7 @@ def leaves(verifier: Verifier) -> list[Verifier]:
 def _range(
     choose: Callable[[Iterable[float]], float], parts: Sequence[Verifier]
 ) -> tuple[float, float]:
-    """What the least, or the greatest, of the parts' rewards may be."""
+    """Return the range of the least, or of the greatest, of the parts' rewards."""
     lows, tops = zip(*(part.reward_range for part in parts), strict=True)
     return choose(lows), choose(tops)
 
@@ -250,11 +294,11 @@ def _first_unscored(verdicts: Sequence[Verdict]) -> Unscored | None:
     return next((verdict for verdict in verdicts if isinstance(verdict, Unscored)), None)
 
 
-def _merge(verdicts: Sequence[Verdict], reward: float, status: Status) -> Scored:
-    scored = [verdict for verdict in verdicts if isinstance(verdict, Scored)]
-    components = {name: value for one in scored for name, value in one.components.items()}
-    detail = {name: value for one in scored for name, value in one.detail.items()}
-    if any(one.status is Status.LIMIT for one in scored):
-        detail["limit"] = True  # another machine may say otherwise: see rlvr.runs.cache
-    feedback = "; ".join(dict.fromkeys(one.feedback for one in scored if one.feedback))
-    return Scored(reward, status, components, feedback, detail)
+def _named_feedback(feedbacks: Mapping[str, str]) -> str:
+    """Join the parts' feedback, each behind its part's name unless there's only one to read."""
+    texts = {name: text for name, text in feedbacks.items() if text}
+    if len(set(texts.values())) < 2:
+        return next(iter(texts.values()), "")
+    return "; ".join(
+        text if text.startswith(f"{name}:") else f"{name}: {text}" for name, text in texts.items()
+    )

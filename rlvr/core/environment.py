@@ -1,7 +1,7 @@
 """`Environment`: the Gymnasium contract over text.
 
-An observation is what a policy reads next, an action is what it answered. `rlvr.envs.turns` has
-the two classes that authors use; this module has what every trainer and evaluator relies on.
+An observation is the text that a policy reads next; an action is the policy's response. `rlvr.envs.turns` has
+the two classes that authors use; every trainer and evaluator relies on the class in this module.
 """
 
 from __future__ import annotations
@@ -24,17 +24,21 @@ from rlvr.core.verifier import Verifier, a_verifier
 
 
 class Environment(gymnasium.Env[str, str]):
-    """Tasks and a verifier as a `gymnasium.Env[str, str]`.
+    """Tasks and a verifier as a `gymnasium.Env[str, str]`::
+
+        env = rlvr.make("arithmetic", split="train")
+        prompt, info = env.reset(seed=0)
+        _, reward, terminated, truncated, info = env.step("It's \\\\boxed{42}.")
+        info["verdict"].feedback
 
     Attributes:
-        tasks: what `reset` draws from. A list of tasks becomes a `TaskSet`.
+        tasks: the tasks that `reset` draws from. A list of tasks becomes a `TaskSet`.
         verifier: judges the last response of an episode.
-        max_turns: responses an episode may take.
-        name: as registered; for reports.
-        known_findings: what `rlvr audit` finds here and its author has decided to leave: the
-            probe's name, and why.
-        made_with: the options `rlvr.make` was given, so that another process can make it again;
-            None where it was made otherwise.
+        max_turns: the most responses per episode.
+        name: the registered name, used in reports.
+        known_findings: findings of `rlvr audit` that the author accepts: the probe's name and the reason.
+        made_with: the options given to `rlvr.make`, so that another process can make it again;
+            None if it was made otherwise.
 
     Args:
         fixtures: responses whose verdicts the author knows, or the path of a JSONL file of them
@@ -82,11 +86,11 @@ class Environment(gymnasium.Env[str, str]):
         return self._fixtures
 
     def judge(self, task: Task, messages: list[Message]) -> Verdict:
-        """The verdict on a finished episode, of which `messages` is the whole conversation."""
+        """Return the verdict on a finished episode; `messages` is the whole conversation."""
         raise NotImplementedError
 
     def reply(self, task: Task, messages: list[Message]) -> str | None:
-        """What the environment answers to the last message, or None where the episode is over."""
+        """Return the environment's answer to the last message, or None if the episode is over."""
         return None
 
     def reset(
@@ -96,7 +100,7 @@ class Environment(gymnasium.Env[str, str]):
 
         Args:
             seed: seeds `self.np_random`, the only source of randomness here.
-            options: `{"task": …}` chooses a task by index, id or as a `Task`; else one is drawn.
+            options: `{"task": …}` chooses a task by index, id or as a `Task`; otherwise one is drawn.
 
         Returns:
             The prompt as text, and an info with `task_id` and the prompt's chat `messages`.
@@ -112,11 +116,11 @@ class Environment(gymnasium.Env[str, str]):
         """Take the policy's response.
 
         Returns:
-            observation: the environment's reply, or "" where the episode is over.
-            reward: of the verdict where the episode is over, 0.0 before. **NaN where the verdict is
-                unscored**: leave such an episode out, whatever you average.
+            observation: the environment's reply, or "" at the end of the episode.
+            reward: the verdict's reward at the end of the episode, 0.0 before. **NaN if the verdict is
+                unscored**: leave such an episode out of every average.
             terminated: the episode came to its own end.
-            truncated: it was cut: out of turns, or no verdict could be reached.
+            truncated: the episode was cut: it ran out of turns, or no verdict could be reached.
             info: `task_id`, `messages`, and at the end `verdict`.
         """
         if self._task is None or self._over:
@@ -130,11 +134,9 @@ class Environment(gymnasium.Env[str, str]):
         try:
             answer = self.reply(self._task, self._messages)
         except NotImplementedError:
-            raise  # there's no environment yet
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # the environment's fault, and so nobody's wrong answer
+            raise  # the author hasn't written the method yet
+        # The environment's fault is nobody's wrong answer.
+        except (Exception, SystemExit) as error:
             return self._ended(raised(f"the reply of {self.name} raised", error), cut=True)
         cut = answer is not None and self._turns >= self.max_turns
         if answer is not None and not cut:
@@ -150,10 +152,13 @@ class Environment(gymnasium.Env[str, str]):
         return "", float("nan"), False, True, info
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r}, verifier={self.verifier.name!r})"
+        return f"{type(self).__name__}({self.name!r}, verifier={self.verifier!r})"
+
+    # Gymnasium's own says `<SingleTurn instance>`.
+    __str__ = __repr__
 
     def render(self) -> str | None:
-        """The conversation so far, where `render_mode="ansi"`."""
+        """Return the conversation so far if `render_mode="ansi"`, otherwise None."""
         if self.render_mode != "ansi":
             return None
         return "\n\n".join(f"[{m['role']}]\n{m['content']}" for m in self._messages)

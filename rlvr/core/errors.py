@@ -1,7 +1,27 @@
-"""Every error rlvr raises on purpose.
+"""The errors that rlvr raises on purpose.
 
-One root, `RlvrError`, and each class is also of the standard type a caller would catch without
-knowing rlvr. Messages say what to do. All survive pickling, so they cross process borders whole.
+Each class is also of the standard type that a caller would catch without knowing rlvr. Messages say
+what to do. All survive pickling, so they cross process borders whole::
+
+    RlvrError
+    ├── UnknownEnvironmentError  (LookupError)   no environment has that name
+    ├── BrokenEnvironmentError   (ImportError)   a registered environment can't be loaded
+    ├── RegistrationError        (ValueError)    a name is taken or not allowed
+    ├── MissingExtraError        (ImportError)   an optional package isn't installed
+    ├── TaskError                (ValueError)    a task isn't plain JSON data
+    ├── DataError                (ValueError)    a data set or file can't be used
+    ├── OptionError              (ValueError)    an option doesn't exist or has a wrong value
+    ├── RewardError              (ValueError)    a verdict's number or name isn't one
+    ├── NoRewardError            (TypeError)     an unscored verdict was asked for its reward
+    ├── ResponseError            (TypeError)     a response isn't a string
+    ├── ToolError                (ValueError)    a tool can't do what the model asked
+    ├── ResetNeededError         (gymnasium)     `step` was called before `reset`
+    ├── CannotScore              (RuntimeError)  raised in a verifier: no verdict can be reached
+    ├── PoolError                (RuntimeError)  the scoring pool is closed or can't start
+    ├── TrainingError            (RuntimeError)  a training run didn't do what it was asked to
+    └── SandboxError             (RuntimeError)  no sandbox works here, or one failed
+        ├── LacksError                           it lacks a language or a package
+        └── JailError                            a jail died or didn't answer
 """
 
 from __future__ import annotations
@@ -13,7 +33,7 @@ from typing import TYPE_CHECKING
 import gymnasium
 
 if TYPE_CHECKING:
-    from rlvr.core.verdict import Cause
+    from rlvr.core.verdict import Cause, CauseName
 
 
 class RlvrError(Exception):
@@ -57,11 +77,11 @@ class NoRewardError(RlvrError, TypeError):
 
 
 class RewardError(RlvrError, ValueError):
-    """A reward or a component that isn't a finite number."""
+    """A reward or component isn't a finite number, or a status or cause doesn't exist."""
 
 
 class ResponseError(RlvrError, TypeError):
-    """A response, or an environment's action, that isn't a string."""
+    """A response, or an environment's action, isn't a string."""
 
 
 class ToolError(RlvrError, ValueError):
@@ -81,7 +101,7 @@ class TrainingError(RlvrError, RuntimeError):
 
 
 class SandboxError(RlvrError, RuntimeError):
-    """There's no sandbox to be had, or one failed; never the fault of the program in it."""
+    """No sandbox works on this machine, or one failed; never the fault of the program in it."""
 
 
 class LacksError(SandboxError):
@@ -93,15 +113,19 @@ class JailError(SandboxError):
 
 
 class CannotScore(RlvrError, RuntimeError):
-    """Raised inside a verifier where no verdict can be reached; becomes `Unscored(cause, message)`.
+    """Raised inside a verifier that can't reach a verdict; becomes `Unscored(cause, message)`.
 
-    For faults met deep inside a verifier: a gold answer that can't be read, a database that isn't
-    there. A wrong answer is never an exception.
+        if not path.exists():
+            raise rlvr.CannotScore("gold", f"There's no database at {path}.")
+
+    Use it for faults met deep inside a verifier. A wrong answer is never an exception.
     """
 
-    def __init__(self, cause: Cause, message: str) -> None:
+    def __init__(self, cause: Cause | CauseName, message: str) -> None:
+        from rlvr.core.verdict import as_cause
+
         super().__init__(cause, message)
-        self.cause = cause
+        self.cause: Cause = as_cause(cause)
         self.message = message
 
     def __str__(self) -> str:
@@ -109,9 +133,9 @@ class CannotScore(RlvrError, RuntimeError):
 
 
 def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
-    """A sentence that offers the names closest to `name`, or all of `known` where none is close."""
+    """Return a sentence that offers the names closest to `name`, or all of `known` if none is close."""
     known = sorted(set(known))
     close = difflib.get_close_matches(name.lower(), known, n=most, cutoff=0.5)
     if close:
-        return "Did you mean " + " or ".join(repr(one) for one in close) + "?"
+        return "Did you mean " + " or ".join(repr(candidate) for candidate in close) + "?"
     return "There are: " + ", ".join(known) + "." if known else "There are none."

@@ -21,9 +21,9 @@ class Family:
 
     Attributes:
         name: the part before the slash.
-        module: has `members() -> list[str]` and `factory(member) -> Callable[..., Environment]`, both
-            of which raise `MissingExtraError` where the library isn't installed.
-        gym_name: its Gymnasium id is `rlvr/<gym_name>-v0`, whose option `member` says which.
+        module: has `members() -> list[str]` and `factory(member) -> Callable[..., Environment]`; both
+            raise `MissingExtraError` if the library isn't installed.
+        gym_name: the Gymnasium id is `rlvr/<gym_name>-v0`; its option `member` chooses the member.
         summary: one line for `rlvr list`.
     """
 
@@ -38,12 +38,12 @@ class Family:
         return f"rlvr/{self.gym_name}-v0"
 
     def members(self) -> list[str]:
-        """The members' names, without the family's. Raises `MissingExtraError`."""
+        """List the members' names, without the family's. Raises `MissingExtraError`."""
         found: list[str] = importlib.import_module(self.module).members()
         return found
 
     def factory(self, member: str) -> Callable[..., Environment]:
-        """What makes `name/member`. Raises `MissingExtraError`, `UnknownEnvironmentError`."""
+        """Return the factory of `name/member`. Raises `MissingExtraError`, `UnknownEnvironmentError`."""
         if member not in self.members():
             raise UnknownEnvironmentError(
                 f"There's no environment {f'{self.name}/{member}'!r}. "
@@ -68,5 +68,5 @@ def register_family(family: Family) -> None:
 
 
 def families() -> dict[str, Family]:
-    """All that are registered, by name."""
+    """Return all registered families by name."""
     return dict(sorted(_families.items()))

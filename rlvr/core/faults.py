@@ -1,4 +1,4 @@
-"""What becomes of an author's code that raised, or returned something that is no verdict."""
+"""Turn exceptions and invalid return values of author code into verdicts."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from rlvr.core.verdict import Cause, Scored, Unscored, Verdict
 
 
 def raised(what: str, error: BaseException) -> Unscored:
-    """The verdict on an exception: the cause that `CannotScore` names, else `internal`."""
+    """Return the verdict on an exception: the cause that `CannotScore` names, otherwise `internal`."""
     if isinstance(error, CannotScore):
         return Unscored(error.cause, error.message)
     return Unscored(Cause.INTERNAL, f"{what}: {described(error)}")
 
 
 def described(error: BaseException) -> str:
-    """Type, message and where it was raised; never raising itself: an exception's own `__str__` may."""
+    """Return an exception's type, message and origin. Never raises, although its `__str__` may."""
     try:
-        said = f"{type(error).__name__}: {error!s:.500}"
+        summary = f"{type(error).__name__}: {error!s:.500}"
     except Exception:
-        said = type(error).__name__
-    frames = traceback.extract_tb(error.__traceback__, limit=-1)
-    return f"{said} ({frames[0].filename}, line {frames[0].lineno})" if frames else said
+        summary = type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    # Code made by `exec` (a dataclass's `__init__`, a namedtuple) has no file to open: name its caller.
+    origin = next((f for f in reversed(frames) if not f.filename.startswith("<")), None)
+    origin = origin or (frames[-1] if frames else None)
+    return f"{summary} ({origin.filename}, line {origin.lineno})" if origin else summary
 
 
 def checked(name: str, verdict: Any) -> Verdict:
-    """`verdict`, or what to say where it isn't one."""
+    """Return `verdict`, or `Unscored(internal)` if it isn't a verdict."""
     if isinstance(verdict, Scored | Unscored):
         return verdict
-    said = f"{name} returned {type(verdict).__name__}, not a verdict"
-    return Unscored(Cause.INTERNAL, said)
+    return Unscored(Cause.INTERNAL, f"{name} returned {type(verdict).__name__}, not a verdict")

@@ -1,8 +1,8 @@
-"""Files that a run writes: lines that are whole or not there, and files that are whole or as they were.
+"""Write and read a run's files: each line is written whole or not at all, and so is each replaced file.
 
-A disk that fills up, a file that may grow no further, a process that is killed and a power cut each
-leave something behind. `Appender` takes back what it couldn't write whole; `read_lines` passes over what an
-older version or a power cut tore, and says so.
+A full disk, a file size limit, a killed process and a power cut can each leave a partial line. `Appender` removes
+a line that it couldn't write whole; `read_lines` skips lines that an older version or a power cut left
+torn, and warns about them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STARTS = 64  # places in a damaged line where a whole row may begin
 
 
 class Appender:
-    """A JSONL file to which this process alone appends. From any thread."""
+    """A JSONL file that this process alone appends to. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,9 +37,9 @@ class Appender:
         self._lock = threading.Lock()
 
     def write(self, row: Any) -> None:
-        """Append a row as one line: it's with the system at once, whole.
+        """Append a row as one line and hand it to the operating system at once.
 
-        Raises `OSError` if that can't be done; then the file is as it was before.
+        Raises `OSError` if the line doesn't fit; the file is then as it was before.
         """
         line = memoryview(dumped(row).encode() + b"\n")
         with self._lock:
@@ -69,7 +69,7 @@ class Appender:
             os.close(self._fd)
 
     def _take_back(self) -> None:
-        """Cut the file off behind the last whole line."""
+        """Truncate the file after the last whole line."""
         os.ftruncate(self._fd, self._end)
         self._torn = False
 
@@ -79,9 +79,9 @@ class Line:
     """A line of a JSONL file.
 
     Attributes:
-        number: from 1.
-        offset: of its row, in bytes.
-        row: what `parse` made of it.
+        number: the line's number, from 1.
+        offset: the row's position in the file, in bytes.
+        row: the result of `parse`.
     """
 
     number: int
@@ -95,18 +95,18 @@ def read_lines(
     end: int | None = None,
     what: str = "a rollout",
 ) -> Iterator[Line]:
-    """Yield the rows of a JSONL file; none if there's no file.
+    """Yield the rows of a JSONL file; no rows if there's no file.
 
-    What lies behind the last line end is torn, or being written right now. A line that begins as a row
-    and is no JSON was torn: it's passed over, up to a whole row that was appended right behind it, and a
-    `DataWarning` says at the end how many there were.
+    Text after the last line end is torn, or is being written right now. A line that begins like a row
+    and isn't JSON is torn, too: it is skipped, except a whole row that was appended right behind it, and a
+    `DataWarning` at the end counts the torn lines.
 
     Args:
-        parse: makes a row of a line; `ValueError` and `RecursionError` say that it's no JSON.
-        end: only lines that are whole before this byte.
-        what: a row is, for messages.
+        parse: turns a line into a row; `ValueError` and `RecursionError` mean that it isn't JSON.
+        end: read only lines that end before this byte.
+        what: the noun for a row in messages.
 
-    Raises `DataError` naming a line that is something else.
+    Raises `DataError` naming a line that is neither a row nor torn.
     """
     try:
         file = path.open("rb")
@@ -128,16 +128,17 @@ def read_lines(
                             f"Line {number} of {str(path)!r} can't be read as {what}: {error}."
                         ) from error
                     torn.append(number)
-                    found = row_behind(line, parse, first)
-                    if found is not None:
-                        yield Line(number, offset + found[0], found[1])
+                    whole = row_behind(line, parse, first)
+                    if whole is not None:
+                        start, row = whole
+                        yield Line(number, offset + start, row)
             offset += len(line)
     if torn:
         warnings.warn(torn_lines(path, torn), DataWarning, stacklevel=2)
 
 
 def torn_lines(path: Path, numbers: list[int]) -> str:
-    """Return the warning about lines of a file that are no JSON."""
+    """Return the warning about lines of a file that aren't JSON."""
     shown = ", ".join(map(str, numbers[:_SHOWN])) + (", …" if len(numbers) > _SHOWN else "")
     what = "1 line" if len(numbers) == 1 else f"{len(numbers)} lines"
     return (
@@ -149,12 +150,12 @@ def torn_lines(path: Path, numbers: list[int]) -> str:
 def row_behind(
     line: bytes, parse: Callable[[bytes], Any], beginning: bytes
 ) -> tuple[int, dict[str, Any]] | None:
-    """Return a whole row at the end of a damaged line and where it begins, or None.
+    """Return the position and the content of a whole row at the end of a damaged line, or None.
 
-    Inside of a text every quote is escaped: no text can look like a row's beginning.
+    Inside a string every quote is escaped, so no string can look like a row's beginning.
 
     Args:
-        beginning: of the file's rows, such as `{"task":`; empty if it isn't known.
+        beginning: the first bytes of the file's rows, such as `{"task":`; empty if unknown.
     """
     beginning, start = beginning or b'{"', 0
     for _ in range(_STARTS):
@@ -169,7 +170,7 @@ def row_behind(
 
 
 def drop_torn_end(path: Path) -> None:
-    """Cut a file off after its last line end."""
+    """Truncate a file after its last line end."""
     if not path.exists():
         return
     with path.open("rb+") as file:
@@ -177,9 +178,9 @@ def drop_torn_end(path: Path) -> None:
         while end:
             start = max(0, end - 65536)
             file.seek(start)
-            found = file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                end = start + found + 1
+            line_end = file.read(end - start).rfind(b"\n")
+            if line_end >= 0:
+                end = start + line_end + 1
                 break
             end = start
         file.truncate(end)
@@ -187,9 +188,9 @@ def drop_torn_end(path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes the place of `path` once it's whole and on the disk; otherwise nothing changes.
+    """Open a file that replaces `path` once it is whole and on the disk; otherwise `path` stays as it was.
 
-    A link, a pipe or a device (`/dev/stdout`) keeps its place, and is written to.
+    A link, a pipe or a device (`/dev/stdout`) is written to in place.
     """
     path = Path(path)
     if path.is_symlink() or (path.exists() and not path.is_file()):
@@ -211,16 +212,16 @@ def replacing(path: str | Path) -> Iterator[IO[bytes]]:
 
 
 def write_json(path: str | Path, content: Any, indent: int | None = 2) -> None:
-    """Put JSON into `path`, whole or not at all."""
+    """Write JSON to `path`, whole or not at all."""
     with replacing(path) as file:
         file.write(dumped(content, indent).encode() + b"\n")
 
 
 def fill_standard_descriptors() -> None:
-    """Open `/dev/null` as each of the descriptors 0 to 2 that is closed, as in some daemons.
+    """Open `/dev/null` as each closed descriptor from 0 to 2; some daemons start with them closed.
 
-    Otherwise a socket or a pipe would get that number: a child takes it for its standard error, and what
-    is printed here goes into it.
+    Otherwise a socket or a pipe could get one of these numbers, and standard output or a child's standard error
+    would be written into it.
     """
     while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
         os.set_inheritable(fd, True)
@@ -228,7 +229,7 @@ def fill_standard_descriptors() -> None:
 
 
 def dumped(value: Any, indent: int | None = None) -> str:
-    """Return a value as JSON in ASCII, without this process's keys, and with null for NaN and the infinities."""
+    """Return a value as ASCII JSON, without this process's secret keys; NaN and infinities become null."""
     try:
         text = json.dumps(value, default=str, allow_nan=False, indent=indent)
     except ValueError:
@@ -242,7 +243,7 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: _finite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [_finite(entry) for entry in value]
     return value

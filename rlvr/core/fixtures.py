@@ -27,18 +27,21 @@ _FIELDS = {"kind", "response", "task", "prompt", "reference", "metadata", "id", 
 
 @dataclass(frozen=True)
 class Fixture:
-    """A response and what it must earn.
+    """A response and the reward that it must earn.
+
+        rlvr.Fixture("right", "The word is: silent", task="train-0")
+        rlvr.Fixture("borderline", "silent", task="train-0", reward=0.05, why="the bare word")
 
     Attributes:
         kind: `right` earns status `correct`; `wrong` and `malformed` (no answer that can be read)
             don't; `borderline` is where authors disagree, and says what it earns here.
-        response: the policy's message; of several turns, all of its messages in order.
-        task: to which it answers: an id of the environment's, or a task of its own, which holds
-            whatever split and options the environment is made with.
-        reward: what it earns exactly, or the least and the most.
-        why: for a person.
+        response: the policy's message; in an episode of several turns, all of its messages in order.
+        task: the task it answers: an id of the environment's, or a task of its own, which is valid
+            for every split and every option of the environment.
+        reward: the exact reward, or the least and the most.
+        why: a reason for a person to read.
 
-    Raises `DataError` where a field can't be so.
+    Raises `DataError` if a field has an invalid value.
     """
 
     kind: Kind
@@ -75,14 +78,14 @@ class Fixture:
 
     @property
     def expected(self) -> str:
-        """What it must earn, in words."""
+        """The reward that it must earn, in words."""
         if self.reward is None:
             return "full reward" if self.kind == "right" else "less than full reward"
         least, most = _range(self.reward)
         return f"{least:g}" if least == most else f"{least:g} to {most:g}"
 
     def holds(self, verdict: Verdict) -> bool:
-        """Whether the verdict is as it should be. No verdict never is."""
+        """Tell whether the verdict is as expected. An unscored one never is."""
         if not isinstance(verdict, Scored):
             return False
         if self.reward is not None:
@@ -92,37 +95,37 @@ class Fixture:
 
 
 def read_fixtures(path: str | os.PathLike[str]) -> list[Fixture]:
-    """The fixtures in a JSONL file. Raises `DataError` naming the line that can't be read."""
+    """Read the fixtures in a JSONL file. Raises `DataError` naming the line that can't be read."""
     path = Path(path)
     try:
         lines = path.read_text(encoding="utf-8").split("\n")  # JSON may hold U+2028 as it is
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"The fixtures in {str(path)!r} can't be read: {error}.") from error
-    found = []
+    fixtures = []
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                found.append(_from_json(json.loads(line)))
+                fixtures.append(_from_json(json.loads(line)))
             except (ValueError, TypeError, RecursionError) as error:  # DataError is a ValueError
                 raise DataError(f"{path.name}, line {number}: {error}") from error
-    return found
+    return fixtures
 
 
 def as_fixtures(
     given: Iterable[Fixture] | str | os.PathLike[str] | None,
 ) -> tuple[Fixture, ...]:
-    """A list of fixtures, or those of a file."""
+    """Return fixtures as a tuple; a path is read as a JSONL file."""
     if given is None:
         return ()
     if isinstance(given, str | os.PathLike):
         return tuple(read_fixtures(given))
-    found = tuple(given)
-    for one in found:
-        if not isinstance(one, Fixture):
+    fixtures = tuple(given)
+    for fixture in fixtures:
+        if not isinstance(fixture, Fixture):
             raise DataError(
-                f'A fixture is an rlvr.Fixture("right", response, task), not {one!r:.80}.'
+                f'A fixture is an rlvr.Fixture("right", response, task), not {fixture!r:.80}.'
             )
-    return found
+    return fixtures
 
 
 def _from_json(row: Any) -> Fixture:

@@ -1,8 +1,8 @@
-"""Environments as data of unknown origin name them: a row of a trainer's file, somebody's `run.json`.
+"""Make environments that data of unknown origin name: a row of a trainer's file, somebody's `run.json`.
 
-Data choose among the environments that this machine's user has registered: those of rlvr, of installed
-packages, and of the modules in `RLVR_ENVIRONMENTS`. They name no module to import, no file to open outside of
-the folders that the user names, and no server to ask.
+Data may choose among the environments that this machine's user has registered: those of rlvr, of installed
+packages, and of the modules in `RLVR_ENVIRONMENTS`. Data can't make rlvr import a module, open a file outside of
+the folders that the user names, or ask a server.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from rlvr.core.registry import NAMED, find, make
 from rlvr.core.secrets import HIDDEN
 
 FILES = "RLVR_ROW_FILES"
-"""The variable in which a user names folders whose files data may name."""
+"""The environment variable that lists the folders whose files data may name."""
 
 _OF_TASKS = frozenset({"data", "databases", "prompts"})
-"""Options of built-in environments that say where the tasks are: not opened to judge a task that's there."""
+"""Options of built-in environments that locate the tasks; judging a given task doesn't open them."""
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
@@ -42,8 +42,8 @@ def check_foreign(name: str, options: Mapping[str, Any], where: str, module: str
     """Raise `DataError` if data ask for more than data may.
 
     Args:
-        where: the data, for messages: "This row".
-        module: that older data name; never imported.
+        where: the name of the data in messages, such as "This row".
+        module: the module that older data name; never imported.
     """
     try:
         spec = find(name)
@@ -77,12 +77,12 @@ def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for key, one in value.items():
+        for key, entry in value.items():
             yield from _texts(key)
-            yield from _texts(one)
+            yield from _texts(entry)
     elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _texts(one)
+        for entry in value:
+            yield from _texts(entry)
 
 
 def _names_file(text: str) -> bool:

@@ -1,8 +1,8 @@
-"""The one HTTP client of the package: requests to servers that nobody has to trust.
+"""The package's HTTP client, for requests to servers that needn't be trusted.
 
-An answer is bounded in time, in bytes on the wire, in bytes after decompression and in what JSON makes of
-them; no address holds a password; and no key of this process comes back in a message. How often a request is
-sent again is the caller's business.
+An answer is bounded in time, in bytes on the wire, in bytes after decompression and in the memory of its parsed
+JSON; no address holds a password; and no key of this process appears in a message. Callers decide how often
+a request is sent again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RETRIED = frozenset({408, 409, 425, 429})
 """Statuses below 500 after which the same request may succeed."""
 
 LEAST_BYTES = 1 << 20
-"""Of an answer that's to be short."""
+"""The limit for a short answer."""
 _ERROR_BYTES = 1 << 16  # of an answer that says what's wrong
 _PIECE = 1 << 18
 _OBJECT_BYTES = 64  # at least
@@ -37,7 +37,7 @@ _ADDRESS = re.compile(r"https?://(?:\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{1,5})?(?:/[^\
 
 
 class BadAnswer(Exception):
-    """An answer that is longer than it may be, or encoded as nobody asked for."""
+    """An answer is longer than its limit, or in an encoding that wasn't asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class Answer:
 
     Attributes:
         status: the HTTP status.
-        headers: as httpx has them.
-        content: the body, decompressed; its beginning alone unless the status is 200.
+        headers: the headers, as httpx has them.
+        content: the body, decompressed; only its beginning unless the status is 200.
     """
 
     status: int
@@ -65,21 +65,21 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """Return the body as text, without secrets."""
+        """The body as text, without secrets."""
         return scrubbed(self.content.decode("utf-8", "replace"))
 
     @property
     def message(self) -> str:
-        """Return the server's own words about an error, or else its body, without secrets."""
+        """The server's message about an error, otherwise its body, without secrets."""
         try:
             body = self.json()
             error = body.get("error", body)
-            said = error.get("message") if isinstance(error, dict) else error
-            said = said or body.get("detail")
+            message = error.get("message") if isinstance(error, dict) else error
+            message = message or body.get("detail")
         except (ValueError, AttributeError):
-            said = None
-        # Scrubbed whole, and cut then: half a key is no form of it.
-        return (scrubbed(str(said)) if said else self.text)[:500]
+            message = None
+        # Scrub first, then cut: half a key wouldn't be recognized.
+        return (scrubbed(str(message)) if message else self.text)[:500]
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
@@ -98,8 +98,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float:
 def checked_url(url: str, option: str = "base_url") -> str:
     """Return a server's address without its last slash.
 
-    Raises `OptionError` if it isn't one, or holds a user, a password or a query: an address is
-    written into runs and reports. The message doesn't repeat it.
+    Raises `OptionError` if it isn't an address, or holds a user, a password or a query, since addresses are
+    written into runs and reports. The message doesn't repeat the address.
     """
     check_without_secrets(url, option)
     if not _ADDRESS.fullmatch(url.strip()):
@@ -157,27 +157,26 @@ async def fetch(
 
     Args:
         client: of `open_client`.
-        method: such as "POST".
-        url: whole.
+        method: the HTTP method, such as "POST".
+        url: the whole address.
         body: sent as JSON.
-        timeout_s: seconds for all of it, however the answer trickles in.
-        most_bytes: of the answer, after decompression.
+        timeout_s: seconds for the whole exchange, even if the answer trickles in.
+        most_bytes: the limit of the answer after decompression.
 
     Raises `TimeoutError`, `BadAnswer`, and `httpx.HTTPError` or `httpx.InvalidURL`, whose messages go
     through `described`.
     """
-    # httpx's own limit is for each read: an answer that drips would never end.
+    # httpx's own limit applies to each read: a trickling answer would never end.
     async with asyncio.timeout(timeout_s):
         async with client.stream(method, url, json=body) as response:
-            said = response.status_code
-            content = await _body(
-                response, most_bytes if said == 200 else _ERROR_BYTES, said == 200
-            )
-            return Answer(said, response.headers, content)
+            status = response.status_code
+            most = most_bytes if status == 200 else _ERROR_BYTES
+            content = await _body(response, most, whole=status == 200)
+            return Answer(status, response.headers, content)
 
 
 def fetch_now(method: str, url: str, body: Any = None, *, timeout_s: float) -> Answer:
-    """Call `fetch` from code that isn't asynchronous. A running event loop waits meanwhile."""
+    """Call `fetch` from synchronous code. A running event loop is blocked meanwhile."""
 
     async def go() -> Answer:
         async with open_client(None, timeout_s) as client:
@@ -198,7 +197,7 @@ def sent_bytes(body: Mapping[str, Any]) -> int:
 
 
 def _is_dense(content: bytes) -> bool:
-    """Return whether JSON is mostly brackets or empty texts, which take thirty times as much memory in Python."""
+    """Tell whether JSON is mostly brackets or empty strings, which take thirty times as much memory in Python."""
     if content.count(b'"') - content.count(b'\\"') > len(content) // 4:
         return True
     outside = _STRING.sub(b"", content)  # a model's text may be brackets alone
@@ -217,11 +216,11 @@ async def _body(response: httpx.Response, most: int, whole: bool) -> bytes:
         count += 1
         sent += len(raw)
         if sent > most + _PIECE or (unpack is not None and unpack.eof):
-            # Blocks that hold nothing, or more behind the end of a gzip.
+            # Empty blocks, or bytes behind the end of the gzip stream.
             if not whole:
                 return bytes(content)
             raise BadAnswer(f"an answer of more than {most} bytes")
-        if count % 64 == 0:  # tiny pieces may all be there: others want to run, too
+        if count % 64 == 0:  # many tiny pieces may be there at once: let other tasks run
             await asyncio.sleep(0)
         while raw:
             if unpack is None:

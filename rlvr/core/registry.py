@@ -6,7 +6,7 @@ An installed package names its environments in the entry-point group `rlvr.envir
     anagram = "rlvr_anagram:make"         # or "anagram-v2" for version 2
 
 The name is the environment's own. Nothing is imported until an environment is made. Modules that are in no
-package are named in the variable `RLVR_ENVIRONMENTS`, and imported when a name isn't known otherwise.
+package are listed in the variable `RLVR_ENVIRONMENTS`, and imported when a name isn't known otherwise.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 GROUP = "rlvr.environments"
 NAMED = "RLVR_ENVIRONMENTS"
-"""The variable in which a user names modules that register environments, with commas between."""
+"""The environment variable that lists modules that register environments, separated by commas."""
 Factory = TypeVar("Factory", bound=Callable[..., Environment])
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[\w.]+\s*:\s*[\w.]+\s*(?:\[.*\])?")
@@ -48,16 +48,16 @@ _VERSIONED = re.compile(r"(.*?)(?:-v(\d{1,9}))?", re.ASCII | re.DOTALL)
 
 @dataclass(frozen=True)
 class EnvironmentSpec:
-    """How to make an environment.
+    """An entry of the registry: it makes an environment.
 
     Attributes:
-        name: what `rlvr.make` and the command line take.
+        name: the name that `rlvr.make` and the command line take.
         target: the factory, or `"module:factory"`, imported when first made.
         gym_name: its part of the Gymnasium id, `rlvr/<gym_name>-v<version>`.
         version: raised when tasks or rewards change.
         summary: one line for `rlvr list`.
         origin: `rlvr`, the distribution that brought it, or `code`.
-        installed: it's from the entry point of an installed package, which replaces nothing.
+        installed: True if it comes from the entry point of an installed package; it can't replace another.
     """
 
     name: str
@@ -70,7 +70,7 @@ class EnvironmentSpec:
 
     @property
     def built_in(self) -> bool:
-        """Return whether it comes with rlvr."""
+        """True if it comes with rlvr."""
         return self.origin == "rlvr" and not self.installed
 
     @property
@@ -79,22 +79,22 @@ class EnvironmentSpec:
         return f"rlvr/{self.gym_name}-v{self.version}"
 
     def load(self) -> Callable[..., Environment]:
-        """The factory. Raises `BrokenEnvironmentError` where it can't be imported."""
+        """Return the factory. Raises `BrokenEnvironmentError` if it can't be imported."""
         if not isinstance(self.target, str):
             return self.target
         module, _, attribute = self.target.partition(":")
         try:
-            found: Callable[..., Environment] = getattr(importlib.import_module(module), attribute)
+            factory: Callable[..., Environment] = getattr(
+                importlib.import_module(module), attribute
+            )
         except (MissingExtraError, KeyboardInterrupt):
             raise
-        except (
-            BaseException
-        ) as error:  # a SystemExit would end whoever asked, and look like success
+        except BaseException as error:  # a SystemExit would end the caller, and look like success
             raise BrokenEnvironmentError(
                 f"The environment {self.name!r} (from {self.origin}) can't be loaded: "
-                f"{type(error).__name__}: {error}. Its entry point is {self.target!r}."
+                f"{type(error).__name__}: {str(error).rstrip('.')}. Its entry point is {self.target!r}."
             ) from error
-        return found
+        return factory
 
 
 _specs: dict[str, EnvironmentSpec] = {}
@@ -103,22 +103,22 @@ _specs: dict[str, EnvironmentSpec] = {}
 def register(spec: EnvironmentSpec) -> None:
     """Add an environment, also to Gymnasium.
 
-    Registering a name again from code replaces it; what comes with rlvr, or by the entry point of another
-    package, stays.
+    Registering a name again from code replaces it, except environments that come with rlvr or by the entry point
+    of another package.
     """
     check_name(spec.name)
     there = _specs.get(spec.name)
     if there == spec:  # rlvr was reloaded
         return
     if there is not None and not _may_replace(spec, there):
-        mend = (
+        hint = (
             "Uninstall one of them, or rename its entry point."
             if spec.origin != "code" or spec.installed
             else "Choose another name."
         )
         raise RegistrationError(
-            f"The environment {spec.name!r} is there twice: from {there.origin} and from "
-            f"{spec.origin}. {mend} Used is that of {there.origin}."
+            f"The environment {spec.name!r} is registered twice: by {there.origin} and by "
+            f"{spec.origin}. {hint} The one of {there.origin} is used."
         )
     for other in _specs.values():
         if other.gym_id == spec.gym_id and other.name != spec.name:
@@ -149,7 +149,7 @@ def _package(spec: EnvironmentSpec) -> str:
 
 
 def check_name(name: str) -> None:
-    """Raise `RegistrationError` where no environment may be called that."""
+    """Raise `RegistrationError` if no environment may have that name."""
     if not _NAME.fullmatch(name):
         raise RegistrationError(
             f"{name!r} can't name an environment: use lower-case letters, digits and "
@@ -158,14 +158,14 @@ def check_name(name: str) -> None:
 
 
 def check_free(name: str) -> None:
-    """Raise `RegistrationError` where no new environment may be called that, or one is already."""
+    """Raise `RegistrationError` if no environment may have that name, or one has it already."""
     check_name(name)
     gym_id = EnvironmentSpec(name, "", _gym_name(name)).gym_id
-    taken = {one.name: one.gym_id for one in _specs.values()}
-    taken |= {one.name: one.gym_id for one in families().values()}
+    taken = {spec.name: spec.gym_id for spec in _specs.values()}
+    taken |= {family.name: family.gym_id for family in families().values()}
     if name in taken:
         raise RegistrationError(f"There's an environment {name!r} already: choose another name.")
-    other = next((one for one, its_id in taken.items() if its_id == gym_id), None)
+    other = next((taken_name for taken_name, taken_id in taken.items() if taken_id == gym_id), None)
     if other is not None:
         raise RegistrationError(
             f"{name!r} would have the Gymnasium id {gym_id!r} of {other!r}: choose another name."
@@ -175,19 +175,24 @@ def check_free(name: str) -> None:
 def environment(
     name: str, version: int = 0, gym_name: str | None = None, summary: str | None = None
 ) -> Callable[[Factory], Factory]:
-    """Register the decorated factory as the environment `name`.
+    """Register the decorated factory as the environment `name`::
+
+        @rlvr.environment("anagram", version=1)
+        def make(split="train", level=3):
+            tasks = rlvr.generated(puzzle, split=split, level=level)
+            return rlvr.SingleTurn(tasks, verifier=anagram)
 
     The summary is the first line of the factory's docstring, or of its module's.
     """
     if not isinstance(name, str):
-        raise RegistrationError('An environment has a name: @rlvr.environment("anagram").')
+        raise RegistrationError('An environment needs a name: @rlvr.environment("anagram").')
 
     def decorate(factory: Factory) -> Factory:
         doc = summary or inspect.getdoc(factory) or _doc_of_module(factory)
         line = doc.strip().split("\n")[0]
         known = _specs.get(name)
         if known is not None and known.target == f"{factory.__module__}:{factory.__name__}":
-            # It's being imported because it's registered already, by its package's entry point.
+            # The module is being imported because its package's entry point has registered it already.
             if known.version != version:
                 raise RegistrationError(
                     f"{name!r} is version {version} in the code and {known.version} in its entry "
@@ -201,10 +206,13 @@ def environment(
 
 
 def make(environment: str, **options: Any) -> Environment:
-    """Make an environment by its name (`gsm8k`) or Gymnasium id (`rlvr/GSM8K-v0`).
+    """Make an environment by its name (`gsm8k`) or Gymnasium id (`rlvr/GSM8K-v0`)::
 
-    Raises `UnknownEnvironmentError` with the nearest names, `OptionError` for an option its
-    factory doesn't take or one that it needs, `BrokenEnvironmentError` where what it made is none.
+        env = rlvr.make("gsm8k", split="test")
+
+    Raises `UnknownEnvironmentError` with the nearest names, `OptionError` for an option that its
+    factory doesn't take or one that is missing, `BrokenEnvironmentError` if the factory doesn't return
+    an environment.
     """
     spec = find(environment)
     factory = spec.load()
@@ -242,14 +250,14 @@ def make(environment: str, **options: Any) -> Environment:
 
 
 def make_member(family: str, member: str, **options: Any) -> Environment:
-    """Make `family/member`: what a family's Gymnasium id leads to."""
+    """Make `family/member`. A family's Gymnasium id calls this."""
     return make(f"{family}/{member}", **options)
 
 
 def find(environment: str) -> EnvironmentSpec:
-    """The spec of a name, of a family's `family/member`, or of a Gymnasium id.
+    """Return the spec of a name, of a family's `family/member`, or of a Gymnasium id.
 
-    Raises `UnknownEnvironmentError` with the nearest names, and `MissingExtraError` where a family's
+    Raises `UnknownEnvironmentError` with the nearest names, and `MissingExtraError` if a family's
     library isn't installed.
     """
     if environment in _specs:
@@ -271,12 +279,15 @@ def find(environment: str) -> EnvironmentSpec:
 
 
 def environments() -> list[EnvironmentSpec]:
-    """All that are registered, by name."""
+    """Return all registered environments, sorted by name::
+
+    [spec.name for spec in rlvr.environments()]
+    """
     return sorted(_specs.values(), key=lambda spec: spec.name)
 
 
 def register_installed() -> None:
-    """Register what installed packages bring. A package that breaks the rules is warned about, never fatal."""
+    """Register the environments of installed packages. A package that breaks the rules causes a warning only."""
     if not _any_installed():
         return
     for point, origin in entry_points(GROUP):
@@ -295,7 +306,7 @@ def register_installed() -> None:
 def entry_points(group: str) -> Iterator[tuple[EntryPoint, str]]:
     """Yield the entry points of a group, each with its distribution's name.
 
-    Distributions are read one by one: a malformed one is warned about and left out, and no other.
+    Distributions are read one by one: a malformed one causes a warning and is left out, and the others are read.
     """
     # Not at the top: with its e-mail parser it costs an eighth of `import gymnasium`.
     import importlib.metadata
@@ -337,11 +348,11 @@ def _leave_out(distribution: Distribution, error: Exception) -> None:
     )
 
 
-_named: set[str] = set()  # what was imported as `NAMED` says
+_named: set[str] = set()  # modules imported because `NAMED` lists them
 
 
 def import_named() -> bool:
-    """Import the modules that the user names in `RLVR_ENVIRONMENTS`. Returns whether one was new."""
+    """Import the modules that the user lists in `RLVR_ENVIRONMENTS`. Returns True if one was new."""
     new = [
         name for name in os.environ.get(NAMED, "").replace(",", " ").split() if name not in _named
     ]
@@ -361,7 +372,7 @@ def import_named() -> bool:
 
 
 def _any_installed() -> bool:
-    """Whether any distribution on `sys.path` mentions the group at all, by reading the files alone."""
+    """Tell whether any distribution on `sys.path` mentions the group, from the files alone."""
     for folder in dict.fromkeys(sys.path):
         try:
             names = os.listdir(folder or ".")

@@ -30,11 +30,11 @@ class Text(gymnasium.Space[str]):
         super().__init__(dtype=str, seed=seed)
 
     def contains(self, x: Any) -> bool:
-        """Whether `x` is a string of at most `max_length` characters."""
+        """Tell whether `x` is a string of at most `max_length` characters."""
         return isinstance(x, str) and len(x) <= self.max_length
 
     def sample(self, mask: Any | None = None, probability: Any | None = None) -> str:
-        """A random ASCII string of up to 64 characters. Masks are not supported."""
+        """Draw a random ASCII string of up to 64 characters. Masks are not supported."""
         if mask is not None or probability is not None:
             raise OptionError("rlvr's Text space takes no mask and no probability.")
         size = int(self.np_random.integers(0, min(64, self.max_length) + 1))

@@ -17,14 +17,17 @@ Message: TypeAlias = dict[str, str]
 class Task:
     """One problem.
 
+        task = rlvr.Task("What is 6 times 7?", reference="42")
+        task.prompt  # ({'role': 'user', 'content': 'What is 6 times 7?'},)
+
     Attributes:
         prompt: chat messages, each `{"role": …, "content": …}`. A bare string becomes one user message.
-        reference: the ground truth that the environment's verifier reads. Any JSON value.
-        id: unique within its TaskSet. By default a digest of prompt and reference.
-        metadata: whatever else is known (source, level, fields of the original row). Any JSON object.
+        reference: the ground truth that the environment's verifier reads: any JSON value.
+        id: unique within its TaskSet; by default a digest of prompt and reference.
+        metadata: further facts (source, level, fields of the original row): any JSON object.
 
-    Raises `TaskError` where the prompt isn't messages or has none, and where an id is to be made from
-    a reference that isn't JSON. Treat the fields as read-only.
+    Raises `TaskError` if the prompt isn't a list of messages or has none, and if the reference isn't JSON
+    and no id is given. Treat the fields as read-only.
     """
 
     prompt: tuple[Message, ...]
@@ -54,7 +57,7 @@ class Task:
         return "\n\n".join(f"{m['role']}: {m['content']}" for m in self.prompt)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary that `Task.from_json` turns into an equal task."""
+        """Return a plain dictionary that `Task.from_json` turns into an equal task."""
         return {
             "id": self.id,
             "prompt": [dict(m) for m in self.prompt],
@@ -64,7 +67,7 @@ class Task:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Task:
-        """The task that `to_json` wrote. Raises `TaskError` naming a missing field."""
+        """Make the task that `to_json` wrote. Raises `TaskError` naming a missing field."""
         missing = [name for name in ("prompt", "reference") if name not in data]
         if missing:
             raise TaskError(f"A task needs {' and '.join(missing)}; this one has {sorted(data)}.")

@@ -21,12 +21,15 @@ SPLITS: dict[str, tuple[float, float]] = {
 
 
 class TaskSet(Sequence[Task]):
-    """Tasks in order.
+    """A sequence of tasks with a name and a version.
+
+        tasks = rlvr.TaskSet([rlvr.Task("2 + 2 = ?", "4")], name="sums")
+        tasks[0].reference  # '4'
 
     Args:
-        tasks: at least one, with ids that differ; or a function that loads them when first used,
-            so that an environment whose verifier alone is wanted reads no data.
-        name: for reports.
+        tasks: at least one task, with distinct ids; or a function that loads them when first used,
+            so that judging alone reads no data.
+        name: used in reports.
         version: raise it when a task changes.
     """
 
@@ -63,9 +66,14 @@ class TaskSet(Sequence[Task]):
             (twice, count) = Counter(task.id for task in tasks).most_common(1)[0]
             raise DataError(
                 f"{count} tasks of {self.name!r} have the id {twice!r}. Give each an id of its own "
-                f"(by default it's a digest of prompt and reference: is a row there twice?)."
+                f"(by default it's a digest of prompt and reference: is a row repeated?)."
             )
         return tasks
+
+    def __repr__(self) -> str:
+        # Printing must not read a data set.
+        count = "not loaded yet" if self._loaded is None else f"{len(self._loaded)} tasks"
+        return f"TaskSet({self.name!r}, {count})"
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -83,7 +91,7 @@ class TaskSet(Sequence[Task]):
         return iter(self._tasks)
 
     def find(self, id: str) -> Task:
-        """The task with that id. Raises `DataError` where there's none."""
+        """Return the task with that id. Raises `DataError` if there's none."""
         tasks = self._tasks
         if id not in self._by_id:
             raise DataError(f"{self.name!r} has no task with the id {id!r}.")
@@ -91,7 +99,7 @@ class TaskSet(Sequence[Task]):
 
 
 class GeneratedTaskSet(TaskSet):
-    """Tasks drawn from a random generator, each made when it's asked for.
+    """Tasks drawn from a random generator, each made when it is first read.
 
     Task `i` of a split depends on (seed, split, i) alone: every task has a random stream of its
     own from `numpy.random.SeedSequence`, so neighbouring seeds share nothing. Streams alone don't
@@ -100,11 +108,11 @@ class GeneratedTaskSet(TaskSet):
     drawn again.
 
     Args:
-        generate: `generate(rng, **options) -> Task`, reading randomness from `rng` alone.
+        generate: `generate(rng, **options) -> Task`, which reads randomness from `rng` alone.
         split: one of `SPLITS`.
-        size: how many tasks the split has.
-        seed: of all splits together; the same one gives disjoint splits.
-        options: handed to `generate`.
+        size: the number of tasks in the split.
+        seed: one seed for all splits; splits made with the same seed are disjoint.
+        options: passed to `generate`.
     """
 
     _tries = 10_000
@@ -134,6 +142,9 @@ class GeneratedTaskSet(TaskSet):
         self._stream = list(SPLITS).index(split)
         self._options = options
 
+    def __repr__(self) -> str:
+        return f"GeneratedTaskSet({self.name!r}, split={self.split!r}, {len(self)} tasks)"
+
     def __len__(self) -> int:
         return len(self._indices)
 
@@ -155,7 +166,7 @@ class GeneratedTaskSet(TaskSet):
         return (self._make(i) for i in self._indices)
 
     def find(self, id: str) -> Task:
-        """The task with that id (`split-index`). Raises `DataError` where there's none."""
+        """Return the task with that id (`split-index`). Raises `DataError` if there's none."""
         split, _, number = id.rpartition("-")
         if split == self.split and number.isascii() and number.isdigit():
             i = int(number)
@@ -186,7 +197,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _share(text: str) -> float:
-    """A number in [0, 1) that depends on the text alone."""
+    """Return a number in [0, 1) that depends on the text alone."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest()
     return float(int.from_bytes(digest, "big") / 2**48)
 
@@ -194,5 +205,12 @@ def _share(text: str) -> float:
 def generated(
     generate: Callable[..., Task], split: str = "train", size: int = 1_000_000, **options: Any
 ) -> GeneratedTaskSet:
-    """A `GeneratedTaskSet`; `seed`, `name` and `version` may stand among the options."""
+    """Make a `GeneratedTaskSet`; `seed`, `name` and `version` may be among the options::
+
+    def puzzle(rng, level):
+        a, b = rng.integers(10**level, size=2)
+        return rlvr.Task(f"{a} + {b} = ?", reference=str(a + b))
+
+    tasks = rlvr.generated(puzzle, split="train", level=3)
+    """
     return GeneratedTaskSet(generate, split, size, **options)

@@ -1,9 +1,9 @@
 """`Verifier`: judges a response to a task.
 
 A verifier is pure: the same task and response give the same verdict, in any process, any number
-of times. Where it runs is the scorer's business (`rlvr.scoring`): what `settle` answers is
-answered in the caller's thread in microseconds; the rest runs in a worker that is killed when it
-overstays; an `async def verify` runs on an event loop.
+of times. The scorer (`rlvr.scoring`) decides where it runs. `settle` runs in the caller's thread and takes
+microseconds; `verify` runs in a worker, which is killed when it exceeds its limit; an `async def verify` runs on an
+event loop.
 """
 
 from __future__ import annotations
@@ -23,62 +23,71 @@ if TYPE_CHECKING:
 
 
 class Verifier(ABC):
-    """Base of all verifiers. Subclass it, or decorate a function with `rlvr.verifier`.
+    """Base class of all verifiers. Subclass it, or decorate a function with `rlvr.verifier`::
+
+        class Exact(rlvr.Verifier):
+            def verify(self, task, response):
+                return rlvr.Scored(1.0, "correct") if response == task.reference else rlvr.Scored(0.0, "incorrect")
 
     Verifiers combine by arithmetic: `0.9 * Math() + 0.1 * Format.boxed()` is a weighted sum,
-    `Format.boxed() >> Math()` a gate (the right side counts only where the left is fully correct).
+    `Format.boxed() >> Math()` a gate (the right side counts only if the left is fully correct).
     """
 
     name: str
-    """Names the reward component."""
+    """The name of the reward component; by default the class's name in lower case."""
 
     version: int = 1
     """Raise it whenever a verdict may change: caches of verdicts are keyed by it."""
 
     limit_s: float = 5.0
-    """Seconds of wall time one verification may run in a worker, from when it starts running."""
+    """Seconds of wall time that one verification may run in a worker, from when it starts running."""
 
     reward_range: tuple[float, float] = (0.0, 1.0)
-    """The least and the most that it may earn; a sum's follows from its weights."""
+    """The least and the greatest reward; that of a sum follows from its weights."""
 
     options: ClassVar[tuple[str, ...]] = ()
     """Attributes that `configure` may set."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if not hasattr(cls, "name"):
+            cls.name = cls.__name__.lower()
 
     @abstractmethod
     def verify(self, task: Task, response: str) -> Verdict | Awaitable[Verdict]:
         """Judge `response`. May be `async def`.
 
-        Returns a verdict for every response there can be: a wrong answer is `Scored`, never an
-        exception. What it raises becomes `Unscored(internal)`; raise `CannotScore` to name
+        Return a verdict for every possible response: a wrong answer is `Scored`, never an
+        exception. An exception becomes `Unscored(internal)`; raise `CannotScore` to name
         another cause.
         """
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """The verdict where it can be had in microseconds and without risk, else None.
+        """Return the verdict if it takes microseconds and has no risk, otherwise None.
 
-        Runs in the caller's thread, where nothing can stop it: linear time, no recursion on the
-        response's nesting, no big-number arithmetic. A long response goes to a worker unseen, and so does
-        one over which this raises.
+        Runs in the caller's thread, where nothing can stop it: it must take linear time, without recursion on the
+        response's nesting and without big-number arithmetic. A long response goes to a worker instead, and so does
+        a response for which this raises.
         """
         return None
 
-    def before_sending(self) -> None:  # noqa: B027  (most have nothing to take along)
-        """Make what a worker needs part of the attributes. Called before the verifier is sent to one."""
+    def before_sending(self) -> None:  # noqa: B027  (most verifiers have nothing to add)
+        """Store everything that a worker needs in attributes. Called before the verifier is pickled."""
 
     def demonstrate(self, task: Task) -> str | None:
-        """A response that earns full reward, made from the reference; None where there's no such."""
+        """Make a response that earns full reward from the reference; None if that's impossible."""
         return None
 
     def prepare(self, tasks: Iterable[Task]) -> dict[str, Any]:
-        """Make sure that tasks can be judged here, before the first of them is.
+        """Check that tasks can be judged on this machine, before the first of them is.
 
-        Returns facts for a run's record, such as which sandbox is used. Raises `RlvrError` that says what is
-        missing on this machine and what to do about it.
+        Returns facts for a run's record, such as the sandbox's name. Raises `RlvrError` that says what is
+        missing and what to do about it.
         """
         return {}
 
     def configure(self, /, **options: Any) -> Verifier:
-        """A copy with some of `self.options` changed. Raises `OptionError` naming the ones there are."""
+        """Return a copy with some of `self.options` changed. Raises `OptionError` that lists the valid ones."""
         unknown = sorted(set(options) - set(self.options))
         if unknown:
             known = ", ".join(self.options) or "none"
@@ -92,12 +101,22 @@ class Verifier(ABC):
         return changed
 
     def check_options(self) -> None:  # noqa: B027  (most have nothing to check)
-        """Raise `OptionError` where an option's value isn't one of its own."""
+        """Raise `OptionError` if an option has an invalid value."""
 
     @property
     def is_async(self) -> bool:
-        """Whether `verify` is a coroutine function."""
+        """True if `verify` is a coroutine function."""
         return inspect.iscoroutinefunction(self.verify)
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        values = {option: getattr(self, option, None) for option in self.options}
+        changed = [
+            f"{option}={value!r}"
+            for option, value in values.items()
+            if option not in defaults or defaults[option].default != value
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
 
     # Imported when called: compose.py builds its classes on this one.
 
@@ -119,16 +138,16 @@ class Verifier(ABC):
         return Gate(self, then)
 
 
-def a_verifier(given: Any) -> Verifier:
-    """`given`, which must be a verifier. Raises `OptionError` that says how to make one."""
-    if isinstance(given, Verifier):
-        return given
-    if isinstance(given, type) and issubclass(given, Verifier):
-        mend = f"Make one of the class: {given.__name__}()."
-    elif isinstance(getattr(given, "verifier", None), Verifier):
-        mend = "An environment has its own as env.verifier."
-    elif callable(given):
-        mend = "A function becomes one with @rlvr.verifier."
+def a_verifier(value: Any) -> Verifier:
+    """Return `value` if it is a verifier. Raises `OptionError` that says how to make one."""
+    if isinstance(value, Verifier):
+        return value
+    if isinstance(value, type) and issubclass(value, Verifier):
+        hint = f"Make an instance of the class: {value.__name__}()."
+    elif isinstance(getattr(value, "verifier", None), Verifier):
+        hint = "An environment has its own as env.verifier."
+    elif callable(value):
+        hint = "A function becomes one with @rlvr.verifier."
     else:
-        mend = "rlvr.Math() is one; a function becomes one with @rlvr.verifier."
-    raise OptionError(f"A verifier is an rlvr.Verifier, not {given!r:.80}. {mend}")
+        hint = "rlvr.Math() is one; a function becomes one with @rlvr.verifier."
+    raise OptionError(f"A verifier is an rlvr.Verifier, not {value!r:.80}. {hint}")

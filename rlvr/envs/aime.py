@@ -25,7 +25,7 @@ def make(
     prompt: Prompt | str | dict[str, str] = PROMPT,
     mode: Mode = "boxed",
 ) -> Environment:
-    """The 30 problems of a year; for evaluation.
+    """Make the 30 problems of a year, for evaluation.
 
     Args:
         year: 2024 or 2025.

@@ -28,7 +28,7 @@ _APPLY = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 
 
 @dataclass(frozen=True)
-class Level:
+class ArithmeticLevel:
     """Terms have exactly `digits` digits and are joined by random `operators`; * binds tighter."""
 
     digits: int
@@ -47,11 +47,11 @@ class Level:
 
 
 LEVELS = {
-    1: Level(digits=2, terms=2, operators="+-"),
-    2: Level(digits=3, terms=2, operators="+-"),
-    3: Level(digits=2, terms=2, operators="*"),
-    4: Level(digits=3, terms=3, operators="+-*"),
-    5: Level(digits=4, terms=5, operators="+-*"),
+    1: ArithmeticLevel(digits=2, terms=2, operators="+-"),
+    2: ArithmeticLevel(digits=3, terms=2, operators="+-"),
+    3: ArithmeticLevel(digits=2, terms=2, operators="*"),
+    4: ArithmeticLevel(digits=3, terms=3, operators="+-*"),
+    5: ArithmeticLevel(digits=4, terms=5, operators="+-*"),
 }
 
 
@@ -67,7 +67,7 @@ def make(
     seed: int = 0,
     mode: Mode = "boxed",
 ) -> Environment:
-    """Sums, differences and products.
+    """Make sums, differences and products.
 
     Args:
         split: train, dev or test.
@@ -80,7 +80,7 @@ def make(
     if level not in tuple(LEVELS):  # a tuple also answers for what can't be hashed
         raise OptionError(f"level is one of {', '.join(map(str, LEVELS))}, not {level!r}.")
     base = LEVELS[level]
-    wanted = Level(
+    wanted = ArithmeticLevel(
         digits=base.digits if digits is None else digits,
         terms=base.terms if terms is None else terms,
         operators=base.operators if operators is None else operators,
@@ -98,8 +98,8 @@ def make(
     return SingleTurn(tasks, Math(mode), fixtures=fixtures)
 
 
-def problem(rng: np.random.Generator, prompt: Prompt, level: Level) -> Task:
-    """One problem of that level. `prompt` may use {expression}, and {compact}: without spaces."""
+def problem(rng: np.random.Generator, prompt: Prompt, level: ArithmeticLevel) -> Task:
+    """Draw one problem of that level. `prompt` may use {expression}, and {compact} without spaces."""
     low = 10 ** (level.digits - 1) if level.digits > 1 else 0
     numbers = [int(n) for n in rng.integers(low, 10**level.digits, size=level.terms)]
     signs = [str(s) for s in rng.choice(list(level.operators), size=level.terms - 1)]
@@ -111,7 +111,7 @@ def problem(rng: np.random.Generator, prompt: Prompt, level: Level) -> Task:
 
 
 def _result(numbers: list[int], signs: list[str]) -> int:
-    """The value, products first."""
+    """Return the expression's value; products come first."""
     sums = [numbers[0]]
     for sign, number in zip(signs, numbers[1:], strict=True):
         if sign == "*":

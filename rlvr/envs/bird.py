@@ -46,7 +46,7 @@ def make(
     characters: int = 12_000,
     prompt: Prompt | str | dict[str, str] = PROMPT,
 ) -> Environment:
-    """BIRD's questions, to be answered by a query, judged by BIRD's rules.
+    """Make BIRD's questions, which are answered by a query and judged by BIRD's rules.
 
     Args:
         split: mini_dev (500 questions).

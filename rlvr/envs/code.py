@@ -61,7 +61,7 @@ def make(
     reward: Reward = "all",
     prompt: Prompt | str | dict[str, str] = PROMPT,
 ) -> Environment:
-    """Programs that read standard input and write standard output, from any data set.
+    """Make problems for programs that read standard input and write standard output, from any data set.
 
     Args:
         split: test alone for the default data set; train, dev or test for another.
@@ -87,7 +87,7 @@ def make(
 
 
 def source_of(split: str, dataset: str | None, config: str | None, data: str | None) -> Source:
-    """Where the rows are. Raises `OptionError` where there's no such split."""
+    """Return the source of the rows. Raises `OptionError` for an unknown split."""
     source = CODEFORCES
     if dataset is not None or config is not None:
         source = Source(dataset or CODEFORCES.hub_id, config, _SPLITS, {}, ("tests",))
@@ -106,7 +106,7 @@ def tasks_of(
     public: int,
     checker: str = "checker",
 ) -> Iterator[Task]:
-    """The tasks of a source. A row that can't be used is left out, with a `DataWarning`."""
+    """Make the tasks of a source. A row that can't be used is left out, with a `DataWarning`."""
     for number, row in enumerate(source.rows(split, data)):
         try:
             yield _task(f"{split}-{number}", row, prompt, language, public, checker)
@@ -135,7 +135,7 @@ def _task(id: str, row: Row, prompt: Prompt, language: str, public: int, checker
 
 
 def _tests(given: Any) -> list[dict[str, Any]]:
-    """Tests from what data sets have: a list, or columns of inputs and outputs; or either as text."""
+    """Read tests from a list, from columns of inputs and outputs, or from either of them as text."""
     if isinstance(given, str):
         given = _literal(given)
     if isinstance(given, Mapping) and {"inputs", "outputs"} <= set(given):
@@ -159,7 +159,7 @@ def _tests(given: Any) -> list[dict[str, Any]]:
 
 
 def _literal(text: str) -> Any:
-    """What JSON says, or a Python literal."""
+    """Parse JSON or a Python literal."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -171,7 +171,7 @@ def _literal(text: str) -> Any:
 
 
 def _checker(given: Any) -> Any:
-    """A column's value as a reference's "checker"."""
+    """Convert a column's value into a reference's "checker"."""
     if not isinstance(given, str) or given in KINDS:
         return given
     try:

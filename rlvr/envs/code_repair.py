@@ -30,10 +30,10 @@ _PROMPTS = {"code": code.PROMPT, "humaneval": humaneval.PROMPT, "mbpp": mbpp.PRO
 
 
 class CodeRepair(MultiTurn):
-    """Tells what the public tests say; see the module."""
+    """Replies with the results of the public tests; see the module."""
 
     def reply(self, task: Task, messages: list[Message]) -> str | None:
-        """The first failure in the public tests; None where there's none.
+        """Return the first failure in the public tests, or None if there's none.
 
         Raises `CannotScore` where they can't be run.
         """
@@ -69,7 +69,7 @@ def make(
     max_turns: int = 4,
     prompt: Prompt | str | dict[str, str] | None = None,
 ) -> Environment:
-    """Programs in several attempts, with what the public tests say in between.
+    """Make problems that may be solved in several attempts, with the public tests' results in between.
 
     Args:
         source: `code`, `humaneval` or `mbpp`: whose tasks.
@@ -106,7 +106,7 @@ def _loader(
     prompt: Prompt,
     limits: Mapping[str, Any] | None,
 ) -> Callable[[], Iterable[Task]]:
-    """What loads the tasks later; the split is checked now."""
+    """Return the function that loads the tasks later; the split is checked now."""
     if source == "humaneval":
         humaneval.SOURCE.check_split(split)
         rows = humaneval.SOURCE.rows

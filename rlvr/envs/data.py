@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set's rows are.
+    """The place of a data set's rows.
 
     Attributes:
         hub_id: of the data set on the Hub.
@@ -38,7 +38,7 @@ class Source:
     columns: Sequence[str]
 
     def rows(self, split: str, data: str | None = None) -> list[Row]:
-        """All rows of a split, each checked to have the columns. Raises `DataError` with the mend."""
+        """Read all rows of a split and check their columns. Raises `DataError` that says what to do."""
         self.check_split(split)
         path = self._local(split, data)
         found = list(read_file(path)) if path else self._from_hub(split)
@@ -48,7 +48,7 @@ class Source:
         return found
 
     def check_split(self, split: str) -> None:
-        """Raise `OptionError` where there's no such split."""
+        """Raise `OptionError` if there's no such split."""
         if split not in self.splits:
             known = ", ".join(self.splits)
             raise OptionError(f"{self.hub_id} has the splits {known}, not {split!r}.")
@@ -95,7 +95,7 @@ class Source:
 
 
 def read_file(path: Path) -> Iterator[Row]:
-    """The rows of a `.parquet`, `.json` or (by any other name) JSONL file.
+    """Read the rows of a `.parquet`, `.json` or (with any other suffix) JSONL file.
 
     A malformed line of JSONL is left out, with a `DataWarning` that names its number. Raises
     `DataError` where the file as a whole can't be read.
@@ -127,7 +127,7 @@ def read_file(path: Path) -> Iterator[Row]:
 
 
 def check_columns(rows: Iterable[Row], needed: Sequence[str], where: str) -> None:
-    """Raise `DataError` where a row lacks a column, saying what it has and what it needs."""
+    """Raise `DataError` if a row lacks a column, with the columns it has and those it needs."""
     for number, row in enumerate(rows, 1):
         missing = [column for column in needed if column not in row]
         if missing:
@@ -149,7 +149,7 @@ def _rows_of_json(data: Any) -> Iterator[Row]:
 
 
 def _row_of_line(line: bytes, number: int, path: Path) -> Iterator[Row]:
-    """The row, or none and a warning: one bad line in a million is no reason to lose the rest."""
+    """Parse a row, or return None with a warning: one bad line in a million must not cost the rest."""
     try:
         row = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError) as error:

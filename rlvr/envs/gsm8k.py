@@ -41,7 +41,7 @@ def make(
     prompt: Prompt | str | dict[str, str] = PROMPT,
     mode: Mode = "boxed",
 ) -> Environment:
-    """Grade-school word problems.
+    """Make grade-school word problems.
 
     Args:
         split: train (7473 problems) or test (1319).

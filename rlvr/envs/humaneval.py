@@ -57,7 +57,7 @@ def make(
     prompt: Prompt | str | dict[str, str] = PROMPT,
     limits: Mapping[str, Any] | None = None,
 ) -> Environment:
-    """Python functions to be completed from their docstrings.
+    """Make Python functions to be completed from their docstrings.
 
     Args:
         split: test (164 problems); there's no other.
@@ -76,7 +76,7 @@ def make(
 
 
 def task_of(row: Row, prompt: Prompt, examples: bool = False) -> Task:
-    """The task of a row; with `examples`, those in its docstring are public tests.
+    """Make the task of a row; with `examples`, those in its docstring are public tests.
 
     Raises `DataError` where the row's prompt doesn't define its entry point.
     """
@@ -98,7 +98,7 @@ def task_of(row: Row, prompt: Prompt, examples: bool = False) -> Task:
 
 
 def examples_of(code: str, entry_point: str) -> list[str]:
-    """The doctests of the function, as asserts; those whose value is a literal.
+    """Return the function's doctests as asserts, as far as their values are literals.
 
     Read off the source: the docstring itself has its escapes resolved, and they're Python here.
     """

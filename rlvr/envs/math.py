@@ -36,7 +36,7 @@ def make(
     prompt: Prompt | str | dict[str, str] = PROMPT,
     mode: Mode = "boxed",
 ) -> Environment:
-    """Problems in mathematics, from any data set.
+    """Make problems in mathematics from any data set.
 
     Args:
         split: train or test; dev where the data set has a validation split.

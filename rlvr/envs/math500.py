@@ -26,7 +26,7 @@ def make(
     prompt: Prompt | str | dict[str, str] = PROMPT,
     mode: Mode = "boxed",
 ) -> Environment:
-    """MATH-500; for evaluation.
+    """Make MATH-500, for evaluation.
 
     Args:
         split: test is all there is.

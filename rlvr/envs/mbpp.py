@@ -61,7 +61,7 @@ def make(
     prompt: Prompt | str | dict[str, str] = PROMPT,
     limits: Mapping[str, Any] | None = None,
 ) -> Environment:
-    """Small Python functions from one sentence each.
+    """Make small Python functions to be written from one sentence each.
 
     Args:
         split: train (120 problems), validation (43), test (257), prompt (7, meant as examples in
@@ -92,7 +92,7 @@ def tasks_of(
     shown: int,
     limits: Mapping[str, Any] | None = None,
 ) -> list[Task]:
-    """The tasks of a split; if `limits` sets none, slow ones have their own.
+    """Make the tasks of a split; unless `limits` sets them, slow ones have their own.
 
     Raises `DataError` where a row can't be used, or none is in the split.
     """
@@ -140,7 +140,7 @@ def _told(name: str, tests: Sequence[str], shown: int) -> str:
 
 
 def _called(code: str, tests: Sequence[str]) -> str | None:
-    """The function of the solution that every test calls."""
+    """Return the function of the solution that every test calls."""
     names = re.findall(r"^(?:def|class)[ \t]+(\w+)", code, re.MULTILINE)
     called = [n for n in names if all(re.search(rf"\b{n}\s*\(", test) for test in tests)]
     return called[-1] if called else None

@@ -20,7 +20,7 @@ Order: TypeAlias = Callable[[int], Sequence[int]]
 
 
 class Mixture:
-    """Environments by name, with weights::
+    """Several environments by name, with weights::
 
         Mixture({"gsm8k": gsm8k, "ifeval": ifeval}, {"gsm8k": 2, "ifeval": 1})
 
@@ -55,7 +55,7 @@ class Mixture:
         self.weights = None if weights is None else _shares(list(self.environments), weights)
 
     def draw(self, count: int | None = None, seed: int = 0) -> Iterator[tuple[str, Task]]:
-        """Tasks with their environments' names, mixed evenly over the whole.
+        """Draw tasks with their environments' names, mixed evenly over the whole.
 
         Each environment gives its tasks in order, and begins again where it has too few. The shares
         are exact (largest remainders); which comes when depends on the seed alone.
@@ -82,7 +82,7 @@ class Mixture:
             given[label] += 1
 
     def size(self) -> int:
-        """Tasks there are before an environment has to begin again."""
+        """Return the number of tasks before an environment has to begin again."""
         return sum(self._counts(None))
 
     def _counts(self, count: int | None) -> list[int]:
@@ -110,7 +110,7 @@ class Mixture:
 
 
 def a_mixture(given: Environments, weights: Any = None) -> Mixture:
-    """Whatever an adapter takes, as a mixture. Raises `OptionError` for anything else."""
+    """Turn whatever an adapter accepts into a mixture. Raises `OptionError` for anything else."""
     if isinstance(given, Mixture):
         if weights is not None:
             raise OptionError("The mixture has its weights: give them there, and not here.")

@@ -1,4 +1,4 @@
-"""What the mathematics environments share: rows with a problem and an answer become tasks."""
+"""Shared by the mathematics environments: turn rows with a problem and an answer into tasks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def problems(
     problem: str | None = None,
     answer: str | None = None,
 ) -> Environment:
-    """A single-turn environment over a source of problems.
+    """Make a single-turn environment over a source of problems.
 
     Args:
         problem: the column with the problem; by default the first of `PROBLEM` that is there.

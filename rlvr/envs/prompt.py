@@ -18,7 +18,7 @@ _COMMAND = re.compile(r"\\[A-Za-z]+(?:\{[^{}]*\})*\Z")  # in LaTeX, with its arg
 
 @dataclass(frozen=True)
 class Prompt:
-    r"""What a model is asked, with `{field}` where a field of the problem goes.
+    r"""A prompt template, with `{field}` for each field of the problem.
 
     Nothing else in a template has a meaning, so LaTeX may stand as it is (`\boxed{}`,
     `\boxed{answer}` where no field is called answer), and nothing in a field is ever read as a
@@ -33,14 +33,14 @@ class Prompt:
     system: str | None = None
 
     def render(self, fields: Mapping[str, Any]) -> list[Message]:
-        """The chat messages. Raises `OptionError` naming a field the problem hasn't got."""
+        """Return the chat messages. Raises `OptionError` naming a field that the problem doesn't have."""
         messages = [] if self.system is None else [("system", self.system)]
         messages.append(("user", self.user))
         return [{"role": role, "content": _fill(text, fields)} for role, text in messages]
 
     @classmethod
     def of(cls, given: Prompt | str | Mapping[str, str]) -> Prompt:
-        """A template from what an option may hold: a `Prompt`, the user message, a mapping with
+        """Make a template from an option's value: a `Prompt`, the user message, or a mapping with
         `user` and `system`, or the path of a `.json` file with that mapping."""
         if isinstance(given, Prompt):
             return given

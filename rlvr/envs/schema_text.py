@@ -20,7 +20,7 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def schema_text(path: str, rows: int = 3, characters: int = 8000) -> str:
-    """The schema of the database at `path`.
+    """Return the schema of the database at `path`.
 
     Args:
         rows: of each table that are shown.
@@ -51,7 +51,7 @@ def _schema_text(identity: Identity, rows: int, characters: int) -> str:
 
 
 def _sample(connection: sqlite3.Connection, table: Table, rows: int) -> str:
-    """The first rows as comments. None of a view: what it takes to make them isn't known."""
+    """Return the first rows as comments; none of a view, whose cost is unknown."""
     if table.is_view:
         return ""
     names = ", ".join(quoted(column.name) for column in table.columns)

@@ -37,8 +37,8 @@ _LOW, _HIGH = 11, 999
 
 
 @dataclass(frozen=True)
-class Level:
-    """An order of `lines` lines, of which the first `sets` are of sets of items, and a delivery."""
+class ShopLevel:
+    """An order of `lines` lines, of which the first `sets` are sets of items, and a delivery."""
 
     lines: int
     sets: int = 0
@@ -46,22 +46,22 @@ class Level:
 
 
 LEVELS = {
-    1: Level(lines=1),
-    2: Level(lines=2),
-    3: Level(lines=4),
-    4: Level(lines=3, sets=1),
-    5: Level(lines=4, sets=2, delivery=True),
+    1: ShopLevel(lines=1),
+    2: ShopLevel(lines=2),
+    3: ShopLevel(lines=4),
+    4: ShopLevel(lines=3, sets=1),
+    5: ShopLevel(lines=4, sets=2, delivery=True),
 }
 
 
 class Shop:
-    """A task's shop."""
+    """The shop of one task."""
 
     def __init__(self, task: Task) -> None:
         self._known: dict[str, dict[str, Any]] = task.metadata["shop"]
 
     def price(self, item: str) -> int:
-        """What one piece of an item costs.
+        """Return the price of one piece of an item.
 
         Args:
             item: its name in the singular, such as "lamp".
@@ -69,7 +69,7 @@ class Shop:
         return int(self._find("items", item))
 
     def contents(self, bundle: str) -> dict[str, int]:
-        """The items in a set and how many of each it has.
+        """Return the items in a set and the number of each.
 
         Args:
             bundle: its name, such as "kitchen".
@@ -77,7 +77,7 @@ class Shop:
         return dict(self._find("sets", bundle))
 
     def delivery(self, town: str) -> int:
-        """What a delivery costs, whatever is in it.
+        """Return the price of a delivery, whatever it contains.
 
         Args:
             town: where to.
@@ -85,7 +85,7 @@ class Shop:
         return int(self._find("towns", town))
 
     def add(self, numbers: list[int]) -> int:
-        """The sum of whole numbers.
+        """Return the sum of whole numbers.
 
         Args:
             numbers: to be added.
@@ -93,7 +93,7 @@ class Shop:
         return sum(self._small(number) for number in numbers)
 
     def multiply(self, a: int, b: int) -> int:
-        """The product of two whole numbers.
+        """Return the product of two whole numbers.
 
         Args:
             a: the first.
@@ -123,7 +123,7 @@ def make(
     seed: int = 0,
     mode: Mode = "boxed",
 ) -> Environment:
-    """Orders whose prices must be asked for with tools.
+    """Make orders whose prices must be asked for with tools.
 
     Args:
         split: train, dev or test.
@@ -154,8 +154,8 @@ def make(
     return ToolEnv(tasks, Math(mode), Shop, max_turns, fixtures=fixtures)
 
 
-def problem(rng: np.random.Generator, prompt: Prompt, level: Level, tools: str) -> Task:
-    """One order, and the shop that it's from."""
+def problem(rng: np.random.Generator, prompt: Prompt, level: ShopLevel, tools: str) -> Task:
+    """Draw one order and its shop."""
     prices = {item: _price(rng) for item in _some(rng, ITEMS, 12)}
     sets = {
         name: {item: int(rng.integers(1, 5)) for item in _some(rng, tuple(prices), 3)}

@@ -42,7 +42,7 @@ def make(
     characters: int = 8000,
     prompt: Prompt | str | dict[str, str] = PROMPT,
 ) -> Environment:
-    """Spider's questions, to be answered by a query.
+    """Make Spider's questions, which are answered by a query.
 
     Args:
         split: train (7000 questions on the Hub) or dev (1034).

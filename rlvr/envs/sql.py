@@ -58,7 +58,7 @@ def make(
     characters: int = 8000,
     prompt: Prompt | str | dict[str, str] = PROMPT,
 ) -> Environment:
-    """Questions to be answered by a query, from any data set.
+    """Make questions that are answered by a query, from any data set.
 
     Args:
         split: train, dev or test.
@@ -98,7 +98,7 @@ def tasks_of(
     rows: int = 3,
     characters: int = 8000,
 ) -> Iterator[Task]:
-    """The tasks of a source. A row that can't be used is left out, with a `DataWarning`."""
+    """Make the tasks of a source. A row that can't be used is left out, with a `DataWarning`."""
     folders = _folders(data, databases)
     for number, row in enumerate(source.rows(split, data)):
         try:
@@ -136,7 +136,7 @@ def _text(row: Row, names: Sequence[str]) -> str:
 
 
 def _folders(data: str | None, databases: str | None) -> list[Path]:
-    """Where databases may be. Raises `DataError` where the folder that was named isn't there."""
+    """Return the folders of databases. Raises `DataError` if the named folder doesn't exist."""
     if databases is not None:
         if not Path(databases).is_dir():
             raise DataError(f"There's no folder {databases!r}, where the databases are to be.")
@@ -150,7 +150,7 @@ def _folders(data: str | None, databases: str | None) -> list[Path]:
 
 
 def _found(name: str, folders: Sequence[Path]) -> Path:
-    """A database by path, or by name in a folder: flat, or in a folder of its own as published."""
+    """Return a database by path, or by name in a folder: flat, or in a folder of its own as published."""
     for folder in folders:
         for path in (folder / name, folder / f"{name}.sqlite", folder / name / f"{name}.sqlite"):
             if path.is_file():

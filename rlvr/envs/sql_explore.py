@@ -39,16 +39,16 @@ _HOW = (
 
 
 class AnsweredSql(Sql):
-    """`Sql`, whose own answer is marked as one."""
+    """`Sql` whose own answer is marked as the answer."""
 
     def demonstrate(self, task: Task) -> str | None:
-        """The gold between the marks."""
+        """Return the reference query between the marks."""
         shown = super().demonstrate(task)
         return None if shown is None else f"<answer>\n{shown}\n</answer>"
 
 
 class SqlExplore(MultiTurn):
-    """Shows what queries give; see the module."""
+    """Replies with the results of queries; see the module."""
 
     def __init__(
         self, tasks: TaskSet, verifier: Sql, max_turns: int, look: Look, **options: Any
@@ -57,7 +57,7 @@ class SqlExplore(MultiTurn):
         self.look = look
 
     def reply(self, task: Task, messages: list[Message]) -> str | None:
-        """The result of the message's query; None where it's the answer.
+        """Return the result of the message's query, or None if the message is the answer.
 
         Raises `CannotScore` where the database can't be read.
         """
@@ -88,7 +88,7 @@ def make(
     characters: int = 4000,
     prompt: Prompt | str | dict[str, str] = PROMPT,
 ) -> Environment:
-    """Questions over a database that may be looked at first; Spider's by default.
+    """Make questions over a database that may be explored first (default: Spider's).
 
     Args:
         split: train or dev.

@@ -1,4 +1,4 @@
-"""`ToolEnv`: conversations in which the model calls tools, typed Python functions of the author's.
+"""`ToolEnv`: conversations in which the model calls tools, which are typed Python methods.
 
 A call is text, in the form that Qwen's and Hermes' templates use, so it works with every policy
 and trainer::
@@ -7,7 +7,7 @@ and trainer::
     {"name": "price", "arguments": {"item": "lamp"}}
     </tool_call>
 
-`rlvr.trl.environment_factory` hands the same tools to TRL for the template's own calls.
+`rlvr.trl.environment_factory` gives the same tools to TRL, which uses the template's own calls.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from rlvr.core.errors import CannotScore, OptionError, ToolError
+from rlvr.core.fixtures import Fixture
 from rlvr.core.task import Message, Task
 from rlvr.core.tasks import TaskSet
 from rlvr.core.verifier import Verifier
@@ -28,59 +30,73 @@ from rlvr.envs.turns import MultiTurn
 from rlvr.verifiers.extraction import after_thinking
 
 _OPENS, _CLOSES = "<tool_call>", "</tool_call>"
-_MOST_CALLS = 16  # of one message
+_MOST_CALLS = 16  # per message
 _MOST_CHARACTERS = 4000  # of a call, and of a result
-_RESERVED = ("reset", "get_reward")  # TRL's own names for what isn't a tool
+_RESERVED = ("reset", "get_reward")  # methods that TRL doesn't offer as tools
 
 
 class ToolEnv(MultiTurn):
-    """Tasks whose answers take tools::
+    """Tasks whose answers need tools::
 
         class Shop:
             def __init__(self, task):
                 self._prices = task.metadata["prices"]
 
             def price(self, item: str) -> int:
-                \"\"\"What an item costs.
+                \"\"\"Return the price of an item.
 
                 Args:
                     item: its name.
                 \"\"\"
                 if item not in self._prices:
-                    raise ToolError(f"there's no {item!r:.40} in this shop")
+                    raise rlvr.ToolError(f"there's no {item!r:.40} in this shop")
                 return self._prices[item]
 
-        ToolEnv(tasks, Math(), Shop)
+        env = rlvr.ToolEnv(tasks, rlvr.Math(), Shop)
 
-    The public methods of the toolbox are the tools. Each episode has a toolbox of its own; it may
-    keep state, and must do the same whenever it's asked the same in the same order, since it's made
-    anew at each turn and the earlier calls are done again.
+    The public methods of the toolbox are the tools. Each episode has its own toolbox, which may
+    keep state. It must be deterministic, since it is made
+    anew at each turn and the earlier calls are repeated.
 
-    The first message without a call is the answer. A call that isn't one (no JSON, no such tool,
-    other arguments) and one whose tool raises are answered with an error that the model reads.
-    `CannotScore` alone leaves the episode without a reward.
+    The first message without a call is the answer. An invalid call (no JSON, no such tool,
+    wrong arguments) and a call whose tool raises are answered with an error that the model reads.
+    Only `CannotScore` leaves the episode without a reward.
 
     Args:
-        tasks: whose prompts say how to call the tools: put `describe(toolbox)` in them.
+        tasks: tasks whose prompts explain the tools: put `describe(toolbox)` in them.
         verifier: judges the answer.
-        toolbox: a class that a task makes an object of.
-        max_turns: responses an episode may take, the answer included.
+        toolbox: a class whose constructor takes a task.
+        max_turns: the most responses per episode, including the answer.
+
+    The other arguments are `Environment`'s.
     """
 
     def __init__(
         self,
-        tasks: TaskSet,
+        tasks: TaskSet | Sequence[Task],
         verifier: Verifier,
         toolbox: type[Any],
         max_turns: int = 8,
-        **options: Any,
+        *,
+        name: str | None = None,
+        render_mode: str | None = None,
+        fixtures: Iterable[Fixture] | str | os.PathLike[str] | None = None,
+        known_findings: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(tasks, verifier, max_turns, **options)
+        super().__init__(
+            tasks,
+            verifier,
+            max_turns,
+            name=name,
+            render_mode=render_mode,
+            fixtures=fixtures,
+            known_findings=known_findings,
+        )
         self.toolbox = toolbox
         self.tools = tools_of(toolbox)
 
     def reply(self, task: Task, messages: list[Message]) -> str | None:
-        """The results of the last message's calls; None where it has none."""
+        """Return the results of the last message's calls, or None if it has none."""
         if not calls_in(messages[-1]["content"]):
             return None
         box = self.toolbox(task)
@@ -102,61 +118,61 @@ class ToolEnv(MultiTurn):
 
 
 def tools_of(toolbox: type[Any]) -> dict[str, Callable[..., Any]]:
-    """The tools of a toolbox by name, as functions whose first argument is a toolbox.
+    """Return a toolbox's tools by name, as functions whose first argument is a toolbox.
 
-    Raises `OptionError` where a tool lacks type hints or a docstring that names its arguments.
+    Raises `OptionError` if a tool lacks type hints or a docstring that names its arguments.
     """
     if not inspect.isclass(toolbox):
         raise OptionError(
-            f"A toolbox is a class that a task makes an object of, not {toolbox!r:.80}."
+            f"A toolbox is a class whose constructor takes a task, not {toolbox!r:.80}."
         )
-    found = {
+    tools = {
         name: function
         for name, function in inspect.getmembers(toolbox, inspect.isfunction)
         if not name.startswith("_")
     }
-    if not found:
+    if not tools:
         raise OptionError(f"{toolbox.__name__} has no public method, so there's no tool.")
-    for name, function in found.items():
+    for name, function in tools.items():
         _check(toolbox, name, function)
-    return dict(sorted(found.items(), key=lambda item: item[1].__code__.co_firstlineno))
+    return dict(sorted(tools.items(), key=lambda item: item[1].__code__.co_firstlineno))
 
 
 def describe(toolbox: type[Any]) -> str:
-    """The tools and how to call them, for a prompt."""
-    shown = []
+    """Describe the tools and how to call them, for a prompt."""
+    entries = []
     for name, function in tools_of(toolbox).items():
         signature = inspect.signature(function, eval_str=True)
         rest = list(signature.parameters.values())[1:]
-        shown.append(f"{name}{signature.replace(parameters=rest)}\n{inspect.getdoc(function)}")
+        entries.append(f"{name}{signature.replace(parameters=rest)}\n{inspect.getdoc(function)}")
     return (
-        "You can call these tools:\n\n" + "\n\n".join(shown) + "\n\nA call looks like this, and "
+        "You can call these tools:\n\n" + "\n\n".join(entries) + "\n\nA call looks like this, and "
         "its result comes back to you:\n<tool_call>\n"
         '{"name": "the tool", "arguments": {"an argument": "its value"}}\n</tool_call>\n'
         "Answer in a message without a call when you are done."
     )
 
 
-def calls_in(said: str) -> list[str]:
+def calls_in(message: str) -> list[str]:
     """Return the text of each call that a message makes; thoughts don't count."""
-    text = after_thinking(said)
-    found: list[str] = []
+    text = after_thinking(message)
+    calls: list[str] = []
     end = 0
-    # Not by a regular expression: it would look for the end from each opening of thousands, in vain.
+    # Not with a regular expression, which would search for the end from each of thousands of openings.
     while (start := text.find(_OPENS, end)) >= 0:
         closing = text.find(_CLOSES, start)
         if closing < 0:
             break
-        found.append(text[start + len(_OPENS) : closing])
+        calls.append(text[start + len(_OPENS) : closing])
         end = closing + len(_CLOSES)
-    return found
+    return calls
 
 
 def call(tools: Mapping[str, Callable[..., Any]], box: Any, name: str, arguments: Any) -> str:
-    """The result of a call, as text of at most 4000 characters.
+    """Call a tool and return its result as text of at most 4000 characters.
 
-    Raises `ToolError` with a sentence for the model where the call can't be done, and `CannotScore`
-    where the tool does.
+    Raises `ToolError` with a sentence for the model if the call can't be done, and `CannotScore`
+    if the tool does.
     """
     function = tools.get(name) if isinstance(name, str) else None
     if function is None:
@@ -164,9 +180,11 @@ def call(tools: Mapping[str, Callable[..., Any]], box: Any, name: str, arguments
     if not isinstance(arguments, dict):
         raise ToolError('"arguments" is an object with a value for each argument')
     parameters = dict(list(inspect.signature(function).parameters.items())[1:])
-    other = [key for key in arguments if key not in parameters]
-    if other:
-        raise ToolError(f"{name} has no argument {other[0]!r:.40}; it has: {', '.join(parameters)}")
+    unknown = [key for key in arguments if key not in parameters]
+    if unknown:
+        raise ToolError(
+            f"{name} has no argument {unknown[0]!r:.40}; it has: {', '.join(parameters)}"
+        )
     hints = get_type_hints(function)
     for key, parameter in parameters.items():
         if key not in arguments:
@@ -181,22 +199,22 @@ def call(tools: Mapping[str, Callable[..., Any]], box: Any, name: str, arguments
         text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
     except (ToolError, CannotScore):
         raise
-    except (Exception, SystemExit) as error:  # whatever the model's arguments led to
+    except (Exception, SystemExit) as error:  # the model's arguments may be the reason
         raise ToolError(f"{name} failed: {type(error).__name__}: {error!s:.200}") from error
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}… (cut)"
 
 
 def _read(text: str) -> tuple[str, Any]:
-    """A call's name and arguments."""
+    """Parse a call's name and arguments."""
     if len(text) > _MOST_CHARACTERS:
         raise ToolError(f"a call has at most {_MOST_CHARACTERS} characters")
     try:
-        found = json.loads(text)
+        call = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ToolError(f"the call isn't JSON: {error!s:.200}") from error
-    if not isinstance(found, dict) or set(found) != {"name", "arguments"}:
+    if not isinstance(call, dict) or set(call) != {"name", "arguments"}:
         raise ToolError('a call is an object with "name" and "arguments" alone')
-    return found["name"], found["arguments"]
+    return call["name"], call["arguments"]
 
 
 def _check(toolbox: type[Any], name: str, function: Callable[..., Any]) -> None:
@@ -205,7 +223,7 @@ def _check(toolbox: type[Any], name: str, function: Callable[..., Any]) -> None:
         raise OptionError(f"{where} has a name that TRL uses for something else; give it another.")
     document = inspect.getdoc(function) or ""
     if not document:
-        raise OptionError(f"{where} needs a docstring: it's all the model knows of it.")
+        raise OptionError(f"{where} needs a docstring, from which the model learns its use.")
     try:
         hints = get_type_hints(function)
     except Exception as error:
@@ -226,28 +244,28 @@ def _check(toolbox: type[Any], name: str, function: Callable[..., Any]) -> None:
 
 
 def _known(hint: Any) -> bool:
-    """Whether a hint is one of those that a JSON value can be checked against."""
+    """Tell whether a JSON value can be checked against the type hint."""
     origin, inside = get_origin(hint), get_args(hint)
     if origin is Literal:
         return all(isinstance(value, str | int) for value in inside)
     if origin is dict:
         return inside[0] is str and _known(inside[1])
     if origin in (list, Union, UnionType):
-        return all(_known(one) for one in inside)
+        return all(_known(argument) for argument in inside)
     return hint in (int, float, str, bool, NoneType)
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Whether a JSON value is of that type. A bool is no number; a number is finite."""
+    """Tell whether a JSON value is of that type. A bool is no number; a number is finite."""
     origin, inside = get_origin(hint), get_args(hint)
     if origin is Literal:
-        return any(type(value) is type(one) and value == one for one in inside)
+        return any(type(value) is type(choice) and value == choice for choice in inside)
     if origin in (Union, UnionType):
-        return any(_fits(value, one) for one in inside)
+        return any(_fits(value, member) for member in inside)
     if origin is list:
-        return isinstance(value, list) and all(_fits(one, inside[0]) for one in value)
+        return isinstance(value, list) and all(_fits(item, inside[0]) for item in value)
     if origin is dict:
-        return isinstance(value, dict) and all(_fits(one, inside[1]) for one in value.values())
+        return isinstance(value, dict) and all(_fits(item, inside[1]) for item in value.values())
     if hint is float:
         return type(value) in (int, float) and abs(value) < math.inf
     return type(value) is hint

@@ -1,6 +1,6 @@
-"""What a policy is asked, what it answers, and the two ways to be one.
+"""Policies: the requests they get, the generations they return, and the two protocols.
 
-The plain way is a name and one method, called with a batch in a thread of its own::
+A synchronous policy has a name and one method, which is called with a batch in a thread of its own::
 
     class Shout:
         name = "shout"
@@ -8,7 +8,7 @@ The plain way is a name and one method, called with a batch in a thread of its o
         def respond(self, requests):
             return [request.prompt[-1]["content"].upper() for request in requests]
 
-The asynchronous way, for servers: `generate` is called for many requests at a time.
+An asynchronous policy, for servers, has `generate`, which is called for many requests at a time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Stop: TypeAlias = Literal["stop", "length", "error"]
 
 
 class PolicyError(RlvrError, RuntimeError):
-    """A policy can't go on: no server, no such model. No fault of a task's, and nobody's answer."""
+    """A policy can't go on: there's no server or no such model. It is never a wrong answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,9 @@ class Request:
     """One conversation that waits for a response.
 
     Attributes:
-        prompt: the messages so far, the last one not the policy's.
-        task: the problem. For scripts alone: a model answers from `prompt`.
-        seed: for whoever samples: another one for each task, sample and turn, the same in each
-            process.
+        prompt: the messages so far; the last one isn't the policy's.
+        task: the problem. Only scripts may read it: a model answers from `prompt`.
+        seed: the sampling seed: distinct per task, sample and turn, and the same in every process.
     """
 
     prompt: tuple[Message, ...]
@@ -45,7 +44,7 @@ class Request:
 
     @classmethod
     def of(cls, task: Task, seed: int = 0) -> Request:
-        """The first request of a task."""
+        """Make the first request of a task."""
         return cls(task.prompt, task, seed)
 
 
@@ -54,14 +53,14 @@ class Generation:
     """One response.
 
     Attributes:
-        text: without the template's special tokens.
-        stop: `stop` where it came to its own end, `length` where it was cut; `error` where there
-            is no response, for no reason of the model's. Then `error` says why, and the rollout is
+        text: the text without the template's special tokens.
+        stop: `stop` if it came to its own end, `length` if it was cut, `error` if there
+            is no response and the model isn't the reason. Then `error` has the reason, and the rollout is
             unscored.
-        prompt_tokens, completion_tokens: how many; None where they aren't known.
-        token_ids: of the completion, where asked for.
-        logprobs: of those tokens, natural logarithms.
-        overflow: the prompt doesn't fit into the model's context; with `error`.
+        prompt_tokens, completion_tokens: numbers of tokens; None if unknown.
+        token_ids: the completion's token ids, if requested.
+        logprobs: the natural logarithms of those tokens' probabilities.
+        overflow: True, together with `error`, if the prompt doesn't fit into the model's context.
     """
 
     text: str
@@ -75,45 +74,45 @@ class Generation:
 
 
 class Policy(Protocol):
-    """Answers batches. Anything with a name and this method is one."""
+    """Answers batches. Any object with this method is a policy; without a `name` it has its class's."""
 
     name: str
 
     def respond(self, requests: Sequence[Request], /) -> Sequence[str | Generation]:
-        """One response for each request, in order. May have an attribute `batch_size`."""
+        """Return one response per request, in order. The policy may have an attribute `batch_size`."""
         ...
 
 
 class StreamPolicy(Policy, Protocol):
-    """Answers batches, and has answers before it has them all: progress is told, and a kill loses little."""
+    """Answers batches in parts, so that progress is reported and a kill loses little."""
 
     @property
     def window(self) -> int:
-        """Requests that it's best given at once."""
+        """The best number of requests per call."""
         ...
 
     def stream(self, requests: Sequence[Request], /) -> Iterator[list[tuple[int, Generation]]]:
-        """Yield responses with the places of their requests: each once, in any order."""
+        """Yield responses with the positions of their requests: each once, in any order."""
         ...
 
 
 class AsyncPolicy(Protocol):
     """Answers many requests at once.
 
-    It may also have `async def start()`, which raises `PolicyError` where nothing can work, and
+    It may also have `async def start()`, which raises `PolicyError` if no request can succeed, and
     `async def aclose()`; both run on the loop that `generate` runs on.
     """
 
     name: str
     concurrency: int
-    """How many requests may be under way."""
+    """The most requests at a time."""
 
     async def generate(self, request: Request, n: int = 1, /) -> Sequence[Generation]:
-        """n responses to one request."""
+        """Return n responses to one request."""
         ...
 
 
 def seed_of(*parts: str | int) -> int:
-    """A seed below 2**31 that depends on the parts alone."""
+    """Return a seed below 2**31 that depends on the parts alone."""
     text = "\0".join(map(str, parts)).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big") >> 1

@@ -1,6 +1,6 @@
-"""Requests of policies to a server that may drop, refuse or garble them: sent again until one is through.
+"""Requests of policies to a server that may drop, refuse or garble them; they are retried until one succeeds.
 
-An answer is either what the server meant or none at all: nothing that looks wrong gets further.
+An answer is passed on whole or not at all: one that looks wrong is discarded.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _LONGEST_WAIT_S = 30.0
 
 
 class Nonsense(Exception):
-    """What is wrong with an answer, in words. It's asked for again."""
+    """An answer is malformed; the message says how. The request is sent again."""
 
 
 class Refused(Exception):
-    """The server won't have this request, however often it's sent."""
+    """The server refuses this request, and would refuse it again."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(status, message)
@@ -46,21 +46,21 @@ class Refused(Exception):
 
 
 class GaveUp(Exception):
-    """One request failed for the whole of the patience, while the server answered others."""
+    """One request failed for all of `patience_s`, while the server answered others."""
 
 
 class Endpoint:
-    """A server's base URL, a connection pool, and patience.
+    """A server's base URL with a connection pool and a retry policy.
 
     Args:
-        base_url: such as `http://localhost:8000/v1`, without a password or a query.
+        base_url: an address such as `http://localhost:8000/v1`, without a password or a query.
         key: sent with each request.
-        connections: at most so many.
+        connections: the most connections at a time.
         timeout_s: seconds for one attempt, until the last byte of its answer.
-        patience_s: seconds for one request, all attempts together. Where the server answered
-            nobody in that time, it's away: `PolicyError`; else the request alone is given up.
+        patience_s: seconds for one request, all attempts together. If the server answered
+            no request in that time, it is away: `PolicyError`; otherwise only this request is given up.
         backoff_s: seconds before the second attempt; doubled each time, up to 30, and varied by
-            half, so that those who failed together don't come back together.
+            half, so that requests that failed together don't return together.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Endpoint:
         self.base_url = checked_url(base_url)
         self._patience_s = patience_s
         self._backoff_s = backoff_s
-        self._answered = -float("inf")  # when the server last did
+        self._answered = -float("inf")  # the time of the server's last answer
         self._key = key
         self._timeout_s = timeout_s
         self._slots = asyncio.Semaphore(connections)
-        # A client for each connection: httpx looks at all of a client's connections at each request,
-        # which costs more than the request where there are many.
+        # One client per connection: httpx scans all of a client's connections at each request,
+        # which costs more than the request if there are many.
         self._tls = httpx.create_ssl_context()
         self._idle: list[httpx.AsyncClient] = []
 
@@ -92,21 +92,21 @@ class Endpoint:
         body: Any = None,
         most_bytes: int = LEAST_BYTES,
     ) -> T:
-        """What `read` makes of the JSON answered; it raises `Nonsense` where that isn't one.
+        """Send a request and return the result of `read` on the JSON of its answer.
 
-        Raises `Refused` for a 4xx that trying again won't mend, `PolicyError` and `GaveUp` as above. No
-        message holds a key.
+        `read` raises `Nonsense` for a malformed answer. Raises `Refused` for a 4xx that would be repeated, `PolicyError`
+        and `GaveUp` as above. No message holds a key.
         """
         began = time.monotonic()
-        failed = 0.0  # when it first did
+        failed = 0.0  # the time of the first failure
         for attempt in itertools.count():
             failure, wait_s = "", 0.0
             try:
                 answer = await self._request(method, self.base_url + path, body, most_bytes)
                 if answer.status == 200:
-                    found = read(_json(answer))
+                    result = read(_json(answer))
                     self._answered = time.monotonic()
-                    return found
+                    return result
                 if answer.status < 500 and answer.status not in RETRIED:
                     raise Refused(answer.status, answer.message)
                 failure = f"HTTP {answer.status}: {answer.message}"
@@ -142,7 +142,7 @@ class Endpoint:
                 self._idle.append(client)
 
     def _give_up(self, failed: float, failure: str) -> None:
-        # Answers from before this request first failed say nothing: the server may have died then.
+        # Answers from before this request first failed prove nothing: the server may have died then.
         if self._answered >= failed:
             raise GaveUp(failure)
         raise PolicyError(

@@ -1,4 +1,4 @@
-"""A model behind an OpenAI-compatible server: vLLM's first."""
+"""A model behind an OpenAI-compatible server, such as vLLM's."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TOO_LONG = (
     "longer than the maximum", "prompt is too long",
 )  # fmt: skip
 
-# What a server's answer may take: generous for every honest one, and bounded.
+# Limits on the size of a server's answer: generous for every honest one, and bounded.
 _TOKEN_BYTES = 64
 _LOGPROB_BYTES = 256
-_CONTEXT = 1 << 17  # tokens, where the server alone knows how many it may generate
+_CONTEXT = 1 << 17  # tokens, if only the server knows how many it may generate
 _LIST_BYTES = 3 << 20  # some list thousands of models
 _MOST_TOKENS = 1 << 40
 
@@ -29,18 +29,22 @@ class OpenAIPolicy:
     """Answers through `POST /chat/completions` or `/completions`.
 
     Args:
-        model: as the server names it.
-        base_url: with its `/v1`, and without a user, a password or a query.
-        api: `completions` sends the prompt as one text, without a chat template: for base models.
-        max_tokens: of a response.
+        model: the model's name on the server.
+        base_url: the address with its `/v1`, without a user, a password or a query.
+        api: `completions` sends the prompt as one text, without a chat template, for base models.
+        max_tokens: the most tokens per response.
         temperature: 0 for greedy decoding.
-        logprobs: whether to ask for each token's log-probability.
-        token_ids: whether to ask for token ids: vLLM's servers have them.
-        concurrency: requests under way at a time.
-        api_key_env: the environment variable with the API key. The key itself goes nowhere but into
-            the requests: where a server repeats it, `[secret]` is read in its place.
+        logprobs: request each token's log-probability.
+        token_ids: request token ids, which vLLM's servers provide.
+        concurrency: the most requests at a time.
+        api_key_env: the environment variable with the API key. The key is sent with the requests and stored
+            nowhere: if a server repeats it, `[secret]` is read in its place.
         timeout_s, patience_s, backoff_s: see `rlvr.policies.http.Endpoint`.
         extra: further fields of the request, such as `{"top_p": 0.95}`.
+
+    Example:
+        >>> policy = OpenAIPolicy("Qwen/Qwen3-4B", "http://localhost:8000/v1")  # doctest: +SKIP
+        >>> rlvr.evaluate("gsm8k", policy, limit=100)  # doctest: +SKIP
     """
 
     def __init__(
@@ -79,17 +83,17 @@ class OpenAIPolicy:
         self._key = api_key(api_key_env)
         self._times = (timeout_s, patience_s, backoff_s)
         self._endpoint: Endpoint | None = None
-        self._answers = False  # whether it has answered anything
+        self._answers = False  # True once it has answered a request
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the key, which belongs into no file, and without connections."""
+        """Leave out the key, which must not be written to a file, and the connections."""
         return self.__dict__ | {"_key": None, "_endpoint": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _key=api_key(state["_key_env"]))
 
     async def start(self) -> None:
-        """Connect. Raises `PolicyError` where the server isn't there or hasn't the model."""
+        """Connect. Raises `PolicyError` if the server doesn't answer or doesn't have the model."""
         self._endpoint = Endpoint(self._base_url, self._key, self.concurrency, *self._times)
         try:
             await self._check_model()
@@ -99,16 +103,16 @@ class OpenAIPolicy:
 
     async def _check_model(self) -> None:
         try:
-            known = await self._models()
+            models = await self._models()
         except Refused as error:
             if error.status in (401, 403):
                 raise self._refusal(error) from None
             return  # not every server lists its models
-        served = {str(one.get("id")): one for one in known}
+        served = {str(model.get("id")): model for model in models}
         if self.name not in served:
             raise self._no_model(list(served))
         if served[self.name].get("owned_by") == "vllm":
-            # The only way to know how long each of several samples is.
+            # The only way to know the length of each of several samples.
             self._body["return_token_ids"] = True
 
     async def aclose(self) -> None:
@@ -118,7 +122,7 @@ class OpenAIPolicy:
             self._endpoint = None
 
     async def generate(self, request: Request, n: int = 1) -> Sequence[Generation]:
-        """n responses in one request to the server."""
+        """Return n responses from one request to the server."""
         if self._endpoint is None:
             await self.start()
         assert self._endpoint is not None
@@ -129,9 +133,9 @@ class OpenAIPolicy:
             body["prompt"] = "\n\n".join(message["content"] for message in request.prompt)
 
         def read(answer: Any) -> list[Generation]:
-            found = generations(answer, n)
+            responses = generations(answer, n)
             self._answers = True
-            return found
+            return responses
 
         try:
             try:
@@ -141,7 +145,7 @@ class OpenAIPolicy:
             except Refused as error:
                 if not _too_long(error) or self._api != "chat":
                     raise
-                # The prompt alone may fit: then without max_tokens what's left of the context is it.
+                # The prompt alone may fit: without max_tokens, the rest of the context is the limit.
                 del body["max_tokens"]
                 return await self._endpoint.call(
                     "POST", self._path, read, body, self._most_bytes(body)
@@ -150,15 +154,15 @@ class OpenAIPolicy:
             return [Generation("", "error", error=f"the server failed: {error}")] * n
         except Refused as error:
             if _too_long(error):
-                said = f"the prompt doesn't fit the model's context: {error.message}"
-                return [Generation("", "error", error=said, overflow=True)] * n
+                reason = f"the prompt doesn't fit the model's context: {error.message}"
+                return [Generation("", "error", error=reason, overflow=True)] * n
             if error.status == 404:
                 raise await self._not_found(error) from None
             if error.status in (401, 403) or not self._answers:
                 raise self._refusal(error) from None
-            # It answers others: it's this request that it won't have (a content filter, say).
-            said = f"the server refused the request with {error.status}: {error.message}"
-            return [Generation("", "error", error=said)] * n
+            # It answers others, so it refuses this request in particular (perhaps by a content filter).
+            reason = f"the server refused the request with {error.status}: {error.message}"
+            return [Generation("", "error", error=reason)] * n
         except UnicodeError as error:
             return [Generation("", "error", error=f"the prompt is no Unicode text: {error}")] * n
 
@@ -167,45 +171,45 @@ class OpenAIPolicy:
         return await self._endpoint.call("GET", "/models", _served, most_bytes=_LIST_BYTES)
 
     def _most_bytes(self, body: dict[str, Any]) -> int:
-        """Return how long an honest answer to this request can get: the prompt's token ids, and each
+        """Return the greatest size of an honest answer to this request: the prompt's token ids, and each
         token of the responses."""
-        of_a_token = _TOKEN_BYTES
+        per_token = _TOKEN_BYTES
         if body.get("logprobs"):
             top = body.get("top_logprobs") or body["logprobs"]
-            of_a_token += _LOGPROB_BYTES * (1 + (int(top) if isinstance(top, int) else 1))
-        asked = [body.get(name) for name in ("max_tokens", "max_completion_tokens")]
-        most = max((one for one in asked if isinstance(one, int)), default=_CONTEXT)
+            per_token += _LOGPROB_BYTES * (1 + (int(top) if isinstance(top, int) else 1))
+        limits = [body.get(name) for name in ("max_tokens", "max_completion_tokens")]
+        most = max((limit for limit in limits if isinstance(limit, int)), default=_CONTEXT)
         tokens = body["n"] * most
-        of_prompt = 64 if body.get("prompt_logprobs") or body.get("echo") else 8
-        return int(LEAST_BYTES + of_prompt * sent_bytes(body) + of_a_token * tokens)
+        per_prompt_byte = 64 if body.get("prompt_logprobs") or body.get("echo") else 8
+        return int(LEAST_BYTES + per_prompt_byte * sent_bytes(body) + per_token * tokens)
 
     async def _not_found(self, error: Refused) -> PolicyError:
         try:
-            served = [str(one.get("id")) for one in await self._models()]
+            served = [str(model.get("id")) for model in await self._models()]
         except (Refused, GaveUp):
             return self._refusal(error)
         return self._refusal(error) if self.name in served else self._no_model(served)
 
     def _no_model(self, served: list[Any]) -> PolicyError:
-        there = ", ".join(excerpt(one, 100) for one in served[:20]) or "none"
+        names = ", ".join(excerpt(name, 100) for name in served[:20]) or "none"
         return PolicyError(
-            f"The server at {self._base_url} has no model {self.name!r}. It has: {there}."
+            f"The server at {self._base_url} has no model {self.name!r}. It has: {names}."
         )
 
     def _refusal(self, error: Refused) -> PolicyError:
-        mend = ""
+        hint = ""
         if error.status in (401, 403):
-            mend = " Set the API key's environment variable (OPENAI_API_KEY, or --api-key-env)."
+            hint = " Set the API key's environment variable (OPENAI_API_KEY, or --api-key-env)."
         elif error.status == 404:
-            mend = " Does the base URL end where it should (often in /v1)?"
+            hint = " Is the base URL's path right (it often ends in /v1)?"
         return PolicyError(
             f"The server at {self._base_url} refused the request with {error.status}: "
-            f"{error.message}.{mend}"
+            f"{error.message}.{hint}"
         )
 
 
 def generations(answer: Any, n: int) -> list[Generation]:
-    """The n responses in a server's answer. Raises `Nonsense` unless all are there and whole."""
+    """Read the n responses in a server's answer. Raises `Nonsense` unless all are there and whole."""
     try:
         choices = sorted(answer["choices"], key=lambda choice: choice.get("index", 0))
         if len(choices) != n:
@@ -230,24 +234,24 @@ def _generation(
     text = choice["message"].get("content") if chat else choice["text"]
     reason = choice.get("finish_reason")
     if text is None and reason in ("stop", "length"):
-        text = ""  # all of it was a parser's: reasoning that never ended, say
+        text = ""  # a parser took all of it, such as reasoning that never ended
     if not isinstance(text, str):
         raise Nonsense(f"a text that is {excerpt(text, 100)!r}")
     if reason in ("abort", "error"):
         raise Nonsense(f"a response cut off by the server ({reason})")
     ids = _ids(choice.get("token_ids"))
     prompt_ids = _ids(choice.get("prompt_token_ids") or answer.get("prompt_token_ids"))
-    found = choice.get("logprobs") or {}
+    table = choice.get("logprobs") or {}
     logprobs = (
-        [one["logprob"] for one in found.get("content") or []]
+        [token["logprob"] for token in table.get("content") or []]
         if chat
-        else found.get("token_logprobs")
+        else table.get("token_logprobs")
     )
-    shown = scrubbed_answer(text)
-    if shown != text:
+    safe_text = scrubbed_answer(text)
+    if safe_text != text:
         ids, logprobs = None, None  # they'd spell the secret
     return Generation(
-        shown,
+        safe_text,
         "length" if reason == "length" else "stop",
         _count(usage.get("prompt_tokens")) or (len(prompt_ids) if prompt_ids else None),
         len(ids) if ids is not None else share,
@@ -257,7 +261,7 @@ def _generation(
 
 
 def _count(value: Any) -> int | None:
-    """Return a number of tokens, or None for anything else, as if the server said nothing."""
+    """Return a number of tokens, or None for any other value, as if the server had left it out."""
     return value if type(value) is int and 0 <= value < _MOST_TOKENS else None
 
 
@@ -270,15 +274,15 @@ def _ids(value: Any) -> tuple[int, ...] | None:
 
 
 def _logprobs(value: Any) -> tuple[float, ...]:
-    found = tuple(map(float, value))
-    if not all(map(math.isfinite, found)):
+    logprobs = tuple(map(float, value))
+    if not all(map(math.isfinite, logprobs)):
         raise Nonsense("a log-probability that is no number")
-    return found
+    return logprobs
 
 
 def _served(answer: Any) -> list[dict[str, Any]]:
     models = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(models, list) or not all(isinstance(one, dict) for one in models):
+    if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
         raise Nonsense(f"no list of models: {excerpt(answer, 100)}")
     return models
 

@@ -1,4 +1,4 @@
-"""Policies that are scripts: they bound what an environment pays."""
+"""Scripted policies, which bound the rewards of an environment from above and below."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class Scripted:
         self._answer = answer
 
     def respond(self, requests: Sequence[Request]) -> list[str]:
-        """The script's answer to each."""
+        """Return the script's answer to each request."""
         return [self._answer(request.task) for request in requests]
 
 
 class Echo:
-    """Says again what it was last told."""
+    """Repeats the last message."""
 
     name = "echo"
 
     def respond(self, requests: Sequence[Request]) -> list[str]:
-        """Each prompt as text: the whole of the first, then the last message alone."""
+        """Return each prompt as text: the whole prompt at the first turn, then the last message alone."""
         return [
             r.task.text if len(r.prompt) <= len(r.task.prompt) else r.prompt[-1]["content"]
             for r in requests
@@ -45,7 +45,7 @@ class Random:
         self._env = env
 
     def respond(self, requests: Sequence[Request]) -> list[str]:
-        """Another draw for each request's seed."""
+        """Return a draw per request, which depends on its seed."""
         return [self._draw(request.seed) for request in requests]
 
     def _draw(self, seed: int) -> str:
@@ -58,11 +58,11 @@ NAMES = ("oracle", "empty", "echo", "random")
 
 
 def scripted(name: str, env: Environment) -> Scripted | Echo | Random:
-    """The script of that name.
+    """Make the scripted policy of that name.
 
-    `oracle` answers from the reference: what isn't full reward then is a fault of the data or the
-    verifier. `empty` says nothing, `echo` repeats the prompt, `random` gives the answer to a task
-    drawn at random: what guessing in the right form earns.
+    `oracle` answers from the reference: less than full reward then is a fault of the data or the
+    verifier. `empty` answers with nothing, `echo` repeats the prompt, and `random` gives the answer to a task
+    drawn at random, which is what guessing in the right form earns.
     """
     if name not in NAMES:
         raise OptionError(f"There's no scripted policy {name!r}. There are: {', '.join(NAMES)}.")
@@ -77,7 +77,7 @@ def scripted(name: str, env: Environment) -> Scripted | Echo | Random:
         )
     if name == "random":
         return Random(env)
-    # A task whose reference is broken has no answer; that it's unscored is for the verdict to say.
+    # A task with a broken reference has no answer; the verdict on the empty one is unscored.
     return Scripted(name, lambda task: env.verifier.demonstrate(task) or "")
 
 

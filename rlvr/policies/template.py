@@ -1,11 +1,11 @@
-"""A tokenizer's chat template: prompts as token ids, and replies behind what a model wrote.
+"""A tokenizer's chat template: prompts as token ids, and replies after the model's own tokens.
 
-A rollout in several turns is one sequence of tokens: the prompt, what the model wrote, what the
-environment replied, what the model wrote next. Rendering the whole conversation again and tokenising it
-would change the model's own tokens (the same text has many tokenisations), and the loss would be on tokens
-that nobody sampled. So the model's own tokens are never written again. What follows them is what the template
-writes behind a placeholder for the model's message. That's right for any template that shows messages
-in order, also for one that leaves things out of earlier messages (as Qwen3's does with thoughts).
+A rollout of several turns is one sequence of tokens: the prompt, the model's response, the
+environment's reply, the model's next response. Rendering the whole conversation again and tokenizing it
+would change the model's own tokens (the same text has many tokenizations), and the loss would be on tokens
+that nobody sampled. So the model's own tokens are kept as they are, and a reply is the text that the template
+writes after a placeholder for the model's message. That is right for any template that shows messages
+in order, even one that omits parts of earlier messages (as Qwen3's does with thoughts).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Template:
     """The chat template of a Hugging Face tokenizer.
 
     Args:
-        tokenizer: with a chat template.
+        tokenizer: a tokenizer with a chat template.
         options: further arguments of `apply_chat_template`, such as `enable_thinking`.
-        chat_template: instead of the tokenizer's own.
-        ends: token ids that end a message of the model; by default the tokenizer's end token and
-            what the template closes a message with.
+        chat_template: used instead of the tokenizer's own.
+        ends: token ids that end a message of the model (default: the tokenizer's end token and
+            the token with which the template closes a message).
 
     Example:
         >>> template = Template(tokenizer)
@@ -60,9 +60,9 @@ class Template:
         self._given_ends = ends
 
     def prompt(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
-        """Return the tokens of a conversation that the model is to go on with.
+        """Return the tokens of a conversation that the model is to continue.
 
-        Raises `DataError` where the template refuses the messages (Gemma's has no system message).
+        Raises `DataError` if the template refuses the messages (Gemma's has no system message).
         """
         if any(message.get("role") == "assistant" for message in messages):
             messages = [self._without_thoughts(message) for message in messages]
@@ -70,7 +70,7 @@ class Template:
         return self._encode(self._render(messages))
 
     def _without_thoughts(self, message: Mapping[str, str]) -> Mapping[str, str]:
-        """Leave out what `text` put into tags that aren't the model's own: its template knows no such thing."""
+        """Remove the `<think>` tags that `text` added and that this model's template doesn't know."""
         content = message["content"]
         own = not (self._thoughts.opening or self._thoughts.closers)
         if own or message.get("role") != "assistant" or not content.startswith("<think>"):
@@ -82,14 +82,14 @@ class Template:
         self._frame  # noqa: B018
 
     def reply(self, response: Sequence[int], reply: str | Sequence[Mapping[str, str]]) -> list[int]:
-        """Return what goes between `response`, as the model wrote it, and its next one.
+        """Return the tokens between the model's `response` and its next one.
 
-        Contents are data: where one spells a marker of the template, perhaps because it quotes the model, it
+        Contents are data: if one spells a marker of the template, perhaps because it quotes the model, the marker
         becomes ordinary tokens and begins no turn.
 
         Args:
-            response: token ids; only the last matters. Where it ends a message, the template's
-                own end isn't written again; where the response was cut, it is.
+            response: token ids; only the last matters. If it ends a message, the template's
+                own end isn't written again; if the response was cut, it is.
             reply: the content of a user's message, or messages.
 
         Raises `OptionError` if the template has no place for such a reply.
@@ -112,11 +112,11 @@ class Template:
         return ids
 
     def text(self, response: Sequence[int]) -> str:
-        """Return what the model wrote, without special tokens, its thoughts in `<think>…</think>`.
+        """Decode the model's text, without special tokens, with its thoughts in `<think>…</think>`.
 
         Some models close their thoughts with special tokens (gpt-oss, Gemma 4), which a decoded text
-        doesn't show; behind other templates' prompts (DeepSeek-R1's) they only close what the prompt has
-        opened. Unmarked, a thought would be judged as the answer.
+        doesn't show; with other templates (DeepSeek-R1's) the prompt opens the thoughts and the model only
+        closes them. Unmarked, a thought would be judged as the answer.
         """
         ids = list(response)
         thoughts, answer = self._thoughts.split(ids)

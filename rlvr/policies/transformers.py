@@ -94,14 +94,14 @@ class TransformersPolicy:
         over = [i for i, prompt in enumerate(prompts) if len(prompt) >= context]
         if over:
             yield [(i, Generation("", "error", error=said, overflow=True)) for i in over]
-        # The longest first: then a batch has little padding, and memory runs out at once or never.
+        # The longest first, so that a batch has little padding and memory runs out at once or never.
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]), reverse=True)
         rows = [i for i in order if len(prompts[i]) < context]
         while rows:
             longest = len(prompts[rows[0]])
             limit = min(self.max_new_tokens, context - longest)
             size = self._suffices_for(longest + limit)
-            # Within one batch all have the same limit: a prompt with less room has a batch of its like.
+            # All rows of a batch have the same limit: prompts with less room get their own batch.
             batch = [
                 i
                 for i in rows[:size]
@@ -116,7 +116,7 @@ class TransformersPolicy:
             ]
 
     def _suffices_for(self, tokens: int) -> int:
-        """Return how many sequences of so many tokens make a batch: at least 1, whatever memory is free."""
+        """Return the batch size for sequences of `tokens` tokens that fits into free memory: at least 1."""
         free = _free_bytes(self.model.device)
         rows = _SHARE_OF_MEMORY * free / (tokens * _bytes_per_token(self.model))
         return max(1, int(min(self.batch_size, rows)))
@@ -124,7 +124,7 @@ class TransformersPolicy:
     def _or_less(
         self, prompts: Sequence[list[int]], seeds: Sequence[int], limit: int
     ) -> list[list[int]]:
-        """Return new tokens for the first of the prompts: for as many as memory suffices for."""
+        """Return new tokens for as many of the first prompts as memory allows."""
         import torch
 
         while True:
@@ -146,7 +146,7 @@ class TransformersPolicy:
         """Return up to `limit` new token ids per prompt, in columns that may end in padding."""
         import torch
 
-        # Padded here and not by the tokenizer: on its right side, as many have it, a shorter prompt
+        # Padded here, on the left. Many tokenizers pad on the right, where a shorter prompt
         # would be continued from padding.
         longest = max(map(len, prompts))
         ids_B_L = torch.full((len(prompts), longest), self._pad)
@@ -220,14 +220,14 @@ class _Sampler:
 
 @contextmanager
 def _plain_generation(model: Any, pad: int, ends: set[int]) -> Iterator[None]:
-    """Set aside what is for training, and what the configuration adds to sampling: penalties, min-p, banned words.
+    """Disable training mode and the configuration's additions to sampling: penalties, min-p, banned words.
 
     With them, greedy isn't the likeliest token, and the tokens aren't samples of the model's distribution.
     `generate` falls back to the configuration for each setting that a call leaves out.
     """
     from transformers import GenerationConfig
 
-    # PEFT hands its own configuration on to the model inside.
+    # PEFT passes its own configuration on to the wrapped model.
     owners = [model, model.get_base_model()] if hasattr(model, "get_base_model") else [model]
     before = [owner.generation_config for owner in owners]
     was_training = model.training
@@ -281,7 +281,7 @@ def load(name: str, **options: Any) -> tuple[Any, Any]:
 
 
 def _free_bytes(device: Any) -> float:
-    """Return how much more memory a device has for a model's cache."""
+    """Return the free memory of a device in bytes."""
     import torch
 
     if device.type == "cuda":
@@ -290,14 +290,14 @@ def _free_bytes(device: Any) -> float:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
-        return math.inf  # no Linux: then `batch_size` alone bounds a batch
+        return math.inf  # not Linux: only `batch_size` bounds a batch
     return next(
         (1024.0 * int(s.split()[1]) for s in lines if s.startswith("MemAvailable")), math.inf
     )
 
 
 def _bytes_per_token(model: Any) -> float:
-    """Return about how much memory a token of a sequence takes while a batch is generated."""
+    """Estimate the memory per token of a sequence while a batch is generated, in bytes."""
     config = model.config.get_text_config()
 
     def number(name: str) -> int:
@@ -315,6 +315,6 @@ def _bytes_per_token(model: Any) -> float:
 
 
 def context_of(model: Any) -> int:
-    """Return how many tokens the model takes, prompt and response together."""
+    """Return the size of the model's context: the most tokens of prompt and response together."""
     config = model.config.get_text_config()
     return int(getattr(config, "max_position_embeddings", None) or sys.maxsize)

@@ -1,4 +1,4 @@
-"""vLLM in this process: its engine batches whatever it's handed."""
+"""vLLM in this process. Its engine does the batching."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ class VllmPolicy:
 
     Args:
         model: a local folder, a Hub id, or an `LLM`.
-        max_tokens: of a response.
+        max_tokens: the most tokens per response.
         temperature: 0 for greedy decoding.
-        logprobs: whether to give each token's log-probability.
-        batch_size: requests handed to the engine at once.
-        chat_template_kwargs: for the chat template, such as `{"enable_thinking": False}`.
-        options: of `vllm.LLM`, such as `max_model_len=4096` or `dtype="float32"` (needed on a CPU).
+        logprobs: return each token's log-probability.
+        batch_size: the requests per call of the engine.
+        chat_template_kwargs: arguments of the chat template, such as `{"enable_thinking": False}`.
+        options: arguments of `vllm.LLM`, such as `max_model_len=4096` or `dtype="float32"` (needed on a CPU).
+
+    Example:
+        >>> policy = VllmPolicy("Qwen/Qwen3-4B", max_tokens=2048)  # doctest: +SKIP
     """
 
     def __init__(
@@ -51,33 +54,35 @@ class VllmPolicy:
         }
 
     def respond(self, requests: Sequence[Request]) -> list[Generation]:
-        """One response for each request, each sampled with its own seed."""
+        """Return one response per request, each sampled with its own seed."""
         import vllm
 
         context = self.llm.llm_engine.model_config.max_model_len
         prompts = [self._template.prompt(request.prompt) for request in requests]
-        # The engine would refuse the whole batch for one prompt that doesn't fit.
+        # The engine would refuse the whole batch because of one prompt that doesn't fit.
         fits = [i for i, prompt in enumerate(prompts) if len(prompt) < context]
         outputs = self.llm.generate(
             [{"prompt_token_ids": prompts[i]} for i in fits],
             [vllm.SamplingParams(seed=requests[i].seed, **self._sampling) for i in fits],
             use_tqdm=False,
         )
-        said = f"the prompt doesn't fit the model's context of {context} tokens"
-        found = [Generation("", "error", error=said, overflow=True)] * len(requests)
+        reason = f"the prompt doesn't fit the model's context of {context} tokens"
+        responses = [Generation("", "error", error=reason, overflow=True)] * len(requests)
         for i, output in zip(fits, outputs, strict=True):
-            found[i] = self._generation(output)
-        return found
+            responses[i] = self._generation(output)
+        return responses
 
     def _generation(self, output: Any) -> Generation:
-        (one,) = output.outputs
-        ids = tuple(one.token_ids)
+        (completion,) = output.outputs
+        ids = tuple(completion.token_ids)
         logprobs = None
-        if one.logprobs is not None:
-            logprobs = tuple(at[id].logprob for at, id in zip(one.logprobs, ids, strict=True))
+        if completion.logprobs is not None:
+            logprobs = tuple(
+                at_token[id].logprob for at_token, id in zip(completion.logprobs, ids, strict=True)
+            )
         return Generation(
             self._template.text(ids),
-            "length" if one.finish_reason == "length" else "stop",
+            "length" if completion.finish_reason == "length" else "stop",
             len(output.prompt_token_ids),
             len(ids),
             ids,

@@ -16,8 +16,8 @@ from rlvr.scoring.page import Page
 
 _REPRIEVE_S = 1.0
 _LOOK_S = 0.25  # how often a worker that loads a verifier is looked at
-_PATIENCE = 20.0  # a worker that waits for a processor gets up to so many times its limit
-_USED = 0.95  # of its limit on a processor, which is all of it but for the clocks' grain
+_PATIENCE = 20.0  # a worker that waits for a processor gets up to this many times its limit
+_USED = 0.95  # this share of its limit on a processor counts as all of it: clocks are coarse
 
 
 class WorkerHandle:
@@ -39,7 +39,7 @@ class WorkerHandle:
 
     @classmethod
     def open(cls) -> tuple[WorkerHandle, list[int]]:
-        """A handle, and the descriptors for the worker: its socket and the shared page."""
+        """Make a handle and the worker's descriptors: its socket and the shared page."""
         ours, theirs = socket.socketpair()
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 5, 0))
         page, shared = Page.create()
@@ -61,10 +61,10 @@ class WorkerHandle:
         try:
             self.socket.sendall(wire.frame(payload))
         except OSError:
-            self.gone = True  # its end is reported by the template, and the job tried again
+            self.gone = True  # the template reports its end, and the job is tried again
 
     def read(self) -> Verdict | None:
-        """The verdict, where it has come whole. Sets `gone` where the worker hung up."""
+        """Return the verdict if it has arrived whole, otherwise None. Sets `gone` if the worker closed its socket."""
         try:
             data = self.socket.recv(1 << 18, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -80,15 +80,15 @@ class WorkerHandle:
             return None
         try:
             verdict: Any = pickle.loads(payload)
-        except Exception as error:  # its detail holds something that only a worker can load
+        except Exception as error:  # its detail holds an object that only a worker can load
             return raised("the verdict doesn't load in the scorer's process", error)
         return checked("the worker", verdict)
 
     def last_word(self) -> Verdict | None:
-        """What it has said at its deadline or its end: the verdict, where we were late to read it.
+        """Return a verdict that arrived before the deadline or the worker's end and wasn't read in time.
 
-        That happens: another thread of this process may keep the interpreter to itself for
-        seconds, or the process was stopped for a while.
+        That happens if another thread of this process keeps the interpreter for
+        seconds, or if the process was stopped for a while.
         """
         while True:
             before = len(self._buffer)
@@ -97,9 +97,9 @@ class WorkerHandle:
                 return verdict
 
     def loads(self) -> bool:
-        """At its deadline: whether it has more time, since what it did so far was to load the verifier.
+        """Extend the deadline of a worker that was only loading the verifier. Returns True if it was.
 
-        The first job of a verifier imports what that needs (torch, say), and that isn't judging.
+        The first job of a verifier imports its libraries (such as torch), and that isn't judging.
         """
         assert self.job is not None
         now = time.monotonic()
@@ -113,10 +113,10 @@ class WorkerHandle:
         return self.deadline > now
 
     def starves(self) -> bool:
-        """At its deadline: whether it has more time, since it could run and isn't let.
+        """Extend the deadline of a worker that waits for a processor. Returns True if it does.
 
-        A verdict must not depend on what else the machine does. A worker that sleeps has no such
-        claim, and neither has one that used its limit on a processor.
+        A verdict must not depend on the machine's other work. A sleeping worker gets no
+        extension, nor does one that has used its limit on a processor.
         """
         assert self.job is not None
         now = time.monotonic()
@@ -128,7 +128,7 @@ class WorkerHandle:
         return True
 
     def reprieve(self) -> bool:
-        """Once for each job: a little more time for a verdict that is on its way, half read."""
+        """Extend the deadline once per job if a verdict has partly arrived. Returns True if it was extended."""
         if self._reprieved or not self._buffer:
             return False
         self._reprieved = True
@@ -137,19 +137,19 @@ class WorkerHandle:
 
     @property
     def phase(self) -> str | None:
-        """What it said it was working on last; see `rlvr.scoring.page`."""
+        """The phase that the worker announced last; see `rlvr.scoring.page`."""
         return self._page.phase
 
     def cpu_seconds(self) -> float:
-        """Processor time it spent on its job."""
+        """Return the processor time that it spent on its job, in seconds."""
         return self._cpu() - self._cpu_before
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the socket, which ends the worker."""
         self.socket.close()
 
     def _runnable(self) -> bool:
-        """Whether its main thread is on a processor or waits for one. Linux alone tells."""
+        """Tell whether its main thread is on a processor or waits for one. Always False except on Linux."""
         try:
             with open(f"/proc/{self.pid}/stat", "rb") as stat:
                 return stat.read().rpartition(b")")[2].split()[0] == b"R"

@@ -1,4 +1,4 @@
-"""A job for a worker, and the verdict on it where its worker doesn't return."""
+"""A job for a worker, and the verdict on a job whose worker doesn't return."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from rlvr.core.verifier import Verifier
 from rlvr.scoring.worker import RETIRED
 
 LOAD_S = 120.0
-"""How long a worker may take to load a verifier, which imports its module, in seconds."""
+"""Seconds that a worker may take to load a verifier, which imports its module."""
 
-_RETRIES = 1  # of a job whose worker died or starved, which may not be the job's doing
-_STARVED = 0.9  # a worker that got less of its time on a processor than this didn't hang: it waited
+_RETRIES = 1  # retries of a job whose worker died or starved, since the job may not be the reason
+_STARVED = 0.9  # below this share of its limit on a processor, a worker didn't hang: it waited
 
 
 class Packed:
-    """A job as bytes, in two forms: for a worker that has the verifier already, and for one that hasn't."""
+    """A job as bytes, in two forms: with the verifier, and without it for workers that have it already."""
 
     __slots__ = ("key", "lean", "response", "task", "verifier_blob")
 
@@ -36,7 +36,7 @@ class Packed:
         self.lean = pickle.dumps((key, None, task, response), protocol=5)
 
     def full(self) -> bytes:
-        """With the verifier itself."""
+        """Return the form that includes the verifier."""
         return pickle.dumps((self.key, self.verifier_blob, self.task, self.response), protocol=5)
 
 
@@ -51,7 +51,7 @@ class Packer:
         self._keys = 0
 
     def pack(self, verifier: Verifier, task: Task, response: str) -> Packed:
-        """Raises whatever pickling raises."""
+        """Pickle a job. Raises whatever pickling raises."""
         verifier.before_sending()
         known = self._known.get(id(verifier))
         if known is None or not _same(known[3], vars(verifier)):
@@ -69,16 +69,19 @@ class Packer:
 
 
 def _same(before: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Whether no attribute was set since: `part.name = …` must reach the workers too."""
+    """Tell whether no attribute was set in between: `part.name = …` must reach the workers too."""
     return len(before) == len(now) and all(
         now.get(name, before) is value for name, value in before.items()
     )
 
 
 class Job:
-    """One verification: its bytes, its time limit in seconds, and the future of its verdict."""
+    """One verification: its bytes, its time limit in seconds, and the future of its verdict.
 
-    __slots__ = ("_begun", "attempts", "future", "limit_s", "name", "packed")
+    `waiting` is True while the job is in the pool's queue and hasn't been cancelled.
+    """
+
+    __slots__ = ("_begun", "attempts", "future", "limit_s", "name", "packed", "waiting")
 
     def __init__(self, verifier: Verifier, packed: Packed, limit_s: float | None) -> None:
         self.name = verifier.name
@@ -86,25 +89,26 @@ class Job:
         self.limit_s = float(verifier.limit_s if limit_s is None else limit_s)
         self.attempts = 0
         self.future: Future[Verdict] = Future()
+        self.waiting = False
         self._begun = False
 
     def begin(self) -> bool:
-        """Whether to run it: False where its future was cancelled while it waited."""
+        """Mark it as running. Returns False if its future was cancelled while it waited."""
         self._begun = self._begun or self.future.set_running_or_notify_cancel()
         return self._begun
 
 
 def killed(job: Job, cpu_s: float, phase: str | None) -> Verdict | None:
-    """The verdict on a job whose worker overstayed; None where it should be tried again.
+    """Return the verdict on a job whose worker exceeded its deadline; None to try it again.
 
-    A worker that spent its time on a processor hung on what it was working on. One that mostly
-    waited for a processor says nothing about the response.
+    A worker that used its time on a processor hung on the text that it was working on. If it mostly
+    waited for a processor, that says nothing about the response.
     """
     if phase == "loading":
         return Unscored(
             Cause.TIMEOUT,
-            f"loading {job.name} in a worker took over {LOAD_S:g} s: what its module imports is too "
-            f"slow, or never ends",
+            f"loading {job.name} in a worker took over {LOAD_S:g} s: the imports of its module are too "
+            f"slow, or never end",
         )
     limit = f"{job.limit_s:g} s"
     if cpu_s < _STARVED * job.limit_s:
@@ -123,10 +127,10 @@ def killed(job: Job, cpu_s: float, phase: str | None) -> Verdict | None:
 
 
 def lost(job: Job, status: int, phase: str | None) -> Verdict | None:
-    """The verdict on a job whose worker died; None where it should be tried again."""
+    """Return the verdict on a job whose worker died; None to try it again."""
     code = os.waitstatus_to_exitcode(status)
     if code == RETIRED and phase is None:
-        job.attempts -= 1  # it had left when the job came
+        job.attempts -= 1  # it had exited before the job arrived
         return None
     if job.attempts <= _RETRIES:
         return None
@@ -139,7 +143,7 @@ def lost(job: Job, status: int, phase: str | None) -> Verdict | None:
 
 
 def orphaned(job: Job) -> Verdict | None:
-    """The verdict on a job whose template died; None where it should be tried again."""
+    """Return the verdict on a job whose template died; None to try it again."""
     if job.attempts <= _RETRIES:
         return None
     return Unscored(

@@ -1,4 +1,4 @@
-"""Where verifications run when they can't be settled in place: this process's pool and its event loop."""
+"""This process's worker pool and event loop, for verifications that `settle` can't decide."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _loop: asyncio.AbstractEventLoop | None = None
 
 
 def default_pool() -> Pool:
-    """The pool of this process, made when first needed. `RLVR_WORKERS` sets its size."""
+    """Return this process's pool, which is made at the first call. `RLVR_WORKERS` sets its size."""
     global _pool
     with _lock:
         if _pool is None:
@@ -34,9 +34,9 @@ def default_pool() -> Pool:
 
 
 def close() -> None:
-    """End this process's pool and loop. Called at exit; the next `score` makes new ones.
+    """Close this process's pool and loop. Called at exit; the next `score` makes new ones.
 
-    What waits or runs becomes `Unscored`.
+    Waiting and running verifications become `Unscored`.
     """
     global _pool, _loop
     with _lock:
@@ -62,7 +62,7 @@ def on_the_loop(
 async def _verify(verifier: Verifier, task: Task, response: str, limit_s: float) -> Verdict:
     judging = asyncio.ensure_future(_judged(verifier, task, response))
     try:
-        # Not `asyncio.timeout`: a verifier that won't be cancelled isn't waited for.
+        # Not `asyncio.timeout`, which would wait for a verifier that refuses to be cancelled.
         await asyncio.wait({judging}, timeout=limit_s)
     except asyncio.CancelledError:
         judging.cancel()
@@ -75,15 +75,15 @@ async def _verify(verifier: Verifier, task: Task, response: str, limit_s: float)
 
 async def _judged(verifier: Verifier, task: Task, response: str) -> Verdict:
     try:
-        with judging():  # what it awaits is in the same context, and nothing else is
+        with judging():  # the coroutines that it awaits are in the same context, and no others are
             verdict = await verifier.verify(task, response)  # type: ignore[misc]
         return checked(verifier.name, verdict)
-    except BaseException as error:  # a SystemExit would end the loop, and all that is on it
+    except BaseException as error:  # a SystemExit would end the loop and everything that runs on it
         return raised(f"{verifier.name} raised", error)
 
 
 async def _end(loop: asyncio.AbstractEventLoop) -> None:
-    """Stop the loop once everything on it has had its verdict."""
+    """Stop the loop once every verification on it has its verdict."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
@@ -93,7 +93,7 @@ async def _end(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def serialised(callback: Callable[[Any], None]) -> Callable[[Any], None]:
-    """`callback` made safe to be called from several threads: one at a time, in some order."""
+    """Wrap `callback` so that several threads can call it: one call at a time, in any order."""
     lock = threading.RLock()
 
     def guarded(argument: Any) -> None:
@@ -118,7 +118,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _forked() -> None:
-    """In a forked child, pool and loop are the parent's: forget them."""
+    """Forget the pool and loop in a forked child, where they belong to the parent."""
     global _pool, _loop, _lock
     _lock = threading.RLock()
     _pool = _loop = None

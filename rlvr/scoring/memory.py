@@ -1,8 +1,8 @@
-"""What a worker's memory may grow by while it judges.
+"""The limit on the memory that a worker may add while it judges.
 
-Counted is what a process has to itself and can write to (`RLIMIT_DATA`), not its address space: a
-library for GPUs maps gigabytes of code that it never reads. What a verifier takes as it's loaded
-(its module's imports, a model) is its author's doing and doesn't count.
+The limit counts a process's private writable memory (`RLIMIT_DATA`), not its address space, since a
+library for GPUs maps gigabytes of code that it never reads. Memory that a verifier uses when it is loaded
+(its module's imports, a model) is its author's choice and doesn't count.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LINUX = sys.platform == "linux"  # elsewhere kernels don't enforce it
 
 
 class Growth:
-    """Lets this process grow by `megabytes` from here, and by whatever is loaded, but no more."""
+    """Limits this process to `megabytes` more than it has now, plus the memory of loaded verifiers."""
 
     def __init__(self, megabytes: int) -> None:
         if _LINUX:
@@ -27,11 +27,11 @@ class Growth:
 
     @contextlib.contextmanager
     def uncounted(self) -> Iterator[None]:
-        """Move the limit by what is taken, or let go of, within."""
+        """Move the limit by the memory that the `with` block allocates or frees."""
         if not _LINUX:
             yield
             return
-        gc.collect()  # what is garbage already isn't let go of by what is loaded
+        gc.collect()  # garbage from before must not count as freed by the block
         before = _taken()
         _set(resource.RLIM_INFINITY)
         try:
@@ -49,7 +49,7 @@ def _set(soft: int) -> None:
 
 
 def _taken() -> int:
-    """Bytes that count. A kernel that doesn't tell them says how large the address space is."""
+    """Return the bytes that count, or the size of the address space if the kernel doesn't report them."""
     with open("/proc/self/statm", "rb") as file:
         pages = [int(field) for field in file.read().split()]
     return (pages[5] or pages[0]) * resource.getpagesize()

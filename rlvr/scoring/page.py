@@ -1,7 +1,6 @@
-"""What a worker writes where its scorer can read it, also when the worker can't answer any more.
+"""A few bytes of memory that a worker shares with its scorer: its phase, and when it began to judge.
 
-A few bytes of memory that both share: what the worker is working on, and when it began to. They
-stay readable after the worker was killed, which is when they're needed.
+They stay readable after the worker was killed, which is when the scorer needs them.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ import tempfile
 import time
 
 PHASES: tuple[str | None, ...] = (None, "loading", "begun", "reference", "response")
-"""None: it hasn't taken the job up. "loading": it imports what the verifier needs, which is on
-nobody's clock. "begun": it judges, and hasn't said whose text it is working on; the others are
+"""None: the worker hasn't received the job. "loading": it loads the verifier, which isn't on the
+clock. "begun": it judges, and hasn't announced a text; the others are
 `rlvr.core.blame`'s."""
 
 _CLOCKS = struct.Struct("<dd")
@@ -23,14 +22,14 @@ _SIZE = _CLOCKS_AT + _CLOCKS.size
 
 
 class Page:
-    """The shared bytes, on either side: `create` in the scorer, `Page(descriptor)` in the worker."""
+    """The shared bytes, on both sides: `create` in the scorer, `Page(descriptor)` in the worker."""
 
     def __init__(self, descriptor: int) -> None:
         self._bytes = mmap.mmap(descriptor, _SIZE)
 
     @classmethod
     def create(cls) -> tuple[Page, int]:
-        """A page, and the descriptor by which a worker maps it."""
+        """Make a page and the descriptor by which a worker maps it."""
         if hasattr(os, "memfd_create"):
             descriptor = os.memfd_create("rlvr-page", os.MFD_CLOEXEC)
         else:
@@ -41,7 +40,7 @@ class Page:
 
     @property
     def phase(self) -> str | None:
-        """What the worker said it was working on last."""
+        """The phase that the worker announced last."""
         return PHASES[self._bytes[0]]
 
     @phase.setter
@@ -49,12 +48,12 @@ class Page:
         self._bytes[0] = PHASES.index(phase)
 
     def begin(self) -> None:
-        """The worker: from here on it judges, and its clock runs."""
+        """Start the clock: the worker judges from here on."""
         _CLOCKS.pack_into(self._bytes, _CLOCKS_AT, time.monotonic(), time.process_time())
         self.phase = "begun"
 
     @property
     def begun(self) -> tuple[float, float]:
-        """When it began, on the monotonic clock, and the processor time it had used by then, in seconds."""
+        """The time when it began, on the monotonic clock, and the processor time used by then, in seconds."""
         at, cpu = _CLOCKS.unpack_from(self._bytes, _CLOCKS_AT)
         return at, cpu

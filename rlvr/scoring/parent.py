@@ -1,4 +1,4 @@
-"""The scorer's end of the template process: starting it, having it spawn and kill, ending it."""
+"""The scorer's end of the template process: start it, request and kill workers, end it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from rlvr.core.files import fill_standard_descriptors
 from rlvr.scoring import wire
 
 
-class Template:
+class TemplateProcess:
     """A running template process; see `rlvr.scoring.template`.
 
     Args:
-        memory_mb: what one of its workers may grow by while it judges.
-        prints: where its workers' prints go; see `rlvr.scoring.prints`.
+        memory_mb: the memory that one of its workers may add while it judges.
+        prints: the destination of its workers' prints; see `rlvr.scoring.prints`.
 
-    Raises OSError where it can't be started.
+    Raises `OSError` if it can't be started.
     """
 
     def __init__(self, memory_mb: int, prints: str) -> None:
@@ -33,7 +33,7 @@ class Template:
         fill_standard_descriptors()
         self.control, theirs = socket.socketpair()
         try:
-            # -P: a stray json.py in the working directory is nobody's business here
+            # -P: a stray json.py in the working directory must not be imported
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "rlvr.scoring.template", str(theirs.fileno())],
                 stdin=subprocess.PIPE,
@@ -51,9 +51,9 @@ class Template:
             stdin.write(json.dumps(settings).encode() + b"\n")
 
     def spawn(self, fds: list[int]) -> None:
-        """Ask for a worker with these descriptors, which are closed here. `read` says when it's there."""
+        """Request a worker with these descriptors, which are closed here. `read` reports its start."""
         try:
-            # A template that is gone is noticed by `read`, and another one started.
+            # If the template is gone, `read` notices it, and another one is started.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 message = wire.LIFECYCLE.pack(wire.SPAWN, 0, 0)
                 socket.send_fds(self.control, [message], fds)
@@ -62,21 +62,21 @@ class Template:
                 os.close(fd)
 
     def kill(self, pid: int) -> None:
-        """Ask for the end of a worker."""
+        """Request the end of a worker."""
         with contextlib.suppress(OSError):
             self.control.sendall(wire.LIFECYCLE.pack(wire.KILL, pid, 0))
 
     def send_prints_to(self, target: str) -> None:
-        """Have what workers print from here on go elsewhere."""
+        """Change the destination of the workers' prints."""
         path = os.fsencode(target)
         with contextlib.suppress(OSError):
             self.control.sendall(wire.LIFECYCLE.pack(wire.PRINTS, 0, len(path)) + path)
 
     def read(self) -> tuple[bytes, int, int] | None:
-        """Its next message: SPAWNED or EXITED, the pid, the wait status. None where it's gone."""
+        """Read its next message: SPAWNED or EXITED, the pid, the wait status. None if it is gone."""
         try:
             message = self.control.recv(wire.LIFECYCLE.size, socket.MSG_WAITALL)
-        except OSError:  # reset: it was gone before it read all we had to say
+        except OSError:  # reset: it ended before it read all our messages
             return None
         if len(message) < wire.LIFECYCLE.size:
             return None
@@ -84,8 +84,8 @@ class Template:
         return what, pid, status
 
     def hang_up(self) -> None:
-        """End it, which takes its workers along."""
-        # A fork of this process may hold the socket too, so closing it alone says nothing.
+        """End the template, which ends its workers, too."""
+        # A fork of this process may hold the socket too, so closing it alone isn't noticed.
         with contextlib.suppress(OSError):
             self.control.shutdown(socket.SHUT_RDWR)
         self.control.close()
@@ -96,13 +96,13 @@ class Template:
             self._process.wait()
 
     def abandon(self) -> None:
-        """In a forked child: it's the parent's, so let go of it and end nothing."""
+        """Release it in a forked child, without ending it: it belongs to the parent."""
         self.control.close()
         self._process.returncode = 0  # not this process's child: nothing to wait for
 
 
 def _environment() -> dict[str, str]:
-    """One thread for each numeric library: threads and fork don't mix, and workers are the parallelism."""
+    """Return the environment, with one thread per numeric library: threads and fork don't mix."""
     single = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     package_root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     path = os.environ.get("PYTHONPATH", "")

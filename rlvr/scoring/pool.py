@@ -1,9 +1,9 @@
 """The pool of killable, pre-warmed workers that every synchronous verification runs in.
 
-One item's way: `submit` puts a job in the queue and, where a worker is idle, hands it over in the
-caller's own thread. One dispatcher thread reads answers, hands idle workers the next job, and
-watches deadlines. A job's clock starts when a worker has it and has loaded the verifier, not when
-it's queued. A worker that overstays is killed and replaced; that costs its one item.
+`submit` puts a job in the queue and, if a worker is idle, sends it there in the
+caller's own thread. One dispatcher thread reads verdicts, sends idle workers the next job, and
+watches deadlines. A job's clock starts when a worker has received it and loaded the verifier, not when
+it is queued. A worker that exceeds its deadline is killed and replaced, which costs one item.
 
     scorer's process                     template ──fork──> worker
     submit ──job──────────────────────────────────────────>  verify
@@ -39,7 +39,7 @@ from rlvr.core.verifier import Verifier
 from rlvr.scoring import prints, wire
 from rlvr.scoring.handle import WorkerHandle
 from rlvr.scoring.job import Job, Packer, killed, lost, orphaned
-from rlvr.scoring.parent import Template
+from rlvr.scoring.parent import TemplateProcess
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()  # of this process, for its forks to abandon
 _STARTS = 3  # how often in a row the template may die before the pool gives up
@@ -49,12 +49,12 @@ class Pool:
     """Worker processes that judge.
 
     Args:
-        workers: how many; by default one for each processor this process may use.
-        memory_mb: what one worker may grow by, its verifier loaded, before a verification runs out of memory.
+        workers: the number of processes (default: one per processor that this process may use).
+        memory_mb: the memory that one verification may add to a worker whose verifier is loaded.
         max_queued: `submit` blocks while more jobs than this wait.
 
-    Threads may share it. A process forked from this one must make its own: there, this one is closed.
-    Raises `OptionError` where a number isn't positive.
+    Thread-safe. A process forked from this one must make its own pool: in the child, this one is closed.
+    Raises `OptionError` if a number isn't positive.
     """
 
     def __init__(
@@ -73,13 +73,14 @@ class Pool:
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
         self._queue: deque[Job] = deque()
+        self._cancelled = 0  # jobs in the queue whose caller has cancelled them
         self._idle: list[WorkerHandle] = []
-        self._coming: deque[WorkerHandle] = deque()  # asked of the template, in order
+        self._coming: deque[WorkerHandle] = deque()  # requested from the template, in order
         self._workers: dict[int, WorkerHandle] = {}  # by pid
         self._packer = Packer()
         self._starts = 0
         self._closed = False
-        self._template: Template | None = None
+        self._template: TemplateProcess | None = None
         self._prints = ""
         self._thread: threading.Thread | None = None
         fill_standard_descriptors()
@@ -91,7 +92,7 @@ class Pool:
     # ------------------------------------------------------------------ what callers use
 
     def start(self) -> Pool:
-        """Start template and workers now rather than at the first job. Returns at once."""
+        """Start the processes now rather than at the first job. Returns at once."""
         with self._lock:
             self._ensure_started()
         return self
@@ -104,14 +105,14 @@ class Pool:
         limit_s: float | None = None,
         block: bool = True,
     ) -> Future[Verdict]:
-        """Have a worker verify. The future gets a verdict, whatever happens, and never an exception.
+        """Verify in a worker. The future always gets a verdict, never an exception.
 
         Args:
-            limit_s: seconds it may run, `verifier.limit_s` by default.
-            block: wait while the queue is full. Else it's overfilled: for those who may not wait
-                (callbacks, event loops) or who `wait_for_room` themselves.
+            limit_s: seconds it may run (default: `verifier.limit_s`).
+            block: wait while the queue is full. With False the queue may exceed its limit: for callers that
+                can't wait (callbacks, event loops) or that call `wait_for_room` themselves.
 
-        Cancelling the future takes a job that waits out of the queue. Raises `PoolError` where the
+        Cancelling the future removes a waiting job from the queue. Raises `PoolError` if the
         pool is closed or can't start.
         """
         try:
@@ -129,17 +130,19 @@ class Pool:
             if block and threading.current_thread() is not self._thread:
                 self._room.wait_for(self._has_room)
                 self._ensure_started()  # the pool may have closed or given up meanwhile
+            job.waiting = True
             self._queue.append(job)
             self._hand_out()
+        job.future.add_done_callback(lambda _: self._on_done(job))
         return job.future
 
     def wait_for_room(self, timeout_s: float | None = None) -> bool:
-        """Wait until the queue isn't full, or for `timeout_s` seconds. Returns whether there's room."""
+        """Wait until the queue isn't full, for at most `timeout_s` seconds. Returns True if there's room."""
         with self._lock:
             return self._room.wait_for(self._has_room, timeout_s)
 
     def close(self) -> None:
-        """End all processes. Jobs that wait or run become `Unscored`."""
+        """End all processes. Waiting and running jobs become `Unscored`."""
         with self._lock:
             if self._closed:
                 return
@@ -152,10 +155,10 @@ class Pool:
             self._wake_out.close()
             self._wake_in.close()
         elif thread is not threading.current_thread():  # as in a callback
-            thread.join(timeout=10)  # not for ever: it may be stuck in somebody's callback
+            thread.join(timeout=10)  # not for ever: it may be stuck in a caller's callback
 
     def redirect_prints(self) -> None:
-        """Have the workers' prints go where `rlvr.scoring.prints` says by now."""
+        """Send the workers' prints to the current destination of `rlvr.scoring.prints`."""
         with self._lock:
             target = prints.destination()
             if self._template is not None and target != self._prints:
@@ -163,7 +166,7 @@ class Pool:
                 self._template.send_prints_to(target)
 
     def abandon(self) -> None:
-        """In a child forked from the pool's process: let go of what is the parent's, ending nothing."""
+        """Release the parent's resources in a forked child, without ending any process."""
         self._lock = threading.Lock()  # another thread may have held it when the process forked
         self._room = threading.Condition(self._lock)
         self._closed = True
@@ -198,7 +201,7 @@ class Pool:
 
     def _start_template(self) -> None:
         self._prints = prints.destination()
-        self._template = Template(self.memory_mb, self._prints)
+        self._template = TemplateProcess(self.memory_mb, self._prints)
         self._starts += 1
         for _ in range(self.size):
             self._spawn()
@@ -210,11 +213,14 @@ class Pool:
         self._template.spawn(fds)
 
     def _hand_out(self) -> None:
-        """Give waiting jobs to idle workers."""
+        """Send waiting jobs to idle workers."""
         while self._queue and self._idle:
             job = self._queue.popleft()
             if not job.begin():
+                self._cancelled -= not job.waiting  # counted already
+                job.waiting = False
                 continue
+            job.waiting = False
             worker = self._idle.pop()
             worker.give(job)
             if worker.deadline < self._next_look:
@@ -223,10 +229,32 @@ class Pool:
             self._room.notify_all()
 
     def _has_room(self) -> bool:
-        """Also where nobody should wait any longer."""
-        if len(self._queue) >= self.max_queued:
-            self._queue = deque(job for job in self._queue if not job.future.cancelled())
-        return len(self._queue) < self.max_queued or self._closed or self._thread is None
+        """Tell whether a job may be queued, or nobody should wait any longer."""
+        # Each queued job asks this, so it must not cost as much as the queue is long: cancelled jobs are
+        # removed only when they are half of it.
+        if self._cancelled and 2 * self._cancelled >= len(self._queue) >= self.max_queued:
+            self._drop_cancelled()
+        waiting = len(self._queue) - self._cancelled
+        return waiting < self.max_queued or self._closed or self._thread is None
+
+    def _drop_cancelled(self) -> None:
+        kept: deque[Job] = deque()
+        for job in self._queue:
+            if job.future.cancelled():
+                job.waiting = False
+            else:
+                kept.append(job)
+        self._queue = kept
+        self._cancelled = 0
+
+    def _on_done(self, job: Job) -> None:
+        """Count a job that was cancelled while it waited in the queue."""
+        if job.future.cancelled():
+            with self._lock:
+                if job.waiting:
+                    job.waiting = False
+                    self._cancelled += 1
+                    self._room.notify_all()
 
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -239,12 +267,12 @@ class Pool:
             self._selector = selector
             try:
                 why = self._serve()
-            except Exception as error:  # a fault of ours must not leave callers waiting for ever
+            except Exception as error:  # a bug here must not leave callers waiting for ever
                 why = f"the scoring pool failed: {described(error)}"
         self._give_up(why)
 
     def _serve(self) -> str:
-        """Work until the pool closes or can't go on; returns why."""
+        """Work until the pool closes or can't go on. Returns the reason."""
         assert self._template is not None
         self._selector.register(self._wake_out, selectors.EVENT_READ, self._on_wake)
         self._selector.register(self._template.control, selectors.EVENT_READ, self._on_template)
@@ -255,7 +283,7 @@ class Pool:
                 if self._starts > _STARTS:
                     return (
                         f"the scoring pool's processes ended {_STARTS} times while they started; "
-                        f"what they said is on standard error"
+                        f"their messages are on standard error"
                     )
                 overdue = self._kill_overdue()
                 now = time.monotonic()
@@ -265,8 +293,8 @@ class Pool:
             for job, verdict in overdue:
                 job.future.set_result(verdict)
             if overdue:
-                continue  # whoever waited may have submitted more
-            # The system's call takes at most some weeks.
+                continue  # their callers may have submitted more
+            # The system call takes a limited number of seconds.
             wait = None if self._next_look == math.inf else min(3600.0, self._next_look - now)
             for key, _ in self._selector.select(wait):
                 if isinstance(key.data, WorkerHandle):
@@ -278,13 +306,13 @@ class Pool:
         self._wake_out.recv(4096)
 
     def _on_worker(self, worker: WorkerHandle) -> None:
-        """A worker answered, or hung up."""
+        """Handle a worker's verdict, or the end of its connection."""
         if self._workers.get(worker.pid) is not worker:
             return  # its end was reported in this same round
         verdict = worker.read()
         if verdict is None:
             if worker.gone:
-                # Its template says how it ended; until then it just isn't listened to.
+                # The template will report how it ended; until then the socket is ignored.
                 self._selector.unregister(worker.socket)
             return
         with self._lock:
@@ -295,7 +323,7 @@ class Pool:
             job.future.set_result(verdict)
 
     def _on_template(self) -> None:
-        """The template says that a worker started or ended, or is gone itself."""
+        """Handle the start or end of a worker, as the template reports it, or the template's own end."""
         assert self._template is not None
         message = self._template.read()
         if message is None:
@@ -315,8 +343,8 @@ class Pool:
             self._worker_ended(self._workers[pid], status)
 
     def _worker_ended(self, worker: WorkerHandle, status: int) -> None:
-        """It died by itself: its job is tried once more elsewhere, then judged by the way it died."""
-        verdict = worker.last_word()  # what it said before it went still counts
+        """Handle a worker that died by itself: its job is retried once, then judged by how it died."""
+        verdict = worker.last_word()  # a verdict that it sent before still counts
         with self._lock:
             job = self._forget(worker)
             self._spawn()
@@ -330,7 +358,7 @@ class Pool:
         worker.close()
 
     def _kill_overdue(self) -> list[tuple[Job, Verdict]]:
-        """Under the lock: end what overstayed its time. Returns what is decided by that."""
+        """Kill the workers that exceeded their deadline, under the lock. Returns the jobs that are decided by it."""
         now = time.monotonic()
         decided = []
         for worker in [w for w in self._workers.values() if w.job and w.deadline <= now]:
@@ -361,7 +389,7 @@ class Pool:
         return job
 
     def _template_died(self) -> None:
-        """Its workers went with it; their jobs are tried again with another."""
+        """Start another template. The workers ended with the old one; their jobs are tried again."""
         assert self._template is not None
         self._selector.unregister(self._template.control)
         with self._lock:
@@ -386,8 +414,8 @@ class Pool:
                 control = self._template.control
                 self._selector.register(control, selectors.EVENT_READ, self._on_template)
 
-    def _let_go(self) -> Template | None:
-        """Under the lock: forget all processes. Returns the template, to hang up on outside the lock."""
+    def _let_go(self) -> TemplateProcess | None:
+        """Forget all processes, under the lock. Returns the template; call its `hang_up` outside the lock."""
         for worker in [*self._workers.values(), *self._coming]:
             worker.close()
         self._workers.clear()
@@ -397,11 +425,14 @@ class Pool:
         return gone
 
     def _give_up(self, why: str) -> None:
-        """Nothing more will be judged by this thread: everything that waits gets to know."""
+        """End this thread's work: every waiting and running job becomes `Unscored`."""
         with self._lock:
             running = [w.job for w in self._workers.values() if w.job is not None]
             jobs = [*self._queue, *running]
+            for job in jobs:
+                job.waiting = False
             self._queue.clear()
+            self._cancelled = 0
             gone = self._let_go()
             self._starts = 0
             self._thread = None  # the next submit starts afresh
@@ -417,7 +448,7 @@ class Pool:
 
 
 def usable_processors() -> int:
-    """How many processors this process may run on."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

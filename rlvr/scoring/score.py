@@ -1,8 +1,8 @@
-"""`score`: verdicts for a batch, in order, complete, by a deadline.
+"""`score`: judge a batch, in order, completely, by a deadline.
 
-Each verification takes the cheapest lane that can decide it: `settle` in the caller's thread, else
-a worker of the pool, else (an `async def verify`) the event loop. A composite is taken apart, and
-each part goes its own way.
+Each verification takes the cheapest lane that can decide it: `settle` in the caller's thread, otherwise
+a worker of the pool, or the event loop for an `async def verify`. A composite is taken apart, and
+each part takes its own lane.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from rlvr.scoring import lanes
 from rlvr.scoring.pool import Pool
 from rlvr.scoring.prints import judging
 
-_GRACE_S = 0.05  # so that an item which may run just as long as the batch gets its whole time
+_GRACE_S = 0.05  # an item whose limit equals the batch's deadline gets its whole time
 _SETTLED = 200_000
-"""Characters of a response that `settle` may see: a bound on the caller's thread that no verifier has to keep."""
+"""The longest response in characters that `settle` sees, which bounds the time in the caller's thread."""
 
 
 def score(
@@ -38,21 +38,25 @@ def score(
     limit_s: float | None = None,
     pool: Pool | None = None,
 ) -> list[Verdict]:
-    """Judge each response to the task beside it.
+    """Judge each response to the task at the same position::
+
+        task = rlvr.Task("6 times 7?", "42")
+        right, wrong = rlvr.score([task, task], ["\\\\boxed{42}", "\\\\boxed{43}"], rlvr.Math())
+        right.reward  # 1.0
 
     Args:
         tasks: N tasks.
         responses: N responses.
-        verifier: of all of them.
-        deadline_s: seconds for the whole call. What has no verdict by then is `Unscored(timeout)`.
+        verifier: judges all of them.
+        deadline_s: seconds for the whole call. Items without a verdict by then are `Unscored(timeout)`.
             By default it waits for every item, and each is bounded by `limit_s`.
-        limit_s: seconds that one verification may run from when it begins running;
-            `verifier.limit_s` by default. Past it the item alone is ended: `limit` where the
-            response was the reason, `Unscored` where it wasn't.
-        pool: of this process by default.
+        limit_s: seconds that one verification may run from when it begins running
+            (default: `verifier.limit_s`). After that, only this item is ended: with the status `limit` if the
+            response was the reason, otherwise `Unscored`.
+        pool: the worker pool (default: this process's).
 
     Returns:
-        N verdicts in the order given. Never raises on account of a response. From any thread.
+        N verdicts in the same order. Never raises because of a response. Thread-safe.
     """
     _check(tasks, responses, verifier)
     until = _until(deadline_s)
@@ -61,13 +65,13 @@ def score(
         for task, response in zip(tasks, responses, strict=True):
             if time.monotonic() > until:
                 break
-            one = submit(task, response, verifier, limit_s=limit_s, pool=pool, block=False)
-            verdicts.append(one)
-            if isinstance(one, Future):
+            verdict = submit(task, response, verifier, limit_s=limit_s, pool=pool, block=False)
+            verdicts.append(verdict)
+            if isinstance(verdict, Future):
                 (pool or lanes.default_pool()).wait_for_room(_left(until))
-        waited = [one for one in verdicts if isinstance(one, Future)]
-        if waited:  # where nothing is, as with numeric answers, even an empty wait would show
-            wait(waited, _left(until))
+        futures = [verdict for verdict in verdicts if isinstance(verdict, Future)]
+        if futures:  # numeric answers have none, and even an empty wait would take measurable time
+            wait(futures, _left(until))
         return _at_deadline(verdicts, len(tasks), deadline_s)
     finally:
         _cancel(verdicts)
@@ -82,7 +86,10 @@ async def ascore(
     limit_s: float | None = None,
     pool: Pool | None = None,
 ) -> list[Verdict]:
-    """`score` for asyncio: the loop runs on while workers judge."""
+    """Judge like `score`, without blocking the event loop::
+
+    verdicts = await rlvr.ascore(tasks, responses, rlvr.Math())
+    """
     pending: list[asyncio.Future[Verdict]] = []
     _check(tasks, responses, verifier)
     until = _until(deadline_s)
@@ -91,23 +98,23 @@ async def ascore(
         for task, response in zip(tasks, responses, strict=True):
             if time.monotonic() > until:
                 break
-            one = submit(task, response, verifier, limit_s=limit_s, pool=pool, block=False)
-            verdicts.append(one)
+            verdict = submit(task, response, verifier, limit_s=limit_s, pool=pool, block=False)
+            verdicts.append(verdict)
             if len(verdicts) % 64 == 0:
                 await asyncio.sleep(0)
-            if isinstance(one, Future):
+            if isinstance(verdict, Future):
                 while time.monotonic() <= until:
                     if (pool or lanes.default_pool()).wait_for_room(0):
                         break
                     await asyncio.sleep(0.01)
-        pending = [asyncio.wrap_future(one) for one in verdicts if isinstance(one, Future)]
+        pending = [asyncio.wrap_future(future) for future in verdicts if isinstance(future, Future)]
         if pending:
             await asyncio.wait(pending, timeout=_left(until))
         return _at_deadline(verdicts, len(tasks), deadline_s)
     finally:
         _cancel(verdicts)
-        for waited in pending:  # or a late verdict would call on a loop that is closed by then
-            waited.cancel()
+        for future in pending:  # otherwise a late verdict would call a loop that is closed by then
+            future.cancel()
 
 
 def submit(
@@ -119,9 +126,9 @@ def submit(
     pool: Pool | None = None,
     block: bool = True,
 ) -> Verdict | Future[Verdict]:
-    """One verdict where it can be had at once, else the future of one. The future never raises.
+    """Return the verdict if it can be decided at once, otherwise its future, which never raises.
 
-    Cancelling it takes what waits out of the pool's queue. `block` is `Pool.submit`'s.
+    Cancelling the future removes a waiting job from the pool's queue. `block` is `Pool.submit`'s.
     """
     if not isinstance(response, str):
         raise ResponseError(f"A response is a str, not {type(response).__name__}.")
@@ -133,7 +140,7 @@ def submit(
     except CannotScore as error:
         return raised(verifier.name, error)
     except Exception:
-        # `settle` is a shortcut. A worker has a stack of its own, a limit, and a way to say whose fault it is.
+        # `settle` is a shortcut. A worker has its own stack and limit, and can tell whose fault it is.
         settled = None
     if settled is not None:
         return checked(verifier.name, settled)
@@ -143,7 +150,7 @@ def submit(
 
 
 class _Driver:
-    """Runs a composite's plan: asks for what it needs, and goes on when all of that is there."""
+    """Runs a composite's plan: submits the parts that it asks for, and goes on when all are judged."""
 
     def __init__(
         self,
@@ -164,7 +171,7 @@ class _Driver:
         self._waiting: list[Verdict | Future[Verdict]] = []
 
     def advance(self, verdicts: list[Verdict] | None) -> Verdict | Future[Verdict]:
-        """Go on until the end or until something has to be waited for."""
+        """Go on until the plan ends or a part's verdict has to be awaited."""
         while True:
             try:
                 wanted = next(self._plan) if verdicts is None else self._plan.send(verdicts)
@@ -180,7 +187,7 @@ class _Driver:
                 _cancel(parts)
                 if self._result is None:
                     raise
-                # Nobody up there to raise it to: this is a callback, and somebody waits.
+                # In a callback, nobody catches an exception, and a caller waits for the result.
                 return self._finish(raised(self._name, error))
             missing = sum(isinstance(part, Future) for part in parts)
             if missing:
@@ -188,7 +195,7 @@ class _Driver:
             verdicts = [part for part in parts if not isinstance(part, Future)]
 
     def _wait(self, parts: list[Verdict | Future[Verdict]], missing: int) -> Future[Verdict]:
-        self._block = False  # from here on it's callbacks, in threads that others need
+        self._block = False  # the rest runs in callbacks, in threads that others need
         self._waiting = parts
         result = self._result
         if result is None:
@@ -223,7 +230,7 @@ class _Driver:
 
 
 def _check(tasks: Sequence[Task], responses: Sequence[str], verifier: Verifier) -> None:
-    """Before anything is begun, so that nothing is left behind in the queue."""
+    """Check the arguments before anything is begun, so that nothing is left behind in the queue."""
     a_verifier(verifier)
     if isinstance(tasks, Task) or isinstance(responses, str):
         raise OptionError(
@@ -241,12 +248,12 @@ def _check(tasks: Sequence[Task], responses: Sequence[str], verifier: Verifier) 
 
 
 def _until(deadline_s: float | None) -> float:
-    """The deadline on `time.monotonic`'s clock."""
+    """Return the deadline on `time.monotonic`'s clock."""
     return math.inf if deadline_s is None else time.monotonic() + deadline_s + _GRACE_S
 
 
 def _left(until: float) -> float | None:
-    """Seconds left, as waiting takes them: not below 0, not infinite, not over what it can count."""
+    """Return the seconds left, as waiting functions take them: None without a deadline, at least 0, and bounded."""
     if until == math.inf:
         return None
     return min(max(0.0, until - time.monotonic()), threading.TIMEOUT_MAX)
@@ -257,14 +264,14 @@ def _at_deadline(
 ) -> list[Verdict]:
     late = Unscored(Cause.TIMEOUT, f"not judged within the deadline of {deadline_s} s")
     judged = [
-        one if not isinstance(one, Future) else one.result() if one.done() else late
-        for one in verdicts
+        verdict if not isinstance(verdict, Future) else verdict.result() if verdict.done() else late
+        for verdict in verdicts
     ]
     return judged + [late] * (wanted - len(judged))
 
 
 def _cancel(verdicts: list[Verdict | Future[Verdict]]) -> None:
-    """Nobody waits for what isn't there yet."""
-    for one in verdicts:
-        if isinstance(one, Future):
-            one.cancel()
+    """Cancel the futures that aren't done, since nobody waits for them any more."""
+    for verdict in verdicts:
+        if isinstance(verdict, Future):
+            verdict.cancel()

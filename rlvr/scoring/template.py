@@ -1,8 +1,8 @@
-"""The template process: imports what verifiers need once, then forks workers from it in milliseconds.
+"""The template process: imports common libraries once, then forks workers from itself in milliseconds.
 
-It never runs a verifier and never blocks on anything but its own messages, so it can always do
-its two duties: reap its workers, and kill them all when the scorer's process is gone, however that
-came about. It has its own session, so a Ctrl-C in the terminal is the scorer's to handle.
+It never runs a verifier and blocks on its own messages alone, so it can always fulfil
+its two duties: reap its workers, and kill them all when the scorer's process has ended in any
+way. It has its own session, so that a Ctrl-C in the terminal reaches the scorer alone.
 
 Run as `python -m rlvr.scoring.template FD`, with the settings as one JSON line on stdin.
 """
@@ -31,14 +31,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Serve until the scorer hangs up."""
-    os.dup2(2, 1)  # nothing of ours must mix with the scorer's own output
+    """Serve until the scorer closes the connection."""
+    os.dup2(2, 1)  # prints must not mix with the scorer's own output
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # workers end without flushing
     settings: dict[str, Any] = json.loads(sys.stdin.readline())
     sys.path[:] = settings["path"]
     for module in PRELOAD:
-        # A head start and no more: the verifier that needs it will say itself what is wrong.
+        # This only saves time: a verifier that needs the module will report the error itself.
         with contextlib.suppress(Exception):
             importlib.import_module(module)
     control = socket.socket(fileno=int(sys.argv[1]))
@@ -47,7 +47,7 @@ def main() -> None:
     os.set_blocking(alarm_out, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(alarm_in, warn_on_full_buffer=False)
-    selector = selectors.PollSelector()  # which takes standard error where that is a file, too
+    selector = selectors.PollSelector()  # unlike epoll, it accepts standard error that is a file
     selector.register(control, selectors.EVENT_READ)
     selector.register(alarm_out, selectors.EVENT_READ)
     outlet = Outlet(selector, settings["prints"])
@@ -67,7 +67,7 @@ def main() -> None:
             if control in ready and not _serve(control, workers, settings["memory_mb"], outlet):
                 break
     except OSError:
-        pass  # the scorer hung up while we were telling it something
+        pass  # the scorer closed the connection during a message
     finally:
         for pid in workers:
             _kill(pid)
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def _serve(control: socket.socket, workers: set[int], memory_mb: int, outlet: Outlet) -> bool:
-    """Answer the message that is there. False when the scorer hung up."""
+    """Answer one message. Returns False if the scorer closed the connection."""
     message, fds, _, _ = socket.recv_fds(control, wire.LIFECYCLE.size, 2)
     if len(message) < wire.LIFECYCLE.size:
         return False
@@ -123,7 +123,7 @@ def _become_worker(
 
 
 def _lead_group(pid: int) -> None:
-    """Make the worker the head of a process group, so that what it starts ends with it.
+    """Make the worker the leader of a process group, so that its children end with it.
 
     Called on both sides of the fork, since either may be the first to need it.
     """
@@ -132,13 +132,13 @@ def _lead_group(pid: int) -> None:
 
 
 def _kill(worker: int) -> None:
-    """End a worker that isn't reaped yet, so that the number is still its own, and its children."""
+    """Kill a worker and its children. Call it before the worker is reaped: later, the pid may be another's."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(worker, signal.SIGKILL)
 
 
 def _reaped() -> list[tuple[int, int]]:
-    """Workers that ended, with their wait status. What they had started is ended too."""
+    """Reap the workers that ended, with their wait status, and kill their children."""
     gone: list[tuple[int, int]] = []
     while True:
         try:

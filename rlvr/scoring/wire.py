@@ -1,4 +1,4 @@
-"""What the scorer, the template process and the workers say to one another.
+"""The messages between the scorer, the template process and the workers.
 
 Jobs and verdicts are pickles behind a four-byte length. The lifecycle messages between scorer and
 template have a fixed size, because file descriptors ride on them.
@@ -24,15 +24,15 @@ Kept = TypeVar("Kept")
 
 
 class LastUsed(OrderedDict[int, Kept]):
-    """What a worker keeps of the verifiers it was sent, by number: those used last.
+    """The verifiers that a worker keeps, by number: the most recently used ones.
 
     Scorer and worker each have one and use it in the same order, so the scorer knows which
-    verifiers a worker still has. Without a bound, a program that makes a verifier for each batch
+    verifiers a worker still has. Without a bound, a program that makes a verifier per batch
     would fill its workers' memory, and the next response would be blamed for it.
     """
 
     def use(self, key: int, value: Kept) -> None:
-        """Set it as the one used last."""
+        """Store it as the most recently used."""
         self[key] = value
         self.move_to_end(key)
         while len(self) > _KEPT_VERIFIERS:
@@ -40,18 +40,18 @@ class LastUsed(OrderedDict[int, Kept]):
 
 
 def frame(payload: bytes) -> bytes:
-    """`payload` behind its length."""
+    """Prefix `payload` with its length."""
     return _LENGTH.pack(len(payload)) + payload
 
 
 def receive(sock: socket.socket) -> bytes | None:
-    """One whole payload from a blocking socket, or None where the other side is gone."""
+    """Receive one whole payload from a blocking socket, or None if the other side is gone."""
     head = _exactly(sock, _LENGTH.size)
     return None if head is None else _exactly(sock, _LENGTH.unpack(head)[0])
 
 
 def split(buffer: bytearray) -> bytes | None:
-    """Take the first whole payload off `buffer`, or None where it isn't whole yet."""
+    """Remove the first whole payload from `buffer` and return it, or None if it isn't complete yet."""
     if len(buffer) < _LENGTH.size:
         return None
     end = _LENGTH.size + _LENGTH.unpack_from(buffer)[0]

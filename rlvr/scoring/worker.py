@@ -1,4 +1,4 @@
-"""What a worker does: one verification after another, until the scorer hangs up."""
+"""The work of a worker: one verification after another, until the scorer closes the connection."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from rlvr.scoring.memory import Growth
 from rlvr.scoring.page import Page
 
 RETIRED = 0
-"""Exit status of a worker that left by itself after its share of jobs."""
+"""The exit status of a worker that ended itself after its share of jobs."""
 
 _NOT_OF_A_TEXT = (CannotScore, OSError, ImportError)
-"""Exceptions that say of themselves that they are no response's doing."""
+"""Exceptions that no response can be the reason for."""
 
 _ORDINARY = ("\\boxed{0}", "The answer is 0.", "```\n0\n```")
 
@@ -29,7 +29,7 @@ _JOBS_PER_WORKER = 50_000  # SymPy's caches and the heap's fragments go with the
 
 
 def serve(jobs: socket.socket, page: Page, growth: Growth) -> int:
-    """Answer jobs until the scorer hangs up or this worker has done its share."""
+    """Answer jobs until the scorer closes the connection or this worker has done its share."""
     verifiers: wire.LastUsed[Any] = wire.LastUsed()
 
     def now_working_on(text: str) -> None:
@@ -51,7 +51,7 @@ def serve(jobs: socket.socket, page: Page, growth: Growth) -> int:
 def _answer(
     request: bytes, verifiers: wire.LastUsed[Any], page: Page, growth: Growth
 ) -> tuple[Verdict, bool]:
-    """The verdict, and whether this worker is fit for another job."""
+    """Return the verdict, and whether this worker is fit for another job."""
     try:
         key, blob, task, response = pickle.loads(request)
         verifier = _verifier(key, blob, verifiers, growth)
@@ -74,7 +74,7 @@ def _answer(
 def _verifier(
     key: int, blob: bytes | None, verifiers: wire.LastUsed[Any], growth: Growth
 ) -> Verifier:
-    """Kept as bytes until it has loaded, so that each job says anew why it doesn't."""
+    """Return the verifier of that number; until it has loaded, its bytes are kept and loaded again."""
     kept = verifiers[key] if blob is None else blob
     if isinstance(kept, bytes):
         with growth.uncounted():
@@ -101,10 +101,10 @@ def _blamed(verifier: Verifier, task: Task, response: str, error: Exception, pag
             return unscored
     page.phase = "begun"
     try:
-        with blame.unheard():  # what ordinary answers take is not on the response's account
-            shown = verifier.demonstrate(task)
-            ordinary = _ORDINARY if shown is None else (shown, *_ORDINARY)
-            scored = all(isinstance(verifier.verify(task, one), Scored) for one in ordinary)
+        with blame.unheard():  # the time of ordinary answers isn't attributed to the response
+            right = verifier.demonstrate(task)
+            ordinary = _ORDINARY if right is None else (right, *_ORDINARY)
+            scored = all(isinstance(verifier.verify(task, answer), Scored) for answer in ordinary)
     except Exception:
         scored = False
     if not scored:

@@ -1,1 +1,1 @@
-"""What turns a response into a verdict."""
+"""Verifiers: they turn a response into a verdict."""

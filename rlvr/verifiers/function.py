@@ -1,11 +1,11 @@
-"""`@rlvr.verifier`: a function becomes a verifier."""
+"""`@rlvr.verifier`: turn a function into a verifier."""
 
 from __future__ import annotations
 
 import inspect
 import math
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, overload
 
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
@@ -13,13 +13,13 @@ from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, refused,
 from rlvr.core.verifier import Verifier
 from rlvr.verifiers.extraction import MODES, Mode, find_answer
 
-Judge = Callable[[Task, str], Any]
+JudgeFunction = Callable[[Task, str], Any]
 
 
 class FunctionVerifier(Verifier):
-    """A verifier around `judge(task, answer)`, where `answer` is what extraction found.
+    """A verifier around `judge(task, answer)`; `answer` is the extracted answer.
 
-    What `judge` returns: a bool, a float in [0, 1], or a verdict. Anything else, and any
+    `judge` returns a bool, a float in [0, 1], or a verdict. Anything else, and any
     exception, is a fault of the verifier: `Unscored(internal)`.
     """
 
@@ -27,7 +27,7 @@ class FunctionVerifier(Verifier):
 
     def __init__(
         self,
-        judge: Judge,
+        judge: JudgeFunction,
         mode: Mode = "boxed",
         name: str | None = None,
         version: int = 1,
@@ -47,20 +47,23 @@ class FunctionVerifier(Verifier):
         self.__doc__ = judge.__doc__
         self.check_options()
 
+    def __repr__(self) -> str:
+        return f"verifier({self.name})"
+
     @property
     def is_async(self) -> bool:
-        """Whether the function is a coroutine function, or an object that is called like one."""
+        """True if the function is a coroutine function, or an object whose `__call__` is one."""
         return inspect.iscoroutinefunction(self.judge) or inspect.iscoroutinefunction(
             getattr(type(self.judge), "__call__", None)  # noqa: B004  (the method itself)
         )
 
     def check_options(self) -> None:
-        """Raise `OptionError` where `mode` isn't one."""
+        """Raise `OptionError` if `mode` isn't a mode of extraction."""
         if self.mode not in MODES:
             raise OptionError(f"mode is one of {', '.join(MODES)}, not {self.mode!r}.")
 
     def demonstrate(self, task: Task) -> str | None:
-        """What the author's function makes; else the reference, where it's a string."""
+        """Return the response that the author's function makes; otherwise a reference that is a string."""
         if self._demonstrate is not None:
             return self._demonstrate(task)
         if not isinstance(task.reference, str):
@@ -68,7 +71,7 @@ class FunctionVerifier(Verifier):
         return task.reference if self.mode == "whole" else f"\\boxed{{{task.reference}}}"
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """Everything where the author said `inline=True`; where there's no answer, always."""
+        """Judge here if the author chose `inline=True`, and always if there's no answer."""
         found = find_answer(response, self.mode)
         if found.answer is None:
             return refused(self.name, Status.UNPARSABLE, found.reason)
@@ -77,7 +80,7 @@ class FunctionVerifier(Verifier):
         return None
 
     def verify(self, task: Task, response: str) -> Verdict | Awaitable[Verdict]:
-        """Find the answer and let the function judge it; awaitable where the function is async."""
+        """Extract the answer and let the function judge it; awaitable if the function is async."""
         if self.is_async:
             return self._verify_async(task, response)
         found = find_answer(response, self.mode)
@@ -109,8 +112,10 @@ class FunctionVerifier(Verifier):
         return Scored(reward, status, {self.name: reward}, feedback, {"answer": answer})
 
 
+@overload
+def verifier(judge: JudgeFunction) -> FunctionVerifier: ...
+@overload
 def verifier(
-    judge: Judge | None = None,
     *,
     mode: Mode = "boxed",
     name: str | None = None,
@@ -118,7 +123,17 @@ def verifier(
     limit_s: float = 5.0,
     inline: bool = False,
     demonstrate: Callable[[Task], str | None] | None = None,
-) -> Any:
+) -> Callable[[JudgeFunction], FunctionVerifier]: ...
+def verifier(
+    judge: JudgeFunction | None = None,
+    *,
+    mode: Mode = "boxed",
+    name: str | None = None,
+    version: int = 1,
+    limit_s: float = 5.0,
+    inline: bool = False,
+    demonstrate: Callable[[Task], str | None] | None = None,
+) -> FunctionVerifier | Callable[[JudgeFunction], FunctionVerifier]:
     """Make a verifier of `judge(task, answer)`, which may be `async def`::
 
         @rlvr.verifier
@@ -126,18 +141,18 @@ def verifier(
             return answer == answer[::-1]
 
     Args:
-        mode: where the answer is (`rlvr.verifiers.extraction.find_answer`); `"whole"` hands over
+        mode: the place of the answer (`rlvr.verifiers.extraction.find_answer`); `"whole"` passes
             everything after the thinking part.
-        name: of the reward component; the function's own by default.
+        name: the name of the reward component (default: the function's name).
         version: raise it when a verdict may change.
-        limit_s: seconds one call may run in its worker before it's killed and the item is unscored.
-        inline: run it in the caller's thread. Quick, and nothing can stop it: only for functions
-            that take microseconds whatever the answer.
-        demonstrate: makes a response that earns full reward from a task; for the oracle policy and
-            `rlvr show`. By default a string reference, boxed where `mode` asks for a box.
+        limit_s: seconds that one call may run in its worker before it is killed and the item is unscored.
+        inline: run it in the caller's thread. That is quick, but nothing can stop it: use it only for functions
+            that take microseconds for every answer.
+        demonstrate: makes a response that earns full reward from a task; used by the oracle policy and
+            `rlvr show`. By default a string reference, in a box if `mode` asks for one.
     """
 
-    def decorate(judge: Judge) -> FunctionVerifier:
+    def decorate(judge: JudgeFunction) -> FunctionVerifier:
         return FunctionVerifier(judge, mode, name, version, limit_s, inline, demonstrate)
 
     return decorate if judge is None else decorate(judge)

@@ -17,7 +17,7 @@ KINDS: dict[str, str] = {
 
 
 def verifier_of_kind(kind: str) -> Verifier:
-    """A new verifier of that kind with its default options. Raises KeyError where there's none."""
+    """Make a verifier of that kind with its default options. Raises `KeyError` for an unknown kind."""
     module, _, name = KINDS[kind].partition(":")
-    made: Verifier = getattr(importlib.import_module(module), name)()
-    return made
+    instance: Verifier = getattr(importlib.import_module(module), name)()
+    return instance

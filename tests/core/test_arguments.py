@@ -8,7 +8,7 @@ from rlvr.core.errors import OptionError, RegistrationError, TaskError
 TASK = rlvr.Task("q", "1")
 MISTAKES = [
     (lambda task, answer: True, "@rlvr.verifier"),
-    (rlvr.Math, r"Make one of the class: Math\(\)"),
+    (rlvr.Math, r"Make an instance of the class: Math\(\)"),
     ("math", r"rlvr.Math\(\) is one"),
     (rlvr.SingleTurn([TASK], rlvr.Math()), "env.verifier"),
     (None, "not None"),
@@ -22,7 +22,7 @@ def test_what_is_no_verifier_is_refused_where_it_is_given(given, mend):
     with pytest.raises(OptionError, match=mend):
         rlvr.score([TASK], ["\\boxed{1}"], given)
     with pytest.raises(OptionError, match=mend):
-        rlvr.All(rlvr.Math(), given)
+        rlvr.AllOf(rlvr.Math(), given)
     with pytest.raises(OptionError, match=mend):
         rlvr.Math() >> given
 

@@ -135,7 +135,7 @@ def test_a_name_that_is_taken_is_warned_about_and_the_built_in_stays(site: Site)
     site.install("rlvr-other", "gsm8k = rlvr_other:make")
     done = site.python("import rlvr; print({spec.origin for spec in rlvr.environments()})")
     assert done.stdout.strip() == "{'rlvr'}"
-    assert "'gsm8k' is there twice: from rlvr and from rlvr-other" in done.stderr
+    assert "'gsm8k' is registered twice: by rlvr and by rlvr-other" in done.stderr
 
 
 def test_two_packages_of_one_name_are_both_named(site: Site) -> None:
@@ -196,8 +196,8 @@ def test_no_package_takes_over_a_built_in_whatever_it_is_called(
         "print({s.name: s.target for s in rlvr.environments()}['gsm8k'])"
     )
     assert done.stdout.splitlines()[-1] == "rlvr.envs.gsm8k:make"
-    assert "'gsm8k' is there twice: from rlvr and from code" in done.stdout
-    assert f"'gsm8k' is there twice: from rlvr and from {distribution}" in done.stderr
+    assert "'gsm8k' is registered twice: by rlvr and by code" in done.stdout
+    assert f"'gsm8k' is registered twice: by rlvr and by {distribution}" in done.stderr
 
 
 TAKES_OVER = """
@@ -240,7 +240,7 @@ def test_no_package_takes_over_another_ones_name_by_its_code(site: Site) -> None
     site.install("three", "inner = three:make", three="from three_inner import make\n")
     (site.path / "three_inner.py").write_text(MODULE.format(name="own", version=0))
     done = site.python("import rlvr; rlvr.make('other')")
-    assert "'anagram' is there twice: from one and from code" in done.stderr
+    assert "'anagram' is registered twice: by one and by code" in done.stderr
     assert site.output("import rlvr; print(rlvr.make('inner').name)") == "inner"
 
 

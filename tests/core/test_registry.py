@@ -109,7 +109,7 @@ def test_code_may_replace_an_environment_and_no_id_of_the_old_one_stays() -> Non
 
 def test_two_packages_of_one_name_are_refused_and_the_first_stays() -> None:
     clash = EnvironmentSpec("gsm8k", "elsewhere:make", "Gsm8k", 0, "", "rlvr-elsewhere")
-    with pytest.raises(RegistrationError, match=r"from rlvr and from rlvr-elsewhere. Uninstall"):
+    with pytest.raises(RegistrationError, match=r"by rlvr and by rlvr-elsewhere. Uninstall"):
         register(clash)
     assert find("gsm8k").origin == "rlvr"
 

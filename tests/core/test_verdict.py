@@ -9,7 +9,7 @@ import pickle
 import numpy as np
 import pytest
 
-from rlvr import Cause, Scored, Status, Unscored
+from rlvr import CannotScore, Cause, Scored, Status, Unscored
 from rlvr.core.errors import NoRewardError, RewardError, RlvrError
 from rlvr.core.verdict import correct, refused, status_of
 
@@ -103,3 +103,18 @@ def test_the_two_short_forms() -> None:
 )
 def test_the_status_of_a_bare_reward(reward: float, status: str) -> None:
     assert status_of(reward) == status
+
+
+def test_a_status_or_cause_may_be_given_by_its_name() -> None:
+    assert Scored(1.0, "correct").status is Status.CORRECT
+    assert Unscored("gold", "no answer").cause is Cause.GOLD
+    assert CannotScore("gold", "no answer").cause is Cause.GOLD
+
+
+def test_a_status_or_cause_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(RewardError, match=r"no status 'corect'\. Did you mean 'correct'"):
+        Scored(1.0, "corect")  # type: ignore[arg-type]
+    with pytest.raises(RewardError, match="no cause 'banana'"):
+        Unscored("banana", "")  # type: ignore[arg-type]
+    with pytest.raises(RewardError, match="no cause 'banana'"):
+        CannotScore("banana", "")  # type: ignore[arg-type]

@@ -11,14 +11,18 @@ RUN_AS: dict[str, dict[str, str]] = {
             f"rlvr train gsm8k --model model {_TINY} --run runs/train-…",
         "rlvr eval gsm8k --split test --model ./my-model":
             "rlvr eval gsm8k --split test --model ./my-model --limit 2 --max-tokens 8 --run runs/a",
-        "rlvr eval gsm8k --model M --base-url http://…/v1 -k 8":
-            "rlvr eval gsm8k --split test --model adder --base-url URL -k 8 --limit 4 --run runs/b",
+        "rlvr eval gsm8k --model M --base-url http://…/v1 -k 8 --temperature 0.7":
+            "rlvr eval gsm8k --split test --model adder --base-url URL -k 8 --temperature 0.7 "
+            "--limit 4 --run runs/b",
+        "rlvr view runs/eval-…": "rlvr view runs/b --no-open",
+    },
+    "docs/commands.md": {
+        "rlvr eval gsm8k --split test --model ./my-model":
+            "rlvr eval gsm8k --split test --policy oracle --limit 2 --run runs/a",
         "rlvr view runs/eval-…": "rlvr view runs/b --no-open",
         "rlvr export runs/eval-… --to inspect": "rlvr export runs/b --to inspect",
         "rlvr data neighbours tasks.jsonl -o more":
             "rlvr data neighbours tasks.jsonl -o more --databases databases --workers 1",
-        "rlvr data openrlhf gsm8k -o data": "rlvr data openrlhf gsm8k -o data --limit 50",
-        "rlvr data verl gsm8k -o data": "rlvr data verl gsm8k -o data --limit 50",
     },
     "docs/data.md": {
         "rlvr eval gsm8k --model Qwen/Qwen3-4B --base-url http://localhost:8000/v1 -k 8 "
@@ -65,6 +69,7 @@ BEFORE: dict[str, list[str]] = {
         f"rlvr train gsm8k --model model {_TINY} --run runs/mine",
         "cp -r runs/mine runs/other",
     ],
+    "docs/commands.md": ["rlvr eval gsm8k --split test --policy oracle --limit 2 --run runs/b"],
     "docs/recipes.md": ["rlvr eval arithmetic --policy oracle --limit 2 --run runs/gsm8k"],
 }
 """What a page's reader has done before."""
@@ -94,9 +99,7 @@ ONLY_PARSED: dict[str, str] = {
     "python recipes/gsm8k_grpo.py --run runs/gsm8k": _GPU,
     "python recipes/gsm8k_grpo.py --run runs/gsm8k --resume": _GPU,
     "accelerate launch --num_processes 8 recipes/gsm8k_grpo.py --run runs/gsm8k": _GPU,
-    _VERL + "M": _GPU,
     _VERL + "Qwen/Qwen2.5-1.5B-Instruct trainer.n_gpus_per_node=1": _GPU,
-    "recipes/openrlhf/grpo.sh M data/train.jsonl": _GPU,
     "recipes/openrlhf/grpo.sh Qwen/Qwen2.5-1.5B-Instruct data/train.jsonl": _GPU,
     "recipes/openrlhf/ppo.sh Qwen/Qwen2.5-1.5B-Instruct data/train.jsonl": _GPU,
     "VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --dtype float32 --enforce-eager --logprobs-mode "

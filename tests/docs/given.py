@@ -142,6 +142,7 @@ def _problems(_: Path) -> None:
 
 FILES: dict[str, Callable[[Path], None]] = {
     "README.md": _readme,
+    "docs/commands.md": _readme,
     "docs/data.md": _rows_to_split,
     "docs/kl.md": _kl,
     "docs/new.md": _problems,

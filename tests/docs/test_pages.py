@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import rlvr
+from rlvr.cli import COMMANDS
 from tests.docs.fences import ALL, PAGES, ROOT, fences, name_of
 
 MEASURED = ("code", "instructions", "math", "sql")
@@ -26,15 +27,15 @@ def test_each_block_of_code_is_a_fence(page: Path) -> None:
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_figures_are_the_readmes(name: str) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+def test_figures_are_those_of_the_figures_page(name: str) -> None:
+    figures = (ROOT / "docs/figures.md").read_text(encoding="utf-8").splitlines()
     _, _, section = (
         (ROOT / f"docs/{name}.md").read_text(encoding="utf-8").partition("\n## Measured\n")
     )
     rows = [row for row in section.partition("\n## ")[0].splitlines() if row.startswith("| ")]
     assert len(rows) > 2
     for row in rows:
-        assert row in readme
+        assert row in figures
 
 
 def test_the_authors_example_is_the_readmes() -> None:
@@ -78,3 +79,17 @@ def test_extras_that_are_named_are_there() -> None:
         for extras in re.findall(r"'?rlvr\[([\w,-]+)\]", page.read_text(encoding="utf-8")):
             for extra in extras.split(","):
                 assert re.search(rf"^{extra} = \[", project, re.MULTILINE), f"{page}: {extra}"
+
+
+def test_the_site_has_the_readmes_table_of_environments() -> None:
+    tables = [
+        [line for line in (ROOT / page).read_text(encoding="utf-8").splitlines() if "-v0`" in line]
+        for page in ("README.md", "docs/environments.md")
+    ]
+    assert tables[0] == tables[1] != []
+
+
+def test_every_command_is_on_the_page_of_commands() -> None:
+    page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+    for command in COMMANDS:
+        assert f"| `rlvr {command}" in page, command

@@ -97,7 +97,7 @@ def test_ascore_gives_the_verdicts_in_order(pool: Pool) -> None:
     for response, verdict in zip(responses, verdicts, strict=True):
         assert isinstance(verdict, rlvr.Scored)
         assert verdict.reward == 1.0
-        assert verdict.feedback.startswith(response)
+        assert verdict.feedback.startswith(f"inline: {response}")
 
 
 def test_the_callers_loop_runs_on_while_the_queue_is_full(tmp_path: Path) -> None:

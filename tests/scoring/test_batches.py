@@ -37,7 +37,7 @@ def test_a_composite_takes_every_lane_and_keeps_the_order(pool: Pool) -> None:
         assert isinstance(verdict, rlvr.Scored)
         if response.startswith("say"):
             assert verdict.reward == 1.0
-            assert verdict.feedback.startswith(response)
+            assert verdict.feedback.startswith(f"inline: {response}")
         else:
             assert verdict.reward == 0.5
 

@@ -85,6 +85,23 @@ def test_a_cancelled_job_isnt_run_and_makes_room(gate: Path, tmp_path: Path) -> 
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_full_queue_is_not_rebuilt_for_each_job(gate: Path) -> None:
+    """Rebuilding it per job made an item of a large batch cost as much as the queue is long."""
+    with Pool(1, max_queued=4) as pool:
+        running(pool, gate)
+        queue = pool._queue
+        futures = []
+        for _ in range(40):
+            futures.append(pool.submit(Acts(), TASK, "right", block=False))
+            pool.wait_for_room(0)
+        assert pool._queue is queue
+        assert all(future.cancel() for future in futures[:37])
+        assert pool.wait_for_room(0)
+        assert len(pool._queue) == 3
+        gate.touch()
+        assert [future.result(120) for future in futures[37:]] == [CORRECT] * 3
+
+
 def test_a_running_job_cant_be_cancelled(gate: Path) -> None:
     with Pool(1) as pool:
         future = running(pool, gate)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import rlvr
-from rlvr.core.compose import All, AnyOf, Composite, Gate, Weighted, leaves
+from rlvr.core.compose import AllOf, AnyOf, Composite, Gate, Weighted, leaves
 from rlvr.core.errors import OptionError
 
 TASK = rlvr.Task("prompt", "reference")
@@ -66,7 +66,7 @@ def test_a_sum_has_the_parts_by_name_unweighted() -> None:
     assert verdict.status is rlvr.Status.PARTIAL
     assert verdict.components == {"a": 1, "b": 0}
     assert verdict.detail == {"a": "a", "b": "b"}
-    assert verdict.feedback == "of a; of b"
+    assert verdict.feedback == "a: of a; b: of b"
 
 
 def test_full_marks_are_full_whatever_the_weights_rounding() -> None:
@@ -175,7 +175,7 @@ def test_all_is_the_least_and_any_the_greatest(
     a: float, b: float, least: float, greatest: float
 ) -> None:
     every, any_of = (
-        scored(All(gives("a", a), gives("b", b))),
+        scored(AllOf(gives("a", a), gives("b", b))),
         scored(AnyOf(gives("a", a), gives("b", b))),
     )
     assert (every.reward, any_of.reward) == (least, greatest)
@@ -185,18 +185,18 @@ def test_all_is_the_least_and_any_the_greatest(
 
 
 def test_what_is_known_decides_beside_an_unscored_part() -> None:
-    assert scored(All(fails("a"), gives("b", 0))).reward == 0
-    assert judged(All(fails("a"), gives("b", 0.5))) == fails("a").verdict
-    assert judged(All(gives("b", 1), fails("a"))) == fails("a").verdict
+    assert scored(AllOf(fails("a"), gives("b", 0))).reward == 0
+    assert judged(AllOf(fails("a"), gives("b", 0.5))) == fails("a").verdict
+    assert judged(AllOf(gives("b", 1), fails("a"))) == fails("a").verdict
     assert scored(AnyOf(fails("a"), gives("b", 1))).reward == 1
     assert judged(AnyOf(fails("a"), gives("b", 0.5))) == fails("a").verdict
     assert judged(AnyOf(gives("b", 0), fails("a"))) == fails("a").verdict
-    assert judged(All(fails("a"), fails("b"))) == fails("a").verdict
+    assert judged(AllOf(fails("a"), fails("b"))) == fails("a").verdict
 
 
 def test_composites_nest() -> None:
     inner = 0.5 * gives("a", 1) + 0.5 * gives("b", 0)
-    verdict = scored(gives("form", 1) >> All(AnyOf(inner, gives("c", 0)), gives("d", 1)))
+    verdict = scored(gives("form", 1) >> AllOf(AnyOf(inner, gives("c", 0)), gives("d", 1)))
     assert verdict.reward == 0.5
     assert verdict.components == {"form": 1, "a": 1, "b": 0, "c": 0, "d": 1}
     assert scored(AnyOf(fails("x") >> gives("y", 1), gives("z", 1))).reward == 1
@@ -204,12 +204,12 @@ def test_composites_nest() -> None:
 
 def test_names_may_not_clash() -> None:
     with pytest.raises(OptionError, match=r"'a'.*part\.name"):
-        All(gives("a", 1), gives("b", 1) >> gives("a", 1))
+        AllOf(gives("a", 1), gives("b", 1) >> gives("a", 1))
     with pytest.raises(OptionError, match="'a'"):
         gives("a", 1) + gives("a", 1)
 
 
-@pytest.mark.parametrize("kind", [All, AnyOf])
+@pytest.mark.parametrize("kind", [AllOf, AnyOf])
 def test_a_composite_needs_a_part(kind: type[Composite]) -> None:
     with pytest.raises(OptionError, match="at least one"):
         kind()
@@ -244,7 +244,7 @@ def test_demonstrate_earns_the_whole_its_full_reward() -> None:
     assert (says("a", None) >> gives("b", 1)).demonstrate(TASK) is None
     assert (gives("form", 1) >> says("a", "x")).demonstrate(TASK) == "x"
     assert AnyOf(says("a", "x"), says("b", "y")).demonstrate(TASK) == "x"
-    assert All(says("a", "x"), says("b", "y")).demonstrate(TASK) is None
+    assert AllOf(says("a", "x"), says("b", "y")).demonstrate(TASK) is None
     assert (-1 * says("a", "x") + says("b", "y")).demonstrate(TASK) == "y"
 
 
@@ -278,3 +278,39 @@ def test_demonstrate_thinks_where_a_part_asks_for_it() -> None:
     (verdict,) = rlvr.score([task], [shown], verifier)
     assert isinstance(verdict, rlvr.Scored)
     assert verdict.reward == 1.0
+
+
+def test_a_right_answer_passes_a_gate_whose_condition_names_its_status_by_a_string() -> None:
+    polite = Gives("polite", rlvr.Scored(1.0, "correct"))
+    assert scored(polite >> gives("b", 1)).reward == 1.0
+
+
+def test_details_of_the_same_name_are_kept_by_part() -> None:
+    judges = [
+        Gives(name, rlvr.Scored(1.0, "correct", {name: 1.0}, f"{name} agrees", {"votes": [name]}))
+        for name in ("a", "b", "c")
+    ]
+    verdict = scored(judges[0] + judges[1] + judges[2])
+    assert verdict.detail["parts"] == {name: {"votes": [name]} for name in ("a", "b", "c")}
+    assert verdict.feedback == "a: a agrees; b: b agrees; c: c agrees"
+
+
+def test_details_of_nested_parts_are_kept_by_part() -> None:
+    judges = [
+        Gives(name, rlvr.Scored(1.0, "correct", {name: 1.0}, "", {"votes": [name]}))
+        for name in ("a", "b", "c", "d")
+    ]
+    verdict = scored((judges[0] >> judges[1]) + AnyOf(judges[2], judges[3]))
+    assert verdict.detail["parts"] == {name: {"votes": [name]} for name in ("a", "b", "c", "d")}
+
+
+def test_a_part_without_a_name_has_its_class_name() -> None:
+    class Polite(rlvr.Verifier):
+        def verify(self, task: rlvr.Task, response: str) -> rlvr.Verdict:
+            return rlvr.Scored(1.0, "correct", {self.name: 1.0})
+
+    assert scored(Polite() + gives("b", 1)).components == {"polite": 1.0, "b": 1.0}
+
+
+def test_a_composite_is_shown_with_its_weights() -> None:
+    assert repr(0.9 * rlvr.Math() + 0.1 * rlvr.Format.boxed()).startswith("0.9 * Math()")

@@ -188,7 +188,7 @@ def _made(kind: type[Verifier]) -> list[Verifier]:
                 "It passes if it says the reference.", model="m", base_url="http://127.0.0.1:9/v1"
             )
         ]
-    if name in ("FunctionVerifier", "ReasoningGym", "Weighted", "Gate", "All", "AnyOf"):
+    if name in ("FunctionVerifier", "ReasoningGym", "Weighted", "Gate", "AllOf", "AnyOf"):
         return []  # those of environments; compositions have subjects of their own
     needed = [
         parameter.name
@@ -270,7 +270,7 @@ def _compositions() -> list[Verifier]:
         0.9 * rlvr.Math() + 0.1 * rlvr.Format.boxed(),
         rlvr.Format.think() >> rlvr.Math(rounded=True),
         rlvr.Coherent("strict") >> (0.5 * rlvr.Math(tolerance=0.1) + 0.5 * rlvr.Format.boxed()),
-        rlvr.All(rlvr.Math(), rlvr.Format.boxed()),
+        rlvr.AllOf(rlvr.Math(), rlvr.Format.boxed()),
         rlvr.AnyOf(rlvr.Format.think(), rlvr.Math(unevaluated=True, rounded=True)),
     ]
 

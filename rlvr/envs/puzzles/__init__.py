@@ -28,7 +28,7 @@ PUZZLES = {
 
 
 def naive(name: str) -> Callable[[Task], str]:
-    """A lazy strategy for the puzzle `name`: from a task's prompt and metadata to a response.
+    """Return a lazy strategy for the puzzle `name`: it maps a task's prompt and metadata to a response.
 
     It never reads the reference. What it earns is the least that a policy should beat.
     """

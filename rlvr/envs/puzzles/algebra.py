@@ -25,24 +25,24 @@ _TUPLE = "Put the solution in \\boxed{} as a tuple, such as \\boxed{%s}."
 
 
 @dataclass(frozen=True)
-class Level:
-    """The kind of equation, and how many unknowns it has where it's a system."""
+class AlgebraLevel:
+    """The kind of equation, and the number of unknowns of a system."""
 
     kind: str
     unknowns: int = 1
 
 
 LEVELS = {
-    1: Level("linear"),
-    2: Level("brackets"),
-    3: Level("system", 2),
-    4: Level("quadratic"),
-    5: Level("system", 3),
+    1: AlgebraLevel("linear"),
+    2: AlgebraLevel("brackets"),
+    3: AlgebraLevel("system", 2),
+    4: AlgebraLevel("quadratic"),
+    5: AlgebraLevel("system", 3),
 }
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
-    """One equation or system of that level."""
+def problem(rng: np.random.Generator, level: AlgebraLevel) -> Task:
+    """Draw one equation or system of that level."""
     if level.kind == "linear":
         return _linear(rng)
     if level.kind == "brackets":
@@ -68,7 +68,7 @@ def _brackets(rng: np.random.Generator) -> Task:
 
 
 def _quadratic(rng: np.random.Generator) -> Task:
-    """(ax - b)(cx - d) = 0, multiplied out, with part of it on the other side."""
+    """Draw (ax - b)(cx - d) = 0, multiplied out, with part of it on the other side."""
     while True:
         a, c = integer(rng, 1, 6), integer(rng, 1, 6)
         b, d = nonzero(rng, 30), nonzero(rng, 30)
@@ -105,7 +105,7 @@ def _task(question: str, reference: str) -> Task:
 
 
 def _sum(terms: dict[str, int]) -> str:
-    """`{"x": -2, "": 5}` as "-2x + 5"; "0" where nothing is left."""
+    """Write `{"x": -2, "": 5}` as "-2x + 5", and an empty sum as "0"."""
     text = ""
     for name, factor in terms.items():
         if factor:
@@ -120,7 +120,7 @@ def _signed(number: int) -> str:
 
 
 def naive(task: Task) -> str:
-    """Small whole numbers: 1, (1, 1), (1, 1, 1)."""
+    """Answer with small whole numbers: 1, (1, 1), (1, 1, 1)."""
     ones = ", ".join("1" * task.metadata["unknowns"])
     return f"\\boxed{{{ones}}}" if task.metadata["unknowns"] == 1 else f"\\boxed{{({ones})}}"
 
@@ -129,7 +129,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """Equations and systems of equations, solved exactly.
+    """Make equations and systems of equations, which are solved exactly.
 
     Args:
         split: train, dev or test.

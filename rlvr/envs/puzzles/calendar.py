@@ -28,7 +28,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Level:
+class CalendarLevel:
     """Makes one problem of a kind from `rng`."""
 
     kind: Callable[[np.random.Generator], Task]
@@ -57,7 +57,7 @@ def _between(rng: np.random.Generator) -> Task:
 
 
 def working_days_after(start: date, count: int, holidays: frozenset[date] = frozenset()) -> date:
-    """The day `count` working days after `start`, which doesn't count itself."""
+    """Return the day `count` working days after `start`, which doesn't count itself."""
     day = start
     while count:
         day += _DAY
@@ -104,7 +104,7 @@ def _meetings(rng: np.random.Generator) -> Task:
 
 
 def _chain(rng: np.random.Generator) -> Task:
-    """Steps of several kinds, one after the other."""
+    """Draw a problem with several kinds of steps, one after the other."""
     start = day = rough = _some_day(rng)
     steps = []
     for i in range(integer(rng, 4, 6)):
@@ -142,29 +142,29 @@ def _last_working_day(year: int, month: int) -> date:
 
 
 def _rough(start: date, days: int) -> str:
-    """`days` later where every month has 30 days."""
+    """Return the date `days` later, as if every month had 30 days."""
     months = start.year * 360 + (start.month - 1) * 30 + start.day - 1 + days
     return f"{months // 360}-{months % 360 // 30 + 1:02}-{months % 30 + 1:02}"
 
 
 LEVELS = {
-    1: Level(_after),
-    2: Level(_between),
-    3: Level(_working),
-    4: Level(_meetings),
-    5: Level(_chain),
+    1: CalendarLevel(_after),
+    2: CalendarLevel(_between),
+    3: CalendarLevel(_working),
+    4: CalendarLevel(_meetings),
+    5: CalendarLevel(_chain),
 }
 _ISO = re.compile(r"(\d{4})\s*[-–/]\s*(\d{1,2})\s*[-–/]\s*(\d{1,2})\.?", re.ASCII)
 _COUNT = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,9})(?:\.0+)?\s*(?:days?)?\.?", re.ASCII)
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
-    """One problem of that level."""
+def problem(rng: np.random.Generator, level: CalendarLevel) -> Task:
+    """Draw one problem of that level."""
     return level.kind(rng)
 
 
 def judge(task: Task, answer: str) -> bool:
-    """Whether it's the date, or the number of days, that the reference is."""
+    """Tell whether the answer is the reference's date or number of days."""
     if len(answer) > 100:
         return False
     said = plain(answer.replace("{,}", ",").replace("\\!", ""))
@@ -176,7 +176,7 @@ def judge(task: Task, answer: str) -> bool:
 
 
 def naive(task: Task) -> str:
-    """Months of 30 days, weeks of five working days, no holidays, no weekends."""
+    """Count with months of 30 days, weeks of five working days, no holidays and no weekends."""
     return f"\\boxed{{{task.metadata['naive']}}}"
 
 
@@ -184,7 +184,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """Dates, weekdays and working days.
+    """Make problems about dates, weekdays and working days.
 
     Args:
         split: train, dev or test.

@@ -1,4 +1,4 @@
-"""What the puzzles share: reading the level, making the environment, undressing an answer."""
+"""Shared by the puzzles: read the level, make the environment, strip an answer's decoration."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def puzzle(
     size: int,
     seed: int,
 ) -> Environment:
-    """The environment of a puzzle: `problem(rng, level=levels[level])` makes a task.
+    """Make a puzzle's environment: `problem(rng, level=levels[level])` makes a task.
 
     Raises `OptionError` where `level` isn't one of `levels`.
     """
@@ -48,26 +48,26 @@ def puzzle(
 
 
 def plain(answer: str) -> str:
-    r"""`answer` without what dresses it: `\text{…}`, thin spaces, dollar signs, quotes, braces."""
+    r"""Strip an answer's decoration: `\text{…}`, thin spaces, dollar signs, quotes, braces."""
     return _DRESS.sub(" ", answer).replace("\\_", "_").replace("~", " ").strip()
 
 
 def integer(rng: np.random.Generator, low: int, high: int) -> int:
-    """A whole number from `low` to `high`, both included."""
+    """Draw a whole number from `low` to `high`, both included."""
     return int(rng.integers(low, high + 1))
 
 
 def nonzero(rng: np.random.Generator, most: int) -> int:
-    """A whole number from -`most` to `most` that isn't 0."""
+    """Draw a whole number from -`most` to `most` that isn't 0."""
     value = integer(rng, 1, 2 * most)
     return value if value <= most else most - value
 
 
 def pick(rng: np.random.Generator, options: Sequence[T]) -> T:
-    """One of `options`, each as likely."""
+    """Draw one of `options`, each with the same chance."""
     return options[int(rng.integers(len(options)))]
 
 
 def sample(rng: np.random.Generator, options: Sequence[T], count: int) -> list[T]:
-    """`count` different ones of `options`, in random order."""
+    """Draw `count` distinct ones of `options`, in random order."""
     return [options[int(i)] for i in rng.permutation(len(options))[:count]]

@@ -38,8 +38,8 @@ _MOST = 9999  # of what stands in brackets
 
 
 @dataclass(frozen=True)
-class Level:
-    """How many numbers from 1 to `largest`, and what may join them."""
+class CountdownLevel:
+    """The count of numbers from 1 to `largest`, and the operators that may join them."""
 
     count: int
     largest: int
@@ -47,17 +47,17 @@ class Level:
 
 
 LEVELS = {
-    1: Level(3, 99, "+-*"),
-    2: Level(3, 99, "+-*/"),
-    3: Level(4, 99, "+-*/"),
-    4: Level(5, 99, "+-*/"),
-    5: Level(6, 99, "+-*/"),
-    6: Level(8, 99, "+-*/"),
+    1: CountdownLevel(3, 99, "+-*"),
+    2: CountdownLevel(3, 99, "+-*/"),
+    3: CountdownLevel(4, 99, "+-*/"),
+    4: CountdownLevel(5, 99, "+-*/"),
+    5: CountdownLevel(6, 99, "+-*/"),
+    6: CountdownLevel(8, 99, "+-*/"),
 }
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
-    """Numbers, and a target that a random expression of them has."""
+def problem(rng: np.random.Generator, level: CountdownLevel) -> Task:
+    """Draw numbers, and a target that is the value of a random expression of them."""
     while True:
         numbers = sorted(integer(rng, 1, level.largest) for _ in range(level.count))
         made = _combined(rng, numbers, level.operators)
@@ -76,7 +76,7 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
 def _combined(
     rng: np.random.Generator, numbers: list[int], operators: str
 ) -> tuple[int, str] | None:
-    """A value and its expression, by joining two parts at random until one is left."""
+    """Return a value and its expression, by joining two parts at random until one is left."""
     parts = [(number, str(number)) for number in numbers]
     while len(parts) > 1:
         a, left = parts.pop(int(rng.integers(len(parts))))
@@ -100,7 +100,7 @@ def _combined(
 
 
 def _by_signs(numbers: list[int]) -> set[int]:
-    """Every sum of the numbers with signs."""
+    """Return every sum of the numbers with signs."""
     sums = {0}
     for number in numbers:
         sums = {total + signed for total in sums for signed in (number, -number)}
@@ -108,12 +108,12 @@ def _by_signs(numbers: list[int]) -> set[int]:
 
 
 def demonstrate(task: Task) -> str:
-    """The solution that was found when the task was made."""
+    """Return the solution that was found when the task was made."""
     return f"\\boxed{{{task.reference['solution']}}}"
 
 
 def judge(task: Task, answer: str) -> Scored:
-    """Whether `answer` uses each number once and has the target's value; it may end in "= target"."""
+    """Tell whether `answer` uses each number once and equals the target; it may end in "= target"."""
     target = Fraction(task.reference["target"])
     if len(answer) > MAX_LENGTH:
         return _wrong("the expression is too long")
@@ -142,7 +142,7 @@ def _wrong(why: str) -> Scored:
 
 
 def _value(tree: Tree, used: list[Fraction]) -> Fraction:
-    """The exact value; numbers are added to `used` as they're met."""
+    """Return the exact value; the expression's numbers are added to `used`."""
     if isinstance(tree, Num):
         used.append(tree.value)
         return tree.value
@@ -163,7 +163,7 @@ def _value(tree: Tree, used: list[Fraction]) -> Fraction:
 
 
 def naive(task: Task) -> str:
-    """Greedy: from the largest number down, the operator that comes closest to the target."""
+    """Choose greedily, from the largest number down, the operator that comes closest to the target."""
     target = task.metadata["target"]
     *rest, largest = task.metadata["numbers"]
     value, expression = Fraction(largest), str(largest)
@@ -178,7 +178,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """Reach a target with given numbers, each used once.
+    """Make puzzles that reach a target with given numbers, each used once.
 
     Args:
         split: train, dev or test.

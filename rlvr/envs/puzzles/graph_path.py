@@ -30,8 +30,8 @@ MAX_LENGTH = 1000
 
 
 @dataclass(frozen=True)
-class Level:
-    """How many places and roads, and how many roads the path has at least."""
+class GraphPathLevel:
+    """The numbers of places and roads, and the least number of roads of the path."""
 
     places: int
     roads: int
@@ -39,16 +39,16 @@ class Level:
 
 
 LEVELS = {
-    1: Level(6, 9, 2),
-    2: Level(8, 13, 3),
-    3: Level(10, 18, 3),
-    4: Level(15, 30, 4),
-    5: Level(22, 48, 5),
+    1: GraphPathLevel(6, 9, 2),
+    2: GraphPathLevel(8, 13, 3),
+    3: GraphPathLevel(10, 18, 3),
+    4: GraphPathLevel(15, 30, 4),
+    5: GraphPathLevel(22, 48, 5),
 }
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
-    """A connected graph, and two places whose shortest paths aren't those with the fewest roads."""
+def problem(rng: np.random.Generator, level: GraphPathLevel) -> Task:
+    """Draw a connected graph and two places whose shortest paths aren't those with the fewest roads."""
     names = string.ascii_uppercase[: level.places]
     while True:
         edges = _graph(rng, names, level.roads)
@@ -77,7 +77,7 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
 
 
 def _graph(rng: np.random.Generator, names: str, roads: int) -> list[Edge]:
-    """A random tree and random further edges, sorted."""
+    """Draw a random tree and random further edges, sorted."""
     order = [names[int(i)] for i in rng.permutation(len(names))]
     pairs = {tuple(sorted((order[i], order[integer(rng, 0, i - 1)]))) for i in range(1, len(order))}
     while len(pairs) < roads:
@@ -96,7 +96,7 @@ def _neighbours(edges: list[Edge]) -> dict[str, dict[str, int]]:
 
 
 def _best(edges: list[Edge], start: str, by_weight: bool) -> dict[str, tuple[int, int, str]]:
-    """For every place: weight, edges and places of a path that has the least weight, then the fewest
+    """Return, for every place, weight, edges and places of the path with the least weight, then the fewest
     edges; or the other way round."""
     near = _neighbours(edges)
     done: dict[str, tuple[int, int, str]] = {}
@@ -115,7 +115,7 @@ def _best(edges: list[Edge], start: str, by_weight: bool) -> dict[str, tuple[int
 
 
 def _greedy(edges: list[Edge], start: str, end: str) -> int:
-    """The length of going straight to the end where there's a road, else by the shortest road to a
+    """Return the length of the path that goes straight to the end if there's a road, otherwise by the shortest road to a
     new place; 0 where that ends nowhere."""
     near = _neighbours(edges)
     path, length = [start], 0
@@ -135,12 +135,12 @@ _BETWEEN = re.compile(
 
 
 def demonstrate(task: Task) -> str:
-    """The solution that was found when the task was made."""
+    """Return the solution that was found when the task was made."""
     return f"\\boxed{{{' -> '.join(task.reference['path'])}}}"
 
 
 def judge(task: Task, answer: str) -> bool:
-    """Whether `answer` is a path from start to end along the roads, and as short as any."""
+    """Tell whether `answer` is a path from start to end along the roads, and as short as any."""
     if len(answer) > MAX_LENGTH:
         return False
     path = _BETWEEN.sub(" ", plain(answer).removesuffix(".")).split()
@@ -158,7 +158,7 @@ def judge(task: Task, answer: str) -> bool:
 
 
 def naive(task: Task) -> str:
-    """The fewest roads, and of such paths the shortest."""
+    """Return the shortest of the paths with the fewest roads."""
     _, _, path = _best(task.metadata["edges"], task.metadata["start"], False)[task.metadata["end"]]
     return f"\\boxed{{{' -> '.join(path)}}}"
 
@@ -167,7 +167,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """Shortest paths in weighted graphs.
+    """Make graphs whose shortest paths are asked for.
 
     Args:
         split: train, dev or test.

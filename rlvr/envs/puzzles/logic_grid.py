@@ -1,4 +1,4 @@
-r"""Who lives where, from clues that have exactly one solution::
+r"""Grids of houses and their residents' attributes, from clues with exactly one solution::
 
     There are 3 houses in a row … Ben lives directly left of whoever keeps the owl. …
     →    \boxed{Ann, red, cat; Ben, blue, dog; Cleo, green, owl}
@@ -44,8 +44,8 @@ _SAID = {
 
 
 @dataclass(frozen=True)
-class Level:
-    """How many houses, how many categories, and how often each kind of clue is tried."""
+class LogicGridLevel:
+    """The numbers of houses and categories, and how often each kind of clue is tried."""
 
     houses: int
     categories: int
@@ -55,16 +55,16 @@ class Level:
 _DIRECT = ("at", "not_at", "same", "same", "left", "next", "before")
 _INDIRECT = ("not_at", "same", "other", "left", "next", "next", "before")
 LEVELS = {
-    1: Level(3, 2, _DIRECT),
-    2: Level(3, 3, _DIRECT),
-    3: Level(4, 3, _INDIRECT),
-    4: Level(5, 3, _INDIRECT),
-    5: Level(5, 4, _INDIRECT),
+    1: LogicGridLevel(3, 2, _DIRECT),
+    2: LogicGridLevel(3, 3, _DIRECT),
+    3: LogicGridLevel(4, 3, _INDIRECT),
+    4: LogicGridLevel(5, 3, _INDIRECT),
+    5: LogicGridLevel(5, 4, _INDIRECT),
 }
 
 
 class Clue(NamedTuple):
-    """`a` and `b` are values, numbered category by category; `house` counts from 0."""
+    """A clue: `a` and `b` are values, numbered category by category; `house` counts from 0."""
 
     kind: str
     a: int
@@ -72,8 +72,8 @@ class Clue(NamedTuple):
     house: int = 0
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
-    """Clues, each of them needed, that leave one solution."""
+def problem(rng: np.random.Generator, level: LogicGridLevel) -> Task:
+    """Draw clues that leave one solution and are all needed."""
     n, m = level.houses, level.categories
     house_of = [int(h) for _ in range(m) for h in rng.permutation(n)]
     clues = _needed(rng, _enough(rng, level, house_of), n, m)
@@ -110,8 +110,8 @@ def _shown(rows: list[list[str]]) -> str:
     return "; ".join(", ".join(row) for row in rows)
 
 
-def _enough(rng: np.random.Generator, level: Level, house_of: list[int]) -> list[Clue]:
-    """Random true clues that together leave one solution."""
+def _enough(rng: np.random.Generator, level: LogicGridLevel, house_of: list[int]) -> list[Clue]:
+    """Draw random true clues that together leave one solution."""
     n, m = level.houses, level.categories
     possible = [(1 << n) - 1] * (n * m)
     clues: list[Clue] = []
@@ -133,7 +133,7 @@ def _enough(rng: np.random.Generator, level: Level, house_of: list[int]) -> list
 
 
 def _true_clue(rng: np.random.Generator, kind: str, house_of: list[int], n: int) -> Clue | None:
-    """A clue of that kind that's true; None where the values drawn make none."""
+    """Draw a true clue of that kind; None if the values drawn make none."""
     a, b = integer(rng, 0, len(house_of) - 1), integer(rng, 0, len(house_of) - 1)
     at, to = house_of[a], house_of[b]
     if kind == "at":
@@ -149,7 +149,7 @@ def _true_clue(rng: np.random.Generator, kind: str, house_of: list[int], n: int)
 
 
 def _needed(rng: np.random.Generator, clues: list[Clue], n: int, m: int) -> list[Clue]:
-    """Those without which propagation isn't enough, in random order."""
+    """Return the clues without which propagation isn't enough, in random order."""
     kept = [clues[int(i)] for i in rng.permutation(len(clues))]
     for clue in tuple(kept):
         rest = [one for one in kept if one is not clue]
@@ -161,7 +161,7 @@ def _needed(rng: np.random.Generator, clues: list[Clue], n: int, m: int) -> list
 
 
 def propagate(possible: list[int], clues: list[Clue], n: int) -> None:
-    """Take houses that can't be from `possible`, a bit set for each value, until nothing changes."""
+    """Remove impossible houses from `possible`, a bit set per value, until nothing changes."""
     before: list[int] = []
     while before != possible:
         before = possible.copy()
@@ -188,7 +188,7 @@ def propagate(possible: list[int], clues: list[Clue], n: int) -> None:
 
 
 def _all_differ(possible: list[int], start: int, n: int) -> None:
-    """In one category: a house that's taken is no one else's, and one that only one may have is its."""
+    """Exclude taken houses for the other values of a category, and settle houses that only one value may have."""
     for i in range(start, start + n):
         if not possible[i] & (possible[i] - 1):
             for j in range(start, start + n):
@@ -207,7 +207,7 @@ _NUMBERED = re.compile(r"\s*+(?:house\s*+)?(\d)\s*+[:.)]", re.IGNORECASE | re.AS
 
 
 def judge(task: Task, answer: str) -> bool:
-    """Whether every house has what it has in the one solution."""
+    """Tell whether every house has the values of the one solution."""
     said = plain(answer.replace("\\\\", ";")).replace("\n", ";")
     rows = [row for row in said.split(";") if not row.isspace() and row]
     wanted = task.reference.split("; ")
@@ -225,7 +225,7 @@ def judge(task: Task, answer: str) -> bool:
 
 
 def naive(task: Task) -> str:
-    """What clues say outright; everything else in the order in which it's listed."""
+    """Use only explicit clues; put everything else in the order of its list."""
     columns = []
     for k, listed in enumerate(task.metadata["categories"]):
         n = len(listed)
@@ -239,7 +239,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """Who lives where, from clues with one solution.
+    """Make puzzles about who lives where, from clues with one solution.
 
     Args:
         split: train, dev or test.

@@ -25,14 +25,14 @@ _PRIMES = (11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47)
 
 
 @dataclass(frozen=True)
-class Level:
+class SequencesLevel:
     """Makes one problem of a kind from `rng`."""
 
     kind: Callable[[np.random.Generator], Task]
 
 
 def _polynomial(rng: np.random.Generator, degree: int, terms: int, ahead: tuple[int, int]) -> Task:
-    """Degree + 2 terms or more: one polynomial of that degree fits."""
+    """Draw degree + 2 terms or more, which one polynomial of that degree fits."""
     factors = [integer(rng, -99, 99), *(nonzero(rng, most) for most in (60, 30, 9)[:degree])]
     asked = terms + integer(rng, *ahead)
     values = [sum(c * n**k for k, c in enumerate(factors)) for n in range(1, asked + 1)]
@@ -55,7 +55,7 @@ def _interleaved(rng: np.random.Generator) -> Task:
 
 
 def _recurrence(rng: np.random.Generator) -> Task:
-    """Three equations that are independent fix p, q and c."""
+    """Draw terms from which three independent equations fix p, q and c."""
     while True:
         values = [nonzero(rng, 40), nonzero(rng, 40)]
         p, q, c = nonzero(rng, 4), nonzero(rng, 4), nonzero(rng, 20)
@@ -71,7 +71,7 @@ def _recurrence(rng: np.random.Generator) -> Task:
 
 
 def _modular(rng: np.random.Generator) -> Task:
-    """The same modulo a prime, where three independent equations fix p, q and c too."""
+    """Draw the same modulo a prime; three independent equations fix p, q and c, too."""
     while True:
         m = pick(rng, _PRIMES)
         values = [integer(rng, 0, m - 1), integer(rng, 0, m - 1)]
@@ -95,7 +95,7 @@ def _modular(rng: np.random.Generator) -> Task:
 
 
 def _determinant(values: list[int]) -> int:
-    """Of the equations for p, q and c from the third, fourth and fifth term; 0 where they depend."""
+    """Return the determinant of the equations for p, q and c from the third to fifth term; 0 if they depend on each other."""
     a, b, c, d = values[:4]
     # | b a 1 |
     # | c b 1 |
@@ -120,21 +120,21 @@ def _cubic(rng: np.random.Generator) -> Task:
 
 
 LEVELS = {
-    1: Level(_quadratic),
-    2: Level(_interleaved),
-    3: Level(_recurrence),
-    4: Level(_cubic),
-    5: Level(_modular),
+    1: SequencesLevel(_quadratic),
+    2: SequencesLevel(_interleaved),
+    3: SequencesLevel(_recurrence),
+    4: SequencesLevel(_cubic),
+    5: SequencesLevel(_modular),
 }
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
-    """One problem of that level."""
+def problem(rng: np.random.Generator, level: SequencesLevel) -> Task:
+    """Draw one problem of that level."""
     return level.kind(rng)
 
 
 def naive(task: Task) -> str:
-    """Go on by the last difference."""
+    """Continue by the last difference."""
     *_, before, last = task.metadata["terms"]
     terms = [last + k * (last - before) for k in range(1, task.metadata["asked"] + 1)]
     shown = ", ".join(map(str, terms))
@@ -145,7 +145,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """Terms of sequences whose kind of rule is given.
+    """Make sequences whose kind of rule is given and whose next term is asked for.
 
     Args:
         split: train, dev or test.

@@ -26,14 +26,20 @@ _LONGEST = 24
 
 
 @dataclass(frozen=True)
-class Level:
+class StringProgramLevel:
     """How long the first word is, and how many instructions there are."""
 
     letters: int
     steps: int
 
 
-LEVELS = {1: Level(5, 2), 2: Level(6, 3), 3: Level(8, 4), 4: Level(10, 6), 5: Level(12, 9)}
+LEVELS = {
+    1: StringProgramLevel(5, 2),
+    2: StringProgramLevel(6, 3),
+    3: StringProgramLevel(8, 4),
+    4: StringProgramLevel(10, 6),
+    5: StringProgramLevel(12, 9),
+}
 
 
 def _shifted(word: str, k: int) -> str:
@@ -75,8 +81,8 @@ OPERATIONS: dict[str, Callable[[str, int, str, str], str]] = {
 _SAID = tuple(OPERATIONS)
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
-    """A word and instructions, each of which changes it."""
+def problem(rng: np.random.Generator, level: StringProgramLevel) -> Task:
+    """Draw a word and instructions, each of which changes it."""
     word = "".join(
         pick(rng, _LETTERS if i % 2 else _LETTERS + _VOWELS * 4) for i in range(level.letters)
     )
@@ -98,12 +104,12 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
 
 
 def judge(task: Task, answer: str) -> bool:
-    """Whether it's the word, letter by letter; quotes and text marks around it don't count."""
+    """Tell whether the answer is the word, letter by letter; quotes and text marks around it don't count."""
     return bool(plain(answer).strip("'“”‘’. \t\n") == task.reference)
 
 
 def naive(task: Task) -> str:
-    """The last instruction alone, on the first word."""
+    """Apply only the last instruction to the first word."""
     said, k, a, b = task.metadata["steps"][-1]
     return f"\\boxed{{{OPERATIONS[said](task.metadata['start'], k, a, b)}}}"
 
@@ -112,7 +118,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """What a list of instructions makes of a word.
+    """Apply a list of instructions to a word.
 
     Args:
         split: train, dev or test.

@@ -25,25 +25,25 @@ _BOXES = {4: (2, 2), 6: (2, 3), 9: (3, 3)}  # rows and columns of a box
 
 
 @dataclass(frozen=True)
-class Level:
-    """How many rows, and how many cells are given (up to two more where one solution needs them)."""
+class SudokuLevel:
+    """The numbers of rows and of given cells (up to two more if one solution needs them)."""
 
     rows: int
     givens: int
 
 
 LEVELS = {
-    1: Level(4, 5),
-    2: Level(6, 12),
-    3: Level(9, 43),
-    4: Level(9, 36),
-    5: Level(9, 31),
-    6: Level(9, 27),
+    1: SudokuLevel(4, 5),
+    2: SudokuLevel(6, 12),
+    3: SudokuLevel(9, 43),
+    4: SudokuLevel(9, 36),
+    5: SudokuLevel(9, 31),
+    6: SudokuLevel(9, 27),
 }
 
 
 def _units(n: int) -> tuple[tuple[int, int, int], ...]:
-    """For each cell, the numbers of its row, column and box, counted through in one list."""
+    """Return, for each cell, the numbers of its row, column and box, counted through in one list."""
     high, wide = _BOXES[n]
     return tuple(
         (r, n + c, 2 * n + r // high * high + c // wide) for r in range(n) for c in range(n)
@@ -53,8 +53,8 @@ def _units(n: int) -> tuple[tuple[int, int, int], ...]:
 _UNITS = {n: _units(n) for n in _BOXES}
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
-    """One puzzle of that level."""
+def problem(rng: np.random.Generator, level: SudokuLevel) -> Task:
+    """Draw one puzzle of that level."""
     n = level.rows
     while True:
         order = rng.permuted(np.tile(np.arange(1, n + 1), (n * n, 1)), axis=1).tolist()
@@ -80,7 +80,7 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
     return Task(prompt, reference, None, {"givens": reference["givens"]})
 
 
-def _emptied(rng: np.random.Generator, solution: list[int], level: Level) -> list[int]:
+def _emptied(rng: np.random.Generator, solution: list[int], level: SudokuLevel) -> list[int]:
     grid = solution.copy()
     left = len(grid)
     for cell in rng.permutation(len(grid)).tolist():
@@ -100,7 +100,7 @@ def solve(
     order: list[list[int]] | None = None,
     avoid: tuple[int, int] = (-1, 0),
 ) -> list[int] | None:
-    """A completed grid, or None where there's none.
+    """Return a completed grid, or None if there's none.
 
     Args:
         grid: n·n digits row by row, 0 where a cell is empty.
@@ -163,12 +163,12 @@ _BETWEEN = dict.fromkeys(map(ord, " \t\r\n|,;&[]()\\"))
 
 
 def demonstrate(task: Task) -> str:
-    """The solution that was found when the task was made."""
+    """Return the solution that was found when the task was made."""
     return f"\\boxed{{{task.reference['solution']}}}"
 
 
 def judge(task: Task, answer: str) -> bool:
-    """Whether the grid is complete, keeps the givens, and has each digit once in every unit."""
+    """Tell whether the grid is complete, keeps the givens, and has each digit once in every unit."""
     givens = task.reference["givens"]
     n = {16: 4, 36: 6, 81: 9}[len(givens)]
     digits = plain(answer).translate(_BETWEEN)
@@ -184,7 +184,7 @@ def judge(task: Task, answer: str) -> bool:
 
 
 def naive(task: Task) -> str:
-    """In each empty cell, from the top, the lowest digit that its row, column and box still allow."""
+    """Put in each empty cell, from the top, the lowest digit that its row, column and box still allow."""
     grid = [int(d) for d in task.metadata["givens"]]
     n = {16: 4, 36: 6, 81: 9}[len(grid)]
     for cell, digit in enumerate(grid):
@@ -202,7 +202,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """Sudoku of 4, 6 and 9 rows with one solution.
+    """Make Sudoku of 4, 6 and 9 rows with one solution.
 
     Args:
         split: train, dev or test.

@@ -56,8 +56,8 @@ _PRICE = "Price"
 
 
 @dataclass(frozen=True)
-class Level:
-    """How many rows; how many conditions; `kind` of question: sum, revenue, group or join."""
+class TablesLevel:
+    """The numbers of rows and conditions, and the `kind` of question: sum, revenue, group or join."""
 
     rows: int
     kind: str
@@ -65,16 +65,16 @@ class Level:
 
 
 LEVELS = {
-    1: Level(8, "sum", 1),
-    2: Level(12, "sum", 2),
-    3: Level(15, "revenue", 2),
-    4: Level(18, "group", 1),
-    5: Level(24, "join", 1),
+    1: TablesLevel(8, "sum", 1),
+    2: TablesLevel(12, "sum", 2),
+    3: TablesLevel(15, "revenue", 2),
+    4: TablesLevel(18, "group", 1),
+    5: TablesLevel(24, "join", 1),
 }
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
-    """One table and one question over it."""
+def problem(rng: np.random.Generator, level: TablesLevel) -> Task:
+    """Draw one table and one question about it."""
     while True:
         names, other = sample(rng, tuple(_GROUPS), 2)
         few = {name: sample(rng, _GROUPS[name], 3) for name in (names, other)}
@@ -96,7 +96,7 @@ def problem(rng: np.random.Generator, level: Level) -> Task:
 
 
 def _total(rows: list[Row], conditions: list[tuple[str, str]], kind: str) -> Task | None:
-    """The sum over the rows that meet all conditions; None where one of them makes no difference."""
+    """Return the sum over the rows that meet all conditions; None if one of them makes no difference."""
     values = [row["Units"] * (row[_PRICE] if kind == "revenue" else 1) for row in rows]
     sums = []
     for used in range(len(conditions) + 1):
@@ -115,7 +115,7 @@ def _total(rows: list[Row], conditions: list[tuple[str, str]], kind: str) -> Tas
 
 
 def _grouped(rows: list[Row], by: str, other: str, prices: dict[str, int] | None) -> Task | None:
-    """How far the best group is ahead: of the least, and with prices from another table."""
+    """Ask for the lead of the best group over the least, with prices from another table."""
     totals: dict[str, int] = {}
     units: dict[str, int] = {}
     for row in rows:
@@ -160,7 +160,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """Questions over one table or two.
+    """Make questions about one table or two.
 
     Args:
         split: train, dev or test.

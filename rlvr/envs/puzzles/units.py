@@ -83,7 +83,7 @@ _INVENTED = [
 
 
 @dataclass(frozen=True)
-class Level:
+class UnitsLevel:
     """Makes one problem of a kind from `rng`."""
 
     kind: Callable[[np.random.Generator], Task]
@@ -109,7 +109,7 @@ def _across(rng: np.random.Generator) -> Task:
 
 
 def _compound(rng: np.random.Generator) -> Task:
-    """Areas, volumes and rates."""
+    """Draw a conversion of an area, a volume or a rate."""
     power = pick(rng, (1, 1, 2, 3))
     kind = pick(rng, ("length", "mass", "volume")) if power == 1 else "length"
     pair = [pick(rng, _IMPERIAL[kind][-4:]), pick(rng, _SI[kind])]
@@ -125,7 +125,7 @@ def _compound(rng: np.random.Generator) -> Task:
 
 
 def _invented(rng: np.random.Generator) -> Task:
-    """Two chains of units that nobody knows, and a rate."""
+    """Draw two chains of invented units, and a rate between them."""
     names = sample(rng, _INVENTED, 9)
     facts, ends, factor = [], [], Fraction(1)
     for chain, sign in ((names[:5], 1), (names[5:], -1)):
@@ -152,7 +152,7 @@ def _to_base(kind: str, unit: str) -> Fraction:
 
 
 def _facts(kind: str, *units: str) -> list[str]:
-    """The definitions that lead from the units to what they have in common."""
+    """Return the definitions that lead from the units to their common unit."""
     facts = []
     for unit in units:
         while unit in _DEFINED[kind]:
@@ -170,7 +170,7 @@ def _one(units: str) -> str:
 
 
 def _task(rng: np.random.Generator, facts: list[str], a: str, b: str, factor: Fraction) -> Task:
-    """With a value whose conversion is neither tiny nor huge."""
+    """Make a task with a value whose conversion is neither tiny nor huge."""
     value = Fraction(integer(rng, 101, 99_999), 10 ** integer(rng, 0, 3))
     while value * factor < 1:  # four decimals would leave too little of it
         value *= 10
@@ -183,7 +183,7 @@ def _task(rng: np.random.Generator, facts: list[str], a: str, b: str, factor: Fr
 
 
 def _decimal(value: Fraction) -> str:
-    """As a decimal where that ends within 12 places, else as a fraction."""
+    """Write a fraction as a decimal if that ends within 12 places, otherwise as a fraction."""
     scaled = value * 10**12
     if scaled.denominator != 1:
         return str(value)
@@ -192,21 +192,21 @@ def _decimal(value: Fraction) -> str:
 
 
 LEVELS = {
-    1: Level(_metric),
-    2: Level(_imperial),
-    3: Level(_across),
-    4: Level(_compound),
-    5: Level(_invented),
+    1: UnitsLevel(_metric),
+    2: UnitsLevel(_imperial),
+    3: UnitsLevel(_across),
+    4: UnitsLevel(_compound),
+    5: UnitsLevel(_invented),
 }
 
 
-def problem(rng: np.random.Generator, level: Level) -> Task:
-    """One conversion of that level."""
+def problem(rng: np.random.Generator, level: UnitsLevel) -> Task:
+    """Draw one conversion of that level."""
     return level.kind(rng)
 
 
 def naive(task: Task) -> str:
-    """The value with its point moved three places: the commonest metric conversion."""
+    """Move the value's point three places, as in the commonest metric conversion."""
     return f"\\boxed{{{_decimal(Fraction(task.metadata['value']) * 1000)}}}"
 
 
@@ -214,7 +214,7 @@ def naive(task: Task) -> str:
 def make(
     split: str = "train", level: int = 1, size: int = 1_000_000, seed: int = 0, mode: Mode = "boxed"
 ) -> Environment:
-    """Conversions between units, real and invented.
+    """Make conversions between units, real and invented.
 
     Args:
         split: train, dev or test.

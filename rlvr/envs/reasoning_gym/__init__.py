@@ -31,12 +31,12 @@ _NOT_ALONE = ("composite",)  # it mixes others: that's rlvr.Mixture
 
 
 def members() -> list[str]:
-    """The data sets there are."""
+    """List the data sets."""
     return sorted(set(_library().DATASETS) - set(_NOT_ALONE))
 
 
 def factory(member: str) -> Callable[..., Environment]:
-    """What makes the environment of one data set."""
+    """Return the factory of one data set's environment."""
     return functools.partial(make, member)
 
 
@@ -50,7 +50,7 @@ def make(
     prompt: Prompt | str | dict[str, str] = PROMPT,
     **config: Any,
 ) -> Environment:
-    """One data set of the library.
+    """Make one data set of the library.
 
     Args:
         dataset: its name, as `rlvr list reasoning_gym` shows it.
@@ -89,7 +89,7 @@ def make(
 
 
 def _problem(rng: np.random.Generator, prompt: Prompt, dataset: str, config: str) -> Task:
-    """A task from a seed of its own; the entry itself, which isn't all JSON, is made again to score."""
+    """Make a task from its own seed; the entry, which isn't all JSON, is made again for scoring."""
     seed = int(rng.integers(2**31))
     made = entry(dataset, config, seed)[1]
     text = prompt.render({"question": made["question"]})
@@ -98,7 +98,7 @@ def _problem(rng: np.random.Generator, prompt: Prompt, dataset: str, config: str
 
 @functools.lru_cache(maxsize=64)
 def entry(dataset: str, config: str, seed: int) -> tuple[Any, dict[str, Any]]:
-    """The library's data set with that seed, and its first entry."""
+    """Return the library's data set with that seed, and its first entry."""
     made = _dataset(dataset, config, seed)
     return made, made[0]
 

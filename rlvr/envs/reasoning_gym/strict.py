@@ -102,7 +102,7 @@ class ReasoningGym(Verifier):
         self.check_options()
 
     def check_options(self) -> None:
-        """Raise `OptionError` where `mode` or `scoring` isn't one."""
+        """Raise `OptionError` if `mode` or `scoring` is invalid."""
         if self.mode not in MODES:
             raise OptionError(f"mode is one of {', '.join(MODES)}, not {self.mode!r}.")
         if self.scoring not in get_args(Scoring):
@@ -111,7 +111,7 @@ class ReasoningGym(Verifier):
             )
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """By the text, where there's but one right answer."""
+        """Judge by the text if there's only one right answer."""
         found = find_answer(response, self.mode)
         if found.answer is None:
             return refused(self.name, Status.UNPARSABLE, found.reason)
@@ -126,7 +126,7 @@ class ReasoningGym(Verifier):
         return self._wrong(f"{found.answer[:80]!r} isn't the answer")
 
     def verify(self, task: Task, response: str) -> Verdict:
-        """The verdict on any response."""
+        """Judge any response."""
         settled = self.settle(task, response)
         if settled is not None:
             return settled
@@ -155,7 +155,7 @@ class ReasoningGym(Verifier):
         return correct(self.name) if right else self._wrong("it isn't a right answer")
 
     def demonstrate(self, task: Task) -> str | None:
-        """The library's own answer, where it has one."""
+        """Return the library's own answer, if it has one."""
         answer = task.reference["answer"]
         if answer is None:
             return None
@@ -166,7 +166,7 @@ class ReasoningGym(Verifier):
 
 
 def _score(dataset: Any, said: str, made: dict[str, Any]) -> float:
-    """The library's score; 0 where its scorer raises, as several do on text that they can't read."""
+    """Return the library's score; 0 if its scorer raises, as several do on text that they can't read."""
     try:
         return float(dataset.score_answer(said, made))
     except Exception:
@@ -174,7 +174,7 @@ def _score(dataset: Any, said: str, made: dict[str, Any]) -> float:
 
 
 def same(gold: Any, said: str) -> bool:
-    """Whether `said` is `gold`, but for spacing, the case of a truth value, and how numbers are written."""
+    """Tell whether `said` equals `gold`, except for spacing, the case of a truth value, and the notation of numbers."""
     if not isinstance(gold, str):
         return False
     wanted, given = _lines(gold), _lines(said)
@@ -217,7 +217,7 @@ def _same_json(gold: str, said: str) -> bool:
 
 
 def _own(name: str, made: dict[str, Any], said: str) -> bool:
-    """The check that stands in for a scorer that would run the answer."""
+    """Return the check that replaces a scorer that would execute the answer."""
     about = made["metadata"]
     if name in ("countdown", "puzzle24"):
         reference = {"numbers": sorted(about["numbers"]), "target": about.get("target", 24)}
@@ -262,7 +262,7 @@ _ELEMENTARY = frozenset(
 
 
 def _is_integral(tree: Tree, about: dict[str, Any]) -> bool:
-    """Whether its derivative is the integrand. It may not be an integral itself."""
+    """Tell whether its derivative is the integrand. It must not be an integral itself."""
     import sympy
 
     from rlvr.verifiers.math.symbolic import to_sympy
@@ -282,7 +282,7 @@ def _is_integral(tree: Tree, about: dict[str, Any]) -> bool:
 
 
 def _multiplies(said: str, gold: str) -> bool:
-    """Whether it's the product, and no product or power has a sum in it: the question itself does."""
+    """Tell whether it is the product, and no product or power in it contains a sum, as the question does."""
     import sympy
 
     from rlvr.verifiers.math.symbolic import to_sympy

@@ -1,4 +1,4 @@
-"""A model that judges by a rubric: what it's asked, how its answer is read, and what becomes of faults."""
+"""A judge model that grades responses by a rubric: its prompt, its answers, and its faults."""
 
 from rlvr.verifiers.judge.verifier import Judge
 

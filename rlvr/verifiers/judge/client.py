@@ -1,6 +1,6 @@
-"""One vote of a judge: a request to an OpenAI-compatible server, tried again, and its answer read strictly.
+"""One vote of a judge: a request to an OpenAI-compatible server, retried, whose answer is parsed strictly.
 
-Whatever isn't a verdict in the asked form is a `JudgeFault`, never a verdict.
+An answer that isn't a verdict in the requested form is a `JudgeFault`, never a verdict.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _FENCE = re.compile(r"```(?:json)?[^\S\n]*+\n(.*)\n[^\S\n]*+```", re.DOTALL)
 _LONGEST_ANSWER = 100_000  # characters of a judge's message
 
 _free: set[tuple[str, str]] = set()
-"""URL and model of judges that take no `response_format`, as they've said in this process."""
+"""URL and model of judges that have refused `response_format` in this process."""
 
 
 class JudgeFault(Exception):
-    """No vote was to be had; says why."""
+    """No vote could be obtained; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What one sample of a judge said: points in [0, 1], 0 or 1 where it was pass or fail."""
+    """One sample of a judge: points in [0, 1], which are 0 or 1 for fail or pass."""
 
     points: float
     reason: str
@@ -53,15 +53,15 @@ class Vote:
 
 @dataclass(frozen=True)
 class Server:
-    """Where a judge is, and with how much patience it's asked.
+    """A judge's server and its retry policy.
 
     Attributes:
-        url: with its `/v1`.
-        model: as the server names it.
-        key: the API key, where there's one; not in the repr.
+        url: the address with its `/v1`.
+        model: the model's name on the server.
+        key: the API key or None; not in the repr.
         timeout_s: seconds for one attempt.
-        attempts: for one vote.
-        backoff_s: seconds before the second; doubled each time, and varied by half.
+        attempts: the most attempts per vote.
+        backoff_s: seconds before the second attempt; doubled each time, and varied by half.
     """
 
     url: str
@@ -72,9 +72,9 @@ class Server:
     backoff_s: float
 
     def client(self) -> httpx.AsyncClient:
-        """A client for the votes on one response: no connection outlives them, nor the loop they're on.
+        """Open a client for the votes on one response; its connections end with them and with their loop.
 
-        Raises `JudgeFault`.
+        Raises `JudgeFault` if the environment names a proxy that can't be used.
         """
         try:
             return open_client(self.key, self.timeout_s, tls=_tls())
@@ -82,15 +82,14 @@ class Server:
             raise JudgeFault(str(error)) from None
 
     async def vote(self, client: httpx.AsyncClient, body: dict[str, Any], scored: bool) -> Vote:
-        """One vote. Raises `JudgeFault` where no attempt had one."""
+        """Obtain one vote. Raises `JudgeFault` if no attempt succeeds."""
         failure = ""
         for attempt in range(self.attempts):
             wait_s = min(self.backoff_s * 2.0**attempt, _LONGEST_WAIT_S) * random.uniform(0.5, 1.5)
-            asked = body | {
-                "seed": body["seed"] + attempt
-            }  # the same nonsense isn't asked for twice
+            # Another seed per attempt, since the same one may give the same malformed answer.
+            request = body | {"seed": body["seed"] + attempt}
             try:
-                return read_vote(await self._ask(client, asked, scored), scored)
+                return read_vote(await self._ask(client, request, scored), scored)
             except _Later as error:
                 failure, wait_s = str(error), max(wait_s, error.wait_s)
             except (_Nonsense, BadAnswer) as error:
@@ -101,10 +100,10 @@ class Server:
                 failure = described(error)
             if attempt + 1 < self.attempts:
                 await asyncio.sleep(wait_s)
-        raise JudgeFault(self._told(f"{failure} ({self.attempts} attempts)"))
+        raise JudgeFault(self._message(f"{failure} ({self.attempts} attempts)"))
 
     async def _ask(self, client: httpx.AsyncClient, body: dict[str, Any], scored: bool) -> Any:
-        """What the server answers, with its form asked for where it takes that."""
+        """Return the server's answer, with a `response_format` if the server accepts one."""
         url = f"{self.url.rstrip('/')}/chat/completions"
         known = (self.url, self.model)
         most = LEAST_BYTES + 8 * sent_bytes(body)
@@ -116,9 +115,9 @@ class Server:
             answer = await post(body | {"response_format": response_format(scored)})
             if answer.status not in (400, 422, 501):
                 return self._json(answer)
-        found = self._json(await post(body))
-        _free.add(known)  # it wasn't something else that it refused
-        return found
+        parsed = self._json(await post(body))
+        _free.add(known)  # without the format it succeeded, so the format was the reason
+        return parsed
 
     def _json(self, answer: Answer) -> Any:
         if answer.status == 200:
@@ -126,22 +125,22 @@ class Server:
                 return answer.json()
             except ValueError:
                 raise _Nonsense(f"not JSON: {answer.text[:100]!r}") from None
-        said = f"HTTP {answer.status}: {answer.text[:300]}"
+        failure = f"HTTP {answer.status}: {answer.text[:300]}"
         if answer.status >= 500 or answer.status in RETRIED:
-            raise _Later(said, _retry_after(answer))
-        raise JudgeFault(self._told(said))
+            raise _Later(failure, _retry_after(answer))
+        raise JudgeFault(self._message(failure))
 
-    def _told(self, message: str) -> str:
-        """A message without the key, which some servers repeat."""
+    def _message(self, message: str) -> str:
+        """Return a message that names the judge, without the key, which some servers repeat."""
         return f"the judge {self.model!r} at {self.url}: {scrubbed(message)}"
 
 
 class _Nonsense(Exception):
-    """The answer isn't one."""
+    """The answer isn't a verdict in the requested form."""
 
 
 class _Later(Exception):
-    """The server can't at the moment."""
+    """The server can't answer at the moment."""
 
     def __init__(self, message: str, wait_s: float) -> None:
         super().__init__(message)
@@ -149,9 +148,9 @@ class _Later(Exception):
 
 
 def read_vote(answer: Any, scored: bool) -> Vote:
-    """The vote in a server's answer: one JSON object in the asked form and nothing beside it.
+    """Parse the vote in a server's answer, which is one JSON object in the requested form and nothing else.
 
-    Raises `_Nonsense`, which is tried again.
+    Raises `_Nonsense`, after which the request is sent again.
     """
     try:
         (choice,) = answer["choices"]
@@ -169,29 +168,29 @@ def read_vote(answer: Any, scored: bool) -> Vote:
     text = after_thinking(scrubbed_answer(content)).strip()
     fenced = _FENCE.fullmatch(text)
     try:
-        found = json.loads(fenced.group(1) if fenced else text, object_pairs_hook=_once)
+        ballot = json.loads(fenced.group(1) if fenced else text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise _Nonsense(f"no JSON object alone: {text[:200]!r}") from None
     name = "score" if scored else "verdict"
-    if not isinstance(found, dict) or set(found) != {"reason", name}:
+    if not isinstance(ballot, dict) or set(ballot) != {"reason", name}:
         raise _Nonsense(f"not an object with reason and {name}: {text[:200]!r}")
-    value = found[name]
+    value = ballot[name]
     if scored and type(value) is int and 0 <= value <= SCALE:
-        return Vote(value / SCALE, str(found["reason"])[:1000])
+        return Vote(value / SCALE, str(ballot["reason"])[:1000])
     if not scored and value in ("pass", "fail"):
-        return Vote(float(value == "pass"), str(found["reason"])[:1000])
+        return Vote(float(value == "pass"), str(ballot["reason"])[:1000])
     raise _Nonsense(f"its {name} is {value!r:.60}")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, in which no key may stand twice: who reads the first is told otherwise than who reads the last."""
+    """Make a dictionary. Raises `ValueError` for a repeated key, whose first and last values may differ."""
     if len({name for name, _ in pairs}) < len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key is repeated")
     return dict(pairs)
 
 
 def _retry_after(answer: Answer | httpx.Response) -> float:
-    """Seconds that the server asks for, as far as we're patient."""
+    """Return the seconds that the server asks to wait, at most `_LONGEST_WAIT_S`."""
     return min(retry_after_s(answer.headers), _LONGEST_WAIT_S)
 
 

@@ -1,11 +1,11 @@
 """`Judge`: a model grades a response by a rubric.
 
-Example: the rubric "The response passes if it says what the reference says", the reference "Anna looks in
-the basket" and the response "She'd look in the basket first.", of which three samples of the judge
+Example: the rubric is "The response passes if it agrees with the reference", the reference is "Anna looks in
+the basket", the response is "She'd look in the basket first.", and three samples of the judge
 say pass.
 
-No fault is a wrong answer: a judge that isn't there, refuses or babbles is `Unscored(judge)`. docs/judge.md has
-the whole policy.
+No fault is a wrong answer: a judge that doesn't answer, refuses or writes nonsense is `Unscored(judge)`. docs/judge.md
+has the whole policy.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rlvr.core.verdict import Cause, Scored, Status, Verdict, refused, status_of
 from rlvr.core.verifier import Verifier
 from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.judge.client import JudgeFault, Server, Vote
-from rlvr.verifiers.judge.nothing import says_nothing
+from rlvr.verifiers.judge.contentless import says_nothing
 from rlvr.verifiers.judge.prompt import messages_of
 
 Aggregate: TypeAlias = Literal["majority", "mean"]
@@ -34,34 +34,36 @@ URL_ENV, MODEL_ENV, KEY_ENV = "RLVR_JUDGE_URL", "RLVR_JUDGE_MODEL", "RLVR_JUDGE_
 
 
 class Judge(Verifier):
-    """Full reward where a judge model finds that the response meets the rubric; see docs/judge.md.
+    """Pays full reward if a judge model finds that the response meets the rubric; see docs/judge.md.
 
-    It's shown the rubric, the prompt, `task.reference` (any JSON; None for none) and the response
-    without its thinking part. Measure its agreement with labelled examples (`rlvr.agreement`) before it's
+        judge = rlvr.Judge("The response passes if it agrees with the reference.", votes=3)
+
+    The judge sees the rubric, the prompt, `task.reference` (any JSON, or None) and the response
+    without its thinking part. Measure its agreement with labelled examples (`rlvr.agreement`) before you use it as
     a reward.
 
     Args:
-        rubric: what a response has to be, in words.
-        model: of the judge, as its server names it; by default `RLVR_JUDGE_MODEL`.
-        base_url: an OpenAI-compatible server's, with its `/v1`; by default `RLVR_JUDGE_URL`.
-        votes: samples of the judge for a response; an odd number where the majority decides.
-        aggregate: `majority`: of pass and fail. `mean`: of scores from 0 to 10, as a reward in [0, 1].
-        longest: characters of a response that the judge is shown.
-        too_long: a longer one is `refuse`d with status limit; or its `head` or `tail` is judged.
-        temperature: of the judge; by default 0, and 0.7 where there are several votes.
-        max_tokens: of the judge's answer, its thinking included.
-        api_key: by default that of the environment variable `api_key_env`. It's in no repr, pickle or message.
+        rubric: the criteria for a response, in words.
+        model: the judge's name on its server (default: `RLVR_JUDGE_MODEL`).
+        base_url: the address of an OpenAI-compatible server with its `/v1` (default: `RLVR_JUDGE_URL`).
+        votes: samples of the judge per response; an odd number if the majority decides.
+        aggregate: `majority` of pass and fail, or `mean` of scores from 0 to 10, as a reward in [0, 1].
+        longest: the most characters of a response that the judge sees.
+        too_long: `refuse` a longer response with status limit, or judge its `head` or `tail`.
+        temperature: the judge's sampling temperature (default: 0, or 0.7 with several votes).
+        max_tokens: the most tokens of the judge's answer, including its thinking.
+        api_key: the API key (default: the environment variable `api_key_env`). It appears in no repr, pickle or message.
         timeout_s: seconds for one attempt.
-        attempts: for each vote.
-        backoff_s: seconds between them, doubled each time.
-        concurrency: votes under way at a time, of all responses.
+        attempts: the most attempts per vote.
+        backoff_s: seconds between attempts, doubled each time.
+        concurrency: the most votes at a time, for all responses together.
         extra: further fields of the request, such as `{"top_p": 0.9}`.
-        name: of the reward component.
+        name: the name of the reward component.
 
-    Raises `OptionError`.
+    Raises `OptionError` if an option has an invalid value.
     """
 
-    # Each attempt is bounded from when it begins: waiting for a turn must not count.
+    # Each attempt is bounded from when it begins: waiting for a slot must not count.
     limit_s = math.inf
     options = ("votes", "aggregate", "longest", "too_long")
 
@@ -107,20 +109,20 @@ class Judge(Verifier):
         self.check_options()
 
     def check_options(self) -> None:
-        """Raise `OptionError` where an option's value isn't one of its own."""
+        """Raise `OptionError` if an option has an invalid value."""
         if not isinstance(self.rubric, str) or not self.rubric.strip():
-            raise OptionError("A judge needs a rubric: what a response has to be, in words.")
-        for option, known in (("aggregate", get_args(Aggregate)), ("too_long", get_args(TooLong))):
-            given = getattr(self, option)
-            if given not in known:
-                raise OptionError(f"{option} is one of {', '.join(known)}, not {given!r:.80}.")
+            raise OptionError("A judge needs a rubric: the criteria for a response, in words.")
+        for option, names in (("aggregate", get_args(Aggregate)), ("too_long", get_args(TooLong))):
+            value = getattr(self, option)
+            if value not in names:
+                raise OptionError(f"{option} is one of {', '.join(names)}, not {value!r:.80}.")
         for option in ("votes", "longest", "max_tokens", "attempts", "concurrency"):
-            given = getattr(self, option)
-            if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-                raise OptionError(f"{option} is a whole number above 0, not {given!r:.80}.")
+            value = getattr(self, option)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise OptionError(f"{option} is a whole number above 0, not {value!r:.80}.")
         if self.aggregate == "majority" and self.votes % 2 == 0:
             raise OptionError(
-                f"votes is an odd number where the majority decides, not {self.votes}: there'd be ties."
+                f"votes must be odd if the majority decides, not {self.votes}: there could be ties."
             )
         if not 0 < self.timeout_s < math.inf or not 0 <= self.backoff_s < math.inf:
             raise OptionError("timeout_s and backoff_s are seconds, and not infinite.")
@@ -128,9 +130,10 @@ class Judge(Verifier):
             check_without_secrets(self.base_url)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the key, which belongs into no file: there, it's read from the environment again.
+        """Leave out the key, which must not be written to a file; it is read from the environment again.
 
-        With the judge's name, wherever that is from: what is kept of one judge's verdicts isn't another's.
+        The judge's name and address are included even if they come from the environment: cached verdicts of one
+        judge must not be used for another.
         """
         judge = {"base_url": self._url, "model": self._model}
         return self.__dict__ | judge | {"_key": None, "_slots": None}
@@ -139,22 +142,22 @@ class Judge(Verifier):
         self.__dict__.update(state, _slots=_Slots())
 
     def __copy__(self) -> Judge:
-        """With the key: `configure` makes one, and it stays in this process."""
-        made = object.__new__(type(self))
-        made.__dict__.update(self.__dict__)
-        return made
+        """Keep the key: `configure` copies, and the copy stays in this process."""
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        return copy
 
     def __repr__(self) -> str:
         return f"Judge(model={self.model!r}, votes={self.votes}, aggregate={self.aggregate!r})"
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """The verdict where there's nothing to judge, or too much."""
+        """Refuse a response that is too long or has no content."""
         answer = after_thinking(response).strip()
         if len(answer) > self.longest and self.too_long == "refuse":
-            said = f"the response has {len(answer)} characters; the judge reads {self.longest}"
-            return refused(self.name, Status.LIMIT, said)
-        why = says_nothing(answer, task.text, task.reference)
-        return refused(self.name, Status.UNPARSABLE, why) if why else None
+            reason = f"the response has {len(answer)} characters; the judge reads {self.longest}"
+            return refused(self.name, Status.LIMIT, reason)
+        reason = says_nothing(answer, task.text, task.reference)
+        return refused(self.name, Status.UNPARSABLE, reason) if reason else None
 
     async def verify(self, task: Task, response: str) -> Verdict:
         """Ask for the votes, all at once, and count them. Raises `CannotScore(judge)`."""
@@ -189,7 +192,7 @@ class Judge(Verifier):
         return self._counted(list(votes), cut)
 
     def demonstrate(self, task: Task) -> str | None:
-        """The reference, where it's a text."""
+        """Return the reference if it is a string."""
         return task.reference if isinstance(task.reference, str) else None
 
     @property
@@ -207,7 +210,7 @@ class Judge(Verifier):
         return 0.0 if self.votes == 1 else 0.7
 
     def _shown(self, answer: str) -> tuple[str, bool]:
-        """What the judge is shown of it, and whether that isn't all."""
+        """Return the part of the answer that the judge sees, and whether it was cut."""
         if len(answer) <= self.longest:
             return answer, False
         if self.too_long == "head":
@@ -226,29 +229,29 @@ class Judge(Verifier):
             raise CannotScore(Cause.JUDGE, str(error)) from None
         return Server(url, model, key, self.timeout_s, self.attempts, self.backoff_s)
 
-    def _counted(self, found: list[Vote | JudgeFault], cut: bool) -> Verdict:
-        """The verdict. A vote that's missing counts for nothing, and must not decide."""
-        votes = [one for one in found if isinstance(one, Vote)]
-        faults = [one for one in found if isinstance(one, JudgeFault)]
-        detail: dict[str, Any] = {"votes": [one.points for one in votes]}
+    def _counted(self, ballots: list[Vote | JudgeFault], cut: bool) -> Verdict:
+        """Return the verdict. A missing vote doesn't count, and must not decide."""
+        votes = [vote for vote in ballots if isinstance(vote, Vote)]
+        faults = [fault for fault in ballots if isinstance(fault, JudgeFault)]
+        detail: dict[str, Any] = {"votes": [vote.points for vote in votes]}
         if cut:
             detail["cut"] = True
         if self.aggregate == "mean":
             if faults:
                 raise CannotScore(Cause.JUDGE, str(faults[0]))
-            reward = math.fsum(one.points for one in votes) / len(votes)
-            nearest = min(votes, key=lambda one: abs(one.points - reward))
+            reward = math.fsum(vote.points for vote in votes) / len(votes)
+            nearest = min(votes, key=lambda vote: abs(vote.points - reward))
         else:
-            passed = sum(one.points == 1.0 for one in votes)
+            passed = sum(vote.points == 1.0 for vote in votes)
             if max(passed, len(votes) - passed) * 2 < self.votes:
                 raise CannotScore(Cause.JUDGE, str(faults[0]))
             reward = float(passed * 2 > self.votes)
-            nearest = next(one for one in votes if one.points == reward)
+            nearest = next(vote for vote in votes if vote.points == reward)
         return Scored(reward, status_of(reward), {self.name: reward}, nearest.reason, detail)
 
 
 class _Slots:
-    """A semaphore for each event loop: one belongs to the loop it's first waited on."""
+    """One semaphore per event loop, since a semaphore belongs to the loop that first waits on it."""
 
     def __init__(self) -> None:
         self._of: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = (
@@ -256,5 +259,5 @@ class _Slots:
         )
 
     def of_this_loop(self, count: int) -> asyncio.Semaphore:
-        """That of the loop that runs."""
+        """Return the running loop's semaphore."""
         return self._of.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(count))

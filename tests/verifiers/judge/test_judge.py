@@ -407,7 +407,7 @@ def test_a_reference_may_be_any_json() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"votes": 2}, "odd number"),
+        ({"votes": 2}, "must be odd"),
         ({"votes": 0}, "votes is a whole number above 0"),
         ({"votes": True}, "votes is a whole number"),
         ({"aggregate": "median"}, "aggregate is one of majority, mean"),
@@ -428,7 +428,7 @@ def test_options_are_checked(options: dict[str, Any], says: str) -> None:
 def test_options_of_a_line() -> None:
     changed = rlvr.Judge(RUBRIC).configure(votes=5, too_long="tail")
     assert (changed.votes, changed.too_long) == (5, "tail")  # type: ignore[attr-defined]
-    with pytest.raises(OptionError, match="odd number"):
+    with pytest.raises(OptionError, match="must be odd"):
         rlvr.Judge(RUBRIC).configure(votes=4)
     with pytest.raises(OptionError, match="no option 'api_key'"):
         rlvr.Judge(RUBRIC).configure(api_key="x")

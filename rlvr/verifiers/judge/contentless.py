@@ -1,4 +1,4 @@
-"""Responses that say nothing: refused without asking a judge, since judges have been fooled by them.
+"""Responses without content, which are refused without asking a judge, since they have fooled judges.
 
 "One Token to Fool LLM-as-a-Judge" (Zhao et al., arXiv:2507.08794) found that a colon, or the opening
 of a solution that never comes, is passed by many judge models.
@@ -10,10 +10,10 @@ import re
 import unicodedata
 from typing import Any
 
-_LONGEST = 400  # characters of what may be a mere opening
+_LONGEST = 400  # characters of the longest text that may be a mere opening
 _PIECES = re.compile(r"[^\w'\s]+|\n+")
 _OPENINGS = frozenset(
-    # That paper's, and their like. None that may well be an answer: yes, true, first.
+    # The paper's openings and similar ones. Words that may be an answer are left out: yes, true, first.
     """
     sure|ans|answer|response|final answer|the answer|the answer is|the final answer is|answer is
     solution|the solution|the solution is|solution process|explanation|reasoning|thoughts
@@ -28,16 +28,16 @@ _OPENINGS = frozenset(
     lösung|resposta|solução|risposta|soluzione|ответ|решение|답|해설|उत्तर|समाधान|الجواب|الحل
     """.replace("\n", "|").split("|")
 )
-_KNOWN = frozenset(" ".join(one.split()) for one in _OPENINGS) - {""}
+_KNOWN = frozenset(" ".join(opening.split()) for opening in _OPENINGS) - {""}
 
 
 def says_nothing(answer: str, prompt: str, reference: Any) -> str:
-    """Why there's nothing to judge, or "".
+    """Return the reason why there's nothing to judge, or "".
 
     Args:
         answer: the response without its thinking part.
-        prompt: that it answers to.
-        reference: what is right; an opening that is it is no mere opening.
+        prompt: the task's prompt.
+        reference: the reference answer; an opening that equals it is an answer.
     """
     text = answer.strip()
     if not text:
@@ -46,20 +46,20 @@ def says_nothing(answer: str, prompt: str, reference: Any) -> str:
         return "the response is the prompt"
     if len(text) > _LONGEST:
         return "" if _has_words(text) else "the response has no word and no number"
-    said = _said(text)
-    if not said:
+    phrases = _phrases(text)
+    if not phrases:
         return "the response has no word and no number"
-    if isinstance(reference, str) and said == _said(reference):
+    if isinstance(reference, str) and phrases == _phrases(reference):
         return ""
-    if all(words in _KNOWN for words in said):
+    if all(phrase in _KNOWN for phrase in phrases):
         return "the response is the opening of an answer that doesn't come"
     if text[-1] in ":：" and "\n" not in text and len(text.split()) <= 8:
         return "the response ends where an answer would begin"
     return ""
 
 
-def _said(text: str) -> list[str]:
-    """The words between punctuation, in small letters."""
+def _phrases(text: str) -> list[str]:
+    """Return the phrases between punctuation marks, in lower case."""
     pieces = _PIECES.split(unicodedata.normalize("NFKC", text).replace("’", "'").casefold())
     return [words for piece in pieces if (words := " ".join(piece.strip(" _'").split()))]
 
