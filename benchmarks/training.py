@@ -30,7 +30,7 @@ from unittest.mock import patch
 from trainer_clock import Clock, timed
 
 import rlvr
-from rlvr.evaluation.judge import Judge
+from rlvr.evaluation.judge import EpisodeJudge
 from rlvr.training.additions import (
     MAX_NEW_TOKENS,
     WARMUP_BATCH,
@@ -256,7 +256,7 @@ def _timed_run(
         str(folder / "model"), Source(env=own), steps=steps, batch=BATCH, max_tokens=max_tokens
     )
     # A model that knows twelve answers repeats them; one that learns writes others. Each is judged.
-    with timed() as clock, patch.object(Judge, "_keep", lambda *_: None):
+    with timed() as clock, patch.object(EpisodeJudge, "_keep", lambda *_: None):
         run = rlvr.train(config, folder / "run").run
     rows = metrics(run, "rlvr/scoring_wait_s")
     assert all(row["rlvr/unscored"] == 0 for row in rows)

@@ -1,4 +1,4 @@
-"""How the commands print a report and a comparison."""
+"""Reports and comparisons as the commands print them."""
 
 from __future__ import annotations
 

@@ -10,11 +10,11 @@ from typing import Any
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
 from rlvr.envs.slices import By
-from rlvr.evaluation.drive import AnyPolicy, Driver, Unit
+from rlvr.evaluation.drive import AnyPolicy, Driver, TaskSamples
 from rlvr.evaluation.preflight import check_server, check_verifier, run_to_end
 from rlvr.runs.cache import VerdictCache
 from rlvr.runs.reading import read_records
-from rlvr.runs.report import Asked, Report
+from rlvr.runs.report import EvaluationSize, Report
 from rlvr.runs.rollouts import Rollout
 from rlvr.runs.run import Run
 from rlvr.runs.saved import reports_of
@@ -63,7 +63,7 @@ class Part:
         env, part = self.key
         return {"env": env, "part": part, "split": self.split, "tasks": self.tasks, "k": self.k}
 
-    def units(self, done: dict[tuple[str, str | None, str], int]) -> Iterator[Unit]:
+    def units(self, done: dict[tuple[str, str | None, str], int]) -> Iterator[TaskSamples]:
         """Yield the samples to ask for, without those of a task that are `done` (as bits)."""
         for i in range(self.tasks):
             task = self.env.tasks[i]
@@ -72,10 +72,10 @@ class Part:
             if not samples:
                 continue
             if self.env.max_turns == 1:
-                yield Unit(self.env, *self.key, task, samples)
+                yield TaskSamples(self.env, *self.key, task, samples)
             else:  # conversations part ways
                 for sample in samples:
-                    yield Unit(self.env, *self.key, task, [sample])
+                    yield TaskSamples(self.env, *self.key, task, [sample])
 
 
 class Evaluation:
@@ -154,7 +154,7 @@ class Evaluation:
         kept = nullcontext() if self._run is None else kept_in(self._run.path)
         with kept:
             run_to_end(self._play())
-        asked = {part.key: Asked(part.tasks, part.k) for part in self.parts}
+        asked = {part.key: EvaluationSize(part.tasks, part.k) for part in self.parts}
         return reports_of(self.table, asked, self.table.is_sliced, self._price)
 
     def check(self, thorough: bool = False) -> dict[str, Any]:

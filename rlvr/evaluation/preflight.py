@@ -1,4 +1,4 @@
-"""What an evaluation checks before its first request: the split, the sampling, the verifier, the server.
+"""Checks before an evaluation's first request: its split, sampling, verifier and server.
 
 A paid model must not answer a thousand tasks before it turns out that no answer can be judged.
 """

@@ -20,7 +20,7 @@ Bounds = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationSize:
     """The size of an evaluation: `tasks` tasks, each with `k` samples."""
 
     tasks: int
@@ -92,7 +92,7 @@ class Report:
         cls,
         tally: Tally,
         price: tuple[float, float] | None = None,
-        asked: Asked | None = None,
+        asked: EvaluationSize | None = None,
         slices: dict[str, Tally] | None = None,
     ) -> Report:
         """Compute the report of a tally.
@@ -176,7 +176,7 @@ class Report:
         return row
 
 
-def _missing(samples_T: Floats, asked: Asked | None) -> Floats:
+def _missing(samples_T: Floats, asked: EvaluationSize | None) -> Floats:
     """Return how many samples each asked task lacks; tasks without any rollout come last."""
     if asked is None:
         return np.zeros(len(samples_T))

@@ -1,4 +1,4 @@
-"""What can be said from samples: pass@k, majority@k, intervals by tasks, two runs compared.
+"""Statistics of samples: pass@k, majority@k, intervals over tasks, and paired comparisons.
 
 NumPy alone. Rollouts of one task resemble one another, so that the unit drawn with replacement is
 the task with all its samples (a clustered bootstrap). Arrays' names end in their axes: T tasks, F
@@ -29,7 +29,7 @@ _CELLS = 4_000_000  # of one chunk of the bootstrap's counts: 32 MB
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its 95% interval. NaN where there is none: of nothing, or of a single task."""
+    """A figure with its 95% interval. NaN if there is none: of nothing, or of a single task."""
 
     value: float
     low: float = math.nan
@@ -41,13 +41,13 @@ class Estimate:
         return (self.high - self.low) / 2
 
     def to_json(self) -> dict[str, float | None]:
-        """Value, low and high, null where there is none."""
+        """Return value, low and high; null for those that do not exist."""
         figures = {"value": self.value, "low": self.low, "high": self.high}
         return {name: v if math.isfinite(v) else None for name, v in figures.items()}
 
 
 def pass_at_k(samples: ArrayLike, correct: ArrayLike, k: int) -> Floats:
-    """The chance that one of k samples is correct, from n samples of which c are: unbiased.
+    """Return the unbiased chance that one of k samples is correct, from n samples of which c are.
 
     Chen et al. 2021 (arXiv 2107.03374), eq. 1: `1 - C(n-c, k) / C(n, k)`, as a product of ratios, so
     that nothing overflows.
@@ -71,15 +71,15 @@ def pass_at_k(samples: ArrayLike, correct: ArrayLike, k: int) -> Floats:
 
 
 def majority(votes: Sequence[tuple[Hashable | None, bool]]) -> float:
-    """Whether the answer that most samples of a task gave is correct.
+    """Return 1 if the most frequent answer of a task's samples is correct, otherwise 0.
 
     Args:
         votes: each sample's answer and whether it's correct. None is no answer and no vote. All
             correct samples are one answer, however it's written; wrong ones are told apart as given.
 
     Returns:
-        1 or 0; where several answers share the first place, the correct one's chance at a draw
-        among them. 0 where nobody voted, NaN where there are no samples.
+        1 or 0; if several answers are the most frequent, the correct one's chance in a draw among
+        them. 0 if no sample voted, NaN if there are no samples.
     """
     if not votes:
         return math.nan
@@ -100,7 +100,7 @@ def bootstrap(
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> list[Estimate]:
-    """Ratios of sums over tasks, each with its 95% interval.
+    """Return ratios of sums over tasks, each with its 95% interval.
 
     Tasks are drawn with replacement, the same draws for every figure; the interval's ends are
     percentiles. Those of a plain bootstrap are too narrow for few tasks, so they are moved outwards
@@ -148,7 +148,7 @@ def bootstrap_of(
     seed: int = 0,
     replicates: int = REPLICATES,
 ) -> Estimate:
-    """Any figure of sums over tasks, with the interval that `bootstrap` has.
+    """Return any figure of sums over tasks, with its interval as in `bootstrap`.
 
     Args:
         values: F of each of T tasks, shape (T, F).
@@ -171,7 +171,7 @@ def _interval(value: float, drawn_B: Floats, tail: float) -> Estimate:
 
 
 def _resampled(values_T_F: Floats, rng: np.random.Generator, replicates: int) -> Floats:
-    """Sums over tasks drawn with replacement, shape (replicates, F)."""
+    """Return sums over tasks drawn with replacement, shape (replicates, F)."""
     tasks = len(values_T_F)
     chunk = max(1, min(replicates, _CELLS // tasks))
     sums = []
@@ -185,7 +185,7 @@ def _resampled(values_T_F: Floats, rng: np.random.Generator, replicates: int) ->
 
 
 def _tail(tasks: int) -> float:
-    """The share below the expanded percentile interval: of 2.5% where tasks are many."""
+    """Return the share below the expanded percentile interval: 2.5% if there are many tasks."""
     z, v = _Z, tasks - 1
     # Student's quantile by the first terms of its expansion in 1/v (Abramowitz and Stegun 26.7.5).
     t = z + (z**3 + z) / (4 * v) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)

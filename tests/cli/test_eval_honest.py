@@ -12,7 +12,7 @@ import pytest
 import rlvr
 from rlvr.core.errors import OptionError
 from rlvr.evaluation.preflight import NotReadyError
-from rlvr.runs.report import Asked, Report
+from rlvr.runs.report import EvaluationSize, Report
 from rlvr.runs.rollouts import Rollout
 from rlvr.runs.tally import Tally
 from tests.stub_server import Stub
@@ -162,8 +162,10 @@ def tally(rewards: dict[str, list[float | None]]) -> Tally:
 
 
 def test_rollouts_that_left_no_line_are_counted_and_in_the_bounds() -> None:
-    # Asked: 4 tasks of 3 samples. One task left no line, another two of its three.
-    report = Report.of(tally({"a": [1, 1, 0], "b": [None, 0, 0], "c": [1]}), asked=Asked(4, 3))
+    # EvaluationSize: 4 tasks of 3 samples. One task left no line, another two of its three.
+    report = Report.of(
+        tally({"a": [1, 1, 0], "b": [None, 0, 0], "c": [1]}), asked=EvaluationSize(4, 3)
+    )
     assert (report.scored, report.unscored, report.missing) == (6, {"sandbox": 1}, 5)
     assert report.scored + 1 + 5 == report.asked == 12
     assert report.bounds["mean"] == pytest.approx((3 / 12, 9 / 12))

@@ -19,7 +19,7 @@ from rlvr.core.errors import DataError
 from rlvr.core.task import Message, Task
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
 from rlvr.envs.mixture import Environments, Mixture, a_mixture
-from rlvr.evaluation.judge import Judge
+from rlvr.evaluation.judge import EpisodeJudge
 from rlvr.policies.template import Template
 from rlvr.runs.rollouts import Rollout
 from rlvr.scoring import default_pool
@@ -72,7 +72,7 @@ def reward(
     aside()
     default_pool().start()  # warm by the time the first completions are there
     threads = ThreadPoolExecutor(_THREADS, "rlvr-judges")
-    judges = {name: Judge(one, threads) for name, one in mixture.environments.items()}
+    judges = {name: EpisodeJudge(one, threads) for name, one in mixture.environments.items()}
     beside = Beside(also or ())
     looked = False  # at the trainer's other reward functions
     number = 1  # among those of the same name

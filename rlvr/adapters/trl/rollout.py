@@ -21,7 +21,7 @@ from rlvr.core.errors import OptionError
 from rlvr.core.faults import raised
 from rlvr.core.verdict import Cause, Unscored
 from rlvr.envs.mixture import Environments, a_mixture
-from rlvr.evaluation.judge import Judge
+from rlvr.evaluation.judge import EpisodeJudge
 from rlvr.scoring import default_pool
 from rlvr.scoring.prints import aside, call_judging
 
@@ -58,7 +58,7 @@ def rollout(env: Environments, max_turns: int | None = None, lots: int = 1) -> R
     aside()
     default_pool().start()  # warm by the time the first completions are there
     threads = ThreadPoolExecutor(_THREADS, "rlvr-episodes")
-    judges = {name: Judge(one, threads) for name, one in mixture.environments.items()}
+    judges = {name: EpisodeJudge(one, threads) for name, one in mixture.environments.items()}
 
     def rollout_function(prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
         backend = Backend(trainer)
@@ -88,7 +88,7 @@ class _Player:
     def __init__(
         self,
         backend: Backend,
-        judges: dict[str, Judge],
+        judges: dict[str, EpisodeJudge],
         threads: ThreadPoolExecutor,
         max_turns: int | None,
     ) -> None:

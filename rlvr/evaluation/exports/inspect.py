@@ -31,7 +31,7 @@ from rlvr.core.task import Message
 from rlvr.core.verdict import Cause, Scored, Status
 from rlvr.evaluation.exports.about import About
 from rlvr.evaluation.exports.exported import Exported, file_part, member_name
-from rlvr.evaluation.exports.measured import Measured, key_of, measure, records_of
+from rlvr.evaluation.exports.measured import MeasuredPart, key_of, measure, records_of
 from rlvr.runs.reading import Record, size_of
 from rlvr.runs.rollouts import answer_of, text_of
 
@@ -68,7 +68,7 @@ class _Log:
 
     @classmethod
     @contextlib.contextmanager
-    def writing(cls, path: Path, one: Measured, about: About) -> Iterator[_Log]:
+    def writing(cls, path: Path, one: MeasuredPart, about: About) -> Iterator[_Log]:
         """A log that is there when it's whole."""
         with (
             replacing(path) as file,
@@ -180,7 +180,7 @@ def _message(message: Message) -> Message:
 
 
 def _summary(sample: dict[str, Any]) -> dict[str, Any]:
-    """What the list of samples shows, in short."""
+    """Return a sample as the list of samples shows it."""
     kept = {k: sample[k] for k in ("id", "epoch", "model_usage", "total_time", "working_time")}
     shown = sample["input"]
     return kept | {
@@ -200,7 +200,7 @@ def _shorter(message: Message) -> Message:
     return {"role": message["role"], "content": message["content"][:_SHORT]}
 
 
-def _header(one: Measured, about: About) -> dict[str, Any]:
+def _header(one: MeasuredPart, about: About) -> dict[str, Any]:
     report, model = one.report, about.model or about.policy
     finished = about.finished.isoformat() if about.finished else ""
     usage = {}
@@ -250,7 +250,7 @@ def _header(one: Measured, about: About) -> dict[str, Any]:
     }
 
 
-def _results(one: Measured, name: str) -> dict[str, Any]:
+def _results(one: MeasuredPart, name: str) -> dict[str, Any]:
     """A score's metrics as inspect_ai computes them: over tasks, each with the mean of its scored epochs.
 
     With nothing scored there are none; inspect_ai itself would say 0.
@@ -272,12 +272,12 @@ def _results(one: Measured, name: str) -> dict[str, Any]:
     }
 
 
-def _id(one: Measured, about: About) -> str:
+def _id(one: MeasuredPart, about: About) -> str:
     """Of one evaluation of one run, as long as inspect_ai's."""
     return hashlib.sha256(repr((about.id, one.key)).encode()).hexdigest()[:22]
 
 
-def _file_name(one: Measured, about: About) -> str:
+def _file_name(one: MeasuredPart, about: About) -> str:
     """As inspect_ai names its logs; the same for the same run."""
     parts = (about.began.isoformat(), one.name, _id(one, about))
     plain = [file_part(re.sub(r"[^\w.]+", "-", part).replace("_", "-")) for part in parts]

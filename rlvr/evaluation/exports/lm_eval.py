@@ -25,7 +25,7 @@ from rlvr.core.files import replacing
 from rlvr.core.verdict import Scored, Status, Unscored
 from rlvr.evaluation.exports.about import About
 from rlvr.evaluation.exports.exported import Exported, file_part
-from rlvr.evaluation.exports.measured import Measured, PartKey, key_of, measure, records_of
+from rlvr.evaluation.exports.measured import MeasuredPart, PartKey, key_of, measure, records_of
 from rlvr.evaluation.exports.tables import json_line
 from rlvr.runs.reading import Lines, Record, size_of
 from rlvr.runs.rollouts import answer_of, text_of
@@ -64,9 +64,9 @@ _HASHED = ("doc", "prompt", "target")
 
 
 def _places(
-    run: Path, step: int | None, end: int, found: dict[PartKey, Measured]
+    run: Path, step: int | None, end: int, found: dict[PartKey, MeasuredPart]
 ) -> dict[PartKey, dict[str, array[int]]]:
-    """Where the rollouts of each task are."""
+    """Return the offsets of each task's rollouts."""
     places: dict[PartKey, dict[str, array[int]]] = {key: {} for key in found}
     for record in records_of(run, step, end):
         of_part = places.get(key_of(record))
@@ -75,7 +75,7 @@ def _places(
     return places
 
 
-def _results(found: list[Measured], about: About) -> dict[str, Any]:
+def _results(found: list[MeasuredPart], about: About) -> dict[str, Any]:
     figures = {one.name: _figures(one) for one in found}
     names = {
         one.name: [key.partition(",")[0] for key in figures[one.name] if "_stderr," not in key]
@@ -140,7 +140,7 @@ def _results(found: list[Measured], about: About) -> dict[str, Any]:
     }
 
 
-def _config(one: Measured, about: About, names: list[str]) -> dict[str, Any]:
+def _config(one: MeasuredPart, about: About, names: list[str]) -> dict[str, Any]:
     return {
         "task": one.name,
         "dataset_path": one.env,
@@ -163,7 +163,7 @@ def _generation(about: About) -> dict[str, Any]:
     return found
 
 
-def _figures(one: Measured) -> dict[str, float | str]:
+def _figures(one: MeasuredPart) -> dict[str, float | str]:
     """`metric,none` and `metric_stderr,none`; what there's none of isn't there."""
     report = one.report
     reward_T, scored_T = one.of_tasks("reward")
@@ -259,7 +259,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _file_name(one: Measured, found: dict[PartKey, Measured]) -> str:
+def _file_name(one: MeasuredPart, found: dict[PartKey, MeasuredPart]) -> str:
     """As the harness makes task names fit for files; numbered where two would be one."""
     plain = _plain(one.name)
     twins = [other for other in found.values() if _plain(other.name) == plain]

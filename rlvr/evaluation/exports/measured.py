@@ -21,15 +21,15 @@ PartKey: TypeAlias = tuple[str, str | None, int | None]  # environment, part, st
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredPart:
     """One evaluation.
 
     Attributes:
-        name: of the environment, and of the part where there is one; no two of a run share it.
-        env, part, step: whose.
+        name: the name of the environment, and of the part if there is one; unique within a run.
+        env, part, step: the environment, its part and the training step.
         k: the most samples that a task has.
-        tally: its rollouts, counted.
-        report: what came of them; equal to what `rlvr eval` reported.
+        tally: the columns of its rollouts.
+        report: its figures, equal to those that `rlvr eval` reported.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Measured:
 
     @property
     def key(self) -> PartKey:
-        """What its records are found under."""
+        """The key of its records."""
         return self.env, self.part, self.step
 
     def of_tasks(self, column: str) -> tuple[Floats, Floats]:
@@ -51,13 +51,13 @@ class Measured:
         return sums[column].astype(float), sums["scored"].astype(float)
 
 
-def measure(run: Path, step: int | None, end: int) -> dict[PartKey, Measured]:
+def measure(run: Path, step: int | None, end: int) -> dict[PartKey, MeasuredPart]:
     """Return the evaluations in `run`: the last step of each environment and part, or `step`.
 
     `end` is as in `read_records`. Raises `DataError` if there are none.
     """
     tallies = Tallies().of(records_of(run, step, end))
-    measured: dict[PartKey, Measured] = {}
+    measured: dict[PartKey, MeasuredPart] = {}
     names: set[str] = set()
     for (env, part), tally in tallies.parts.items():
         plain = name = env if part is None else f"{env}_{part}"
@@ -67,7 +67,7 @@ def measure(run: Path, step: int | None, end: int) -> dict[PartKey, Measured]:
         names.add(name)
         at = tallies.steps[env, part]
         most = int(tally.per_task()["samples"].max())
-        measured[env, part, at] = Measured(name, env, part, at, most, tally, Report.of(tally))
+        measured[env, part, at] = MeasuredPart(name, env, part, at, most, tally, Report.of(tally))
     return measured
 
 
@@ -84,5 +84,5 @@ def records_of(run: Path, step: int | None = None, end: int | None = None) -> It
 
 
 def key_of(record: Record) -> PartKey:
-    """Which evaluation a record belongs to."""
+    """Return the key of the evaluation that a record belongs to."""
     return (*record.part, record.step)

@@ -78,6 +78,6 @@ def export_sft(
 
 
 def _draw(seed: int, key: TaskKey, one: Candidate) -> bytes:
-    """Where a candidate comes in its task's draw."""
+    """Return a key that orders the candidates of a task at random, independently of the run's other tasks."""
     text = repr((seed, key, one.digest))
     return hashlib.blake2b(text.encode(), digest_size=16).digest()

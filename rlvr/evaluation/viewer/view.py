@@ -43,7 +43,7 @@ FILTERS = ("all", "wrong", "unparsable", "unscored", "truncated", "disagreed", "
 
 
 @dataclass(frozen=True)
-class View:
+class WrittenView:
     """The page that was written: its path, the number of rollouts, and what was odd about the runs."""
 
     path: Path
@@ -57,7 +57,7 @@ def write_view(
     progress: Callable[[int], object] = lambda done: None,
     show: str | None = None,
     by: By | None = None,
-) -> View:
+) -> WrittenView:
     """Write one or two runs to `out`, by default the first one's `report.html`.
 
     Args:
@@ -101,7 +101,7 @@ def write_view(
             _copy(texts, file)
             file.write(end)
     warnings = [f"{run.path}: {warning}" for run in opened for warning in run.warnings]
-    return View(out, sum(w.rollouts for w in written), warnings)
+    return WrittenView(out, sum(w.rollouts for w in written), warnings)
 
 
 class _Writer:
