@@ -14,7 +14,7 @@ from rich.console import Console
 from rlvr.cli.figures import UNSCORED, print_report
 from rlvr.cli.options import environment_options, named_values
 from rlvr.cli.progress import Live
-from rlvr.cli.rescore import print_rescored
+from rlvr.cli.rescore import print_modes, print_rescored
 from rlvr.cli.suite import read_suite
 from rlvr.core.errors import DataError
 from rlvr.core.registry import find
@@ -27,6 +27,7 @@ from rlvr.policies.base import Request
 from rlvr.policies.openai import OpenAIPolicy
 from rlvr.policies.scripted import NAMES, scripted
 from rlvr.runs.cache import VerdictCache
+from rlvr.runs.reading import read_records
 from rlvr.runs.run import Run, about
 from rlvr.runs.saved import describe
 
@@ -43,6 +44,7 @@ _MAY_DIFFER = {
     "cache",
     "price",
     "by",
+    "modes",
 }
 
 
@@ -81,6 +83,8 @@ _MAY_DIFFER = {
               help="A file of verdicts; responses whose verdict is in it are not judged again.")  # fmt: skip
 @click.option("--price", type=click.FloatRange(min=0), nargs=2, metavar="SENT RECEIVED",
               help="The price of a million tokens sent and received; reports the cost.")  # fmt: skip
+@click.option("--modes", metavar="MODE,MODE…",
+              help="Print the figures under each mode of extraction too, such as boxed,flexible,whole.")  # fmt: skip
 @click.option("--rescore", help="A run to judge again without a model; prints the changes.")
 @environment_options
 @click.pass_context
@@ -145,6 +149,16 @@ def command(
             for report in reports:
                 print_report(report, flags["by"])
             finish(run, reports)
+        if flags["modes"]:
+            for part in parts:
+                key = part.key
+                print_modes(
+                    part.env,
+                    flags["modes"],
+                    lambda key=key: (
+                        record.rollout for record in read_records(run.path) if record.part == key
+                    ),
+                )
     console.print(f"run: {run.path}", highlight=False, markup=False, soft_wrap=True)
     if any(report.scored < report.asked for report in reports):
         raise click.exceptions.Exit(UNSCORED)
@@ -195,6 +209,9 @@ def _parts(env: str | None, flags: dict[str, Any]) -> list[Part]:
         for part in parts:
             check_sampling(part.k, flags["temperature"], flags=True)
     for part in parts:
+        if flags["modes"]:
+            for mode in flags["modes"].split(","):
+                part.env.verifier.configure(mode=mode.strip())
         if part.limit is None and part.tasks > _MOST:
             raise click.UsageError(
                 f"{part.key[0]} has {part.tasks} tasks: say how many with --limit."

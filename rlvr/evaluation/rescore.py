@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,7 +12,9 @@ from rlvr.core.environment import Environment
 from rlvr.core.verdict import Scored, Unscored, Verdict
 from rlvr.evaluation.judge import EpisodeJudge
 from rlvr.runs.cache import VerdictCache
+from rlvr.runs.report import Report
 from rlvr.runs.rollouts import Rollout
+from rlvr.runs.tally import Tally
 
 _WINDOW = 1024  # rollouts read ahead of the slowest one that isn't judged yet
 
@@ -74,3 +77,28 @@ def _is_there(verdict: Verdict | Future[Verdict]) -> bool:
 
 def _said(verdict: Verdict) -> str:
     return str(verdict.status) if isinstance(verdict, Scored) else f"unscored: {verdict.cause}"
+
+
+def report_modes(
+    env: Environment, modes: Sequence[str], rollouts: Callable[[], Iterable[Rollout]]
+) -> Iterator[tuple[str, Report]]:
+    """Yield the report of one set of responses under each mode of extraction.
+
+    The same model scores 6 or 74 by its extraction alone: a figure without its mode says little.
+
+    Args:
+        env: the environment that the responses are to.
+        modes: the verifier's modes, such as `boxed` and `flexible`.
+        rollouts: a function that gives the rollouts, called once per mode.
+
+    Raises `OptionError` if the verifier has no such mode.
+    """
+    verifiers = [env.verifier.configure(mode=mode) for mode in modes]
+    for mode, verifier in zip(modes, verifiers, strict=True):
+        judged = copy.copy(env)
+        judged.verifier = verifier
+        tally = Tally(env.name)
+        for row in rescore(judged, rollouts()):
+            row.rollout.verdict = row.verdict
+            tally.add(row.rollout)
+        yield mode, Report.of(tally)
