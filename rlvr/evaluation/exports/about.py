@@ -68,6 +68,12 @@ class About:
         )
 
 
+def source_of(run: Path) -> dict[str, str]:
+    """Return the columns that say where a row of training data comes from: `model` and `run`."""
+    about = About.read(run)
+    return {"model": about.model or about.policy, "run": run.resolve().name}
+
+
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import OptionError
+from rlvr.evaluation.exports.about import source_of
 from rlvr.evaluation.exports.chosen import TOLERANCE, Candidate, Candidates, TaskKey
 from rlvr.evaluation.exports.exported import Exported
 from rlvr.evaluation.exports.measured import records_of
@@ -26,6 +27,9 @@ COLUMNS: Columns = {
     "env": "string",
     "part": "string",  # empty outside of suites
     "task": "string",
+    "model": "string",  # the model or script that answered
+    "run": "string",  # the run's folder, without those above it
+    "step": "int64",  # of training; null elsewhere
 }
 
 
@@ -54,6 +58,8 @@ def export_sft(
         raise OptionError(f"per_task is at least 1, not {per_task}.")
     found = Candidates.of(records_of(run, step))
 
+    source = source_of(run)
+
     def rows() -> Iterator[dict[str, Any]]:
         with Lines(run) as lines:
             for key, candidates in found.tasks.items():
@@ -71,6 +77,8 @@ def export_sft(
                         "env": record.rollout.env,
                         "part": record.rollout.part or "",
                         "task": record.rollout.task.id,
+                        **source,
+                        "step": record.step,
                     }
 
     count = write_table(out, rows(), COLUMNS)
