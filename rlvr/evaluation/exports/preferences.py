@@ -65,7 +65,8 @@ def export_preferences(
         with Lines(run) as lines:
             for candidates in found.tasks.values():
                 for better, worse in pairs_of(candidates, margin, pairs, truncated):
-                    yield source | _row(lines[better.offset], better, lines[worse.offset], worse)
+                    row = _row(lines[better.offset], better, lines[worse.offset], worse)
+                    yield {name: (row | source)[name] for name in COLUMNS}
 
     count = write_table(out, rows(), COLUMNS)
     return Exported([out], f"{count} pairs from {len(found.tasks)} tasks", found.notes())
