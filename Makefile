@@ -83,7 +83,7 @@ python3.13-environment:
 environments: vllm-environment trainers-environment
 
 quickstart: install
-	$(BIN)/rlvr train quickstart
+	$(BIN)/rlvr quickstart
 
 # The gate: some minutes. What runs where is in docs/development.md.
 test:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -24,9 +25,11 @@ from typing import Any
 
 from trainer_clock import Clock, timed
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for recipes
+
 import rlvr
 from rlvr.training.config import Source
-from rlvr.training.train import Outcome
+from rlvr.training.train import TrainOutcome
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,8 @@ def warmed_up(size: Size, folder: Path, seed: int) -> tuple[int, set[str]]:
     """Write the warmed-up model to `folder`; return its number of parameters and its problems."""
     import torch
 
-    from rlvr.training.small_model import make_tokenizer
-    from rlvr.training.text_model import make_text_model
-    from rlvr.training.warmup import warm_up
+    from recipes._text_model import make_text_model
+    from rlvr.training.quickstart.model import make_tokenizer, warm_up
 
     tokenizer = make_tokenizer()
     model = make_text_model(tokenizer, seed, width=size.width, layers=size.layers, positions=512)
@@ -97,7 +99,9 @@ def warmed_up(size: Size, folder: Path, seed: int) -> tuple[int, set[str]]:
     return model.num_parameters(), {task.text for task in first}
 
 
-def learn(size: Size, folder: Path, seen: set[str], seed: int, vllm: Any) -> tuple[Outcome, Clock]:
+def learn(
+    size: Size, folder: Path, seen: set[str], seed: int, vllm: Any
+) -> tuple[TrainOutcome, Clock]:
     """GRPO on problems that the warm-up hadn't, measured on 256 of the test split."""
     wanted = size.steps * size.batch // 8
     drawn = _WARMUP_BATCH * size.warmup_steps  # some of them twice, so more than were seen

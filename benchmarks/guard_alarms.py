@@ -27,7 +27,7 @@ import numpy as np
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status
 from rlvr.runs.rollouts import Rollout
-from rlvr.training.guards import GuardConfig, Guards, degenerate
+from rlvr.training.guards import GuardConfig, Guards, responses
 from rlvr.training.guards.unscored import WINDOW, UnscoredGuard
 
 SIZES = ((2, 4), (4, 4), (8, 8), (16, 8))
@@ -152,7 +152,7 @@ def run(
 
 def others(runs: int, sizes: tuple[tuple[int, int], ...]) -> None:
     # The same few texts come again and again.
-    degenerate.measured = functools.cache(degenerate.measured)  # type: ignore[assignment]
+    responses.measured = functools.cache(responses.measured)  # type: ignore[assignment]
     for kind in ("typical", "borderline"):
         print(f"the others: {kind} runs with a warning, of {runs}, in 100 steps")
         for groups, size in sizes:

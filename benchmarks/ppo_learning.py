@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from rlvr.adapters import trl as rlvr_trl
 from rlvr.evaluation.evaluate import evaluate
 from rlvr.policies.transformers import TransformersPolicy
-from rlvr.training.additions import (
+from rlvr.training.quickstart.additions import (
     MAX_NEW_TOKENS,
     WARMUP_BATCH,
     WARMUP_STEPS,

@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,9 +30,12 @@ from unittest.mock import patch
 
 from trainer_clock import Clock, timed
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for recipes
+
 import rlvr
 from rlvr.evaluation.judge import EpisodeJudge
-from rlvr.training.additions import (
+from rlvr.training.config import Source
+from rlvr.training.quickstart.additions import (
     MAX_NEW_TOKENS,
     WARMUP_BATCH,
     WARMUP_STEPS,
@@ -39,7 +43,6 @@ from rlvr.training.additions import (
     quiet,
     unseen,
 )
-from rlvr.training.config import Source
 
 STEPS = {"grpo": 100, "rloo": 100, "ppo": 200}
 BATCH = 128
@@ -90,7 +93,7 @@ class Lesson:
 
     def model(self, seed: int) -> Path:
         """Where the warmed-up model is."""
-        from rlvr.training.additions import warmed_up
+        from rlvr.training.quickstart.additions import warmed_up
 
         path = self._folder / f"warm-{seed}"
         if not path.exists():
@@ -243,7 +246,7 @@ def _timed_run(
     max_tokens: int,
 ) -> tuple[Clock, float]:
     """GRPO on a model that knows these answers by heart; the clock, and seconds of waiting in all."""
-    from rlvr.training.text_model import make_text_model, make_text_tokenizer, memorise
+    from recipes._text_model import make_text_model, make_text_tokenizer, memorise
 
     tasks = list({task.id: task for task, _ in told}.values())
     tokenizer = make_text_tokenizer([text for task, answer in told for text in (task.text, answer)])

@@ -1,8 +1,8 @@
-"""What the recipes' `--smoke` shares: data on the spot, a model that half knows them, and the check.
+"""The recipes' `--smoke`: small data, a model that half knows their answers, and the checks of the run.
 
-A smoke runs the recipe's own configuration, smaller: its environments on problems of our own, its
-trainer, its metrics and its run, on a CPU. The model has learned some answers to these problems by
-heart, right ones and wrong ones, so that there's a reward to learn from.
+A smoke run uses the recipe's own configuration, smaller and on a CPU: its environments with a few problems, its trainer,
+its metrics and its run. The model has memorised right and wrong answers to these problems, so that there is a reward to
+learn from.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import rlvr
-from rlvr.training.train import Outcome
+from rlvr.training.train import TrainOutcome
 
 SMALL: dict[str, Any] = {
     "steps": 3,
@@ -26,7 +26,7 @@ SMALL: dict[str, Any] = {
     "measure_every": 3,
     "save_every": 100,
 }
-"""Of a smoke, over the recipe's own; all else is the recipe's."""
+"""The changes of a smoke run to the recipe's configuration."""
 
 
 def smoke(
@@ -35,17 +35,16 @@ def smoke(
     files: Mapping[str, Iterable[Mapping[str, Any]]],
     **small: Any,
 ) -> None:
-    """Run a recipe at once, small, on the CPU.
+    """Run a recipe, small and on the CPU.
 
     Args:
-        make: the recipe's configuration; called with model, the paths of `files` by their names,
-            and what makes it small.
-        answers: to a task, that the model shall know.
-        files: rows of data, by the argument of `make` that takes their path.
-        small: over `SMALL`.
+        make: Returns the recipe's configuration from a model, the paths of `files` by their names, and changes.
+        answers: Returns the answers to a task that the model memorises.
+        files: Rows of data, by the argument of `make` that takes their path.
+        small: Changes beside `SMALL`.
 
-    Exits with a message where the run took no step, left a rollout unscored, never saw a
-    difference in reward, or left the weights as they were.
+    Exits with a message if the run took no step, has an unscored rollout, never saw a difference in reward, or left the
+    weights unchanged.
     """
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -67,10 +66,10 @@ def _written(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
 
 
 def _taught(config: rlvr.TrainConfig, answers: Callable[[rlvr.Task], Sequence[str]]) -> Any:
-    """The model that `config` starts from, written where it looks for it."""
-    from rlvr.training.text_model import make_text_model, make_text_tokenizer, memorise
+    """Make the model that `config` starts from, save it in its place, and return it."""
+    from _text_model import make_text_model, make_text_tokenizer, memorise
 
-    tasks = [task for source in config.environments for task in source.make().tasks[:8]]
+    tasks = [task for source in config.sources for task in source.make().tasks[:8]]
     examples = [(task.prompt, answer) for task in tasks for answer in answers(task)]
     texts = [message["content"] for prompt, _ in examples for message in prompt]
     tokenizer = make_text_tokenizer([*texts, *(answer for _, answer in examples)])
@@ -81,7 +80,7 @@ def _taught(config: rlvr.TrainConfig, answers: Callable[[rlvr.Task], Sequence[st
     return model
 
 
-def _check(config: rlvr.TrainConfig, outcome: Outcome, start: Any) -> None:
+def _check(config: rlvr.TrainConfig, outcome: TrainOutcome, start: Any) -> None:
     from transformers import AutoModelForCausalLM
 
     from rlvr.runs.run import read_rollouts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import signal
@@ -29,6 +30,8 @@ _LONG = ("test_new_packages", "test_ppo_learning", "test_recipes", "test_train",
          "test_openai_policy", "test_function_cheats", "test_score_process")  # fmt: skip
 
 _ENVIRON = dict(os.environ)  # before any test changes it
+# Read when the interpreter starts, or with the Hub's library, which the trainers import.
+_EARLY = ("PYTHON", "HF_")
 LONGEST_S = 900.0  # that a command may take
 
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -37,6 +40,28 @@ CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(_LONG)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))  # the rest stays as it was
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _imports_are_no_garbage() -> None:
+    """Exclude the objects of imported modules from garbage collections.
+
+    With the trainers there are a million of them: each collection takes half a second, and accelerate asks for one
+    per run.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _early_variables_are_restored() -> Iterator[None]:
+    """Undo changes of the variables that `rlvr_cli` starts a fresh process for, ten seconds with the trainers."""
+    before = {name: value for name, value in os.environ.items() if name.startswith(_EARLY)}
+    yield
+    for name in [name for name in os.environ if name.startswith(_EARLY)]:
+        if name not in before:
+            del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +80,7 @@ def data() -> Path:
 def tokenizer() -> Any:
     """The small model's: `<user>` and `<bot>` begin turns, and `<eos>` ends them."""
     pytest.importorskip("transformers")
-    from rlvr.training.small_model import make_tokenizer
+    from rlvr.training.quickstart.model import make_tokenizer
 
     return make_tokenizer()
 
@@ -90,10 +115,9 @@ def rlvr_cli(
         words = [str(argument) for argument in arguments]
         given = input if isinstance(input, bytes) else input.encode()
         variables = os.environ | {"COLUMNS": "200"} | (environ or {})
-        trains = words[:1] in (["train"], ["kl"]) and "--help" not in words
+        trains = words[:1] in (["train"], ["kl"], ["quickstart"]) and "--help" not in words
         trains = trains and importlib.util.find_spec("trl") is not None
-        # Read when the interpreter starts, or with the Hub's library, which the trainers import.
-        early = ("PYTHON", "HF_") if trains else ("PYTHON",)
+        early = _EARLY if trains else _EARLY[:1]
         changed = {name for name, _ in set(variables.items()) ^ set(_ENVIRON.items())}
         if pytestconfig.getoption("--all") or any(name.startswith(early) for name in changed):
             command = [sys.executable, "-m", "rlvr", *words]

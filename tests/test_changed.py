@@ -22,7 +22,7 @@ def graph() -> Graph:
 @pytest.mark.parametrize(
     ("changed", "affected", "unaffected"),
     [
-        ("verifiers/sql/near.py", "verifiers/sql/ envs/test_sql_envs cli/test_score_sql", "verifiers/code/ sandboxes/ scoring/"),
+        ("verifiers/sql/number_matching.py", "verifiers/sql/ envs/test_sql_envs cli/test_score_sql", "verifiers/code/ sandboxes/ scoring/"),
         ("verifiers/sql/new.py", "verifiers/sql/ envs/test_sql_envs", "verifiers/code/ sandboxes/ scoring/"),
         ("verifiers/math/reader.py", "verifiers/math/ envs/test_gsm8k envs/puzzles/", "verifiers/sql/ sandboxes/test_p sandboxes/test_d"),
         ("sandboxes/pool.py", "sandboxes/ verifiers/code/ envs/test_humaneval", "verifiers/sql/ policies/"),

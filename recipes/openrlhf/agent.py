@@ -1,4 +1,4 @@
-"""What `--train.agent_func_path` points to: any rlvr environment, single- or multi-turn."""
+"""The file for `--train.agent_func_path`: any rlvr environment, single- or multi-turn."""
 
 import rlvr
 

@@ -4,8 +4,8 @@
 #   rlvr data openrlhf gsm8k -o data
 #   recipes/openrlhf/ppo.sh Qwen/Qwen2.5-1.5B-Instruct data/train.jsonl
 #
-# One GPU, which trainer and vLLM share in turns; the critic starts from the policy's weights. Whatever
-# stands behind the two arguments is handed on to OpenRLHF and overrides what's here. See docs/openrlhf.md.
+# It needs one GPU, which trainer and vLLM use in turns; the critic starts from the policy's weights. Further
+# arguments are passed to OpenRLHF and override those below. See docs/openrlhf.md.
 set -euo pipefail
 model=$1 data=$2
 shift 2

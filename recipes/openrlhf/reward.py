@@ -1,4 +1,4 @@
-"""What `--reward.remote_url` may point to instead, for single-turn environments; see docs/openrlhf.md."""
+"""The file for `--reward.remote_url`, for single-turn environments only; see docs/openrlhf.md."""
 
 import rlvr
 

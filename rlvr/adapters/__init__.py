@@ -1,1 +1,1 @@
-"""What makes an environment look native to a trainer: one file each."""
+"""Adapters, which make an environment look native to a trainer: one package per trainer."""

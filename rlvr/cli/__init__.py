@@ -30,6 +30,7 @@ COMMANDS = {
     "view": "Show a run, or two side by side, in a browser.",
     "export": "Write a run in the format of another tool.",
     "train": "Train a model on an environment.",
+    "quickstart": "Make a small model and train it, on a CPU, in minutes.",
     "kl": "Plot reward against KL from the starting model, for one run or two.",
     "data": "Clean, filter and split tasks before training.",
     "sandbox": "Build and check the sandbox's image.",

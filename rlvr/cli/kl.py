@@ -1,14 +1,26 @@
-"""`rlvr kl RUN [RUN2]`: score against KL, and the KL of a model on published prompts."""
+"""`rlvr kl RUN [RUN2]`: plot score against KL, and measure a model's KL on published prompts."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+
+from rlvr.cli.options import dataclass_options
+
+if TYPE_CHECKING:
+    from rlvr.training.kl.prompts import MeasureConfig
+
+
+def _options(function: Callable[..., None]) -> Callable[..., None]:
+    from rlvr.training.kl.prompts import MeasureConfig
+
+    names = ("samples", "max_new_tokens", "temperature", "seed")
+    return dataclass_options(MeasureConfig, *names)(function)
 
 
 @click.command("kl")
@@ -17,41 +29,33 @@ from rich.console import Console
 @click.option(
     "--score",
     default="reward",
-    show_default=True,
-    help="The metric on the plot: reward, held_out_accuracy or another of the run's.",
+    help="Metric to plot against the KL: held_out_accuracy or another one of the run (default reward).",
 )
 @click.option(
     "--best-of",
     type=click.Path(path_type=Path),
-    help="A run with several samples a task of the start model, for best-of-n.",
+    help="A run with several samples per task of the starting model, to plot best-of-n beside.",
 )
 @click.option(
     "--measure",
     "measures",
     is_flag=True,
-    help="Measure each run's final model against its start, on prompts.",
+    help="Measure the KL of each run's final model to its starting model, on prompts.",
 )
-@click.option("--model", help="Measure this one in place of RUN's final model.")
-@click.option("--reference", help="Measure against this one in place of RUN's start.")
+@click.option("--model", help="Measure this model instead of RUN's final one.")
+@click.option("--reference", help="Measure against this model instead of RUN's starting one.")
 @click.option(
     "--prompts",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="JSONL with prompts; by default the published set, 64 in 8 domains.",
+    help="A JSONL file of prompts (default: the published set, 64 in 8 domains).",
 )
+@_options
 @click.option(
-    "--samples",
-    type=click.IntRange(min=1),
-    default=4,
-    show_default=True,
-    help="Responses to each prompt.",
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File of the plot (default: RUN/kl.png).",
 )
-@click.option("--max-new-tokens", type=click.IntRange(min=1), default=256, show_default=True)
-@click.option(
-    "--temperature", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True
-)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False),
-              help="The plot's file; by default RUN/kl.png.")  # fmt: skip
 def command(
     run: Path,
     run2: Path | None,
@@ -61,59 +65,45 @@ def command(
     model: str | None,
     reference: str | None,
     prompts: Path | None,
-    samples: int,
-    max_new_tokens: int,
-    temperature: float,
-    seed: int,
     out: Path | None,
+    **settings: Any,
 ) -> None:
-    """Plot the score of RUN, or of two runs, against the KL to the model it began with.
+    """Plot the score of RUN, or of two runs, against the KL to the starting model.
 
-    With --measure, --model or --reference, the KL of the final model is measured too, by sampling
-    from it, and written into RUN/kl.json. Two runs are compared by what stands there.
+    With --measure, --model or --reference, the KL of the final model is also measured, by sampling from it, and written
+    to RUN/kl.json. Two runs are compared by their measurements.
     """
     from rlvr.core.errors import OptionError
     from rlvr.runs.run import read_rollouts
     from rlvr.training.kl.best_of_n import best_of_n
-    from rlvr.training.kl.curve import read_curve
-    from rlvr.training.kl.plot import plot_curves
+    from rlvr.training.kl.curve import plot_curves, read_curve
+    from rlvr.training.kl.prompts import MeasureConfig
     from rlvr.training.kl.report import write_report
 
     runs = [run] if run2 is None else [run, run2]
     if run2 is not None and (model or reference):
-        raise OptionError("--model and --reference are for one run; measure each by itself.")
-    measures = measures or bool(model or reference)
-    curves = [read_curve(one, score) for one in runs]
+        raise OptionError("--model and --reference are for one run; measure each run by itself.")
+    config = MeasureConfig(**{name: value for name, value in settings.items() if value is not None})
+    curves = [read_curve(folder, score) for folder in runs]
     best = None if best_of is None else best_of_n(read_rollouts(best_of))
     reports = []
-    for one, curve in zip(runs, curves, strict=True):
-        found = (
-            _measured(one, model, reference, prompts, samples, max_new_tokens, temperature, seed)
-            if measures
-            else None
-        )
-        reports.append(write_report(one, curve, best, found))
+    for folder, curve in zip(runs, curves, strict=True):
+        measurement = None
+        if measures or model or reference:
+            measurement = _measurement(folder, model, reference, prompts, config)
+        reports.append(write_report(folder, curve, best, measurement))
     path = run / "kl.png" if out is None else out
     plot_curves(curves, best or [], path)
     _print(runs, reports)
     print(path)
 
 
-def _measured(
-    run: Path,
-    model: str | None,
-    reference: str | None,
-    prompts: Path | None,
-    samples: int,
-    max_new_tokens: int,
-    temperature: float,
-    seed: int,
+def _measurement(
+    run: Path, model: str | None, reference: str | None, prompts: Path | None, config: MeasureConfig
 ) -> dict[str, Any]:
-    from rlvr.training.kl.measure import MeasureConfig
     from rlvr.training.kl.prompts import prompt_set
     from rlvr.training.kl.report import measured, models_of
 
-    config = MeasureConfig(samples, max_new_tokens, temperature, seed)
     if model is None or reference is None:
         last, start = models_of(run)
         model, reference = model or last, reference or start
@@ -126,24 +116,24 @@ def _print(runs: Sequence[Path], reports: Sequence[dict[str, Any]]) -> None:
     from rlvr.training.kl.report import differences
 
     for run, report in zip(runs, reports, strict=True):
-        curve, there = report["curve"], report.get("measured")
+        curve, measured = report["curve"], report.get("measured")
         last = curve["points"][-1]
         print(
             f"{run}: {curve['score']} {last['score']:.3f} at step {last['step']}, "
-            f"KL {last['kl']:.3g} nats a sequence"
+            f"KL {last['kl']:.3g} nats per sequence"
         )
-        if there:
-            prompts = there["prompts"]
+        if measured:
+            prompts = measured["prompts"]
             print(
                 f"  on {prompts['count']} prompts ({prompts['name']}, {prompts['digest']}): "
-                f"KL {_interval(there['sequence']['k1'])} nats a sequence, "
-                f"{_interval(there['token']['k1'])} a token"
+                f"KL {_interval(measured['sequence']['k1'])} nats per sequence, "
+                f"{_interval(measured['token']['k1'])} per token"
             )
-    measured = [report["measured"] for report in reports if report.get("measured")]
-    if len(measured) == 2 and (different := differences(*measured)):
+    both = [report["measured"] for report in reports if report.get("measured")]
+    if len(both) == 2 and (different := differences(*both)):
         print(
-            f"rlvr: warning: the two were measured with different {', '.join(different)}: their KL "
-            f"on prompts can't be compared. Run both again with --measure.",
+            f"rlvr: warning: the two runs were measured with different {', '.join(different)}: their KL on prompts "
+            f"can't be compared. Run both again with --measure.",
             file=sys.stderr,
         )
 

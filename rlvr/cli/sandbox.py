@@ -126,8 +126,8 @@ def build_command(
     from rlvr.core.errors import MissingExtraError, SandboxError
     from rlvr.sandboxes import packages as packages_of_jails
     from rlvr.sandboxes.bubblewrap import Bubblewrap
-    from rlvr.sandboxes.docker_client import AwayError
-    from rlvr.sandboxes.image import build
+    from rlvr.sandboxes.docker.client import AwayError
+    from rlvr.sandboxes.docker.image import build
     from rlvr.sandboxes.interpreter import base_python, interpreter
 
     if from_host and base:

@@ -1,4 +1,4 @@
-"""`rlvr train ENV`: train a model on an environment; `rlvr train quickstart`: from nothing, on a CPU."""
+"""`rlvr train ENV`: train a model on an environment's verifiable reward."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,112 +14,100 @@ import click
 from click.core import ParameterSource
 from rich.console import Console
 
-from rlvr.cli.options import named_values
+from rlvr.cli.options import dataclass_options, named_values
 from rlvr.core.errors import RlvrError
 
 if TYPE_CHECKING:
     from rlvr.training.config import Source, TrainConfig
-    from rlvr.training.train import Outcome
+    from rlvr.training.train import TrainOutcome
 
 _STOPPED = 4
-_QUICKSTART = {"seed", "steps", "run_path"}
-_OWN = ("env", "config", "run_path", "resume", "launch", "split", "data", "env_options",
-        "held_out", "held_out_split", "held_out_limit", "guards_off", "trl_options")  # fmt: skip
+_FIELDS = ("model", "trainer", "steps", "batch", "group", "micro_batch", "max_tokens", "temperature", "learning_rate",
+           "warmup_steps", "beta", "kl_budget", "kl_action", "lora", "vllm", "base_url", "measure_every", "save_every",
+           "report_to", "seed")  # fmt: skip
+"""The fields of `TrainConfig` that are options as they are."""
 
 
-@click.command("train", context_settings={"show_default": False})
+def _options(function: Callable[..., None]) -> Callable[..., None]:
+    from rlvr.training.config import TrainConfig
+
+    return dataclass_options(TrainConfig, *_FIELDS)(function)
+
+
+@click.command("train")
 @click.argument("env", required=False)
-@click.option("--model", help="What the policy starts as: a folder or a Hub id.")
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False),
-    help="A TOML file with TrainConfig's fields; flags go over it.",
+    help="A TOML file with fields of TrainConfig. The other options override it.",
 )
-@click.option("--trainer", type=click.Choice(["grpo", "rloo", "ppo"]), help="By default grpo.")
-@click.option("--steps", type=click.IntRange(min=1), help="Optimizer steps; by default 100.")
-@click.option("--batch", type=click.IntRange(min=1), help="Completions a step; by default 128.")
+@_options
+@click.option("--split", help="Split of ENV's tasks to train on.")
+@click.option("--data", help="ENV's data: a local file, or a folder laid out like RLVR_DATA.")
 @click.option(
-    "--group", type=click.IntRange(min=1), help="Completions a prompt; by default 8, for ppo 1."
+    "--env",
+    "env_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of ENV, such as level=3. May be repeated.",
 )
 @click.option(
-    "--micro-batch", type=click.IntRange(min=1), help="Of a process at once; saves memory."
+    "--held-out",
+    help="Environment to measure on during training (default: ENV, if it has the split).",
 )
-@click.option("--max-tokens", type=click.IntRange(min=1), help="Of a completion; by default 512.")
-@click.option("--temperature", type=click.FloatRange(min=0, min_open=True), help="By default 1.")
 @click.option(
-    "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="By default 1e-6."
+    "--held-out-split", default="test", help="Split of the held-out tasks (default test)."
 )
-@click.option("--warmup-steps", type=click.IntRange(min=0))
-@click.option(
-    "--beta", type=click.FloatRange(min=0), help="Weight of the KL to the reference; by default 0."
-)
-@click.option("--kl-budget", type=click.FloatRange(min=0, min_open=True), help="Nats a sequence.")
-@click.option("--kl-action", type=click.Choice(["stop", "raise_beta"]), help="When it's spent.")
-@click.option(
-    "--lora",
-    type=click.IntRange(min=1),
-    help="Rank of adapters; by default all weights are trained.",
-)
-@click.option("--vllm", type=click.Choice(["none", "colocate", "server"]), help="What generates.")
-@click.option("--base-url", help="Of the vLLM server, such as http://localhost:8000.")
-@click.option("--split", help="Of ENV.")
-@click.option("--data", help="Of ENV: a local data file, or a folder laid out like RLVR_DATA.")
-@click.option("--env", "env_options", multiple=True, metavar="NAME=VALUE", help="An option of ENV.")
-@click.option(
-    "--held-out", help="An environment to measure on along the way; ENV itself by default."
-)
-@click.option("--held-out-split", default="test", show_default=True)
 @click.option(
     "--held-out-limit",
     type=click.IntRange(min=0),
     default=128,
-    show_default=True,
-    help="Tasks of it; 0 measures nothing.",
+    help="Number of held-out tasks (default 128); 0 measures nothing.",
 )
-@click.option("--measure-every", type=click.IntRange(min=1), help="Steps; by default 20.")
-@click.option("--save-every", type=click.IntRange(min=1), help="Steps; by default 50.")
 @click.option(
     "--without-guard",
     "guards_off",
     multiple=True,
     metavar="NAME",
-    help="Switches a guard rail off.",
+    help="Switch a guard rail off. May be repeated.",
 )
-@click.option("--report-to", multiple=True, help="tensorboard, wandb, …: what TRL reports to.")
 @click.option(
-    "--trl", "trl_options", multiple=True, metavar="NAME=VALUE", help="An argument of TRL's config."
+    "--trl",
+    "trl_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A further argument of TRL's config. May be repeated.",
 )
-@click.option("--seed", type=click.IntRange(min=0))
-@click.option("--run", "run_path", help="The run's folder; by default runs/train-TIME.")
+@click.option("--run", "run_path", help="The run's folder (default: runs/train-TIME).")
+@click.option("--resume", is_flag=True, help="Resume the run in --run from its last checkpoint.")
 @click.option(
-    "--resume", is_flag=True, help="Go on with the run in --run, from its last checkpoint."
+    "--launch",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Print the command that runs this on N GPUs, and exit.",
 )
-@click.option("--launch", type=click.IntRange(min=1), metavar="N",
-              help="Print the line that runs this on N GPUs, and end.")  # fmt: skip
 @click.pass_context
 def command(context: click.Context, /, **flags: Any) -> None:
     """Train a model on ENV's verifiable reward, and write a run that `rlvr view` opens.
 
-    ENV may be left out where --config names environments, several and with weights if you like.
-    `rlvr train quickstart` makes a small model and trains it by GRPO, on a CPU, in a minute; it takes
-    --seed, --steps and --run.
+    ENV may be left out if --config names environments, one or several with weights.
 
-    Exit status: 4 where a guard rail or the KL budget stopped the run.
+    Exit status: 4 if a guard rail or the KL budget stopped the run.
     """
-    given = {
-        n: value
-        for n, value in flags.items()
+    used = {
+        name: value
+        for name, value in flags.items()
         if value is not None and value != () and value is not False
     }
     if flags["env"] == "quickstart":
-        _quickstart(given)
+        _quickstart(context, used)
         return
     if flags["launch"]:
         click.echo(launch_line(sys.argv[1:], flags["launch"]))
         return
     chosen = context.get_parameter_source("held_out_split") is ParameterSource.COMMANDLINE
-    config = _config(given, flags, chosen or flags["held_out"] is not None)
-    # The training stack takes seconds to import: not before it's asked for.
+    config = _config(used, flags, chosen or flags["held_out"] is not None)
+    # The training stack takes seconds to import: only once the options are known to be valid.
     from rlvr.training.train import train
 
     began = time.monotonic()
@@ -130,40 +119,40 @@ def command(context: click.Context, /, **flags: Any) -> None:
 
 
 def launch_line(arguments: list[str], processes: int) -> str:
-    """How `accelerate` runs the command with these arguments in several processes."""
+    """Return the command that runs these arguments in several processes, by `accelerate`."""
     kept, skip = [], False
-    for one in arguments:
-        if skip or one == "--launch":
+    for argument in arguments:
+        if skip or argument == "--launch":
             skip = not skip
-        elif not one.startswith("--launch="):
-            kept.append(one)
+        elif not argument.startswith("--launch="):
+            kept.append(argument)
     line = ["accelerate", "launch", "--num_processes", str(processes), "-m", "rlvr", *kept]
     return shlex.join(line)
 
 
-def _config(given: dict[str, Any], flags: dict[str, Any], wants_held_out: bool) -> TrainConfig:
+def _config(used: dict[str, Any], flags: dict[str, Any], wants_held_out: bool) -> TrainConfig:
     from rlvr.training.config import Source, TrainConfig, read_toml
     from rlvr.training.guards import GuardConfig
     from rlvr.training.train import config_of
 
     if flags["resume"]:
         if flags["run_path"] is None:
-            raise click.UsageError("--resume goes on with the run in --run DIR: name it.")
-        others = set(given) - {"run_path", "resume", "held_out_split", "held_out_limit"}
+            raise click.UsageError("--resume resumes the run in --run DIR: name it.")
+        others = set(used) - {"run_path", "resume", "held_out_split", "held_out_limit"}
         if others:
             raise click.UsageError(
-                "--resume takes everything from the run: leave the other flags out, but for --run."
+                "--resume takes everything from the run: leave the other flags out, except --run."
             )
         return config_of(flags["run_path"])
-    changes = {name: value for name, value in given.items() if name not in _OWN}
+    changes = {name: value for name, value in used.items() if name in _FIELDS}
     file = read_toml(flags["config"]) if flags["config"] is not None else {}
     if flags["env"] is None and (flags["split"] or flags["data"] or flags["env_options"]):
-        raise click.UsageError("--split, --data and --env are of ENV: name it.")
+        raise click.UsageError("--split, --data and --env are options of ENV: name it.")
     if flags["env"] is None and "environments" not in file:
         raise click.UsageError("Name an ENV, or a --config with environments.")
     if flags["model"] is None and "model" not in file:
         raise click.UsageError("Name a --model.")
-    # Tables of the file are added to, not replaced.
+    # Options add to the file's tables and don't replace them.
     changes["trl"] = file.get("trl", {}) | named_values("--trl", flags["trl_options"])
     unknown = set(flags["guards_off"]) - set(GuardConfig.names())
     if unknown:
@@ -189,11 +178,11 @@ def _held_out_source(flags: dict[str, Any], options: dict[str, Any]) -> Source:
 
     name = flags["held_out"] or flags["env"]
     if name is None:
-        raise click.UsageError("--held-out-split is of --held-out: name one.")
+        raise click.UsageError("--held-out-split is an option of --held-out: name one.")
     same, data = name == flags["env"], flags["data"]
     if same and data is not None and not Path(data).is_dir():
         raise click.UsageError(
-            f"--data {data} is one file, whatever the split: held-out tasks would be those that are "
+            f"--data {data} is one file, whatever the split: the held-out tasks would be those that are "
             f"trained on. Name a --held-out environment, or --held-out-limit 0."
         )
     return Source(
@@ -207,16 +196,16 @@ def _held_out_source(flags: dict[str, Any], options: dict[str, Any]) -> Source:
 
 
 def _can_be_made(source: Source) -> bool:
-    """Whether ENV has the split that is measured by default; where it hasn't, training goes on without."""
+    """Return True if ENV has the default held-out split; otherwise say that nothing is measured."""
     try:
         source.make()
     except RlvrError as error:
-        click.echo(f"rlvr: nothing is measured along the way: {error}", err=True)
+        click.echo(f"rlvr: nothing is measured during training: {error}", err=True)
         return False
     return True
 
 
-def _print(outcome: Outcome, seconds: float) -> None:
+def _print(outcome: TrainOutcome, seconds: float) -> None:
     console = Console()
     before = {report.env: report for report in outcome.before}
     for report in outcome.after:
@@ -239,20 +228,13 @@ def _is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _quickstart(given: dict[str, Any]) -> None:
-    others = set(given) - _QUICKSTART - {"env", "held_out_split", "held_out_limit"}
-    if others:
-        raise click.UsageError("The quickstart takes --seed, --steps and --run alone.")
-    from rlvr.training.quickstart import QuickstartConfig, quickstart
+def _quickstart(context: click.Context, used: dict[str, Any]) -> None:
+    """Run `rlvr quickstart`, of which `rlvr train quickstart` is the older name."""
+    from rlvr.cli.quickstart import command as quickstart
 
-    began = time.monotonic()
-    seed, steps = given.get("seed", 0), given.get("steps", 60)
-    outcome = quickstart(QuickstartConfig(seed=seed, steps=steps), given.get("run_path"))
-    before, after = outcome.before.correct.value, outcome.after.correct.value
-    Console().print(
-        f"held-out accuracy {before:.3f} → {after:.3f} "
-        f"(seed {seed}, {steps} steps, {time.monotonic() - began:.0f} s)\n"
-        f"run: {outcome.run} (plot.png, metrics.jsonl, rollouts.jsonl)",
-        highlight=False,
-        soft_wrap=True,
-    )
+    options = {parameter.name for parameter in quickstart.params}
+    if set(used) - options - {"env", "held_out_split", "held_out_limit"}:
+        raise click.UsageError(
+            "The quickstart takes --seed, --warmup-steps, --steps and --run alone."
+        )
+    context.invoke(quickstart, **{name: used.get(name) for name in options if name})

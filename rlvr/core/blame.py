@@ -24,11 +24,13 @@ _listeners: list[Callable[[Text], None]] = []
 def working_on(text: Text) -> None:
     """Attribute the time and memory used from here on to `text`. Costs nothing outside a worker.
 
-    def verify(task, response):
-        rlvr.working_on("reference")
-        expected = parse(task.reference)
-        rlvr.working_on("response")
-        return compare(expected, parse(response))
+        def verify(task, response):
+            rlvr.working_on("reference")
+            expected = parse(task.reference)
+            rlvr.working_on("response")
+            return compare(expected, parse(response))
+
+    The module's docstring describes the consequences.
     """
     for listener in _listeners:
         listener(text)

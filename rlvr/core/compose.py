@@ -215,7 +215,9 @@ class Gate(Composite):
 class AllOf(Composite):
     """The least of the parts' rewards: full reward only if every part gives it.
 
-    rlvr.AllOf(rlvr.Math(), rlvr.Format.boxed())
+        verifier = rlvr.AllOf(rlvr.Math(), rlvr.Format.boxed())
+
+    An unscored part makes the whole unscored, unless another part earned 0.
     """
 
     def __init__(self, *parts: Verifier) -> None:
@@ -237,7 +239,9 @@ class AllOf(Composite):
 class AnyOf(Composite):
     """The greatest of the parts' rewards: one part suffices.
 
-    rlvr.AnyOf(exact, rlvr.Math())
+        verifier = rlvr.AnyOf(exact, rlvr.Math())
+
+    An unscored part makes the whole unscored, unless another part earned full reward.
     """
 
     def __init__(self, *parts: Verifier) -> None:

@@ -37,7 +37,15 @@ if TYPE_CHECKING:
 
 
 class RlvrError(Exception):
-    """The root of every error rlvr raises on purpose."""
+    """The root of every error that rlvr raises on purpose::
+
+        try:
+            env = rlvr.make("gsm9k")
+        except rlvr.RlvrError as error:
+            print(error)  # There's no environment 'gsm9k'. Did you mean 'gsm8k'? …
+
+    Each message says what to do.
+    """
 
 
 class UnknownEnvironmentError(RlvrError, LookupError):
@@ -85,7 +93,15 @@ class ResponseError(RlvrError, TypeError):
 
 
 class ToolError(RlvrError, ValueError):
-    """A tool can't do what it was asked; the message is a sentence for the model that asked."""
+    """Raised by a tool that can't do what the model asked; the message is a sentence for the model::
+
+        def price(self, item: str) -> int:
+            if item not in self._prices:
+                raise rlvr.ToolError(f"there's no {item!r:.40} in this shop")
+            return self._prices[item]
+
+    The episode goes on, and the model reads the message as the tool's result.
+    """
 
 
 class ResetNeededError(RlvrError, gymnasium.error.ResetNeeded):

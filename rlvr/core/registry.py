@@ -281,7 +281,9 @@ def find(environment: str) -> EnvironmentSpec:
 def environments() -> list[EnvironmentSpec]:
     """Return all registered environments, sorted by name::
 
-    [spec.name for spec in rlvr.environments()]
+        [spec.name for spec in rlvr.environments()]
+
+    Environments of installed packages are among them.
     """
     return sorted(_specs.values(), key=lambda spec: spec.name)
 

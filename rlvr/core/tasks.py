@@ -207,10 +207,12 @@ def generated(
 ) -> GeneratedTaskSet:
     """Make a `GeneratedTaskSet`; `seed`, `name` and `version` may be among the options::
 
-    def puzzle(rng, level):
-        a, b = rng.integers(10**level, size=2)
-        return rlvr.Task(f"{a} + {b} = ?", reference=str(a + b))
+        def puzzle(rng, level):
+            a, b = rng.integers(10**level, size=2)
+            return rlvr.Task(f"{a} + {b} = ?", reference=str(a + b))
 
-    tasks = rlvr.generated(puzzle, split="train", level=3)
+        tasks = rlvr.generated(puzzle, split="train", level=3)
+
+    Each split has its own problems: a prompt is in one of them alone.
     """
     return GeneratedTaskSet(generate, split, size, **options)

@@ -16,7 +16,13 @@ from rlvr.core.errors import NoRewardError, RewardError, nearest
 
 
 class Status(StrEnum):
-    """The judgement of a scored response, set by the verifier that scored it."""
+    """The judgement of a scored response, set by the verifier that scored it::
+
+        verdict = rlvr.score([task], [response], verifier)[0]
+        verdict.scored and verdict.status is rlvr.Status.CORRECT
+
+    An author may also give a status by its name: `rlvr.Scored(1.0, "correct")`.
+    """
 
     CORRECT = "correct"
     """The response earns full reward."""
@@ -31,7 +37,13 @@ class Status(StrEnum):
 
 
 class Cause(StrEnum):
-    """The reason why a response could not be scored. It is never the model's doing."""
+    """The reason why a response could not be scored, which is never the model's text::
+
+        verdict = rlvr.score([rlvr.Task("?", "")], ["\\\\boxed{1}"], rlvr.Math())[0]
+        not verdict.scored and verdict.cause is rlvr.Cause.GOLD
+
+    An author may also give a cause by its name: `rlvr.Unscored("gold", "…")`.
+    """
 
     SANDBOX = "sandbox"
     """The jail failed, not the program in it."""
@@ -102,6 +114,11 @@ class Scored:
     def __float__(self) -> float:
         return float(self.reward)
 
+    # The dataclass's own way of pickling costs ten times as much, and workers pickle every verdict.
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = (self.reward, str(self.status), self.components, self.feedback, self.detail)
+        return _restored, state
+
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as `rlvr score` writes it (without `detail`)."""
         return {
@@ -158,6 +175,26 @@ class Unscored:
 
 Verdict: TypeAlias = Scored | Unscored
 """The return type of every verifier: `verdict.scored` tells which of the two it is."""
+
+
+_STATUSES = {str(status): status for status in Status}
+
+
+def _restored(
+    reward: float,
+    status: str,
+    components: dict[str, float],
+    feedback: str,
+    detail: dict[str, Any],
+) -> Scored:
+    verdict = object.__new__(Scored)
+    set_ = object.__setattr__
+    set_(verdict, "reward", reward)
+    set_(verdict, "status", _STATUSES[status])
+    set_(verdict, "components", components)
+    set_(verdict, "feedback", feedback)
+    set_(verdict, "detail", detail)
+    return verdict
 
 
 def as_status(value: Any) -> Status:

@@ -22,18 +22,19 @@ Order: TypeAlias = Callable[[int], Sequence[int]]
 class Mixture:
     """Several environments by name, with weights::
 
-        Mixture({"gsm8k": gsm8k, "ifeval": ifeval}, {"gsm8k": 2, "ifeval": 1})
+        sums, shop = rlvr.make("arithmetic"), rlvr.make("shop")
+        mixture = rlvr.Mixture({"sums": sums, "shop": shop}, {"sums": 2, "shop": 1})
 
     Attributes:
-        environments: by name, in order.
-        weights: shares of the tasks, which sum to 1; None where each environment counts by how many
-            tasks it has.
+        environments: the environments by name, in order.
+        weights: shares of the tasks, which sum to 1; None if each environment counts by its number
+            of tasks.
 
     Args:
-        environments: by name; of a list, each goes by its own.
-        weights: positive, by name or in the list's order; only their ratios count.
-        orders: by name, for environments whose tasks don't come one after the other: how many are
-            needed to their indices (a curriculum's `order`).
+        environments: a mapping by name, or a list of environments, which go by their own names.
+        weights: positive numbers by name or in the list's order; only their ratios count.
+        orders: for environments whose tasks aren't drawn in order, by name: a function from the number of tasks
+            to their indices (a curriculum's `order`).
     """
 
     def __init__(

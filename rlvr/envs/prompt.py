@@ -18,15 +18,18 @@ _COMMAND = re.compile(r"\\[A-Za-z]+(?:\{[^{}]*\})*\Z")  # in LaTeX, with its arg
 
 @dataclass(frozen=True)
 class Prompt:
-    r"""A prompt template, with `{field}` for each field of the problem.
+    r"""A prompt template, with `{field}` for each field of the problem::
 
-    Nothing else in a template has a meaning, so LaTeX may stand as it is (`\boxed{}`,
-    `\boxed{answer}` where no field is called answer), and nothing in a field is ever read as a
+        prompt = rlvr.Prompt("{question}\nPut the answer in \\boxed{}.", system="Think step by step.")
+        prompt.render({"question": "What is 6 times 7?"})
+
+    Nothing else in a template has a meaning, so LaTeX needs no escaping (`\boxed{}`, or
+    `\boxed{answer}` if no field is called answer), and a field's value is never read as a
     template.
 
     Attributes:
         user: the user message.
-        system: a system message before it, where there is one.
+        system: a system message before it, or None.
     """
 
     user: str

@@ -28,7 +28,7 @@ from rlvr.envs.prompt import Prompt
 from rlvr.envs.schema_text import schema_text
 from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.sql import Sql
-from rlvr.verifiers.sql.reference import Reference
+from rlvr.verifiers.sql.reference import SqlReference
 from rlvr.verifiers.sql.verifier import Dialect, Preset, Reward
 
 PROMPT = Prompt(
@@ -117,7 +117,7 @@ def _task(
     names = listed if isinstance(listed, list) and listed else [_text(row, DATABASE)]
     paths = [str(_found(str(name), folders)) for name in names]
     reference = {"sql": gold, "databases": paths}
-    Reference.of(reference)
+    SqlReference.of(reference)
     hint = next((str(row[name]).strip() for name in HINT if row.get(name)), "")
     fields = {
         "schema": schema_text(paths[0], rows, characters),

@@ -24,7 +24,7 @@ from rlvr.scoring import score
 from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.sql import Sql
 from rlvr.verifiers.sql.extraction import find_query
-from rlvr.verifiers.sql.look import Look
+from rlvr.verifiers.sql.result_text import Look
 from rlvr.verifiers.sql.verifier import Preset
 
 PROMPT = Prompt(

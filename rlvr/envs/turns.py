@@ -17,7 +17,9 @@ from rlvr.core.verifier import Verifier
 class SingleTurn(Environment):
     """One prompt, one response, one verdict::
 
-    env = rlvr.SingleTurn([rlvr.Task("2+2?", "4")], rlvr.Math())
+        env = rlvr.SingleTurn([rlvr.Task("2+2?", "4")], rlvr.Math())
+
+    The arguments are `Environment`'s.
     """
 
     def judge(self, task: Task, messages: list[Message]) -> Verdict:

@@ -81,7 +81,7 @@ class Report:
     tokens: dict[str, int | None]
     seconds: dict[str, float]
     cost: float | None = None
-    mean_unscored_as_1: Estimate = Estimate(math.nan)
+    mean_unscored_as_1: Estimate = field(default_factory=lambda: Estimate(math.nan))
     missing: int | None = None
     bounds: dict[str, Bounds] = field(default_factory=dict)
     examples: dict[str, tuple[str, str]] = field(default_factory=dict)

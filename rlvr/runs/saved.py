@@ -11,10 +11,10 @@ from typing import Any
 
 from rlvr.core.errors import DataError
 from rlvr.core.secrets import scrubbed_options
+from rlvr.envs.slices import By
 from rlvr.runs.reading import Record, read_records
 from rlvr.runs.report import EvaluationSize, Report
 from rlvr.runs.run import read_metrics
-from rlvr.envs.slices import By
 from rlvr.runs.tally import PartKey, Tallies
 
 
@@ -79,7 +79,9 @@ class SavedRun:
         rows = self.about.get("asked")
         for row in rows if isinstance(rows, list) else []:
             try:
-                sizes[str(row["env"]), row.get("part")] = EvaluationSize(int(row["tasks"]), int(row["k"]))
+                sizes[str(row["env"]), row.get("part")] = EvaluationSize(
+                    int(row["tasks"]), int(row["k"])
+                )
             except (KeyError, TypeError, ValueError, AttributeError):
                 continue
         return sizes

@@ -12,7 +12,7 @@ import json
 import math
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -29,6 +29,7 @@ from rlvr.runs.statistics import linearized
 
 PartKey: TypeAlias = tuple[str, str | None]
 """An environment and its part of a suite or of a training run."""
+
 
 class Tally:
     """The rollouts of one environment and part, as columns.

@@ -111,7 +111,7 @@ class _Source:
         self.bare = {name for node, name in named.items() if node not in bases}
 
     def renamed(self, own: set[str]) -> list[ast.stmt]:
-        """The statements, with a new name for each local variable and for those `own` names of the module."""
+        """Return the statements, with a new name for each local variable and for those `own` names of the module."""
         return with_local_names(parsed(self.text), own).body
 
     def _read(self, table: symtable.SymbolTable, top: bool) -> None:
@@ -167,7 +167,7 @@ class _Reading:
         )
 
     def _in_the_library(self, name: str) -> tuple[str, str] | None:
-        """The module, and the name in it, that a name of class 3 or 4 is; None for others."""
+        """Return the module, and the name in it, that a name of class 3 or 4 is; None for others."""
         if hasattr(builtins, name):
             return None
         whole, within = _PACKAGES.get(name), _library().get(name)
@@ -235,7 +235,7 @@ class _Reading:
         return Soundness(ast.Module(body, []), names, entry)
 
     def _common(self, names: set[str]) -> str:
-        """The one name that every assert calls; of several the one function among classes."""
+        """Return the one name that every assert calls; of several the one function among classes."""
         common = set.intersection(names, *(source.called for source in self.asserts))
         functions = {name for name in common if not name[:1].isupper()}
         found = functions or common
@@ -244,7 +244,7 @@ class _Reading:
 
 @functools.lru_cache(maxsize=1)
 def _library() -> dict[str, tuple[str, str]]:
-    """The public names of the modules that are usually imported whole."""
+    """Return the public names of the modules that are usually imported whole."""
     found: dict[str, tuple[str, str]] = {}
     for module in map(importlib.import_module, _IMPORTED_WHOLE):
         for name in getattr(module, "__all__", dir(module)):

@@ -1,4 +1,4 @@
-"""What goes into a sandbox and what comes back.
+"""The types that go into a sandbox and come back.
 
 `Program` × `Input`s → `Run` of `Execution`s, for programs that read standard input; a solution and
 its `FunctionTests` → `TestRun`, for functions that a test calls. All frozen, all plain data, and
@@ -19,7 +19,7 @@ _MOST = 10**6  # of any limit, in its own unit: no system call takes more
 
 
 class Limit(StrEnum):
-    """Which limit ended a program. Found by the runner, outside the program's reach."""
+    """The limit that ended a program, found by the runner, outside the program's reach."""
 
     WALL = "wall"  # time on the clock
     CPU = "cpu"  # processor time, of all its processes together
@@ -32,7 +32,7 @@ class Limit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a program may use for one input.
+    """The resources that a program may use for one input.
 
     Attributes:
         wall_s: seconds on the clock. Time that a program waits for a processor isn't counted while it
@@ -46,6 +46,7 @@ class Limits:
         disk_mb: all files it writes, in MiB. They live in memory, and vanish with the test.
         files: how many files and folders it may make.
         compile_s: seconds on the clock to compile it.
+        int_digits: digits of an integer that Python reads from text or writes as text; fewer than 640 are 640, Python's least.
 
     Raises `OptionError` where a number isn't positive (seconds) or isn't at least 1 (all else), or is
     more than a million.
@@ -60,6 +61,7 @@ class Limits:
     disk_mb: int = 64
     files: int = 4096
     compile_s: float = 30.0
+    int_digits: int = 4300
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
@@ -101,7 +103,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What one run of a program gets.
+    """The input of one run of a program.
 
     Attributes:
         stdin: standard input.
@@ -118,7 +120,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What came back from one run of a program.
+    """The result of one run of a program.
 
     Attributes:
         status: its exit status; None where a signal ended it.
@@ -144,12 +146,12 @@ class Execution:
 
     @property
     def ok(self) -> bool:
-        """Whether it exited with status 0, within all limits."""
+        """Return whether it exited with status 0, within all limits."""
         return self.status == 0 and self.limit is None
 
     @property
     def ending(self) -> str:
-        """How it ended, in a few words: "exit status 1", "signal 11", "over its limit of memory"."""
+        """Return how it ended, in a few words: "exit status 1", "signal 11", "over its limit of memory"."""
         if self.limit is not None:
             return f"over its limit of {self.limit}"
         return f"exit status {self.status}" if self.signal is None else f"signal {self.signal}"
@@ -201,7 +203,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class TestRun:
-    """What came of a solution's tests.
+    """The results of a solution's tests.
 
     Attributes:
         outcomes: one for each test, in order.

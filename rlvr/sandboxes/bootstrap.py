@@ -8,7 +8,13 @@ import struct
 from importlib import resources
 
 CODE = """
-import marshal, os, site, sys
+import marshal, os, resource, site, sys
+# Where the stack may grow to is settled at exec, and inherited by every fork. Not the caller's `ulimit -s`.
+stack, most = resource.getrlimit(resource.RLIMIT_STACK)
+if stack != most:
+    resource.setrlimit(resource.RLIMIT_STACK, (most, most))
+    os.execv(sys.executable, sys.orig_argv)
+del stack, most
 from importlib.machinery import ModuleSpec
 def exactly(fd, n):
     data = b""
@@ -41,7 +47,7 @@ sys.meta_path.insert(0, Runner())
 from runner import broker
 broker.main()
 """
-"""What Python runs in a jail: has the sources compiled, imports the broker and leaves the rest to it.
+"""The code that Python runs in a jail: it has the sources compiled, imports the broker and leaves the rest to it.
 
 Compiled by a child: what that leaves in memory would be copied by every fork there will be.
 """
@@ -49,7 +55,7 @@ Compiled by a child: what that leaves in memory would be copied by every fork th
 
 @functools.cache
 def sources() -> bytes:
-    """The runner's modules as the bootstrap reads them."""
+    """Return the runner's modules as the bootstrap reads them."""
     folder = resources.files("rlvr.sandboxes.runner")
     found = {
         "runner" if one.name == "__init__.py" else "runner." + one.name.removesuffix(".py"): one

@@ -1,4 +1,4 @@
-"""What the jails of this machine hold: the hostile list, run for real."""
+"""The check of this machine's jails: the hostile list, run for real."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _attempted(sandbox: Sandbox, attempt: Attempt) -> Finding:
 
 
 def _said(run: Run) -> str:
-    """What came back, in one line."""
+    """Return what came back, in one line."""
     if run.compile_error is not None:
         return "doesn't compile: " + run.compile_error.strip().splitlines()[-1][:80]
     done = run.executions[0]
@@ -73,7 +73,7 @@ def _no_program(what: str, source: bytes) -> Callable[[Sandbox], Finding]:
 
 
 def _between_tests(sandbox: Sandbox) -> Finding:
-    """Whether a program can tell its second test from its first."""
+    """Return whether a program can tell its second test from its first."""
     source = (
         b"import os\nprint(os.listdir('/tmp'), 'counted' in globals())\ncounted = 1\n"
         b"open('/tmp/counted', 'w')\nimport math\nmath.counted = 1\nprint(hasattr(os, 'counted'))\n"
@@ -103,7 +103,7 @@ def look(x):
 
 
 def _expected_output(sandbox: Sandbox) -> Finding:
-    """Whether a solution can find what its tests expect of it."""
+    """Return whether a solution can find what its tests expect of it."""
     tests = FunctionTests(
         setup=f"expected = '{MARK}'",
         asserts=(f"assert not look(1), '{MARK}'", f"assert look(2) != '{MARK}'"),
@@ -186,7 +186,7 @@ with Sandbox(sys.argv[1], jails=1) as sandbox:
 
 
 def _killed_client(sandbox: Sandbox) -> Finding:
-    """Whether a program outlives the process that had it run."""
+    """Return whether a program outlives the process that had it run."""
     mark = f"{500 + os.getpid() / 1e8:.8f}"  # seconds; stands in its command line, which can be seen from here
     arguments = [sys.executable, "-c", _CLIENT, sandbox.choice.backend.name, mark]
     client = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
@@ -206,7 +206,7 @@ def _within(seconds: float, what: Callable[[], bool]) -> bool:
 
 
 def _runs(mark: str) -> bool:
-    """Whether a `sleep` with that argument is among the processes."""
+    """Return whether a `sleep` with that argument is among the processes."""
     for folder in Path("/proc").iterdir():
         try:
             if (

@@ -1,4 +1,4 @@
-"""Which backend builds the jails: the one that's named, or the strongest that works here."""
+"""The choice of the backend that builds the jails: the one that's named, or the strongest that works here."""
 
 from __future__ import annotations
 

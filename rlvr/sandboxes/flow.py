@@ -27,7 +27,7 @@ class Made(NamedTuple):
 
 
 def base_name(node: ast.AST) -> str:
-    """The name that `a.b[0](1).c` begins with; "" if it begins with something else."""
+    """Return the name that `a.b[0](1).c` begins with; "" if it begins with something else."""
     while True:
         if isinstance(node, ast.Attribute | ast.Subscript | ast.Await | ast.Starred):
             node = node.value
@@ -140,7 +140,7 @@ class Flow:
         return (node for node in self.nodes if isinstance(node, ast.Call))
 
     def _roots_called(self, call: ast.Call) -> set[str]:
-        """The solution's names that a call is made by way of: `f(1)`, `f.g(1)`, and `x.g(1)` with its `x`."""
+        """Return the solution's names that a call is made by way of: `f(1)`, `f.g(1)`, and `x.g(1)` with its `x`."""
         name = base_name(call.func)
         if name in self.roots:
             return {self.roots[name]}

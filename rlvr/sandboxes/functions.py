@@ -10,11 +10,14 @@ from typing import Any
 from rlvr.core.errors import JailError
 from rlvr.sandboxes.asked import asked_of
 from rlvr.sandboxes.base import FunctionTests, Limit, Outcome, TestRun
+from rlvr.sandboxes.carried import carried_of
+from rlvr.sandboxes.runner import report
 from rlvr.sandboxes.simple import is_simple
 
-# As `runner/testing.py` reports them.
-_PREPARING, _TESTING, _DONE, _ANSWERED = "P", "T", "D", "A"
-_HUNG_UP = "it ended"  # as `runner/peer.py` says it
+_PREPARING, _TESTING, _DONE, _ANSWERED = (
+    letter.decode("ascii")
+    for letter in (report.PREPARING, report.TESTING, report.DONE, report.ANSWERED)
+)
 
 
 def request(
@@ -32,8 +35,9 @@ def request(
 @functools.lru_cache(maxsize=256)
 def _told(tests: FunctionTests, stop: bool) -> bytes:
     """The tests as JSON. Kept: a group of rollouts has the same."""
-    asked = dataclasses.asdict(asked_of(tests))
-    return json.dumps({**dataclasses.asdict(tests), "asked": asked, "stop": stop}).encode()
+    about: dict[str, Any] = {"asked": asked_of(tests), "carried": carried_of(tests)}
+    read = {name: dataclasses.asdict(part) for name, part in about.items()}
+    return json.dumps({**dataclasses.asdict(tests), **read, "stop": stop}).encode()
 
 
 def result(
@@ -92,7 +96,7 @@ def _outcome(entry: dict[str, Any], solution: dict[str, Any]) -> Outcome:
 
 def _gone(why: str, solution: dict[str, Any]) -> str:
     """What became of the solution that can't be asked any more, for a sentence."""
-    if why == _HUNG_UP or solution.get("limit") or solution.get("signal"):
+    if why == report.HUNG_UP or solution.get("limit") or solution.get("signal"):
         return _ending(solution)
     return f"sent what is no answer ({why})"
 

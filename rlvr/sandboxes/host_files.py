@@ -39,7 +39,7 @@ _PACKAGES = ("python*", "pypy*", "node_modules", "R", "ruby", "julia")
 # Folders of the jail's own: nothing can be shown below them.
 _TAKEN = ("/tmp", "/box", "/dev", "/proc", "/sys")
 MOVED = Path("/opt/python")
-"""Where a jail has a Python whose own place is taken."""
+"""The place of a Python in a jail if its own is taken."""
 LOCAL = Path("/usr/local")
 COMMANDS = LOCAL / "bin"
 """The folder of links to commands that aren't in the system's folders; the first of a jail's PATH."""

@@ -60,7 +60,7 @@ def _fails(text: str, status: int = 1) -> Callable[[Execution], bool]:
 
 
 def _errors(*statements: str) -> str:
-    """A program that tries each statement and prints the error's name, or "done"."""
+    """Return a program that tries each statement and prints the error's name, or "done"."""
     lines = [
         "import errno, os, sys",
         "def attempt(code):",
@@ -72,7 +72,7 @@ def _errors(*statements: str) -> str:
 
 
 def _calls(*numbers: int) -> str:
-    """A program that makes system calls by number (x86_64) and prints the names of their errors."""
+    """Return a program that makes system calls by number (x86_64) and prints the names of their errors."""
     return (
         "import ctypes, errno\nlibc = ctypes.CDLL(None, use_errno=True)\n"
         f"for number in {numbers}:\n"

@@ -63,7 +63,7 @@ class Interpreter:
 
     @property
     def minor(self) -> str:
-        """As in "python3.12"."""
+        """Return the version as in "python3.12"."""
         return ".".join(self.version.split(".")[:2])
 
 

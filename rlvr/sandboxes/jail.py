@@ -18,7 +18,7 @@ from rlvr.sandboxes.base import (
     Run,
     TestRun,
 )
-from rlvr.sandboxes.languages import LANGUAGES, Language, language_of
+from rlvr.sandboxes.languages import LANGUAGES, Language, language_of, placed
 from rlvr.sandboxes.link import Backend, Link
 from rlvr.sandboxes.needs import IMPORTS, Inventory, Needs, unusable
 from rlvr.sandboxes.packages import declared
@@ -76,7 +76,7 @@ class Jail:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can take another program: nothing is under way, and nothing has failed."""
+        """Return whether it can take another program: nothing is under way, and nothing has failed."""
         return self._awaited == 0
 
     def lacks(self, needs: Needs) -> list[str]:
@@ -92,7 +92,7 @@ class Jail:
         self, program: Program, inputs: Sequence[Input], limits: Limits, proceed: Proceed | None
     ) -> Run:
         """Run a program on inputs, in order, until `proceed` says no."""
-        language = self._language(program.language)
+        language = placed(self._language(program.language), program)
         opening = programs.opening(program, language, limits)
         if programs.is_too_large(program, limits):
             return Run((), "its source doesn't fit into the limits disk_mb and files")

@@ -6,14 +6,19 @@ image was built with for Docker.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import re
 from dataclasses import dataclass
 
 from rlvr.core.errors import OptionError, nearest
+from rlvr.sandboxes.base import Program
+from rlvr.sandboxes.java import entry_of
 
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """How to compile and run programs in a language.
+    """The commands that compile and run programs in a language.
 
     Attributes:
         name: as rlvr calls it.
@@ -21,7 +26,7 @@ class Language:
         file: what the main file is called.
         compile: the compiler's command line; empty where there's none.
         run: the program's command line, arguments come after it. Empty for Python, which a warm
-            interpreter runs. `{memory_mb}` stands for the memory limit.
+            interpreter runs. `{memory_mb}` stands for the memory limit, `{stack_kb}` for a quarter of it.
         address_space: whether virtual memory may be limited too, which makes an allocation that is
             far too large fail rather than kill. Not where a runtime reserves more than it uses.
         environment: variables beside PATH, HOME and LANG.
@@ -37,7 +42,7 @@ class Language:
 
     @property
     def tools(self) -> tuple[str, ...]:
-        """The commands that have to be in the jail."""
+        """Return the commands that have to be in the jail."""
         first = (command[0] for command in (self.compile, self.run) if command)
         return tuple(tool for tool in first if "/" not in tool)
 
@@ -47,7 +52,7 @@ _MAIN = "/box/main"
 LANGUAGES: dict[str, Language] = {
     each.name: each
     for each in (
-        Language("python", ("py", "python3", "py3", "pypy", "pypy3"), "main.py"),
+        Language("python", ("py", "python3", "py3", "pypy", "pypy3", "ipython", "cpython"), "main.py"),
         Language(
             "c",
             ("c11", "c17", "gcc"),
@@ -83,14 +88,14 @@ LANGUAGES: dict[str, Language] = {
             (),
             "Main.java",
             run=("java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss64m", "-Xmx{memory_mb}m", "-cp", "/box", "Main"),
-            compile=("javac", "-J-XX:+UseSerialGC", "-encoding", "UTF-8", "Main.java"),
+            compile=("javac", "-J-XX:+UseSerialGC", "-encoding", "UTF-8", "-d", "/box", "Main.java"),
             address_space=False,
         ),
         Language(
             "javascript",
             ("js", "node", "nodejs", "mjs", "ecmascript"),
             "main.js",
-            run=("node", "--stack-size=4000", "--max-old-space-size={memory_mb}", "/box/main.js"),
+            run=("node", "--stack-size={stack_kb}", "--max-old-space-size={memory_mb}", "/box/main.js"),
             compile=("node", "--check", "main.js"),
             address_space=False,
         ),
@@ -104,12 +109,41 @@ LANGUAGES: dict[str, Language] = {
     )
 }  # fmt: skip
 
+
+def placed(language: Language, program: Program) -> Language:
+    """Return the language with the file and the command that fit a program: Java's depend on its classes."""
+    if language.name != "java":
+        return language
+    entry = entry_of(program.source)
+    if entry.file in program.files:  # no program may choose to overwrite what was put beside it
+        return language
+    return dataclasses.replace(
+        language,
+        file=entry.file,
+        compile=(*language.compile[:-1], entry.file),
+        run=(*language.run[:-1], entry.main),
+    )
+
+
 _BY_NAME = {name: each for each in LANGUAGES.values() for name in (each.name, *each.aliases)}
 
 
 def language_of(name: str) -> Language:
-    """The language of that name or alias, in any case. Raises `OptionError` naming the nearest."""
+    """Return the language of that name or alias, in any case. Raises `OptionError` naming the nearest."""
     found = _BY_NAME.get(name.strip().lower()) if isinstance(name, str) else None
     if found is None:
         raise OptionError(f"There's no language {name!r:.40}. {nearest(str(name), LANGUAGES)}")
     return found
+
+
+_VERSION = re.compile(
+    r"[-_.]?v?[0-9]{1,4}(?:\.[0-9]{1,4})*[a-z]?\Z"
+)  # c++14, cpp2a, python3.11, java17, c99
+
+
+@functools.lru_cache(maxsize=512)
+def language_tagged(tag: str) -> str:
+    """Return the name of the language that a fence's tag means, with or without a version; "" if none here does."""
+    tag = tag.lower()
+    found = _BY_NAME.get(tag) or _BY_NAME.get(_VERSION.sub("", tag))
+    return found.name if found else ""

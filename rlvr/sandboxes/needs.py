@@ -57,7 +57,7 @@ class Inventory:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those in which programs can run."""
+        """Return the languages in which programs can run."""
         return tuple(name for name, each in LANGUAGES.items() if not self.missing_tools(name))
 
     def missing_tools(self, language: str) -> list[str]:
@@ -79,7 +79,7 @@ class Inventory:
         return found
 
     def to_json(self) -> dict[str, object]:
-        """As a run records it."""
+        """Return it as a run records it."""
         return {
             "python": self.python,
             "languages": list(self.languages),

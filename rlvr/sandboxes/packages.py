@@ -25,7 +25,7 @@ from rlvr.core.errors import OptionError, SandboxError
 from rlvr.sandboxes.interpreter import Interpreter, needed_libraries
 
 DEFAULT = ("numpy",)
-"""What Python programs may import beside the standard library where nobody declares anything."""
+"""The packages that Python programs may import if nobody declares any."""
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:==\s*([\w.!+-]+))?")
 _REQUIRED = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -87,7 +87,7 @@ def built_folder(python: Interpreter) -> Path:
 
 @functools.cache
 def _beside_us(tag: str) -> Packages:
-    """The default set from the Python that runs this, if its packages fit. Only what is of them."""
+    """Return the default set from the Python that runs this, if its packages fit. Only what is of them."""
     found = Packages({}, {})
     for name in DEFAULT:
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -204,7 +204,7 @@ def _absent(wanted: dict[str, str | None], python: Interpreter) -> list[str]:
 
 
 def _here(name: str) -> str | None:
-    """The version that is installed beside rlvr, so that jails of all kinds have the same."""
+    """Return the version that is installed beside rlvr, so that jails of all kinds have the same."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

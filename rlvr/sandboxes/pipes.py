@@ -158,7 +158,7 @@ class PipeLink:
             raise JailError(f"The jail ended. {self._said()}".strip()) from None
 
     def _said(self) -> str:
-        """The end of what it wrote on standard error."""
+        """Return the end of what it wrote on standard error."""
         size = os.fstat(self._stderr.fileno()).st_size
         said = os.pread(self._stderr.fileno(), _MOST_STDERR, max(0, size - _MOST_STDERR))
         return said.decode("utf-8", "replace").strip()

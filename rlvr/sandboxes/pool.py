@@ -207,7 +207,7 @@ class Sandbox:
             self._give_back(jail)
 
     def _take(self, fresh: bool) -> Jail:
-        """A jail for one caller alone. `fresh`: not one that has waited."""
+        """Return a jail for one caller alone. `fresh`: not one that has waited."""
         stale = None
         with self._free:
             self._free.wait_for(lambda: self._closed or self._taken < self.size)

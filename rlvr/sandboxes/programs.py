@@ -33,7 +33,7 @@ _COMPILER = Limits(memory_mb=2048, output_kb=1024, processes=128, file_mb=256, d
 
 
 def opening(program: Program, language: Language, limits: Limits) -> bytes:
-    """The request for a new cell with the program in it. Raises `OptionError`."""
+    """Return the request for a new cell with the program in it. Raises `OptionError`."""
     if language.file in program.files:
         raise OptionError(
             f"A program in {language.name} has its source in {language.file!r}: no other file is called that."
@@ -46,15 +46,23 @@ def opening(program: Program, language: Language, limits: Limits) -> bytes:
         "do": "open",
         "files": list(files),
         "compile": list(language.compile),
-        "environment": dict(language.environment),
+        "environment": _environment(language, limits),
         "limits": allowed(limits, language),
         "compile_limits": allowed(compiling, None, PATIENCE),
     }
     return frames.packed(header, list(files.values()))
 
 
+def _environment(language: Language, limits: Limits) -> dict[str, str]:
+    """Return a program's own variables. Another Python that it starts reads its limit of digits there."""
+    found = dict(language.environment)
+    if language.name == "python" and limits.int_digits != Limits().int_digits:
+        found["PYTHONINTMAXSTRDIGITS"] = str(max(640, int(limits.int_digits)))
+    return found
+
+
 def request(given: Input, language: Language, limits: Limits) -> bytes:
-    """The request for one run of the program. Raises `OptionError`."""
+    """Return the request for one run of the program. Raises `OptionError`."""
     files = _checked(given.files, "input")
     if not _fit(files, limits):
         raise OptionError("The input files don't fit into the limits disk_mb and files.")
@@ -64,7 +72,8 @@ def request(given: Input, language: Language, limits: Limits) -> bytes:
             raise OptionError(f"The argument {argument!r:.80} can't stand in a command line.")
     if sum(len(_encoded(argument) or b"") + 16 for argument in given.args) > _MOST_ARGUMENTS:
         raise OptionError("The arguments are too long for a command line: use standard input.")
-    command = [part.format(memory_mb=int(limits.memory_mb)) for part in language.run]
+    sizes = {"memory_mb": int(limits.memory_mb), "stack_kb": int(limits.memory_mb) << 8}
+    command = [part.format(**sizes) for part in language.run]
     header = {
         "do": "run",
         "command": command or None,
@@ -78,7 +87,7 @@ def request(given: Input, language: Language, limits: Limits) -> bytes:
 
 
 def execution(answer: dict[str, Any], blobs: list[bytes], given: Input) -> Execution:
-    """What the jail's answer says of one run. Raises `JailError` where it says nothing sensible."""
+    """Read one run's execution from the jail's answer. Raises `JailError` where it says nothing sensible."""
     try:
         stdout, stderr, *collected = blobs
         refused: dict[str, str] = answer["refused"]
@@ -103,7 +112,7 @@ def execution(answer: dict[str, Any], blobs: list[bytes], given: Input) -> Execu
 
 @functools.lru_cache(maxsize=256)
 def allowed(limits: Limits, language: Language | None, patience: float = 1.0) -> dict[str, Any]:
-    """The limits as the runner takes them."""
+    """Return the limits as the runner takes them."""
     found: dict[str, Any] = dataclasses.asdict(limits)
     # Twice over and some more: what is merely reserved shouldn't fail, what can't ever fit should.
     space = (2 * limits.memory_mb + 512) * _MIB if language and language.address_space else 0
@@ -111,7 +120,7 @@ def allowed(limits: Limits, language: Language | None, patience: float = 1.0) ->
 
 
 def is_too_large(program: Program, limits: Limits) -> bool:
-    """Whether the files of a program are more than it may write. That's the program's fault: no `OptionError`."""
+    """Return whether the files of a program are more than it may write. That's the program's fault: no `OptionError`."""
     return not _fit({"": program.source, **program.files}, limits)
 
 
@@ -138,7 +147,7 @@ def _checked(files: Mapping[str, bytes], what: str) -> Mapping[str, bytes]:
 
 
 def _encoded(name: str) -> bytes | None:
-    """As Linux takes it; None where that can't be."""
+    """Return a text as Linux takes it; None if it can't."""
     try:
         return name.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

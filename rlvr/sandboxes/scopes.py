@@ -48,7 +48,7 @@ def with_local_names(tree: ast.Module, own: set[str]) -> ast.Module:
 
 
 def plain_name(name: str) -> str:
-    """A variable's name as the source has it."""
+    """Return a variable's name as the source has it."""
     return name.partition(_SIGN)[0]
 
 
@@ -98,7 +98,7 @@ def _new(names: Iterable[str]) -> dict[str, str]:
 
 
 def own_parts(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """The nodes of a scope, without those of the scopes in it."""
+    """Return the nodes of a scope, without those of the scopes in it."""
     for node in body:
         yield node
         if not isinstance(node, (*_FUNCTIONS, *_COMPREHENSIONS, ast.ClassDef)):
@@ -106,7 +106,7 @@ def own_parts(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
 
 
 def _stored(body: Iterable[ast.AST]) -> set[str]:
-    """The names that a scope gives a value."""
+    """Return the names that a scope gives a value."""
     found: set[str] = set()
     for node in own_parts(body):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):

@@ -36,7 +36,7 @@ _NODES = (
 
 @functools.lru_cache(maxsize=4096)
 def is_simple(tests: FunctionTests) -> bool:
-    """Whether they can share a process with those of other solutions.
+    """Return whether they can share a process with those of other solutions.
 
     Every step they can take is on a list: no import but of harmless modules, no name that leads to the
     interpreter, no attribute that starts with an underscore, nothing assigned but their own names.

@@ -184,7 +184,7 @@ class Soundness(Flow):
         return bool(wanted) and wanted <= _EMPTY | {_WEAK}
 
     def _outermost(self, side: ast.AST) -> set[str]:
-        """The roots of a side, without objects that were handed to the solution and may come back."""
+        """Return the roots of a side, without objects that were handed to the solution and may come back."""
         if base_name(side) in self.inputs and not isinstance(side, ast.Call):
             return set()
         return {one.root for one in self.made(side)}
@@ -254,7 +254,7 @@ class Soundness(Flow):
 
 
 def calls_opposite(tree: ast.Module) -> set[str]:
-    """The functions that are called on more than one side of a comparison: `set(f(1)) == set([1])`."""
+    """Return the functions that are called on more than one side of a comparison: `set(f(1)) == set([1])`."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
@@ -281,7 +281,7 @@ def _callee(call: ast.Call) -> str:
 
 
 def _text(node: ast.AST) -> str:
-    """A constant as it's written; `_VALUE` for anything else."""
+    """Return a constant as it's written; `_VALUE` for anything else."""
     if isinstance(node, ast.keyword):
         node = node.value
     try:

@@ -88,7 +88,9 @@ async def ascore(
 ) -> list[Verdict]:
     """Judge like `score`, without blocking the event loop::
 
-    verdicts = await rlvr.ascore(tasks, responses, rlvr.Math())
+        verdicts = await rlvr.ascore(tasks, responses, rlvr.Math())
+
+    The arguments are `score`'s.
     """
     pending: list[asyncio.Future[Verdict]] = []
     _check(tasks, responses, verifier)

@@ -1,1 +1,1 @@
-"""Training from start to end: what `rlvr train` runs. Needs the extra `train`."""
+"""Training from start to end, for `rlvr train` and `rlvr quickstart`. It needs the extra `train`."""

@@ -1,17 +1,20 @@
-"""A `TrainConfig` as the arguments of TRL's trainers."""
+"""Convert a `TrainConfig` to the arguments of TRL's trainers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlvr.core.errors import MissingExtraError, OptionError
-from rlvr.training.config import TrainConfig
+from rlvr.training.config import Algorithm, TrainConfig
 from rlvr.training.device import on_gpu
 
-# Arguments of TRL that the run sets, each with the field of `TrainConfig` that it's set by.
+if TYPE_CHECKING:
+    from trl import GRPOConfig
+
+# Arguments of TRL that the run sets, each with its field of `TrainConfig`.
 _OWNED = {
     "output_dir": "the run's folder (run_path, --run)",
     "max_completion_length": "max_tokens",
@@ -26,34 +29,35 @@ _OWNED = {
     "vllm_mode": "vllm",
     "vllm_server_base_url": "base_url",
 }
-# These a run can't do without: its metrics, its checkpoints, and its order of tasks.
+# A run needs these for its metrics, its checkpoints and its order of tasks.
 _FIXED = ("logging_strategy", "logging_steps", "save_strategy", "shuffle_dataset")
 
 
-def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
-    """`GRPOConfig`, `RLOOConfig` or `PPOConfig`.
+def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> GRPOConfig:
+    """Return the run's `GRPOConfig`, `RLOOConfig` or `PPOConfig`.
 
     Args:
-        folder: of the run; checkpoints go into `folder/checkpoints`.
-        processes: that train together.
+        config: The run's configuration.
+        folder: The run's folder; checkpoints go into `folder/checkpoints`.
+        processes: The number of processes that train together.
 
-    Raises `OptionError` where the batch can't be shared out, an argument is the run's own, or TRL won't have one.
+    Raises `OptionError` if the batch can't be divided, an argument is set by the run itself, or TRL refuses one.
     """
     for name in config.trl:
         if name in _OWNED:
-            raise OptionError(f"{name!r} (in `trl`) is the run's own: set {_OWNED[name]}.")
+            raise OptionError(f"{name!r} (in `trl`) is set by the run: use {_OWNED[name]}.")
         if name in _FIXED:
-            raise OptionError(f"{name!r} (in `trl`) is the run's own, and can't be another.")
+            raise OptionError(f"{name!r} (in `trl`) is set by the run, and can't be changed.")
     share, rest = divmod(config.batch, processes)
     micro = config.micro_batch or share
     if rest or micro < 1 or share % micro:
         raise OptionError(
-            f"A batch of {config.batch} completions can't be shared out to {processes} processes in "
+            f"A batch of {config.batch} completions can't be divided among {processes} processes in "
             f"micro-batches of {micro}: batch is processes × micro_batch × a whole number."
         )
     _check_reports(config.report_to)
     gpu = on_gpu(config)
-    given: dict[str, Any] = {
+    values: dict[str, Any] = {
         "output_dir": str(folder / "checkpoints"),
         "max_steps": config.steps,
         "per_device_train_batch_size": micro,
@@ -65,7 +69,7 @@ def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
         "lr_scheduler_type": "constant_with_warmup",
         "warmup_steps": config.warmup_steps,
         "beta": config.beta,
-        "shuffle_dataset": False,  # the rows are in their order already
+        "shuffle_dataset": False,  # the rows are already in order
         "logging_steps": 1,
         "save_strategy": "steps",
         "save_steps": config.save_every,
@@ -78,41 +82,41 @@ def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> Any:
         "gradient_checkpointing": gpu,
     }
     if config.vllm != "none":
-        given |= {"use_vllm": True, "vllm_mode": config.vllm}
+        values |= {"use_vllm": True, "vllm_mode": config.vllm}
     if config.vllm == "server":
-        given["vllm_server_base_url"] = (config.base_url or "").rstrip("/").removesuffix("/v1")
-    given |= config.trl
+        values["vllm_server_base_url"] = (config.base_url or "").rstrip("/").removesuffix("/v1")
+    values |= config.trl
     cls = _class(config.trainer)
-    known = cls.__dataclass_fields__
-    unknown = sorted(name for name in config.trl if name not in known)
+    names = cls.__dataclass_fields__
+    unknown = sorted(name for name in config.trl if name not in names)
     if unknown:
         raise OptionError(f"{cls.__name__} of TRL has no argument {unknown[0]!r} (in `trl`).")
     try:
-        made = cls(**{name: value for name, value in given.items() if name in known})
+        arguments = cls(**{name: value for name, value in values.items() if name in names})
     except (TypeError, ValueError) as error:
-        raise OptionError(f"TRL won't have these arguments: {error}") from error
-    if made.max_steps < 1:
-        raise OptionError(f"max_steps (in `trl`) is at least 1, not {made.max_steps}.")
-    updates = updates_of(made)
+        raise OptionError(f"TRL refuses these arguments: {error}") from error
+    if arguments.max_steps < 1:
+        raise OptionError(f"max_steps (in `trl`) is at least 1, not {arguments.max_steps}.")
+    updates = updates_of(arguments)
     if config.save_every % updates:
         raise OptionError(
-            f"save_every is a multiple of {updates}, the steps on a generated batch, not "
+            f"save_every is a multiple of {updates}, the steps per generated batch, not "
             f"{config.save_every}: a run resumed between two of them has lost their batch."
         )
-    return made
+    return arguments
 
 
-def updates_of(arguments: Any) -> int:
-    """Optimizer steps on one generated batch."""
+def updates_of(arguments: GRPOConfig) -> int:
+    """Return the number of optimizer steps per generated batch."""
     passes = arguments.steps_per_generation * getattr(arguments, "num_iterations", 1)
     accumulated: int = arguments.gradient_accumulation_steps
     return int(math.lcm(passes, accumulated) // accumulated)
 
 
-def prompts_of(arguments: Any) -> int:
-    """Return how many prompts all steps of a run take.
+def prompts_of(arguments: GRPOConfig) -> int:
+    """Return the number of prompts in all steps of a run.
 
-    From the made arguments: what `trl` says of batches and steps changes it.
+    It is computed from TRL's arguments, since `TrainConfig.trl` may change batches and steps.
     """
     iterations: int = getattr(arguments, "num_iterations", 1)
     micro_steps: int = arguments.max_steps * arguments.gradient_accumulation_steps
@@ -121,7 +125,7 @@ def prompts_of(arguments: Any) -> int:
 
 
 def _check_reports(names: Sequence[str]) -> None:
-    """Raise for what transformers can't report to, before anything is written."""
+    """Raise if transformers can't report to one of the names, before anything is written."""
     from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK as KNOWN
 
     for name in names:
@@ -137,11 +141,12 @@ def _check_reports(names: Sequence[str]) -> None:
             ) from error
 
 
-def _class(trainer: str) -> Any:
+def _class(trainer: Algorithm) -> type[GRPOConfig]:
+    import trl
+
+    classes: dict[str, type[GRPOConfig]] = {"grpo": trl.GRPOConfig, "rloo": trl.RLOOConfig}
     if trainer == "ppo":
         from rlvr.training.ppo import PPOConfig
 
-        return PPOConfig
-    import trl
-
-    return trl.GRPOConfig if trainer == "grpo" else trl.RLOOConfig
+        classes["ppo"] = PPOConfig
+    return classes[trainer]

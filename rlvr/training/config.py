@@ -1,4 +1,4 @@
-"""`TrainConfig`: all that a training run is told, from Python or from a TOML file."""
+"""`TrainConfig`: the configuration of a training run, from Python or from a TOML file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from rlvr.authoring.difficulty import Kind
 from rlvr.core.environment import Environment
@@ -19,21 +19,28 @@ from rlvr.training.guards import GuardConfig
 
 Algorithm: TypeAlias = Literal["grpo", "rloo", "ppo"]
 Vllm: TypeAlias = Literal["none", "colocate", "server"]
+KLAction: TypeAlias = Literal["stop", "raise_beta"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """An environment to draw tasks from.
+    """An environment to draw tasks from, with its options::
+
+        sources = [rlvr.Source("gsm8k"), rlvr.Source("arithmetic", weight=0.5, options={"level": 3})]
+        config = rlvr.TrainConfig("Qwen/Qwen3-1.7B", sources)
 
     Attributes:
-        name: as registered.
-        weight: its share of the tasks beside others'; only ratios count.
-        split, data, options: of the environment.
-        limit: the first so many tasks alone.
-        difficulties: a file of `rlvr data difficulty`; then tasks come in a curriculum.
-        curriculum: `easy-to-hard`, or `target`: those first that are solved half of the time.
-        env: the environment itself, instead of all these but `weight` and `limit`: from Python alone, and
-            such a run can't be resumed by the command line.
+        name: The environment's registered name.
+        weight: Its share of the tasks, relative to the other sources' weights.
+        split: The split of its tasks.
+        data: A local data file, or a folder laid out like RLVR_DATA.
+        options: Further options of the environment.
+        limit: Use the first so many tasks only.
+        difficulties: A file of `rlvr data difficulty`, for a curriculum.
+        curriculum: The order of the curriculum: `easy-to-hard`, or `target`, which begins with the tasks that are
+            solved half of the time.
+        env: The environment itself, from Python only. It replaces all these except `weight` and `limit`, and the
+            command line can't resume such a run.
     """
 
     name: str = ""
@@ -47,49 +54,56 @@ class Source:
     env: Environment | None = None
 
     def make(self) -> Environment:
-        """The environment, with all its tasks."""
+        """Return the environment, with all its tasks."""
         if self.env is not None:
             return self.env
-        given = {k: v for k, v in (("split", self.split), ("data", self.data)) if v is not None}
-        return make(self.name, **dict(self.options), **given)
+        named = {"split": self.split, "data": self.data}
+        options = {name: value for name, value in named.items() if value is not None}
+        return make(self.name, **dict(self.options), **options)
+
+
+SourceLike: TypeAlias = str | Environment | Source
+"""An environment's name, the environment itself, or a `Source` with its options."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """One run of RLVR.
+    """The configuration of one training run::
+
+        config = rlvr.TrainConfig("Qwen/Qwen3-1.7B", "gsm8k", steps=200, held_out=rlvr.Source("gsm8k", split="test"))
 
     Attributes:
-        model: a local folder or a Hub id; what the policy starts as, and the KL's reference.
-        environments: what is trained on: a name, an environment, a `Source`, or several of these.
-        trainer: `grpo` and `rloo` are TRL's, `ppo` is `rlvr.training.ppo`.
-        steps: optimizer steps.
-        batch: completions of a generation, over all processes.
-        group: completions of a prompt; by default 8, for PPO 1.
-        micro_batch: completions that a process takes through the model at once; by default all of its
-            share. Smaller ones are accumulated: less memory, the same step.
-        max_tokens: of a completion; in several turns, of the whole trajectory behind the prompt.
-        temperature: of sampling.
-        learning_rate: constant after `warmup_steps`.
-        warmup_steps: until the learning rate is reached.
-        beta: weight of the KL to the reference.
-        lora: rank of LoRA adapters to train instead of all weights; None: all weights.
-        vllm: what generates: transformers itself, vLLM in this process, or a server at `base_url`.
-        base_url: of the server, such as `http://localhost:8000`.
-        held_out: what is measured along the way, greedily; None: nothing.
-        measure_every: steps between two measurements; there's one at the start and one at the end, too.
-        save_every: steps between two checkpoints; of those the last two are kept.
-        kl_budget: nats a sequence that the run may go from the reference; None: no limit.
-        kl_action: what happens when it's spent: `stop`, or `raise_beta`.
-        guards: which guard rails are on.
-        seed: of the order of tasks and of sampling.
-        report_to: where TRL reports to as well: `tensorboard`, `wandb`, …
-        trl: further arguments of TRL's config (`GRPOConfig`, `RLOOConfig`, `PPOConfig`), as they are.
+        model: The model to train, a local folder or a Hub id. It is also the KL's reference.
+        environments: The environments to train on: a name, an environment, a `Source`, or several of these.
+        trainer: The algorithm: TRL's grpo or rloo, or rlvr's ppo.
+        steps: Optimizer steps.
+        batch: Completions per generation, over all processes.
+        group: Completions per prompt (default 8; 1 for ppo).
+        micro_batch: Completions per process in one forward pass (default: all). Smaller uses less memory.
+        max_tokens: Most tokens of a completion. In several turns, of the whole trajectory after the prompt.
+        temperature: Sampling temperature.
+        learning_rate: Learning rate, constant after the warm-up.
+        warmup_steps: Steps until the learning rate is reached.
+        beta: Weight of the KL to the reference in the loss.
+        lora: Rank of LoRA adapters to train (default: train all weights).
+        vllm: Generate with transformers (none), with vLLM in the training processes (colocate), or with a vLLM
+            server at base_url (server).
+        base_url: Address of the vLLM server, such as http://localhost:8000.
+        held_out: The environments to measure on during training, by greedy decoding; None measures nothing.
+        measure_every: Steps between two measurements. There is one before the first step and one after the last.
+        save_every: Steps between two checkpoints. The last two are kept.
+        kl_budget: Largest KL to the reference, in nats per sequence (default: no limit).
+        kl_action: What to do when the KL budget is spent: stop or raise_beta.
+        guards: The guard rails that are on.
+        seed: Seed of the order of tasks and of sampling.
+        report_to: Further places for TRL's reports, such as tensorboard or wandb.
+        trl: Further arguments of TRL's config (`GRPOConfig`, `RLOOConfig`, `PPOConfig`).
 
-    Raises `OptionError` where one of them can't be.
+    Raises `OptionError` if a value is invalid.
     """
 
     model: str
-    environments: Any
+    environments: SourceLike | Sequence[SourceLike]
     trainer: Algorithm = "grpo"
     steps: int = 100
     batch: int = 128
@@ -103,21 +117,21 @@ class TrainConfig:
     lora: int | None = None
     vllm: Vllm = "none"
     base_url: str | None = None
-    held_out: Any = None
+    held_out: SourceLike | Sequence[SourceLike] | None = None
     measure_every: int = 20
     save_every: int = 50
     kl_budget: float | None = None
-    kl_action: Literal["stop", "raise_beta"] = "stop"
+    kl_action: KLAction = "stop"
     guards: GuardConfig = field(default_factory=GuardConfig)
     seed: int = 0
     report_to: Sequence[str] = ()
     trl: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, known in (("trainer", Algorithm), ("vllm", Vllm)):
-            if getattr(self, name) not in get_args(known):
+        for name, kind in (("trainer", Algorithm), ("vllm", Vllm), ("kl_action", KLAction)):
+            if getattr(self, name) not in get_args(kind):
                 raise OptionError(
-                    f"{name} is one of {', '.join(get_args(known))}, not {getattr(self, name)!r}."
+                    f"{name} is one of {', '.join(get_args(kind))}, not {getattr(self, name)!r}."
                 )
         object.__setattr__(self, "environments", _sources(self.environments))
         if not self.environments:
@@ -137,7 +151,7 @@ class TrainConfig:
             )
         for name in ("learning_rate", "temperature"):
             self._check(name, "a number above 0", 0 < getattr(self, name) < math.inf)
-        for name in ("beta", "warmup_steps"):
+        for name in ("beta", "warmup_steps", "seed"):
             self._check(name, "0 or more", 0 <= getattr(self, name) < math.inf)
         budget = self.kl_budget
         self._check("kl_budget", "above 0, or None", budget is None or budget > 0)
@@ -157,45 +171,59 @@ class TrainConfig:
                 "vllm='server' needs the server's base_url, such as http://localhost:8000."
             )
 
-    def _check(self, name: str, what: str, holds: bool) -> None:
+    def _check(self, name: str, requirement: str, holds: bool) -> None:
         if not holds:
-            raise OptionError(f"{name} is {what}, not {getattr(self, name)!r}.")
+            raise OptionError(f"{name} is {requirement}, not {getattr(self, name)!r}.")
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The environments to train on."""
+        return _sources(self.environments)
+
+    @property
+    def held_out_sources(self) -> tuple[Source, ...]:
+        """The environments to measure on; none if nothing is measured."""
+        return () if self.held_out is None else _sources(self.held_out)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data that `from_json` makes an equal configuration of.
+        """Return plain data from which `from_json` makes an equal configuration.
 
-        Environments that were handed over as objects are named, no more.
+        It holds only the names of environments that are objects.
         """
         row = {f.name: getattr(self, f.name) for f in fields(self)}
         row["guards"] = dataclasses.asdict(self.guards)
-        for name in ("environments", "held_out"):
-            if row[name] is not None:
-                row[name] = [_plain(source) for source in row[name]]
+        row["environments"] = [_source_to_json(source) for source in self.sources]
+        if self.held_out is not None:
+            row["held_out"] = [_source_to_json(source) for source in self.held_out_sources]
         return row | {"trl": dict(self.trl), "report_to": list(self.report_to)}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> TrainConfig:
-        """The configuration that a run's `run.json` or a TOML file holds. Raises `OptionError`."""
-        given = dict(row)
+        """Return the configuration in a run's `run.json` or a TOML file. Raises `OptionError`."""
+        values = dict(row)
         for name in ("environments", "held_out"):
-            sources = given.get(name)
+            sources = values.get(name)
             if isinstance(sources, list):
-                given[name] = [_source(one) if isinstance(one, dict) else one for one in sources]
+                values[name] = [
+                    _source(item) if isinstance(item, dict) else item for item in sources
+                ]
             elif isinstance(sources, dict):
-                given[name] = _source(sources)
-        if isinstance(given.get("guards"), dict):
-            given["guards"] = _made(GuardConfig, given["guards"], "guards")
-        made: TrainConfig = _made(cls, given, "a training run")
-        return made
+                values[name] = _source(sources)
+        if isinstance(values.get("guards"), dict):
+            values["guards"] = _instance(GuardConfig, values["guards"], "guards")
+        return _instance(cls, values, "a training run")
 
     @classmethod
     def read(cls, path: str | Path, **changes: Any) -> TrainConfig:
-        """The TOML file at `path`, with `changes` over it. Raises `DataError` where it can't be read."""
+        """Return the configuration in the TOML file at `path`, with `changes` over it.
+
+        Raises `DataError` if the file can't be read.
+        """
         return cls.from_json(read_toml(path) | changes)
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
-    """The fields of the TOML file at `path`. Raises `DataError` where it can't be read."""
+    """Return the fields of the TOML file at `path`. Raises `DataError` if it can't be read."""
     try:
         row = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -205,22 +233,22 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     return row
 
 
-def _sources(given: Any) -> tuple[Source, ...]:
-    several = given if isinstance(given, list | tuple) else [given]
-    found = []
-    for one in several:
-        if isinstance(one, Environment):
-            found.append(Source(one.name, env=one))
-        elif isinstance(one, str):
-            found.append(Source(one))
-        elif isinstance(one, Source):
-            found.append(one)
-        else:
-            raise OptionError(f"An environment is its name, itself or a Source, not {one!r:.80}.")
-    return tuple(found)
+def _sources(environments: SourceLike | Sequence[SourceLike]) -> tuple[Source, ...]:
+    items = environments if isinstance(environments, list | tuple) else [environments]
+    return tuple(_as_source(item) for item in items)
 
 
-def _plain(source: Source) -> dict[str, Any]:
+def _as_source(item: Any) -> Source:
+    if isinstance(item, Environment):
+        return Source(item.name, env=item)
+    if isinstance(item, str):
+        return Source(item)
+    if isinstance(item, Source):
+        return item
+    raise OptionError(f"An environment is its name, itself or a Source, not {item!r:.80}.")
+
+
+def _source_to_json(source: Source) -> dict[str, Any]:
     row = {f.name: getattr(source, f.name) for f in fields(source) if f.name != "env"}
     row["options"] = dict(source.options)
     return row if source.env is None else row | {"object": True}
@@ -229,19 +257,22 @@ def _plain(source: Source) -> dict[str, Any]:
 def _source(row: Mapping[str, Any]) -> Source:
     if row.get("object"):
         raise OptionError(
-            f"The environment {row.get('name')!r} was handed over as an object: go on with this run "
-            f"from the script that made it."
+            f"The environment {row.get('name')!r} was an object of a script, which run.json can't hold: resume "
+            f"this run from that script."
         )
-    made: Source = _made(Source, row, "an environment")
-    return made
+    return _instance(Source, row, "an environment")
 
 
-def _made(cls: Any, row: Mapping[str, Any], what: str) -> Any:
-    known = [f.name for f in fields(cls) if f.name != "env"]
-    unknown = [name for name in row if name not in known]
+Config = TypeVar("Config", Source, GuardConfig, TrainConfig)
+
+
+def _instance(cls: type[Config], row: Mapping[str, Any], name: str) -> Config:
+    """Return an instance with a row's values. Raises `OptionError`; `name` is used in its message."""
+    options = [f.name for f in fields(cls) if f.name != "env"]
+    unknown = [option for option in row if option not in options]
     if unknown:
-        raise OptionError(f"{what} has no option {unknown[0]!r}. There are: {', '.join(known)}.")
+        raise OptionError(f"{name} has no option {unknown[0]!r}. There are: {', '.join(options)}.")
     try:
         return cls(**row)
     except TypeError as error:
-        raise OptionError(f"{what}: {error}.") from None
+        raise OptionError(f"{name}: {error}.") from None

@@ -1,4 +1,4 @@
-"""Where training runs."""
+"""The devices and processes that training runs on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rlvr.training.config import TrainConfig
 
 
 def on_gpu(config: TrainConfig) -> bool:
-    """Whether on a GPU: there's one, and neither `accelerate launch --cpu` nor TRL's `use_cpu` rules it out."""
+    """Return True if there is a GPU and neither `accelerate launch --cpu` nor TRL's `use_cpu` rules it out."""
     import torch
     from accelerate.utils import parse_flag_from_env
 
@@ -21,18 +21,18 @@ def on_gpu(config: TrainConfig) -> bool:
 def fewer_processes(started: int) -> str | None:
     """Return a warning if `accelerate launch` was asked for more processes than it started.
 
-    On CPUs `accelerate launch --num_processes 2` starts one, and says nothing. What it was asked for stands in
-    its command line alone.
+    On CPUs `accelerate launch --num_processes 2` starts one, and says nothing. Only its command line has the number that
+    was asked for.
     """
     try:
         line = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().decode(errors="replace")
     except OSError:
         return None  # no Linux
     words = line.replace("\0", " ")
-    asked = re.search(r"--num[_-]processes[= ](\d+)", words)
-    if "accelerate" not in words or asked is None or int(asked.group(1)) <= started:
+    requested = re.search(r"--num[_-]processes[= ](\d+)", words)
+    if "accelerate" not in words or requested is None or int(requested.group(1)) <= started:
         return None
     return (
-        f"accelerate launch was asked for {asked.group(1)} processes and started {started}: on CPUs it "
-        f"starts one. `torchrun --nproc_per_node {asked.group(1)} -m -- rlvr train …` starts all of them."
+        f"accelerate launch was asked for {requested.group(1)} processes and started {started}: on CPUs it "
+        f"starts one. `torchrun --nproc_per_node {requested.group(1)} -m -- rlvr train …` starts all of them."
     )

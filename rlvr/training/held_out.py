@@ -1,17 +1,17 @@
-"""Measurements along the way: held-out tasks, answered greedily by the model as it is now."""
+"""Measurements during training: the present model responds to held-out tasks by greedy decoding."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from rlvr.adapters.trl.backend import context_of
+from rlvr.adapters.trl.trainer_types import Accelerator, TrlTrainer
 from rlvr.core.environment import Environment
 from rlvr.evaluation.evaluation import Evaluation, Part
-from rlvr.policies.base import Generation, Request
+from rlvr.policies.base import Generation, Policy, Request
 from rlvr.policies.template import Template
 from rlvr.policies.transformers import TransformersPolicy
 from rlvr.runs.report import Report
@@ -21,20 +21,23 @@ from rlvr.training.recorder import HELD_OUT
 
 
 class HeldOut(TrainerCallback):  # type: ignore[misc]
-    """Measures at the start, every so many steps, and at the end.
+    """Measures at the start, every `every` steps, and at the end.
 
-    Each process measures its share of the tasks. Where weights are spread over processes (FSDP,
-    DeepSpeed's third stage) one process can't generate alone, and nothing is measured.
+    Each process measures its share of the tasks. If weights are sharded (FSDP, DeepSpeed's third stage), one process
+    can't generate alone, and nothing is measured.
 
     Args:
-        envs: by the names that are reported.
-        every: steps between two measurements.
-        write: called in the first process with the step, the rollouts and the reports.
-        max_tokens: of a response.
+        envs: The environments, by their names in reports.
+        every: Steps between two measurements.
+        write: Called in the first process with the step, the rollouts and the reports.
+        max_tokens: Most tokens of a response.
 
     Attributes:
-        reports: of each measurement, by step; in the first process.
+        reports: The reports of each measurement, by step; in the first process.
+        trainer: The trainer that the callback belongs to, set after both are made.
     """
+
+    trainer: TrlTrainer
 
     def __init__(
         self,
@@ -45,27 +48,32 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         self.envs = envs
         self.reports: dict[int, list[Report]] = {}
-        self.trainer: Any = None
         self._every = every
         self._write = write
         self._max_tokens = max_tokens
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Before the first step; not where a run is gone on with."""
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Measure before the first step, unless the run is resumed."""
         if state.global_step == 0:
             self.measure(0)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Every so many steps."""
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Measure every `every` steps."""
         if state.global_step % self._every == 0:
             self.measure(state.global_step)
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """At the end, whatever ended it."""
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Measure at the end, whatever ended the run."""
         self.measure(state.global_step)
 
     def measure(self, step: int) -> None:
-        """Once a step. All processes must call."""
+        """Measure, once per step. All processes must call it."""
         if step in self.reports:
             return
         accelerator = self.trainer.accelerator
@@ -93,7 +101,7 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
             self.reports[step] = [Report.of(tally) for tally in tallies.values()]
             self._write(step, rollouts, self.reports[step])
 
-    def _policy(self) -> Any:
+    def _policy(self) -> Policy:
         trainer = self.trainer
         alone = trainer.accelerator.num_processes == 1
         if trainer.use_vllm and alone:
@@ -108,12 +116,12 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
 
 
 class _TrainersVllm:
-    """The trainer's own vLLM with the weights of now, greedily."""
+    """A policy of greedy decoding by the trainer's own vLLM, with the present weights."""
 
     name = "policy"
     batch_size = 1024
 
-    def __init__(self, trainer: Any) -> None:
+    def __init__(self, trainer: TrlTrainer) -> None:
         self._trainer = trainer
         self._context = context_of(trainer)
         self._template = Template(trainer._tokenizer, trainer.chat_template_kwargs)
@@ -125,46 +133,45 @@ class _TrainersVllm:
         if trainer.state.global_step != trainer._last_loaded_step:
             engine.sync_weights()
             trainer._last_loaded_step = trainer.state.global_step
-        # One that doesn't fit would have all of them refused.
+        # vLLM refuses all prompts if one doesn't fit.
         fits = [i for i, prompt in enumerate(prompts) if len(prompt) < self._context]
-        said = f"the prompt doesn't fit the model's context of {self._context} tokens"
-        answers = [Generation("", "error", error=said, overflow=True)] * len(prompts)
+        why = f"the prompt doesn't fit the model's context of {self._context} tokens"
+        generations = [Generation("", "error", error=why, overflow=True)] * len(prompts)
         before = engine.temperature
         engine.temperature = 0.0
         try:
+            fitting = [list(prompts[i]) for i in fits]
+            completions = []
             if fits:
-                asked = [list(prompts[i]) for i in fits]
-                found = engine.generate(prompts=asked, images=None, num_generations=1)[1]
-            else:
-                found = []
+                completions = engine.generate(prompts=fitting, images=None, num_generations=1)[1]
         finally:
             engine.temperature = before
         ends = set(trainer.eos_token_ids)
-        for i, ids in zip(fits, found, strict=True):
-            answers[i] = Generation(
+        for i, ids in zip(fits, completions, strict=True):
+            generations[i] = Generation(
                 self._template.text(ids),
                 "stop" if ids and ids[-1] in ends else "length",
                 len(prompts[i]),
                 len(ids),
                 tuple(ids),
             )
-        return answers
+        return generations
 
 
-def _share(env: Environment, accelerator: Any) -> Environment:
-    """A copy with this process's share of the tasks."""
+def _share(env: Environment, accelerator: Accelerator) -> Environment:
+    """Return a copy with this process's share of the tasks."""
     if accelerator.num_processes == 1:
         return env
     from rlvr.core.tasks import TaskSet
 
-    own = copy.copy(env)
+    shared = copy.copy(env)
     mine = range(accelerator.process_index, len(env.tasks), accelerator.num_processes)
-    own.tasks = TaskSet([env.tasks[i] for i in mine], env.tasks.name)
-    return own
+    shared.tasks = TaskSet([env.tasks[i] for i in mine], env.tasks.name)
+    return shared
 
 
-def is_sharded(accelerator: Any) -> bool:
-    """Whether one process alone hasn't all weights."""
+def is_sharded(accelerator: Accelerator) -> bool:
+    """Return True if no process has all weights."""
     plugin = getattr(accelerator.state, "deepspeed_plugin", None)
     if plugin is not None and plugin.zero_stage == 3:
         return True

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rlvr.core.errors import MissingExtraError
 from rlvr.policies.transformers import load as load_model
 
+if TYPE_CHECKING:
+    from peft import LoraConfig
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
-def load(name: str, half: bool = False) -> tuple[Any, Any]:
-    """Load a causal language model to be trained, and its tokenizer, from a folder or the Hub.
 
-    In float32: in bfloat16 most of an update of RL's small learning rates would be rounded away. GPUs
-    compute in bfloat16 all the same. Raises `DataError` if it can't be loaded or has no chat template.
+def load(name: str, half: bool = False) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a causal language model to train, and its tokenizer, from a folder or the Hub.
+
+    The weights are in float32, since bfloat16 would round away most updates of RL's small learning rates. GPUs compute
+    in bfloat16 all the same. Raises `DataError` if the model can't be loaded or has no chat template.
 
     Args:
-        half: in bfloat16 after all, which will do if it's frozen and only adapters are trained.
+        name: A local folder or a Hub id.
+        half: Load in bfloat16, which suffices if the model is frozen and only adapters are trained.
     """
     import torch
 
@@ -26,10 +31,11 @@ def load(name: str, half: bool = False) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def lora(rank: int, model: Any) -> Any:
-    """LoRA on all linear layers, alpha twice the rank (Hu et al. 2021, arXiv 2106.09685).
+def lora(rank: int, model: PreTrainedModel) -> LoraConfig:
+    """Return the configuration of LoRA on all linear layers, with alpha twice the rank (Hu et al. 2021, arXiv 2106.09685).
 
-    But Mamba's output projections: its kernels read their weights without calling them, so PEFT has no adapter there.
+    Mamba's output projections are left out: its kernels read their weights without calling the layers, so that PEFT
+    can't adapt them.
     """
     try:
         from peft import LoraConfig
@@ -45,8 +51,8 @@ def lora(rank: int, model: Any) -> Any:
     )
 
 
-def save(trainer: Any, tokenizer: Any, folder: str) -> None:
-    """The trained model as a whole one, adapters merged. Called in all processes, written by one."""
+def save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, folder: str) -> None:
+    """Save the trained model with adapters merged. All processes call it, and one writes."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     if hasattr(model, "merge_and_unload"):
         if trainer.accelerator.is_main_process:

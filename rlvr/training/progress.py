@@ -1,4 +1,4 @@
-"""Live progress of a run's stages: bars in a terminal, plain lines elsewhere. On standard error."""
+"""Live progress of a run's stages on standard error: bars in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 Advance = Callable[..., None]
-_LINES = 10  # plain lines a stage, where there's no terminal
+_LINES = 10  # plain lines per stage, without a terminal
 
 
-class Stages:
-    """Use as a context; open a `stage` for each part of the work. `quiet` ones say nothing."""
+class TrainingStages:
+    """A context in which each part of the work opens a `stage`; with `quiet` nothing is printed."""
 
     def __init__(self, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet)
@@ -28,7 +28,7 @@ class Stages:
         )
         self._bars = Progress(*columns, console=self._console, disable=not self._live)
 
-    def __enter__(self) -> Stages:
+    def __enter__(self) -> TrainingStages:
         self._bars.start()
         return self
 
@@ -36,26 +36,26 @@ class Stages:
         self._bars.stop()
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """Print a line."""
         self._console.print(line, highlight=False)
 
     @contextlib.contextmanager
     def stage(self, name: str, total: int) -> Iterator[Advance]:
-        """Yields `advance(done, **figures)`; figures stand until others of their name come."""
+        """Yield `advance(done, **figures)`; a figure is shown until it has a new value."""
         bar = self._bars.add_task(name, total=total, figures="")
         figures: dict[str, float] = {}
         began = time.monotonic()
-        said = 0
+        printed = 0
 
         def advance(done: int, **new: float) -> None:
-            nonlocal said
+            nonlocal printed
             figures.update(new)
             text = "  ".join(
                 f"{key.replace('_', '-')} {value:.3f}" for key, value in figures.items()
             )
             self._bars.update(bar, completed=done, figures=text)
-            if not self._live and done * _LINES // total > said:
-                said = done * _LINES // total
+            if not self._live and done * _LINES // total > printed:
+                printed = done * _LINES // total
                 self.say(f"{name} {done}/{total}  {text}  ({time.monotonic() - began:.0f} s)")
 
         yield advance

@@ -1,4 +1,4 @@
-"""What a training run writes: each step's rollouts and metrics, and which checkpoints are whole."""
+"""A training run's files: each step's rollouts and metrics, and the complete checkpoints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from rlvr.core.files import dumped, read_lines, replacing, write_json
 from rlvr.runs.report import Report
@@ -17,17 +17,19 @@ from rlvr.runs.run import Run, read_rollouts
 from rlvr.runs.tally import Tally
 
 TRAIN, HELD_OUT = "train", "held-out"
-"""The `part` of a run's rollouts: what was trained on, and what was measured along the way."""
+"""The `part` of a run's rollouts: those of training, and those of held-out measurements."""
 
-_WHOLE = "rlvr-checkpoint.json"  # the last file of a checkpoint: without it, a kill came between
+_WHOLE = (
+    "rlvr-checkpoint.json"  # the last file of a checkpoint: one without it was cut short by a kill
+)
 
 
 class Recorder(TrainerCallback):  # type: ignore[misc]
-    """Takes a batch's rollouts from the reward function and writes them with the step they were for.
+    """Takes a batch's rollouts from the reward function and writes them with their step.
 
     Args:
-        run: None in all processes but the first; the first one writes what all of them recorded.
-        tell: called with each step's number and metrics.
+        run: The run, in the first process, which writes the rollouts of all; None in the others.
+        tell: Called with each step's number and metrics.
     """
 
     def __init__(self, run: Run | None, tell: Callable[[int, dict[str, Any]], object]) -> None:
@@ -37,16 +39,18 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
         self._step: list[Rollout] = []
 
     def record(self, rollouts: list[Rollout]) -> None:
-        """For `rlvr.trl.reward(record=…)`."""
+        """Take a batch's rollouts: the argument `record` of `rlvr.trl.reward`."""
         for rollout in rollouts:
             rollout.part = TRAIN
         self._new += rollouts
 
     def since(self) -> list[Rollout]:
-        """All processes' rollouts since the last log, for the guards: all come to the same there."""
+        """Return all processes' rollouts since the last log, so that the guards decide the same in each."""
         return self._step
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
         """Write the rollouts of all processes."""
         rollouts = self._new
         if args.world_size > 1:
@@ -54,7 +58,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
 
             rollouts = gather_object(rollouts)
             samples: Counter[tuple[str, str]] = Counter()
-            for rollout in rollouts:  # each process has counted its own part of a group
+            for rollout in rollouts:  # each process has counted only its part of a group
                 rollout.sample = samples[rollout.env, rollout.task.id]
                 samples[rollout.env, rollout.task.id] += 1
         self._new = []
@@ -63,71 +67,85 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
             for rollout in rollouts:
                 self._run.rollout(rollout.to_json(step=state.global_step))
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Write the metrics. Comes after the guards, whose figures are among them."""
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: object,
+    ) -> None:
+        """Write the metrics, with those of the guards, which come before."""
         self._step = []
         if self._run is None or not logs or "loss" not in logs:
             return  # the log of the run's end
-        # None where there's nothing to take a mean of: a step without a single reward.
-        kept = {n: v for n, v in logs.items() if v is None or isinstance(v, int | float)}
-        self._run.metrics(step=state.global_step, **kept)
-        self._tell(state.global_step, kept)
+        # A mean is None in a step without a single reward.
+        numbers = {n: v for n, v in logs.items() if v is None or isinstance(v, int | float)}
+        self._run.metrics(step=state.global_step, **numbers)
+        self._tell(state.global_step, numbers)
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Seal the checkpoint: all of it is there."""
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Mark the checkpoint as complete."""
         folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
         if state.is_world_process_zero and folder.is_dir():
             write_json(folder / _WHOLE, {"step": state.global_step}, indent=None)
 
 
 class WholeBatches(TrainerCallback):  # type: ignore[misc]
-    """Puts a stop off until the batch is used up: TRL's buffer isn't in a checkpoint. Comes last.
+    """Delays a stop until the batch is used up, since a checkpoint doesn't hold TRL's buffer. It is the last callback.
 
     Args:
-        updates: optimizer steps on a generated batch.
+        updates: Optimizer steps per generated batch.
     """
 
     def __init__(self, updates: int) -> None:
         self._updates = updates
         self._stops = False
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """For what stops at the end of a step."""
-        self._put_off(state, control)
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Delay a stop at the end of a step."""
+        self._delay(state, control)
 
-    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """For what stops at a log, which comes right behind the step's end."""
-        self._put_off(state, control)
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Delay a stop at a log, which follows the step's end."""
+        self._delay(state, control)
 
-    def _put_off(self, state: Any, control: Any) -> None:
-        at_its_end = state.global_step >= state.max_steps
-        self._stops = self._stops or (control.should_training_stop and not at_its_end)
-        if self._stops and not at_its_end:
+    def _delay(self, state: TrainerState, control: TrainerControl) -> None:
+        is_last = state.global_step >= state.max_steps
+        self._stops = self._stops or (control.should_training_stop and not is_last)
+        if self._stops and not is_last:
             control.should_training_stop = control.should_save = (
                 state.global_step % self._updates == 0
             )
 
 
 def last_checkpoint(folder: Path) -> tuple[Path, int] | None:
-    """The newest whole checkpoint in `folder` and its step; those that a kill tore are removed."""
-    found: list[tuple[int, Path]] = []
+    """Return the newest complete checkpoint in `folder` and its step. Incomplete ones are removed."""
+    complete: list[tuple[int, Path]] = []
     for path in folder.glob("checkpoint-*"):
         if (path / _WHOLE).is_file():
-            found.append((int(path.name.removeprefix("checkpoint-")), path))
+            complete.append((int(path.name.removeprefix("checkpoint-")), path))
         else:
             shutil.rmtree(path)
-    if not found:
+    if not complete:
         return None
-    step, path = max(found)
+    step, path = max(complete)
     return path, step
 
 
 def rewind(path: Path, step: int, whole: bool = False) -> None:
-    """Drop what an opened run wrote behind `step`: training goes on from there and writes it again.
+    """Drop the lines of an opened run after `step`, from which training resumes and writes them again.
 
     Args:
-        step: of the checkpoint; -1 where there's none, and all is begun anew.
-        whole: no step is left to take. Then the last measurement is all that's done again.
+        path: The run's folder.
+        step: The checkpoint's step; -1 without a checkpoint, to begin anew.
+        whole: True if no step is left. Then only the last measurement is repeated.
     """
 
     def kept(row: dict[str, Any]) -> bool:
@@ -141,7 +159,7 @@ def rewind(path: Path, step: int, whole: bool = False) -> None:
 
 
 def measured(path: Path, step: int) -> list[Report]:
-    """What was measured at a step, by environment."""
+    """Return the reports of the measurement at a step, by environment."""
     tallies: dict[str, Tally] = {}
     for row in read_rollouts(path):
         if row.get("part") == HELD_OUT and row.get("step") == step:

@@ -1,4 +1,4 @@
-"""`train`: RLVR on a model, from a `TrainConfig` to a run that can be looked at and gone on with."""
+"""`train`: train a model by a `TrainConfig`, and write a run that can be viewed and resumed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError, TrainingError
 from rlvr.core.secrets import HIDDEN
@@ -21,19 +21,26 @@ from rlvr.training.config import Source, TrainConfig
 from rlvr.training.device import fewer_processes, on_gpu
 from rlvr.training.sources import made_of, mixture_of
 
-_PREPARED = 1000  # tasks of an environment that are looked at before training
+if TYPE_CHECKING:
+    from accelerate import PartialState
+
+    from rlvr.training.kl.trainer import MeasuresKL
+    from rlvr.training.progress import Advance
+    from rlvr.training.recorder import Recorder
+
+Value = TypeVar("Value")
+_PREPARED = 1000  # tasks per environment that are checked before training
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a run.
+class TrainOutcome:
+    """The result of a training run.
 
     Attributes:
-        run: its folder, with the model in `model/`.
-        step: optimizer steps that were taken.
-        before, after: reports on the held-out tasks, by environment; empty where nothing is
-            measured.
-        stopped: why it was stopped before its time, or None.
+        run: The run's folder, with the model in `model/`.
+        step: Number of optimizer steps.
+        before, after: Reports on the held-out tasks, one per environment; empty if nothing is measured.
+        stopped: The reason why a guard or the KL budget stopped the run, or None.
     """
 
     run: Path
@@ -45,27 +52,33 @@ class Outcome:
 
 def train(
     config: TrainConfig, run_path: str | Path | None = None, *, resume: bool = False
-) -> Outcome:
-    """Train `config.model` on its environments' rewards.
+) -> TrainOutcome:
+    """Train `config.model` on its environments' rewards::
+
+        config = rlvr.TrainConfig("Qwen/Qwen3-1.7B", "gsm8k", steps=200)
+        outcome = rlvr.train(config, "runs/mine")
+
+    Under `accelerate launch` each process calls this function, and the first one writes the run.
 
     Args:
-        run_path: the run's folder; by default `runs/train-<time>`.
-        resume: go on with the run at `run_path` from its last whole checkpoint: at its step, with the
-            same order of tasks. What it wrote behind that step is written again.
+        config: The run's configuration.
+        run_path: The run's folder (default: `runs/train-<time>`).
+        resume: Resume the run at `run_path` from its last complete checkpoint, with the same order of tasks. Lines that
+            it wrote after that step are written again.
 
-    Under `accelerate launch` each process calls this; the first one writes the run. Raises
-    `OptionError` and `DataError` for what can't work, before anything is written where it can be known.
+    Raises `OptionError` and `DataError` for an invalid configuration or environment, if possible before anything is
+    written.
     """
     with _stack():
         return _train(config, run_path, resume)
 
 
-def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Outcome:
+def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> TrainOutcome:
     from accelerate import PartialState
 
     from rlvr.training.arguments import prompts_of, trl_arguments
     from rlvr.training.models import load, save
-    from rlvr.training.progress import Stages
+    from rlvr.training.progress import TrainingStages
     from rlvr.training.recorder import Recorder, last_checkpoint, measured, rewind
     from rlvr.training.trainer import trainer_of
 
@@ -76,9 +89,10 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
     if multi_turn and config.trainer == "rloo":
         raise OptionError(
             "TRL's RLOOTrainer plays no episodes in several turns. trainer='grpo' with "
-            "trl={'scale_rewards': 'none'} is the same estimate but for a constant factor."
+            "trl={'scale_rewards': 'none'} has the same estimate except for a constant factor."
         )
-    # What can't work is told first.
+    # An invalid configuration is reported before anything is loaded.
+    _check_vllm(config)
     steps = trl_arguments(config, Path(run_path or "."), here.num_processes).max_steps
     facts = _prepared(mixture)
     model, tokenizer = load(config.model, half=config.lora is not None and gpu)
@@ -96,13 +110,13 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
         rows = prompts_of(arguments)
         stops: list[str] = []
         with (
-            Stages(quiet=not here.is_main_process) as stages,
+            TrainingStages(quiet=not here.is_main_process) as stages,
             stages.stage(config.trainer.upper(), steps) as advance,
         ):
 
             def tell(step: int, figures: dict[str, Any]) -> None:
-                shown = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k1")}
-                advance(step, **{k: v for k, v in shown.items() if v is not None})
+                bars = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k1")}
+                advance(step, **{k: v for k, v in bars.items() if v is not None})
 
             if here.is_main_process and (warning := fewer_processes(here.num_processes)):
                 stages.say(f"warning: {warning}")
@@ -114,15 +128,15 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
             _held_out(config, trainer, run, advance)
             trainer.train(resume_from_checkpoint=str(start[0]) if start else None)
         step = int(trainer.state.global_step)
-        stops = _from_first(stops, here)  # the other processes weren't told
+        stops = _from_first(stops, here)  # only the first process has them
         if step < steps and not stops:
             raise TrainingError(
                 f"The run ended after {step} of {steps} steps, and nothing stopped it: its {rows} prompts "
-                f"didn't suffice for TRL's generations of {arguments.generation_batch_size} "
-                f"completions, {arguments.num_generations} of a prompt. What it wrote is in {str(path)!r}."
+                f"don't suffice for TRL's generations of {arguments.generation_batch_size} completions, "
+                f"{arguments.num_generations} per prompt. Its files are in {str(path)!r}."
             )
         save(trainer, tokenizer, str(path / "model"))
-        outcome = Outcome(
+        outcome = TrainOutcome(
             path, step, measured(path, 0), measured(path, step), stops[0] if stops else None
         )
         if run is not None:
@@ -137,10 +151,26 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Ou
         prints.close()
 
 
-def _finish(run: Run, outcome: Outcome) -> None:
+def _check_vllm(config: TrainConfig) -> None:
+    """Raise `OptionError` if vLLM would generate on a CPU.
+
+    Its CPU layers compute with packed copies of the weights that are loaded at first, so that it would silently
+    generate by the untrained model. A patched TRL whose weights reach vLLM has the attribute `rlvr_on_cpu`.
+    """
+    if config.vllm == "none" or on_gpu(config):
+        return
+    from trl.generation import vllm_generation
+
+    if not getattr(vllm_generation, "rlvr_on_cpu", False):
+        raise OptionError(
+            f"vllm={config.vllm!r} needs a GPU: on a CPU vLLM keeps its first weights. Train with vllm='none'."
+        )
+
+
+def _finish(run: Run, outcome: TrainOutcome) -> None:
     from rlvr.training.plot import plot_run
 
-    with contextlib.suppress(RlvrError):  # without matplotlib, or with nothing to plot
+    with contextlib.suppress(RlvrError):  # matplotlib is missing, or there are no metrics
         plot_run(run)
     run.finish(
         {
@@ -154,16 +184,16 @@ def _finish(run: Run, outcome: Outcome) -> None:
 
 
 def _watch(
-    trainer: Any,
+    trainer: MeasuresKL,
     config: TrainConfig,
     path: Path,
-    recorder: Any,
+    recorder: Recorder,
     say: Callable[[str], None],
     stops: list[str],
 ) -> None:
-    """The guards, the KL with its budget, and the recorder behind them.
+    """Add the guards, the KL with its budget, and the recorder to a trainer.
 
-    Why a run is stopped goes into `stops`; that and the guards' warnings are said.
+    The reason why a run is stopped is appended to `stops`; it and the guards' warnings are printed with `say`.
     """
     from rlvr.training.arguments import updates_of
     from rlvr.training.guards import Alarm, Guards
@@ -194,7 +224,8 @@ def _watch(
     trainer.add_callback(WholeBatches(updates_of(trainer.args)))
 
 
-def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) -> None:
+def _held_out(config: TrainConfig, trainer: MeasuresKL, run: Run | None, advance: Advance) -> None:
+    """Add the measurements on held-out tasks to a trainer."""
     if config.held_out is None:
         return
     from rlvr.training.held_out import HeldOut
@@ -215,14 +246,14 @@ def _held_out(config: TrainConfig, trainer: Any, run: Run | None, advance: Any) 
         )
         advance(step, held_out=accuracy)
 
-    envs = {name: env for name, _, env in made_of(config.held_out, "held-out environment")}
+    envs = {name: env for name, _, env in made_of(config.held_out_sources, "held-out environment")}
     callback = HeldOut(envs, config.measure_every, write, config.max_tokens)
     callback.trainer = trainer
     trainer.add_callback(callback)
 
 
 def _prepared(mixture: Mixture) -> dict[str, Any]:
-    """Raise `RlvrError` if this machine lacks something that verdicts need; return facts for the run."""
+    """Raise `RlvrError` if this machine can't judge the environments, and return facts for the run."""
     facts: dict[str, Any] = {}
     for env in mixture.environments.values():
         first = range(min(len(env.tasks), _PREPARED))
@@ -231,62 +262,65 @@ def _prepared(mixture: Mixture) -> dict[str, Any]:
 
 
 def _open_run(
-    config: TrainConfig, run_path: str | Path | None, resume: bool, here: Any
+    config: TrainConfig, run_path: str | Path | None, resume: bool, here: PartialState
 ) -> tuple[Path, Run | None]:
-    """The run's folder in all processes, and the run in the first one."""
+    """Return the run's folder in all processes, and the run in the first one."""
     run = None
     if resume and run_path is None:
-        raise OptionError("To go on with a run, name its folder.")
+        raise OptionError("Name the folder of the run to resume.")
     if here.is_main_process:
         if resume:
             assert run_path is not None
             run = Run.resume(run_path)
         else:
             run = Run.create(run_path, "train", config.to_json())
-    return _from_first(run.path if run is not None else None, here), run
+    path = _from_first(run.path if run is not None else None, here)
+    assert path is not None  # the first process has it
+    return path, run
 
 
-def _from_first(value: Any, here: Any) -> Any:
-    """What the first process has, in all of them."""
+def _from_first(value: Value, here: PartialState) -> Value:
+    """Return the first process's value in all processes."""
     if here.num_processes == 1:
         return value
     from accelerate.utils import broadcast_object_list
 
-    return broadcast_object_list([value])[0]
+    received: list[Value] = broadcast_object_list([value])
+    return received[0]
 
 
 def config_of(path: str | Path) -> TrainConfig:
-    """The configuration of a run. Raises `DataError` where there's none, or it's another kind's."""
-    found = about(path)
-    if found.get("kind") != "train":
+    """Return the configuration of a training run. Raises `DataError` if it isn't one."""
+    record = about(path)
+    if record.get("kind") != "train":
         raise DataError(
-            f"{str(path)!r} is a run of `rlvr {found.get('kind')}`, not of `rlvr train`."
+            f"{str(path)!r} is a run of `rlvr {record.get('kind')}`, not of `rlvr train`."
         )
-    _check_resumable(found["config"], str(Path(path) / "run.json"))
-    return TrainConfig.from_json(found["config"])
+    _check_resumable(record["config"], str(Path(path) / "run.json"))
+    return TrainConfig.from_json(record["config"])
 
 
 def _check_resumable(value: Any, where: str) -> None:
-    """Raise `OptionError` if a run's configuration would run code that a model brings, or lacks a secret."""
-    several = value.items() if isinstance(value, dict) else enumerate(value)
-    for name, one in several:
-        if name == "trust_remote_code" and one:
+    """Raise `OptionError` if a run's configuration would run a model's code, or lacks a secret."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, item in items:
+        if name == "trust_remote_code" and item:
             raise OptionError(
-                f"{where} says to run code that comes with a model (trust_remote_code). If that's what you "
-                f"want, go on from Python: rlvr.train(config, run, resume=True)."
+                f"{where} says to run code that comes with a model (trust_remote_code). If you "
+                f"want that, resume from Python: rlvr.train(config, run, resume=True)."
             )
-        if one == HIDDEN:
+        if item == HIDDEN:
             raise OptionError(
-                f"{where} doesn't hold {name!r}, which is a secret: go on from Python, with the same "
+                f"{where} doesn't hold {name!r}, which is a secret: resume from Python, with the same "
                 f"configuration: rlvr.train(config, run, resume=True)."
             )
-        if isinstance(one, dict | list):
-            _check_resumable(one, where)
+        if isinstance(item, dict | list):
+            _check_resumable(item, where)
 
 
 @contextlib.contextmanager
 def _stack() -> Iterator[None]:
-    """The training stack, quietly: there's one progress bar, and it's ours."""
+    """Import the training stack, and silence the libraries' progress bars and warnings."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         import datasets
@@ -300,8 +334,8 @@ def _stack() -> Iterator[None]:
     transformers.logging.disable_progress_bar()
     datasets.disable_progress_bars()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # TRL's and transformers' of one another
+        warnings.simplefilter("ignore", FutureWarning)  # TRL and transformers warn of one another
         yield
 
 
-__all__ = ["Outcome", "Source", "TrainConfig", "config_of", "train"]
+__all__ = ["Source", "TrainConfig", "TrainOutcome", "config_of", "train"]

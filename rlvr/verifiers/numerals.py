@@ -27,7 +27,7 @@ MAX_WORDS = 24
 
 
 def numeral(words: Sequence[str]) -> tuple[Fraction | None, int]:
-    """The number that `words` begin with, and how many of them spell it; (None, 0) where none does.
+    """Return the number that `words` begin with, and how many of them spell it; (None, 0) where none does.
 
     >>> numeral(["two", "hundred", "and", "five", "apples"])
     (Fraction(205, 1), 4)
@@ -46,7 +46,7 @@ def numeral(words: Sequence[str]) -> tuple[Fraction | None, int]:
 
 
 def _pieces(words: Sequence[str]) -> tuple[list[str], list[int]]:
-    """The words in lower case, those with hyphens in parts, and which word each part ends."""
+    """Return the words in lower case, those with hyphens in parts, and which word each part ends."""
     pieces: list[str] = []
     ends: list[int] = []
     for number, word in enumerate(words, 1):
@@ -63,7 +63,7 @@ def _is_number_word(word: str) -> bool:
 
 
 def _whole(pieces: list[str]) -> tuple[int, int]:
-    """The whole number at the beginning, and how many pieces it takes."""
+    """Return the whole number at the beginning, and how many pieces it takes."""
     total, group, at, last = 0, 0, 0, ""
     for number, piece in enumerate(pieces):
         if (
@@ -97,7 +97,7 @@ def _part(word: str) -> int:
 
 
 def _fraction(pieces: list[str], whole: int, at: int) -> tuple[Fraction | None, int]:
-    """A fraction that begins there: "two thirds", "a half"."""
+    """Return a fraction that begins there: "two thirds", "a half"."""
     following = pieces[at] if at < len(pieces) else ""
     if at and _part(following) and (whole != 1) == following.endswith("s"):
         return Fraction(whole, _part(following)), at + 1
@@ -107,7 +107,7 @@ def _fraction(pieces: list[str], whole: int, at: int) -> tuple[Fraction | None, 
 
 
 def _and_a_part(pieces: list[str], at: int) -> tuple[Fraction, int]:
-    """The half of "two and a half"."""
+    """Return the half of "two and a half"."""
     if pieces[at : at + 1] != ["and"]:
         return Fraction(0), at
     rest = pieces[at + 1 :]
@@ -119,7 +119,7 @@ def _and_a_part(pieces: list[str], at: int) -> tuple[Fraction, int]:
 
 
 def spelled(text: str) -> Fraction | None:
-    """The number that all of `text` spells out; None for any other text."""
+    """Return the number that all of `text` spells out; None for any other text."""
     words = re.findall(r"\S+", text.replace(",", " "))
     sign = 1
     if words[:1] and words[0].lower() in ("minus", "negative"):
@@ -136,7 +136,7 @@ _LARGE = {"万": 10**4, "亿": 10**8}
 
 
 def chinese_numeral(text: str) -> Fraction | None:
-    """The number that all of `text` is in Chinese numerals; None for any other text.
+    """Return the number that all of `text` is in Chinese numerals; None for any other text.
 
     >>> chinese_numeral("二分之一"), chinese_numeral("一百零五"), chinese_numeral("百分之五十")
     (Fraction(1, 2), Fraction(105, 1), Fraction(1, 2))

@@ -1,7 +1,7 @@
-"""The answer in a response that boxes none: what it states as one, its last formula, its last number.
+"""The answer in a response without a box: a statement of it, the last formula, the last number.
 
-A number is only ever taken on its own. Where several stand together and no reading of them all is
-known, which one is meant is left open, and none is taken.
+A number is only ever taken on its own. If several are together and no reading of them all is
+known, none is taken.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 
 def named_answer(text: str, accepts: Callable[[str], bool] | None) -> tuple[str | None, str, str]:
-    """The answer, why there's none, and how it was found; `accepts` as in `find_answer`."""
+    """Return the answer, why there's none, and how it was found; `accepts` as in `find_answer`."""
 
     def fits(candidate: str) -> bool:
         return accepts is None or accepts(candidate)
@@ -51,7 +51,7 @@ def named_answer(text: str, accepts: Callable[[str], bool] | None) -> tuple[str 
 
 
 def _within(said: str, how: str) -> list[str]:
-    """What a statement may mean: its formula, all of it, its first clause, the one number there."""
+    """Return the meanings that a statement may have: its formula, all of it, its first clause, its one number."""
     if said.startswith("not ") or _names_several(said, how):
         return [said]
     formula = _dollars(said)[0]
@@ -64,7 +64,7 @@ def _within(said: str, how: str) -> list[str]:
 
 
 def _numbers(text: str) -> set[str]:
-    """The different numbers in it."""
+    """Return the different numbers in a text."""
     return {found.group().replace(",", "") for found in _NUMBER.finditer(text)}
 
 
@@ -92,7 +92,7 @@ _CHOICE_OF_NUMBERS = re.compile(r"\b(?:or|either|between|maybe|perhaps)\b")
 
 
 def _affirmed(said: str) -> str:
-    """A statement up to what it denies behind a number: "6, not 5" says 6."""
+    """Return a statement up to the denial behind a number: "6, not 5" says 6."""
     denial = _DENIAL.search(said)
     if denial is None or not _NUMBER.search(said, 0, denial.start()):
         return said
@@ -101,7 +101,7 @@ def _affirmed(said: str) -> str:
 
 
 def _names_several(said: str, how: str) -> bool:
-    """Whether a statement leaves open which of several numbers is meant."""
+    """Return whether a statement leaves open which of several numbers is meant."""
     if not _CHOICE_OF_NUMBERS.search(said) and (how != "####" or "=" in said):
         return False
     return len(_numbers(said)) > 1
@@ -115,7 +115,7 @@ def _hashes(text: str) -> str | None:
 
 
 def stated(text: str) -> str | None:
-    """What the last "the answer is" says, up to the end of its sentence; None where none is said."""
+    """Return the words behind the last "the answer is", up to the end of the sentence; None without one."""
     found = None
     for found in _STATED.finditer(text):  # noqa: B007
         pass
@@ -128,9 +128,9 @@ def stated(text: str) -> str | None:
 
 
 def _dollars(text: str) -> tuple[str | None, int, int]:
-    """The last formula between dollars or LaTeX's brackets, with those joined to it: "$4$ or $5$".
+    """Return the last formula between dollars or LaTeX's brackets, with those joined to it: "$4$ or $5$".
 
-    Money is none: "$5 and $6" holds no formula. Returns it, where it starts and where it ends.
+    Money is none: "$5 and $6" holds no formula. The result is the formula, its start and its end.
     """
     found: list[tuple[int, int]] = []
     opened: dict[str, int] = {}
@@ -169,7 +169,7 @@ _PROSE = re.compile(r"<<|[a-z]{2} [a-z]{2}|[=+*/(-]\s*+$")
 
 
 def _is_formula(text: str, start: int, end: int) -> bool:
-    """Whether what stands between two single dollars is a formula, and not prose between two prices."""
+    """Return whether the text between two single dollars is a formula, and not prose between two prices."""
     if text[end + 1 : end + 2].isdigit():
         return False
     if text[start].isspace() or text[end - 1].isspace():
@@ -254,7 +254,7 @@ _SENTENCE = re.compile(
 
 
 def _bare(text: str) -> str | None:
-    """The response itself where it's nothing but an answer."""
+    """Return the response itself if it's nothing but an answer."""
     stripped = text.strip()
     if len(stripped) > _BARE_LENGTH or "\n" in stripped or _SENTENCE.search(stripped):
         return None

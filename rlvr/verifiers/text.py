@@ -1,4 +1,4 @@
-"""Verifiers of form: whether a response looks as it was asked to."""
+"""Verifiers of a response's form."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ KINDS = ("boxed", "think")
 
 
 class Format(Verifier):
-    """Rewards a form, whatever the answer. Use it as a small part of a sum, or as a gate::
+    """Pays for a response's form, whatever its answer. Use it as a small part of a sum, or as a gate::
 
-    0.95 * Math() + 0.05 * Format.boxed()
-    Format.think() >> Math()
+        verifier = 0.95 * rlvr.Math() + 0.05 * rlvr.Format.boxed()
+        verifier = rlvr.Format.think() >> rlvr.Math()
+
+    Make one with `Format.boxed()` or `Format.think()`.
     """
 
     def __init__(self, kind: str) -> None:
@@ -27,13 +29,16 @@ class Format(Verifier):
 
     @classmethod
     def boxed(cls) -> Format:
-        r"""Full marks where a non-empty, closed `\boxed{…}` stands after the thinking part."""
+        r"""Pay full reward for a non-empty, closed `\boxed{…}` after the thinking part."""
         return cls("boxed")
 
     @classmethod
     def think(cls) -> Format:
-        """Full marks for `<think>…</think>` once, at the start, and something after it."""
+        """Pay full reward for exactly one `<think>…</think>` at the start, with text after it."""
         return cls("think")
+
+    def __repr__(self) -> str:
+        return f"Format.{self.kind}()"
 
     def verify(self, task: Task, response: str) -> Verdict:
         """Judge any response, in linear time."""

@@ -1,4 +1,4 @@
-"""What the tests of `rollout_func` share: environments, a trainer that keeps what it saw, and how its rows are read."""
+"""Environments, a trainer that keeps its batches, and readers of its rows, for the tests of `rollout_func`."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Book(list[Rollout]):
 
 
 def rows_of(trainer: Any) -> list[tuple[list[int], list[int], list[int]]]:
-    """What the loss got: each row's prompt, completion and mask, without padding."""
+    """Return each row's prompt, completion and mask in the loss, without padding."""
     found = []
     for batch in trainer.lost:
         for i in range(len(batch["prompt_ids"])):

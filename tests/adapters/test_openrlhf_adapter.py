@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import rlvr
-from rlvr.adapters.carried import rows
-from rlvr.adapters.openrlhf.groups import Groups
+from rlvr.adapters.openrlhf.executor import SampleGroups
+from rlvr.adapters.row import rows
 
 PROMPT = "<|im_start|>user\n1+1=<|im_end|>\n<|im_start|>assistant\n"
 
@@ -94,7 +94,7 @@ def test_the_file_has_openrlhfs_keys(tmp_path: Path) -> None:
 
 
 def test_an_unscored_sample_waits_for_its_group_and_takes_the_mean() -> None:
-    async def sample(groups: Groups, key: str, reward: float | None, turns: int) -> float:
+    async def sample(groups: SampleGroups, key: str, reward: float | None, turns: int) -> float:
         with groups.sample(key) as group:
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -103,7 +103,7 @@ def test_an_unscored_sample_waits_for_its_group_and_takes_the_mean() -> None:
         return await group.mean() if reward is None else reward
 
     async def all_of() -> list[float]:
-        groups = Groups()
+        groups = SampleGroups()
         asked = [("a", 1.0, 3), ("a", None, 1), ("a", 0.5, 9), ("b", None, 1), ("b", None, 2)]
         found = await asyncio.gather(*(sample(groups, *one) for one in asked))
         assert groups._groups == {}
@@ -113,18 +113,18 @@ def test_an_unscored_sample_waits_for_its_group_and_takes_the_mean() -> None:
 
 
 def test_a_sample_that_fails_holds_up_nobody() -> None:
-    async def fails(groups: Groups) -> float:
+    async def fails(groups: SampleGroups) -> float:
         with groups.sample("a"):
             await asyncio.sleep(0)
             raise ValueError("the engine is gone")
 
-    async def waits(groups: Groups) -> float:
+    async def waits(groups: SampleGroups) -> float:
         with groups.sample("a") as group:
             pass
         return await group.mean()
 
     async def both() -> object:
-        groups = Groups()
+        groups = SampleGroups()
         return await asyncio.gather(fails(groups), waits(groups), return_exceptions=True)
 
     found = asyncio.run(both())

@@ -40,7 +40,7 @@ def env() -> rlvr.SingleTurn:
 
 
 class Logs:
-    """What TRL hands over to a reward function for logging."""
+    """The functions that TRL passes to a reward function for logging."""
 
     def __init__(self) -> None:
         self.metrics: dict[str, float] = {}
@@ -259,7 +259,9 @@ def test_each_row_of_a_mixture_is_judged_by_its_own(env: rlvr.SingleTurn) -> Non
     del columns["rlvr_env"]
     with pytest.raises(DataError, match="no column 'rlvr_env', and there are several"):
         logs.call(mixture, answers, **columns)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="of the environment 'left', and there's only right, wrong"):
+    with pytest.raises(
+        DataError, match="of the environment 'left', and there is only right, wrong"
+    ):
         logs.call(mixture, ["1"], rlvr_task=rows["rlvr_task"][:1], rlvr_env=["left"])  # type: ignore[arg-type]
 
 
@@ -370,7 +372,7 @@ def test_a_trainer_trains_on_where_some_rows_have_no_reward(
 ) -> None:
     pytest.importorskip("torch")
     trl = pytest.importorskip("trl")
-    from rlvr.training.small_model import make_model, make_tokenizer
+    from rlvr.training.quickstart.model import make_model, make_tokenizer
 
     @rlvr.verifier(mode="whole")
     def half(task: rlvr.Task, answer: str) -> rlvr.Verdict | float:
@@ -412,9 +414,8 @@ def test_a_trainer_trains_on_where_some_rows_have_no_reward(
         assert 0 < row["rlvr/unscored"] < 1
         assert row["rlvr/unscored/judge"] == row["rlvr/unscored"]
         others = 1.0 if also else 0.0
-        assert row["reward"] == pytest.approx(
-            row["rlvr/half"] + others
-        )  # over the scored rows alone
+        # Over the scored rows alone.
+        assert row["reward"] == pytest.approx(row["rlvr/half"] + others)
         assert row["loss"] == row["loss"]  # not NaN
     assert any(not value.equal(start[name]) for name, value in model.state_dict().items())
     assert all(value.isfinite().all() for value in model.state_dict().values())

@@ -28,7 +28,7 @@ from rlvr.core.task import Message
 torch = pytest.importorskip("torch")
 trl = pytest.importorskip("trl")
 
-from rlvr.training.small_model import make_model, make_tokenizer  # noqa: E402
+from rlvr.training.quickstart.model import make_model, make_tokenizer  # noqa: E402
 
 
 @pytest.fixture
@@ -152,13 +152,13 @@ def test_without_logprobs_there_are_none(train: Callable[..., Any]) -> None:
     assert rlvr.trl.rollout(env)(prompts, trainer)["logprobs"] is None
 
 
-def test_a_batch_in_lots_is_the_same_batch(train: Callable[..., Any]) -> None:
+def test_a_batch_in_chunks_is_the_same_batch(train: Callable[..., Any]) -> None:
     env = Asks(tasks("asks", 6), digits)
     prompts = [row["prompt"] for row in rlvr.trl.dataset(env)]
     trainer = train(env)
     trainer.generation_config.do_sample = False
     whole = rlvr.trl.rollout(env)(prompts, trainer)
-    parts = rlvr.trl.rollout(env, lots=4)(prompts, trainer)
+    parts = rlvr.trl.rollout(env, chunks=4)(prompts, trainer)
     assert parts["completion_ids"] == whole["completion_ids"]
     assert parts["env_mask"] == whole["env_mask"]
     assert [e.task.id for e in parts["rlvr_episode"]] == [f"asks{i}" for i in range(6)]
@@ -356,7 +356,7 @@ def test_replies_of_one_lot_are_worked_out_while_the_next_is_generated(
     trainer = train(env, max_completion_length=110)
     trainer.__class__, trainer.happened = Waits, Replied.replied
     prompts = [row["prompt"] for row in rlvr.trl.dataset(env)]
-    rlvr.trl.rollout(env, lots=2)(prompts, trainer)
+    rlvr.trl.rollout(env, chunks=2)(prompts, trainer)
     assert trainer.calls == 2
 
 
@@ -424,11 +424,11 @@ def test_data_that_isnt_ours_says_how_to_make_it(train: Callable[..., Any]) -> N
     env = Asks(tasks("asks"), digits)
     trainer = train(env)
     play = rlvr.trl.rollout(env)
-    with pytest.raises(DataError, match=r"no mark of rlvr's: make the data with .*dataset\(env\)"):
+    with pytest.raises(DataError, match=r"no mark by rlvr: make the data with .*dataset\(env\)"):
         play([[{"role": "user", "content": "1+1="}]], trainer)
     other = Asks(tasks("others"), digits)
     prompt = rlvr.trl.dataset(other)[0]["prompt"]
-    with pytest.raises(DataError, match="of the environment 'others', and there's only asks"):
+    with pytest.raises(DataError, match="of the environment 'others', and there is only asks"):
         play([prompt], trainer)
     same = Asks(rlvr.TaskSet([rlvr.Task("2+2=", "0", "asks0")], "asks"), digits)
     with pytest.raises(DataError, match="has another prompt in the training data"):
@@ -439,8 +439,8 @@ def test_options_that_are_none_are_refused() -> None:
     env = Asks(tasks("asks"), digits)
     with pytest.raises(OptionError, match="max_turns is at least 1, not 0"):
         rlvr.trl.rollout(env, max_turns=0)
-    with pytest.raises(OptionError, match="lots is at least 1, not 0"):
-        rlvr.trl.rollout(env, lots=0)
+    with pytest.raises(OptionError, match="chunks is at least 1, not 0"):
+        rlvr.trl.rollout(env, chunks=0)
     with pytest.raises(
         OptionError, match=r"str has no _generate_single_turn.*RLOOTrainer takes no"
     ):

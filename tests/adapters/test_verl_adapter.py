@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import rlvr
-from rlvr.adapters.carried import rows
+from rlvr.adapters.row import rows
 from rlvr.adapters.verl.replay_buffer import metrics, too_small
 from rlvr.core.errors import OptionError
 
@@ -71,7 +71,9 @@ def test_past_its_deadline_a_row_is_unscored(monkeypatch: pytest.MonkeyPatch) ->
 
     env = rlvr.make("test_sums")
     slow = rlvr.verifier(mode="whole")(never)
-    monkeypatch.setattr("rlvr.adapters.carried._made", lambda *_: rlvr.SingleTurn(env.tasks, slow))
+    monkeypatch.setattr(
+        "rlvr.adapters.row._environment", lambda *_: rlvr.SingleTurn(env.tasks, slow)
+    )
     ((_, _, text),) = rows(env, limit=1)
     assert scored(text, "1", deadline_s=0.2)["cause/timeout"] == 1.0
 
@@ -102,13 +104,13 @@ def test_the_metrics_are_over_the_scored_and_count_the_others() -> None:
         {"score": 0.0, "status/correct": 0.0, "component/math": 0.0, "component/sql": nan},
         {"score": 1.0, "status/correct": 1.0, "component/math": nan, "component/sql": 1.0},
     ]
-    assert metrics(infos, asked=4) == {
+    assert metrics(infos, requested=4) == {
         "rlvr/status/correct": pytest.approx(2 / 3),
         "rlvr/math": 0.5,
         "rlvr/sql": 1.0,
         "rlvr/unscored": 0.25,
     }
-    assert metrics([], asked=4) == {"rlvr/unscored": 1.0}
+    assert metrics([], requested=4) == {"rlvr/unscored": 1.0}
 
 
 def test_a_group_of_one_is_too_small() -> None:

@@ -86,7 +86,7 @@ def test_nothing_scored_is_no_figure(rlvr_cli: CommandLine, tmp_path: Path) -> N
 
 def test_a_model_of_transformers(rlvr_cli: CommandLine, tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from rlvr.training.small_model import make_model, make_tokenizer
+    from rlvr.training.quickstart.model import make_model, make_tokenizer
 
     tokenizer = make_tokenizer()
     make_model(tokenizer, seed=0).save_pretrained(tmp_path / "model")

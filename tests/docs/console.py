@@ -89,8 +89,8 @@ ONLY_PARSED: dict[str, str] = {
     "make test-changed": _TESTED.format("tests/test_changed.py"),
     "pip install '.[train]'": "what is installed is what's tested",
     "pip install 'rlvr[train,vllm]'": "gigabytes, and this environment has the CPU's build",
-    "rlvr train quickstart": _TESTED.format("tests/training/test_quickstart.py"),
-    "rlvr train quickstart --seed 0 --run runs/quickstart":
+    "rlvr quickstart": _TESTED.format("tests/training/test_quickstart.py"),
+    "rlvr quickstart --seed 0 --run runs/quickstart":
         _TESTED.format("tests/training/test_quickstart.py"),
     "rlvr view runs/quickstart-…": "of a run that isn't made here; docs/training.md's view is run",
     "rlvr view runs/quickstart": "of a run that isn't made here; this page's other view is run",
@@ -106,8 +106,5 @@ ONLY_PARSED: dict[str, str] = {
     _VERL + "Qwen/Qwen2.5-1.5B-Instruct trainer.n_gpus_per_node=1": _GPU,
     "recipes/openrlhf/grpo.sh Qwen/Qwen2.5-1.5B-Instruct data/train.jsonl": _GPU,
     "recipes/openrlhf/ppo.sh Qwen/Qwen2.5-1.5B-Instruct data/train.jsonl": _GPU,
-    "VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --dtype float32 --enforce-eager --logprobs-mode "
-    "processed_logprobs --max-logprobs -1 --worker-extension-cls "
-    "rlvr.training.vllm_worker.CpuSync": "vLLM has an environment of its own: tests/vllm_cpu",
 }  # fmt: skip
 """Commands that are parsed and not run, and why."""

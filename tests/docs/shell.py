@@ -112,24 +112,12 @@ def _shell_recipe(words: Sequence[str]) -> None:
     assert Path(arguments[1]).is_file(), f"{arguments[1]} is what an earlier line should have made"
 
 
-def _vllm(words: Sequence[str]) -> None:
-    import importlib.util
-
-    assert words[:1] == ["serve"]
-    module, _, name = words[words.index("--worker-extension-cls") + 1].rpartition(".")
-    spec = importlib.util.find_spec(module)
-    assert spec is not None
-    assert spec.origin is not None
-    assert f"class {name}" in Path(spec.origin).read_text(encoding="utf-8")
-
-
 PARSERS: dict[str, Callable[[Sequence[str]], None]] = {
     "rlvr": parse_rlvr,
     "pip": _pip,
     "make": _make,
     "python": _python,
     "accelerate": _accelerate,
-    "vllm": _vllm,
     "recipes/openrlhf/grpo.sh": lambda words: _shell_recipe(["recipes/openrlhf/grpo.sh", *words]),
     "recipes/openrlhf/ppo.sh": lambda words: _shell_recipe(["recipes/openrlhf/ppo.sh", *words]),
 }

@@ -52,7 +52,7 @@ def test_every_public_name_is_in_the_reference() -> None:
     for name in rlvr.__all__:
         found = getattr(rlvr, name)
         if isinstance(found, types.ModuleType):
-            assert any(one.startswith(f"rlvr.{name}.") for one in named), name
+            assert any(f"{one}.".startswith(f"rlvr.{name}.") for one in named), name
             continue
         home = getattr(found, "__module__", "")
         assert named & {f"rlvr.{name}", home, f"{home}.{name}"}, name

@@ -42,6 +42,12 @@ def test_the_reference_has_signatures_and_arguments(site: Path) -> None:
     assert 'id="rlvr.scoring.score.score"' in page
 
 
+def test_code_in_docstrings_is_shown_as_code(site: Path) -> None:
+    for page in (site / "reference").glob("*.html"):
+        text = re.sub(r"<code.*?</code>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert "::" not in re.sub(r"<[^>]+>", "", text), page
+
+
 def test_a_broken_anchor_would_end_the_build(tmp_path: Path) -> None:
     """The settings of `validation` are what makes the build strict."""
     pytest.importorskip("mkdocs")

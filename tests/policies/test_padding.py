@@ -12,9 +12,9 @@ import rlvr
 
 torch = pytest.importorskip("torch")
 
+from recipes._text_model import make_text_model, make_text_tokenizer  # noqa: E402
 from rlvr.policies.base import Request  # noqa: E402
 from rlvr.policies.transformers import TransformersPolicy  # noqa: E402
-from rlvr.training.text_model import make_text_model, make_text_tokenizer  # noqa: E402
 
 TEXTS = [
     "2+2=",

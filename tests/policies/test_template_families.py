@@ -109,7 +109,7 @@ class Twice(rlvr.MultiTurn):
 @pytest.mark.sweep(gate=FAMILIES)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_mask_is_of_the_model_s_tokens_alone(name: str) -> None:
-    from rlvr.adapters.episode import Generated, play
+    from rlvr.adapters.token_episode import Generated, play
 
     template = Template(tokenizer_of(name))
     task = rlvr.Task(str(ASKED["content"]), "48", "t")

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from rlvr.policies import transformers  # noqa: E402
 from rlvr.policies.base import Request  # noqa: E402
 from rlvr.policies.transformers import TransformersPolicy  # noqa: E402
-from rlvr.training.small_model import make_model, make_tokenizer  # noqa: E402
+from rlvr.training.quickstart.model import make_model, make_tokenizer  # noqa: E402
 
 TASKS = rlvr.make("arithmetic", digits=3, operators="+", prompt="{compact}=", size=24).tasks
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -35,7 +36,15 @@ def test_tiny_reports_where_a_step_goes_and_the_lift() -> None:
     assert re.match(r"0\.\d{3} → 0\.\d{3} \(± 0\.\d{3}\)", lines["held-out accuracy"])
 
 
-def test_without_a_gpu_it_says_what_to_do() -> None:
-    done = run()
-    assert done.returncode == 2
-    assert "--tiny" in done.stderr
+def test_without_a_gpu_it_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", ["gpu_train.py"])
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module("gpu_train").main()
+    assert ended.value.code == 2
+    assert "--tiny" in capsys.readouterr().err

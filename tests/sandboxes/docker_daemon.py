@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rlvr.sandboxes import docker_owner
-from rlvr.sandboxes.docker import Docker
-from rlvr.sandboxes.docker_client import client
-from rlvr.sandboxes.docker_containers import OWNER
-from rlvr.sandboxes.image import build, is_current
+from rlvr.sandboxes.docker import Docker, owners
+from rlvr.sandboxes.docker.client import client
+from rlvr.sandboxes.docker.containers import OWNER
+from rlvr.sandboxes.docker.image import build, is_current
 
 SCRIPT = Path(__file__).parents[2] / ".ci/dockerd"
 # Programs for jails. Each says when it's there.
@@ -59,7 +58,7 @@ def docker_with_image() -> Iterator[Docker]:
 def containers(owner: str | None = None) -> list[str]:
     """Names of the sandboxes' containers of a process, this one by default, in whatever state."""
     with client(10) as api:
-        label = f"{OWNER}={owner or docker_owner.me()}"
+        label = f"{OWNER}={owner or owners.me()}"
         found = api.containers(all=True, filters={"label": [label]})
         return [each["Names"][0] for each in found if each["Names"]]
 
@@ -120,11 +119,11 @@ def copy_image(backend: Docker, address: str, path: Path) -> None:
 
 CLIENT = """
 import sys, time
-from rlvr.sandboxes import docker_owner
+from rlvr.sandboxes.docker import owners
 from rlvr.sandboxes.docker import Docker
 link = Docker().launch(sys.argv[1], 64)
 assert link.exchange(b"", 1, time.monotonic() + 20) == b"!"
-print(docker_owner.me(), flush=True)
+print(owners.me(), flush=True)
 time.sleep(600)
 """
 

@@ -158,6 +158,7 @@ C: list[Row] = [(_C + source, *rest) for source, *rest in (
 
 _CPP = "#include <iostream>\n#include <vector>\n#include <map>\n#include <string>\n#include <algorithm>\nusing namespace std;\n"
 CPP: list[Row] = [(_CPP + source, *rest) for source, *rest in (
+    ("int f(int n) { volatile char b[64] = {0}; return n == 0 ? b[0] : 1 + f(n - 1) + b[1]; }\nint main() { int a[2500000]; a[9] = f(500000); cout << a[9]; }", "500000"),
     ("int main() { long a, b; cin >> a >> b; cout << a * b << endl; }", "12\n", "3 4"),
     ("int main() { vector<int> v{3, 1, 2}; sort(v.begin(), v.end()); for (int x : v) cout << x << ' '; }", "1 2 3 "),
     ("int main() { map<string, int> m; string s; while (cin >> s) m[s]++; for (auto &[k, n] : m) cout << k << n << '\\n'; }", "a2\nb1\n", "a b a"),
@@ -218,7 +219,11 @@ JAVA: list[Row] = [(_JAVA.format(extra, body), *rest) for extra, body, *rest in 
     ("", "System.out.println(new Date(0) + \" ü \" + String.format(\"%.2f\", 1.5));", "Thu Jan 01 00:00:00 UTC 1970 ü 1.50\n"),
     ("", "java.nio.file.Files.writeString(java.nio.file.Path.of(\"x\"), \"abc\"); System.out.println(new java.io.File(\"x\").length());", "3\n"),
     ("", "System.out.println(new java.math.BigInteger(\"2\").pow(70) + \" \" + new Random(1).nextInt(100));", "1180591620717411303424 85\n"),
-)]  # fmt: skip
+)] + [
+    ("public class Solution { public static void main(String[] a) { System.out.println(7); } }", "7\n"),
+    ("class Helper { static int n = 7; }\nclass Run { public static void main(String[] a) { System.out.println(Helper.n); } }", "7\n"),
+    ("package org.x;\npublic class Größe { public static void main(String[] a) { System.out.println(Größe.class.getName()); } }", "org.x.Größe\n"),
+]  # fmt: skip
 
 RUST: list[Row] = [
     ("fn main() { let mut s = String::new(); std::io::stdin().read_line(&mut s).unwrap(); println!(\"{}\", s.trim().parse::<i64>().unwrap() + 1); }", "42\n", "41\n"),
@@ -278,7 +283,7 @@ BASH: list[Row] = [
     ("echo x > /usr/y 2>/dev/null || echo refused", "refused\n"),
     ("[[ abc =~ ^a(.)c$ ]] && echo ${BASH_REMATCH[1]}", "b\n"),
     ("head -c 3 /dev/zero 2>/dev/null | wc -c", "0\n"),
-    ("f() { f; }; ulimit -s; echo $((2 ** 40))", "8192\n1099511627776\n"),
+    ("f() { f; }; ulimit -s; echo $((2 ** 40))", "unlimited\n1099511627776\n"),
 ]  # fmt: skip
 
 PROGRAMS: dict[str, list[Row]] = {

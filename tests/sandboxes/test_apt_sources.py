@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rlvr.core.errors import SandboxError
-from rlvr.sandboxes.apt_sources import Archive, archive
+from rlvr.sandboxes.docker.apt_sources import Archive, archive
 
 DEBIAN = Archive("http://deb.debian.org/debian", "bookworm", ("main",))
 

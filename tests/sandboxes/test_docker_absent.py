@@ -11,7 +11,6 @@ import pytest
 from docker_daemon import ECHO, containers
 
 from rlvr.core.errors import MissingExtraError, SandboxError
-from rlvr.sandboxes import docker_containers
 from rlvr.sandboxes.docker import Docker, reap
 
 
@@ -34,7 +33,7 @@ def test_no_such_runtime(docker: Docker) -> None:
 
 def test_no_daemon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-    monkeypatch.setattr("rlvr.sandboxes.docker.AWAY_S", 0.5)
+    monkeypatch.setattr("rlvr.sandboxes.docker.backend.AWAY_S", 0.5)
     assert f"No Docker daemon answers at unix://{tmp_path}" in (Docker().why_not() or "")
     began = time.monotonic()
     with pytest.raises(SandboxError, match=r"No Docker daemon answers.*systemctl start docker"):
@@ -49,8 +48,8 @@ def test_a_daemon_that_says_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         silent.bind(str(tmp_path / "d.sock"))
         silent.listen(100)
         monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/d.sock")
-        monkeypatch.setattr("rlvr.sandboxes.docker.ASK_S", 0.3)
-        monkeypatch.setattr(docker_containers, "GONE_S", 0.3)
+        monkeypatch.setattr("rlvr.sandboxes.docker.backend.ASK_S", 0.3)
+        monkeypatch.setattr("rlvr.sandboxes.docker.containers.GONE_S", 0.3)
         assert "hasn't answered in 0.3 s" in (Docker().why_not() or "")
         with pytest.raises(SandboxError, match="hasn't answered"):
             Docker(timeout_s=0.3).launch(ECHO, 64)

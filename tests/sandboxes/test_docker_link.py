@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from rlvr.core.errors import JailError
-from rlvr.sandboxes.docker_link import LAST_WORDS, DockerLink, Frames
+from rlvr.sandboxes.docker.link import LAST_WORDS, DockerLink, Frames
 
 
 def frame(payload: bytes, output: int = 1) -> bytes:
@@ -118,7 +118,7 @@ def test_what_came_before_the_hang_up_is_handed_over(peer: Peer) -> None:
 
 
 def test_a_flood_nobody_asked_for_is_refused(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rlvr.sandboxes.docker_link.FLOOD", 1 << 20)
+    monkeypatch.setattr("rlvr.sandboxes.docker.link.FLOOD", 1 << 20)
 
     def flood() -> None:
         try:

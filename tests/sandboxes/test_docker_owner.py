@@ -8,9 +8,8 @@ from pathlib import Path
 
 from docker_daemon import DEAF, ECHO, client_process, containers, killed, none_left, soon
 
-from rlvr.sandboxes import docker_owner
-from rlvr.sandboxes.docker import Docker, reap
-from rlvr.sandboxes.docker_client import client
+from rlvr.sandboxes.docker import Docker, owners, reap
+from rlvr.sandboxes.docker.client import client
 
 
 def test_a_killed_client_takes_its_jail_along(docker: Docker) -> None:
@@ -48,23 +47,23 @@ def test_a_container_whose_making_was_never_answered_is_reaped(docker: Docker) -
 
 
 def test_owners() -> None:
-    me = docker_owner.me()
+    me = owners.me()
     host, boot, namespace, pid, start = me.split("/")
-    assert not docker_owner.dead(me)
-    assert docker_owner.dead(f"{host}/{boot}/{namespace}/{pid}/{int(start) - 1}")  # pid used again
-    assert docker_owner.dead(f"{host}/{boot}/{namespace}/4194305/1")
+    assert not owners.dead(me)
+    assert owners.dead(f"{host}/{boot}/{namespace}/{pid}/{int(start) - 1}")  # pid used again
+    assert owners.dead(f"{host}/{boot}/{namespace}/4194305/1")
     for elsewhere in (f"other/{boot}/{namespace}", f"{host}/other/{namespace}", f"{host}/{boot}/x"):
-        assert not docker_owner.dead(f"{elsewhere}/4194305/1")
+        assert not owners.dead(f"{elsewhere}/4194305/1")
     for nonsense in ("", "/", me + "/", f"{host}/{boot}/{namespace}/", "x" * 1000):
-        assert not docker_owner.dead(nonsense) or nonsense == me + "/"
+        assert not owners.dead(nonsense) or nonsense == me + "/"
 
 
 def test_a_zombie_is_dead() -> None:
     process = subprocess.Popen(["true"])
     start = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
-    owner = f"{docker_owner.me().rsplit('/', 2)[0]}/{process.pid}/{start}"
+    owner = f"{owners.me().rsplit('/', 2)[0]}/{process.pid}/{start}"
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert docker_owner.dead(owner)
+    assert owners.dead(owner)
     process.wait()
 
 

@@ -17,7 +17,7 @@ from docker_daemon import DEAF, ECHO, client_process, copy_image, dockerd, kille
 from rlvr.core.errors import JailError, SandboxError
 from rlvr.sandboxes import Program, Sandbox
 from rlvr.sandboxes.docker import Docker
-from rlvr.sandboxes.docker_client import client
+from rlvr.sandboxes.docker.client import client
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_daemon_away_for_longer_than_close_waits(
     backend = Docker()
     link = backend.launch(DEAF, 64)
     dockerd("kill", own_daemon)
-    monkeypatch.setattr("rlvr.sandboxes.docker_containers.GONE_S", 0.5)
+    monkeypatch.setattr("rlvr.sandboxes.docker.containers.GONE_S", 0.5)
     link.close()
     dockerd("start", own_daemon)
     backend.launch(ECHO, 64).close()

@@ -17,10 +17,10 @@ from docker_daemon import small_system
 
 from rlvr.cli import command
 from rlvr.core.errors import OptionError, SandboxError
-from rlvr.sandboxes import Needs, Sandbox, debootstrap
-from rlvr.sandboxes.docker import Docker
-from rlvr.sandboxes.docker_client import client
-from rlvr.sandboxes.image import _dockerfile, build, is_current
+from rlvr.sandboxes import Needs, Sandbox
+from rlvr.sandboxes.docker import Docker, debootstrap
+from rlvr.sandboxes.docker.client import client
+from rlvr.sandboxes.docker.image import _dockerfile, build, is_current
 from rlvr.sandboxes.interpreter import base_python, interpreter
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="debootstrap is for root")

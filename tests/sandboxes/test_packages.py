@@ -20,7 +20,7 @@ from rlvr.core.verdict import Cause, Scored, Status, Unscored
 from rlvr.sandboxes import Needs, Program, Sandbox, choose
 from rlvr.sandboxes.bubblewrap import Bubblewrap
 from rlvr.sandboxes.docker import Docker
-from rlvr.sandboxes.docker_client import client
+from rlvr.sandboxes.docker.client import client
 from rlvr.sandboxes.interpreter import base_python, interpreter
 from rlvr.sandboxes.packages import build, built_folder, declared
 

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    from rlvr.training.small_model import make_model, make_tokenizer
+    from rlvr.training.quickstart.model import make_model, make_tokenizer
 
     folder = tmp_path_factory.mktemp("model")
     tokenizer = make_tokenizer()

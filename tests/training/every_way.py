@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 import rlvr
 from rlvr.runs.run import read_rollouts
 from rlvr.training.config import TrainConfig
-from rlvr.training.train import Outcome, train
+from rlvr.training.train import TrainOutcome, train
 from tests.training.test_train import Twice, easy, ends_in_even
 
 # TRL's RLOO plays no turns. An environment whose verifier waits is played by `rollout` too.
@@ -21,13 +21,13 @@ WAYS = tuple(f"{trainer}-{weights}" for trainer in TRAINERS for weights in ("all
 
 
 def environment(way: str, verifier: Any = ends_in_even, count: int = 40) -> rlvr.Environment:
-    """An environment of the way's number of turns."""
+    """Return an environment with the way's number of turns."""
     env = easy(count, verifier=verifier)
     return Twice(env.tasks, verifier, max_turns=2, name="easy") if "_turns" in way else env
 
 
 def config_of(way: str, model: str, env: Any = None, **changes: Any) -> TrainConfig:
-    """A short run of this way, with changes."""
+    """Return the configuration of a short run of this way, with changes."""
     trainer, _, weights = way.partition("-")
     options: dict[str, Any] = {
         "steps": 3, "batch": 16, "group": 4, "max_tokens": 24 if "_turns" in way else 12,
@@ -37,18 +37,18 @@ def config_of(way: str, model: str, env: Any = None, **changes: Any) -> TrainCon
     return TrainConfig(model, env or environment(way), **options | changes)
 
 
-def run(way: str, model: str, path: Path, env: Any = None, **changes: Any) -> Outcome:
+def run(way: str, model: str, path: Path, env: Any = None, **changes: Any) -> TrainOutcome:
     return train(config_of(way, model, env, **changes), path)
 
 
-def weights(outcome: Outcome, folder: str = "model") -> torch.Tensor:
-    """All weights of a saved model, as one vector."""
+def weights(outcome: TrainOutcome, folder: str = "model") -> torch.Tensor:
+    """Return all weights of a saved model, as one vector."""
     files = (outcome.run / folder).glob("*model.safetensors")
     (file,) = (file for file in files if not file.name.startswith("value"))
     return torch.cat([value.flatten().double() for _, value in sorted(load_file(file).items())])
 
 
-def texts(outcome: Outcome, part: str = "train") -> list[Any]:
+def texts(outcome: TrainOutcome, part: str = "train") -> list[Any]:
     """Return the generated texts, in order."""
     return [
         (row["step"], row["task"], row["messages"])
@@ -57,7 +57,7 @@ def texts(outcome: Outcome, part: str = "train") -> list[Any]:
     ]
 
 
-def logged(outcome: Outcome) -> list[dict[str, Any]]:
-    """The metrics of each training step."""
+def logged(outcome: TrainOutcome) -> list[dict[str, Any]]:
+    """Return the metrics of each training step."""
     lines = (outcome.run / "metrics.jsonl").read_text().splitlines()
     return [row for row in map(json.loads, lines) if "reward" in row]

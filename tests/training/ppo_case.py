@@ -14,7 +14,7 @@ from transformers import (
 )
 
 from rlvr.training.ppo import PPOConfig, PPOTrainer
-from rlvr.training.small_model import make_model, make_tokenizer
+from rlvr.training.quickstart.model import make_model, make_tokenizer
 
 TOKENIZER = make_tokenizer()
 PROMPTS = [f"<user>{a}+{b}=<bot>" for a, b in [(1, 2), (30, 4), (5, 6), (77, 8)]] + [

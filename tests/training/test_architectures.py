@@ -17,7 +17,7 @@ pytest.importorskip("trl")
 
 from rlvr.policies.base import Request
 from rlvr.policies.transformers import TransformersPolicy
-from rlvr.training.small_model import make_tokenizer
+from rlvr.training.quickstart.model import make_tokenizer
 from rlvr.training.train import train
 from tests.training.architectures import FAMILIES, make
 

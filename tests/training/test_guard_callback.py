@@ -24,7 +24,7 @@ class Training:
         from trl import GRPOConfig, GRPOTrainer
 
         from rlvr.training.guards.callback import GuardCallback
-        from rlvr.training.small_model import make_model, make_tokenizer
+        from rlvr.training.quickstart.model import make_model, make_tokenizer
 
         self.rollouts: list[Rollout] = []
         self.told: list[Alarm] = []

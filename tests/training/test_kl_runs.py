@@ -172,7 +172,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`start`, and `near` and `far`, which are it with more and more noise on its weights."""
     import torch
 
-    from rlvr.training.small_model import make_model, make_tokenizer
+    from rlvr.training.quickstart.model import make_model, make_tokenizer
 
     folder = tmp_path_factory.mktemp("models")
     tokenizer = make_tokenizer()
@@ -193,7 +193,8 @@ def test_measured_as_by_hand(models: Path, tmp_path: Path) -> None:
     import torch
 
     from rlvr.policies.transformers import TransformersPolicy
-    from rlvr.training.kl.measure import MeasureConfig, measure
+    from rlvr.training.kl.measure import measure
+    from rlvr.training.kl.prompts import MeasureConfig
 
     file = tmp_path / "sums.jsonl"
     prompts = ["1+2=", "33+44=", "5="]
@@ -233,7 +234,8 @@ def test_measured_as_by_hand(models: Path, tmp_path: Path) -> None:
 
 
 def test_the_further_model_is_further_and_the_same_seed_gives_the_same(models: Path) -> None:
-    from rlvr.training.kl.measure import MeasureConfig, measure
+    from rlvr.training.kl.measure import measure
+    from rlvr.training.kl.prompts import MeasureConfig
 
     def kl(name: str, seed: int = 0) -> Any:
         config = MeasureConfig(samples=1, max_new_tokens=16, seed=seed)
@@ -249,7 +251,8 @@ def test_the_further_model_is_further_and_the_same_seed_gives_the_same(models: P
 
 
 def test_a_prompt_beyond_the_context_is_named(models: Path, tmp_path: Path) -> None:
-    from rlvr.training.kl.measure import MeasureConfig, measure
+    from rlvr.training.kl.measure import measure
+    from rlvr.training.kl.prompts import MeasureConfig
 
     file = tmp_path / "long.jsonl"
     file.write_text("".join(json.dumps({"prompt": "1+" * n + "1="}) + "\n" for n in (1, 5000)))
@@ -260,7 +263,8 @@ def test_a_prompt_beyond_the_context_is_named(models: Path, tmp_path: Path) -> N
 def test_models_of_different_vocabularies_have_no_kl(models: Path, tmp_path: Path) -> None:
     import shutil
 
-    from rlvr.training.kl.measure import MeasureConfig, measure
+    from rlvr.training.kl.measure import measure
+    from rlvr.training.kl.prompts import MeasureConfig
 
     other = tmp_path / "other"
     shutil.copytree(models / "start", other)
@@ -298,7 +302,7 @@ def test_two_runs_on_one_plot_and_compared(
     done = rlvr_cli("kl", "near", "far", "--measure", *few, "--best-of", "best", "-o", "to/kl.png")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "to" / "kl.png").read_bytes().startswith(b"\x89PNG")
-    assert "near: reward 1.000 at step 30, KL 9 nats a sequence" in done.stdout
+    assert "near: reward 1.000 at step 30, KL 9 nats per sequence" in done.stdout
     assert done.stdout.count("on 64 prompts (rlvr-1, a6689199d445b907)") == 2
     reports = [json.loads((tmp_path / name / "kl.json").read_text()) for name in ("near", "far")]
     kls = [report["measured"]["sequence"]["k1"] for report in reports]
@@ -328,7 +332,7 @@ def test_a_mistake_is_one_line(rlvr_cli: CommandLine, models: Path, tmp_path: Pa
         (("run", "--model", "./nowhere"), "has no final model yet"),
         (("run", "--model", "./no", "--reference", "./no"), "There's no folder './no'"),
         (("run", "run", "--model", "x"), "--model and --reference are for one run"),
-        (("run", "--temperature", "0"), "0.0 is not in the range"),
+        (("run", "--temperature", "0"), "the temperature is above 0"),
     ):
         done = rlvr_cli("kl", *arguments)
         assert done.returncode == 2, arguments

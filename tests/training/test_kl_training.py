@@ -17,7 +17,7 @@ from transformers import PrinterCallback  # noqa: E402
 from rlvr.core.errors import OptionError  # noqa: E402
 from rlvr.training.kl.budget import KLBudget, Spent, next_beta  # noqa: E402
 from rlvr.training.kl.trainer import KLConfig, MeasuresKL  # noqa: E402
-from rlvr.training.small_model import make_model, make_tokenizer  # noqa: E402
+from rlvr.training.quickstart.model import make_model, make_tokenizer  # noqa: E402
 
 TOKENIZER = make_tokenizer()
 ALL = KLConfig(completions=32)
@@ -323,5 +323,5 @@ def test_a_budget_that_cant_be_is_refused(options: dict[str, Any], says: str) ->
 
 @pytest.mark.parametrize("options", [{"every": 0}, {"completions": 1}])
 def test_a_measurement_that_cant_be_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(OptionError, match="KL is measured every 1 step or more"):
+    with pytest.raises(OptionError, match="every is at least 1 step"):
         KLConfig(**options)

@@ -22,7 +22,7 @@ from transformers import (
 from rlvr.core.errors import DataError, OptionError
 from rlvr.training.ppo import PPOConfig, PPOTrainer
 from rlvr.training.ppo.trainer import VALUE_FILE
-from rlvr.training.small_model import make_model
+from rlvr.training.quickstart.model import make_model
 from tests.training.ppo_case import (
     PROMPTS,
     TOKENIZER,
@@ -110,7 +110,7 @@ def test_checkpoints_that_are_no_reward_model(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="neither 'head' nor 'policy'"):
         trainer(tmp_path, value_model=str(tmp_path / "nowhere"))
     reward_model(tmp_path / "small", vocabulary=10)
-    with pytest.raises(OptionError, match=r"knows 10 tokens and the policy 20: .* same tokenizer"):
+    with pytest.raises(OptionError, match=r"has 10 tokens and the policy 20: .* same tokenizer"):
         trainer(tmp_path, value_model=str(tmp_path / "small"))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +18,9 @@ import rlvr
 pytest.importorskip("torch")
 pytest.importorskip("trl")
 
-from rlvr.training.additions import WARMUP_BATCH, additions, unseen
 from rlvr.training.quickstart import QuickstartConfig
-
-# The command, with another number of steps of the warm-up: no flag sets it.
-COMMAND = """
-import sys
-from rlvr.training import additions
-additions.WARMUP_STEPS = {warmup}
-from rlvr.cli import main
-main()
-"""
+from rlvr.training.quickstart.additions import WARMUP_BATCH, additions, unseen
+from tests.warm import TRAINERS, Warm
 
 
 class Finished:
@@ -41,16 +35,24 @@ class Finished:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Finished:
-    path = tmp_path_factory.mktemp("quickstart") / "run"
-    warmup, steps = (900, 20) if pytestconfig.getoption("--all") else (100, 2)
-    command = ["train", "quickstart", "--steps", str(steps), "--run", str(path)]
-    done = subprocess.run(
-        [sys.executable, "-c", COMMAND.format(warmup=warmup), *command],
-        capture_output=True, text=True, timeout=900,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return Finished(path, warmup, steps, done.stdout, done.stderr)
+def run(
+    tmp_path_factory: pytest.TempPathFactory,
+    pytestconfig: pytest.Config,
+    warm: Callable[[Sequence[str]], Warm],
+) -> Finished:
+    """The command in a fresh process; in the gate, in a fork of one that has imported the trainers."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    path = folder / "run"
+    warmup, steps = (900, 20) if pytestconfig.getoption("--all") else (60, 2)
+    words = ["quickstart", "--warmup-steps", str(warmup), "--steps", str(steps), "--run", str(path)]
+    if pytestconfig.getoption("--all"):
+        command = [sys.executable, "-m", "rlvr", *words]
+        done = subprocess.run(command, capture_output=True, timeout=900)
+    else:
+        done = warm(TRAINERS).run(words, b"", folder, os.environ | {"COLUMNS": "200"}, 900)
+    out, err = done.stdout.decode(), done.stderr.decode()
+    assert done.returncode == 0, err
+    return Finished(path, warmup, steps, out, err)
 
 
 def accuracy(rollouts: list[dict[str, Any]], step: int) -> float:
@@ -145,7 +147,7 @@ def test_a_run_that_is_there_is_left_alone(run: Finished, rlvr_cli: Any) -> None
 
 
 def test_the_small_models_tokenizer_reads_what_the_verifier_does() -> None:
-    from rlvr.training.small_model import make_tokenizer
+    from rlvr.training.quickstart.model import make_tokenizer
 
     tokenizer = make_tokenizer()
     text = "2+5+0=7;\\boxed{277}"

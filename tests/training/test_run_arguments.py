@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 import itertools
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 
 import rlvr
@@ -62,10 +65,10 @@ def test_arguments_that_are_the_run_s_own_name_the_field_to_set(model: str, tmp_
         ("max_completion_length", 9, "max_tokens"),
         ("beta", 0.5, "beta"),
         ("save_steps", 3, "save_every"),
-        ("save_strategy", "no", "can't be another"),
+        ("save_strategy", "no", "can't be changed"),
     ):
         config = TrainConfig(model, easy(), trl={name: value}, **SHORT)
-        with pytest.raises(OptionError, match=rf"'{name}' .* is the run's own.* {field}"):
+        with pytest.raises(OptionError, match=rf"'{name}' .* is set by the run.* {field}"):
             train(config, tmp_path / "run")
         assert not (tmp_path / "run").exists()
 
@@ -159,7 +162,7 @@ def test_steps_of_an_optimizer_that_takes_one_for_each_group_and_is_made_twice()
     """As DeepSpeed's is: what has a verdict moves every group, and what has none moves nothing."""
     import torch
 
-    from rlvr.training.unscored_steps import SkipsUnscoredSteps
+    from rlvr.training.mixins import SkipsUnscoredSteps
 
     class Base:
         def create_optimizer(self, model: Any = None) -> Any:
@@ -325,3 +328,22 @@ def test_beside_plain_trl_a_verifier_s_prints_are_in_its_output_folder(
         assert not (out / "verifiers.log").exists()
     else:
         check_marks(kind, (out / "verifiers.log").read_text(), terminal)
+
+
+def test_fields_are_options_with_complete_help_texts_and_one_default() -> None:
+    from rlvr.cli import kl, quickstart, train
+
+    options = {option.name: option for option in train.command.params}
+    by_hand = {"environments", "held_out", "guards", "trl"}  # of several options each
+    for field in dataclasses.fields(TrainConfig):
+        if field.name in by_hand:
+            continue
+        option = options[field.name]
+        assert isinstance(option, click.Option)
+        assert option.default in (None, ()) or "UNSET" in repr(option.default)
+        if field.default not in (None, (), dataclasses.MISSING):
+            assert f" (default {field.default})" in str(option.help)
+    for command in (train.command, kl.command, quickstart.command):
+        for option in command.params:
+            if isinstance(option, click.Option):
+                assert re.fullmatch(r"[A-Z].*\.", str(option.help)), option.name

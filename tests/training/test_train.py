@@ -25,7 +25,7 @@ from tests.training.broken_verifier import Broken
 
 pytest.importorskip("trl")
 from rlvr.training.recorder import rewind
-from rlvr.training.train import Outcome, train
+from rlvr.training.train import TrainOutcome, train
 
 ADDITIONS = {"digits": 3, "terms": 2, "operators": "+", "prompt": "{compact}="}
 SHORT: dict[str, Any] = {
@@ -50,7 +50,7 @@ def additions(split: str = "train", limit: int | None = None) -> Source:
 
 @rlvr.verifier(mode="whole", inline=True)
 def ends_in_even(task: rlvr.Task, answer: str) -> float:
-    """Something that a random model does now and then."""
+    """Reward an answer that a random model gives now and then."""
     return float(answer[-1:] in "02468")
 
 
@@ -60,7 +60,7 @@ def easy(count: int = 40, name: str = "easy", verifier: Any = ends_in_even) -> r
 
 
 def steps(path: Path, part: str = "train") -> dict[int, list[tuple[str, int]]]:
-    """What was trained on (or measured) at each step."""
+    """Return the tasks and samples of each training (or measurement) step."""
     found: dict[int, list[tuple[str, int]]] = {}
     for row in read_rollouts(path):
         if row["part"] == part:
@@ -72,7 +72,7 @@ def metrics(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
 
 
-def check_whole(outcome: Outcome, config: TrainConfig) -> None:
+def check_whole(outcome: TrainOutcome, config: TrainConfig) -> None:
     path = outcome.run
     trained = steps(path)
     assert sorted(trained) == list(range(1, config.steps + 1))
@@ -362,8 +362,10 @@ def test_what_trl_won_t_have_is_told_before_a_run_is_made(model: str, tmp_path: 
     ):
         with pytest.raises((OptionError, ValueError), match=said):
             train(TrainConfig(model, easy(), trl=trl, **SHORT), tmp_path / "run")
-    with pytest.raises(OptionError, match=r"shared out to 1 processes in micro-batches of 5"):
+    with pytest.raises(OptionError, match=r"divided among 1 processes in micro-batches of 5"):
         train(TrainConfig(model, easy(), micro_batch=5, **SHORT), tmp_path / "run")
+    with pytest.raises(OptionError, match="vllm='colocate' needs a GPU"):
+        train(TrainConfig(model, easy(), vllm="colocate", **SHORT), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     with pytest.raises(DataError, match="There's no folder"):
         train(TrainConfig(str(tmp_path / "none"), easy(), **SHORT), tmp_path / "run")
@@ -434,7 +436,7 @@ def test_flags_that_don_t_go_together(rlvr_cli: Any, tmp_path: Path) -> None:
     for arguments, said in (
         (["arithmetic"], "Name a --model"),
         ([], "Name an ENV"),
-        (["quickstart", "--model", "m"], "--seed, --steps and --run alone"),
+        (["quickstart", "--model", "m"], "--seed, --warmup-steps, --steps and --run alone"),
         (["--resume"], "name it"),
         (["--resume", "--run", "x", "--steps", "3"], "leave the other flags out"),
         (["arithmetic", "--model", "m", "--without-guard", "everything"], "no guard 'everything'"),
@@ -453,6 +455,7 @@ def test_the_line_for_several_gpus(rlvr_cli: Any) -> None:
     assert done.stdout.strip() == line
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("trainer", ["grpo", "ppo"])
 def test_a_tokenizer_may_pad_on_the_right_or_with_its_end_token(
     trainer: str, model: str, tmp_path: Path
@@ -460,7 +463,7 @@ def test_a_tokenizer_may_pad_on_the_right_or_with_its_end_token(
     """Neither the training rollouts nor the held-out ones depend on it."""
     from transformers import AutoTokenizer
 
-    from rlvr.training.small_model import make_model
+    from rlvr.training.quickstart.model import make_model
 
     easy_and_long = [rlvr.Task(f"{'1+' * (i % 7)}{i}=", str(i), f"t{i}") for i in range(24)]
     env = rlvr.SingleTurn(rlvr.TaskSet(easy_and_long, "lengths"), ends_in_even)

@@ -19,17 +19,15 @@ pytest.importorskip("trl")
 import torch
 from accelerate import Accelerator
 
-from rlvr.training.small_model import make_tokenizer
+from rlvr.training.mixins import WithinContext, count_positions_by_the_mask
+from rlvr.training.quickstart.model import make_tokenizer
 from rlvr.training.train import train
-from rlvr.training.within import WithinContext, count_positions_by_the_mask
 from tests.training.architectures import make
 
 TOKENIZER = make_tokenizer()
 CONTEXT = 64
-LONG, TIGHT = (
-    123,
-    57,
-)  # tokens with the template's two: one doesn't fit, one leaves 5 to answer with
+# Tokens with the template's two: one doesn't fit, one leaves 5 to answer with.
+LONG, TIGHT = 123, 57
 TASKS = [
     *(rlvr.Task(f"{i}+{i}=", "1", f"short-{i}") for i in range(4)),
     rlvr.Task("1" * LONG, "1", "long"),

@@ -50,13 +50,21 @@ class Server:
         return f"{self.url}/v1"
 
 
+@pytest.fixture
+def vllm_trains() -> Iterator[None]:
+    """Let `rlvr.train` use vLLM on this CPU."""
+    from tests.vllm_cpu.weights import vllm_on_cpu
+
+    with vllm_on_cpu():
+        yield
+
+
 @pytest.fixture(scope="session")
 def warmed(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """A folder with the quickstart's model after its warm-up; in the gate, after part of it."""
     import torch
 
-    from rlvr.training.small_model import make_model, make_tokenizer
-    from rlvr.training.warmup import warm_up
+    from rlvr.training.quickstart.model import make_model, make_tokenizer, warm_up
 
     torch.set_num_threads(1)
     steps = 900 if pytestconfig.getoption("--all") else 250
@@ -76,8 +84,8 @@ def warmed(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 
 
 def serve(model: Path, log: Path, *flags: str) -> Server:
-    """A server of `model` as `rlvr.training.vllm_cpu` says it's started."""
-    from rlvr.training.vllm_cpu import server_command
+    """Start a server of `model` that takes weights."""
+    from tests.vllm_cpu.weights import server_command
 
     port = free_port()
     command, environment = server_command(
@@ -115,7 +123,7 @@ def server(one_server: Server, warmed: Path) -> Server:
     """With the warmed-up weights, whatever a test before has trained."""
     from safetensors import safe_open
 
-    from rlvr.training.vllm_cpu import load_weights
+    from tests.vllm_cpu.weights import load_weights
 
     path = warmed / "model.safetensors"
     with safe_open(path, "pt") as file:

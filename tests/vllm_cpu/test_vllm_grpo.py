@@ -14,10 +14,11 @@ import rlvr
 from rlvr.policies.openai import OpenAIPolicy
 from rlvr.runs.run import read_rollouts
 from rlvr.training.config import Source, TrainConfig
-from rlvr.training.train import Outcome, train
-from rlvr.training.vllm_cpu import WeightSyncError, load_weights
+from rlvr.training.train import TrainOutcome, train
 from tests.vllm_cpu.conftest import NAME, Server, ask, logprobs_by_torch, serve, stop
+from tests.vllm_cpu.weights import WeightSyncError, load_weights
 
+pytestmark = pytest.mark.usefixtures("vllm_trains")
 OPTIONS = {"digits": 3, "terms": 2, "operators": "+", "prompt": "{compact}="}
 
 
@@ -48,7 +49,7 @@ def steps(pytestconfig: pytest.Config) -> int:
     return 80 if pytestconfig.getoption("--all") else 4
 
 
-def check(outcome: Outcome, steps: int) -> None:
+def check(outcome: TrainOutcome, steps: int) -> None:
     (before,), (after,) = outcome.before, outcome.after
     if steps >= 80:
         assert before.correct.value < 0.3

@@ -202,6 +202,7 @@ def check(run: Path) -> None:
 
 
 @pytest.mark.parametrize("lora", [None, 16], ids=["all", "lora"])
+@pytest.mark.usefixtures("vllm_trains")
 @pytest.mark.parametrize("vllm", ["colocate", "server"])
 def test_training_by_vllm(
     real_server: Server, model: Path, tmp_path: Path, vllm: Any, lora: int | None
@@ -210,6 +211,7 @@ def test_training_by_vllm(
     check(train(config(model, vllm=vllm, lora=lora, **where), tmp_path / "run").run)
 
 
+@pytest.mark.usefixtures("vllm_trains")
 def test_several_turns_are_trained_on_by_vllm(model: Path, tmp_path: Path) -> None:
     env = conversations()[0]
     options = {"held_out": None, "max_tokens": 128}

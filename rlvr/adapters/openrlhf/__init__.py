@@ -3,14 +3,14 @@
     rlvr data openrlhf gsm8k -o data
     recipes/openrlhf/grpo.sh Qwen/Qwen2.5-1.5B-Instruct data/train.jsonl
 
-A file of two lines is all that OpenRLHF is pointed at, with `--train.agent_func_path`::
+OpenRLHF needs a file of two lines, with `--train.agent_func_path`::
 
     import rlvr
     AgentExecutor = rlvr.openrlhf.agent_executor()
 
-A row without a verdict keeps its place, since OpenRLHF can't go on without: its mask is empty, so
-that it has no loss, and its reward is the mean of its group, so that it moves no other's advantage.
-`reward_func` is for those who have an executor already. Written against OpenRLHF 0.11.2.
+A row without a verdict keeps its place, since OpenRLHF can't continue without it: its mask is empty, so that it has no
+loss, and its reward is its group's mean, so that it changes no other advantage. `reward_func` is for scripts that have an
+executor already. Written against OpenRLHF 0.11.2.
 """
 
 from __future__ import annotations

@@ -1,24 +1,24 @@
 """OpenRLHF's reward function, for `--reward.remote_url FILE.py`.
 
-It's handed prompt and response as one text and must answer with a number. An unscored row's is NaN:
-`--algo.dynamic_filtering_enable`, with a range that holds every reward there is, lets OpenRLHF drop
-its group and draw another prompt. `rlvr.openrlhf.agent_executor` costs the row alone.
+It gets prompt and response as one text and must return a number. An unscored row's number is NaN: with
+`--algo.dynamic_filtering_enable` and a range that holds every possible reward, OpenRLHF drops its group and draws another
+prompt. With `rlvr.openrlhf.agent_executor` only the row itself is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from rlvr.adapters.carried import Carried
-from rlvr.adapters.episode import judged
-from rlvr.adapters.numbers import numbers
+from rlvr.adapters.metrics import verdict_metrics
+from rlvr.adapters.row import TrainerRow
+from rlvr.adapters.token_episode import judged
 from rlvr.core.errors import DataError
 from rlvr.core.faults import raised
 from rlvr.core.verdict import Cause, Unscored, Verdict
 
-ENDS = (
+STOP_TOKENS = (
     "<|im_end|>",
     "<|endoftext|>",
     "<|eot_id|>",
@@ -30,7 +30,7 @@ ENDS = (
     "</s>",
     "<eos>",
 )
-"""What models end their turn with; one of them is taken off the end of a response."""
+"""Markers at the end of a model's turn; one of them is removed from the end of a response."""
 
 _DEADLINE_S = 120.0
 
@@ -38,7 +38,7 @@ _DEADLINE_S = 120.0
 def reward_func(
     queries: Sequence[str], prompts: Sequence[str], labels: Sequence[str]
 ) -> dict[str, Any]:
-    """Rewards of single-turn responses. Never raises; a file for OpenRLHF has two lines::
+    """Return the rewards of single-turn responses. Never raises. A file for OpenRLHF has two lines::
 
         import rlvr
         reward_func = rlvr.openrlhf.reward_func
@@ -49,53 +49,53 @@ def reward_func(
         labels: N texts that `write_jsonl` wrote.
 
     Returns:
-        `rewards`, `scores` and `extra_logs` (the numbers of `rlvr.adapters.numbers` under `rlvr/…`),
-        each a number where N is 1, as OpenRLHF calls it, and else a list. NaN where unscored.
+        `rewards`, `scores` and `extra_logs` (the metrics of `rlvr.adapters.metrics` under `rlvr/…`): numbers if N is 1,
+        as OpenRLHF calls it, otherwise lists. The reward of an unscored row is NaN.
     """
     judging = [_judge(*row) for row in zip(queries, prompts, labels, strict=True)]
-    found = asyncio.run(_all(judging))
-    scores = [one.pop("rlvr/score") for one in found]
-    logs = {name: _plain([one[name] for one in found]) for name in (found[0] if found else {})}
+    rows = asyncio.run(_all(judging))
+    scores = [row.pop("rlvr/score") for row in rows]
+    logs = {name: _plain([row[name] for row in rows]) for name in (rows[0] if rows else {})}
     return {"rewards": _plain(scores), "scores": _plain(scores), "extra_logs": logs}
 
 
 def response_in(query: str, prompt: str) -> str | None:
-    """The response in `query`: what follows the prompt, without one closing marker.
+    """Return the response in `query`: the text after the prompt, without one closing marker.
 
-    Nothing is searched for in it: whatever markers the model wrote stay its own text. None where
-    the query doesn't begin with the prompt (OpenRLHF cut it from the left).
+    The response is not searched for markers, so that those within it stay the model's text. The result is None if the
+    query doesn't begin with the prompt, since OpenRLHF cut it from the left.
     """
     if not query.startswith(prompt):
         return None
     response = query[len(prompt) :]
-    end = max((one for one in ENDS if response.endswith(one)), key=len, default="")
+    end = max((token for token in STOP_TOKENS if response.endswith(token)), key=len, default="")
     return response.removesuffix(end)
 
 
-async def _all(judging: Sequence[Any]) -> list[dict[str, float]]:
+async def _all(judging: Sequence[Awaitable[dict[str, float]]]) -> list[dict[str, float]]:
     return list(await asyncio.gather(*judging))
 
 
 async def _judge(query: str, prompt: str, label: str) -> dict[str, float]:
     verdict: Verdict
     try:
-        carried = Carried.read(label)
+        row = TrainerRow.read(label)
         response = response_in(query, prompt)
-        if carried.env.max_turns > 1:
-            raise DataError(f"{carried.env.name} is multi-turn: use rlvr.openrlhf.agent_executor()")
+        if row.env.max_turns > 1:
+            raise DataError(f"{row.env.name} is multi-turn: use rlvr.openrlhf.agent_executor()")
         if response is None:
             raise DataError("the query doesn't begin with its prompt: raise --data.max_len")
     except Exception as error:
         verdict = Unscored(Cause.INPUT, raised("the row", error).message)
-        return _logs(numbers(verdict, (), ()))
-    messages = [dict(message) for message in carried.task.prompt]
+        return _logs(verdict_metrics(verdict, (), ()))
+    messages = [dict(message) for message in row.task.prompt]
     messages.append({"role": "assistant", "content": response})
-    verdict = await judged(carried.env, carried.task, messages, _DEADLINE_S)
-    return _logs(numbers(verdict, carried.components, carried.own))
+    verdict = await judged(row.env, row.task, messages, _DEADLINE_S)
+    return _logs(verdict_metrics(verdict, row.components, row.own_components))
 
 
-def _logs(found: dict[str, float]) -> dict[str, float]:
-    return {f"rlvr/{name}": value for name, value in found.items()}
+def _logs(metrics: dict[str, float]) -> dict[str, float]:
+    return {f"rlvr/{name}": value for name, value in metrics.items()}
 
 
 def _plain(values: list[float]) -> float | list[float]:

@@ -4,11 +4,10 @@
     trainer = GRPOTrainer(model, args=config,
                           train_dataset=rlvr.trl.dataset(env), reward_funcs=rlvr.trl.reward(env))
 
-Environments with several turns also need `rollout_func=rlvr.trl.rollout(env)`, which `GRPOTrainer`
-alone takes; those with tools may have `environment_factory=rlvr.trl.environment_factory(env)`
-instead. An unscored row is `None` for TRL, which leaves it out of the group's baseline and
-gives it advantage 0; beside other reward functions only where they are handed over as
-`rlvr.trl.reward(env, also=[…])`. Written against TRL 1.16.
+Environments with several turns also need `rollout_func=rlvr.trl.rollout(env)`, which only `GRPOTrainer` has;
+environments with tools may use `environment_factory=rlvr.trl.environment_factory(env)` instead. An unscored row's reward
+is `None`, so that TRL leaves it out of the group's baseline and gives it advantage 0. Pass other reward functions as
+`rlvr.trl.reward(env, also=[…])`, otherwise they reward unscored rows. Written against TRL 1.16.
 """
 
 from rlvr.adapters.trl.reward import RewardFunction, metrics, reward

@@ -1,34 +1,40 @@
 """Generation by the trainer's own backend: transformers, vLLM colocated, or a vLLM server.
 
-`GRPOTrainer._generate_single_turn` takes and gives token ids, and is what TRL's own tool loop
-calls turn by turn; so nothing of sampling, weight sync or logprobs is done again here.
+`GRPOTrainer._generate_single_turn` takes and returns token ids, and TRL's own tool loop calls it turn by turn. So sampling,
+weight sync and log-probabilities stay TRL's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from rlvr.core.errors import OptionError
+from rlvr.core.task import Message
 from rlvr.policies import transformers as policies
 from rlvr.policies.template import Template
 
-Generated: TypeAlias = tuple[list[list[int]], list[list[float]] | None]
-"""Token ids of each completion, and their logprobs where the backend has them."""
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from rlvr.adapters.trl.trainer_types import TrlTrainer
+
+Completions: TypeAlias = tuple[list[list[int]], list[list[float]] | None]
+"""Token ids of each completion, and their log-probabilities if the backend has them."""
 
 
-class Backend:
-    """What rollouts need of a `GRPOTrainer`.
+class TrlBackend:
+    """The generation of a `GRPOTrainer`, for rollouts.
 
     Attributes:
-        budget: tokens that a trajectory may have behind its prompt, the environment's included.
-        context: tokens that the model takes, the prompt's included.
-        ends: token ids that end a message.
-        template: what the trainer writes its prompts with.
+        budget: Most tokens of a trajectory after its prompt, with the environment's.
+        context: Most tokens that the model takes, with the prompt.
+        stop_token_ids: Token ids that end a message.
+        template: The chat template of the trainer's prompts.
     """
 
-    def __init__(self, trainer: Any) -> None:
+    def __init__(self, trainer: TrlTrainer) -> None:
         for name in ("_generate_single_turn", "_tokenize_prompts", "eos_token_ids"):
             if not hasattr(trainer, name):
                 raise OptionError(
@@ -41,24 +47,24 @@ class Backend:
                 "read the whole episode for tool calls again. Leave one of them out."
             )
         self._trainer = trainer
-        self.tokenizer: Any = trainer._tokenizer
+        self.tokenizer: PreTrainedTokenizerBase = trainer._tokenizer
         self.budget: int = trainer.max_completion_length
-        self.ends: list[int] = list(trainer.eos_token_ids)
+        self.stop_token_ids: list[int] = list(trainer.eos_token_ids)
         self.context = context_of(trainer)
         self.template = Template(
-            self.tokenizer, trainer.chat_template_kwargs, trainer.chat_template, self.ends
+            self.tokenizer, trainer.chat_template_kwargs, trainer.chat_template, self.stop_token_ids
         )
 
     @property
     def group(self) -> int:
-        """Samples of each prompt."""
+        """The number of completions per prompt."""
         trainer = self._trainer
         return int(
             trainer.num_generations if trainer.model.training else trainer.num_generations_eval
         )
 
     def widest(self, count: int) -> int:
-        """The largest of all processes' counts. All of them must ask."""
+        """Return the largest count of all processes. All of them must call it."""
         accelerator = self._trainer.accelerator
         if accelerator.num_processes == 1:
             return count
@@ -67,45 +73,45 @@ class Backend:
         counts = torch.tensor([count], device=accelerator.device)
         return int(accelerator.gather(counts).max())
 
-    def prompt_ids(self, prompts: list[Any]) -> list[list[int]]:
-        """The prompts as the chat template writes them."""
+    def prompt_ids(self, prompts: list[list[Message]]) -> list[list[int]]:
+        """Return the prompts as token ids, by the chat template."""
         ids, _, _ = self._trainer._tokenize_prompts(prompts)
-        return [list(one) for one in ids]
+        return [list(prompt) for prompt in ids]
 
-    def generate(self, prompts: list[list[int]], room: int) -> Generated:
-        """A completion of each prompt.
+    def generate(self, prompts: list[list[int]], max_tokens: int) -> Completions:
+        """Return a completion of each prompt. All processes must call it.
 
-        Some backends generate for all processes at once and want as many prompts of each, so where
-        others have more, fillers are completed too and thrown away. All processes must call.
+        Some backends generate for all processes at once and need equally many prompts from each. So a process with fewer
+        prompts completes fillers, too, and drops their completions.
 
         Args:
-            prompts: token ids; may be empty.
-            room: new tokens that the prompt with the most room has left.
+            prompts: Token ids; may be empty.
+            max_tokens: Most new tokens of the prompt that has the most left.
         """
-        asked = self.widest(len(prompts))
-        filled = [*prompts, *[self.ends[:1]] * (asked - len(prompts))]
-        with self._at_most(self.widest(room)):
+        count = self.widest(len(prompts))
+        filled = [*prompts, *[self.stop_token_ids[:1]] * (count - len(prompts))]
+        with self._at_most(self.widest(max_tokens)):
             ids, logprobs = self._trainer._generate_single_turn(filled, None, {}, 1)
         return ids[: len(prompts)], None if logprobs is None else logprobs[: len(prompts)]
 
     @contextmanager
     def _at_most(self, new_tokens: int) -> Iterator[None]:
-        """Later turns have less room than the trainer's setting, which is for whole trajectories."""
+        """Lower the trainer's limit, which is for whole trajectories, to that of a later turn."""
         trainer = self._trainer
         if trainer.use_vllm:
-            holder, name = trainer.vllm_generation, "max_completion_length"
+            settings, name = trainer.vllm_generation, "max_completion_length"
         else:
-            holder, name = trainer.generation_config, "max_new_tokens"
-        before = getattr(holder, name)
-        setattr(holder, name, max(1, min(before, new_tokens)))
+            settings, name = trainer.generation_config, "max_new_tokens"
+        before = getattr(settings, name)
+        setattr(settings, name, max(1, min(before, new_tokens)))
         try:
             yield
         finally:
-            setattr(holder, name, before)
+            setattr(settings, name, before)
 
 
-def context_of(trainer: Any) -> int:
-    """Tokens that the model takes where the trainer generates, the prompt's included."""
+def context_of(trainer: TrlTrainer) -> int:
+    """Return the most tokens, with the prompt's, that the model takes in the trainer's generation."""
     if trainer.use_vllm and trainer.vllm_mode == "colocate":
         return int(trainer.vllm_generation.llm.llm_engine.model_config.max_model_len)
     context = policies.context_of(trainer.model)
@@ -113,5 +119,5 @@ def context_of(trainer: Any) -> int:
 
 
 def too_long(tokens: int, context: int) -> str:
-    """Return what is said of a prompt that leaves no room for a completion."""
+    """Return the message about a prompt that leaves no room for a completion."""
     return f"its prompt has {tokens} tokens, and the model takes {context}"

@@ -1,4 +1,4 @@
-"""`reward`: the environments' verdicts as TRL's reward function, and what's logged of them."""
+"""`reward`: the environments' verdicts as TRL's reward function, with metrics."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rlvr.adapters.trl.backend import context_of, too_long
-from rlvr.adapters.trl.beside import Beside, number_among_namesakes, trainer_behind, warn_of_others
-from rlvr.adapters.trl.episodes import Episode
+from rlvr.adapters.trl.episode import TrlEpisode
+from rlvr.adapters.trl.other_rewards import (
+    Completion,
+    LogMetric,
+    OtherRewards,
+    Reward,
+    number_among_namesakes,
+    trainer_behind,
+    warn_of_others,
+)
 from rlvr.adapters.trl.rows import COLUMN, ENV_COLUMN, EPISODE_COLUMN, unknown
 from rlvr.adapters.trl.tools import TaskTools
 from rlvr.core.errors import DataError
@@ -25,6 +33,9 @@ from rlvr.runs.rollouts import Rollout
 from rlvr.scoring import default_pool
 from rlvr.scoring.prints import aside
 
+if TYPE_CHECKING:
+    from rlvr.adapters.trl.trainer_types import TrlTrainer
+
 RewardFunction: TypeAlias = Callable[..., Coroutine[Any, Any, list[float | None]]]
 _THREADS = 16  # for environments that judge by a method of their own
 
@@ -33,70 +44,69 @@ def reward(
     env: Environments,
     deadline_s: float | None = None,
     record: Callable[[list[Rollout]], None] | None = None,
-    ends: Collection[int] = (),
+    stop_token_ids: Collection[int] = (),
     template: Template | None = None,
     *,
-    also: Sequence[Callable[..., Any]] | None = None,
+    also: Sequence[Reward] | None = None,
 ) -> Any:
-    """The environments' verdicts as a reward function.
+    """Return the environments' verdicts as a reward function for TRL.
 
-    Each row is judged by its own environment, in the scoring pool, off the training process's
-    threads; TRL runs the function on its event loop. Rows that `rollout` played have their
-    verdicts, or they are under way. Without it an environment with tools is judged by the last
-    message, and one with several turns can't be.
+    Each row is judged by its own environment, in the scoring pool, off the training process's threads; TRL runs the
+    function on its event loop. Rows that `rollout` played are judged already, or being judged. Without `rollout` an
+    environment with tools is judged by the last message, and other environments with several turns are refused.
 
-    Metrics logged with each batch: `rlvr/<component>`, the mean of each component over the scored
-    rows; `rlvr/status/<status>`, its share of the scored; `rlvr/unscored`, the share of all rows
-    that got no reward, and `rlvr/unscored/<cause>`; `rlvr/scoring_wait_s`, how long TRL waited for
-    verdicts. A second reward of the same name (of the same environment) has them under `rlvr/2/`. Of a mixture also the same under `rlvr/<environment>/`. Of rollouts `rlvr/turns`, the
-    mean, and the shares `rlvr/stop/length` and `rlvr/stop/turns`. The feedback is logged beside
-    each completion.
+    Metrics of each batch: `rlvr/<component>`, the mean of each component over the scored rows; `rlvr/status/<status>`,
+    its share of the scored rows; `rlvr/unscored`, the share of all rows without a reward, and `rlvr/unscored/<cause>`;
+    `rlvr/scoring_wait_s`, the seconds that TRL waited for verdicts. A mixture has the same under `rlvr/<environment>/`,
+    and a second reward of the same name (of the same environment) under `rlvr/2/`. Rollouts have `rlvr/turns`, the mean,
+    and the shares `rlvr/stop/length` and `rlvr/stop/turns`. The feedback is logged with each completion.
 
     Args:
-        env: one, a list, a mapping by name, or a `Mixture`, as `dataset` got it.
-        deadline_s: for a batch; what isn't judged by then is unscored. None: each row's own limit.
-        record: called once with each batch's rollouts, in TRL's order; what it raises ends the
-            training.
-        ends: token ids that end a completion. TRL doesn't say why one ended: where `rollout` didn't
-            play them, rollouts have a `stop` by these, and without them an empty one.
-        template: of the model's tokenizer. TRL decodes a completion without its special tokens, and a thought
-            between two of them (gpt-oss's), or that the prompt opened (DeepSeek-R1's), looks like the answer;
-            with the template it's told apart. `rollout` does so by itself.
-        also: other reward functions as TRL has them, such as one for a format. A row without a verdict
-            gets nothing from them either; beside ours in a plain list they would have it count as wrong.
+        env: One environment, a list, a mapping by name, or a `Mixture`: the same value as for `dataset`.
+        deadline_s: Seconds for a batch; rows without a verdict by then are unscored (default: each row's own limit).
+        record: Called once with each batch's rollouts, in TRL's order. Its exceptions end the training.
+        stop_token_ids: Token ids that end a completion. TRL doesn't tell why a completion ended, so these decide the
+            `stop` of rollouts that `rollout` didn't play; without them it is empty.
+        template: The chat template of the model's tokenizer. TRL decodes completions without special tokens, so that a
+            thought between two of them (gpt-oss's), or one that the prompt opened (DeepSeek-R1's), looks like the answer.
+            The template separates it. `rollout` does so by itself.
+        also: Other reward functions for TRL, such as one for a format. An unscored row gets no reward from them either;
+            in a plain list with this one, they would make it count as wrong.
 
     Returns:
-        The reward function; with `also`, the list of all of them, ours first, for `reward_funcs`.
+        The reward function; with `also`, a list of all of them, this one first, for `reward_funcs`.
     """
     mixture = a_mixture(env)
     aside()
-    default_pool().start()  # warm by the time the first completions are there
+    default_pool().start()  # ready before the first completions
     threads = ThreadPoolExecutor(_THREADS, "rlvr-judges")
-    judges = {name: EpisodeJudge(one, threads) for name, one in mixture.environments.items()}
-    beside = Beside(also or ())
-    looked = False  # at the trainer's other reward functions
-    number = 1  # among those of the same name
+    judges = {name: EpisodeJudge(each, threads) for name, each in mixture.environments.items()}
+    others = OtherRewards(also or ())
+    checked = False  # the trainer's other reward functions
+    number = 1  # among the reward functions of the same name
 
     async def judged(
-        completions: Sequence[Any],
+        completions: Sequence[Completion],
         completion_ids: Sequence[Sequence[int]] | None = None,
-        log_metric: Callable[[str, float], None] | None = None,
-        log_extra: Callable[[str, list[Any]], None] | None = None,
+        log_metric: LogMetric | None = None,
+        log_extra: Callable[[str, list[str]], None] | None = None,
         **columns: Any,
     ) -> list[float | None]:
         aside(getattr(getattr(trainer_behind(log_metric), "args", None), "output_dir", None))
         episodes = columns.get(EPISODE_COLUMN)
         if episodes is None:
-            episodes = _finished(mixture, completions, completion_ids, columns, ends, template)
+            episodes = _finished(
+                mixture, completions, completion_ids, columns, stop_token_ids, template
+            )
             unfit = _unfit(trainer_behind(log_metric), columns.get("prompts"), len(episodes))
             for episode, why in zip(episodes, unfit, strict=True):
                 if why is not None:
                     episode.verdict, episode.stop = Unscored(Cause.INPUT, why), "error"
                 judge = judges[episode.name]
                 episode.verdict = episode.verdict or judge(episode.task, episode.messages)
-        nonlocal looked, number
-        if not looked:
-            looked = warn_of_others(reward_function, log_metric)
+        nonlocal checked, number
+        if not checked:
+            checked = warn_of_others(reward_function, log_metric)
             number = number_among_namesakes(reward_function, trainer_behind(log_metric))
         began = time.monotonic()
         verdicts = await _verdicts([episode.verdict for episode in episodes], deadline_s)
@@ -104,61 +114,66 @@ def reward(
             figures = {"rlvr/scoring_wait_s": time.monotonic() - began}
             figures |= _logged(mixture, episodes, verdicts)
             for name, value in figures.items():
-                own = name if number == 1 else name.replace("rlvr/", f"rlvr/{number}/", 1)
-                log_metric(own, value)
+                key = name if number == 1 else name.replace("rlvr/", f"rlvr/{number}/", 1)
+                log_metric(key, value)
         if log_extra is not None:
             log_extra("feedback", [_feedback(verdict) for verdict in verdicts])
         if record is not None:
-            record([one.rollout(v) for one, v in zip(episodes, verdicts, strict=True)])
+            record([e.rollout(v) for e, v in zip(episodes, verdicts, strict=True)])
         return [verdict.reward if isinstance(verdict, Scored) else None for verdict in verdicts]
 
-    async def reward_function(completions: Sequence[Any], **given: Any) -> list[float | None]:
+    async def reward_function(
+        completions: Sequence[Completion], **columns: Any
+    ) -> list[float | None]:
         try:
-            rewards = await judged(completions, **given)
+            rewards = await judged(completions, **columns)
         except BaseException as error:
-            beside.scored(completions, error)
+            others.set_scored(completions, error)
             raise
-        beside.scored(completions, [one is not None for one in rewards])
+        others.set_scored(completions, [reward is not None for reward in rewards])
         return rewards
 
     # TRL names the reward's metrics after it.
     names = list(mixture.environments)
     reward_function.__name__ = names[0] if len(names) == 1 else "rlvr"
-    return reward_function if also is None else [reward_function, *beside.functions]
+    return reward_function if also is None else [reward_function, *others.functions]
 
 
-def _unfit(trainer: Any, prompts: Any, rows: int) -> list[str | None]:
-    """Return why each row's prompt leaves no room in the model's context; None for those that do.
+def _unfit(
+    trainer: TrlTrainer | None, prompts: Sequence[Any] | None, rows: int
+) -> list[str | None]:
+    """Return for each row why its prompt leaves no room in the model's context, or None.
 
-    `rlvr.train`'s trainers and PPOTrainer know. TRL's own generate from such a prompt beyond the context, if the
-    model lets them.
+    `rlvr.train`'s trainers and PPOTrainer have these reasons. TRL's trainers generate from such a prompt beyond the
+    context, if the model can.
     """
-    found: list[str | None] | None = getattr(trainer, "unfit", None)
-    if found:
-        return found
-    if found is None and hasattr(trainer, "_tokenize_prompts") and prompts is not None:
+    unfit: list[str | None] | None = getattr(trainer, "unfit", None)
+    if unfit:
+        return unfit
+    if unfit is None and trainer is not None and prompts is not None:
+        if not hasattr(trainer, "_tokenize_prompts"):
+            return [None] * rows
         context = context_of(trainer)
-        ids, *_ = trainer._tokenize_prompts(
-            list(prompts)
-        )  # all rows: each may have tools of its own
+        # All rows: each may have tools of its own.
+        ids, *_ = trainer._tokenize_prompts(list(prompts))
         lengths = [len(row) for row in ids]
         return [too_long(length, context) if length >= context else None for length in lengths]
     return [None] * rows
 
 
 def metrics(verdicts: Sequence[Verdict]) -> dict[str, float]:
-    """What `reward` logs about a batch. Every status and cause each time, so that no curve has gaps."""
+    """Return the metrics of a batch's verdicts, with every status and cause, so that no curve has gaps."""
     scored = [verdict for verdict in verdicts if isinstance(verdict, Scored)]
     values: dict[str, list[float]] = {}
     for verdict in scored:
         for name, value in verdict.components.items():
             values.setdefault(name, []).append(value)
-    logged = {f"rlvr/{name}": sum(some) / len(some) for name, some in values.items()}
+    logged = {f"rlvr/{name}": sum(parts) / len(parts) for name, parts in values.items()}
     statuses = Counter(verdict.status for verdict in scored)
     causes = Counter(verdict.cause for verdict in verdicts if isinstance(verdict, Unscored))
     total = max(1, len(verdicts))
     if scored:
-        # Under a folder of its own: a component may well be called "correct".
+        # In a folder of their own, since a component may be called "correct".
         logged |= {f"rlvr/status/{status}": statuses[status] / len(scored) for status in Status}
     logged["rlvr/unscored"] = (len(verdicts) - len(scored)) / total
     return logged | {f"rlvr/unscored/{cause}": causes[cause] / total for cause in Cause}
@@ -166,17 +181,17 @@ def metrics(verdicts: Sequence[Verdict]) -> dict[str, float]:
 
 def _finished(
     mixture: Mixture,
-    completions: Sequence[Any],
+    completions: Sequence[Completion],
     completion_ids: Sequence[Sequence[int]] | None,
     columns: dict[str, Any],
-    ends: Collection[int],
+    stop_token_ids: Collection[int],
     template: Template | None,
-) -> list[Episode]:
-    """Episodes that TRL generated itself, ready to be judged."""
+) -> list[TrlEpisode]:
+    """Return the episodes that TRL generated itself, ready to be judged."""
     if COLUMN not in columns:
         raise DataError(
             f"The training data have no column {COLUMN!r}; make them with rlvr.trl.dataset(env). "
-            f"TRL handed over: {', '.join(columns)}."
+            f"TRL passed: {', '.join(columns)}."
         )
     names = columns.get(ENV_COLUMN)
     if names is None:
@@ -199,17 +214,18 @@ def _finished(
                 f"{name!r} has several turns, and TRL generated one: give GRPOTrainer "
                 f"rollout_func=rlvr.trl.rollout(env) too. (RLOOTrainer has no such option.)"
             )
-        episode = Episode.of(env, name, tasks[text], samples[name, text])
+        episode = TrlEpisode.of(env, name, tasks[text], samples[name, text])
         samples[name, text] += 1
         if template is None or completion_ids is None or isinstance(tools, TaskTools):
             episode.messages += _messages(completions[i])
         else:
-            said = template.text(completion_ids[i])
-            episode.messages.append({"role": "assistant", "content": said})
+            text = template.text(completion_ids[i])
+            episode.messages.append({"role": "assistant", "content": text})
         episode.mask = [1] * len(completion_ids[i]) if completion_ids is not None else []
         episode.stop = ""
-        if ends and completion_ids is not None:
-            episode.stop = "stop" if set(completion_ids[i][-1:]) & set(ends) else "length"
+        if stop_token_ids and completion_ids is not None:
+            ended = set(completion_ids[i][-1:]) & set(stop_token_ids)
+            episode.stop = "stop" if ended else "length"
         episode.verdict = tools.fault if isinstance(tools, TaskTools) else None
         episodes.append(episode)
     return episodes
@@ -218,35 +234,35 @@ def _finished(
 async def _verdicts(
     pending: Sequence[Verdict | Future[Verdict] | None], deadline_s: float | None
 ) -> list[Verdict]:
-    """The verdicts, in order. Those that aren't there by the deadline are unscored."""
+    """Return the verdicts, in order. Rows without one by the deadline are unscored."""
     waited = {
-        i: asyncio.wrap_future(one) for i, one in enumerate(pending) if isinstance(one, Future)
+        i: asyncio.wrap_future(item) for i, item in enumerate(pending) if isinstance(item, Future)
     }
     if waited:
         await asyncio.wait(waited.values(), timeout=deadline_s)
-    found: list[Verdict] = []
-    for i, one in enumerate(pending):
+    verdicts: list[Verdict] = []
+    for i, item in enumerate(pending):
         if i not in waited:
-            assert not isinstance(one, Future)
-            assert one is not None  # it's over
-            found.append(one)
+            assert not isinstance(item, Future)
+            assert item is not None  # the episode is over
+            verdicts.append(item)
         elif waited[i].done() and not waited[i].cancelled():
-            found.append(waited[i].result())
+            verdicts.append(waited[i].result())
         else:
-            waited[i].cancel()  # takes what waits out of the pool's queue
+            waited[i].cancel()  # removes it from the pool's queue if it waits there
             late = f"not judged within the deadline of {deadline_s} s"
-            found.append(Unscored(Cause.TIMEOUT, late))
-    return found
+            verdicts.append(Unscored(Cause.TIMEOUT, late))
+    return verdicts
 
 
 def _logged(
-    mixture: Mixture, episodes: Sequence[Episode], verdicts: Sequence[Verdict]
+    mixture: Mixture, episodes: Sequence[TrlEpisode], verdicts: Sequence[Verdict]
 ) -> dict[str, float]:
     logged = metrics(verdicts)
     if len(mixture.environments) > 1:
         for name in {episode.name for episode in episodes}:
-            own = [v for e, v in zip(episodes, verdicts, strict=True) if e.name == name]
-            for key, value in metrics(own).items():
+            of_env = [v for e, v in zip(episodes, verdicts, strict=True) if e.name == name]
+            for key, value in metrics(of_env).items():
                 logged[f"rlvr/{name}/{key.removeprefix('rlvr/')}"] = value
     played = [episode for episode in episodes if episode.stop]
     if played:
@@ -257,25 +273,25 @@ def _logged(
     return logged
 
 
-def _messages(completion: Any) -> list[Message]:
-    """A completion as messages; at least one, and the model's is the last."""
+def _messages(completion: Completion) -> list[Message]:
+    """Return a completion as messages, of which the last is the model's."""
     if isinstance(completion, str):
         return [{"role": "assistant", "content": completion}]
-    found = [
+    messages = [
         {"role": str(message.get("role", "assistant")), "content": _text(message)}
         for message in completion
     ]
-    # Calls are shown, but for those of the last message, which is judged: they're no answer.
-    for shown, message in zip(found[:-1], completion, strict=False):
-        for made in message.get("tool_calls") or ():
-            shown["content"] += f"\n<tool_call>\n{json.dumps(made.get('function'))}\n</tool_call>"
-    if not found or found[-1]["role"] != "assistant":
-        found.append({"role": "assistant", "content": ""})
-    return found
+    # Tool calls become text, except those of the last message, which is judged: they are no answer.
+    for message, original in zip(messages[:-1], completion, strict=False):
+        for call in original.get("tool_calls") or ():
+            message["content"] += f"\n<tool_call>\n{json.dumps(call.get('function'))}\n</tool_call>"
+    if not messages or messages[-1]["role"] != "assistant":
+        messages.append({"role": "assistant", "content": ""})
+    return messages
 
 
-def _text(message: dict[str, Any]) -> str:
-    """A message's text: of all its parts, as multi-modal templates have them."""
+def _text(message: Mapping[str, Any]) -> str:
+    """Return a message's text, of all parts if it is in the form of multi-modal templates."""
     content = message.get("content")
     if isinstance(content, list):
         return "".join(part.get("text", "") for part in content)

@@ -1,8 +1,8 @@
 """`rollout`: episodes in any number of turns for TRL's `rollout_func`, tokens in and tokens out.
 
-What the model wrote is never tokenised again: the next prompt is the ids there were, its own, and
-the environment's reply as the chat template continues with it. Judging begins as each episode ends
-and goes on while the others are generated, and through TRL's own forward passes after that.
+The model's responses are never tokenised again: the next prompt is the earlier ids, the response's ids, and the
+environment's reply as the chat template continues. Judging begins when an episode ends, and continues while others are
+generated and during TRL's own forward passes.
 """
 
 from __future__ import annotations
@@ -11,61 +11,64 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rlvr.adapters.trl.backend import Backend, too_long
-from rlvr.adapters.trl.episodes import Episode
+from rlvr.adapters.trl.backend import TrlBackend, too_long
+from rlvr.adapters.trl.episode import TrlEpisode
 from rlvr.adapters.trl.rows import EPISODE_COLUMN, unmarked, whose
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
 from rlvr.core.faults import raised
+from rlvr.core.task import Message, Task
 from rlvr.core.verdict import Cause, Unscored
 from rlvr.envs.mixture import Environments, a_mixture
 from rlvr.evaluation.judge import EpisodeJudge
 from rlvr.scoring import default_pool
 from rlvr.scoring.prints import aside, call_judging
 
-RolloutFunction: TypeAlias = Callable[[Sequence[Any], Any], dict[str, Any]]
-_THREADS = 16  # that run environments' replies
+if TYPE_CHECKING:
+    from rlvr.adapters.trl.trainer_types import TrlTrainer
+
+RolloutFunction: TypeAlias = Callable[[Sequence[Any], "TrlTrainer"], dict[str, Any]]
+_THREADS = 16  # for environments' replies
 
 
-def rollout(env: Environments, max_turns: int | None = None, lots: int = 1) -> RolloutFunction:
-    """Plays the environments' episodes as `GRPOTrainer`'s `rollout_func`::
+def rollout(env: Environments, max_turns: int | None = None, chunks: int = 1) -> RolloutFunction:
+    """Return a function that plays the environments' episodes, as `GRPOTrainer`'s `rollout_func`::
 
         GRPOTrainer(model, args=config, train_dataset=rlvr.trl.dataset(env),
                     reward_funcs=rlvr.trl.reward(env), rollout_func=rlvr.trl.rollout(env))
 
-    It generates by the trainer's backend, whichever that is. `max_completion_length` bounds a whole
-    trajectory, the environment's tokens included: an episode that would overflow is cut, its stop is
-    `length`, and its last response is judged as it stands. Where the config sets
-    `mask_truncated_completions`, such an episode gets no loss. A reply that raises leaves its
-    episode without a reward.
+    It generates by the trainer's own backend. `max_completion_length` bounds a whole trajectory, with the environment's
+    tokens: an episode that would exceed it is cut, its stop is `length`, and its last response is judged as it is. With
+    `mask_truncated_completions` in the config, such an episode has no loss. A reply that raises leaves its episode
+    without a reward.
 
-    Single-turn environments work too: their judging then overlaps with what TRL computes between
-    generation and reward (the old policy's logprobs, and the reference's).
+    Single-turn environments work, too: their judging then overlaps with TRL's forward passes between generation and
+    reward (log-probabilities of the old policy and of the reference).
 
     Args:
-        env: as `dataset` and `reward` got it.
-        max_turns: responses an episode may take, where that's fewer than its environment's own.
-        lots: parts of a batch that take turns: while one's replies and verdicts are worked out, the
-            next is generated. Worth it where replies are slow; each lot has a smaller batch.
+        env: The same value as for `dataset` and `reward`.
+        max_turns: Most responses of an episode, if fewer than its environment's own.
+        chunks: Number of parts of a batch that take turns: while one part's replies and verdicts are computed, the next
+            is generated. This helps if replies are slow, but each part is a smaller batch.
     """
     if max_turns is not None and max_turns < 1:
         raise OptionError(f"max_turns is at least 1, not {max_turns}.")
-    if lots < 1:
-        raise OptionError(f"lots is at least 1, not {lots}.")
+    if chunks < 1:
+        raise OptionError(f"chunks is at least 1, not {chunks}.")
     mixture = a_mixture(env)
     aside()
-    default_pool().start()  # warm by the time the first completions are there
+    default_pool().start()  # ready before the first completions
     threads = ThreadPoolExecutor(_THREADS, "rlvr-episodes")
-    judges = {name: EpisodeJudge(one, threads) for name, one in mixture.environments.items()}
+    judges = {name: EpisodeJudge(each, threads) for name, each in mixture.environments.items()}
 
-    def rollout_function(prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
-        backend = Backend(trainer)
+    def rollout_function(prompts: Sequence[Any], trainer: TrlTrainer) -> dict[str, Any]:
+        backend = TrlBackend(trainer)
         aside(trainer.args.output_dir)
         rank = trainer.accelerator.process_index
         episodes = [
-            Episode.of(
+            TrlEpisode.of(
                 mixture.environments[name], name, task, (rank * len(prompts) + i) % backend.group
             )
             for i, (name, task) in enumerate(whose(prompts, mixture))
@@ -76,18 +79,18 @@ def rollout(env: Environments, max_turns: int | None = None, lots: int = 1) -> R
             episode.prompt_ids = ids
         if any(episode.env.max_turns > 1 for episode in episodes):
             backend.template.check()
-        _Player(backend, judges, threads, max_turns).play(episodes, lots)
+        _BatchPlayer(backend, judges, threads, max_turns).play(episodes, chunks)
         return _columns(episodes, trainer.mask_truncated_completions)
 
     return rollout_function
 
 
-class _Player:
+class _BatchPlayer:
     """Plays a batch's episodes to their ends."""
 
     def __init__(
         self,
-        backend: Backend,
+        backend: TrlBackend,
         judges: dict[str, EpisodeJudge],
         threads: ThreadPoolExecutor,
         max_turns: int | None,
@@ -97,42 +100,42 @@ class _Player:
         self._threads = threads
         self._max_turns = max_turns
 
-    def play(self, episodes: list[Episode], lots: int) -> None:
-        """Until all are over, in all processes."""
-        size = max(1, -(-len(episodes) // lots))
+    def play(self, episodes: list[TrlEpisode], chunks: int) -> None:
+        """Play until all episodes are over, in all processes."""
+        size = max(1, -(-len(episodes) // chunks))
         waiting = deque(
-            (part, dict[Future[str | None], Episode]())
-            for part in (episodes[i : i + size] for i in range(0, len(episodes), size))
+            (chunk, dict[Future[str | None], TrlEpisode]())
+            for chunk in (episodes[i : i + size] for i in range(0, len(episodes), size))
         )
         for episode in episodes:
             if len(episode.prompt_ids) >= self._backend.context:
                 self._end(episode, "error", _too_long(episode, self._backend.context))
-                # No loss falls on it, but TRL's forward passes take it all the same.
+                # It has no loss, but stays in TRL's forward passes.
                 episode.prompt_ids = episode.prompt_ids[: self._backend.context - 1]
-        # Always in the same order, whoever is ready first: a run can be repeated, and processes
-        # that generate together meet.
+        # The order of chunks is fixed, whichever is ready first, so that a run can be repeated and processes that
+        # generate together wait for each other at the same calls.
         while waiting:
-            part, replies = waiting.popleft()
+            chunk, replies = waiting.popleft()
             self._take(replies)
-            part = [episode for episode in part if episode.verdict is None]
-            if self._backend.widest(len(part)):
-                waiting.append((part, self._respond(part)))
+            chunk = [episode for episode in chunk if episode.verdict is None]
+            if self._backend.widest(len(chunk)):
+                waiting.append((chunk, self._respond(chunk)))
 
-    def _respond(self, part: list[Episode]) -> dict[Future[str | None], Episode]:
-        """Have the model write in each episode; the environments' replies, under way."""
+    def _respond(self, chunk: list[TrlEpisode]) -> dict[Future[str | None], TrlEpisode]:
+        """Generate a response in each episode, and return the futures of the environments' replies."""
         backend = self._backend
-        room = [self._room(episode) for episode in part]
-        prompts = [episode.prompt_ids + episode.ids for episode in part]
+        limits = [self._tokens_left(episode) for episode in chunk]
+        prompts = [episode.prompt_ids + episode.ids for episode in chunk]
         began = time.monotonic()
-        found, logprobs = backend.generate(prompts, max(room, default=1))
-        share = (time.monotonic() - began) / max(1, len(part))
+        completions, logprobs = backend.generate(prompts, max(limits, default=1))
+        share = (time.monotonic() - began) / max(1, len(chunk))
         replies = {}
-        for i, (episode, ids) in enumerate(zip(part, found, strict=True)):
-            ids = list(ids)[: room[i]]
-            beside = [] if logprobs is None else list(logprobs[i])[: len(ids)]
+        for i, (episode, ids) in enumerate(zip(chunk, completions, strict=True)):
+            ids = list(ids)[: limits[i]]
+            own_logprobs = [] if logprobs is None else list(logprobs[i])[: len(ids)]
             episode.generate_s += share
-            episode.said(backend.template.text(ids), ids, beside)
-            if len(ids) == room[i] and ids[-1] not in backend.ends:
+            episode.add_response(backend.template.text(ids), ids, own_logprobs)
+            if len(ids) == limits[i] and ids[-1] not in backend.stop_token_ids:
                 self._end(episode, "length")
             elif episode.env.max_turns == 1:
                 self._end(episode, "stop")
@@ -141,8 +144,8 @@ class _Player:
                 replies[self._threads.submit(_reply, episode.env, task, messages)] = episode
         return replies
 
-    def _take(self, replies: dict[Future[str | None], Episode]) -> None:
-        """Go on with each episode where its environment has replied."""
+    def _take(self, replies: dict[Future[str | None], TrlEpisode]) -> None:
+        """Continue each episode by its environment's reply."""
         for future in as_completed(replies):
             episode = replies[future]
             limit = min(episode.env.max_turns, self._max_turns or episode.env.max_turns)
@@ -150,11 +153,11 @@ class _Player:
                 reply = future.result()
                 ids = [] if reply is None else self._tokens(reply, episode)
             except NotImplementedError:
-                raise  # there's no environment yet
+                raise  # an environment without `reply` is a mistake of its author, and ends the training
             except (
                 Exception,
                 SystemExit,
-            ) as error:  # as in Environment.step: nobody's wrong answer
+            ) as error:  # a fault, as in Environment.step, and no wrong answer
                 fault = raised(f"the reply of {episode.env.name} raised", error)
                 self._end(episode, "stop", fault)
                 continue
@@ -162,46 +165,45 @@ class _Player:
                 self._end(episode, "stop")
             elif episode.turns >= limit:
                 self._end(episode, "turns")
-            elif len(ids) >= self._room(episode):
+            elif len(ids) >= self._tokens_left(episode):
                 self._end(episode, "length")
             else:
-                episode.told(reply, ids)
+                episode.add_reply(reply, ids)
 
-    def _tokens(self, reply: str, episode: Episode) -> list[int]:
+    def _tokens(self, reply: str, episode: TrlEpisode) -> list[int]:
         return self._backend.template.reply(episode.last, reply)
 
-    def _room(self, episode: Episode) -> int:
-        """Tokens that the episode may still have."""
+    def _tokens_left(self, episode: TrlEpisode) -> int:
+        """Return the number of tokens that the episode may still have."""
         context = self._backend.context - len(episode.prompt_ids)
         return min(self._backend.budget, context) - len(episode.ids)
 
-    def _end(self, episode: Episode, stop: str, fault: Unscored | None = None) -> None:
+    def _end(self, episode: TrlEpisode, stop: str, fault: Unscored | None = None) -> None:
         episode.stop = stop
         judge = self._judges[episode.name]
         episode.verdict = fault or judge(episode.task, episode.messages)
-        episode.padded(self._backend.ends[0])
+        episode.pad(self._backend.stop_token_ids[0])
 
 
-def _reply(env: Environment, task: Any, messages: list[dict[str, str]]) -> str | None:
+def _reply(env: Environment, task: Task, messages: list[Message]) -> str | None:
     reply = call_judging(env.reply, task, messages)
     if reply is not None and not isinstance(reply, str):
         raise TypeError(f"a reply is a str or None, not {type(reply).__name__}")
     return reply
 
 
-def _too_long(episode: Episode, context: int) -> Unscored:
+def _too_long(episode: TrlEpisode, context: int) -> Unscored:
     return Unscored(Cause.INPUT, too_long(len(episode.prompt_ids), context))
 
 
-def _columns(episodes: list[Episode], mask_cut: bool) -> dict[str, Any]:
-    """What TRL wants back; the episodes themselves are for the reward function."""
+def _columns(episodes: list[TrlEpisode], mask_cut: bool) -> dict[str, Any]:
+    """Return TRL's columns, and the episodes for the reward function."""
     logprobs = all(len(episode.logprobs) == len(episode.ids) for episode in episodes)
     return {
         "prompt_ids": [episode.prompt_ids for episode in episodes],
         "completion_ids": [episode.ids for episode in episodes],
         "logprobs": [episode.logprobs for episode in episodes] if logprobs else None,
-        # TRL takes an episode for cut where no end token is last, and one that had no room for
-        # the reply has one.
+        # TRL recognises a cut episode by its missing end token, but one that had no room for a reply ends with it.
         "env_mask": [
             [0] * len(episode.mask) if mask_cut and episode.stop == "length" else episode.mask
             for episode in episodes

@@ -1,4 +1,4 @@
-"""The data set's rows: what each carries, and how a row is known again where TRL hands over less."""
+"""The data set's rows, and the recovery of a row's task when TRL passes only its prompt."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     import datasets
 
 COLUMN = "rlvr_task"
-"""The dataset's column that carries each row's task, as JSON, to the reward function."""
+"""The data set's column with each row's task, as JSON, for the reward function."""
 ENV_COLUMN = "rlvr_env"
 """The column with the name of each row's environment."""
 EPISODE_COLUMN = "rlvr_episode"
-"""What `rollout` hands to the reward function for each row; no column of the dataset."""
+"""The key of each row's episode, from `rollout` to the reward function; no column of the data set."""
 
-# A rollout function gets the prompts and nothing else of their rows, and two tasks may have the
-# same prompt (in a guessing game all have). So a prompt's last message says whose it is, under a
-# key that no chat template reads; it's taken off before the template sees it.
+# A rollout function gets only the prompts of its rows, and two tasks may have the same prompt (in a guessing game all
+# have). So a prompt's last message names its task, under a key that no chat template reads; it is removed before the
+# template is applied.
 _MARK = "rlvr"
 _MOST = 100_000
 
@@ -34,18 +34,17 @@ def dataset(
     weights: Mapping[str, float] | Sequence[float] | None = None,
     seed: int = 0,
 ) -> datasets.Dataset:
-    """The environments' tasks as TRL wants them: conversational prompts, and the task beside each.
+    """Return the environments' tasks as a data set for TRL, with conversational prompts.
 
     Args:
-        env: one, a list, a mapping by name, or a `Mixture`.
-        limit: the first so many tasks; needed where there are more than 100,000, since all of
-            them are written out.
-        weights: of several environments' tasks; by default each counts by how many it has.
-        seed: of the order in which several environments' tasks are mixed.
+        env: One environment, a list, a mapping by name, or a `Mixture`.
+        limit: Use the first so many tasks. Required if there are more than 100,000, since all of them are written.
+        weights: Weights of several environments' tasks (default: their numbers of tasks).
+        seed: Seed of the order in which several environments' tasks are mixed.
 
     Returns:
-        A dataset with the columns `prompt` (messages), `rlvr_task`, `rlvr_env` and `task_id`; where
-        there are several environments and one has tools also `environment`, for TRL.
+        A data set with the columns `prompt` (messages), `rlvr_task`, `rlvr_env` and `task_id`; for several environments
+        of which one has tools also `environment`, for TRL.
     """
     try:
         import datasets
@@ -59,7 +58,7 @@ def dataset(
     if limit is None and mixture.size() > _MOST:
         raise OptionError(
             f"{' and '.join(map(repr, mixture.environments))} has {mixture.size()} tasks: say how "
-            f"many with dataset(env, limit=…), steps times prompts a step."
+            f"many with dataset(env, limit=…), steps times prompts per step."
         )
     if mixture.weights is None and limit is not None:
         limit = min(limit, mixture.size())
@@ -71,33 +70,32 @@ def dataset(
         "task_id": [task.id for _, task in rows],
     }
     environments = mixture.environments.values()
-    if len(environments) > 1 and any(isinstance(one, ToolEnv) for one in environments):
+    if len(environments) > 1 and any(isinstance(each, ToolEnv) for each in environments):
         columns["environment"] = columns[ENV_COLUMN]
     return datasets.Dataset.from_dict(columns)
 
 
 def marked(name: str, task: Task) -> list[Message]:
-    """The task's prompt with the mark on its last message."""
+    """Return the task's prompt with the mark on its last message."""
     *before, last = [dict(message) for message in task.prompt]
     return [*before, last | {_MARK: json.dumps([name, task.id])}]
 
 
 def whose(prompts: Sequence[Any], mixture: Mixture) -> list[tuple[str, Task]]:
-    """The environment's name and the task of each prompt, from its mark.
+    """Return the environment's name and the task of each prompt, from its mark.
 
-    Equal marks give the same `Task` object. Raises `DataError` for a prompt that isn't of
-    `dataset(env)`.
+    Equal marks give the same `Task` object. Raises `DataError` for a prompt that isn't of `dataset(env)`.
     """
-    known: dict[str, tuple[str, Task]] = {}
-    found = []
+    by_mark: dict[str, tuple[str, Task]] = {}
+    owners = []
     for prompt in prompts:
         mark = prompt[-1].get(_MARK) if isinstance(prompt, list) and prompt else None
         if mark is None:
             raise DataError(
-                "A prompt of the training data has no mark of rlvr's: make the data with "
+                "A prompt of the training data has no mark by rlvr: make the data with "
                 "rlvr.trl.dataset(env), and keep the column 'prompt' as it is."
             )
-        if mark not in known:
+        if mark not in by_mark:
             name, id = json.loads(mark)
             if name not in mixture.environments:
                 raise DataError(unknown(name, mixture))
@@ -107,19 +105,19 @@ def whose(prompts: Sequence[Any], mixture: Mixture) -> list[tuple[str, Task]]:
                     f"The task {id!r} of {name!r} has another prompt in the training data: make the "
                     f"data and the rollout with the same environment."
                 )
-            known[mark] = (name, task)
-        found.append(known[mark])
-    return found
+            by_mark[mark] = (name, task)
+        owners.append(by_mark[mark])
+    return owners
 
 
 def unmarked(prompt: Sequence[Mapping[str, Any]]) -> list[Message]:
-    """The prompt's messages as the chat template may see them."""
+    """Return the prompt's messages without the mark, for the chat template."""
     return [{"role": m["role"], "content": m["content"]} for m in prompt]
 
 
 def unknown(name: str, mixture: Mixture) -> str:
-    """What to say where a row's environment isn't one of the mixture's."""
+    """Return the message about a row whose environment isn't in the mixture."""
     return (
-        f"A row of the training data is of the environment {name!r}, and there's only "
+        f"A row of the training data is of the environment {name!r}, and there is only "
         f"{', '.join(mixture.environments)}: make data and reward with the same environments."
     )

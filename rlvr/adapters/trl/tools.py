@@ -1,4 +1,4 @@
-"""`environment_factory`: a `ToolEnv`'s tools for TRL, called as the model's chat template calls them."""
+"""`environment_factory`: a `ToolEnv`'s tools for TRL, called by the model's own chat template."""
 
 from __future__ import annotations
 
@@ -20,46 +20,46 @@ Factory = Callable[[], "TaskTools"]
 
 
 def environment_factory(env: Environments) -> Factory | dict[str, Factory]:
-    """The tools as TRL's `environment_factory`::
+    """Return the tools as TRL's `environment_factory`::
 
         env = rlvr.make("shop", calls="native")
         GRPOTrainer(model, args=config, train_dataset=rlvr.trl.dataset(env),
                     reward_funcs=rlvr.trl.reward(env),
                     environment_factory=rlvr.trl.environment_factory(env))
 
-    TRL writes the tools' schemas into the prompt and reads the calls by the model's own template,
-    which has to support that. `max_tool_calling_iterations` and `max_completion_length` bound an
-    episode there, and the environment's `max_turns` doesn't. The verdict is on the last message.
+    TRL writes the tools' schemas into the prompt and reads the calls by the model's own template, which must support
+    tools. `max_tool_calling_iterations` and `max_completion_length` bound an episode, instead of the environment's
+    `max_turns`. The last message is judged.
 
     Args:
-        env: with tools, or several of which each has tools or is single-turn. Prompts that explain
-            the calls in text too would say it twice: take the environment's form without.
+        env: An environment with tools, or several of which each has tools or a single turn. Use environments whose
+            prompts don't explain the calls, since the template does.
 
     Returns:
-        A factory; of several environments, one for each value of the data's column `environment`.
+        A factory; for several environments, one for each value of the data's column `environment`.
     """
     mixture = a_mixture(env)
     factories: dict[str, Factory] = {}
-    for name, one in mixture.environments.items():
-        if one.max_turns > 1 and not isinstance(one, ToolEnv):
+    for name, each in mixture.environments.items():
+        if each.max_turns > 1 and not isinstance(each, ToolEnv):
             raise OptionError(
                 f"{name!r} has several turns and no tools: give GRPOTrainer "
                 f"rollout_func=rlvr.trl.rollout(env) instead of an environment_factory."
             )
-        factories[name] = _class_for(name, one if isinstance(one, ToolEnv) else None)
+        factories[name] = _class_for(name, each if isinstance(each, ToolEnv) else None)
     return factories if len(factories) > 1 else next(iter(factories.values()))
 
 
 class TaskTools:
-    """What TRL makes many of, one for each completion of a batch, and sets to a row's task."""
+    """The tools of one completion's task. TRL makes one for each completion of a batch."""
 
     _toolbox: Callable[[Task], Any] | None = None
     _box: Any = None
     fault: Unscored | None = None
-    """Why the episode can have no reward; the reward function looks."""
+    """The fault because of which the episode has no reward."""
 
     def reset(self, **row: Any) -> None:
-        """Begin with a row of the dataset; nothing of the episode before is left."""
+        """Begin the episode of a row of the data set, without traces of the one before."""
         self.fault = None
         if self._toolbox is None:
             return
@@ -81,7 +81,7 @@ class TaskTools:
 
 
 def _class_for(name: str, env: ToolEnv | None) -> type[TaskTools]:
-    """A class whose public methods, beside `reset`, are the environment's tools."""
+    """Return a class whose public methods, except `reset`, are the environment's tools."""
     if env is None:
         return type(name, (TaskTools,), {})
     methods: dict[str, Any] = {

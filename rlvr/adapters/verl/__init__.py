@@ -4,10 +4,9 @@
     python -m verl.trainer.main_ppo --config-dir recipes/verl --config-name grpo \\
         actor_rollout_ref.model.path=Qwen/Qwen2.5-1.5B-Instruct
 
-`AgentLoop` generates and judges every row, whatever its environment. Where there's no verdict it
-hands over no row, and verl's V1 trainer goes on with the others: the row has no advantage, no loss
-and no part in its group's mean. `compute_score` and `RewardManager` are for those who have an agent
-loop already. Written against verl 0.9.1.
+`AgentLoop` generates and judges every row, whatever its environment. It returns nothing for a row without a verdict, and
+verl's V1 trainer continues with the others: the row has no advantage, no loss and no part in its group's mean.
+`compute_score` and `RewardManager` are for scripts that have an agent loop already. Written against verl 0.9.1.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """verl's agent loop over any environment.
 
-verl makes one for each row and calls `run`; it looks at no base class, so there's none here. The
-verdict is reached in the agent loop's own process, off its event loop, while other rows generate.
+verl makes an agent loop for each row and calls `run`; it requires no base class. The row is judged in the agent loop's
+process, off its event loop, while other rows generate.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from rlvr.adapters.carried import Carried
-from rlvr.adapters.episode import Episode, Generated, play
-from rlvr.adapters.numbers import numbers
+from rlvr.adapters.metrics import verdict_metrics
+from rlvr.adapters.row import TrainerRow
+from rlvr.adapters.token_episode import Generated, TokenEpisode, play
 from rlvr.core.errors import OptionError
 from rlvr.core.faults import raised
 from rlvr.core.verdict import Cause, Scored, Unscored
@@ -24,6 +24,7 @@ from rlvr.policies.template import Template
 from rlvr.scoring import default_pool
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
     from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 
 logger = logging.getLogger(__name__)
@@ -33,26 +34,24 @@ class AgentLoop:
     """Generates a row's episode and judges it.
 
     Args:
-        deadline_s: seconds that each reply of the environment and the verdict may take; past it
-            the row is unscored.
+        deadline_s: Most seconds of each reply of the environment and of the verdict; after them the row is unscored.
 
-    The rest is what verl hands over. Raises `OptionError` under verl's old trainer, which can't go on
-    without a row.
+    verl passes the other arguments. Raises `OptionError` under verl's old trainer, which can't continue without a row.
     """
 
     def __init__(
         self,
         trainer_config: Any,
         server_manager: Any,
-        tokenizer: Any,
+        tokenizer: PreTrainedTokenizerBase,
         data_config: Any,
         deadline_s: float = 120.0,
-        **_: Any,
+        **_: object,
     ) -> None:
         config = trainer_config.config
         if not config.trainer.use_v1:
             raise OptionError(
-                "Only verl's V1 trainer goes on without an unscored row: set trainer.use_v1=true."
+                "Only verl's V1 trainer continues without an unscored row: set trainer.use_v1=true."
             )
         self._rollout = config.actor_rollout_ref.rollout
         self._server = server_manager
@@ -64,44 +63,50 @@ class AgentLoop:
     async def run(
         self, sampling_params: Mapping[str, Any], **row: Any
     ) -> AgentLoopOutput | list[AgentLoopOutput]:
-        """verl's entry.
+        """Play one row, as verl asks for.
 
         Args:
-            sampling_params: of each response.
-            row: the columns that `write_parquet` wrote, and verl's own.
+            sampling_params: The sampling parameters of each response.
+            row: The columns that `write_parquet` wrote, and verl's own.
 
         Returns:
-            The row's tokens with its reward; an empty list where it has no verdict, which V1's agent
-            loop worker takes for a session without a trajectory.
+            The row's tokens with its reward. Without a verdict it is an empty list, which V1's agent loop worker takes
+            for a session without a trajectory.
         """
         try:
-            carried = Carried.read(row["reward_model"]["ground_truth"])
-            prompt = self._template.prompt(carried.task.prompt)
-            if carried.env.max_turns > 1:
+            trainer_row = TrainerRow.read(row["reward_model"]["ground_truth"])
+            prompt = self._template.prompt(trainer_row.task.prompt)
+            if trainer_row.env.max_turns > 1:
                 self._template.check()
         except Exception as error:
             return self._unscored("?", Unscored(Cause.INPUT, raised("the row", error).message))
-        task, longest = carried.task, int(self._rollout.prompt_length)
+        task, longest = trainer_row.task, int(self._rollout.prompt_length)
         if len(prompt) > longest:
-            said = (
+            why = (
                 f"the prompt has {len(prompt)} tokens, over rollout.prompt_length={longest}; "
-                f"data.filter_overlong_prompts=true leaves such out"
+                f"data.filter_overlong_prompts=true leaves such rows out"
             )
-            return self._unscored(task.id, Unscored(Cause.INPUT, said))
-        server = _Server(self._server, dict(sampling_params), int(row.get("priority", 0)))
-        room = int(self._rollout.response_length)
+            return self._unscored(task.id, Unscored(Cause.INPUT, why))
+        server = _VerlServer(self._server, dict(sampling_params), int(row.get("priority", 0)))
+        max_tokens = int(self._rollout.response_length)
         if (limit := self._rollout.get("max_model_len")) is not None:
-            room = min(room, int(limit) - len(prompt))
-        if room < 1:
-            said = f"the prompt's {len(prompt)} tokens leave none of rollout.max_model_len={limit}"
-            return self._unscored(task.id, Unscored(Cause.INPUT, said))
+            max_tokens = min(max_tokens, int(limit) - len(prompt))
+        if max_tokens < 1:
+            why = f"the prompt's {len(prompt)} tokens leave none of rollout.max_model_len={limit}"
+            return self._unscored(task.id, Unscored(Cause.INPUT, why))
         began = time.monotonic()
         episode = await play(
-            carried.env, task, self._template, prompt, room, server.generate, self._deadline_s
+            trainer_row.env,
+            task,
+            self._template,
+            prompt,
+            max_tokens,
+            server.generate,
+            self._deadline_s,
         )
         if isinstance(episode.verdict, Unscored):
             return self._unscored(task.id, episode.verdict)
-        info = numbers(episode.verdict, carried.components, carried.own)
+        info = verdict_metrics(episode.verdict, trainer_row.components, trainer_row.own_components)
         return server.output(episode, episode.verdict, info, time.monotonic() - began)
 
     def _unscored(self, task_id: str, verdict: Unscored) -> list[AgentLoopOutput]:
@@ -109,29 +114,30 @@ class AgentLoop:
         return []
 
 
-class _Server:
-    """verl's server for one episode, and what it said beside the tokens."""
+class _VerlServer:
+    """verl's server for one episode, and its outputs other than tokens."""
 
-    def __init__(self, client: Any, sampling: dict[str, Any], priority: int) -> None:
+    def __init__(self, client: Any, sampling: Mapping[str, Any], priority: int) -> None:
         self._client = client
         self._sampling = sampling
         self._priority = priority
-        self._request = uuid4().hex  # one for all turns, so that they share a server's prefix cache
+        # The same for all turns, so that they share a server's prefix cache.
+        self._request = uuid4().hex
         self._extra: dict[str, Any] = {}
-        self._routed: Any = None
+        self._routed: object = None
         self._generating_s = 0.0
-        self._preempted = -1  # verl's own sign for "not known"
+        self._preempted = -1  # verl's sign for "unknown"
 
     async def generate(self, tokens: list[int], left: int) -> Generated:
         began = time.monotonic()
         output = await self._client.generate(
             request_id=self._request,
             prompt_ids=tokens,
-            sampling_params=self._sampling | {"max_tokens": left},
+            sampling_params={**self._sampling, "max_tokens": left},
             priority=self._priority,
         )
         self._generating_s += time.monotonic() - began
-        # The episode began with the first response's weights, and ended with the last one's.
+        # The first response has the oldest weights of the episode, and the last one the newest.
         first = self._extra.get("min_global_steps", output.extra_fields.get("min_global_steps"))
         self._extra = {**self._extra, **output.extra_fields, "min_global_steps": first}
         self._routed = output.routed_experts
@@ -140,7 +146,7 @@ class _Server:
         return Generated(output.token_ids, output.log_probs or None)
 
     def output(
-        self, episode: Episode, verdict: Scored, info: dict[str, float], took_s: float
+        self, episode: TokenEpisode, verdict: Scored, info: dict[str, float], took_s: float
     ) -> AgentLoopOutput:
         from verl.experimental.agent_loop.agent_loop import AgentLoopMetrics, AgentLoopOutput
 
@@ -163,6 +169,6 @@ class _Server:
 
 
 @functools.lru_cache(maxsize=8)
-def _template(tokenizer: Any, options: str) -> Template:
-    """One for all rows: verl makes an agent loop for each, and a template takes a while to read."""
+def _template(tokenizer: PreTrainedTokenizerBase, options: str) -> Template:
+    """Return the template for all rows: verl makes an agent loop per row, and reading a template takes time."""
     return Template(tokenizer, json.loads(options))

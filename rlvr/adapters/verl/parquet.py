@@ -1,4 +1,4 @@
-"""Tasks as the Parquet file that verl's `RLHFDataset` reads."""
+"""Write tasks as the Parquet file that verl's `RLHFDataset` reads."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rlvr.adapters.carried import rows
+from rlvr.adapters.row import rows
 from rlvr.core.environment import Environment
 from rlvr.core.errors import MissingExtraError
 
 AGENT = "rlvr"
-"""The name under which `recipes/verl/agent.yaml` makes the agent loop known to verl."""
+"""The name of the agent loop in verl, from `recipes/verl/agent.yaml`."""
 
 
 def write_parquet(
@@ -19,19 +19,18 @@ def write_parquet(
 ) -> int:
     """Write the tasks of an environment, or of several as a mixture.
 
-    The columns: `prompt` (messages), `data_source` (the environment's name: verl reports by it),
-    `agent_name`, `ability`, `reward_model` (its `ground_truth` is what `rlvr.adapters.carried` says)
-    and `extra_info` (`index`, `task_id`).
+    The columns are `prompt` (messages), `data_source` (the environment's name, by which verl reports), `agent_name`,
+    `ability`, `reward_model` (its `ground_truth` is a row of `rlvr.adapters.row`) and `extra_info` (`index`, `task_id`).
 
     Args:
-        envs: made with `rlvr.make`, since verl's processes make them again.
-        path: of the file; its folder is made.
-        limit: the first so many tasks of each; needed where one has more than 100,000.
+        envs: Environments made with `rlvr.make`, since verl's processes make them again.
+        path: The file to write; its folder is created.
+        limit: Use the first so many tasks of each. Required if one has more than 100,000.
 
     Returns:
-        How many rows there are.
+        The number of rows.
     """
-    carried = rows(envs, limit)
+    task_rows = rows(envs, limit)
     try:
         import pyarrow
         import pyarrow.parquet
@@ -48,7 +47,7 @@ def write_parquet(
             "reward_model": {"style": "rule", "ground_truth": text},
             "extra_info": {"index": index, "task_id": task.id},
         }
-        for index, (env, task, text) in enumerate(carried)
+        for index, (env, task, text) in enumerate(task_rows)
     ]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table), str(path))

@@ -21,7 +21,7 @@ from rlvr.verifiers.fences import fenced
 from rlvr.verifiers.instructions import Instructions
 from rlvr.verifiers.sql import Sql
 from rlvr.verifiers.sql.database import opened
-from rlvr.verifiers.sql.reference import Reference as SqlReference
+from rlvr.verifiers.sql.reference import SqlReference
 from rlvr.verifiers.sql.schema import Schema, quoted, read_schema
 
 _TASKS = 3

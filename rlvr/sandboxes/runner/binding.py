@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import builtins
 import importlib
-import json
 from typing import Any
 
-from .handles import number_of
-from .peer import Gone, Peer
-from .values import Unreadable
+from .peer import Gone
+from .remote import Remote
 
 
 class Missing(Exception):
@@ -17,7 +15,7 @@ class Missing(Exception):
 
 
 def bind(
-    namespace: dict[str, Any], asked: dict[str, Any], entry: str, offered: set[str], peer: Peer
+    namespace: dict[str, Any], asked: dict[str, Any], entry: str, offered: set[str], remote: Remote
 ) -> bool:
     """Put them into the tests' namespace; returns whether any is data rather than an object that stays.
 
@@ -38,14 +36,12 @@ def bind(
     wanted = {name for name in asked["names"] if name not in namespace or name == entry}
     for name in sorted(wanted.intersection(asked["judges"])):
         raise Missing(asked["judges"][name])
-    plain = False
-    for name, data in _found(peer.ask("names", sorted(wanted & offered)), wanted).items():
-        try:
-            namespace[name] = peer.coder.decode(data)
-        except (Unreadable, RecursionError) as error:
-            raise Gone("no value: %s" % error) from None
-        plain |= number_of(namespace[name]) is None
-    return plain
+    values = remote.peer.ask("names", sorted(wanted & offered))
+    if type(values) is not dict:
+        raise Gone("no names")
+    values = {name: value for name, value in values.items() if name in wanted}
+    namespace.update(values)
+    return any(map(remote.is_data, values.values()))
 
 
 def text(said: object) -> str:
@@ -58,17 +54,6 @@ def text(said: object) -> str:
 def is_built_in(name: str) -> bool:
     """Say if Python has a built-in of that name."""
     return hasattr(builtins, name)
-
-
-def _found(reply: object, wanted: set[str]) -> dict[str, Any]:
-    """What the solution says of the names it was asked for."""
-    try:
-        found = json.loads(text(reply))
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise Gone("no names")
-    return {name: data for name, data in found.items() if name in wanted}
 
 
 def _imported(name: str, module: str, part: str) -> Any:

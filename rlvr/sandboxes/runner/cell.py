@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import socket
+import sys
 from typing import Any
 
 from . import kernel, python, supervise
@@ -25,6 +26,7 @@ PROGRAM, SCRATCH = "/box", "/tmp"
 _WRITABLE = ("/dev/shm", SCRATCH)  # in the order in which they are mounted
 _FLAGS = kernel.NOSUID | kernel.NODEV
 _MIB = 1 << 20
+_FEWEST_DIGITS = sys.int_info.str_digits_check_threshold
 
 
 def main(control: socket.socket, last_pid: int) -> None:
@@ -129,6 +131,9 @@ class _Cell:
     def _begin(self, message: dict[str, Any], fds: list[int], told: int) -> None:
         """In the child, locked down: become the program. `told` is for what goes wrong before that."""
         what = message["do"]
+        # Tests are their author's, and may need to write whatever they expect.
+        digits = max(_FEWEST_DIGITS, int(message["limits"]["int_digits"]))
+        sys.set_int_max_str_digits(0 if what.startswith("judge") else digits)
         if what == "compile":
             self._exec(message["command"], PROGRAM, told)
         elif what == "run":
@@ -185,7 +190,7 @@ class _Cell:
             self._seal()
 
     def _seal(self) -> None:
-        """From here on no test can change the program."""
+        """Make the program's files read-only: from here on no test can change them."""
         kernel.mount("tmpfs", PROGRAM, kernel.REMOUNT | kernel.RDONLY | _FLAGS)
 
     def _refresh(self, mounted: bool) -> None:
@@ -237,7 +242,7 @@ class _Cell:
         return refused
 
     def _sweep(self) -> None:
-        """A test leaves no file for the next one, nor anything written on the folders themselves."""
+        """Remove a test's files and anything written on the folders themselves."""
         if any(_state(where) != self._untouched[where] for where in _WRITABLE):
             self._refresh(mounted=True)
 

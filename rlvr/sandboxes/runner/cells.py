@@ -65,14 +65,14 @@ class Cell:
             self._group.allow(memory + self._disk, 2 * int(limits["processes"]) + 16)
 
     def send(self, message: dict[str, Any], fds: list[int]) -> None:
-        """A message, with descriptors."""
+        """Send a message, with descriptors."""
         try:
             socket.send_fds(self.control, [json.dumps(message).encode()], fds)
         except OSError:
             self.usable = False  # it has ended, which is found when its reply is read
 
     def receive(self) -> tuple[dict[str, Any], list[int]]:
-        """A reply and the descriptors that came along. Raises `Fault`."""
+        """Return a reply and the descriptors that came along. Raises `Fault`."""
         try:
             data, fds, _, _ = socket.recv_fds(self.control, MOST_MESSAGE, MOST_FDS)
         except OSError:
@@ -145,7 +145,7 @@ class Cells:
         compiles: bool = False,
         environment: dict[str, Any] | None = None,
     ) -> Cell:
-        """A cell with these files in it: the one that's kept, where it can be used again, else a new one."""
+        """Return a cell with these files in it: the one that's kept, where it can be used again, else a new one."""
         if kept is None or not self._is_idle(kept):
             if kept is not None:
                 kept.end()
@@ -175,18 +175,18 @@ class Cells:
         return kept
 
     def reply(self, cell: Cell, seconds: float) -> tuple[dict[str, Any], list[int]]:
-        """What a cell answers. Raises `Fault` where it ends or stays silent."""
+        """Return a cell's answer. Raises `Fault` where it ends or stays silent."""
         if not self._answers(cell, seconds):
             cell.usable = False
             raise Fault("a cell did not answer in time")
         return cell.receive()
 
     def last_word(self, cell: Cell, seconds: float) -> tuple[dict[str, Any], list[int]]:
-        """What a cell answers, if anything, once what it does has lost its purpose."""
+        """Return a cell's answer, if any, once what it does has lost its purpose."""
         return cell.receive() if self._answers(cell, seconds) else ({}, [])
 
     def wait(self, poll: select.poll, seconds: float) -> bool:
-        """Whether any of what is polled answers in time."""
+        """Return whether any of what is polled answers in time."""
         poll.register(self._link, 0)  # a hang-up is told all the same
         ready = dict(poll.poll(min(seconds, _LONGEST_S) * 1000))
         if self._link in ready:
@@ -199,7 +199,7 @@ class Cells:
         return self.wait(poll, seconds)
 
     def _is_idle(self, cell: Cell) -> bool:
-        """Whether all it was told to do is done, and nothing of it went over a limit."""
+        """Return whether all it was told to do is done, and nothing of it went over a limit."""
         try:
             while cell.usable and cell.awaited:
                 message, made = self.last_word(cell, 0.2)
@@ -231,7 +231,7 @@ class Cells:
 
 
 def memory(data: bytes) -> int:
-    """A file in memory with that content."""
+    """Return a file in memory with that content."""
     fd = os.memfd_create("input")
     left = memoryview(data)
     while left:
@@ -247,6 +247,6 @@ def close(fds: list[int]) -> None:
 
 
 def _has_many_users() -> bool:
-    """Whether programs can get user ids of their own: not where an ordinary user made the jail."""
+    """Return whether programs can get user ids of their own: not where an ordinary user made the jail."""
     with open("/proc/self/uid_map") as file:
         return any(int(line.split()[2]) > 2_500_000_000 for line in file)

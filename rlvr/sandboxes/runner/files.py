@@ -40,7 +40,7 @@ def copy_out(path: str, copy: int, most: int) -> str:
 
 
 def read(fd: int, most: int = 1 << 40) -> bytes:
-    """A file's content from its start, `most` bytes of it at most."""
+    """Return a file's content from its start, `most` bytes of it at most."""
     wanted = min(os.fstat(fd).st_size, most)
     data = os.pread(fd, wanted, 0)
     while len(data) < wanted and (more := os.pread(fd, wanted - len(data), len(data))):

@@ -20,18 +20,18 @@ MOST_BYTES = 1 << 32
 
 
 class FrameError(Exception):
-    """What came isn't a frame."""
+    """The bytes that came aren't a frame."""
 
 
 def packed(header: dict[str, Any], blobs: list[bytes] | tuple[bytes, ...] = ()) -> bytes:
-    """A whole frame."""
+    """Return a whole frame."""
     text = json.dumps(header).encode()
     lengths = b"".join(_LENGTH.pack(len(blob)) for blob in blobs)
     return b"".join((_START.pack(len(text), len(blobs)), lengths, text, *blobs))
 
 
 def needed(data: bytes | bytearray) -> int:
-    """How many bytes the frame at the start of `data` has in all, as far as `data` tells: at least that many."""
+    """Return how many bytes the frame at the start of `data` has in all, as far as `data` tells: at least that many."""
     if len(data) < _START.size:
         return _START.size
     header, blobs = (int(one) for one in _START.unpack_from(data))
@@ -69,7 +69,7 @@ def _lengths(data: bytes | bytearray, blobs: int) -> tuple[int, ...]:
 
 
 def receive(fd: int) -> tuple[dict[str, Any], list[bytes]] | None:
-    """The next frame from a blocking descriptor; None where the other side hung up."""
+    """Return the next frame from a blocking descriptor; None where the other side hung up."""
     data = bytearray()
     while len(data) < (wanted := needed(data)):
         got = os.read(fd, wanted - len(data))

@@ -1,95 +1,376 @@
 """What stands, beside the tests, for an object that stays with the solution.
 
-A handle can be called, read and iterated. It never says that it equals anything but itself, and no operator
-hands it a value that it could learn from.
+Its class has the name, the bases and the special methods of the solution's class, so that `isinstance`, `with`, `await`,
+`v[0] = 1` and `v + w` are what they are in one process. What a method answers is the solution's word: a value like any other,
+which the tests compare.
+
+But an object must not decide if it is right. An operator hands the object on the other side to the solution, and a
+comparison is the verdict itself: where tests expect a number, an answer with `__sub__` or `__eq__` of its own could be
+right for any number. So operators are asked of objects that the tests made by calling a class (`V(1) + V(2)`), and a value of
+the tests' own is handed to them if the tests use what only objects of that class have. Nothing else is equal to anything but
+itself, or takes part in arithmetic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
-from .peer import local_class
-
 _NO_DATA = "%s is asked of plain data, and this is none"
+# Special attributes that are data about an object, and say nothing else.
+_ABOUT = frozenset(
+    "__name__ __qualname__ __doc__ __module__ __annotations__ __defaults__ __kwdefaults__ __dict__ __wrapped__ "  # noqa: SIM905
+    "__members__ __slots__ __match_args__ __dataclass_fields__ __version__ __author__ __all__ __fields__".split()
+)
 
 
-class Handle:
-    """An object of the solution's. `session` asks the solution, for `number`."""
+class RemoteType(type):
+    """The class of classes that stand for the solution's."""
 
-    __slots__ = ("_number", "_session")
+    def __new__(mcs, name: str, bases: tuple[Any, ...], namespace: dict[str, Any]) -> Any:
+        """Make a class; one that a test derives from the solution's is made there as well."""
+        remote = next((vars(base)["_is"][0] for base in bases if "_is" in vars(base)), None)
+        if remote is None or "_is" in namespace:
+            return type.__new__(mcs, name, bases, namespace)
+        made = remote.derive(name, bases, namespace)
+        return remote.derived(name, bases, namespace, made)
 
-    def __init__(self, session: Any, number: int) -> None:
-        self._session = session
-        self._number = number
+    def __init__(cls, *arguments: Any) -> None:
+        pass
 
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return self._session.call(self, arguments, named)
+    def __call__(cls, *arguments: Any, **named: Any) -> Any:
+        remote = vars(cls)["_is"][0]
+        return remote.certify(remote.call(cls, arguments, named))
+
+    def __getattr__(cls, name: str) -> Any:
+        if "_is" not in vars(cls) or (name.startswith("__") and name not in _ABOUT):
+            raise AttributeError(name)
+        return vars(cls)["_is"][0].ask("get", cls, name)
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        vars(cls)["_is"][0].ask("set", cls, name, value)
+
+    def __delattr__(cls, name: str) -> None:
+        vars(cls)["_is"][0].ask("delete", cls, name)
+
+    def __dir__(cls) -> Any:
+        return vars(cls)["_is"][0].ask("dir", cls)
+
+    # Of enums, and of classes with `__class_getitem__`.
+    def __iter__(cls) -> Any:
+        return vars(cls)["_is"][0].iterate(cls)
+
+    def __len__(cls) -> Any:
+        return vars(cls)["_is"][0].ask("len", cls)
+
+    def __bool__(cls) -> bool:
+        return True
+
+    def __getitem__(cls, key: Any) -> Any:
+        return vars(cls)["_is"][0].ask("item", cls, key)
+
+    def __contains__(cls, value: Any) -> bool:
+        return bool(vars(cls)["_is"][0].ask("in", cls, value))
+
+    def __repr__(cls) -> str:
+        return (
+            str(vars(cls)["_is"][0].ask("repr", cls)) if "_is" in vars(cls) else type.__repr__(cls)
+        )
+
+
+class Handle(metaclass=RemoteType):
+    """An object of the solution's.
+
+    Attributes:
+        _of: who asks the solution, the number by which the solution knows it, and whether the tests made it by calling a
+            class.
+    """
+
+    __slots__ = ("_of",)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__") and name not in ("__name__", "__doc__"):
+        remote = self._of[0]
+        if name == "__code__":
+            return _code(remote.ask("code", self))
+        if name.startswith("__") and name.endswith("__") and name not in _ABOUT:
             raise AttributeError(name)
-        if name in self._session.own:
+        if name in remote.own:
             raise AttributeError(_NO_DATA % name)
-        return self._session.ask("get", self, name)
+        return remote.ask("get", self, name)
 
-    def __getitem__(self, key: Any) -> Any:
-        if "[]" in self._session.own:
-            raise TypeError(_NO_DATA % "an item")
-        return self._session.ask("item", self, key)
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._of[0].ask("set", self, name, value)
 
-    def __len__(self) -> Any:
-        if "len()" in self._session.own:
-            raise TypeError(_NO_DATA % "a length")
-        return self._session.ask("len", self)
+    def __delattr__(self, name: str) -> None:
+        self._of[0].ask("delete", self, name)
 
-    def __iter__(self) -> Any:
-        iterator = self._session.ask("iter", self)
-        if not isinstance(iterator, Handle):
-            return iter(iterator)
-        return _each(self._session, iterator)
-
-    def __next__(self) -> Any:
-        return next(_each(self._session, self))
-
-    def __contains__(self, value: Any) -> bool:
-        return any(one is value or one == value for one in self)
+    def __dir__(self) -> Any:
+        return self._of[0].ask("dir", self)
 
     def __str__(self) -> str:
-        return str(self._session.ask("str", self))
+        return str(self._of[0].ask("str", self))
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self._of[0].ask("repr", self))
 
-    def __bool__(self) -> bool:
-        return bool(self._session.ask("bool", self))
+    def __copy__(self) -> Any:
+        return self._of[0].copied(self, "copy")
 
-    def __int__(self) -> Any:
-        return self._session.ask("int", self)
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self._of[0].copied(self, "deepcopy")
 
-    def __float__(self) -> Any:
-        return self._session.ask("float", self)
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("an object of the solution's can't be pickled: it stays with the solution")
 
-    def __instancecheck__(self, value: Any) -> bool:
-        return isinstance(value, Handle) and self._session.ask("instance", value, self)
-
-
-def number_of(value: Any) -> int | None:
-    """The number by which the solution knows an object; None where it isn't one of the solution's."""
-    return value._number if type(value) is Handle else None
+    def __format__(self, spec: str) -> str:
+        return str(self._of[0].ask("format", self, spec))
 
 
-def handle_or_class(
-    session: Any, number: int, about: dict[str, Any], errors: dict[str, Any]
+def is_handle(value: Any) -> bool:
+    """Say if a value stands for an object of the solution's that is no class."""
+    return type(type(value)) is RemoteType
+
+
+def handle(kind: Any, remote: Any, number: int) -> Any:
+    """Make what stands for an object of a class."""
+    made = object.__new__(kind)
+    object.__setattr__(made, "_of", (remote, number, False))
+    return made
+
+
+def mirror(
+    remote: Any, number: int, about: dict[str, Any], bases: list[Any], python: Any = None
 ) -> Any:
-    """What stands for an object of the solution's. `errors` keeps the exception classes made, by name."""
-    if "error" in about:  # `except` and `pytest.raises` need a class
-        return local_class(str(about.get("class")), list(about["error"]), errors)
-    return Handle(session, number)
+    """Make the class that stands for one of the solution's.
+
+    Args:
+        number: by which the solution knows it; -1 for a class of Python's own.
+        about: `name`, `module`, the `special` methods, and if its objects hold `plain` data.
+        python: that class of Python's, which the objects say that they are of.
+    """
+    namespace = {
+        "__slots__": (),
+        "__module__": str(about.get("module", "")),
+        "_is": (remote, number),
+        "__doc__": about.get("doc"),
+    }
+    for name in map(str, about.get("methods", ())):
+        # Never one of the names by which Python, or this module, works: they'd answer in the place of what is below.
+        if name == "__init__" or not name.startswith("_"):
+            namespace[name] = _Method(name)
+    given = set(map(str, about["special"]))
+    for name in given & set(_SPECIAL):
+        namespace["__%s__" % name] = _SPECIAL[name]
+    if "len" in given:
+        namespace["__bool__"] = _SPECIAL["bool"]
+    if python is not None:
+        namespace["__class__"] = property(lambda self: python)
+        for name in ("__doc__", "__module__"):  # a class has its own, which would hide the object's
+            namespace[name] = property(_getter(name))
+    if about.get("plain"):
+        namespace.update(_OF_PLAIN)
+    bases = [base for base in bases if type(base) is RemoteType and "_is" in vars(base)]
+    try:
+        return RemoteType(str(about["name"]), (*bases, *(() if bases else (Handle,))), namespace)
+    except TypeError:  # bases that Python would order in another way
+        return RemoteType(str(about["name"]), (Handle,), namespace)
 
 
-def _each(session: Any, iterator: Handle) -> Iterator[Any]:
-    while True:
-        found = session.ask("next", iterator)
-        if found is None:
-            return
-        yield found[0]
+class _Method:
+    """A method of the solution's class, for objects of classes that a test derives from it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, value: Any, kind: Any) -> Any:
+        owner = next(base for base in kind.__mro__ if vars(base).get(self._name) is self)
+        remote = vars(owner)["_is"][0]
+        if value is None or any(
+            self._name in vars(base) for base in kind.__mro__[: kind.__mro__.index(owner)]
+        ):
+            function = remote.ask(
+                "get", owner, self._name
+            )  # `super().method()` in a class of the tests
+            return function if value is None else _bound(function, value)
+        return Handle.__getattr__(value, self._name)
+
+
+def _getter(name: str) -> Callable[[Any], Any]:
+    return lambda self: self._of[0].ask("get", self, name)
+
+
+def _bound(function: Any, value: Any) -> Callable[..., Any]:
+    return lambda *arguments, **named: function(value, *arguments, **named)
+
+
+# ---------------------------------------------------------------- special methods
+
+
+def _may_be_asked(value: Any, other: Any, name: str) -> bool:
+    """Say if an operator may be asked of the solution: see this module's text."""
+    remote, _, is_certified = value._of
+    if is_handle(other):
+        if is_certified and other._of[2]:
+            return True
+        related = isinstance(value, type(other)) or isinstance(other, type(value))
+        return (is_certified or other._of[2]) and related
+    return is_certified and name not in ("eq", "ne") and remote.is_object(type(value))
+
+
+def _operator(name: str) -> Any:
+    special = "__%s__" % name
+
+    def operate(self: Any, *others: Any) -> Any:
+        remote = self._of[0]
+        if (
+            self._of[2]
+            if not others or name == "round"
+            else all(_may_be_asked(self, other, name) for other in others)
+        ):
+            made = remote.ask("special", self, special, *others)
+            return remote.certify(made, type(self), *map(type, others))
+        if _is_plain(type(self)):
+            return _plainly(self, special, others)
+        return NotImplemented if others else _refused(name)
+
+    operate.__name__ = special
+    return operate
+
+
+def _refused(name: str) -> Any:
+    raise TypeError("%s: an object isn't asked, since numbers are expected here" % name)
+
+
+def _plainly(value: Any, special: str, others: tuple[Any, ...]) -> Any:
+    """Do it with the plain data that an object is made of."""
+    method = getattr(plain_of(value), special, None)
+    return NotImplemented if method is None else method(*map(plain_of, others))
+
+
+def _is_plain(kind: Any) -> bool:
+    return any("_plain" in vars(base) for base in kind.__mro__)
+
+
+def plain_of(value: Any) -> Any:
+    """Return the plain data that an object holds, if its class is made from a type of plain data."""
+    if is_handle(value) and _is_plain(type(value)):
+        return value._of[0].ask("plain", value)
+    return value
+
+
+def _number(name: str) -> Any:
+    return lambda self: self._of[0].ask(name, self)
+
+
+def _call(self: Any, *arguments: Any, **named: Any) -> Any:
+    return self._of[0].call(self, arguments, named)
+
+
+def _length(self: Any) -> Any:
+    if "len()" in self._of[0].own:
+        raise TypeError(_NO_DATA % "a length")
+    return self._of[0].ask("len", self)
+
+
+def _item(self: Any, key: Any) -> Any:
+    if "[]" in self._of[0].own:
+        raise TypeError(_NO_DATA % "an item")
+    return self._of[0].ask("item", self, key)
+
+
+def _following(self: Any) -> Any:
+    following = self._of[0].ask("next", self)
+    if following is None:
+        raise StopIteration
+    return following[0]
+
+
+def _contains(self: Any, value: Any) -> bool:
+    if self._of[2]:
+        return bool(self._of[0].ask("in", self, value))
+    return any(one is value or one == value for one in self)
+
+
+def _hash(self: Any) -> int:
+    return int(self._of[0].ask("hash", self)) if self._of[2] else object.__hash__(self)
+
+
+def _leave(self: Any, kind: Any, error: Any, traceback: Any) -> bool:
+    remote = self._of[0]
+    is_left = remote.ask("leave", self, "__exit__", error)
+    return bool(is_left) and remote.may_swallow(error)
+
+
+async def _leave_later(self: Any, kind: Any, error: Any, traceback: Any) -> bool:
+    remote = self._of[0]
+    is_left = remote.ask("leave", self, "__aexit__", error)
+    return bool(is_left) and remote.may_swallow(error)
+
+
+def _awaited(self: Any) -> Any:
+    return self._of[0].ask("await", self)
+    yield
+
+
+async def _enter_later(self: Any) -> Any:
+    return self._of[0].ask("await special", self, "__aenter__")
+
+
+async def _following_later(self: Any) -> Any:
+    following = self._of[0].ask("await next", self)
+    if following is None:
+        raise StopAsyncIteration
+    return following[0]
+
+
+_SPECIAL: dict[str, Any] = {
+    **{name: _operator(name) for name in ["add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow", "lshift", "rshift", "and", "xor", "or", "radd", "rsub", "rmul", "rmatmul", "rtruediv", "rfloordiv", "rmod", "rdivmod", "rpow", "rlshift", "rrshift", "rand", "rxor", "ror", "iadd", "isub", "imul", "imatmul", "itruediv", "ifloordiv", "imod", "ipow", "ilshift", "irshift", "iand", "ixor", "ior", "neg", "pos", "abs", "invert", "round", "trunc", "floor", "ceil", "lt", "le", "gt", "ge", "eq", "ne"]},
+    **{name: _number(name) for name in ("bool", "int", "float", "complex", "index", "length_hint", "fspath", "bytes")},
+    "call": _call,
+    "len": _length,
+    "getitem": _item,
+    "setitem": lambda self, key, value: self._of[0].ask("special", self, "__setitem__", key, value),
+    "delitem": lambda self, key: self._of[0].ask("special", self, "__delitem__", key),
+    "iter": lambda self: self._of[0].iterate(self),
+    "reversed": lambda self: self._of[0].ask("reversed", self),
+    "next": _following,
+    "contains": _contains,
+    "hash": _hash,
+    "enter": lambda self: self._of[0].ask("special", self, "__enter__"),
+    "exit": _leave,
+    "aenter": _enter_later,
+    "aexit": _leave_later,
+    "await": _awaited,
+    "aiter": lambda self: self._of[0].ask("special", self, "__aiter__"),
+    "anext": _following_later,
+}  # fmt: skip
+
+
+def _of_plain(name: str) -> Any:
+    special = "__%s__" % name
+    return lambda self, *others: _plainly(self, special, others)
+
+
+# Of a class that is made from a type of plain data, comparisons are those of the data.
+_OF_PLAIN: dict[str, Any] = {
+    "_plain": True,
+    **{"__%s__" % name: _of_plain(name) for name in ("eq", "ne", "lt", "le", "gt", "ge", "hash")},
+}
+
+
+# ---------------------------------------------------------------- signatures
+
+_FLAGS = 0x2AF  # arguments of any number, generators, coroutines: `inspect.CO_…`, which takes long to import
+
+
+def _code(said: Any) -> Any:
+    """Return code with a function's signature and nothing else, for `inspect` to look at."""
+    counts, names, flags = said
+    return (lambda: None).__code__.replace(
+        co_argcount=int(counts[0]),
+        co_posonlyargcount=int(counts[1]),
+        co_kwonlyargcount=int(counts[2]),
+        co_nlocals=len(names),
+        co_varnames=tuple(map(str, names)),
+        co_flags=int(flags) & _FLAGS,
+    )

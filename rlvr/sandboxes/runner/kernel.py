@@ -35,6 +35,7 @@ _syscall = _function("syscall", *[ctypes.c_long] * 6, library=_held)
 _before_fork = _function("PyOS_BeforeFork", library=ctypes.pythonapi)
 _after_fork_child = _function("PyOS_AfterFork_Child", library=ctypes.pythonapi)
 _after_fork_parent = _function("PyOS_AfterFork_Parent", library=ctypes.pythonapi)
+_ATTRIBUTES_SIZE = 256  # bytes; a `pthread_attr_t` has 56 or 64
 _CAPABILITY_HEADER = (ctypes.c_uint32 * 2)(0x20080522, 0)
 _NO_CAPABILITIES = (ctypes.c_uint32 * 6)()
 
@@ -93,3 +94,12 @@ def drop_capabilities() -> None:
     prctl(_AMBIENT, _CLEAR_ALL, 0, 0, 0)
     if _capset(_CAPABILITY_HEADER, _NO_CAPABILITIES) != 0:
         raise OSError(ctypes.get_errno(), "capset")
+
+
+def set_thread_stack(size: int) -> None:
+    """Set the stack size in bytes of this process's threads that name none, and of its forks' threads."""
+    attributes = ctypes.create_string_buffer(_ATTRIBUTES_SIZE)
+    _libc.pthread_attr_init(attributes)
+    _libc.pthread_attr_setstacksize(attributes, ctypes.c_size_t(size))
+    _libc.pthread_setattr_default_np(attributes)
+    _libc.pthread_attr_destroy(attributes)

@@ -7,26 +7,34 @@ list of operations. A length (u32), then JSON.
 
 from __future__ import annotations
 
-import builtins
 import json
 import socket
 import struct
 from collections.abc import Callable
 from typing import Any
 
-from .values import Coder, Unreadable
+from .classes import parts_of
+from .heap import Heap
+from .report import HUNG_UP
+from .values import Unreadable
 
 _LENGTH = struct.Struct("<I")
 MOST_BYTES = 1 << 26
 _MOST_NESTED = 50
-_MOST_KEY = 200  # characters
 # Made once: the functions of the module `json` make an encoder for each call.
 _dumps = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 _loads = json.JSONDecoder().decode
 
 
 class Gone(Exception):
-    """The other side hung up, or said something that is no message."""
+    """The other side hung up, or sent something that is no message."""
+
+
+class Stays:
+    """An object that stays on this side although its class is made from a type of plain data."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
 class Peer:
@@ -34,27 +42,32 @@ class Peer:
 
     Args:
         channel: the socket's descriptor.
-        operations: name to function of decoded arguments: what the other side may ask for.
-        classes: those that both sides have, by name.
+        operations: name to function: what the other side may ask for.
+        first: 0 for the tests, 1 for the solution: which numbers it gives to objects.
 
     Attributes:
-        make_handle: what stands here for an object of the other side's, by its number and what it is.
-        make_error: an exception like one raised there, by name, built-in bases and text.
+        heap: the objects that both sides have, and those that stay on one.
+        describe: what the other side should know of an object that stays here.
+        by_name: writes an object that the other side imports; None for all others.
+        make_handle: what stands here for an object of the other side's, by its number and that description.
         foreign_number: the number of the other side's object that a value stands for here, if it does.
-        before_reply: called before each reply is sent.
+        news: what a message should say besides; {} for nothing.
+        hear: called with what a message says besides.
     """
 
-    def __init__(self, channel: int, operations: dict[str, Any], classes: dict[str, Any]) -> None:
+    def __init__(self, channel: int, operations: dict[str, Any], first: int) -> None:
         self._socket = socket.socket(fileno=channel)
         self._operations = operations
         self._kept: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._foreign: dict[int, object] = {}
-        self.coder = Coder(self._keep, self._found, classes)
-        self.make_handle: Callable[[int, dict[str, Any]], object] = lambda number, about: None
-        self.make_error: Callable[[str, list[str], str], Any] = _plain_error
+        self.heap = Heap(self.keep, self._find, first)
+        self.describe: Callable[[Any], Any] = lambda value: {}
+        self.by_name: Callable[[Any], Any] = lambda value: None
+        self.make_handle: Callable[[int, Any], object] = lambda number, about: None
         self.foreign_number: Callable[[Any], int | None] = lambda value: None
-        self.before_reply: Callable[[], None] = lambda: None
+        self.news: Callable[[], dict[str, Any]] = dict
+        self.hear: Callable[[dict[str, Any]], None] = lambda message: None
         self.received = 0  # bytes
         self._nested = 0
         self._data = bytearray()
@@ -63,43 +76,81 @@ class Peer:
         """Close the channel."""
         self._socket.close()
 
-    # A handle is [number, owner's?, what it is]; each side calls its own objects "mine".
+    # Each side calls its own objects "mine". They're described when they cross for the first time.
 
-    def _keep(self, value: Any) -> Any:
+    def keep(self, value: Any) -> Any:
+        """Write an object that stays on its side."""
         theirs = self.foreign_number(value)
         if theirs is not None:
-            return {"handle": [theirs, False, {}]}
+            return ["yours", theirs]
+        if type(value) is Stays:
+            value = value.value
         number = self._numbers.get(id(value))
-        if number is None:
-            number = self._numbers[id(value)] = len(self._kept)
-            self._kept.append(value)
-        return {"handle": [number, True, describe(value)]}
+        if number is not None:
+            return ["mine", number]
+        named = self.by_name(value)
+        if named is not None:
+            return named
+        about = self.describe(value)
+        number = self._numbers[id(value)] = len(self._kept)
+        self._kept.append(value)
+        return ["mine", number, about]
 
-    def _found(self, inside: Any) -> Any:
+    def _find(self, whose: str, number: Any, *about: Any) -> Any:
         try:
-            number, senders, about = inside
-            if not senders:
+            if whose == "yours":
+                if number < 0:
+                    raise IndexError
                 return self._kept[number]
-            if number not in self._foreign:
-                self._foreign[number] = self.make_handle(int(number), dict(about))
+            if about:
+                self._foreign[number] = self.make_handle(int(number), about[0])
             return self._foreign[number]
         except Exception as error:
             raise Unreadable("no handle: %r" % error) from None
+
+    def stand_for(self, number: int, value: Any) -> Any:
+        """Have a value stand here for an object of the other side's, from now on."""
+        self._foreign[number] = value
+        return value
+
+    def has_kept(self, value: Any) -> bool:
+        """Say if an object has crossed as one that stays here."""
+        return id(value) in self._numbers
+
+    def _take_back(self, kept: int) -> None:
+        """Forget what was noted for a message that can't be sent."""
+        self.heap.take_back()
+        for value in self._kept[kept:]:
+            del self._numbers[id(value)]
+        del self._kept[kept:]
+
+    # ---------------------------------------------------------------- asking
 
     def ask(self, operation: str, *arguments: Any) -> Any:
         """Have the other side do something; returns its value or raises what it raised. Raises `Gone`."""
         return self.settle(self.exchange(self.question(operation, arguments)))
 
     def question(self, operation: str, arguments: Any) -> bytes:
-        """A request as it's sent. Raises ValueError where the arguments are too large or nested too deeply."""
-        message = {"ask": operation, "with": self.coder.encode(list(arguments))}
-        data = _dumps(message).encode("ascii")
-        if len(data) > MOST_BYTES:
-            raise ValueError("the arguments are too large to be handed over")
-        return data
+        """Write a request. Raises ValueError if the arguments are too large."""
+        return self._message({"ask": operation}, "with", arguments)
+
+    def _message(self, start: dict[str, Any], name: str, values: Any) -> bytes:
+        """Write values into a message; of "with" there are several."""
+        kept = len(self._kept)
+        news = self.news()
+        try:
+            inlines, about = self.heap.write(list(values))
+            content = inlines if name == "with" else inlines[0]
+            data = _dumps({**start, name: content, **about, **news}).encode("ascii")
+            if len(data) > MOST_BYTES:
+                raise ValueError("too large to be handed over")
+            return data
+        except BaseException:
+            self._take_back(kept)
+            raise
 
     def exchange(self, question: bytes) -> dict[str, Any]:
-        """The reply as it came. Raises `Gone`."""
+        """Send a request and return the reply as it came. Raises `Gone`."""
         self._send(question)
         while True:
             message = self.receive()
@@ -108,40 +159,60 @@ class Peer:
             self.serve(message)
 
     def settle(self, reply: dict[str, Any]) -> Any:
-        """The value in a reply, or what it says was raised."""
-        if "raised" in reply:
-            raise self._error(reply["raised"])
+        """Return the value in a reply, or raise what it says was raised."""
         try:
-            return self.coder.decode(reply.get("value"))
-        except (Unreadable, RecursionError) as error:
-            raise Gone("no value: %s" % error) from None
+            self.heap.read(reply)
+            self.hear(reply)
+            if "raised" not in reply:
+                return self.heap.value(reply.get("value"))
+            error = self.heap.value(reply["raised"])
+        except (Unreadable, RecursionError) as unreadable:
+            raise Gone("no value: %s" % unreadable) from None
+        raise error if isinstance(error, BaseException) else Gone("no error")
+
+    # ---------------------------------------------------------------- answering
 
     def serve(self, message: dict[str, Any]) -> None:
         """Do what the other side asks and reply."""
         self._nested += 1
+        result, error = None, None
         try:
             if self._nested > _MOST_NESTED:
                 raise RecursionError("calls back and forth are nested too deeply")
             operation = self._operations[message["ask"]]
-            reply = operation(self.coder.decode(message["with"]), message)
+            self.heap.read(message)
+            self.hear(message)
+            result = operation(*map(self.heap.value, message["with"]))
         except Gone:
             raise
-        except BaseException as error:
-            reply = {"raised": described(error)}
+        except BaseException as raised:
+            error = raised
         finally:
             self._nested -= 1
-        self.send(reply)
+        del message
+        self.reply(result, error)
 
-    def send(self, reply: dict[str, Any]) -> None:
-        """Send a reply; that it can't be sent, where it can't."""
-        self.before_reply()
-        try:
-            data = _dumps(reply).encode("ascii")
-            if len(data) > MOST_BYTES:
-                raise ValueError("too large to be handed over")
-        except (ValueError, RecursionError) as error:
-            data = _dumps({"raised": described(error)}).encode("ascii")
+    def reply(self, result: Any, error: BaseException | None = None) -> None:
+        """Send a value, or what was raised instead; that it can't be sent, if it can't."""
+        if error is None:
+            try:
+                data = self._message({}, "value", [result])
+            except BaseException as unsent:
+                error = unsent
+        if error is not None:
+            try:
+                data = self._message({}, "raised", [error])
+            except BaseException:
+                # What it holds can't be sent, or says something else each time.
+                kind, _, _, text, _ = parts_of(error, alone=True)
+                data = self._message({}, "raised", [RuntimeError("%s: %s" % (kind.__name__, text))])
         self._send(data)
+
+    # ---------------------------------------------------------------- the socket
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send a message that holds no values."""
+        self._send(_dumps(message).encode("ascii"))
 
     def _send(self, data: bytes) -> None:
         try:
@@ -150,7 +221,7 @@ class Peer:
             raise Gone(str(error)) from None
 
     def receive(self) -> dict[str, Any]:
-        """The next message. Raises `Gone` where there's none, or what came is none."""
+        """Return the next message. Raises `Gone` if there is none, or something else came."""
         (length,) = _LENGTH.unpack(self._exactly(_LENGTH.size))
         if length > MOST_BYTES:
             raise Gone("a message of %d bytes" % length)
@@ -158,10 +229,13 @@ class Peer:
             message = _loads(self._exactly(length).decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise Gone("no message: %s" % error) from None
-        if not _is_message(message):
+        if not isinstance(message, dict):
             raise Gone("no message")
-        found: dict[str, Any] = message
-        return found
+        if "ask" in message and not (
+            isinstance(message["ask"], str) and isinstance(message.get("with"), list)
+        ):
+            raise Gone("no message")
+        return message
 
     def _exactly(self, wanted: int) -> bytes:
         while len(self._data) < wanted:
@@ -170,109 +244,9 @@ class Peer:
             except OSError as error:
                 raise Gone(str(error)) from None
             if not got:
-                raise Gone("it ended")
+                raise Gone(HUNG_UP)
             self._data += got
             self.received += len(got)
         data = bytes(self._data[:wanted])
         del self._data[:wanted]
         return data
-
-    def _error(self, said: Any) -> Any:
-        """An exception like the one that was raised there: of the built-in type, or of one named alike."""
-        name, bases, text = said
-        return self.make_error(name, bases, text)
-
-
-def _plain_error(name: str, bases: list[str], text: str) -> RuntimeError:
-    return RuntimeError("%s: %s" % (name, text))
-
-
-def _is_message(message: Any) -> bool:
-    """Whether it has the shape of one; what is in it is looked at where it's used."""
-    if not isinstance(message, dict):
-        return False
-    if "ask" in message:
-        return isinstance(message["ask"], str) and isinstance(message.get("with"), list)
-    if "raised" in message:
-        said = message["raised"]
-        if not isinstance(said, list) or len(said) != 3 or not isinstance(said[1], list):
-            return False
-        return all(isinstance(text, str) for text in (said[0], *said[1], said[2]))
-    return True
-
-
-def describe(value: Any) -> dict[str, Any]:
-    """What the other side should know of an object that stays here."""
-    kind = type(value)
-    about = {"type": str(kind.__name__), "callable": callable(value)}
-    if isinstance(value, type):
-        about["class"] = str(value.__name__)
-        if issubclass(value, BaseException):
-            about["error"] = builtin_names(value)
-    return about
-
-
-def described(error: BaseException) -> list[Any]:
-    """An exception as [type's name, names of its built-in bases, text]."""
-    try:
-        text = str(error)[:2000]
-    except BaseException:
-        text = ""
-    return [type(error).__name__, builtin_names(type(error)), text]
-
-
-def builtin_names(kind: type) -> list[str]:
-    """The built-in exceptions among a class and its bases, the nearest first."""
-    return [
-        base.__name__
-        for base in kind.__mro__
-        if issubclass(base, BaseException) and getattr(builtins, base.__name__, None) is base
-    ]
-
-
-def local_error(name: str, bases: list[str], text: str, known: dict[str, Any]) -> Any:
-    """An exception to raise here for one raised there. `known` keeps the classes made, by name."""
-    own = getattr(builtins, name, None)
-    if name in _WOULD_END_A_LOOP:
-        return RuntimeError("%s: %s" % (name, text))
-    if isinstance(own, type) and issubclass(own, Exception) and bases[:1] == [name]:
-        return _made(own, text)
-    return _made(local_class(name, bases, known), text)
-
-
-# Raised inside a test's `for` or `all(…)`, these would end it as though all were done.
-_WOULD_END_A_LOOP = ("StopIteration", "StopAsyncIteration", "GeneratorExit")
-
-
-def local_class(name: str, bases: list[str], known: dict[str, Any]) -> Any:
-    """An exception class of that name here, below the nearest built-in one it's below there."""
-    if name not in known:
-        near = (getattr(builtins, base, None) for base in bases)
-        base = next(
-            (one for one in near if isinstance(one, type) and issubclass(one, Exception)), Exception
-        )
-        if base.__name__ in _WOULD_END_A_LOOP:
-            base = RuntimeError
-        known[name] = type(name, (base,), {})
-    return known[name]
-
-
-def _made(kind: Any, text: str) -> Any:
-    if issubclass(kind, KeyError):  # its text is how its key is written
-        import ast
-
-        try:
-            return kind(ast.literal_eval(text[:_MOST_KEY]))
-        except Exception:
-            pass
-    try:
-        return kind(text)
-    except TypeError:  # UnicodeDecodeError and its like want more arguments
-        if issubclass(kind, _GROUP):
-            return kind(text, [Exception("which it held")])
-        made = kind.__new__(kind)
-        made.args = (text,)
-        return made
-
-
-_GROUP = getattr(builtins, "BaseExceptionGroup", ())  # from Python 3.11 on

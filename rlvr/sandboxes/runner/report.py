@@ -6,8 +6,11 @@ import json
 import mmap
 import os
 
-# The first byte: where the tests were when they ended. As `rlvr.sandboxes.functions` reads it.
+# The first byte: where the tests were when they ended. The second: if the solution has answered anything.
 PREPARING, WAITING, TESTING, DONE = b"P", b"W", b"T", b"D"
+ANSWERED = b"A"
+# Why a solution can't be asked any more, if it's only that its side of the channel was closed.
+HUNG_UP = "it ended"
 HEAD = 16
 _MOST_SAID = 2000  # characters of one message
 _MOST_BYTES = 1 << 19  # of all entries; what comes after that is told without its message
@@ -35,11 +38,11 @@ class Report:
     @property
     def is_answered(self) -> bool:
         """Whether `answered` was called."""
-        return self._head[1:2] == b"A"
+        return self._head[1:2] == ANSWERED
 
     def answered(self) -> None:
         """The solution has answered something: from now on, it may be what the tests choke on."""
-        self._head[1:2] = b"A"
+        self._head[1:2] = ANSWERED
 
     def close(self) -> None:
         """No more notes."""

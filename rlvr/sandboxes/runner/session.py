@@ -9,7 +9,7 @@ import types
 from typing import Any
 
 from .binding import Missing, bind, is_built_in, text
-from .peer import described
+from .classes import text_of
 from .remote import Broken, Remote
 from .report import TESTING, WAITING, Report
 
@@ -30,7 +30,7 @@ class Session:
         self._message = message
         self._notes = notes
         self._over = False
-        self._remote = Remote(channel, notes)
+        self._remote = Remote(channel, notes, message["carried"])
 
     def hang_up(self) -> None:
         """Let go of the solution."""
@@ -79,16 +79,16 @@ class Session:
         if "compile_error" in reply:
             self._notes.add("compile_error", text(reply["compile_error"]))
             return False
-        if "raised" in reply:
-            name, _, said = reply["raised"]
-            self._notes.add("load_error", "%s: %s" % (name, said))
+        if "load_error" in reply:
+            name, said = reply["load_error"]
+            self._notes.add("load_error", "%s: %s" % (text(name), text(said)))
             return False
         names = reply.get("names")
         offered = (
             {one for one in names if isinstance(one, str)} if isinstance(names, list) else set()
         )
         try:
-            plain = bind(namespace, asked, entry, offered, peer)
+            plain = bind(namespace, asked, entry, offered, self._remote)
         except Missing as error:
             raise Broken(str(error)) from None
         waited = time.monotonic() - began
@@ -143,5 +143,5 @@ def _checked(candidate: Any, missing: Any, entry: str) -> Any:
 
 
 def _said(error: BaseException) -> str:
-    name, _, said = described(error)
+    name, said = type(error).__name__, text_of(error)
     return "%s: %s" % (name, said) if said else name

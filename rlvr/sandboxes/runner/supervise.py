@@ -26,7 +26,7 @@ FAULT = 250  # the child's exit status where it never got as far as the program
 
 
 class Ending:
-    """How a child ended: plain fields, as the broker passes them on."""
+    """The end of a child as plain fields, as the broker passes them on."""
 
     def __init__(self, code: int, limit: str | None, wall: float, cpu: float, peak: int) -> None:
         self.status = code if code >= 0 else None
@@ -88,7 +88,10 @@ def _lock_down(limits: dict[str, Any], uid: int | None) -> None:
     for what, soft, hard in [*_rlimits(limits), (resource.RLIMIT_CPU, cpu, cpu + 1)]:
         most = resource.getrlimit(what)[1]  # not to be raised, as an ordinary user
         if most != resource.RLIM_INFINITY:
-            soft, hard = min(soft, most), min(hard, most)
+            soft, hard = (
+                most if limit == resource.RLIM_INFINITY else min(limit, most)
+                for limit in (soft, hard)
+            )
         resource.setrlimit(what, (soft, hard))
     if uid is not None:
         os.setgroups([])
@@ -114,6 +117,8 @@ def _rlimits(limits: dict[str, Any]) -> list[tuple[int, int, int]]:
         # A little more than is allowed, so that whoever asks for too many is seen to have them.
         (resource.RLIMIT_NPROC, int(limits["processes"]) + 2 + limits["spare"]),
         (resource.RLIMIT_MEMLOCK, 0),
+        # Bounded by the memory limit. A finite one would be reserved for each thread of a C program.
+        (resource.RLIMIT_STACK, resource.RLIM_INFINITY),
         (resource.RLIMIT_MSGQUEUE, 0),
     ]
     if limits["address_space"]:
@@ -224,7 +229,7 @@ class _Watch:
         return "output" if over else None
 
     def afterwards(self, code: int, cpu: float, peak: int, left: int) -> str | None:
-        """The limit that ended it, where it ended by itself or by the kernel's hand."""
+        """Return the limit that ended it, where it ended by itself or by the kernel's hand."""
         if self._flooded():
             return "output"
         if code == -signal.SIGXFSZ:
@@ -241,7 +246,7 @@ class _Watch:
 
 
 def others() -> list[str]:
-    """The pids in this namespace, but this process's."""
+    """Return the pids in this namespace, but this process's."""
     return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
 
 
@@ -262,7 +267,7 @@ def _longest_wait() -> float:
 
 
 def _held_by_threads(pid: str) -> int:
-    """The memory of a process whose first thread has ended: only the others tell."""
+    """Return the memory of a process whose first thread has ended: only the others tell."""
     try:
         for thread in os.listdir("/proc/%s/task" % pid):
             with open("/proc/%s/task/%s/statm" % (pid, thread), "rb") as file:

@@ -1,11 +1,11 @@
-"""Values as JSON, both ways: what may cross between a solution and its tests.
+"""The kinds of values that cross between a solution and its tests, each as JSON and back.
 
-Plain data is rebuilt on the other side as what Python itself has: None, bool, int, float, complex,
-str, bytes, bytearray, list, tuple, dict, set, frozenset, range, deque, and the standard library's
-Fraction, Decimal, date, time, datetime and timedelta. A subclass of one of these arrives as the plain
-type, whatever it overrides (a named tuple as a named tuple made anew). An object of a class that both
-sides have from the prelude is rebuilt from its attributes, without those that its class defines; a member of
-such an enum is that member. All else stays where it is, and a handle to it crosses.
+Two classes of kinds. An atom (a number, a text, a date, a pattern, a class of Python's own) is written where it is
+used. A container (a list, a dict, an object of a class that both sides have) is written once, in a table, and referred
+to by its number, so that depth, shared parts and cycles cross as they are: see `heap.py`.
+
+Each kind is read back as what Python itself has under that name, with the methods of the plain type: a subclass that
+overrides `__eq__` or `__iter__` arrives as the plain type.
 """
 
 from __future__ import annotations
@@ -15,280 +15,310 @@ import collections
 import importlib
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
-MOST_DEPTH = 400
-_SMALL = 1 << 63
-
-
+SMALL = 1 << 63  # an integer below it is written as a JSON number
+OF_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE: not one of the interpreter's own
+_AS_THEY_ARE = frozenset((type(None), bool, str, float))
 _REAL: Any = complex.real.__get__
 _IMAGINARY: Any = complex.imag.__get__
 
 
-_SLOT = types.MemberDescriptorType
-_OF_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE: not one of the interpreter's own
-
-
 class Unreadable(Exception):
-    """What came isn't a value."""
+    """A message isn't a value."""
 
 
-class Coder:
-    """Encodes this side's values and decodes the other side's.
-
-    Args:
-        keep: puts an object into this side's table; returns its encoding as a handle.
-        find: what a handle stands for here.
-        classes: by name, those that both sides have.
-    """
-
-    def __init__(self, keep: Any, find: Any, classes: dict[str, Any]) -> None:
-        self._keep = keep
-        self._find = find
-        self._classes = classes
-        self._encoders: dict[type, Any] = {}  # by type: looking one up takes longer than using it
-        self._named_tuples: dict[tuple[str, ...], Any] = {}
-
-    # Type's own methods are called throughout (`list.__iter__(value)`): a subclass may override them.
-
-    def encode(self, value: Any, depth: int = 0) -> Any:
-        """JSON for a value. Raises ValueError where it's nested too deeply (or in a circle)."""
-        kind = type(value)
-        if value is None or kind is bool or kind is str or kind is float:
-            return value
-        if kind is int:
-            return value if -_SMALL < value < _SMALL else {"int": hex(value)}
-        if depth > MOST_DEPTH:
-            raise ValueError("a value is nested more than %d deep, or in a circle" % MOST_DEPTH)
-        if kind is list:
-            return [self.encode(one, depth + 1) for one in value]
-        return self._by_class(value, kind, depth + 1)
-
-    def _by_class(self, value: Any, kind: type, depth: int) -> Any:
-        def several(items: Iterable[Any]) -> list[Any]:
-            return [self.encode(one, depth) for one in items]
-
-        if kind not in self._encoders:
-            self._encoders[kind] = _encoder_of(kind)
-        encoder = self._encoders[kind]
-        if self._classes.get(kind.__name__) is kind:
-            if _is_enum(kind):
-                return {"member": [kind.__name__, *several((value._name_, value._value_))]}
-            state = state_of(value)
-            of_object = [kind.__name__, list(zip(state, several(state.values())))]
-            if encoder is _tuple:
-                of_object.append({"tuple": several(tuple.__iter__(value))})
-            elif encoder is not None:  # its class is made from a plain type
-                of_object.append(encoder(value, several))
-            return {"object": of_object}
-        if encoder is not None:
-            return encoder(value, several)
-        numpy = _from_numpy(value, kind)
-        if numpy is not None:
-            return self.encode(numpy[0], depth)
-        return self._keep(value)
-
-    def decode(self, data: Any) -> Any:
-        """The value of such JSON. Raises `Unreadable`."""
-        if data is None or isinstance(data, (bool, int, float, str)):
-            return data
-        if isinstance(data, list):
-            return [self.decode(one) for one in data]
-        if not isinstance(data, dict) or len(data) != 1:
-            raise Unreadable("no value")
-        ((tag, inside),) = data.items()
-        if tag == "handle":
-            return self._find(inside)
-        try:
-            if tag == "object":
-                return self._rebuilt(*inside)
-            if tag == "member":
-                return self._member(*inside)
-            if tag == "named":
-                return self._named(*inside)
-            return _REBUILT[tag](inside, self.decode)
-        except Unreadable:
-            raise
-        except Exception as error:
-            raise Unreadable("no %s: %s" % (tag, error)) from None
-
-    def _rebuilt(self, name: str, state: Any, *plain: Any) -> Any:
-        kind = self._classes[name]
-        made = _made_from(kind, self.decode(plain[0])) if plain else object.__new__(kind)
-        set_state(made, {str(key): self.decode(value) for key, value in state})
-        return made
-
-    def _member(self, name: str, member: Any, value: Any) -> Any:
-        kind = self._classes[name]
-        if not _is_enum(kind):
-            raise Unreadable("no enum")
-        if member in kind.__members__:
-            return kind.__members__[member]
-        return kind(self.decode(value))  # of several flags
-
-    def _named(self, name: str, fields: Any, items: Any) -> Any:
-        values = [self.decode(one) for one in items]
-        if any(hasattr(tuple, field) for field in fields):
-            return tuple(values)  # it would have its own `count` or `index`
-        key = (name, *fields)
-        if key not in self._named_tuples:
-            self._named_tuples[key] = collections.namedtuple(name, fields)
-        return self._named_tuples[key](*values)
-
-
-def state_of(value: Any) -> dict[str, Any]:
-    """The attributes of an object, by name, wherever it keeps them."""
-    found = {}
-    for kind in type(value).__mro__:
-        slots = vars(kind).get("__slots__", ())
-        for name in [slots] if isinstance(slots, str) else slots:
-            if name.startswith("__") and not name.endswith("__"):
-                name = "_%s%s" % (kind.__name__.lstrip("_"), name)
-            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
-                found[name] = getattr(value, name)
-    found.update(getattr(value, "__dict__", {}))
-    return {str(name): one for name, one in found.items()}
-
-
-def set_state(value: Any, state: dict[str, Any]) -> None:
-    """Give an object attributes that the other side says it has, but none that would hide what its class defines.
-
-    Its methods and properties are the author's, and what the other side sends in their place isn't.
-    """
-    for name, one in state.items():
-        if not _is_defined(type(value), name):
-            object.__setattr__(value, name, one)
-
-
-def _is_defined(kind: type, name: str) -> bool:
-    """Say if a class defines the attribute's behaviour (a method, a property), and not only a slot or a default for it."""
-    if name.startswith("__") and name.endswith("__"):
-        return True
+def base_of(kind: type) -> tuple[str, str] | None:
+    """Return the plain type that a type is or is made from, as module and name; None if there is none."""
     for base in kind.__mro__:
-        if name in vars(base):
-            found = vars(base)[name]
-            if type(found) is _SLOT or name in vars(base).get("__annotations__", ()):
-                return False
-            return callable(found) or hasattr(type(found), "__get__")
-    return False
-
-
-def _made_from(kind: Any, value: Any) -> Any:
-    """An object of a class that is made from a plain type, with the plain value."""
-    if not issubclass(kind, type(value)):
-        raise Unreadable("no %s" % kind.__name__)
-    # The class's own `__new__`, `__init__`, `extend` and so on aren't called.
-    base = next(one for one in kind.__mro__ if not one.__flags__ & _OF_PYTHON)
-    if isinstance(value, (list, set, bytearray, collections.deque)):
-        made = base.__new__(kind)
-        base.__init__(made, value)
-        return made
-    if isinstance(value, dict):
-        made = base.__new__(kind)
-        for key, one in value.items():
-            base.__setitem__(made, key, one)
-        return made
-    return base.__new__(kind) if base is object else base.__new__(kind, value)
-
-
-def _is_enum(kind: type) -> bool:
-    enum = sys.modules.get("enum")
-    return enum is not None and issubclass(kind, enum.Enum)
-
-
-def _from_numpy(value: Any, kind: type) -> Any:
-    """NumPy's numbers and arrays are plain data too: as a tuple of one, None where it's neither."""
-    if kind.__module__.partition(".")[0] != "numpy":
-        return None
-    if hasattr(value, "tolist") and kind.__name__ != "matrix":
-        return (value.tolist(),)
-    return None
-
-
-def _int(value: Any, several: Any) -> Any:
-    number = int.__index__(value) if type(value) is not int else value
-    return number if -_SMALL < number < _SMALL else {"int": hex(number)}
-
-
-def _dict(value: Any, several: Any) -> Any:
-    return {"dict": [several(pair) for pair in dict.items(value)]}
-
-
-def _tuple(value: Any, several: Any) -> Any:
-    names = getattr(type(value), "_fields", None)
-    items = several(tuple.__iter__(value))
-    if type(value) is not tuple and isinstance(names, tuple) and len(names) == len(items):
-        return {"named": [type(value).__name__, list(names), items]}
-    return {"tuple": items}
-
-
-def _delta(value: Any, several: Any) -> Any:
-    return {"delta": [value.days, value.seconds, value.microseconds]}
-
-
-def _encoder_of(kind: type) -> Any:
-    """What encodes values of a type as the plain type that it is or is made from; None where it's none."""
-    for base in kind.__mro__:
-        # By name: what isn't imported needn't be for this, and then no value is of it.
-        encoder = _PLAIN.get((base.__module__, base.__qualname__))
-        if encoder is not None and _is_the(base):
-            return encoder
+        name = (base.__module__, base.__qualname__)
+        # By name: a module that isn't imported needn't be for this, since then no value is of its types.
+        if (name in ATOMS or name in CONTAINERS) and _is_the(base):
+            return name
     return None
 
 
 def _is_the(base: type) -> bool:
-    """Whether it's the class of that name, and not one that calls itself so."""
-    return getattr(importlib.import_module(base.__module__), base.__qualname__, None) is base
+    """Say if a class is the one of its name, and doesn't merely call itself so."""
+    return (
+        base in _HIDDEN
+        or getattr(sys.modules.get(base.__module__), base.__qualname__, None) is base
+    )
 
 
-_PLAIN: dict[tuple[str, str], Any] = {
-    ("builtins", "bool"): lambda value, several: bool(value),
-    ("builtins", "int"): _int,
-    ("builtins", "float"): lambda value, several: float.__float__(value),
-    ("builtins", "complex"): lambda value, several: {"complex": [_REAL(value), _IMAGINARY(value)]},
-    ("builtins", "str"): lambda value, several: str.__getitem__(value, slice(None)),
-    ("builtins", "bytes"): lambda value, several: {"bytes": _text(value)},
-    ("builtins", "bytearray"): lambda value, several: {"bytearray": _text(value)},
-    ("builtins", "list"): lambda value, several: several(list.__iter__(value)),
-    ("builtins", "tuple"): _tuple,
-    ("builtins", "dict"): _dict,
-    ("builtins", "set"): lambda value, several: {"set": several(set.__iter__(value))},
-    ("builtins", "frozenset"): lambda value, several: {"frozenset": several(frozenset.__iter__(value))},
-    ("builtins", "range"): lambda value, several: {"range": several((value.start, value.stop, value.step))},
-    ("collections", "deque"): lambda value, several: {"deque": several(collections.deque.__iter__(value))},
-    ("fractions", "Fraction"): lambda value, several: {"fraction": several((value.numerator, value.denominator))},
-    ("decimal", "Decimal"): lambda value, several: {"decimal": str(value)},
-    ("datetime", "datetime"): lambda value, several: {"datetime": value.isoformat()},
-    ("datetime", "date"): lambda value, several: {"date": value.isoformat()},
-    ("datetime", "time"): lambda value, several: {"time": value.isoformat()},
-    ("datetime", "timedelta"): _delta,
-}  # fmt: skip
+def kind_of(module: str, name: str) -> Any:
+    """Import a class of the standard library. Its name comes from a table here, never from a message."""
+    return getattr(importlib.import_module(module), name)
+
+
+# ---------------------------------------------------------------- atoms: (module, name) -> what is written
+
+
+def write_int(value: Any) -> Any:
+    """Write an integer: as a number, or in hexadecimal, whose digits take linear time."""
+    number = int.__index__(value)
+    return number if -SMALL < number < SMALL else ["int", hex(number)]
 
 
 def _text(value: Any) -> str:
     return base64.b64encode(value).decode("ascii")
 
 
-_REBUILT: dict[str, Any] = {
-    "int": lambda inside, decode: int(inside, 16),
-    "complex": lambda inside, decode: complex(float(inside[0]), float(inside[1])),
-    "bytes": lambda inside, decode: base64.b64decode(inside),
-    "bytearray": lambda inside, decode: bytearray(base64.b64decode(inside)),
-    "tuple": lambda inside, decode: tuple(map(decode, inside)),
-    "dict": lambda inside, decode: {decode(key): decode(value) for key, value in inside},
-    "set": lambda inside, decode: set(map(decode, inside)),
-    "frozenset": lambda inside, decode: frozenset(map(decode, inside)),
-    "range": lambda inside, decode: range(*map(decode, inside)),
-    "deque": lambda inside, decode: collections.deque(map(decode, inside)),
-    "fraction": lambda inside, decode: _kind("fractions", "Fraction")(*map(decode, inside)),
-    "decimal": lambda inside, decode: _kind("decimal", "Decimal")(str(inside)),
-    "datetime": lambda inside, decode: _kind("datetime", "datetime").fromisoformat(inside),
-    "date": lambda inside, decode: _kind("datetime", "date").fromisoformat(inside),
-    "time": lambda inside, decode: _kind("datetime", "time").fromisoformat(inside),
-    "delta": lambda inside, decode: _kind("datetime", "timedelta")(*map(decode, inside)),
+def _delta(value: Any) -> Any:
+    return ["delta", value.days, value.seconds, value.microseconds]
+
+
+def _zone(value: Any) -> Any:
+    offset, *name = value.__getinitargs__()
+    return ["timezone", _delta(offset), *name]
+
+
+def _slice(value: Any) -> Any:
+    parts = (value.start, value.stop, value.step)
+    if all(part is None or type(part) is int for part in parts):
+        return ["slice", *(part if part is None else write_int(part) for part in parts)]
+    return None
+
+
+def _pattern(value: Any) -> Any:
+    if isinstance(value.pattern, str):
+        return ["pattern", value.pattern, value.flags]
+    return ["pattern", ["bytes", _text(value.pattern)], value.flags]
+
+
+ATOMS: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("builtins", "bool"): bool,
+    ("builtins", "int"): write_int,
+    ("builtins", "float"): float.__float__,
+    ("builtins", "complex"): lambda value: ["complex", _REAL(value), _IMAGINARY(value)],
+    ("builtins", "str"): lambda value: str.__getitem__(value, slice(None)),
+    ("builtins", "bytes"): lambda value: ["bytes", _text(value)],
+    ("builtins", "range"): lambda value: ["range", *map(write_int, (value.start, value.stop, value.step))],
+    ("builtins", "slice"): _slice,
+    ("builtins", "ellipsis"): lambda value: ["ellipsis"],
+    ("builtins", "NotImplementedType"): lambda value: ["not implemented"],
+    ("fractions", "Fraction"): lambda value: ["fraction", *map(write_int, (value.numerator, value.denominator))],
+    ("decimal", "Decimal"): lambda value: ["decimal", str(value)],
+    ("datetime", "datetime"): lambda value: ["datetime", value.isoformat()],
+    ("datetime", "date"): lambda value: ["date", value.isoformat()],
+    ("datetime", "time"): lambda value: ["time", value.isoformat()],
+    ("datetime", "timedelta"): _delta,
+    ("datetime", "timezone"): _zone,
+    ("uuid", "UUID"): lambda value: ["uuid", value.hex],
+    ("pathlib", "PurePath"): lambda value: ["path", str(value)],
+    ("pathlib._local", "PurePath"): lambda value: ["path", str(value)],  # Python 3.13
+    ("re", "Pattern"): _pattern,
+    ("ipaddress", "IPv4Address"): lambda value: ["ipv4", str(value)],
+    ("ipaddress", "IPv6Address"): lambda value: ["ipv6", str(value)],
+}  # fmt: skip
+# Types of Python's own that no module has under their name.
+_HIDDEN: tuple[Any, ...] = (
+    type(...),
+    type(NotImplemented),
+    type({}.keys()),
+    type({}.values()),
+    type({}.items()),
+)
+
+READERS: dict[str, Callable[..., Any]] = {
+    "int": lambda digits: int(digits, 16),
+    "tuple": tuple,
+    "frozenset": frozenset,
+    "complex": lambda real, imaginary: complex(float(real), float(imaginary)),
+    "bytes": base64.b64decode,
+    "range": range,
+    "slice": slice,
+    "ellipsis": lambda: ...,
+    "not implemented": lambda: NotImplemented,
+    "fraction": lambda *parts: kind_of("fractions", "Fraction")(*parts),
+    "decimal": lambda text: kind_of("decimal", "Decimal")(str(text)),
+    "datetime": lambda text: kind_of("datetime", "datetime").fromisoformat(text),
+    "date": lambda text: kind_of("datetime", "date").fromisoformat(text),
+    "time": lambda text: kind_of("datetime", "time").fromisoformat(text),
+    "delta": lambda *parts: kind_of("datetime", "timedelta")(*parts),
+    "timezone": lambda *parts: kind_of("datetime", "timezone")(*parts),
+    "uuid": lambda text: kind_of("uuid", "UUID")(text),
+    "path": lambda text: kind_of("pathlib", "Path")(text),
+    "pattern": lambda pattern, flags: kind_of("re", "compile")(pattern, flags),
+    "ipv4": lambda text: kind_of("ipaddress", "IPv4Address")(text),
+    "ipv6": lambda text: kind_of("ipaddress", "IPv6Address")(text),
 }
 
 
-def _kind(module: str, name: str) -> Any:
-    return getattr(importlib.import_module(module), name)
+# ---------------------------------------------------------------- containers
+
+
+class Container:
+    """A kind of container.
+
+    Args:
+        write: its content as JSON, given the object and a function that writes each part.
+        make: an empty one, given what `write` wrote; None for kinds that can't change, which `fill` makes.
+        fill: gives an object (None for kinds that can't change) its content, given a function that reads each part.
+            Returns the object.
+    """
+
+    def __init__(self, write: Any, make: Any, fill: Any) -> None:
+        self.write, self.make, self.fill = write, make, fill
+
+
+def items(values: Any, inline: Any) -> list[Any]:
+    """Write several values."""
+    kinds = set(map(type, values))
+    if kinds <= _AS_THEY_ARE:
+        return list(values)
+    if kinds == {int} and min(values) > -SMALL and max(values) < SMALL:
+        return list(values)
+    return [inline(value) for value in values]
+
+
+def _pairs(iterable: Any, inline: Any) -> list[Any]:
+    return [inline(part) for pair in iterable for part in pair]
+
+
+def _sorted(iterable: Any, inline: Any) -> list[Any]:
+    """Write the items of a set in an order that both sides have, so that one can see if the other changed it."""
+    return sorted(map(inline, iterable), key=lambda item: (type(item).__name__, repr(item)))
+
+
+def _fill_list(made: Any, data: Any, read: Any) -> Any:
+    list.__setitem__(made, slice(None), [read(item) for item in data])
+    return made
+
+
+def _fill_dict(made: Any, data: Any, read: Any) -> Any:
+    pairs = [read(item) for item in data]
+    # The base type's own methods: a class of the prelude's may override them.
+    base = collections.OrderedDict if isinstance(made, collections.OrderedDict) else dict
+    base.clear(made)
+    for key, value in zip(pairs[::2], pairs[1::2]):
+        base.__setitem__(made, key, value)
+    return made
+
+
+def _fill_set(made: Any, data: Any, read: Any) -> Any:
+    content = [read(item) for item in data]
+    set.clear(made)
+    set.update(made, content)
+    return made
+
+
+def _fill_deque(made: Any, data: Any, read: Any) -> Any:
+    content = [read(item) for item in data[1:]]
+    collections.deque.clear(made)
+    collections.deque.extend(made, content)
+    return made
+
+
+def _fill_bytes(made: Any, data: Any, read: Any) -> Any:
+    bytearray.__setitem__(made, slice(None), base64.b64decode(data))
+    return made
+
+
+def _fill_default(made: Any, data: Any, read: Any) -> Any:
+    made.default_factory = read(data[0])
+    return _fill_dict(made, data[1:], read)
+
+
+def _fill_namespace(made: Any, data: Any, read: Any) -> Any:
+    made.__dict__.clear()
+    made.__dict__.update(zip(data[::2], map(read, data[1::2])))
+    return made
+
+
+def _write_file(value: Any, inline: Any) -> Any:
+    if value.closed:
+        return None
+    content = value.getvalue()
+    return [content if isinstance(content, str) else _text(content), value.tell()]
+
+
+def _fill_file(made: Any, data: Any, read: Any) -> Any:
+    if data is None:
+        made.close()
+        return made
+    content = data[0] if hasattr(made, "newlines") else base64.b64decode(data[0])
+    made.seek(0)
+    made.truncate()
+    made.write(content)
+    made.seek(data[1])
+    return made
+
+
+def _write_array(value: Any, inline: Any) -> Any:
+    return [value.typecode, _text(value.tobytes())]
+
+
+def _fill_array(made: Any, data: Any, read: Any) -> Any:
+    del made[:]
+    made.frombytes(base64.b64decode(data[1]))
+    return made
+
+
+def _write_tuple(value: Any, inline: Any) -> Any:
+    return items(tuple(tuple.__iter__(value)), inline)
+
+
+def _views(view: str) -> Container:
+    """Make the kind of a dict's keys, values or items: a view of a dict that has just these."""
+
+    def fill(made: Any, data: Any, read: Any) -> Any:
+        content = [read(item) for item in data]
+        if view == "keys":
+            return dict.fromkeys(content).keys()
+        return dict(content).items() if view == "items" else dict(enumerate(content)).values()
+
+    return Container(lambda value, inline: [inline(part) for part in value], None, fill)
+
+
+CONTAINERS: dict[tuple[str, str], str] = {
+    ("builtins", "list"): "list",
+    ("builtins", "tuple"): "tuple",
+    ("builtins", "dict"): "dict",
+    ("builtins", "set"): "set",
+    ("builtins", "frozenset"): "frozenset",
+    ("builtins", "bytearray"): "bytearray",
+    ("builtins", "dict_keys"): "keys",
+    ("builtins", "dict_values"): "values",
+    ("builtins", "dict_items"): "items",
+    ("collections", "deque"): "deque",
+    ("collections", "Counter"): "counter",
+    ("collections", "OrderedDict"): "ordered",
+    ("collections", "defaultdict"): "default",
+    ("types", "SimpleNamespace"): "namespace",
+    ("_io", "StringIO"): "text file",
+    ("_io", "BytesIO"): "bytes file",
+    ("array", "array"): "array",
+}
+
+KINDS: dict[str, Container] = {
+    "list": Container(lambda v, inline: items(v if type(v) is list else list(list.__iter__(v)), inline), lambda data: [], _fill_list),
+    "tuple": Container(_write_tuple, None, lambda made, data, read: tuple([read(item) for item in data])),
+    "dict": Container(lambda v, inline: _pairs(dict.items(v), inline), lambda data: {}, _fill_dict),
+    "set": Container(lambda v, inline: _sorted(set.__iter__(v), inline), lambda data: set(), _fill_set),
+    "frozenset": Container(lambda v, inline: _sorted(frozenset.__iter__(v), inline), None, lambda made, data, read: frozenset([read(item) for item in data])),
+    "bytearray": Container(lambda v, inline: _text(v), lambda data: bytearray(), _fill_bytes),
+    "keys": _views("keys"),
+    "values": _views("values"),
+    "items": _views("items"),
+    "deque": Container(lambda v, inline: [v.maxlen, *map(inline, collections.deque.__iter__(v))], lambda data: collections.deque(maxlen=data[0]), _fill_deque),
+    "counter": Container(lambda v, inline: _pairs(dict.items(v), inline), lambda data: collections.Counter(), _fill_dict),
+    "ordered": Container(lambda v, inline: _pairs(collections.OrderedDict.items(v), inline), lambda data: collections.OrderedDict(), _fill_dict),
+    "default": Container(lambda v, inline: [inline(v.default_factory), *_pairs(dict.items(v), inline)], lambda data: collections.defaultdict(), _fill_default),
+    "namespace": Container(lambda v, inline: [part for key, value in v.__dict__.items() for part in (str(key), inline(value))], lambda data: types.SimpleNamespace(), _fill_namespace),
+    "text file": Container(_write_file, lambda data: kind_of("io", "StringIO")(), _fill_file),
+    "bytes file": Container(_write_file, lambda data: kind_of("io", "BytesIO")(), _fill_file),
+    "array": Container(_write_array, lambda data: kind_of("array", "array")(data[0]), _fill_array),
+}  # fmt: skip
+
+
+CONSTANT = frozenset(ATOMS) | {
+    name for name, kind in CONTAINERS.items() if KINDS[kind].make is None
+}
+
+
+def is_enum(kind: type) -> bool:
+    """Say if a class is an enum, without importing what nobody has."""
+    enum = sys.modules.get("enum")
+    return enum is not None and issubclass(kind, enum.Enum)

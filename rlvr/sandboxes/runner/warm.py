@@ -51,6 +51,7 @@ def check(candidate):
 _TESTS = {
     "prelude": "from typing import List", "setup": "", "check": _CHECK, "entry_point": "f", "stop": False,
     "asked": {"names": ["Pair", "f"], "imports": {}, "modules": [], "judges": {}, "own": [], "refused": ""},
+    "carried": {"surroundings": [], "objects": [], "asserts_within": False, "stop_iteration": False},
     "asserts": ["assert f(1) == 2", "assert set(f(-1, [1, 2])) == set([1, 2])", "assert Pair(1, 2).a == 1"],
 }  # fmt: skip
 

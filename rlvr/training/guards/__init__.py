@@ -1,48 +1,45 @@
-"""Guard rails: what goes wrong in training with verifiable rewards, seen while it happens.
+"""Guard rails: they report the problems of training with verifiable rewards while they happen.
 
     guards = Guards(GuardConfig(truncation=False), run="runs/mine")
     for alarm in guards.check(step, rollouts, metrics):
         print(alarm)
 
-All are on by default. Each reads the step's own rollouts and what the trainer logged, and none of
-them changes anything; one stops the run (`unscored`). Docs: docs/guards.md.
+All are on by default. Each reads the step's rollouts and the trainer's metrics, and changes nothing; one of them stops
+the run (`unscored`). Docs: docs/guards.md.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 from rlvr.core.errors import OptionError
-from rlvr.runs.rollouts import Rollout, number
-from rlvr.training.guards.base import Alarm, Guard, Step
-from rlvr.training.guards.degenerate import DegenerateGuard
-from rlvr.training.guards.entropy import EntropyGuard
-from rlvr.training.guards.reward_length import RewardLengthGuard
-from rlvr.training.guards.truncation import TruncationGuard
+from rlvr.runs.rollouts import Rollout
+from rlvr.training.guards.base import Alarm, GuardRail, Step
+from rlvr.training.guards.responses import DegenerateGuard, EntropyGuard, TruncationGuard
+from rlvr.training.guards.rewards import RewardLengthGuard, ZeroVarianceGuard
 from rlvr.training.guards.unscored import UnscoredGuard
-from rlvr.training.guards.zero_variance import ZeroVarianceGuard
 
 __all__ = ["Alarm", "GuardConfig", "Guards"]
 
 
 @dataclass(frozen=True)
 class GuardConfig:
-    """Which guards look, each under its own name, and the two numbers that are a matter of taste.
+    """The guards that are on, and two numbers that are a matter of taste.
 
     Attributes:
-        reward_length: reward goes with length, within groups.
-        entropy: the policy's entropy has collapsed.
-        zero_variance: groups have no difference in reward.
-        unscored: too many rollouts have no reward; stops the run.
-        degenerate: responses are empty or filler.
-        truncation: responses are cut at the length limit.
-        unscored_limit: the share of unscored rollouts that stops the run.
-        repeat_every: steps until a warning that still stands is given again.
+        reward_length: Warn if reward correlates with length, within groups.
+        entropy: Warn if the policy's entropy has collapsed.
+        zero_variance: Warn if groups have no difference in reward.
+        unscored: Stop the run if too many rollouts have no reward.
+        degenerate: Warn if responses are empty or filler.
+        truncation: Warn if responses are cut at the length limit.
+        unscored_limit: Share of unscored rollouts that stops the run.
+        repeat_every: Steps until a warning that still holds is repeated.
 
-    Raises `OptionError` where a number can't be one.
+    Raises `OptionError` if a number is out of range.
     """
 
     reward_length: bool = True
@@ -65,12 +62,12 @@ class GuardConfig:
 
     @classmethod
     def names(cls) -> list[str]:
-        """Of the guards, as `without` takes them."""
+        """Return the names of the guards."""
         return [field.name for field in fields(cls) if field.default is True]
 
 
-# Steps in a row without reason for an alarm until a guard counts as quiet again: one that goes to
-# and fro about its limit says so once.
+# Steps in a row without a reason for an alarm until a guard counts as quiet again: a figure that moves about its limit
+# is reported once.
 _QUIET = 5
 
 
@@ -78,22 +75,21 @@ class Guards:
     """The guards of one run; call `check` at each step.
 
     Args:
-        config: which ones.
-        run: the run's folder, for the commands that alarms name.
-        history: lines of the run's metrics from before it was resumed, so that a guard that
-            compares with the start has the start.
+        config: The guards that are on.
+        run: The run's folder, for the commands in alarms.
+        history: Lines of the run's metrics from before it was resumed, for guards that compare with the start.
     """
 
     def __init__(
         self,
         config: GuardConfig | None = None,
         run: str = "RUN",
-        history: Iterable[Mapping[str, Any]] = (),
+        history: Iterable[Mapping[str, object]] = (),
     ) -> None:
         self.config = config or GuardConfig()
         self.run = run
-        self._guards = _made(self.config)
-        self._last: dict[str, int] = {}  # the step of a guard's last alarm that still stands
+        self._guards = _guards_of(self.config)
+        self._last: dict[str, int] = {}  # the step of a guard's last alarm that still holds
         self._quiet: dict[str, int] = {}
         for row in history:
             for guard in self._guards:
@@ -101,26 +97,26 @@ class Guards:
 
     @property
     def figures(self) -> dict[str, float]:
-        """What the guards saw at the last step, as metrics: `guards/degenerate` and the like."""
+        """The guards' figures of the last step, as metrics: `guards/degenerate` and the like."""
         return {name: value for guard in self._guards for name, value in guard.figures.items()}
 
     def check(
-        self, step: int, rollouts: Sequence[Rollout], metrics: Mapping[str, Any]
+        self, step: int, rollouts: Sequence[Rollout], metrics: Mapping[str, object]
     ) -> list[Alarm]:
-        """What is newly wrong at this step.
+        """Return the new alarms of this step.
 
-        An alarm is given once; again after five steps without reason for it, or after
-        `repeat_every` steps for as long as it stands. One that stops is given each time.
+        An alarm is given once. It is given again after five steps without a reason for it, or after `repeat_every` steps
+        while it holds. An alarm that stops the run is given each time.
 
         Args:
-            step: its number, rising.
-            rollouts: this step's own, judged.
-            metrics: what the trainer logged; what isn't a finite number is ignored.
+            step: The step's number, rising.
+            rollouts: The step's judged rollouts.
+            metrics: The trainer's metrics; values that aren't finite numbers are ignored.
         """
         judged = [rollout for rollout in rollouts if rollout.verdict is not None]
-        seen = Step(step, judged, _numbers(metrics), self.run)
-        found = [(guard.name, guard.look(seen)) for guard in self._guards]
-        return [alarm for name, alarm in found if self._is_news(name, alarm, step) and alarm]
+        record = Step(step, judged, _numbers(metrics), self.run)
+        alarms = [(guard.name, guard.look(record)) for guard in self._guards]
+        return [alarm for name, alarm in alarms if self._is_news(name, alarm, step) and alarm]
 
     def _is_news(self, name: str, alarm: Alarm | None, step: int) -> bool:
         if alarm is None:
@@ -135,8 +131,8 @@ class Guards:
         return True
 
 
-def _made(config: GuardConfig) -> list[Guard]:
-    guards: list[Guard] = [
+def _guards_of(config: GuardConfig) -> list[GuardRail]:
+    guards: list[GuardRail] = [
         UnscoredGuard(config.unscored_limit),
         DegenerateGuard(),
         RewardLengthGuard(),
@@ -147,5 +143,12 @@ def _made(config: GuardConfig) -> list[Guard]:
     return [guard for guard in guards if getattr(config, guard.name)]
 
 
-def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
-    return {name: value for name, given in row.items() if (value := number(given)) is not None}
+def _numbers(row: Mapping[str, object]) -> dict[str, float]:
+    """Return the values that are finite numbers. A bool is none."""
+    return {
+        name: float(value)
+        for name, value in row.items()
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) <= sys.float_info.max
+    }

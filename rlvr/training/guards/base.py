@@ -1,4 +1,4 @@
-"""What guards are made of: a step of training, an alarm, and how shares are judged."""
+"""The parts of guards: a step of training, an alarm, and tests of shares."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from rlvr.runs.rollouts import Rollout
 
 @dataclass(frozen=True)
 class Alarm:
-    """A guard found something wrong.
+    """A problem that a guard reports.
 
     Attributes:
-        name: of the guard, as `GuardConfig` and `--without-guard` have it.
-        message: what was found, with its figures.
-        look: what to look at: a command, and what to do about it.
-        stops: whether the run ends here, after a checkpoint.
+        name: The guard's name, as in `GuardConfig` and `--without-guard`.
+        message: The problem, with its figures.
+        look: A command that shows it, and a hint to fix it.
+        stops: True if the run ends here, after a checkpoint.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Step:
-    """What one step of training leaves behind.
+    """The rollouts and metrics of one training step.
 
     Attributes:
-        number: of the step, from 1.
-        rollouts: the step's own; those of one task are a group.
-        metrics: what the trainer logged, under its names. What isn't a finite number isn't here.
-        run: the run's folder, for the commands in alarms.
+        number: The step's number, from 1.
+        rollouts: The step's rollouts; those of one task are a group.
+        metrics: The trainer's metrics that are finite numbers.
+        run: The run's folder, for the commands in alarms.
     """
 
     number: int
@@ -55,34 +55,34 @@ class Step:
     @cached_property
     def groups(self) -> list[list[Rollout]]:
         """The scored rollouts of each task that has two or more of them."""
-        found: dict[tuple[str, str], list[Rollout]] = {}
+        by_task: dict[tuple[str, str], list[Rollout]] = {}
         for rollout in self.rollouts:
             if isinstance(rollout.verdict, Scored):
-                found.setdefault((rollout.env, rollout.task.id), []).append(rollout)
-        return [group for group in found.values() if len(group) > 1]
+                by_task.setdefault((rollout.env, rollout.task.id), []).append(rollout)
+        return [group for group in by_task.values() if len(group) > 1]
 
-    def view(self, shown: str) -> str:
-        """The command that shows this run's rollouts under one of the page's filters."""
-        return f"rlvr view {self.run} --filter {shown}"
+    def view(self, filter_name: str) -> str:
+        """Return the command that shows this run's rollouts under one of the page's filters."""
+        return f"rlvr view {self.run} --filter {filter_name}"
 
 
-class Guard(Protocol):
-    """Looks at every step and remembers what it needs of those before.
+class GuardRail(Protocol):
+    """A check of every training step, with a memory of earlier ones.
 
     Attributes:
-        name: as `GuardConfig` has it.
-        figures: what the guard saw at the last step, by metric: `guards/<name>` and the like.
+        name: Its name in `GuardConfig`.
+        figures: Its metrics of the last step: `guards/<name>` and the like.
     """
 
     name: str
     figures: dict[str, float]
 
     def look(self, step: Step) -> Alarm | None:
-        """The alarm, at each step that there's reason for one."""
+        """Return the alarm, at each step that has a reason for one."""
         ...
 
     def remember(self, metrics: Mapping[str, float]) -> None:
-        """Take in an earlier step's metrics, of a run that is resumed."""
+        """Take in the metrics of an earlier step, if the run is resumed."""
         ...
 
 
@@ -93,33 +93,33 @@ class Window:
         self._values: deque[float] = deque(maxlen=steps)
 
     def add(self, value: float) -> None:
-        """Take in a step's value."""
+        """Add a step's value."""
         self._values.append(value)
 
     @property
     def full(self) -> bool:
-        """Whether there were as many steps as it holds."""
+        """True if it holds as many values as it can."""
         return len(self._values) == self._values.maxlen
 
     @property
     def mean(self) -> float:
-        """Of the values that are there; NaN where none is."""
+        """The mean of its values; NaN if it has none."""
         return sum(self._values) / len(self._values) if self._values else math.nan
 
 
 class Sighting(NamedTuple):
-    """A share that is surely too high: its mean, and the steps that it is the mean of."""
+    """A share that is surely too high: its mean, and the number of steps of the mean."""
 
     mean: float
     steps: int
 
 
 class GroupShares:
-    """Shares of each step's groups (of their rollouts, or 0 and 1), and whether they are surely high.
+    """Shares of each step's groups (of their rollouts, or 0 and 1), and a test of whether they are surely high.
 
-    A window of five steps has ten groups if a step has two, and a share of those is above any limit now and then by
-    chance. So a high share counts once it is four standard errors above what is usual; if the last five steps are
-    too few to say so, the last ten, twenty or forty may.
+    If a step has two groups, a window of five steps has ten, and their share exceeds any limit now and then by chance. So
+    a high share counts once it is four standard errors above the usual one. If the last five steps are too few to decide,
+    the last ten, twenty or forty do.
     """
 
     WINDOWS = (5, 10, 20, 40)
@@ -130,16 +130,16 @@ class GroupShares:
         self._steps: deque[NDArray[np.float64]] = deque(maxlen=self.WINDOWS[-1])
 
     def add(self, shares: Sequence[float]) -> None:
-        """Take in a step's groups."""
+        """Add the shares of a step's groups."""
         self._steps.append(np.asarray(shares, dtype=float))
 
     def high(self, limit: float, usual: float, error: float = 0.0) -> Sighting | None:
-        """Return what is seen if the mean is `limit` or more, now and surely more than `usual`.
+        """Return the mean if it is at least `limit` and surely more than `usual`.
 
         Args:
-            limit: for the last five steps, and for the window.
-            usual: a share that is no reason for a warning.
-            error: standard error of `usual`.
+            limit: The limit, for the last five steps and for the window.
+            usual: A share that is no reason for a warning.
+            error: Standard error of `usual`.
         """
         if len(self._steps) < self.WINDOWS[0]:
             return None
@@ -147,24 +147,24 @@ class GroupShares:
             shares = np.concatenate([*self._steps][-steps:])
             if not len(shares) or shares.mean() < limit:
                 return None
-            # About `usual`, not about the mean: all alike have no spread of their own.
-            own = math.sqrt(float(((shares - usual) ** 2).mean()) / len(shares))
-            enough = shares.mean() - usual >= self._ERRORS * math.hypot(own, error)
+            # The spread is about `usual`, not about the mean: shares that are all equal have none about their mean.
+            spread = math.sqrt(float(((shares - usual) ** 2).mean()) / len(shares))
+            enough = shares.mean() - usual >= self._ERRORS * math.hypot(spread, error)
             if len(shares) >= self._GROUPS and enough:
                 return Sighting(float(shares.mean()), steps)
         return None
 
 
 def shares_of(rollouts: Sequence[Rollout], holds: Callable[[Rollout], bool]) -> list[float]:
-    """Return the share of each task's rollouts of which something holds."""
-    found: dict[tuple[str, str], list[bool]] = {}
+    """Return the share of each task's rollouts for which a condition holds."""
+    by_task: dict[tuple[str, str], list[bool]] = {}
     for rollout in rollouts:
-        found.setdefault((rollout.env, rollout.task.id), []).append(holds(rollout))
-    return [sum(some) / len(some) for some in found.values()]
+        by_task.setdefault((rollout.env, rollout.task.id), []).append(holds(rollout))
+    return [sum(flags) / len(flags) for flags in by_task.values()]
 
 
 def responses(rollout: Rollout) -> list[str]:
-    """What the model wrote, turn by turn."""
+    """Return the model's responses, turn by turn."""
     return [
         str(message.get("content") or "")
         for message in rollout.messages

@@ -1,31 +1,29 @@
-"""The guards in a trainer of transformers or TRL: a callback that warns, and stops the run cleanly."""
+"""A callback for trainers of transformers or TRL that warns by the guards, and stops the run cleanly."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from rlvr.runs.rollouts import Rollout
 from rlvr.training.guards import Alarm, Guards
 
 
 class GuardCallback(TrainerCallback):  # type: ignore[misc]
-    """Looks at each training step's log.
+    """Checks each training step's log by the run's guards.
 
-    A guard that stops has a checkpoint saved first, whatever the saving strategy is. With several
-    processes all stop together. What the guards saw is added to the log as `guards/…`, for
-    callbacks that come after this one.
+    Before a guard stops the run a checkpoint is saved, whatever the saving strategy is. Several processes stop together.
+    The guards' figures are added to the log as `guards/…`, for later callbacks.
 
     Args:
-        guards: of this run.
-        rollouts: called once a log; the judged rollouts since the last call.
-        tell: called with each alarm, in the main process; by default a line on standard error.
+        guards: The run's guards.
+        rollouts: Called once per log; returns the judged rollouts since the last call.
+        tell: Called with each alarm, in the main process (default: print a line on standard error).
 
     Attributes:
-        stopped: the alarm that stopped the run, or None.
+        stopped: The alarm that stopped the run, or None.
     """
 
     def __init__(
@@ -39,8 +37,15 @@ class GuardCallback(TrainerCallback):  # type: ignore[misc]
         self.tell = tell or _print
         self.stopped: Alarm | None = None
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Check, unless it's the log of an evaluation or of the run's end."""
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: object,
+    ) -> None:
+        """Check the step, unless the log is of an evaluation or of the run's end."""
         if not logs or "reward" not in logs:
             return
         alarms = self.guards.check(state.global_step, self.rollouts(), logs)
@@ -54,7 +59,7 @@ class GuardCallback(TrainerCallback):  # type: ignore[misc]
 
 
 def _anywhere(here: bool, processes: int) -> bool:
-    """Whether it's so in any process: one that stops alone leaves the others waiting for it."""
+    """Return True if it is True in any process: one that stops alone leaves the others waiting for it."""
     if processes == 1:
         return here
     from accelerate.utils import gather_object
@@ -63,5 +68,5 @@ def _anywhere(here: bool, processes: int) -> bool:
 
 
 def _print(alarm: Alarm) -> None:
-    what = "stopping the run" if alarm.stops else "warning"
-    print(f"rlvr: {what}: {alarm}", file=sys.stderr)
+    kind = "stopping the run" if alarm.stops else "warning"
+    print(f"rlvr: {kind}: {alarm}", file=sys.stderr)

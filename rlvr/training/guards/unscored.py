@@ -1,4 +1,4 @@
-"""Unscored rollouts over a limit: the reward itself has failed, so training stops."""
+"""The guard of unscored rollouts: above its limit the reward itself has failed, so training stops."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from rlvr.training.guards.base import Alarm, Step
 
 Array: TypeAlias = Any  # of NumPy: () or (runs,), and values (groups,) or (runs, groups)
 
-WINDOW = 3  # steps: one may be a service that restarts; three in a row aren't
+WINDOW = 3  # steps: one may be a service that restarts, but not three in a row
 
 _DO = {
     Cause.SANDBOX: "`rlvr sandbox check` tests the jail on this machine",
-    Cause.GOLD: "the references themselves can't be used: leave those tasks out",
+    Cause.GOLD: "the references themselves are invalid: leave those tasks out",
     Cause.JUDGE: "see whether the judge's server answers",
     Cause.TIMEOUT: "scoring isn't done by its deadline: more scoring processes, or a longer deadline",
     Cause.INPUT: "rows of the training data are malformed",
-    Cause.INTERNAL: "a verifier raises: its message stands with each rollout",
+    Cause.INTERNAL: "a verifier raises: its message is with each rollout",
 }
 
 
 class Evidence:
-    """Weighs what speaks for a mean above `bound`, looked at after every step.
+    """A sequential test of whether a mean is above `bound`, checked after every step.
 
-    A bet at fair odds against it (Waudby-Smith and Ramdas 2024): the stake grows by 1 + λ(x - bound) with each
-    value x in [0, 1]. If the mean isn't above the bound this is a martingale at most, whatever the values are
-    distributed like and however λ is chosen from the values before, so it ever exceeds 1/α with a probability of
-    at most α, however often one looks (Ville 1939).
+    The test is a bet at fair odds (Waudby-Smith and Ramdas 2024): the stake is multiplied by 1 + λ(x - bound) for each
+    value x in [0, 1]. If the mean isn't above the bound, the stake is a supermartingale, whatever the distribution of
+    the values and however λ is chosen from earlier values. So it ever exceeds 1/α with a probability of at most α,
+    however often it is checked (Ville 1939).
 
-    λ suits a mean of `target` and the spread of the values so far (few values count if whole groups fail
-    together). In the long run Kelly's λ is the best one. In the first steps it's the λ, near Kelly's, with the best
-    chance to have won enough by step `_SOON`: a bolder one if few groups are left until then, a more careful one if many are.
+    λ suits a mean of `target` and the spread of the values so far (few values count if whole groups fail together). In
+    the long run Kelly's λ is the best one. In the first steps the test uses the λ near Kelly's that has the best chance to
+    have won enough by step `_SOON`: a bolder one if few groups remain until then, a more careful one if many do.
 
-    Most of the stake is laid at the start of the run; the rest at later steps, for what fails only then.
+    Most of the stake is bet from the start of the run, and the rest from later steps, for failures that begin then.
     """
 
     _FIRST, _EVERY = 0.9, 10  # the share of the stake at the start; steps between two of the others
-    _PRIOR = 8  # values that the spread is taken to be a coin's of, before there are any
+    _PRIOR = 8  # values of a coin that the spread is taken from before there are real ones
     _SOON = 15
     _BOLDNESS = np.linspace(0.6, 2.0, 8)  # times Kelly's bet
 
@@ -54,15 +54,17 @@ class Evidence:
         self._sum = self._squares = np.float64(0)
 
     def add(self, values: Array) -> Array:
-        """Take in a step's values, (groups,) or, of many runs at once, (runs, groups). Returns () or (runs,): if
-        they, with those before, are enough."""
+        """Add a step's values, and return True if all values so far are enough evidence.
+
+        Values are (groups,) or, of many runs at once, (runs, groups); the result is () or (runs,).
+        """
         if self._steps % self._EVERY == 0:
             late = self._steps // self._EVERY
             rest = (1 - self._FIRST) * 6 / math.pi**2  # over the squares of 1, 2, 3, …
             self._stakes.append(np.log(rest / late**2 if late else self._FIRST))
         groups = values.shape[-1]
         won = np.log1p(self._bet(groups)[..., None] * (values - self._bound)).sum(-1)
-        gain = np.minimum(self._enough / 2.05, won)  # no two steps are enough by themselves
+        gain = np.minimum(self._enough / 2.05, won)  # two steps alone are never enough
         self._stakes = [stake + gain for stake in self._stakes]
         self._steps += 1
         self._count += groups
@@ -75,18 +77,18 @@ class Evidence:
         return np.logaddexp.reduce(np.broadcast_arrays(*self._stakes), axis=0)
 
     def _bet(self, groups: int) -> Array:
-        """Return λ for a step of so many values, from those before it alone."""
+        """Return λ for a step of so many values, from earlier steps alone."""
         coin, gap = self._bound * (1 - self._bound), self._target - self._bound
         mean = self._sum / max(1, self._count)
         spread = self._PRIOR * coin + self._squares - self._count * mean**2
-        # 1 if groups fail as a whole; an nth if each of their n rollouts does by itself.
+        # 1 if groups fail as a whole, and 1/n if each of their n rollouts fails by itself.
         share = (spread / (self._PRIOR * coin + self._count * mean * (1 - mean))).clip(0.02, 1)
         kelly = gap / (share * coin + (1 - share) * gap**2)
         most = 0.9 / self._bound
         if self._steps >= self._SOON:
             return np.minimum(kelly, most)
         bets = np.minimum(np.multiply.outer(self._BOLDNESS, kelly), most)
-        # What a value wins: as if it had two, with the target's mean and the share of a coin's variance.
+        # A value's gain, as if it had two outcomes, with the target's mean and this share of a coin's variance.
         up = np.log1p(bets * (self._target + (1 - self._target) * share**0.5 - self._bound))
         down = np.log1p(bets * (self._target - self._target * share**0.5 - self._bound))
         left = (self._SOON - self._steps) * groups
@@ -100,12 +102,12 @@ _ALPHA, _ALPHA_NOTHING = 8e-4, 1e-4
 
 
 class UnscoredGuard:
-    """Stops the run where surely more of the rollouts have no reward than it can bear.
+    """Stops the run if the share of unscored rollouts is surely above a limit.
 
-    Those rows teach nothing; that many are no accident, and what is left is a biased sample. A bad reference
-    or a prompt that is too long leaves a whole group unscored, so it's groups that are counted, each by its share.
-    A share of five sixths of the limit stops at most one run in 1,000, and a share of four thirds within about ten
-    steps of 16 groups. If nothing at all is scored three steps suffice, of four groups or more (at the default limit).
+    Unscored rows teach nothing; so many of them are no accident, and the other rows are a biased sample. A bad reference
+    or a prompt that is too long leaves a whole group unscored, so the guard counts groups, each by its share. A share of
+    five sixths of the limit stops at most one run in 1,000, and a share of four thirds stops it within about ten steps of
+    16 groups. If nothing at all is scored, three steps of at least four groups suffice (at the default limit).
     """
 
     name = "unscored"
@@ -114,22 +116,22 @@ class UnscoredGuard:
         self.limit = limit
         self.figures: dict[str, float] = {}
         self._steps: deque[tuple[int, Counter[Cause]]] = deque(maxlen=WINDOW)
-        possible = 0 < limit < 1  # at 0 any is too much, at 1 none
+        possible = 0 < limit < 1  # at 0 any share is too much, at 1 none is
         self._evidence = (
             Evidence(limit * 5 / 6, min(limit * 4 / 3, 1.0), _ALPHA) if possible else None
         )
-        self._nothing_steps: Array = 0  # since anything was scored
+        self._nothing_steps: Array = 0  # in a row without a scored rollout
         self._nothing_groups: Array = 0
-        # So many in a row by chance, at the share that is borne, happen in one run of 1,000 steps in 10,000 at most.
+        # So many groups in a row, at the permitted share, happen by chance in at most 1 of 10,000 runs of 1,000 steps.
         self._chance = (
             math.log(_ALPHA_NOTHING / 1000) / math.log(limit * 5 / 6) if possible else 0.0
         )
 
     def remember(self, metrics: Mapping[str, float]) -> None:
-        """Nothing: a resumed run has mended its sandbox or not."""
+        """Do nothing: the cause may be fixed in a resumed run."""
 
     def look(self, step: Step) -> Alarm | None:
-        """See the class."""
+        """Return an alarm if the class's condition holds."""
         if not step.rollouts:
             return None
         groups: dict[tuple[str, str], list[bool]] = {}
@@ -143,10 +145,12 @@ class UnscoredGuard:
         share = together.total() / total
         self.figures = {"guards/unscored": share}
         if self._evidence is not None:
-            surely = bool(self.weigh(np.array([sum(some) / len(some) for some in groups.values()])))
+            surely = bool(
+                self.weigh(np.array([sum(flags) / len(flags) for flags in groups.values()]))
+            )
         else:
             surely = len(self._steps) == WINDOW and share > self.limit
-        # What was so once and is mended stops nothing.
+        # A fault that is already fixed stops nothing.
         if not surely or share <= self.limit:
             return None
         by_cause = ", ".join(f"{c} {n / total:.0%}" for c, n in together.most_common())
@@ -160,7 +164,7 @@ class UnscoredGuard:
         )
 
     def weigh(self, shares: Array) -> Array:
-        """Take in the unscored share of each of a step's groups. Returns True if surely too many are unscored.
+        """Add the unscored share of each of a step's groups, and return True if it is surely too high.
 
         Many runs at once are weighed as by `Evidence.add`.
         """

@@ -1,6 +1,6 @@
 """KL to the reference: estimated, measured at every step of a run, held to a budget, plotted.
 
-`estimators` is arithmetic on log-probabilities; `trainer` measures in TRL's trainers; `budget`
-decides what happens when it's spent; `measure` compares two saved models on published prompts;
-`best_of_n` is the curve that a run is held against. Docs: docs/kl.md.
+`estimators` has the arithmetic on log-probabilities. `trainer` measures in TRL's trainers, and `budget` acts when the
+KL is spent. `measure` compares two saved models on the prompts of `prompts`. `curve` reads and plots a run's score
+against its KL, beside the curve of `best_of_n`; `report` writes all of it to a file. Docs: docs/kl.md.
 """

@@ -1,7 +1,7 @@
-"""Best-of-n: what the start model earns when the best of n samples counts, at what KL.
+"""Best-of-n: the reward and the KL of taking the best of n samples of the starting model.
 
-The curve that optimisation is held against (Stiennon et al. 2020; Gao et al. 2022, arXiv 2210.10760):
-for its KL it is hard to beat, and it needs no training.
+Optimisation is compared with this curve (Stiennon et al. 2020; Gao et al. 2022, arXiv 2210.10760): it is hard to beat
+at its KL, and needs no training.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class BestOfN:
     """A point of the curve.
 
     Attributes:
-        n: samples of which the best counts.
-        kl: nats a sequence, an upper bound.
-        score: the mean over tasks, with its interval.
-        tasks: that have n scored samples or more.
+        n: Samples of which the best counts.
+        kl: Upper bound of the KL, in nats per sequence.
+        score: Mean over tasks, with its interval.
+        tasks: Number of tasks with at least n scored samples.
     """
 
     n: int
@@ -36,11 +36,10 @@ class BestOfN:
 
 
 def kl_of_best_of_n(n: int) -> float:
-    """log n - (n - 1)/n, in nats: an upper bound of the KL of best-of-n to what it samples from.
+    """Return log n - (n - 1)/n, in nats: an upper bound of the KL of best-of-n to the sampled policy.
 
-    Stiennon et al. 2020 (arXiv 2009.01325, appendix G.3) have it as the KL; Beirami et al. 2024 (arXiv
-    2401.01879) show that it's a bound, exact where no two samples are alike. With a reward that is
-    0 or 1 ties are the rule, and the KL is smaller.
+    Stiennon et al. 2020 (arXiv 2009.01325, appendix G.3) give it as the KL; Beirami et al. 2024 (arXiv 2401.01879) show
+    that it is a bound, exact if no two samples are alike. With rewards of 0 and 1 ties are common, and the KL is smaller.
     """
     if n < 1:
         raise ValueError(f"n is at least 1, not {n}.")
@@ -48,12 +47,12 @@ def kl_of_best_of_n(n: int) -> float:
 
 
 def expected_best(rewards: Sequence[float], n: int) -> float:
-    """The mean of the best of n, over all ways to take n of a task's k samples: unbiased.
+    """Return the mean of the best of n over all subsets of n of a task's k samples, an unbiased estimate.
 
-    The i-th smallest is the best of C(i-1, n-1) of the C(k, n) subsets. With rewards of 0 and 1
-    it's pass@n (Chen et al. 2021).
+    The i-th smallest reward is the best of C(i-1, n-1) of the C(k, n) subsets. With rewards of 0 and 1 the result is
+    pass@n (Chen et al. 2021).
 
-    Raises `ValueError` where there are fewer than n samples.
+    Raises `ValueError` if there are fewer than n samples.
     """
     k = len(rewards)
     if not 1 <= n <= k:
@@ -64,12 +63,11 @@ def expected_best(rewards: Sequence[float], n: int) -> float:
 
 
 def best_of_n(rows: Iterable[dict[str, Any]]) -> list[BestOfN]:
-    """The curve from a run's rollouts (their lines), for n = 1, 2, 4, … and the most there are.
+    """Return the curve from the lines of a run's rollouts, for n = 1, 2, 4, … and the largest n.
 
-    Samples of one task and step are told apart by their task; where rollouts have steps, the
-    first step's are the start model's. Unscored ones are left out.
+    If rollouts have steps, those of the first step count: they are the starting model's. Unscored ones are left out.
 
-    Raises `DataError` where nothing is scored, or no task more than once.
+    Raises `DataError` if nothing is scored, or no task has two scored samples.
     """
     steps: dict[int, dict[tuple[str, str], list[float]]] = {}
     for row in rows:
@@ -82,7 +80,7 @@ def best_of_n(rows: Iterable[dict[str, Any]]) -> list[BestOfN]:
     most = max(map(len, samples))
     if most < 2:
         raise DataError(
-            "A best-of-n curve needs several samples a task, and here each has one: `rlvr eval ENV "
+            "A best-of-n curve needs several samples per task, and here each has one: `rlvr eval ENV "
             "--model START -k 32 --temperature 1` makes such a run."
         )
     curve = []

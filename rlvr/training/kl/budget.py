@@ -1,8 +1,8 @@
-"""A KL budget: how far from the reference a run may go, and what happens when it's there.
+"""A KL budget: a limit of the distance to the reference, and the action at the limit.
 
-What is spent is not a sum over steps but the distance now: the KL of whole responses to the
-reference, in nats a sequence, by k1. Far away k3's tail makes a batch's mean jump (docs/kl.md); near
-the start, where k1 is the noisier one, no budget is spent.
+The spent amount is not a sum over steps but the present distance: the KL of whole responses to the reference, in nats per
+sequence, by k1. At a large distance k3's tail makes a batch's mean jump (docs/kl.md). Near the start k1 is the noisier
+one, but no budget is spent there.
 """
 
 from __future__ import annotations
@@ -10,39 +10,37 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 from rlvr.core.errors import OptionError
+from rlvr.training.config import KLAction
 
-Action: TypeAlias = Literal["stop", "raise_beta"]
-
-# Measurements that are judged together: with 32 completions one alone is some 15% off by chance.
+# Measurements that are judged together: one alone, of 32 completions, is some 15% off by chance.
 WINDOW = 5
 
 
 @dataclass(frozen=True)
 class KLBudget:
-    """What a run may spend.
+    """The limit of a run's KL, and the action when it is spent.
 
     Attributes:
-        limit: nats a sequence.
+        limit: Largest KL, in nats per sequence.
         action: `stop` ends the run, after a checkpoint. `raise_beta` adapts the weight of the KL
-            penalty so that the KL comes back to the limit.
-        gain: of the controller: beta changes by this much times the relative error a measurement,
-            which is clipped to ±0.2. Ziegler et al. 2019 have 0.1, for tens of thousands of steps;
-            0.5 doubles beta in seven measurements.
-        least_beta: where it starts from, and what it doesn't fall below, for a run that has no
-            penalty or a smaller one. Small enough to change nothing, and never 0: TRL computes no
-            reference where it is.
-        most_beta: what it doesn't rise above.
-        first_beta: what it is at least, once the limit is passed: below that it hardly pulls, and
-            a factor a step would take hundreds of steps to get there.
+            penalty so that the KL returns to the limit.
+        gain: Gain of the controller: a measurement changes beta by this factor times the relative error, which is
+            clipped to ±0.2. Ziegler et al. 2019 use 0.1, for tens of thousands of steps; 0.5 doubles beta in seven
+            measurements.
+        least_beta: Smallest beta, and the first one of a run that has no penalty or a smaller one. It is small enough to
+            change nothing, and never 0, since TRL computes no reference at 0.
+        most_beta: Largest beta.
+        first_beta: Smallest beta once the limit is passed. A smaller one hardly pulls, and reaching this one step by
+            step would take hundreds of steps.
 
-    Raises `OptionError` where one of them can't be.
+    Raises `OptionError` if a value is invalid.
     """
 
     limit: float
-    action: Action = "stop"
+    action: KLAction = "stop"
     gain: float = 0.5
     least_beta: float = 1e-6
     first_beta: float = 0.005
@@ -51,9 +49,9 @@ class KLBudget:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.limit) and self.limit > 0):
             raise OptionError(f"A KL budget's limit is in nats and above 0, not {self.limit}.")
-        if self.action not in get_args(Action):
+        if self.action not in get_args(KLAction):
             raise OptionError(
-                f"action is one of {', '.join(get_args(Action))}, not {self.action!r}."
+                f"action is one of {', '.join(get_args(KLAction))}, not {self.action!r}."
             )
         if not 0 < self.gain <= 5:
             raise OptionError(f"gain is above 0 and at most 5, not {self.gain}.")
@@ -65,10 +63,10 @@ class KLBudget:
 
 
 class Spent:
-    """What is spent of a budget, from one measurement to the next.
+    """The spent part of a budget, from one measurement to the next.
 
     Attributes:
-        now: the last measurement, in nats a sequence; NaN before the first.
+        now: The last measurement, in nats per sequence; NaN before the first.
     """
 
     def __init__(self, budget: KLBudget) -> None:
@@ -78,37 +76,37 @@ class Spent:
         self._last: deque[float] = deque(maxlen=WINDOW)
 
     def add(self, kl: float, error: float = math.nan) -> None:
-        """Take in a measurement and its standard error; one that's no number is none."""
+        """Add a measurement and its standard error. A value that isn't finite is ignored."""
         if math.isfinite(kl):
             self.now, self._error = kl, error
             self._last.append(kl)
 
     @property
     def over(self) -> bool:
-        """Whether it's spent: five measurements are over it together, or one is beyond doubt."""
+        """True if the mean of five measurements is above the limit, or one is beyond doubt."""
         together = len(self._last) == WINDOW and sum(self._last) / WINDOW > self.budget.limit
         return together or self.now - 2 * self._error > self.budget.limit
 
     @property
     def message(self) -> str:
-        """What to say when a run is stopped."""
+        """The message when the budget stops a run."""
         return (
-            f"the KL budget is spent: {self.now:.3g} nats a sequence (k1) of {self.budget.limit:g}. "
-            f"`rlvr kl RUN` plots what it bought; with a larger limit, a larger beta or a smaller "
-            f"learning rate the run goes on"
+            f"the KL budget is spent: {self.now:.3g} nats per sequence (k1) of {self.budget.limit:g}. "
+            f"`rlvr kl RUN` plots the reward against it; resume with a larger limit, a larger beta or a "
+            f"smaller learning rate"
         )
 
 
 def next_beta(budget: KLBudget, beta: float, kl: float, floor: float) -> float:
-    """The proportional controller of Ziegler et al. 2019 (arXiv 1909.08593, section 2.2), bounded.
+    """Return the next beta by the controller of Ziegler et al. 2019 (arXiv 1909.08593, section 2.2), bounded.
 
     e = clip((kl - limit) / limit, ±0.2); beta' = beta · (1 + gain · e).
 
     Args:
-        budget: with the limit as its target.
-        beta: now.
-        kl: spent now, in nats a sequence.
-        floor: what beta was configured as; within the budget it goes back to that and no further.
+        budget: The budget, whose limit is the target.
+        beta: The present beta.
+        kl: The present KL, in nats per sequence.
+        floor: The configured beta, to which it returns within the budget.
     """
     error = min(0.2, max(-0.2, (kl - budget.limit) / budget.limit))
     if error > 0:

@@ -1,12 +1,12 @@
-"""k1, k2, k3: the KL divergence from samples alone (Schulman 2020, "Approximating KL divergence").
+"""k1, k2, k3: estimators of the KL divergence from samples (Schulman 2020, "Approximating KL divergence").
 
 For x drawn from the policy π and r = log π(x) - log π_ref(x), each estimates
 KL(π ‖ π_ref) = E_π[log π - log π_ref], in nats:
 
-    k1 = r              unbiased; of either sign, so noisy where the two are close
-    k2 = r² / 2         biased, by little where they're close; never negative
-    k3 = e^-r - 1 + r   unbiased and never negative; the least noisy where they're close, and heavy-
-                        tailed where the reference likes what the policy hardly ever says
+    k1 = r              unbiased; of either sign, so noisy if the two policies are close
+    k2 = r² / 2         slightly biased if they are close; never negative
+    k3 = e^-r - 1 + r   unbiased and never negative; the least noisy if they are close, and heavy-tailed if the
+                        reference likes tokens that the policy rarely chooses
 
 Arrays' names end in their axes: B sequences, T tokens.
 """
@@ -23,23 +23,23 @@ ESTIMATORS = ("k1", "k2", "k3")
 
 
 def k1(log_ratio: Tensor) -> Tensor:
-    """r, of r = log π - log π_ref; any shape."""
+    """Return r = log π - log π_ref, of any shape."""
     return log_ratio
 
 
 def k2(log_ratio: Tensor) -> Tensor:
-    """r² / 2."""
+    """Return r² / 2."""
     return log_ratio.square() / 2
 
 
 def k3(log_ratio: Tensor) -> Tensor:
-    """e^-r - 1 + r. By `expm1`, so that a small r keeps its digits."""
+    """Return e^-r - 1 + r, by `expm1`, which keeps the digits of a small r."""
     return torch.expm1(-log_ratio) + log_ratio
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over sequences with its standard error, NaN where there are too few."""
+    """A mean over sequences and its standard error, NaN for a single sequence."""
 
     value: float
     error: float = math.nan
@@ -50,9 +50,9 @@ class Divergence:
     """The KL of a batch by one estimator, in nats.
 
     Attributes:
-        token: mean over the policy's tokens.
-        sequence: mean over sequences of the sum over a sequence's tokens: what the KL of whole
-            responses is, and what a budget is spent in.
+        token: Mean over the policy's tokens.
+        sequence: Mean over sequences of the sum over a sequence's tokens: the KL of whole responses, in which a budget
+            is spent.
     """
 
     token: float
@@ -60,16 +60,16 @@ class Divergence:
 
 
 def sequence_sums(logps_B_T: Tensor, reference_B_T: Tensor, mask_B_T: Tensor) -> Tensor:
-    """Sums over each sequence's tokens of k1, k2 and k3, and how many tokens: (B, 4), float64.
+    """Return the sums of k1, k2 and k3 over each sequence's tokens, and its number of tokens: (B, 4), float64.
+
+    A token's estimate is of the KL at its position given the tokens before, so that the sums of k1 and k3 estimate
+    the KL of sequences without bias.
 
     Args:
         logps_B_T: log π of the sampled tokens, in nats.
-        reference_B_T: log π_ref of the same.
-        mask_B_T: 1 for tokens that the policy wrote; padding and an environment's are 0, and
-            whatever stands there (NaN, too) counts for nothing.
-
-    Each token's estimate is of the KL at its position given what came before, so that the sums
-    estimate the KL of sequences without bias where k1 and k3 do.
+        reference_B_T: log π_ref of the same tokens.
+        mask_B_T: 1 for the policy's tokens, 0 for padding and an environment's tokens, whose values are ignored even if
+            they are NaN.
     """
     mask = mask_B_T.bool()
     ratio = (logps_B_T.double() - reference_B_T.double()).masked_fill(~mask, 0.0)
@@ -78,13 +78,13 @@ def sequence_sums(logps_B_T: Tensor, reference_B_T: Tensor, mask_B_T: Tensor) ->
 
 
 def divergences(sums_B_4: Tensor) -> dict[str, Divergence]:
-    """By estimator, from `sequence_sums`. Sequences without a token are left out; empty if all are."""
-    there = sums_B_4[sums_B_4[:, 3] > 0]
-    if not len(there):
+    """Return the KL by estimator from `sequence_sums`, without the sequences that have no token; empty if none has."""
+    nonempty = sums_B_4[sums_B_4[:, 3] > 0]
+    if not len(nonempty):
         return {}
-    tokens, count = float(there[:, 3].sum()), len(there)
-    found = {}
-    for name, column in zip(ESTIMATORS, there.T, strict=False):
+    tokens, count = float(nonempty[:, 3].sum()), len(nonempty)
+    by_name = {}
+    for name, column in zip(ESTIMATORS, nonempty.T, strict=False):
         error = float(column.std()) / math.sqrt(count) if count > 1 else math.nan
-        found[name] = Divergence(float(column.sum()) / tokens, Mean(float(column.mean()), error))
-    return found
+        by_name[name] = Divergence(float(column.sum()) / tokens, Mean(float(column.mean()), error))
+    return by_name

@@ -1,62 +1,38 @@
-"""The KL of a saved model to its reference, on prompts that two runs can be compared on."""
+"""Measure the KL of a saved model to its reference, on prompts that make two runs comparable."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rlvr.core.errors import DataError, OptionError
+from rlvr.core.errors import DataError
 from rlvr.policies.base import Request, seed_of
 from rlvr.policies.transformers import TransformersPolicy
 from rlvr.runs.statistics import Estimate, bootstrap
 from rlvr.training.kl.estimators import ESTIMATORS, sequence_sums
-from rlvr.training.kl.prompts import PromptSet
+from rlvr.training.kl.prompts import MeasureConfig, PromptSet
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
-@dataclass(frozen=True)
-class MeasureConfig:
-    """How the policy is sampled. Two measurements with the same are comparable.
-
-    Attributes:
-        samples: responses to each prompt.
-        max_new_tokens: of a response. The KL is of what was sampled: of responses cut there, it's
-            that of their beginning.
-        temperature: of the sampling, and of both models' probabilities.
-        seed: of the sampling.
-        batch_size: sequences at a time.
-
-    Raises `OptionError` where a number can't be one.
-    """
-
-    samples: int = 4
-    max_new_tokens: int = 256
-    temperature: float = 1.0
-    seed: int = 0
-    batch_size: int = 16
-
-    def __post_init__(self) -> None:
-        if min(self.samples, self.max_new_tokens, self.batch_size) < 1 or self.temperature <= 0:
-            raise OptionError(
-                "samples, max_new_tokens and batch_size are at least 1, and the temperature is above "
-                "0: KL is estimated from samples."
-            )
+Array: TypeAlias = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured, in nats, with 95% intervals from a bootstrap by prompt.
+    """A measured KL, in nats, with 95% intervals from a bootstrap by prompt.
 
     Attributes:
-        token: by estimator (k1, k2, k3), the mean over tokens.
-        sequence: the mean over responses of the sum over a response.
-        domains: of each domain, its `sequence` by k1. From few prompts: wide.
-        length: mean tokens a response.
-        truncated: share of the responses that were cut.
+        token: By estimator (k1, k2, k3), the mean over tokens.
+        sequence: By estimator, the mean over responses of the sum over a response's tokens.
+        domains: By domain, `sequence` of k1. A domain has few prompts, so the interval is wide.
+        length: Mean tokens per response.
+        truncated: Share of the responses that were cut.
     """
 
     token: dict[str, Estimate]
@@ -66,23 +42,27 @@ class Measurement:
     truncated: float
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return {
-            "token": {name: one.to_json() for name, one in self.token.items()},
-            "sequence": {name: one.to_json() for name, one in self.sequence.items()},
-            "domains": {name: one.to_json() for name, one in self.domains.items()},
+            "token": _estimates(self.token),
+            "sequence": _estimates(self.sequence),
+            "domains": _estimates(self.domains),
             "length": self.length,
             "truncated": self.truncated,
         }
+
+
+def _estimates(estimates: dict[str, Estimate]) -> dict[str, Any]:
+    return {name: estimate.to_json() for name, estimate in estimates.items()}
 
 
 def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfig) -> Measurement:
     """Sample the policy `model` and compare its probabilities with those of `reference`.
 
     Args:
-        model, reference: local folders or Hub ids, of one tokenizer.
-        prompts: what to respond to.
-        config: how.
+        model, reference: Local folders or Hub ids, of one tokenizer.
+        prompts: The prompts to respond to.
+        config: The settings of the sampling.
 
     Raises `DataError` if a model can't be loaded, the two don't share a vocabulary, or a prompt
     doesn't fit the model's context.
@@ -115,18 +95,21 @@ def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfi
                 )
         cut_R += [generation.stop == "length" for generation in generations]
         completions = [list(generation.token_ids or ()) for generation in generations]
-        asked = [policy.template.prompt(request.prompt) for request in batch]
-        own, theirs = (
-            _logps(one.model, asked, completions, config.temperature) for one in (policy, other)
+        prompt_ids = [policy.template.prompt(request.prompt) for request in batch]
+        policy_logps, reference_logps = (
+            _logps(each.model, prompt_ids, completions, config.temperature)
+            for each in (policy, other)
         )
-        mask = torch.tensor([[i < len(ids) for i in range(own.shape[1])] for ids in completions])
-        sums_R_4.append(sequence_sums(own, theirs, mask).cpu().numpy())
+        mask = torch.tensor(
+            [[i < len(ids) for i in range(policy_logps.shape[1])] for ids in completions]
+        )
+        sums_R_4.append(sequence_sums(policy_logps, reference_logps, mask).cpu().numpy())
     return _summary(np.concatenate(sums_R_4), np.array(cut_R), prompts, config)
 
 
 def _summary(
-    sums_R_4: np.ndarray[Any, Any],
-    cut_R: np.ndarray[Any, Any],
+    sums_R_4: Array,
+    cut_R: Array,
     prompts: PromptSet,
     config: MeasureConfig,
 ) -> Measurement:
@@ -136,7 +119,7 @@ def _summary(
     sequence = bootstrap(sums_P_4[:, :3] / config.samples)
     domains = {}
     for domain in dict.fromkeys(prompts.domains):
-        chosen = np.array([one == domain for one in prompts.domains])
+        chosen = np.array([name == domain for name in prompts.domains])
         domains[domain] = bootstrap(sums_P_4[chosen, 0] / config.samples)[0]
     return Measurement(
         dict(zip(ESTIMATORS, token, strict=True)),
@@ -149,25 +132,25 @@ def _summary(
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
 def _logps(
-    model: Any,
+    model: PreTrainedModel,
     prompts: Sequence[list[int]],
     completions: Sequence[list[int]],
     temperature: float,
 ) -> Tensor:
-    """log π of the completions' tokens, (B, longest completion) on the CPU; 0 behind their ends."""
+    """Return log π of the completions' tokens, (B, longest completion) on the CPU; 0 after their ends."""
     model.eval()
     rows = [[*p, *c] for p, c in zip(prompts, completions, strict=True)]
     ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
     attention = torch.zeros_like(ids)
-    for i, row in enumerate(rows):  # padding on the right, where causal attention never looks
+    for i, row in enumerate(rows):  # padding on the right, which causal attention never sees
         ids[i, : len(row)] = torch.tensor(row)
         attention[i, : len(row)] = 1
     logits = model(input_ids=ids.to(model.device), attention_mask=attention.to(model.device)).logits
-    found = torch.zeros(len(rows), max(map(len, completions)))
+    logps_B_T = torch.zeros(len(rows), max(map(len, completions)))
     for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
         start, end = len(prompt), len(prompt) + len(completion)
-        # One row at a time: in float32 a batch's whole log-softmax may not fit beside its logits.
-        own = (logits[i, start - 1 : end - 1].float() / temperature).log_softmax(-1)
-        chosen = torch.tensor(completion, device=own.device)
-        found[i, : len(completion)] = own.gather(1, chosen[:, None])[:, 0].cpu()
-    return found
+        # One row at a time: in float32 the log-softmax of a whole batch may not fit beside its logits.
+        row_logps = (logits[i, start - 1 : end - 1].float() / temperature).log_softmax(-1)
+        chosen = torch.tensor(completion, device=row_logps.device)
+        logps_B_T[i, : len(completion)] = row_logps.gather(1, chosen[:, None])[:, 0].cpu()
+    return logps_B_T

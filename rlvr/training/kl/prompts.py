@@ -1,8 +1,8 @@
-"""The prompts that KL is measured on: ours, the same for everyone, or a file of your own.
+"""The prompts that KL is measured on, published or from a file, and the settings of the measurement.
 
-Ours are 64 in 8 domains (mathematics, programming, databases, instructions, knowledge, writing,
-advice, languages), most of them far from what a run trains on: what it did there is what it did by
-the way. They never change within a version; a new set is a new version.
+The published set has 64 prompts in 8 domains (mathematics, programming, databases, instructions, knowledge, writing,
+advice, languages). Most of them are far from any training task, so that their KL shows a run's side effects. The set
+never changes within a version.
 """
 
 from __future__ import annotations
@@ -14,22 +14,52 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from rlvr.core.errors import DataError, TaskError
+from rlvr.core.errors import DataError, OptionError, TaskError
 from rlvr.core.task import Task
 
 VERSION = 1
 
 
 @dataclass(frozen=True)
-class PromptSet:
-    """Prompts and where they come from.
+class MeasureConfig:
+    """The settings of the sampling. Two measurements with the same settings are comparable.
 
     Attributes:
-        name: `rlvr-1` for ours, or the file's name.
-        digest: the first 16 hexadecimal digits of the file's SHA-256: two measurements are of the same
-            prompts where it's the same.
-        tasks: one a prompt; its reference is None.
-        domains: of each prompt; "" where the file doesn't say.
+        samples: Responses to each prompt.
+        max_new_tokens: Most tokens of a response. The KL of a response that is cut is that of its beginning.
+        temperature: Temperature of the sampling, and of both models' probabilities.
+        seed: Seed of the sampling.
+        batch_size: Sequences per forward pass.
+
+    Raises `OptionError` if a number is out of range.
+    """
+
+    samples: int = 4
+    max_new_tokens: int = 256
+    temperature: float = 1.0
+    seed: int = 0
+    batch_size: int = 16
+
+    def __post_init__(self) -> None:
+        if min(self.samples, self.max_new_tokens, self.batch_size) < 1 or self.temperature <= 0:
+            raise OptionError(
+                "samples, max_new_tokens and batch_size are at least 1, and the temperature is above "
+                "0: KL is estimated from samples."
+            )
+        if self.seed < 0:
+            raise OptionError(f"seed is 0 or more, not {self.seed}.")
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """Prompts and their origin.
+
+    Attributes:
+        name: `rlvr-1` for the published set, or the file's name.
+        digest: The first 16 hexadecimal digits of the file's SHA-256. Two measurements with the same digest are of the
+            same prompts.
+        tasks: One task per prompt; its reference is None.
+        domains: The domain of each prompt; "" if the file has none.
     """
 
     name: str
@@ -39,9 +69,9 @@ class PromptSet:
 
 
 def prompt_set(path: str | Path | None = None) -> PromptSet:
-    """Ours, or those in a JSONL file: lines with `prompt` (a text or messages), `id`, `domain`.
+    """Return the published prompts, or those of a JSONL file with `prompt` (text or messages), `id`, `domain`.
 
-    Raises `DataError`, with the line's number, where one can't be read or has no prompt.
+    Raises `DataError`, with the line's number, if a line can't be read or has no prompt.
     """
     if path is None:
         name, data = f"rlvr-{VERSION}", (files(__package__) / "prompts.jsonl").read_bytes()

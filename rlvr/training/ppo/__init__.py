@@ -1,6 +1,6 @@
-"""PPO (Schulman et al. 2017) on TRL's generation, rewards and logging; docs/ppo.md walks through it.
+"""PPO (Schulman et al. 2017) on TRL's generation, rewards and logging. docs/ppo.md explains its steps.
 
-`gae.py` has the papers' equations; `trainer.py` puts them into TRL's `GRPOTrainer`.
+`gae.py` has the papers' equations, and `trainer.py` applies them in TRL's `GRPOTrainer`.
 """
 
 from rlvr.training.ppo.config import PPOConfig

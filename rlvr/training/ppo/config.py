@@ -1,4 +1,4 @@
-"""The options of PPO: TRL's `GRPOConfig` and a few of PPO's own."""
+"""The options of PPO: those of TRL's `GRPOConfig`, and PPO's own."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from rlvr.core.errors import OptionError
 
 @dataclass
 class PPOConfig(GRPOConfig):  # type: ignore[misc]
-    """What TRL's `GRPOConfig` has, and PPO's own.
+    """The options of TRL's `GRPOConfig`, and PPO's own.
 
-    Of TRL's, `epsilon` clips the policy's ratio, `num_iterations` is the number of PPO epochs,
-    `steps_per_generation / gradient_accumulation_steps` of mini-batches, `beta` the KL's weight.
+    Among TRL's, `epsilon` clips the policy's ratio, `num_iterations` is the number of PPO epochs, `steps_per_generation /
+    gradient_accumulation_steps` the number of mini-batches, and `beta` the KL's weight.
 
     Attributes:
-        num_generations: completions of each prompt in a batch; PPO needs no group, so 1 will do.
-        value_model: what predicts the return. "head": a linear layer on the policy's last hidden
+        num_generations: Completions per prompt in a batch. PPO needs no group, so 1 suffices.
+        value_model: The model that predicts the return. "head": a linear layer on the policy's last hidden
             state. "policy": a model of its own that starts as a copy of the policy. Otherwise the
-            path of a reward model: a sequence classification checkpoint, taken with its head.
-        value_trunk_gradient: with "head", whether the value's loss trains the policy's trunk too.
-        value_learning_rate: of the value model or head; scheduled as the policy's.
-        value_warmup_steps: so many optimizer steps at first train the value alone.
-        vf_coef: weight of the value's loss, c1 in the paper.
-        cliprange_value: how far a value may go from what it was when the batch was sampled, or None.
-        gamma: discount, per token.
-        lam: λ of GAE, per token; 1 is the return less the value, 0 one step ahead.
-        whiten_advantages: to mean 0 and variance 1 over all tokens of a batch.
-        kl_in: "reward" takes beta·(log π - log π_ref) from each token's reward, "loss" adds TRL's
+            path of a reward model: a sequence classification checkpoint, used with its head.
+        value_trunk_gradient: True if, with "head", the value's loss also trains the policy's trunk.
+        value_learning_rate: Learning rate of the value model or head, with the policy's schedule.
+        value_warmup_steps: Number of first optimizer steps that train the value alone.
+        vf_coef: Weight of the value's loss, c1 in the paper.
+        cliprange_value: Largest change of a value since the batch was sampled, or None.
+        gamma: Discount, per token.
+        lam: λ of GAE, per token: 1 is the return minus the value, 0 looks one step ahead.
+        whiten_advantages: True to normalise advantages to mean 0 and variance 1 over all tokens of a batch.
+        kl_in: "reward" subtracts beta·(log π - log π_ref) from each token's reward, and "loss" adds TRL's
             beta·k3 to the loss.
     """
 
@@ -51,7 +51,7 @@ class PPOConfig(GRPOConfig):  # type: ignore[misc]
     def __post_init__(self) -> None:
         completions = self.num_generations
         if completions == 1:
-            # TRL refuses groups of one, which give GRPO no baseline: past its check with one group.
+            # TRL refuses groups of one, which have no baseline in GRPO: a group of the whole batch passes its check.
             steps: int = self.steps_per_generation or self.gradient_accumulation_steps
             batch: int = self.generation_batch_size or self.per_device_train_batch_size * steps
             _require(batch > 1, "per_device_train_batch_size", batch, "at least 2, to whiten by")

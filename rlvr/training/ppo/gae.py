@@ -1,9 +1,8 @@
 """PPO's arithmetic, on tensors alone: rewards of tokens, advantages, and the value's loss.
 
-All tensors are (B, T): B rollouts of T completion tokens, padded on the right. `mask` is true where
-the policy chose the token and its rollout was scored. Elsewhere (padding, an environment's tokens,
-unscored rollouts) there's no step, whatever the other tensors hold there, NaN included: the step
-before an environment's answer is followed by the one after it.
+All tensors are (B, T): B rollouts of T completion tokens, padded on the right. `mask` is True for tokens that the policy
+chose in a scored rollout. Other positions (padding, an environment's tokens, unscored rollouts) are no steps, and their
+values are ignored, even NaN: the step before an environment's reply is followed by the step after it.
 """
 
 from __future__ import annotations
@@ -15,13 +14,15 @@ from torch import Tensor
 
 
 def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tensor:
-    """The reward of each token: -beta·kl, and the rollout's score on the last (Ziegler et al. 2019).
+    """Return the reward of each token: -beta·kl, plus the rollout's score on the last (Ziegler et al. 2019).
 
-    A rollout cut at the length limit was judged as it stands, so its last token is its end too.
+    A rollout cut at the length limit was judged as it is, so that its last token is its end, too.
 
     Args:
-        scores: (B,), what the reward functions gave; may be NaN where the mask has no token.
-        kl: log π(token) - log π_ref(token) of the policy that sampled: the estimator k1.
+        scores: (B,), the rewards; NaN is allowed for rows without a token in the mask.
+        kl: log π(token) - log π_ref(token) of the sampling policy: the estimator k1.
+        mask: True for the steps.
+        beta: Weight of the KL.
     """
     steps = mask.cumsum(1)
     last = mask & (steps == steps[:, -1:])
@@ -31,10 +32,10 @@ def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tens
 def advantages_and_returns(
     rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, lam: float
 ) -> tuple[Tensor, Tensor]:
-    """Generalised advantage estimation (Schulman et al. 2016, equation 16), and the value's targets.
+    """Return advantages by generalised advantage estimation (Schulman et al. 2016, equation 16), and the value's targets.
 
-    δ_t = r_t + γ·V(s_t+1) - V(s_t), A_t = δ_t + γλ·A_t+1, and the return is A_t + V(s_t). Nothing
-    follows the last step: the value behind it is 0. Both are 0 where there's no step.
+    δ_t = r_t + γ·V(s_t+1) - V(s_t), A_t = δ_t + γλ·A_t+1, and the return is A_t + V(s_t). The value after the last
+    step is 0. Both results are 0 outside the mask.
     """
     advantages = torch.zeros_like(values)
     next_value = next_advantage = torch.zeros_like(values[:, 0])
@@ -48,14 +49,14 @@ def advantages_and_returns(
 
 
 def moments(x: Tensor, mask: Tensor, total: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and (biased) variance over the mask, 0 if it's empty; `total` sums over all processes."""
+    """Return mean and (biased) variance over the mask, 0 if it is empty; `total` sums over all processes."""
     count = total(mask.sum()).clamp(min=1)
     mean = total(x.masked_fill(~mask, 0).sum()) / count
     return mean, total((x - mean).masked_fill(~mask, 0).square().sum()) / count
 
 
 def whiten(x: Tensor, mask: Tensor, total: Callable[[Tensor], Tensor]) -> Tensor:
-    """`x` with mean 0 and variance 1 over the mask, and 0 elsewhere; `total` as in `moments`."""
+    """Return `x` normalised to mean 0 and variance 1 over the mask, and 0 elsewhere; `total` is as in `moments`."""
     mean, variance = moments(x, mask, total)
     return ((x - mean) * torch.rsqrt(variance + 1e-8)).masked_fill(~mask, 0)
 
@@ -63,10 +64,10 @@ def whiten(x: Tensor, mask: Tensor, total: Callable[[Tensor], Tensor]) -> Tensor
 def value_losses(
     values: Tensor, old_values: Tensor, returns: Tensor, clip: float | None
 ) -> tuple[Tensor, Tensor]:
-    """½(V - R)² of each token, or of V kept within `clip` of its old value where that is worse.
+    """Return the value's loss of each token, and True for the tokens whose clipped loss counts.
 
-    The clipping is of PPO's first code, not of its paper (Engstrom et al. 2020, section 3). Also
-    returns where it was worse: there the value gets no gradient.
+    The loss is ½(V - R)², or that of V clipped to within `clip` of its old value if it is larger; then the value has no
+    gradient. The clipping is of PPO's first code, not of its paper (Engstrom et al. 2020, section 3).
     """
     losses = (values - returns).square() / 2
     if clip is None:

@@ -1,10 +1,9 @@
-"""PPO in TRL's trainer: what `GRPOTrainer` has from a group, this one has from a value model.
+"""PPO in TRL's trainer: advantages are from a value model instead of a group.
 
-TRL's trainer samples, calls the reward functions, keeps the batch for its epochs and mini-batches,
-and computes the policy's clipped loss (Schulman et al. 2017, equation 7) from per-token advantages.
-Here are those advantages, the value's loss, and all that keeps the value model beside the policy:
-optimizer, gradients, checkpoints. It's never a part of the policy, which stays an ordinary model to
-save, to load and to hand to vLLM. Written for TRL 1.16.
+TRL's trainer samples, calls the reward functions, keeps the batch for its epochs and mini-batches, and computes the
+policy's clipped loss (Schulman et al. 2017, equation 7) from per-token advantages. This module adds those advantages, the
+value's loss, and the value model's optimizer, gradients and checkpoints. The value model is never a part of the policy,
+which stays an ordinary model to save, to load and to send to vLLM. Written for TRL 1.16.
 """
 
 from __future__ import annotations
@@ -15,29 +14,28 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from trl import GRPOTrainer
 
 from rlvr.core.errors import DataError, OptionError
+from rlvr.training.mixins import WithinContext
 from rlvr.training.ppo import gae
 from rlvr.training.ppo.config import PPOConfig
 from rlvr.training.ppo.value import ValueHead, make_value_model
-from rlvr.training.within import WithinContext
 
 VALUE_FILE = "value_model.safetensors"
-"""In a checkpoint, beside the policy and the optimizer."""
+"""The value model's file in a checkpoint."""
 
 
 class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
-    """TRL's `GRPOTrainer` with a value model and PPO's losses; takes the same, and a `PPOConfig`.
+    """TRL's `GRPOTrainer` with a value model and PPO's losses. It takes the same arguments, and a `PPOConfig`.
 
-    Rollouts that no reward function scored (`None`) are no part of a batch: they have no loss, and
-    neither whitening nor any of PPO's metrics sees them. A step without a scored one changes nothing.
+    Rollouts without a reward (`None`) are no part of a batch: they have no loss, and are excluded from whitening and from
+    PPO's metrics. A step without a scored rollout changes nothing.
 
-    The attribute `beta` is the weight of the KL, wherever `kl_in` puts it; it may be set as it trains.
+    The attribute `beta` is the weight of the KL, wherever `kl_in` puts it. It may be changed during training.
     """
 
-    beta: float
     _tag_names = ["trl", "ppo"]
     _name = "PPO"
     _paper = {"title": "Proximal Policy Optimization Algorithms", "id": "1707.06347"}
@@ -54,14 +52,14 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
             raise OptionError("PPO is for text: give it a tokenizer, not a processor of images.")
         value = make_value_model(args.value_model, self.model, len(self._tokenizer))
         self._is_head = isinstance(value, ValueHead)
-        if self._is_head:  # the trunk is beneath adapters, if there are any
+        if self._is_head:  # the trunk is below the adapters, if there are any
             self._trunk = getattr(self.model, "get_base_model", lambda: self.model)().base_model
             self._trunk.register_forward_hook(self._keep_hidden)
-        elif args.gradient_checkpointing:  # which works in training mode alone
+        elif args.gradient_checkpointing:  # which works only in training mode
             value.train().trunk.gradient_checkpointing_enable(args.gradient_checkpointing_kwargs)
         self._value_parameters = list(value.parameters())
         self.value_model = self.accelerator.prepare_model(value)
-        self._tokens = 0  # that carry a loss in this optimizer step
+        self._tokens = 0  # with a loss in this optimizer step
 
     # The batch: advantages and returns, once for all epochs
 
@@ -69,8 +67,8 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
         self._rewards = super()._calculate_rewards(*args, **kwargs)
         return self._rewards
 
-    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
-        batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Tensor]:
+        batch = super()._generate_and_score_completions(inputs)
         start = self.accelerator.process_index * len(inputs)
         rewards = self._rewards[start : start + len(inputs)]  # (B, reward functions)
         scores = (rewards * self.reward_weights.to(rewards.device)).nansum(dim=1)
@@ -78,7 +76,7 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
         mask = batch["completion_mask"].bool() & scored[:, None]
         if "tool_mask" in batch:
             mask &= batch["tool_mask"].bool()
-        # TRL's word for "the policy chose this token": what its loss counts, and divides by.
+        # TRL's name for the tokens that the policy chose, which its loss counts and divides by.
         batch["tool_mask"] = mask.long()
         batch["num_items_in_batch"] = self._total(mask.sum())
 
@@ -93,26 +91,26 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
         return batch | {"advantages": advantages, "values": values, "returns": returns}
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
-    def _values_and_kl(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        """(B, T) each, of the models that the batch was sampled with; KL 0 if the reward has none."""
+    def _values_and_kl(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return values and KL, (B, T) each, of the models that sampled; the KL is 0 if the reward has none."""
         ids, attention, length = _sequences(batch)
         size = self.args.per_device_train_batch_size
         values = []
-        for some_ids, some_attention in zip(ids.split(size), attention.split(size), strict=True):
+        for part_ids, part_attention in zip(ids.split(size), attention.split(size), strict=True):
             if self._is_head:
                 with self.accelerator.autocast():
                     # By name: for many models the second argument isn't the mask.
-                    self._trunk(input_ids=some_ids, attention_mask=some_attention, use_cache=False)
-            values.append(self._values(some_ids, some_attention, length))
-        found = torch.cat(values)
+                    self._trunk(input_ids=part_ids, attention_mask=part_attention, use_cache=False)
+            values.append(self._values(part_ids, part_attention, length))
+        values_B_T = torch.cat(values)
         if not self._kl_in_reward:
-            return found, torch.zeros_like(found)
+            return values_B_T, torch.zeros_like(values_B_T)
         logps = batch.get("old_per_token_logps")
-        if logps is None:  # TRL leaves them out where the policy can't have moved since
+        if logps is None:  # TRL leaves them out if the policy hasn't moved since
             logps, *_ = self._get_per_token_logps_and_entropies(
                 self.model, ids, attention, length, batch_size=size
             )
-        return found, logps - batch["ref_per_token_logps"]
+        return values_B_T, logps - batch["ref_per_token_logps"]
 
     @property
     def _kl_in_reward(self) -> bool:
@@ -120,12 +118,12 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
 
     # The loss
 
-    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> tuple[Tensor, ...]:
         output = super()._get_per_token_logps_and_entropies(*args, **kwargs)
         self._logps = output[0].detach()
         return output
 
-    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
+    def _compute_loss(self, model: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
         mask, training = inputs["tool_mask"].bool(), self.model.training
         self._tokens += int(mask.sum()) if training else 0
         warming = training and self.state.global_step < self.args.value_warmup_steps
@@ -150,13 +148,14 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
         self._log("ppo/value_clip_ratio", clipped.float(), mask)
         return value_loss if warming else policy_loss + value_loss
 
-    def _keep_hidden(self, module: Any, inputs: Any, output: Any) -> None:
+    def _keep_hidden(self, module: nn.Module, inputs: object, output: Any) -> None:
         self._hidden = output.last_hidden_state
 
     def _values(self, ids: Tensor, attention: Tensor, length: int) -> Tensor:
-        """(B, T): of the state each completion token was chosen in; a head's, from the last forward."""
+        """Return the value of each completion token's state, (B, T); a head reads the last forward pass."""
         if self._is_head:
-            hidden, self._hidden = self._hidden, None  # once, or it keeps the graph of the loss
+            # Used once, otherwise it keeps the graph of the loss.
+            hidden, self._hidden = self._hidden, None
             values = self.value_model(hidden if self.args.value_trunk_gradient else hidden.detach())
         else:
             with self.accelerator.autocast():
@@ -165,25 +164,25 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
 
     # The value model beside the policy: optimizer, gradients, checkpoints
 
-    def create_optimizer(self, model: Any = None) -> Any:
-        """TRL's optimizer, with a group of the value's parameters at their own learning rate."""
+    def create_optimizer(self, model: nn.Module | None = None) -> Any:
+        """Return TRL's optimizer, with a group of the value's parameters at their own learning rate."""
         optimizer = super().create_optimizer(model)
-        known = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        if id(self._value_parameters[0]) not in known:
+        ids = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        if id(self._value_parameters[0]) not in ids:
             group = {"params": self._value_parameters, "lr": self.args.value_learning_rate}
             optimizer.add_param_group(group | {"weight_decay": 0.0})
             optimizer.register_step_pre_hook(self._before_step)
             optimizer.register_step_post_hook(self._after_step)
         return optimizer
 
-    def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if self.args.max_grad_norm > 0:  # the trainer has clipped the policy's, and knows no others
+    def _before_step(self, optimizer: torch.optim.Optimizer, *_: object) -> None:
+        if self.args.max_grad_norm > 0:  # the trainer has clipped only the policy's
             torch.nn.utils.clip_grad_norm_(self._value_parameters, self.args.max_grad_norm)
         if self._total(torch.tensor(self._tokens, device=self.accelerator.device)) == 0:
-            # Not one scored token: without gradients, not even Adam's momentum moves a weight.
+            # No scored token: without gradients not even Adam's momentum moves a weight.
             optimizer.zero_grad(set_to_none=True)
 
-    def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+    def _after_step(self, *_: object) -> None:
         for parameter in self._value_parameters:
             parameter.grad = None
         self._tokens = 0
@@ -212,7 +211,7 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
         return self.accelerator.reduce(x, reduction="sum")
 
     def _log(self, name: str, x: Tensor, mask: Tensor, std: bool = False) -> float:
-        """Logs the mean over the mask, and the standard deviation if asked to; returns the variance."""
+        """Log the mean over the mask, with `std` also the standard deviation, and return the variance."""
         metrics = self._metrics["train" if self.model.training else "eval"]
         mean, variance = gae.moments(x, mask, self._total)
         metrics[f"{name}_mean" if std else name].append(mean.item())
@@ -239,8 +238,8 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
         self._logs["advantages"].extend(shown)
 
 
-def _sequences(batch: dict[str, Any]) -> tuple[Tensor, Tensor, int]:
-    """Prompts with completions (B, L), what to attend to (B, L), how many tokens are completion."""
+def _sequences(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, int]:
+    """Return prompts with completions (B, L), their attention mask (B, L), and the number of completion tokens."""
     ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
     attention = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)
     return ids, attention, batch["completion_ids"].shape[1]

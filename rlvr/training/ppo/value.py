@@ -1,15 +1,18 @@
-"""What predicts the return from each state: a head on the policy's trunk, or a model of its own."""
+"""The value model, which predicts the return from each state: a head on the policy's trunk, or a model of its own."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
 
 from rlvr.core.errors import OptionError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class ValueHead(nn.Module):  # type: ignore[misc]
@@ -20,7 +23,7 @@ class ValueHead(nn.Module):  # type: ignore[misc]
         self.linear = linear.float()
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(…, H) → (…)."""
+        """Return the values, (…, H) → (…)."""
         with torch.autocast(hidden.device.type, enabled=False):
             return self.linear(hidden.float()).squeeze(-1)
 
@@ -34,15 +37,18 @@ class ValueModel(nn.Module):  # type: ignore[misc]
         self.head = head
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """(B, L) → (B, L): the value of the state that ends with each token."""
+        """Return the value of the state that ends with each token, (B, L) → (B, L)."""
         output = self.trunk(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
         return self.head(output.last_hidden_state)
 
 
-def make_value_model(kind: str, policy: Any, vocabulary: int) -> ValueHead | ValueModel:
-    """What `PPOConfig.value_model` names, `kind`; a new head starts at 0.
+def make_value_model(kind: str, policy: PreTrainedModel, vocabulary: int) -> ValueHead | ValueModel:
+    """Return the value model that `PPOConfig.value_model` names; a new head starts at 0.
 
-    A policy with adapters is copied with them merged. `vocabulary` is how many tokens it reads.
+    Args:
+        kind: "head", "policy", or the path of a reward model.
+        policy: The policy. A copy of one with adapters has them merged.
+        vocabulary: Number of tokens that the policy reads.
     """
     if kind not in ("head", "policy"):
         return _from_reward_model(kind, policy.dtype, vocabulary)
@@ -70,12 +76,12 @@ def _from_reward_model(path: str, dtype: torch.dtype, vocabulary: int) -> ValueM
     if loading["missing_keys"] or not isinstance(head, nn.Linear):
         raise OptionError(
             f"{path!r} is no reward model: it lacks a linear layer called 'score'. To start from a "
-            f"language model, train it and take value_model='policy'."
+            f"language model, train it and use value_model='policy'."
         )
-    known = model.get_input_embeddings().num_embeddings
-    if known < vocabulary:
+    size = model.get_input_embeddings().num_embeddings
+    if size < vocabulary:
         raise OptionError(
-            f"The reward model {path!r} knows {known} tokens and the policy {vocabulary}: a value "
-            f"model reads what the policy wrote, so both need the same tokenizer."
+            f"The reward model {path!r} has {size} tokens and the policy {vocabulary}: a value model reads the "
+            f"policy's completions, so both need the same tokenizer."
         )
     return ValueModel(model.base_model, ValueHead(head))

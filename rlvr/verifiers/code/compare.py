@@ -1,4 +1,4 @@
-"""Whether what a program printed is what was expected. On bytes, linear, whatever was printed.
+"""Comparison of a program's output with the expected one: on bytes, linear, whatever was printed.
 
 Source of the rules: the checkers of Codeforces' testlib (`wcmp`, `lcmp`, `rcmp`).
 """
@@ -26,7 +26,7 @@ _SHOWN = 60  # bytes of a token or line in a message
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How output and expectation are compared.
+    """A way to compare output with the expectation.
 
     Attributes:
         kind: `tokens`: what whitespace separates is equal, byte for byte. `lines`: lines are equal
@@ -42,7 +42,7 @@ class Comparison:
 
     @classmethod
     def of(cls, given: Any) -> Comparison:
-        """From a name, or from `{"absolute": a, "relative": r}`. Raises `OptionError`."""
+        """Read it from a name, or from `{"absolute": a, "relative": r}`. Raises `OptionError`."""
         if isinstance(given, str) and given in KINDS:
             return cls(given)
         if isinstance(given, Mapping) and given and set(given) <= _TOLERANCES:
@@ -57,7 +57,7 @@ class Comparison:
         )
 
     def difference(self, got: bytes, expected: bytes) -> str:
-        """The first difference in words, with what was expected there; "" where there's none."""
+        """Return the first difference in words, with what was expected there; "" where there's none."""
         if got == expected:
             return ""
         if self.kind == "exact":
@@ -95,7 +95,7 @@ class Comparison:
 
 
 def _number(token: bytes) -> Decimal | None:
-    """A decimal number as C and Python print it. None for all else: NaN, inf, 0x10, 1_000, long ones."""
+    """Return a decimal number as C and Python print it. None for all else: NaN, inf, 0x10, 1_000, long ones."""
     if len(token) > _LONGEST or _NUMBER.fullmatch(token) is None:
         return None
     number = _EXACT.create_decimal(token.decode("ascii"))
@@ -107,7 +107,7 @@ def _lines(text: bytes, most: int = -1) -> list[bytes]:
 
 
 def _first_byte(got: bytes, expected: bytes) -> str:
-    """By halving, so that nothing is looked at byte by byte in Python."""
+    """Describe the first byte that differs, found by halving, so that nothing is looked at byte by byte in Python."""
     low, high = 0, min(len(got), len(expected))
     while low < high:
         middle = (low + high + 1) // 2

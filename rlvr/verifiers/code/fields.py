@@ -14,7 +14,7 @@ from rlvr.core.verdict import Cause
 
 
 def name_of(given: Mapping[str, Any]) -> str:
-    """The entry point's name; "" where there's none."""
+    """Return the entry point's name; "" where there's none."""
     name = text(given, "entry_point", "")
     if name and not name.isidentifier():
         raise wrong(f'has the "entry_point" {name!r:.80}, which is no name')
@@ -22,7 +22,7 @@ def name_of(given: Mapping[str, Any]) -> str:
 
 
 def items(given: Mapping[str, Any], key: str) -> list[Any] | tuple[Any, ...]:
-    """A list that isn't empty."""
+    """Return a list that isn't empty."""
     found = given[key]
     if not isinstance(found, list | tuple) or not found:
         raise wrong(f'has "{key}" empty or of type {type(found).__name__}; it\'s a list')
@@ -30,7 +30,7 @@ def items(given: Mapping[str, Any], key: str) -> list[Any] | tuple[Any, ...]:
 
 
 def text(given: Mapping[str, Any], key: str, default: str) -> str:
-    """Text, or the default where there's nothing or null."""
+    """Return text, or the default where there's nothing or null."""
     found = given.get(key)
     if found is None:
         return default
@@ -41,7 +41,7 @@ def text(given: Mapping[str, Any], key: str, default: str) -> str:
 
 
 def content(test: Mapping[str, Any], names: tuple[str, str], where: str) -> bytes:
-    """A test's input or output, by the first of its names that is there."""
+    """Return a test's input or output, by the first of its names that is there."""
     for name in names:
         if name in test:
             if not isinstance(test[name], str):
@@ -54,7 +54,7 @@ def content(test: Mapping[str, Any], names: tuple[str, str], where: str) -> byte
 
 
 def utf8(said: str, where: str) -> bytes:
-    """As bytes."""
+    """Return text as bytes. Raises `CannotScore(gold)` for a lone surrogate."""
     try:
         return said.encode()
     except UnicodeEncodeError as error:
@@ -62,5 +62,5 @@ def utf8(said: str, where: str) -> bytes:
 
 
 def wrong(what: str) -> CannotScore:
-    """What to raise: the reference is, has or expects something that it can't."""
+    """Return the error for a reference that is, has or expects something that it can't."""
     return CannotScore(Cause.GOLD, f"the reference {what}")

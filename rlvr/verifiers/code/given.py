@@ -22,7 +22,7 @@ _LONGEST = 200_000  # characters; longer ones are no heads of modules
 
 
 def given_code(prompt: Sequence[Message], entry_point: str) -> str | None:
-    """The Python code in a prompt that defines `entry_point`, or None where there's none.
+    """Return the Python code in a prompt that defines `entry_point`, or None where there's none.
 
     Of the last message that has such code and isn't a model's: the whole message where it is
     Python, else its last fenced block that is.
@@ -33,7 +33,7 @@ def given_code(prompt: Sequence[Message], entry_point: str) -> str | None:
 
 @lru_cache(maxsize=2048)
 def prelude_of(code: str, entry_point: str) -> str:
-    """What such code gives away: imports, other functions and classes, constants.
+    """Return what such code gives away: imports, other functions and classes, constants.
 
     Not what it does with the function, as examples of its use: there is none yet.
     """
@@ -62,7 +62,7 @@ def _in_text(text: str, entry_point: str) -> str | None:
 
 
 def _parsed(code: str) -> ast.Module | None:
-    """The author's code, never a model's; a head that ends before a body gets one."""
+    """Return the author's code, never a model's; a head that ends before a body gets one."""
     if len(code) > _LONGEST:
         return None
     for whole in (code, code.rstrip() + "\n    pass\n"):

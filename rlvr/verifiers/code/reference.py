@@ -1,4 +1,4 @@
-"""What a code task's reference holds, read and checked. docs/code.md has its forms.
+"""Code tasks' references, read and checked. docs/code.md has their forms.
 
 Everything wrong with one is the author's fault and nobody's wrong answer: `CannotScore(gold)`, with
 a message that says what is wrong and where.
@@ -7,6 +7,7 @@ a message that says what is wrong and where.
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 
 from rlvr.core.errors import OptionError
 from rlvr.sandboxes.base import FunctionTests, Limits, Program
+from rlvr.sandboxes.carried import IN_ONE_JAIL, carried_of
 from rlvr.sandboxes.languages import language_of
 from rlvr.sandboxes.needs import Needs
 from rlvr.sandboxes.packages import DEFAULT
@@ -51,6 +53,7 @@ class Reference:
         entry_point: the function that's asked for, where the reference names it.
         sought: the name that a response's program should define: the entry point, else the function
             that all asserts call; "" where there's none such.
+        shares_jail: whether a solution and its tests share a process, as the reference asks: then no wall is between them.
         solution: a right one, where the reference has it.
         needs: the languages of program and checker, and the packages that Python of theirs may import.
     """
@@ -62,6 +65,7 @@ class Reference:
     check: Comparison | Program
     entry_point: str = ""
     sought: str = ""
+    shares_jail: bool = False
     solution: str | None = None
     needs: Needs = field(default_factory=Needs)
 
@@ -93,22 +97,30 @@ class Reference:
             needs = _needs(given, spoken, judged, packages)
         except OptionError as error:
             raise wrong(f"can't be used: {error}") from None
+        shares_jail = functions and _shares_jail(given)
         tests, public = _functions(given) if functions else _cases(given, judged)
+        try:
+            fitting = _fitting(allowed, tests)
+        except OptionError as error:
+            raise wrong(f"expects more than any limit allows: {error}") from None
+        if isinstance(tests, FunctionTests) and not shares_jail and carried_of(tests).refused:
+            raise wrong(f"has tests that use {carried_of(tests).refused}; {IN_ONE_JAIL}")
         return cls(
             tests,
             public,
             spoken,
-            allowed,
+            fitting,
             judged,
             name_of(given),
             name_of(given) or _called(tests),
+            shares_jail,
             text(given, "solution", "") or None,
             needs,
         )
 
 
 def public_part(given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The reference with its public tests alone and no solution; None where no test is public.
+    """Return the reference with its public tests alone and no solution; None where no test is public.
 
     Raises `CannotScore(gold)`.
     """
@@ -140,6 +152,42 @@ def _cases(
     return tuple(cases), _public(given, [test.get("public") for test in tests])
 
 
+def _fitting(limits: Limits, tests: tuple[Case, ...] | FunctionTests) -> Limits:
+    """Return the limits, raised if the reference's own output or integers wouldn't fit. Raises `OptionError`.
+
+    Raised to powers of two, since programs can see some limits: these tell no length.
+    """
+    if isinstance(tests, FunctionTests):
+        texts = [source.encode() for source in (*tests.asserts, tests.check)]
+        largest = 0
+    else:
+        texts = [text for case in tests for text in (case.stdin, case.expected)]
+        largest = max(len(case.expected) for case in tests)
+    if largest > limits.output_kb << 10:
+        limits = dataclasses.replace(limits, output_kb=_twice(largest >> 10))
+    digits = max(map(_digits, texts))
+    if digits > limits.int_digits:
+        limits = dataclasses.replace(limits, int_digits=_twice(digits))
+    return limits
+
+
+def _twice(needed: int) -> int:
+    return 2 << needed.bit_length()
+
+
+_STRIDE = Limits().int_digits // 2
+_DIGITS = re.compile(rb"[0-9]++")
+
+
+def _digits(text: bytes) -> int:
+    """Return the most digits in a row, 0 if these are no more than every program may have."""
+    # A longer integer covers one of these parts whole; only then is the text read.
+    parts = (text[at : at + _STRIDE] for at in range(0, len(text) - _STRIDE + 1, _STRIDE))
+    if not any(map(bytes.isdigit, parts)):
+        return 0
+    return max(len(number) for number in _DIGITS.findall(text))
+
+
 def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...]]:
     asserts: list[str] = []
     flags: list[Any] = []
@@ -162,8 +210,15 @@ def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...
     return tests, _public(given, flags)
 
 
+def _shares_jail(given: Mapping[str, Any]) -> bool:
+    isolation = text(given, "isolation", "jails")
+    if isolation not in ("jails", "shared"):
+        raise wrong(f'has "isolation": {isolation!r:.40}; it is "jails" or "shared"')
+    return isolation == "shared"
+
+
 def _called(tests: tuple[Case, ...] | FunctionTests) -> str:
-    """The one function that isn't Python's own and that every assert calls; "" where that's not one."""
+    """Return the one function that isn't Python's own and that every assert calls; "" where that's not one."""
     if not isinstance(tests, FunctionTests) or not tests.asserts:
         return ""
     called = set.intersection(*(set(_CALL.findall(test)) for test in tests.asserts))

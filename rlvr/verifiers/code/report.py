@@ -14,7 +14,7 @@ _MESSAGE = 1000  # characters of a compiler's message
 
 
 def verdict_on(ran: Ran, reference: Reference, found: Found, fraction: bool) -> Scored:
-    """The verdict. `fraction`: the reward is the share of tests that passed, not all or nothing.
+    """Return the verdict. `fraction`: the reward is the share of tests that passed, not all or nothing.
 
     Of a hidden test only its number and the kind of its failure are told. What a compiler says, and
     what a solution raised before any test, is the response's own and is told always.

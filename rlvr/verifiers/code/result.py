@@ -1,4 +1,4 @@
-"""What came of one test, in two tellings: one for anybody, one for those who may see the test."""
+"""The outcome of one test, in two tellings: one for anybody, one for those who may see the test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 400  # characters of an input, an output or a message in feedback
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one test.
+    """The outcome of one test.
 
     Attributes:
         passed: whether it did.
@@ -34,12 +34,12 @@ WRONG = "wrong answer"
 
 
 def at_limit(test: str, limit: Limit) -> Result:
-    """Of a test that a limit kept from being run to its end."""
+    """Return the result of a test that a limit kept from being run to its end."""
     return Result(False, True, f"over its limit of {limit}", excerpt(test))
 
 
 def of_execution(case: Case, execution: Execution, difference: str) -> Result:
-    """Of a program's run on a case; `difference` says how its output is wrong, "" where it's right."""
+    """Return the result of a program's run on a case; `difference` says how its output is wrong, "" where it's right."""
     if execution.ok and not difference:
         return PASSED
     lines = [difference] if execution.ok else []
@@ -55,7 +55,7 @@ def of_execution(case: Case, execution: Execution, difference: str) -> Result:
 
 
 def of_outcome(test: str, outcome: Outcome, entry_point: str) -> Result:
-    """Of a test that calls functions."""
+    """Return the result of a test that calls functions."""
     if outcome.passed:
         return PASSED
     shown = f"{excerpt(test)}\n{excerpt(outcome.error)}"
@@ -71,7 +71,7 @@ _ENDED = re.compile(
 
 
 def _kind(error: str, entry_point: str) -> str:
-    """Of an error, what a solution can't have filled with what the test called it with."""
+    """Return the part of an error that a solution can't have filled with what the test called it with."""
     if _ENDED.fullmatch(error) or error == f"NameError: the solution defines no {entry_point}":
         return error
     name = error.partition(":")[0]
@@ -81,7 +81,7 @@ def _kind(error: str, entry_point: str) -> str:
 
 
 def excerpt(text: bytes | str, most: int = _SHOWN) -> str:
-    """At most so many characters of it, for a person to read."""
+    """Return at most so many characters of it, for a person to read."""
     if isinstance(text, bytes):
         text = text[: 4 * most].decode("utf-8", "backslashreplace")
     text = text.rstrip()

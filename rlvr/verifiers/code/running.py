@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from rlvr.core.errors import CannotScore
 from rlvr.core.verdict import Cause
 from rlvr.sandboxes import Sandbox
-from rlvr.sandboxes.base import Execution, FunctionTests, Input, Program
+from rlvr.sandboxes.asked import asked_of
+from rlvr.sandboxes.base import Execution, FunctionTests, Input, Outcome, Program, TestRun
 from rlvr.verifiers.code.checker import Asked, refusals
 from rlvr.verifiers.code.compare import Comparison
 from rlvr.verifiers.code.reference import Case, Reference
 from rlvr.verifiers.code.result import Result, at_limit, excerpt, of_execution, of_outcome
 
 _LACKS = "ModuleNotFoundError"
+OVER_LIMIT = "compiling went over its limit"
+"""The beginning of a compiler's error that says nothing of the program but that it's costly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What came of a program's tests.
+    """The outcomes of a program's tests.
 
     Attributes:
         results: of the tests in order; up to the first that failed, where it was to stop there.
@@ -73,7 +80,10 @@ async def _program(
 async def _solution(
     sandbox: Sandbox, source: bytes, reference: Reference, tests: FunctionTests, stop: bool
 ) -> Ran:
-    run = await sandbox.arun_tests(source, tests, reference.limits, stop)
+    if reference.shares_jail:
+        run = await _in_one_jail(sandbox, source, reference, tests, stop)
+    else:
+        run = await sandbox.arun_tests(source, tests, reference.limits, stop)
     if run.broken:
         hint = (
             " (packages that tests import are declared: docs/code.md)"
@@ -93,7 +103,112 @@ async def _solution(
     return Ran(_cut(results) if stop else tuple(results))
 
 
+# Runs tests and a solution in one process. The tests come by standard input, which is read to its end before the solution is
+# loaded, and not in a file; what the solution prints goes nowhere; its built-ins are put back; and only a report with a key that
+# nobody can guess counts. A solution that looks for all that in its own process finds it: no wall is between the two.
+_IN_ONE_JAIL = """
+def main():
+    import builtins, importlib, json, os, sys, types
+    given = json.loads(sys.stdin.buffer.read())
+    told = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    report = {"key": given.pop("key"), "outcomes": []}
+    dumps, write, leave, kept = json.dumps, os.write, os._exit, dict(vars(builtins))
+    def said(error):
+        try: text = str(error)[:2000]
+        except BaseException: text = ""
+        return type(error).__name__ + (": " + text if text else "")
+    def end():
+        data = dumps(report).encode()
+        while data: data = data[write(told, data):]
+        leave(0)
+    def run(source, name, namespace): exec(compile(source, name, "exec", dont_inherit=True), namespace)
+    tests, asked = types.ModuleType("tests"), given["asked"]
+    sys.modules["tests"] = tests
+    try:
+        if asked["refused"]: raise ValueError(asked["refused"])
+        for name, (module, part) in asked["imports"].items():
+            found = importlib.import_module(module)
+            setattr(tests, name, getattr(found, part) if part else found)
+        for name in given["asserts"]: compile(name, "assert", "exec", dont_inherit=True)
+        run(given["prelude"], "prelude", tests.__dict__)
+        shared = dict(tests.__dict__) if given["prelude"] else {}
+        run(given["setup"], "setup", tests.__dict__)
+        run(given["check"], "check", tests.__dict__)
+    except BaseException as error:
+        report["broken"] = said(error)
+        end()
+    main = sys.modules["__main__"]
+    solution = types.ModuleType("solution")
+    sys.modules["solution"] = solution
+    try: code = compile(given["solution"], "solution.py", "exec", dont_inherit=True)
+    except BaseException as error:
+        report["compile_error"] = said(error)
+        end()
+    try:
+        solution.__dict__.update((n, v) for n, v in shared.items() if not n.startswith("__"))
+        exec(code, solution.__dict__)
+    except BaseException as error:
+        report["load_error"] = said(error)
+        end()
+    vars(builtins).update(kept)
+    for name in asked["names"]:
+        if (name not in tests.__dict__ or name == given["entry_point"]) and name in solution.__dict__:
+            setattr(tests, name, solution.__dict__[name])
+    def check():
+        if given["entry_point"] not in solution.__dict__:
+            raise NameError("the solution defines no " + given["entry_point"])
+        tests.check(solution.__dict__[given["entry_point"]])
+    steps = [lambda source=source: run(source, "assert", tests.__dict__) for source in given["asserts"]]
+    for step in steps + [check] * bool(given["check"]):
+        try:
+            step()
+            report["outcomes"].append([True, ""])
+        except BaseException as error:
+            report["outcomes"].append([False, said(error)])
+            if given["stop"]: break
+    end()
+main()
+"""
+
+
+async def _in_one_jail(
+    sandbox: Sandbox, source: bytes, reference: Reference, tests: FunctionTests, stop: bool
+) -> TestRun:
+    """Run tests in the process of the solution, where the reference asks for that."""
+    key = secrets.token_hex(16)
+    given = dataclasses.asdict(tests) | {"asked": dataclasses.asdict(asked_of(tests))}
+    given |= {"solution": source.decode("utf-8", "surrogatepass"), "key": key, "stop": stop}
+    program = Program(_IN_ONE_JAIL.encode())
+    run = await sandbox.arun(program, [Input(json.dumps(given).encode())], reference.limits)
+    (execution,) = run.executions
+    if execution.limit is not None:
+        return TestRun((), limit=execution.limit)
+    try:
+        report: Any = json.loads(execution.stdout)
+        if report["key"] == key:
+            outcomes = tuple(
+                Outcome(bool(passed), str(error)) for passed, error in report["outcomes"]
+            )
+            broken = str(report.get("broken", ""))
+            if broken and source:
+                # A solution that found the key could say so as well. Without one, the tests say it themselves.
+                again = await _in_one_jail(sandbox, b"", reference, tests, stop)
+                outcomes, broken = (Outcome(False, "the test broke off"),), again.broken
+            compile_error, load_error = map(report.get, ("compile_error", "load_error"))
+            return TestRun(
+                outcomes,
+                compile_error=None if compile_error is None else str(compile_error),
+                load_error=None if load_error is None else str(load_error),
+                broken=broken,
+            )
+    except (ValueError, RecursionError, TypeError, KeyError):
+        pass  # the solution wrote it, or nobody did
+    return TestRun((Outcome(False, f"the test ended without a word: {execution.ending}"),))
+
+
 def _cut(results: list[Result]) -> tuple[Result, ...]:
-    """Up to the first that failed: what comes after it wasn't judged to the end."""
+    """Return the results up to the first failure: what comes after it wasn't judged to the end."""
     failed = next((i for i, result in enumerate(results) if not result.passed), len(results))
     return tuple(results[: failed + 1])

@@ -25,11 +25,11 @@ from rlvr.sandboxes.base import FunctionTests, Limits
 from rlvr.sandboxes.languages import language_of
 from rlvr.sandboxes.needs import Needs
 from rlvr.sandboxes.packages import DEFAULT, declared
-from rlvr.verifiers.code.extraction import Found, defines, find_program
+from rlvr.verifiers.code.extraction import Found, find_programs
 from rlvr.verifiers.code.given import given_code, prelude_of
 from rlvr.verifiers.code.reference import Reference
 from rlvr.verifiers.code.report import NAME, verdict_on
-from rlvr.verifiers.code.running import run_all
+from rlvr.verifiers.code.running import OVER_LIMIT, Ran, run_all
 from rlvr.verifiers.fences import fenced
 
 Reward: TypeAlias = Literal["all", "fraction"]
@@ -112,31 +112,35 @@ class Code(Verifier):
     async def verify(self, task: Task, response: str) -> Verdict:
         """Find the program, run it, compare. Raises `CannotScore` for faults that aren't its own."""
         reference = self._reference(task)
-        found = find_program(response, reference.language, reference.sought)
-        if found.source is None:
-            return refused(NAME, Status.UNPARSABLE, found.reason)
-        source = found.source
+        head = ""
         if isinstance(reference.tests, FunctionTests) and reference.entry_point:
             given = given_code(task.prompt, reference.entry_point)
             if given is not None:
-                source = _completed(given, found, reference.entry_point)
+                head = given
                 reference = _with_prelude(reference, reference.tests, given)
+        candidates = find_programs(
+            response,
+            reference.language,
+            reference.sought,
+            reads_input=_has_input(reference),
+            head=head,
+        )
+        if candidates[0].source is None:
+            return refused(NAME, Status.UNPARSABLE, candidates[0].reason)
         fraction = self.reward == "fraction"
         try:
-            # A lone surrogate is no Unicode: no compiler takes it, and none has to be asked here.
-            program = source.encode("utf-8", "surrogatepass")
             sandbox = self.sandbox or made_sandbox(reference.needs)
             if sandbox is None:  # in a thread: it may have to look for one, and others use the loop
                 sandbox = await asyncio.to_thread(default_sandbox, reference.needs)
             elif not sandbox.meets(reference.needs):
                 await asyncio.to_thread(sandbox.require, reference.needs)
-            ran = await run_all(sandbox, program, reference, stop=not fraction)
+            found, ran = await _first_that_compiles(sandbox, candidates, reference, not fraction)
         except (SandboxError, OptionError) as error:  # OptionError: RLVR_SANDBOX names none
             raise CannotScore(Cause.SANDBOX, str(error)) from error
         return verdict_on(ran, reference, found, fraction)
 
     def demonstrate(self, task: Task) -> str | None:
-        """The reference's own solution, fenced; None where it has none."""
+        """Return the reference's own solution, fenced; None where it has none."""
         try:
             reference = Reference.of(task.reference, self.language)
         except CannotScore:
@@ -144,13 +148,28 @@ class Code(Verifier):
         return fenced(reference.solution, reference.language) if reference.solution else None
 
 
-def _completed(given: str, found: Found, entry_point: str) -> str:
-    """What was found; behind the prompt's code where it is but the rest of that."""
-    assert found.source is not None
-    if found.fenced or defines(found.source, entry_point):
-        return found.source
-    newline = "" if given.endswith("\n") or found.source.startswith("\n") else "\n"
-    return given + newline + found.source
+async def _first_that_compiles(
+    sandbox: Sandbox, candidates: Sequence[Found], reference: Reference, stop: bool
+) -> tuple[Found, Ran]:
+    """Run the first candidate that compiles; if none does, what comes back is the first one's."""
+    first = None
+    for found in candidates:
+        # A lone surrogate is no Unicode: no compiler takes it, and none has to be asked here.
+        program = (found.source or "").encode("utf-8", "surrogatepass")
+        ran = await run_all(sandbox, program, reference, stop)
+        if ran.compile_error is None:
+            return found, ran
+        first = first or (found, ran)
+        if ran.compile_error.startswith(OVER_LIMIT):
+            break
+    assert first is not None
+    return first
+
+
+def _has_input(reference: Reference) -> bool:
+    """Return whether a program that reads nothing can't be right, but by chance."""
+    tests = reference.tests
+    return not isinstance(tests, FunctionTests) and any(case.stdin.strip() for case in tests)
 
 
 def _with_prelude(reference: Reference, tests: FunctionTests, given: str) -> Reference:

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from rlvr.verifiers.sql.execution import Row
 
 RUNS = 100
-"""How often the published evaluator times each query."""
+"""Turns in which the published evaluator times each query."""
 
 
 def difference(gold: list[Row], rows: list[Row]) -> str:
-    """Why `rows` isn't right by EX; "" where it is."""
+    """Return why `rows` isn't right by EX; "" if it is."""
     missing, more = set(gold) - set(rows), set(rows) - set(gold)
     if not missing and not more:
         return ""
@@ -26,7 +26,7 @@ def difference(gold: list[Row], rows: list[Row]) -> str:
 
 
 def soft_f1(gold: list[Row], rows: list[Row]) -> float:
-    """In [0, 1]. Cells count by share of the gold's columns, as published; 1 for empty and empty."""
+    """Return Soft F1, in [0, 1]. Cells count by share of the gold's columns, as published; two empty results earn 1."""
     if not gold and not rows:
         return 1.0
     wanted, got = list(dict.fromkeys(gold)), list(dict.fromkeys(rows))
@@ -44,13 +44,13 @@ def soft_f1(gold: list[Row], rows: list[Row]) -> float:
 
 
 def r_ves(ratio: float) -> float:
-    """The reward for a right query by gold's time / query's time: 0.25 to 1.25."""
+    """Return the reward for a right query by gold's time / query's time: 0.25 to 1.25."""
     steps = ((2.0, 1.25), (1.0, 1.0), (0.5, 0.75), (0.25, 0.5))
     return next((reward for least, reward in steps if ratio >= least), 0.25)
 
 
 def time_ratio(gold: Callable[[], object], query: Callable[[], object], runs: int = RUNS) -> float:
-    """The mean of gold's time / query's time over `runs` turns, without those 3σ from it."""
+    """Return the mean of gold's time / query's time over `runs` turns, without those 3σ from it."""
     ratios = []
     for _ in range(runs):
         began = time.perf_counter()

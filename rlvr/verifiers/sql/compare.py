@@ -1,4 +1,4 @@
-"""Whether a response's result is the gold's: a bag of rows, or a sequence where the gold orders them.
+"""Comparison of a response's result with the gold's: a bag of rows, or a sequence where the gold orders them.
 
 Values are equal as Python has it, which is what's wanted: 1 is 1.0, -0.0 is 0.0, NULL is NULL,
 '1' is no number, text is no blob; SQLite has no NaN. So bags are compared by hashing, in linear
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, permutations
 
 from rlvr.verifiers.sql.execution import Row, Rows
-from rlvr.verifiers.sql.near import unified
+from rlvr.verifiers.sql.number_matching import unified
 from rlvr.verifiers.sql.order import Ranked
 
 _LOOKS = 1000  # at orders of columns, or the beginnings of such
@@ -28,7 +28,7 @@ def difference(
     any_columns: bool = False,
     tolerance: float = 0.0,
 ) -> str:
-    """Why `rows` isn't the gold's result, in words for a person; "" where it is.
+    """Return why `rows` isn't the gold's result, in words for a person; "" if it is.
 
     Args:
         ordered: whether the order of the rows counts.
@@ -65,7 +65,7 @@ def difference(
 
 
 def column_orders(wanted: Sequence[Row], got: Sequence[Row]) -> Iterator[tuple[int, ...]]:
-    """The orders of `got`'s columns under which it's the same bag of rows as `wanted`. Bounded.
+    """Return the orders of `got`'s columns under which it's the same bag of rows as `wanted`; some at most.
 
     Built column by column; an order is given up as soon as its columns so far don't hold the same
     rows.
@@ -97,7 +97,7 @@ def _orders(wanted: Sequence[Row], got: Sequence[Row], cut: bool) -> Iterator[tu
 
 
 def _regrouped(known: Ranked, rows: list[Row]) -> Ranked:
-    """The same ranks over rows that were made comparable."""
+    """Return the same ranks over rows that were made comparable."""
     groups, at = [], 0
     for group in known.groups:
         groups.append(tuple(rows[at : at + len(group)]))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from rlvr.core.errors import CannotScore
 from rlvr.core.verdict import Cause
-from rlvr.verifiers.sql import functions
-from rlvr.verifiers.sql.guard import Guard, changing_functions, limit
+from rlvr.verifiers.sql import dialect_functions, functions
+from rlvr.verifiers.sql.guard import QueryGuard, changing_functions, limit
 
 _CATALOGUE = ("sqlite_master", "sqlite_schema")
 _HOT = bytes.fromhex("d9d505f920a163d7")  # a rollback journal that is still needed
@@ -20,7 +20,7 @@ _HOT = bytes.fromhex("d9d505f920a163d7")  # a rollback journal that is still nee
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which file a path leads to, and which state of it. Cheap, and another whenever it's written."""
+    """A file and its state. It's cheap, and another whenever the file is written."""
 
     path: str
     device: int
@@ -31,7 +31,7 @@ class Identity:
 
     @classmethod
     def of(cls, path: str) -> Identity:
-        """Raises `CannotScore(gold)` where there's no such file, or where part of it is elsewhere."""
+        """Read a file's identity. Raises `CannotScore(gold)` if there's no such file, or if part of it is elsewhere."""
         try:
             found = os.stat(path)
         except (OSError, ValueError) as error:
@@ -61,10 +61,17 @@ class Database:
         guard: what it may do.
         tables: names of the tables and views that may be read.
 
-    With `catalogue` the schema may be read too, as sqlite_master has it. Raises `CannotScore(gold)`.
+    With `catalogue` the schema may be read too, as sqlite_master has it; with another dialect than SQLite's, its
+    functions may be called. Raises `CannotScore(gold)`.
     """
 
-    def __init__(self, identity: Identity, clock: bool = False, catalogue: bool = False) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        clock: bool = False,
+        catalogue: bool = False,
+        dialect: str = "sqlite",
+    ) -> None:
         self.identity = identity
         self.clock = clock
         self.connection = opened(identity.path)
@@ -86,17 +93,19 @@ class Database:
             for name, sql in rows
             if not name.lower().startswith("sqlite_") and not _is_virtual(sql)
         )
-        self.guard = Guard(
+        self.guard = QueryGuard(
             frozenset(name.lower() for name in (*self.tables, *(_CATALOGUE if catalogue else ()))),
             frozenset(name.lower() for (name,) in modules),
             changing,
             clock,
         )
         functions.replace(self.connection, self.guard, clock)
+        if dialect != "sqlite":
+            dialect_functions.install(self.connection, self.guard, dialect)
         self.connection.set_authorizer(self.guard)
 
     def columns(self) -> dict[str, tuple[str, ...]]:
-        """The columns of each table and view. Slow: it opens the file again."""
+        """Return the columns of each table and view. Slow: it opens the file again."""
         found: dict[str, tuple[str, ...]] = {}
         with contextlib.closing(opened(self.identity.path)) as connection:
             for table in self.tables:
@@ -106,12 +115,12 @@ class Database:
         return found
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.connection.close()
 
 
 def _holds(path: str, head: bytes) -> bool:
-    """Whether there's such a file, and it isn't empty, and begins like this."""
+    """Return whether there's such a file, and it isn't empty, and begins like this."""
     try:
         if not os.stat(path).st_size:
             return False
@@ -122,7 +131,7 @@ def _holds(path: str, head: bytes) -> bool:
 
 
 def opened(path: str) -> sqlite3.Connection:
-    """A read-only connection. Raises `CannotScore(gold)`."""
+    """Open a read-only connection. Raises `CannotScore(gold)`."""
     where = urllib.parse.quote(os.fsencode(os.path.abspath(path)))
     try:
         connection = sqlite3.connect(

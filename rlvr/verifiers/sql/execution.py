@@ -1,4 +1,4 @@
-"""Run one query within its budget, and say what came of it."""
+"""A query's run within its budget: its result, or how it failed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Any, TypeAlias
 
 from rlvr.core.verdict import Status
 from rlvr.verifiers.sql.database import Database
+from rlvr.verifiers.sql.guard import STORED_BYTES, VALUE_BYTES
 
 Row: TypeAlias = tuple[Any, ...]
 
 _PACE = 10_000  # steps of SQLite's virtual machine between two looks at the budget
 _CELLS = 64  # fetched at once: each may be as large as a value may be
 _CELL_BYTES = 64  # what a value takes here besides its text
+_TOO_BIG = "string or blob too big"  # SQLite's words; ours on printf are others
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def run(
     decode: Callable[[bytes], str] | None = None,
     first: int | None = None,
 ) -> Rows | Failed:
-    """The result of `sql`.
+    """Return the result of `sql`.
 
     Args:
         decode: of text from UTF-8. By default Python's own, and where text isn't UTF-8, the
@@ -65,11 +67,18 @@ def run(
         first: rows that are wanted; by default all.
     """
     database.connection.text_factory = decode or str
-    came = _run(database, sql, budget, first)
-    if decode is None and isinstance(came, Failed) and "decode to UTF-8" in came.message:
+    outcome = _run(database, sql, budget, first)
+    if isinstance(outcome, Failed) and outcome.message.endswith(_TOO_BIG):
+        # A stored value, maybe, that the query counts or passes over. None is larger than the file.
+        largest = min(database.identity.size, STORED_BYTES)
+        if largest > VALUE_BYTES:
+            database.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, largest)
+            outcome = _run(database, sql, budget, first)
+            database.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, VALUE_BYTES)
+    if decode is None and isinstance(outcome, Failed) and "decode to UTF-8" in outcome.message:
         database.connection.text_factory = _tolerant
-        came = _run(database, sql, budget, first)
-    return came
+        outcome = _run(database, sql, budget, first)
+    return outcome
 
 
 def _tolerant(text: bytes) -> str:
@@ -116,22 +125,24 @@ def _fetched(cursor: sqlite3.Cursor, budget: Budget, first: int | None) -> Rows 
         if len(rows) > budget.rows:
             return Failed(Status.LIMIT, f"the query returns more than {budget.rows} rows")
         if size > budget.bytes:
-            said = f"the query's result is larger than {budget.bytes / (1 << 20):g} MiB"
-            return Failed(Status.LIMIT, said)
+            message = f"the query's result is larger than {budget.bytes / (1 << 20):g} MiB"
+            return Failed(Status.LIMIT, message)
     return Rows(rows, columns, size, tuple(part[0] for part in cursor.description))
 
 
 def _failed(error: Exception, database: Database, budget: Budget) -> Failed:
-    said = str(error)
-    if said == "interrupted":
+    message = str(error)
+    if message == "interrupted":
         return Failed(Status.LIMIT, f"the query takes more than {budget.steps} steps")
-    if "too big" in said or database.guard.too_large:
-        said = database.guard.too_large or said
-        return Failed(Status.LIMIT, f"the query makes too large a value: {said}")
+    if "too big" in message or database.guard.too_large:
+        message = database.guard.too_large or message
+        return Failed(Status.LIMIT, f"the query makes too large a value: {message}")
     if database.guard.denied:
         return Failed(Status.INCORRECT, f"not allowed: {database.guard.denied}")
-    if "one statement" in said:
-        said = "there's more than one statement; one query is allowed"
-    elif isinstance(error, sqlite3.ProgrammingError) and "binding" in said:
-        said = "the query has a parameter in it, and there's no value for it"
-    return Failed(Status.INCORRECT, said)
+    if database.guard.failure:
+        return Failed(Status.INCORRECT, database.guard.failure)
+    if "one statement" in message:
+        message = "there's more than one statement; one query is allowed"
+    elif isinstance(error, sqlite3.ProgrammingError) and "binding" in message:
+        message = "the query has a parameter in it, and there's no value for it"
+    return Failed(Status.INCORRECT, message)

@@ -1,4 +1,4 @@
-"""What SQLite says about a query, with the names of the schema that it may have meant."""
+"""SQLite's message on a query, with the names of the schema that it may have meant."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ _MOST = 3
 _LONGEST = 64  # characters of a name that are compared: the comparison takes quadratic time
 
 
-def explained(message: str, database: Database) -> str:
-    """`message`, with the nearest names where a name is wrong."""
+def explained(message: str, database: Database, dialect: str = "sqlite") -> str:
+    """Return `message`, with the nearest names if a name is wrong."""
     message = message[:500]
+    if dialect != "sqlite" and message.startswith("no such function"):
+        return f"{message}; of {dialect}'s functions it isn't one that can be run on SQLite"
     if match := _COLUMN.match(message):
         return message + _nearest_columns(match[1], database)
     if match := _TABLE.match(message):

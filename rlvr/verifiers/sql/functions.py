@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from rlvr.verifiers.sql.guard import VALUE_BYTES, Guard, not_deterministic
+from rlvr.verifiers.sql.guard import VALUE_BYTES, QueryGuard, not_deterministic
 
 DATES = ("date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff")
 _PRINTS = ("printf", "format")
@@ -25,7 +25,7 @@ _DIGITS = re.compile(r"[0-9]++")
 _ASKED = re.compile(r"%[-+ #!,0-9.*]*+")  # flags, width and precision of one conversion
 
 
-def replace(connection: sqlite3.Connection, guard: Guard, clock: bool) -> None:
+def replace(connection: sqlite3.Connection, guard: QueryGuard, clock: bool) -> None:
     """Replace them on `connection`; what one refuses, it tells `guard`. With `clock` it may be read."""
     there = {
         name for (name,) in connection.execute("SELECT DISTINCT name FROM pragma_function_list")
@@ -36,7 +36,7 @@ def replace(connection: sqlite3.Connection, guard: Guard, clock: bool) -> None:
             connection.create_function(name, -1, _replacement(name, guard), deterministic=True)
 
 
-def _replacement(name: str, guard: Guard) -> Callable[..., Any]:
+def _replacement(name: str, guard: QueryGuard) -> Callable[..., Any]:
     limit = 0 if name in DATES else VALUE_BYTES
 
     def function(*args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a query may do: SQLite's authorizer, and its limits.
+"""The rights of a query: SQLite's authorizer, and its limits.
 
 The guard is asked while a statement is compiled, for each thing that the statement would do, so
 nothing is done before it's allowed.
@@ -12,14 +12,17 @@ from collections.abc import Collection
 VALUE_BYTES = 1_000_000
 """Bytes that one value in a query may have."""
 
+STORED_BYTES = 64_000_000
+"""Bytes that one value may have at most if the database holds as large ones."""
+
 HEAP_BYTES = 256 << 20
 """Of memory for all of a process's SQLite. SQLite lets it be lowered only, so it's no option."""
 
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: VALUE_BYTES,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,
-    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,
-    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 200,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 1_000,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 500,
     sqlite3.SQLITE_LIMIT_VDBE_OP: 1_000_000,
     sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 100,
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
@@ -34,7 +37,7 @@ _FORBIDDEN = frozenset(("readfile", "writefile", "edit", "subtype"))
 _DETERMINISTIC = 0x800  # SQLITE_DETERMINISTIC, among the flags of `PRAGMA function_list`
 
 
-class Guard:
+class QueryGuard:
     """An authorizer: SELECT, reading ordinary tables and views, and functions without side effects.
 
     Args:
@@ -46,6 +49,8 @@ class Guard:
     Attributes:
         denied: what the last statement wanted to do and may not, in words; "" where nothing.
         too_large: which value of it would be too large, in words; "" where none.
+        failure: why a function of a dialect failed, in words; "" where none did.
+        work: the steps of regular expressions in the last statement.
     """
 
     def __init__(
@@ -63,10 +68,11 @@ class Guard:
 
     def forget(self) -> None:
         """Begin another statement."""
-        self.denied = self.too_large = ""
+        self.denied = self.too_large = self.failure = ""
+        self.work = 0
 
     def __call__(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
-        """SQLite's question, answered."""
+        """Answer SQLite's question whether a query may do something."""
         if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_READ:

@@ -1,10 +1,10 @@
-"""Whether a gold orders its result, which rows it leaves in any order, and what its LIMIT cuts off.
+"""The order that a gold asks for: which of its rows may be in any order, and what its LIMIT cuts off.
 
-Rows with equal order keys may stand in any order, and where LIMIT cuts through such rows, any of
-them may be in the result. The keys are found by sqlglot: where each is a column of the result,
-the rows tell; else the gold runs once more without its LIMIT and with the rank of each row
-(DENSE_RANK, so that collations and NULLs are SQLite's business) as one more column. Where that
-can't be done, the gold's own order counts.
+Rows with equal order keys may be in any order, and where LIMIT cuts through such rows, any of
+them may be in the result. sqlglot finds the keys; the gold runs once more without its LIMIT and with the
+rank of each row as one more column (DENSE_RANK, so that collations and NULLs are SQLite's business).
+If each key is a column of the result and holds no text, the rows tell by themselves. Where none of this can
+be done, the gold's own order counts.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Run: TypeAlias = Callable[[str], list[Row] | None]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the outermost query says about order.
+    """The order that an outermost query asks for.
 
     Attributes:
         ordered: whether it has an ORDER BY.
         first: how many rows its OFFSET leaves out.
         limited: whether it has a LIMIT.
-        keys: the result's columns that it orders by, where it orders by columns alone.
-        everything: the query without LIMIT; with the rank as its last column where `keys` is None.
-            None where that isn't known: then nothing is left in any order.
+        keys: the result's columns that it orders by, if it orders by columns alone.
+        everything: the query without LIMIT, if it orders by columns alone.
+        with_rank: the query without LIMIT and with the rank as its last column.
     """
 
     ordered: bool
@@ -40,17 +40,18 @@ class Order:
     limited: bool = False
     keys: tuple[int, ...] | None = None
     everything: str | None = None
+    with_rank: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Rows in order, of which those of one rank may stand in any, and which of them are asked for."""
+    """Rows by rank, of which those of one rank may be in any order, and the first that is asked for."""
 
     groups: tuple[tuple[Row, ...], ...]
     first: int
 
     def allows(self, rows: Sequence[Row]) -> bool:
-        """Whether these are rows that were asked for, in an order that was."""
+        """Return whether the gold allows these rows in this order."""
         at = 0  # of the group's first row, counted from the first that's asked for
         at -= self.first
         for group in self.groups:
@@ -69,30 +70,31 @@ class Ranked:
 
 
 def ranked(order: Order, gold: list[Row], run: Run) -> Ranked | None:
-    """The gold's rows by rank; None where its own order is all that's known.
+    """Return the gold's rows by rank; None if its own order is all that's known.
 
     Args:
-        run: runs a variant of the gold; None where that fails.
+        run: runs a variant of the gold; None if that fails.
     """
-    if order.everything is None:
-        return None
     keys = order.keys
-    rows = gold if keys is not None and not order.limited else run(order.everything)
+    # Text is equal or not by its column's collation, which only SQLite knows.
+    has_text = keys is None or any(type(row[i]) is str for row in gold for i in keys)
+    if order.with_rank is not None and (order.limited or has_text):
+        rows = run(order.with_rank)
+        if rows is not None:
+            groups = groupby(rows, lambda row: row[-1])
+            return Ranked(tuple(tuple(r[:-1] for r in group) for _, group in groups), order.first)
+    if keys is None or order.everything is None:
+        return None
+    rows = run(order.everything) if order.limited else gold
     if rows is None:
         return None
-    if keys is None:
-        key: Callable[[Row], Any] = lambda row: row[-1]  # noqa: E731
-        groups = tuple(tuple(r[:-1] for r in group) for _, group in groupby(rows, key))
-    else:
-        chosen = keys
-        key = lambda row: [row[i] for i in chosen]  # noqa: E731
-        groups = tuple(tuple(group) for _, group in groupby(rows, key))
-    return Ranked(groups, order.first)
+    same = groupby(rows, lambda row: [row[i] for i in keys])
+    return Ranked(tuple(tuple(group) for _, group in same), order.first)
 
 
 @lru_cache(maxsize=4096)
 def order_of(sql: str) -> Order:
-    """What `sql`, which SQLite can run, says about order. It's the author's, never a model's."""
+    """Return the order that `sql` asks for, which SQLite can run. It's the author's, never a model's."""
     if not orders(sql):
         return Order(False)
     import sqlglot
@@ -118,26 +120,66 @@ def _order(tree: Any) -> Order:
     if first is None or most is None:
         return Order(True)
     keys = [key.this for key in by.expressions]
-    places = [_place(key, tree) for key in keys]
+    # "1 COLLATE NOCASE" is the first column, too.
+    bare = [key.this if isinstance(key, exp.Collate) else key for key in keys]
+    places = [_place(key, tree) for key in bare]
     everything = tree.copy()
     everything.set("limit", None)
     everything.set("offset", None)
     if all(place is not None for place in places):
         known = tuple(place for place in places if place is not None)
-        return Order(True, first, limit is not None, known, everything.sql("sqlite"))
+        return Order(
+            True,
+            first,
+            limit is not None,
+            None if any(map(_is_collated, keys)) else known,
+            everything.sql("sqlite"),
+            _with_rank(everything, by, known),
+        )
     if not isinstance(tree, exp.Select) or tree.args.get("distinct"):
         return Order(True)
     resolved = by.copy()
     for key, place in zip(resolved.expressions, places, strict=True):
         if place is not None:
-            key.set("this", tree.expressions[place].unalias().copy())
+            _replace_key(key, tree.expressions[place].unalias().copy())
     window = exp.Window(this=exp.Anonymous(this="DENSE_RANK"), order=resolved)
     everything.append("expressions", exp.alias_(window, "rank of the row", quoted=True))
-    return Order(True, first, limit is not None, None, everything.sql("sqlite"))
+    return Order(True, first, limit is not None, None, None, everything.sql("sqlite"))
+
+
+def _with_rank(everything: Any, by: Any, places: tuple[int, ...]) -> str:
+    """Return a query of all rows in order, with their ranks by these columns.
+
+    The columns of a subquery keep their collations, those of a DISTINCT or a UNION, too.
+    """
+    from sqlglot import exp
+
+    columns = [f"c{number}" for number in range(len(everything.selects))]
+    order = by.copy()
+    for key, place in zip(order.expressions, places, strict=True):
+        _replace_key(key, exp.column(columns[place]))
+    unordered = everything.copy()
+    unordered.set("order", None)
+    names = ", ".join(columns)
+    return (
+        f"WITH gold_({names}) AS ({unordered.sql('sqlite')}) SELECT {names},"
+        f" DENSE_RANK() OVER ({order.sql('sqlite').strip()}) AS rank_ FROM gold_ ORDER BY rank_"
+    )
+
+
+def _replace_key(ordered: Any, column: Any) -> None:
+    """Put another expression into a term of ORDER BY; an explicit collation stays."""
+    (ordered.this if _is_collated(ordered.this) else ordered).set("this", column)
+
+
+def _is_collated(key: Any) -> bool:
+    from sqlglot import exp
+
+    return isinstance(key, exp.Collate)
 
 
 def _number(clause: Any) -> int | None:
-    """Of a LIMIT or OFFSET: 0 where there's none, None where it isn't a plain number."""
+    """Return the number of a LIMIT or OFFSET: 0 without one, None if it isn't a plain number."""
     if clause is None:
         return 0
     value = clause.expression
@@ -145,7 +187,7 @@ def _number(clause: Any) -> int | None:
 
 
 def _place(key: Any, tree: Any) -> int | None:
-    """The result's column that a key names: by number, by alias, or by being the same expression."""
+    """Return the result's column that a key names: by number, by alias, or by being the same expression."""
     from sqlglot import exp
 
     # The names of a compound's columns are those of its first part.

@@ -19,7 +19,7 @@ _KEYS = {"sql", "databases", "database"}
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class SqlReference:
     """An SQL task's reference.
 
     Attributes:
@@ -31,7 +31,7 @@ class Reference:
     databases: tuple[str, ...]
 
     @classmethod
-    def of(cls, given: Any) -> Reference:
+    def of(cls, given: Any) -> SqlReference:
         """Read one. Raises `CannotScore(gold)`."""
         if not isinstance(given, Mapping) or "sql" not in given:
             kind = list(given) if isinstance(given, Mapping) else type(given).__name__
@@ -56,7 +56,7 @@ class Reference:
 
 @lru_cache(maxsize=8192)
 def _read(sql: str) -> tuple[str, str]:
-    """The gold without a semicolon, and why it can't be run."""
+    """Return the gold without a semicolon, and why it can't be run."""
     return only_statement(sql), refusal(sql)
 
 

@@ -63,7 +63,7 @@ class Table:
     is_view: bool = False
 
     def column(self, name: str) -> Column | None:
-        """The column of that name, whatever its case."""
+        """Return the column of that name, whatever its case."""
         return next((c for c in self.columns if c.name.lower() == name.lower()), None)
 
 
@@ -75,12 +75,12 @@ class Schema:
     indexes: tuple[str, ...] = ()
 
     def table(self, name: str) -> Table | None:
-        """The table or view of that name, whatever its case."""
+        """Return the table or view of that name, whatever its case."""
         return next((t for t in self.tables if t.name.lower() == name.lower()), None)
 
 
 def read_schema(connection: sqlite3.Connection) -> Schema:
-    """The schema of a database, without SQLite's own tables and without virtual ones.
+    """Return the schema of a database, without SQLite's own tables and without virtual ones.
 
     A view that can't be used any more, since a table of its is gone, is left out.
     """
@@ -100,7 +100,7 @@ def read_schema(connection: sqlite3.Connection) -> Schema:
 
 
 def quoted(name: str) -> str:
-    """`name` in double quotes, as SQL has it."""
+    """Return `name` in double quotes, as SQL has it."""
     return '"' + name.replace('"', '""') + '"'
 
 

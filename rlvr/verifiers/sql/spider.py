@@ -20,7 +20,7 @@ _SPACED = (("> =", ">="), ("< =", "<="), ("! =", "!="))
 
 
 def prepared(sql: str, keep_distinct: bool) -> str:
-    """`sql` as it's run: operators closed up, MySQL's current year 2020, without DISTINCT."""
+    """Return `sql` as it's run: operators closed up, MySQL's current year 2020, without DISTINCT."""
     for spaced, closed in _SPACED:
         sql = sql.replace(spaced, closed)
     if not keep_distinct:
@@ -29,12 +29,12 @@ def prepared(sql: str, keep_distinct: bool) -> str:
 
 
 def decode(text: bytes) -> str:
-    """Text from UTF-8, without the bytes that can't be read."""
+    """Return text from UTF-8, without the bytes that can't be read."""
     return text.decode("utf-8", "ignore")
 
 
 def difference(gold_sql: str, gold: list[Row], rows: list[Row]) -> str:
-    """Why `rows` isn't the gold's result; "" where it is."""
+    """Return why `rows` isn't the gold's result; "" if it is."""
     if not gold and not rows:
         return ""
     if len(gold) != len(rows):
@@ -53,5 +53,5 @@ def difference(gold_sql: str, gold: list[Row], rows: list[Row]) -> str:
 
 
 def _loose(row: Row) -> Row:
-    """A row whose values stand in an order of their own: that of their text, then of their type."""
+    """Return a row with its values in the order of their text, then of their type."""
     return tuple(sorted(row, key=lambda value: str(value) + str(type(value))))

@@ -1,4 +1,4 @@
-"""SQL's words, strings, comments and brackets, and what they say about a statement as a whole.
+"""SQL's words, strings, comments and brackets, and the properties of a statement that they show.
 
 One regular expression, linear and without recursion: it runs in the caller's thread on whatever a
 model wrote. What needs a grammar is sqlglot's, in a worker.
@@ -24,6 +24,7 @@ TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_FIRST_WORD = re.compile(r"\s*+([^\W\d][\w$]*+)")
 STARTS = ("SELECT", "WITH", "VALUES")
 _WRITES = frozenset(
     [
@@ -57,7 +58,7 @@ _WRITES = frozenset(
 )
 
 
-class Token(NamedTuple):
+class SqlToken(NamedTuple):
     """A word, string, quoted name, bracket or semicolon; `depth` counts the brackets around it."""
 
     text: str
@@ -66,8 +67,8 @@ class Token(NamedTuple):
     depth: int
 
 
-def tokens(sql: str, start: int = 0) -> Iterator[Token]:
-    """The tokens from `start` on that carry structure, without comments; the rest is skipped."""
+def tokens(sql: str, start: int = 0) -> Iterator[SqlToken]:
+    """Return the tokens from `start` on that carry structure, without comments; the rest is skipped."""
     depth = 0
     for match in TOKEN.finditer(sql, start):
         text = match.group()
@@ -75,13 +76,13 @@ def tokens(sql: str, start: int = 0) -> Iterator[Token]:
             continue
         if text == ")":
             depth = max(0, depth - 1)
-        yield Token(text, match.start(), match.end(), depth)
+        yield SqlToken(text, match.start(), match.end(), depth)
         if text == "(":
             depth += 1
 
 
 def first_statement(sql: str) -> tuple[str, str]:
-    """What stands before the first semicolon that ends a statement, and what stands after it."""
+    """Return the text before the first semicolon that ends a statement, and the text after it."""
     if ";" in sql:
         for token in tokens(sql):
             if token.text == ";":
@@ -90,7 +91,7 @@ def first_statement(sql: str) -> tuple[str, str]:
 
 
 def only_statement(sql: str) -> str:
-    """`sql` without the semicolons and comments at its end; as it is where more follows."""
+    """Return `sql` without the semicolons and comments at its end; unchanged if more follows."""
     bare = sql.rstrip("; \t\r\n\f\v")
     if ";" not in bare:
         return bare.lstrip()
@@ -98,20 +99,27 @@ def only_statement(sql: str) -> str:
     return body if not _code(rest).strip("; \t\r\n\f\v") else sql.strip()
 
 
+def first_word(sql: str) -> str:
+    """Return the first word or string behind comments and opening brackets, in upper case; "" if there is none."""
+    if (word := _FIRST_WORD.match(sql)) is not None:  # as in most queries
+        return word[1].upper()
+    return next((token.text for token in tokens(sql) if token.text != "("), "").upper()
+
+
 def begins_like_a_statement(sql: str) -> bool:
-    """Whether its first word is one that a statement begins with, a query's or another's."""
-    word = next((token.text for token in tokens(sql)), "").upper()
+    """Return whether the first word is one that a statement begins with, a query's or another's."""
+    word = first_word(sql)
     return word in STARTS or word in _WRITES
 
 
 def refusal(sql: str) -> str:
-    """Why `sql` can't be a query, in words for a person; "" where it may be one.
+    """Return why `sql` can't be a query, in words for a person; "" if it may be one.
 
     The clear message only: what keeps a query from writing is SQLite's authorizer.
     """
     if "\0" in sql:
         return "the query has a NUL character in it"
-    word = next((token.text for token in tokens(sql)), "").upper()
+    word = first_word(sql)
     if word in _WRITES:
         return f"only a query is allowed here, which is one SELECT; this is {word}"
     if word not in STARTS:
@@ -122,13 +130,13 @@ def refusal(sql: str) -> str:
 
 
 def orders(sql: str) -> bool:
-    """Whether ORDER BY stands outside all brackets: that of the outermost query."""
+    """Return whether ORDER BY is outside all brackets: that of the outermost query."""
     words = [token.text.upper() for token in tokens(sql) if token.depth == 0]
     return any(pair == ("ORDER", "BY") for pair in itertools.pairwise(words))
 
 
 def without_word(sql: str, word: str) -> str:
-    """`sql` with every such word taken out, wherever it's no string, name or comment."""
+    """Return `sql` without a word, wherever it's no string, name or comment."""
     kept, last = [], 0
     for token in tokens(sql):
         if token.text.upper() == word:
@@ -138,5 +146,5 @@ def without_word(sql: str, word: str) -> str:
 
 
 def _code(sql: str) -> str:
-    """`sql` with its comments taken out."""
+    """Return `sql` without its comments."""
     return TOKEN.sub(lambda m: "" if m.group().startswith(("--", "/*")) else m.group(), sql)

@@ -1,4 +1,4 @@
-"""`Sql`: whether the query in a response gives what the gold gives, on every database of its task.
+"""`Sql`: a verifier that runs the query in a response and compares its result with the gold's on every database.
 
 Example, from Spider: the reference `{"sql": "SELECT count(*) FROM singer", "databases":
 ["concert_singer.sqlite"]}` and a response with a fenced block in SQL. docs/sql.md has the policy.
@@ -24,10 +24,11 @@ from rlvr.verifiers.sql.dialect import DIALECTS, Untranslatable, in_sqlite
 from rlvr.verifiers.sql.execution import Budget, Failed, Row, Rows, run
 from rlvr.verifiers.sql.extraction import find_query
 from rlvr.verifiers.sql.feedback import explained
+from rlvr.verifiers.sql.moments import without_midnight
 from rlvr.verifiers.sql.order import order_of, ranked
-from rlvr.verifiers.sql.reference import Reference
+from rlvr.verifiers.sql.reference import SqlReference
 from rlvr.verifiers.sql.statement import refusal
-from rlvr.verifiers.sql.store import STORE, Role
+from rlvr.verifiers.sql.worker_cache import STORE, Role
 
 Preset: TypeAlias = Literal["rlvr", "spider", "spider_distinct", "bird"]
 Reward: TypeAlias = Literal["match", "soft_f1", "r_ves"]
@@ -37,7 +38,7 @@ _DEFAULT = Budget()
 
 
 class Sql(Verifier):
-    """Full reward where the response's query gives the gold's result on every database.
+    """Full reward if the response's query gives the gold's result on every database.
 
     Args:
         preset: whose rules decide. `rlvr`: ours (a bag of rows; a sequence where the gold's
@@ -48,14 +49,15 @@ class Sql(Verifier):
             lowest counts.
         columns: whether columns may stand in `any` order, with `rlvr`'s rules.
         tolerance: numbers this near are equal, with `rlvr`'s rules.
-        dialect: what the response is written in; another than sqlite is translated.
+        dialect: what responses are written in; another than sqlite is translated. Golds are SQLite's; one that SQLite
+            can't run is read in the dialect.
         clock: whether a query may read the clock.
         max_steps: of SQLite's virtual machine, for one query on one database.
         max_rows: of one result.
     """
 
     name = "sql"
-    version = 2
+    version = 3
     limit_s = 10.0
     options = (
         "preset", "reward", "columns", "tolerance", "dialect", "clock", "max_steps", "max_rows",
@@ -84,7 +86,7 @@ class Sql(Verifier):
         self.check_options()
 
     def check_options(self) -> None:
-        """Raise `OptionError` where an option's value isn't one of its own."""
+        """Raise `OptionError` for an option with a value that it can't have."""
         for option, known in (
             ("preset", get_args(Preset)),
             ("reward", get_args(Reward)),
@@ -110,17 +112,17 @@ class Sql(Verifier):
             raise OptionError(f"tolerance is at least 0 and finite, not {self.tolerance!r}.")
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """The verdict where there's no query, or one that only writes."""
+        """Return the verdict if there's no query, or one that only writes."""
         found = self._found(response)
         return None if isinstance(found, str) else found
 
     def verify(self, task: Task, response: str) -> Verdict:
-        """The verdict on any response."""
+        """Judge any response."""
         working_on("reference")
-        reference = Reference.of(task.reference)
+        reference = SqlReference.of(task.reference)
         gold_sql = self._prepared(reference.sql)
-        budget, decode = self._budget, self._decode
         identities = [Identity.of(path) for path in reference.databases]
+        gold_sql = self._runnable(identities[0], gold_sql)
         golds = [self._gold(identity, gold_sql) for identity in identities]
         working_on("response")
         query = self._found(response)
@@ -132,37 +134,37 @@ class Sql(Verifier):
         try:
             sql = self._prepared(in_sqlite(query, self.dialect))
         except Untranslatable as error:
-            said = f"the query can't be read as {self.dialect}: {error}"
-            return refused(self.name, Status.UNPARSABLE, said, **detail)
+            message = f"the query can't be read as {self.dialect}: {error}"
+            return refused(self.name, Status.UNPARSABLE, message, **detail)
         lowest = 1.25 if self.reward == "r_ves" else 1.0
         for number, (identity, gold) in enumerate(zip(identities, golds, strict=True), 1):
             where = f" on database {number} of {len(golds)}" if len(golds) > 1 else ""
-            database = STORE.database(identity, "response", self.clock)
-            came = run(database, sql, budget, decode)
-            if isinstance(came, Failed):
-                said = explained(came.message, database) + where
-                if came.status is Status.LIMIT:
+            database = self._open(identity, "response")
+            outcome = self._run(database, sql)
+            if isinstance(outcome, Failed):
+                message = explained(outcome.message, database, self.dialect) + where
+                if outcome.status is Status.LIMIT:
                     STORE.drop(database)
-                return refused(self.name, came.status, said, **detail)
-            reward, why = self._judged(identity, gold_sql, gold, sql, came)
+                return refused(self.name, outcome.status, message, **detail)
+            reward, why = self._judged(identity, gold_sql, gold, sql, outcome)
             if reward == 0.0:
                 detail["failed_on"] = number
-                said = f"another result{where}: {why}"
-                return refused(self.name, Status.INCORRECT, said, **detail)
+                message = f"another result{where}: {why}"
+                return refused(self.name, Status.INCORRECT, message, **detail)
             lowest = min(lowest, reward)
         if lowest == 1.0:
             return correct(self.name, **detail)
         return Scored(lowest, status_of(lowest), {self.name: lowest}, "", detail)
 
     def demonstrate(self, task: Task) -> str | None:
-        """The gold in a fence."""
+        """Return the gold in a fence."""
         try:
-            return fenced(Reference.of(task.reference).sql, "sql")
+            return fenced(SqlReference.of(task.reference).sql, "sql")
         except CannotScore:
             return None
 
     def _found(self, response: str) -> str | Scored:
-        """The response's query, or the verdict where there's none or one that only writes."""
+        """Return the response's query, or the verdict if there's none or one that only writes."""
         found = find_query(response)
         if found.query is None:
             return refused(self.name, Status.UNPARSABLE, found.reason)
@@ -174,28 +176,50 @@ class Sql(Verifier):
     # ------------------------------------------------------------------ the gold
 
     def _gold(self, identity: Identity, sql: str) -> Rows:
-        """The gold's result. Raises `CannotScore(gold)`."""
+        """Return the gold's result. Raises `CannotScore(gold)`."""
 
         def make() -> Rows:
-            came = run(self._open(identity, "gold"), sql, self._budget, self._decode)
-            if isinstance(came, Failed):
+            outcome = self._run(self._open(identity, "gold"), sql)
+            if isinstance(outcome, Failed):
                 hint = ""
-                if came.status is Status.LIMIT:
+                if outcome.status is Status.LIMIT:
                     STORE.drop(self._open(identity, "gold"))
                     hint = "; max_steps and max_rows may be raised"
-                elif "the clock" in came.message:
+                elif "the clock" in outcome.message:
                     hint = "; it may be allowed by clock=true"
                 raise CannotScore(
-                    Cause.GOLD, f"the gold fails on {identity.path!r:.300}: {came.message}{hint}"
+                    Cause.GOLD, f"the gold fails on {identity.path!r:.300}: {outcome.message}{hint}"
                 )
-            return came
+            return outcome
 
         if self.clock:  # what it gives today, it may not give tomorrow
             return make()
-        return STORE.result((identity, sql, self._budget, self.preset), make)
+        return STORE.result((identity, sql, self._budget, self.preset, self.dialect), make)
+
+    def _runnable(self, identity: Identity, sql: str) -> str:
+        """Return the gold, translated if SQLite can't run it and it's in the dialect. Raises `CannotScore(gold)`."""
+        if self.dialect == "sqlite":
+            return sql
+        try:
+            self._gold(identity, sql)
+        except CannotScore as error:
+            try:
+                return in_sqlite(sql, self.dialect)
+            except Untranslatable as reason:
+                message = f"{error.message}; and as {self.dialect} it can't be read: {reason}"
+                raise CannotScore(Cause.GOLD, message) from None
+        return sql
+
+    def _run(self, database: Database, sql: str) -> Rows | Failed:
+        """Return a query's result; in another dialect than SQLite's, a timestamp at midnight as its date."""
+        outcome = run(database, sql, self._budget, self._decode)
+        if self.dialect == "sqlite" or isinstance(outcome, Failed):
+            return outcome
+        rows = [tuple(map(without_midnight, row)) for row in outcome.rows]
+        return Rows(rows, outcome.columns, outcome.size, outcome.names)
 
     def _variant(self, identity: Identity) -> Callable[[str], list[Row] | None]:
-        """Runs a variant of the gold; None where it fails, and then it's done without."""
+        """Return a function that runs a variant of the gold, and returns None if it fails."""
 
         def rows(sql: str) -> list[Row] | None:
             try:
@@ -210,7 +234,7 @@ class Sql(Verifier):
     def _judged(
         self, identity: Identity, gold_sql: str, gold: Rows, sql: str, rows: Rows
     ) -> tuple[float, str]:
-        """The reward on one database, and why it's 0."""
+        """Return the reward on one database, and why it's 0."""
         if self.preset == "rlvr":
             if rows.rows == gold.rows and rows.columns == gold.columns:
                 return 1.0, ""  # before anything is parsed
@@ -245,10 +269,10 @@ class Sql(Verifier):
         return bird.r_ves(ratio), ""
 
     def _timed(self, identity: Identity, sql: str) -> Callable[[], object]:
-        """Runs `sql` as the published evaluator times it: from opening the file to the last row."""
+        """Return a function that runs `sql` as the published evaluator times it: from opening the file to the last row."""
 
         def once() -> None:
-            database = Database(identity, self.clock)
+            database = Database(identity, self.clock, dialect=self.dialect)
             run(database, sql, self._budget)
             database.close()
 
@@ -268,4 +292,4 @@ class Sql(Verifier):
         return Budget(self.max_steps, self.max_rows)
 
     def _open(self, identity: Identity, role: Role) -> Database:
-        return STORE.database(identity, role, self.clock)
+        return STORE.database(identity, role, self.clock, self.dialect)

@@ -24,9 +24,8 @@ def test_a_conversation_is_what_the_template_renders(tokenizer: Any, rows: Any) 
     def plays(text: str, nth: int) -> str:
         return "3" if text.count("<|im_start|>assistant") > 1 else "1"
 
-    (row,), _ = generated(
-        tokenizer, rows[10], plays, samples=1, most=160
-    )  # 2+1= of the guessing game
+    # 2+1= of the guessing game.
+    (row,), _ = generated(tokenizer, rows[10], plays, samples=1, most=160)
     template = Template(tokenizer)
     prompt = template.prompt([{"role": "user", "content": "2+1="}])
     wrong, right = ([*tokenizer(text)["input_ids"], tokenizer.eos_token_id] for text in "13")

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def command_line(recipe: str, folder: Path, *more: str) -> list[str]:
-    """What the recipe hands to Python."""
+    """Return the arguments that the recipe passes to Python."""
     python = folder / "python"
     python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     python.chmod(0o755)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import os
 import sys
 from collections.abc import Callable
@@ -18,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
-    from rlvr.training.small_model import make_model
+    from rlvr.training.quickstart.model import make_model
 
     folder = tmp_path_factory.mktemp("model")
     tokenizer.save_pretrained(folder)
@@ -39,9 +41,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def configured(
     model: Path, data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Any]:
-    """What verl's own `main` makes of a recipe's command line, as it hands it to its trainer."""
+    """Return a function that gives the configuration which verl's `main` makes of a recipe's command line."""
 
-    def configure(recipe: str, *more: str) -> Any:
+    @functools.cache
+    def parsed(recipe: str, *more: str) -> Any:
         import verl.trainer.main_ppo as main_ppo
 
         handed: list[Any] = []
@@ -61,4 +64,5 @@ def configured(
             main_ppo.main()
         return handed[0]
 
-    return configure
+    # A test may change its own; verl takes two seconds to read one.
+    return lambda recipe, *more: copy.deepcopy(parsed(recipe, *more))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import rlvr
-from rlvr.adapters.carried import rows
+from rlvr.adapters.row import rows
 
 pytestmark = pytest.mark.verl
 
@@ -92,10 +92,10 @@ def test_validation_means_stand_with_rows_of_several_environments() -> None:
     from verl.trainer.ppo.metric_utils import process_validation_metrics
 
     from rlvr import Scored, Status
-    from rlvr.adapters.numbers import numbers
+    from rlvr.adapters.metrics import verdict_metrics
 
-    one = numbers(Scored(1.0, Status.CORRECT, {"math": 1.0}), ("math", "sql"), {"math"})
-    two = numbers(Scored(0.0, Status.INCORRECT, {"sql": 0.0}), ("math", "sql"), {"sql"})
+    one = verdict_metrics(Scored(1.0, Status.CORRECT, {"math": 1.0}), ("math", "sql"), {"math"})
+    two = verdict_metrics(Scored(0.0, Status.INCORRECT, {"sql": 0.0}), ("math", "sql"), {"sql"})
     infos = {key: [one[key], two[key]] for key in one}
     # The third row was unscored and never came; were there an `acc`, verl would count it as wrong.
     expected = {("gsm8k", "a"): 1, ("gsm8k", "c"): 1, ("spider", "b"): 1}

@@ -1,6 +1,6 @@
 """Rows through verl's own V1 machinery: agent loop worker, TransferQueue, replay buffer, advantages.
 
-Only the model's server is a stand-in. What it says is chosen so that some rows have no verdict.
+Only the model's server is a stand-in. Its responses are chosen so that some rows have no verdict.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class V1:
         agent: str = "rlvr",
         handles: Any = None,
     ) -> list[str]:
-        """Roll out these rows of the data, four times each; their uids."""
+        """Generate these rows of the data, four times each, and return their uids."""
         import transfer_queue as tq
         from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopWorkerTQ
         from verl.utils import tensordict_utils
@@ -94,7 +94,7 @@ class V1:
         return uids
 
     def sample(self, groups: int, least: int = 1) -> tuple[Any, dict[str, float]]:
-        """What the trainer's step gets from the replay buffer."""
+        """Return the batch that the trainer's step gets from the replay buffer."""
         from rlvr.adapters.verl.replay_buffer import ReplayBuffer
 
         buffer = ReplayBuffer(
@@ -109,7 +109,7 @@ class V1:
         return batch, metrics
 
     def advantages(self, batch: Any, estimator: str) -> tuple[dict[str, Any], Any]:
-        """Each row's advantages (by key), by way of verl's functions, and the batch's tensors."""
+        """Return each row's advantages by its key, from verl's functions, and the batch's tensors."""
         import torch
         import transfer_queue as tq
         from verl import DataProto
@@ -142,7 +142,11 @@ def v1(configured: Callable[..., Any], tokenizer: Any, data: Path) -> Iterator[V
     import transfer_queue as tq
 
     config = configured("grpo", *SMALL)
-    ray.init(num_cpus=16, include_dashboard=False, log_to_driver=False)  # the storage wants several
+    # The storage needs several processors. Ray would start a worker on each at once, two seconds of imports.
+    ray.init(
+        num_cpus=16, include_dashboard=False, log_to_driver=False,
+        _system_config={"prestart_worker_first_driver": False},
+    )  # fmt: skip
     try:
         tq.init(config.transfer_queue)
         yield V1(config, tokenizer, data)
@@ -169,9 +173,8 @@ def test_a_row_without_a_verdict_is_no_row(v1: V1) -> None:
 
     (uid,) = v1.generate(says, [1])
     stored = tq.kv_list()["train"]
-    assert (
-        stored[uid]["status"] == "finished"
-    )  # and so no asynchronous trainer throws the group out
+    # And so no asynchronous trainer throws the group out.
+    assert stored[uid]["status"] == "finished"
     assert sorted(stored) == [uid, f"{uid}_0_0", f"{uid}_1_0", f"{uid}_3_0"]
     batch, metrics = v1.sample(1)
     assert len(batch.keys) == 3
@@ -209,7 +212,7 @@ def test_the_other_rows_are_as_if_it_had_never_been(v1: V1, estimator: str) -> N
 
 
 def test_a_zero_in_its_place_would_have_moved_them() -> None:
-    """Why it isn't scored 0: by verl's own function the right answers' advantage changes."""
+    """With a score of 0 the right answers' advantage changes, by verl's own function."""
     import torch
     from verl.trainer.ppo.core_algos import compute_grpo_outcome_advantage
 

@@ -211,7 +211,7 @@ def test_trl_takes_them_as_they_are(tmp_path: Path, kind: str) -> None:
     trl = pytest.importorskip("trl")
     from trl.data_utils import is_conversational, maybe_apply_chat_template, maybe_extract_prompt
 
-    from rlvr.training.small_model import make_tokenizer
+    from rlvr.training.quickstart.model import make_tokenizer
 
     tokenizer = make_tokenizer()
     run = write(
@@ -235,7 +235,7 @@ def test_trl_takes_them_as_they_are(tmp_path: Path, kind: str) -> None:
 
 def test_trl_trains_on_them(tmp_path: Path) -> None:
     trl = pytest.importorskip("trl")
-    from rlvr.training.small_model import make_model, make_tokenizer
+    from rlvr.training.quickstart.model import make_model, make_tokenizer
 
     tokenizer = make_tokenizer()
     rollouts = [

@@ -186,3 +186,30 @@ def test_the_public_part_of_functions() -> None:
 def test_the_public_part_where_the_check_alone_is_public() -> None:
     given = {"asserts": [{"assert": "assert a"}], "entry_point": "f", "test": "x"}
     assert public_part(given) is None
+
+
+def test_limits_are_raised_to_what_the_reference_needs() -> None:
+    """No program could pass else. By powers of two: programs can see some limits, and these tell no length."""
+
+    def limits(expected: str, stdin: str = "", **more: Any) -> Limits:
+        given = {"tests": [{"stdin": stdin, "stdout": expected}], "limits": more}
+        return Reference.of(given).limits
+
+    assert limits("x" * 10**6) == Limits()
+    assert limits("x" * 5_000_000).output_kb == 16384
+    assert limits("x" * 5000, output_kb=1).output_kb == 16
+    assert limits("x" * 5000, output_kb=5).output_kb == 5
+    assert limits("1 " * 10_000).int_digits == 4300
+    assert limits("1" * 4301).int_digits == 16384
+    assert limits("7", stdin="-" + "9" * 20_000 + "\n").int_digits == 65536
+    assert limits("1" * 5000, int_digits=5000).int_digits == 5000
+    asserts = Reference.of({"asserts": [f"assert f() == '{'1' * 5000}'"]}).limits
+    assert asserts.int_digits == 16384
+    with pytest.raises(CannotScore, match="more than any limit allows"):
+        limits("1" * 10**6)
+
+
+def test_integers_longer_than_usual_are_found_wherever_they_begin() -> None:
+    for before in range(0, 4400, 550):
+        given = {"tests": [{"stdin": "", "stdout": "x" * before + "1" * 4301 + "x" * 900}]}
+        assert Reference.of(given).limits.int_digits == 16384

@@ -8,7 +8,7 @@ import pytest
 
 from rlvr.core.errors import OptionError
 from rlvr.sandboxes.languages import LANGUAGES
-from rlvr.verifiers.code.extraction import defines, find_program
+from rlvr.verifiers.code.extraction import defines, find_program, find_programs
 from rlvr.verifiers.fences import fenced, fenced_blocks
 
 FOUND = [
@@ -187,3 +187,92 @@ def test_defines_is_no_search_in_words() -> None:
     assert not defines("undef f(x): ...", "f")
     assert not defines("def f_(x): ...", "f")
     assert not defines("x = f", "f")
+
+
+READS, WRONG = "print(sum(map(int, input().split())))\n", "print(7)\n"
+CPP = "int main() { }\n"
+
+
+@pytest.mark.parametrize(
+    ("response", "language", "first"),
+    [
+        # examples, outputs and tests behind the program
+        (f"```\n{READS}```\n```\n2 5\n7\n```", "python", READS),
+        (f"```python\n{READS}```\n```python\n{WRONG}```", "python", READS),
+        (f"```python\n{READS}```\n```python\nimport sys, io\nsys.stdin = io.StringIO('2 5')\nsolve()\n```", "python", READS),
+        (f"```python\n{WRONG}```\n```python\n{READS}```", "python", READS),
+        (f"```cpp\n{CPP}```\n```cpp\ncout << a + b;\n```", "cpp", CPP),
+        ("```js\nconst d = require('fs').readFileSync(0)\n```\n```js\nf(2)\n```", "javascript", "const d = require('fs').readFileSync(0)\n"),
+        # tags: with a version, and none that names a language, if it's a program
+        *((f"```{tag}\n{CPP}```\n```\nx\n```", "cpp", CPP) for tag in ("c++11", "C++23", "cpp14", "cpp2a", "c++1z", "gnu++17", "c", "C++98")),
+        *((f"```{tag}\n{READS}```\n```\nx\n```", "python", READS) for tag in ("python3.11", "python-3", "ipython3", "text", "console", "main.py", "solution")),
+        ("```java17\nvoid main(\n```", "java", "void main(\n"),
+        # to Bash, marks are no errors
+        ("Here: ```bash\nread n\n```", "bash", "read n\n"),
+        # a constant isn't a program that reads, and the prose before it is none, either
+        (f"```python\n{WRONG}```", "python", WRONG),
+    ],
+)  # fmt: skip
+def test_the_block_that_is_a_program(response: str, language: str, first: str) -> None:
+    assert find_programs(response, language)[0].source == first
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        f"```python\n{READS}```</answer>",
+        f"```python\n{READS[:-1]}```",
+        f"```python\n{READS}``` It adds them.",
+        f"```python\n{WRONG[:-1]}```\nNo:\n```python\n{READS[:-1]}```<|im_end|>",
+        f"Here: ```python\n{READS}```",
+        f"<answer>```python\n{READS}```</answer>",
+        f"```python {READS[:-1]}```",
+        f"{READS}```\nIt adds them.",
+        f"<answer>\n{READS}</answer>",
+        f"So.\n<solution>\n{READS}</solution>",
+        f"[PYTHON]\n{READS}[/PYTHON]",
+        f"{READS[:-1]}<|im_end|>",
+        f"{READS}<\uff5cend\u2581of\u2581sentence\uff5c>",
+        f"```python\n{READS[:-1]}<|endoftext|>",
+        f"`{READS[:-1]}`",
+    ],
+)
+def test_what_surrounds_a_program_loosely(response: str) -> None:
+    found = [(each.source or "").strip() for each in find_programs(response)]
+    assert READS.strip() in found
+    assert WRONG.strip() not in found[: found.index(READS.strip())]
+
+
+def test_nothing_is_tried_behind_a_program_that_can_be_right() -> None:
+    draft = f"```python\n{READS}```\nBetter:\n```python\nprint(input()\n```"
+    assert [each.source for each in find_programs(draft)] == ["print(input()\n"]
+
+
+HEAD = 'def add(x, y):\n    """Add."""\n'
+
+
+@pytest.mark.parametrize(
+    ("response", "program"),
+    [
+        ("    return x + y\n", HEAD + "    return x + y\n"),
+        ("    return x + y\n```\nIt adds.", HEAD + "    return x + y\n"),
+        ("    return x + y\n```\n```python\nprint(add(1, 2))\n```", HEAD + "    return x + y\n"),
+        ("    return x + y<|im_end|>", HEAD + "    return x + y\n"),
+        ("```python\n    return x + y\n```", HEAD + "    return x + y\n"),
+        ("return x + y", HEAD + "    return x + y"),
+        ("    return x + y\n\n\ndef g(:", HEAD + "    return x + y\n\n\n"),
+        ("def add(x, y): return x + y", "def add(x, y): return x + y"),
+    ],
+)
+def test_a_response_may_go_on_from_the_head(response: str, program: str) -> None:
+    found = find_programs(response, entry_point="add", head=HEAD)
+    compiled = [each.source for each in found if _compiles(each.source or "")]
+    assert compiled[0] == program
+
+
+def _compiles(source: str) -> bool:
+    try:
+        compile(source, "", "exec")
+    except SyntaxError:
+        return False
+    return True

@@ -52,3 +52,9 @@ def judge(pool: Pool, database: str) -> Judge:
         return rlvr.score([task], [response], rlvr.Sql(**options), pool=pool)[0]
 
     return judged
+
+
+@pytest.fixture
+def make_database(tmp_path: Path) -> Callable[[str], str]:
+    """`make_database(script)`: a database of its own, and its path."""
+    return lambda script: make(tmp_path / "own.sqlite", script)

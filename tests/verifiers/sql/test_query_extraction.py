@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from rlvr.verifiers.sql.extraction import find_query
@@ -43,12 +45,81 @@ def test_the_query_is_found(response: str, query: str) -> None:
     assert find_query(response).query == query
 
 
+Q = "SELECT a FROM t WHERE b = 'c'"
+FENCED = f"```sql\n{Q}\n```"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        # fences that don't stand alone on their lines
+        f"```sql\n{Q};```", f"```sql {Q} ```", f"```{Q}```", f"Here: ```sql\n{Q}\n```", f"```sql\n{Q}\n``` Done.",
+        f"```sql\n{Q}\n```<|im_end|>", f"<answer>```sql {Q}```</answer>", f"```sql\n{Q}\n```sql",
+        f"```sql\nSELECT 1```\nNo:\n{FENCED}", f"{Q}\n```\nThis is it.", f"{Q};```", f"**```sql\n{Q}\n```**",
+        # other wrappers
+        f"The answer is `{Q}`.", f"`SELECT` helps: `{Q};` it is", f"<solution>\n{Q}\n</solution>", f"<SQL>{Q}</SQL>",
+        f"<think>x</think><answer>`{Q}`</answer>", f"<answer>{Q}", f"<sql>SELECT 1</sql> no: <sql>{Q}</sql>",
+        f'{{"query": "{Q}", "why": "so"}}', f'```json\n{{"sql": "{Q}"}}\n```', f"[SQL]\n{Q}\n[/SQL]", f"{Q}<|eot_id|>",
+        f"SQLQuery: {Q}\nSQLResult: 1\nAnswer: 1", f"The query is {Q};", f"**{Q}**", f"\\boxed{{{Q}}}",
+        f"Query: {Q}\nThis returns a.", f"### Query\n\n`{Q}`\n\nIt uses `WHERE`.", f"<answer>none</answer>\n{FENCED}",
+        # of several blocks the last that is a query
+        f"```\n{Q}\n```\nResult:\n```\na\n---\n1\n```", f"{FENCED}\n```sql\n-- 1\n```", f"{FENCED}\n```sql\n1\n2\n```",
+        f"{FENCED}\nFaster:\n```sql\nCREATE INDEX i ON t(b);\n```", f"```duckdb\n{Q}\n```", f"```text\n{Q}\n```",
+        f"```sql\n{Q};\n\nThis lists a.\n```",
+        # a tag that is named is no thought
+        f"I use no <think> tags.\n{FENCED}", f"{FENCED}\nIt ignores what stands before </think>.",
+    ],
+)  # fmt: skip
+def test_the_same_query_in_many_wrappers(response: str) -> None:
+    assert find_query(response).query == Q
+
+
+@pytest.mark.parametrize(
+    ("response", "query"),
+    [
+        ("WITH x AS (SELECT 1),\n\ny AS (SELECT 2)\n\nSELECT * FROM y;\n\nDone.", ...),
+        ("WITH x AS (SELECT 1)\n\n-- main\nSELECT * FROM x\n\nThe query uses a CTE.", ...),
+        ("SELECT a\n\nFROM t\n\nWHERE b\n\nORDER BY a;\n\nDone.", ...),
+        ("SELECT a,\n\nb FROM t", ...),
+        ("SELECT a -- one\n\n-- two\nFROM t", ...),
+        ("SELECT a FROM t\n\nUNION ALL\n\nSELECT b FROM t\n\nIt joins both.", ...),
+        ("select a\n\nfrom t\n\nThat is all", ...),
+        ("SELECT a FROM t\n\nFrom the table we take a.", "SELECT a FROM t"),
+        ("SELECT 1\n\nSELECT a FROM t", "SELECT a FROM t"),
+        ("SELECT a FROM t\n\nOn the other hand, use b.", "SELECT a FROM t"),
+        (
+            "SELECT a\nFROM t -- all: of it\nWHERE b = 'It is.\n\nSo.'",
+            "SELECT a\nFROM t -- all: of it\nWHERE b = 'It is.\n\nSo.'",
+        ),
+        ("SELECT a\nFROM t\n\nThis query:\n- takes a", "SELECT a\nFROM t"),
+        (
+            "```sql\nSELECT a FROM t WHERE b LIKE '%</c>%'\n```",
+            "SELECT a FROM t WHERE b LIKE '%</c>%'",
+        ),
+        ("```sql\nSELECT a <| b\n```", "SELECT a <| b"),
+        ("```sql SELECT a\nFROM t\n```", "SELECT a\nFROM t"),
+    ],
+)
+def test_a_query_over_blank_lines(response: str, query: str) -> None:
+    if query is ...:
+        query = re.split(r";|\n\n(?:The query|It joins|That is)", response)[0]
+    assert find_query(response).query == query
+
+
+def test_no_later_reading_is_tried_once_there_is_a_query() -> None:
+    """Two statements, or a query behind a shown draft: what the strict reading finds is what counts."""
+    assert find_query(f"```sql\nSELECT 1;\n{Q}\n```").query == f"SELECT 1;\n{Q}"
+    assert find_query(f"```sql\nSELECT 1\n```\n`{Q}`").query == "SELECT 1"
+    assert find_query(f"<think>{FENCED}</think>```sql\nSELECT 1\n```").query == "SELECT 1"
+    assert find_query("```sql\nDELETE FROM t\n```").query == "DELETE FROM t"
+
+
 @pytest.mark.parametrize(
     ("response", "reason"),
     [
         ("", "the response is empty"),
         ("I don't know.", "no line begins with SELECT"),
-        ("```python\nSELECT 1\n```", "no fenced block in SQL: the blocks are in python"),
+        ("```python\nprint(1)\n```", "no fenced block in SQL: the blocks are in python"),
         ("<think>SELECT 1", "the response is empty"),
     ],
 )
@@ -105,8 +176,12 @@ def test_a_word_is_taken_out_of_the_code_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["SELECT ", "(", "'", "/*", "`", "```\n", "<answer>", "WITH a AS (", ";\n\nSELECT 1"]
-)
+    "piece",
+    [
+        "SELECT ", "(", "'", "/*", "`", "```\n", "<answer>", "WITH a AS (", ";\n\nSELECT 1", "\n\nFROM ", "SELECT a,\n\n",
+        "-- SELECT 1\n\n", "<a>SELECT 1", "<a>SELECT 1</a>", "`SELECT 1` ", "{", "It is.\n", "SELECT a FROM ", "</", "**",
+    ],
+)  # fmt: skip
 def test_a_long_response_takes_linear_work(piece: str) -> None:
     """It ends at all: anything that looks twice at each character wouldn't."""
     find_query(piece * 20_000)

@@ -53,6 +53,7 @@ def test_the_same(gold: list[Any], other: list[Any]) -> None:
         ([(1.0,)], [(1.001,)], "other rows"),
         ([(1,), (2,)], [(1,), (None,)], "other rows"),
         ([(9e999,)], [(1e308,)], "other rows"),
+        ([(9e999,)], [(-9e999,)], "other rows"),
     ],
 )
 def test_another(gold: list[Any], other: list[Any], why: str) -> None:
@@ -161,3 +162,47 @@ def test_order_and_ties(judge: Judge, gold: str, query: str, right: bool) -> Non
 def test_a_gold_that_sqlglot_cannot_read_is_ordered_all_the_same() -> None:
     order = order_of("SELECT a FROM t ORDER BY a COLLATE ~~~")
     assert (order.ordered, order.everything) == (True, None)
+
+
+def test_infinities_within_a_tolerance() -> None:
+    assert differs(rows((9e999,), (1.0,)), rows((1.05,), (9e999,)), tolerance=0.1) == ""
+    for other in (rows((-9e999,)), rows((1e308,))):
+        assert differs(rows((9e999,)), other, tolerance=1e300) == "other rows"
+
+
+COLLATED = """
+CREATE TABLE nc (name TEXT COLLATE NOCASE, n INT);
+INSERT INTO nc VALUES ('Bob', 1), ('bob', 2), ('BOB', 3), ('al', 4);
+CREATE TABLE rt (name TEXT COLLATE RTRIM, n INT);
+INSERT INTO rt VALUES ('x', 1), ('x ', 2), ('y', 3);
+CREATE TABLE plain (name TEXT, n INT);
+INSERT INTO plain VALUES ('Bob', 1), ('bob', 2), ('al', 3);
+"""
+
+
+@pytest.mark.parametrize(
+    ("gold", "query", "reward"),
+    [
+        ("SELECT name FROM nc ORDER BY name", "SELECT name FROM nc ORDER BY name, n DESC", 1),
+        ("SELECT name, n FROM nc ORDER BY 1", "SELECT name, n FROM nc ORDER BY 1, n DESC", 1),
+        ("SELECT name AS x, n FROM nc ORDER BY x", "SELECT name, n FROM nc ORDER BY 1, 2 DESC", 1),
+        ("SELECT name FROM nc ORDER BY name LIMIT 2", "SELECT name FROM nc ORDER BY name, n DESC LIMIT 2", 1),
+        ("SELECT name FROM nc ORDER BY name LIMIT 2", "SELECT name FROM nc WHERE n < 3", 0),
+        ("SELECT name, n FROM nc ORDER BY name", "SELECT name, n FROM nc ORDER BY name DESC", 0),
+        ("SELECT name, n FROM nc ORDER BY name, n", "SELECT name, n FROM nc ORDER BY name, n DESC", 0),
+        ("SELECT DISTINCT name, n FROM nc ORDER BY name", "SELECT name, n FROM nc ORDER BY name, n DESC", 1),
+        ("SELECT name, n FROM nc WHERE n < 3 UNION ALL SELECT name, n FROM nc WHERE n > 2 ORDER BY name",
+         "SELECT name, n FROM nc ORDER BY name, n DESC", 1),
+        ("SELECT x.name FROM (SELECT * FROM nc) x ORDER BY x.name", "SELECT name FROM nc ORDER BY name, n DESC", 1),
+        ("WITH x AS (SELECT * FROM nc) SELECT name, n FROM x ORDER BY name",
+         "SELECT name, n FROM nc ORDER BY name, n DESC", 1),
+        ("SELECT name, n FROM rt ORDER BY name", "SELECT name, n FROM rt ORDER BY name, n DESC", 1),
+        ("SELECT name, n FROM plain ORDER BY 1 COLLATE NOCASE", "SELECT name, n FROM plain ORDER BY lower(name), n DESC", 1),
+        ("SELECT name, n FROM plain ORDER BY 1 COLLATE NOCASE", "SELECT name, n FROM plain ORDER BY n", 0),
+        ("SELECT name, n FROM plain ORDER BY name", "SELECT name, n FROM plain ORDER BY lower(name), n DESC", 0),
+    ],
+)  # fmt: skip
+def test_ties_are_those_of_a_columns_collation(
+    judge: Judge, make_database: Any, gold: str, query: str, reward: int
+) -> None:
+    assert judge(gold, query, databases=[make_database(COLLATED)]).reward == reward

@@ -189,6 +189,22 @@ def test_text_that_is_not_utf_8(judge: Judge, database: str) -> None:
     assert judge(gold, "SELECT 'A' UNION ALL SELECT name FROM singer WHERE id > 1").reward == 0.0
 
 
+def test_values_that_are_stored_may_be_large(judge: Judge, make_database: Any) -> None:
+    """Larger than a query may make: such a value is counted or passed over, and no query makes one."""
+    script = "CREATE TABLE t (id INT, pic BLOB); INSERT INTO t VALUES (1, zeroblob(2000000)), (2, x'00'), (3, NULL);"
+    databases = [make_database(script)]
+    gold = "SELECT count(*) FROM t WHERE pic IS NOT NULL"
+    for query in (
+        "SELECT count(pic) FROM t",
+        "SELECT sum(length(pic) > 0) FROM t",
+        "SELECT count(DISTINCT pic) FROM t",
+    ):
+        assert judge(gold, query, databases=databases).reward == 1.0
+        assert judge(query, gold, databases=databases).reward == 1.0
+    for query in ("SELECT length(zeroblob(3000000))", "SELECT length(hex(pic)) FROM t"):
+        assert judge(gold, query, databases=databases).status is Status.LIMIT
+
+
 @pytest.mark.parametrize(
     ("dialect", "query"),
     [
@@ -368,7 +384,7 @@ def test_a_demonstration_earns_full_reward(judge: Judge) -> None:
 
 def test_the_same_query_again_costs_no_run_of_the_gold(database: str) -> None:
     """Where the file's identity is the same, what's kept counts, whatever is in the file."""
-    from rlvr.verifiers.sql.store import STORE
+    from rlvr.verifiers.sql.worker_cache import STORE
 
     task = rlvr.Task("", {"sql": "SELECT 'kept'", "databases": [database]}, "t")
     verifier = Sql()

@@ -1,0 +1,70 @@
+"""A worker's open databases and results of golds, kept between verifications.
+
+A database is known by its file's identity, so a file that is written anew is opened anew and its
+golds are run again. Both are bounded; what was used least recently goes first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Literal, TypeAlias
+
+from rlvr.verifiers.sql.database import Database, Identity
+from rlvr.verifiers.sql.execution import Rows
+
+Role: TypeAlias = Literal["gold", "response", "look"]
+
+_OPEN = 48  # databases; each has up to 2 MB of pages
+_RESULT_BYTES = 64 << 20
+
+
+class Store(threading.local):
+    """The store of one thread: connections aren't shared."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[tuple[Role, str, bool, str], Database] = OrderedDict()
+        self._results: OrderedDict[Hashable, Rows] = OrderedDict()
+        self._size = 0
+
+    def database(
+        self, identity: Identity, role: Role, clock: bool, dialect: str = "sqlite"
+    ) -> Database:
+        """Return the database, open for this role: a gold never shares a connection with a response.
+
+        Raises `CannotScore(gold)`.
+        """
+        key = (role, identity.path, clock, dialect)
+        known = self._open.get(key)
+        if known is not None and known.identity == identity:
+            self._open.move_to_end(key)
+            return known
+        self.drop(known)
+        if len(self._open) >= _OPEN:
+            self._open.popitem(last=False)[1].close()
+        self._open[key] = opened = Database(identity, clock, role == "look", dialect)
+        return opened
+
+    def drop(self, database: Database | None) -> None:
+        """Close a database, after a query ran into a limit, say."""
+        for key, known in list(self._open.items()):
+            if known is database:
+                del self._open[key]
+                known.close()
+
+    def result(self, key: Hashable, make: Callable[[], Rows]) -> Rows:
+        """Return the result under this key, made by `make` if there's none. Raises what it raises."""
+        known = self._results.get(key)
+        if known is not None:
+            self._results.move_to_end(key)
+            return known
+        made = self._results[key] = make()
+        self._size += made.size + 1000
+        while self._size > _RESULT_BYTES and len(self._results) > 1:
+            _, oldest = self._results.popitem(last=False)
+            self._size -= oldest.size + 1000
+        return made
+
+
+STORE = Store()

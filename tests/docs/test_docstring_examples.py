@@ -1,0 +1,80 @@
+"""Each object that `import rlvr` exports has an example in its docstring, and the example runs."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rlvr
+
+NAMES = [
+    name
+    for name in rlvr.__all__
+    if name not in rlvr._MODULES and name != "Verdict"  # an alias has no docstring
+]
+ONLY_COMPILED = {
+    "train": "it trains a model; tests/training runs it",
+    "TrainConfig": "its model is on the Hub",
+    "Source": "its model is on the Hub",
+    "ascore": "it awaits outside a function",
+}
+
+
+def example(name: str) -> str:
+    """Return the indented paragraphs of a docstring that stand apart, which are code."""
+    paragraphs = (inspect.getdoc(getattr(rlvr, name)) or "").split("\n\n")
+    code = [
+        p for p in paragraphs if all(line.startswith("    ") for line in p.splitlines() if line)
+    ]
+    return textwrap.dedent("\n\n".join(code))
+
+
+@pytest.fixture
+def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the examples take for granted."""
+    monkeypatch.chdir(tmp_path)
+    task = rlvr.Task("6 times 7?", "42", id="product", metadata={"prices": {"lamp": 42}})
+    exact = rlvr.verifier(mode="whole")(lambda task, answer: answer == task.reference)
+    exact.name = "exact"
+    return {
+        "rlvr": rlvr,
+        "path": tmp_path,
+        "task": task,
+        "tasks": [task],
+        "response": "\\boxed{42}",
+        "responses": ["\\boxed{42}"],
+        "verifier": rlvr.Math(),
+        "exact": exact,
+        "anagram": exact,
+        "puzzle": lambda rng, level: rlvr.Task(str(rng.integers(1 << 40)), str(level)),
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_runs(
+    name: str, names: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = example(name)
+    assert code.strip(), f"rlvr.{name} has no example in its docstring"
+    flags = 0x2000 if name in ONLY_COMPILED else 0  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    compiled = compile(code, f"<example of rlvr.{name}>", "exec", flags=flags)
+    if name not in ONLY_COMPILED:
+        registered = rlvr.core.registry._specs.copy()
+        try:
+            exec(compiled, names | {"__name__": "examples"})
+        except rlvr.CannotScore:
+            assert name == "CannotScore"
+        except rlvr.errors.NoRewardError:
+            assert name == "Unscored"
+        finally:
+            rlvr.core.registry._specs.clear()
+            rlvr.core.registry._specs.update(registered)
+
+
+def test_no_module_is_taken_for_an_example() -> None:
+    assert not any(isinstance(getattr(rlvr, name), types.ModuleType) for name in NAMES)
