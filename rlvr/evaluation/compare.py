@@ -114,7 +114,7 @@ def compare_runs(
     for path in runs:
         run = SavedRun.open(path)
         comparisons.append(RunComparison(run, compare_tallies(first, before, run, run.tallies(by))))
-    return _corrected(comparisons)
+    return corrected(comparisons)
 
 
 def compare_tallies(
@@ -191,8 +191,8 @@ def _range(counts: Range) -> str:
     return f"{many} sample{'' if many == '1' else 's'}"
 
 
-def _corrected(comparisons: Sequence[RunComparison]) -> list[RunComparison]:
-    """Correct the p values over the runs, and over the slices of an environment."""
+def corrected(comparisons: Sequence[RunComparison]) -> list[RunComparison]:
+    """Correct the p values (Holm) over the runs, and over the slices of an environment."""
     families: dict[tuple[str, str | None, bool], list[tuple[int, int]]] = {}
     for i, comparison in enumerate(comparisons):
         for j, part in enumerate(comparison.parts):

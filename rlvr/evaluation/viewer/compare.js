@@ -64,7 +64,7 @@ class Comparison {
         ...cells.map((cell) => el("td.number", {}, cell)),
       );
     });
-    const methods = [...new Set(this.compared.map(({ method }) => method))];
+    const methods = [...new Set(this.compared.filter((part) => part.slice === null).map(({ method }) => method))];
     const table = el(
       "table.figures",
       {},

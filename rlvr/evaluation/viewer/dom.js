@@ -57,10 +57,11 @@ function figure(number) {
 const percent = (share) => (share === null || share === undefined ? "–" : (100 * share).toFixed(1) + "%");
 
 /** A figure with its interval: "73.4%" and, quieter, "71.2% to 75.6%". */
-function interval({ value, low, high }, show = figure, note = "") {
+function interval({ value, low, high }, show = figure, note = "", more = "") {
   const range = low === null || low === undefined ? "" : `${show(low)} to ${show(high)}`;
   const small = [range, note].filter(Boolean).join(", ");
-  return el("span.figure", {}, show(value), small ? el("small", {}, small) : null);
+  const lines = [small, more].filter(Boolean).map((text) => el("small", {}, text));
+  return el("span.figure", {}, show(value), ...lines);
 }
 
 /** A status as a coloured dot and its word; the word alone tells it. */

@@ -58,7 +58,7 @@ function figureTable(runs) {
 function figureRow(run, slice, runs, first) {
   const where = slice.slice === null ? partName(slice) : slice.slice + (slice.few ? " *" : "");
   const name = [
-    first ? el("b", {}, inline(named(run, runs))) : null,
+    first ? el("b", {}, inline(named(run, runs)), " ") : null,
     el(slice.slice === null ? "span" : "span.part", {}, inline(where)),
   ];
   const most = slice.pass_at.at(-1);
@@ -75,10 +75,10 @@ function figureRow(run, slice, runs, first) {
     count(slice.tasks),
     count(slice.rollouts),
     unscored,
-    interval(slice.reward, figure, allAsked(slice, "mean", figure)),
-    interval(slice.correct, percent, allAsked(slice, "correct", percent)),
+    interval(slice.reward, figure, "", allAsked(slice, "mean", figure)),
+    interval(slice.correct, percent, "", allAsked(slice, "correct", percent)),
     most && most.k > 1
-      ? interval(most, percent, [`k = ${most.k}`, allAsked(slice, `pass@${most.k}`, percent)].filter(Boolean).join(", "))
+      ? interval(most, percent, `k = ${most.k}`, allAsked(slice, `pass@${most.k}`, percent))
       : "–",
     percent(slice.unparsable),
     percent(slice.truncated),

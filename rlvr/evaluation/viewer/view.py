@@ -23,7 +23,7 @@ from rlvr.core.errors import OptionError
 from rlvr.core.files import replacing
 from rlvr.core.verdict import Scored, Unscored
 from rlvr.envs.slices import By
-from rlvr.evaluation.compare import compare_tallies
+from rlvr.evaluation.compare import RunComparison, compare_tallies, corrected
 from rlvr.evaluation.viewer import charts
 from rlvr.evaluation.viewer.page import blob, block, page
 from rlvr.runs.reading import Record
@@ -89,9 +89,9 @@ def write_view(
             "show": show,
         }
         if len(written) == 2:
-            data["compared"] = charts.compared(
-                compare_tallies(opened[0], written[0].tallies, opened[1], written[1].tallies)
-            )
+            (first, second), (before, after) = opened, (w.tallies for w in written)
+            parts = compare_tallies(first, before, second, after)
+            data["compared"] = charts.compared(corrected([RunComparison(second, parts)])[0].parts)
         with replacing(out) as binary:
             file = codecs.getwriter("utf-8")(binary)
             file.write(head)
