@@ -33,7 +33,7 @@ from trainer_clock import Clock, timed
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for recipes
 
 import rlvr
-from rlvr.evaluation.judge import Judge
+from rlvr.evaluation.judge import EpisodeJudge
 from rlvr.training.config import Source
 from rlvr.training.quickstart.additions import (
     MAX_NEW_TOKENS,
@@ -259,7 +259,7 @@ def _timed_run(
         str(folder / "model"), Source(env=own), steps=steps, batch=BATCH, max_tokens=max_tokens
     )
     # A model that knows twelve answers repeats them; one that learns writes others. Each is judged.
-    with timed() as clock, patch.object(Judge, "_keep", lambda *_: None):
+    with timed() as clock, patch.object(EpisodeJudge, "_keep", lambda *_: None):
         run = rlvr.train(config, folder / "run").run
     rows = metrics(run, "rlvr/scoring_wait_s")
     assert all(row["rlvr/unscored"] == 0 for row in rows)

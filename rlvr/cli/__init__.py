@@ -24,6 +24,8 @@ COMMANDS = {
     "audit": "Report an environment's defects before a model is trained on it.",
     "score": "Judge responses that exist already.",
     "eval": "Measure a policy on an environment.",
+    "rescore": "Judge a saved run again, without a model.",
+    "runs": "List the runs in a folder.",
     "compare": "Compare two runs: is the second one better, and by how much?",
     "view": "Show a run, or two side by side, in a browser.",
     "export": "Write a run in the format of another tool.",

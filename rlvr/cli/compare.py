@@ -1,4 +1,4 @@
-"""`rlvr compare RUN RUN2`: is the second one better?"""
+"""`rlvr compare BASELINE RUN...`: is a run better than the baseline?"""
 
 from __future__ import annotations
 
@@ -6,36 +6,33 @@ from pathlib import Path
 
 import click
 
+from rlvr.cli.figures import print_compared
 from rlvr.core.files import dumped
-from rlvr.evaluation.compare import Compared, compare_runs
+from rlvr.evaluation.compare import compare_runs
+from rlvr.runs.saved import SavedRun
 
 
 @click.command("compare")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("run2", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each environment.")
-def command(run: Path, run2: Path, as_json: bool) -> None:
-    """Compare RUN2 with RUN on the tasks that both have: paired difference, interval, flips.
+@click.argument("baseline", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.option("--by", help="Compare slices of the tasks too, by a key such as metadata.level.")
+@click.option("--json", "as_json", is_flag=True,
+              help="Print a line of JSON per run and environment.")  # fmt: skip
+def command(baseline: Path, runs: tuple[Path, ...], by: str | None, as_json: bool) -> None:
+    """Compare each RUN with BASELINE on the tasks that both have.
 
-    `rlvr view RUN RUN2` shows the tasks themselves.
+    Prints the paired difference of the tasks' mean rewards, its 95% interval and its p value; with
+    several runs or slices the p values are corrected as well (Holm). `rlvr view BASELINE RUN` shows
+    the tasks themselves.
     """
-    for one in compare_runs(run, run2):
-        click.echo(dumped(one.to_json()) if as_json else _said(one))
-
-
-def _said(one: Compared) -> str:
-    where = f"{one.env} ({one.part})" if one.part else one.env
-    found = one.comparison
-    difference = found.difference
-    lines = [
-        f"{where}: reward {one.means[0]:.4f} → {one.means[1]:.4f} on {found.tasks} tasks",
-        f"  difference {difference.value:+.4f}, 95% from {difference.low:+.4f} to {difference.high:+.4f}",
-        f"  solved by the second alone {found.gained}, by the first alone {found.lost}: "
-        f"McNemar's exact p {found.p:.3g}",
-    ]
-    if any(one.left_out):
-        first, second = one.left_out
-        lines.append(
-            f"  without a counterpart that's scored: {first} of the first, {second} of the second"
-        )
-    return "\n".join(lines)
+    comparisons = compare_runs(baseline, *runs, by=by)
+    if as_json:
+        for comparison in comparisons:
+            for part in comparison.parts:
+                click.echo(dumped({"run": str(comparison.run.path), **part.to_json()}))
+        return
+    click.echo(f"baseline {baseline}: {SavedRun.open(baseline).describe()}")
+    for comparison in comparisons:
+        click.echo(f"run {comparison.run.path}: {comparison.run.describe()}")
+        for part in comparison.parts:
+            print_compared(part, len(runs))

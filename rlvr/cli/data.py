@@ -7,7 +7,14 @@ from pathlib import Path
 
 import click
 
-from rlvr.cli import data_decontaminate, data_dedupe, data_difficulty, data_neighbours, data_split
+from rlvr.cli import (
+    data_decontaminate,
+    data_dedupe,
+    data_difficulty,
+    data_neighbours,
+    data_split,
+    data_weakest,
+)
 
 
 @click.group("data")
@@ -15,7 +22,14 @@ def command() -> None:
     """Prepare tasks for training: find duplicates and test problems, measure, split, convert."""
 
 
-for _module in (data_decontaminate, data_dedupe, data_difficulty, data_neighbours, data_split):
+for _module in (
+    data_decontaminate,
+    data_dedupe,
+    data_difficulty,
+    data_neighbours,
+    data_split,
+    data_weakest,
+):
     command.add_command(_module.command)
 
 

@@ -20,7 +20,7 @@ _VERIFIERS = 64  # different sets of options kept at hand
 
 
 class _Malformed(Exception):
-    """What is wrong with a line, in words."""
+    """A malformed line; the message says what is wrong with it."""
 
 
 def verdict_lines(

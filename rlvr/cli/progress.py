@@ -1,4 +1,4 @@
-"""How far an evaluation is: a bar on a terminal, else a plain line now and then."""
+"""The progress of an evaluation: a bar on a terminal, otherwise a plain line every half minute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EVERY_S = {True: 0.3, False: 30.0}  # by whether it's a terminal
 
 
 class Live:
-    """A context manager; call it after each rollout."""
+    """The progress display, a context manager; it is called after each rollout."""
 
     def __init__(self) -> None:
         console = Console(file=sys.stderr)
@@ -41,7 +41,7 @@ class Live:
         self._bar.stop()
 
     def __call__(self, evaluation: Evaluation) -> None:
-        """Show it, where enough time has passed or all is done."""
+        """Show the progress if enough time has passed or everything is done."""
         now, done = time.monotonic(), evaluation.done
         if now - self._said < _EVERY_S[self._terminal] and (
             done < evaluation.total or not self._terminal

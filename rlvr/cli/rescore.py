@@ -1,62 +1,139 @@
-"""`rlvr eval --rescore RUN`: what today's verifier says about a saved run."""
+"""`rlvr rescore RUN`: judge a saved run again, without a model."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from rlvr.cli.options import named_values
+from rlvr.cli.figures import figure, print_report
+from rlvr.cli.options import environment_options, named_values
 from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError
 from rlvr.core.foreign import check_foreign
 from rlvr.core.registry import make
 from rlvr.core.verdict import Scored
-from rlvr.evaluation.rescore import rescore
+from rlvr.evaluation.evaluate import finish
+from rlvr.evaluation.rescore import report_modes, rescore
 from rlvr.runs.cache import VerdictCache
-from rlvr.runs.rollouts import Rollout
-from rlvr.runs.run import about, read_rollouts
+from rlvr.runs.run import Run, about
+from rlvr.runs.saved import SavedRun
 
 _SHOWN = 20
 
 
+@click.command("rescore")
+@click.argument("run")
+@click.option("-o", "--output", metavar="DIR",
+              help="Write a run with the new verdicts here (default: print the changes only).")  # fmt: skip
+@click.option("--modes", metavar="MODE,MODE…",
+              help="Judge under each mode of extraction, such as boxed,flexible,whole, and print a table.")  # fmt: skip
+@environment_options
+def command(run: str, output: str | None, modes: str | None, **flags: Any) -> None:
+    """Judge RUN's responses again with today's verifier, and print which verdicts changed.
+
+    RUN chooses among the environments that are registered here, and names no server and no file outside
+    of RLVR_DATA; --split, --data and --env replace its own options.
+    """
+    given = named_values("--env", flags["env_options"])
+    given |= {n: flags[n] for n in ("split", "data") if flags[n] is not None}
+    if modes is not None:
+        if output is not None:
+            raise click.UsageError("--modes prints a table and writes no run: leave out -o.")
+        env = _environment(run, given)
+        print_modes(env, modes, lambda: (r.rollout for r in SavedRun.open(run).records()))
+        return
+    print_rescored(run, None, given, output)
+
+
 def print_rescored(
-    path: str | Path, cache: VerdictCache | None = None, said: Mapping[str, Any] | None = None
+    path: str | Path,
+    cache: VerdictCache | None = None,
+    given: Mapping[str, Any] | None = None,
+    output: str | None = None,
 ) -> None:
-    """Judge RUN's rollouts again and print what changed. Nothing is written.
+    """Judge a run's rollouts again and print the changes.
 
     Args:
-        said: options that the user gives, in place of the run's.
+        cache: verdicts on disk.
+        given: the user's options, in place of the run's.
+        output: the folder for a run with the new verdicts; None writes nothing.
     """
-    env = _environment(path, dict(said or {}))
+    env = _environment(path, dict(given or {}))
+    Run.check_free(output)
+    saved = SavedRun.open(path)
     changes: Counter[tuple[str, str]] = Counter()
     shown: list[str] = []
     rewards, scored, count = [0.0, 0.0], [0, 0], 0
-    for one in rescore(env, map(Rollout.from_json, read_rollouts(path)), cache):
+    new = None if output is None else _new_run(saved, output, dict(given or {}))
+    labels = ((r.step, r.labels) for r in saved.records())
+    for row in rescore(env, (record.rollout for record in saved.records()), cache):
         count += 1
-        for i, verdict in enumerate((one.rollout.verdict, one.verdict)):
+        for i, verdict in enumerate((row.rollout.verdict, row.verdict)):
             if isinstance(verdict, Scored):
                 scored[i] += 1
                 rewards[i] += verdict.reward
-        if one.change is not None:
-            changes[one.change] += 1
+        if row.change is not None:
+            changes[row.change] += 1
             if len(shown) < _SHOWN:
                 shown.append(
-                    f"  {one.rollout.task.id} #{one.rollout.sample}: {' → '.join(one.change)}"
+                    f"  {row.rollout.task.id} #{row.rollout.sample}: {' → '.join(row.change)}"
                 )
+        if new is not None:
+            row.rollout.verdict = row.verdict
+            step, others = next(labels)
+            others = others if step is None else {"step": step, **others}
+            new.rollout(row.rollout.to_json(**others))
     means = [f"{total / n:.4f}" if n else "none" for total, n in zip(rewards, scored, strict=True)]
     click.echo(f"{count} rollouts · {changes.total()} changed · reward {means[0]} → {means[1]}")
     for (was, now), n in changes.most_common():
         click.echo(f"  {was} → {now}: {n}")
     for line in shown:
         click.echo(line)
+    if new is not None:
+        reports = SavedRun.open(new.path).reports()
+        for report in reports:
+            print_report(report)
+        finish(new, reports)
+        new.close()
+        click.echo(f"run: {new.path}")
 
 
-def _environment(path: str | Path, said: dict[str, Any]) -> Environment:
-    """The run's environment. The run may be anybody's: it names no more than data may."""
+def print_modes(env: Environment, modes: str, rollouts: Any) -> None:
+    """Print the figures of one set of responses under each mode of extraction.
+
+    Args:
+        modes: the modes, with commas between.
+        rollouts: a function that gives the rollouts, once per mode.
+    """
+    names = [name.strip() for name in modes.split(",") if name.strip()]
+    table: Iterator[Any] = report_modes(env, names, rollouts)
+    width = max(map(len, names), default=4)
+    click.echo(f"{'mode':<{width}}  reward             correct            unparsable  unscored")
+    for name, report in table:
+        unscored = report.rollouts - report.scored
+        click.echo(
+            f"{name:<{width}}  {figure(report.mean):<17}  {figure(report.correct):<17}  "
+            f"{report.unparsable:<10.4f}  {unscored}"
+        )
+
+
+def _new_run(saved: SavedRun, output: str, given: dict[str, Any]) -> Run:
+    config = saved.config | {"rescored": str(saved.path)}
+    changed = {f"{name}={value}" for name, value in given.items() if name not in ("split", "data")}
+    config["options"] = [*(saved.config.get("options") or ()), *sorted(changed)]
+    config |= {name: given[name] for name in ("split", "data") if name in given}
+    run = Run.create(output, "rescore", config)
+    if saved.about.get("asked"):
+        run.note(asked=saved.about["asked"])
+    return run
+
+
+def _environment(path: str | Path, given: dict[str, Any]) -> Environment:
+    """Make the run's environment. The run may be anybody's: it names no more than data may."""
     config = about(path).get("config")
     if not isinstance(config, dict) or not isinstance(config.get("environment"), str):
         raise DataError(
@@ -64,6 +141,6 @@ def _environment(path: str | Path, said: dict[str, Any]) -> Environment:
         )
     options = named_values("--env", tuple(map(str, config.get("options") or ())))
     options |= {n: config[n] for n in ("split", "data") if config.get(n) is not None}
-    foreign = {name: value for name, value in options.items() if name not in said}
+    foreign = {name: value for name, value in options.items() if name not in given}
     check_foreign(config["environment"], foreign, str(Path(path) / "run.json"))
-    return make(config["environment"], **foreign, **said)
+    return make(config["environment"], **foreign, **given)

@@ -3,11 +3,11 @@
 [[environment]]
 name = "gsm8k"
 part = "dev"              # or "unseen"; each is reported apart
-split = "test"
+split = "test"            # by default the test split if there is one
 limit = 200
-k = 4                     # else that of the command line
+k = 4                     # by default the command line's
 options = {}              # the environment's own
-label = "gsm8k-hard"      # where one environment is there several times
+label = "gsm8k-hard"      # a name of its own, if one environment is there several times
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import DataError
-from rlvr.core.registry import make
 from rlvr.evaluation.evaluation import Part
+from rlvr.evaluation.preflight import make_to_evaluate
 
 _FIELDS = {"name", "part", "split", "data", "limit", "k", "options", "label"}
 _PARTS = (None, "dev", "unseen")
 
 
 def read_suite(path: str, k: int, limit: int | None) -> list[Part]:
-    """Its parts; `k` and `limit` are for those that don't say. Raises `DataError` naming what's wrong."""
+    """Read the parts of a suite; `k` and `limit` are for parts that do not say. Raises `DataError`."""
     try:
         rows = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("environment")
     except (OSError, ValueError) as error:
@@ -45,7 +45,6 @@ def _part(path: str, row: dict[str, Any], k: int, limit: int | None) -> Part:
         raise DataError(f"In the suite {path!r}, part is 'dev' or 'unseen', not {row['part']!r}.")
     options = dict(row.get("options", {}))
     options |= {name: row[name] for name in ("split", "data") if name in row}
-    env = make(row["name"], **options)
-    return Part(
-        env, row.get("k", k), row.get("limit", limit), row.get("part"), row.get("label", env.name)
-    )
+    env, split = make_to_evaluate(row["name"], **options)
+    name, k, limit = row.get("label", env.name), row.get("k", k), row.get("limit", limit)
+    return Part(env, k, limit, row.get("part"), name, split)

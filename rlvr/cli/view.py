@@ -17,14 +17,21 @@ from rlvr.evaluation.viewer.view import FILTERS, write_view
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("run2", type=click.Path(path_type=Path), required=False)
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False),
-              help="The file to write; by default RUN/report.html.")  # fmt: skip
+              help="The file to write (default: RUN/report.html).")  # fmt: skip
 @click.option("--filter", "show", type=click.Choice(FILTERS),
-              help="Open with these rollouts alone.")  # fmt: skip
-@click.option("--open/--no-open", "open_", default=True, help="Open it in a browser.")
-def command(run: Path, run2: Path | None, out: Path | None, show: str | None, open_: bool) -> None:
+              help="Open with these rollouts alone (default: the summary).")  # fmt: skip
+@click.option(
+    "--by", help="Show the figures of slices of the tasks too, by a key such as metadata.level."
+)
+@click.option(
+    "--open/--no-open", "open_", default=True, show_default=True, help="Open the file in a browser."
+)
+def command(
+    run: Path, run2: Path | None, out: Path | None, show: str | None, by: str | None, open_: bool
+) -> None:
     """Write RUN, or two runs side by side, as one HTML file and open it in a browser.
 
-    The file holds every rollout and loads nothing: send it to whoever should look.
+    The file holds every rollout and loads nothing: it can be sent to others as it is.
     """
     console = Console(stderr=True)
     with console.status("reading") as status:
@@ -33,6 +40,7 @@ def command(run: Path, run2: Path | None, out: Path | None, show: str | None, op
             out,
             lambda done: status.update(f"reading: {done} rollouts"),
             show,
+            by,
         )
     for warning in view.warnings:
         print(f"rlvr: warning: {warning}", file=sys.stderr)

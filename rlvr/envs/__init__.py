@@ -42,6 +42,12 @@ BUILT_IN = (
 
 FAMILIES = (
     Family(
+        "slice",
+        "rlvr.envs.slices",
+        "Slice",
+        "The tasks of an environment with one value of a key: slice/math:metadata.type=Algebra",
+    ),
+    Family(
         "reasoning_gym",
         "rlvr.envs.reasoning_gym",
         "ReasoningGym",

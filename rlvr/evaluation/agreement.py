@@ -1,4 +1,4 @@
-"""Whether a verifier judges as people do: its agreement with labelled examples, before it's a reward."""
+"""The agreement of a verifier with people's labels, to be measured before it becomes a reward."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from rlvr.scoring import score
 
 @dataclass(frozen=True)
 class Agreement:
-    """What came of it.
+    """The agreement of a verifier with labels.
 
     Attributes:
-        kappa: Cohen's κ: agreement beyond what chance would give, 1 at most; 0 is chance. NaN where
-            all examples, or all verdicts, are on one side.
-        accuracy: share of examples judged as labelled.
-        false_passes: examples that were passed and are labelled as wrong: what a policy would find.
-        false_refusals: examples that were refused and are labelled as right.
-        judged: examples with a verdict.
-        unscored: examples without one, which count nowhere else.
+        kappa: Cohen's κ, the agreement beyond chance: at most 1, and 0 for chance. NaN if all examples
+            or all verdicts are on one side.
+        accuracy: the share of examples judged as labelled.
+        false_passes: the number of passed examples that are labelled wrong; a policy would find these.
+        false_refusals: the number of refused examples that are labelled right.
+        judged: the number of examples with a verdict.
+        unscored: the number of examples without a verdict, which count nowhere else.
     """
 
     kappa: Estimate
@@ -51,18 +51,18 @@ def agreement(
     threshold: float = 0.5,
     seed: int = 0,
 ) -> Agreement:
-    """How well a verifier agrees with labels, with 95% intervals by a bootstrap over tasks.
+    """Measure how well a verifier agrees with labels, with 95% intervals by a bootstrap over tasks.
 
     Cohen 1960, "A coefficient of agreement for nominal scales". Use it with a hundred examples or more,
     of both kinds, and among the wrong ones such as a policy would try.
 
     Args:
-        verifier: a `rlvr.Judge`, or any other.
-        labelled: a task, a response to it, and whether that is right.
-        threshold: a reward from which on it's passed.
-        seed: of the bootstrap.
+        verifier: an `rlvr.Judge`, or any other verifier.
+        labelled: tasks, each with a response and True if the response is right.
+        threshold: the least reward that counts as a pass.
+        seed: the seed of the bootstrap.
 
-    Raises `DataError` where there's no example, or a label is no bool.
+    Raises `DataError` if there is no example, or a label is not a bool.
     """
     examples = list(labelled)
     if not examples:
@@ -96,15 +96,15 @@ def agreement(
 
 def _accuracy(sums: Floats) -> Floats:
     both, passed, right, judged = sums.T
-    found: Floats = (judged - passed - right + 2 * both) / judged
-    return found
+    accuracy: Floats = (judged - passed - right + 2 * both) / judged
+    return accuracy
 
 
 def _kappa(sums: Floats) -> Floats:
     _, passed, right, judged = sums.T
     chance = (passed * right + (judged - passed) * (judged - right)) / judged**2
-    found: Floats = (_accuracy(sums) - chance) / (1 - chance)
-    return found
+    kappa: Floats = (_accuracy(sums) - chance) / (1 - chance)
+    return kappa
 
 
 def _shown(estimate: Estimate) -> str:

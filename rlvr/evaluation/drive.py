@@ -14,7 +14,7 @@ from rlvr.core.environment import Environment
 from rlvr.core.faults import raised
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
-from rlvr.evaluation.judge import Judge
+from rlvr.evaluation.judge import EpisodeJudge
 from rlvr.policies.base import (
     AsyncPolicy,
     Generation,
@@ -37,7 +37,7 @@ _BATCH = 64
 
 
 @dataclass(slots=True)
-class Unit:
+class TaskSamples:
     """Samples of a task that are asked for together."""
 
     env: Environment
@@ -79,12 +79,12 @@ class Driver:
         own: int = getattr(policy, "concurrency", 1)
         self._concurrency = concurrency or own
         self._slots = asyncio.Semaphore(_WAITING)
-        self._judges: dict[int, Judge] = {}
+        self._judges: dict[int, EpisodeJudge] = {}
         self._threads = ThreadPoolExecutor(_THREADS, "rlvr-episodes")
         self._pending: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None  # what recording a rollout raised
 
-    async def run(self, units: Iterable[Unit]) -> None:
+    async def run(self, units: Iterable[TaskSamples]) -> None:
         """Play them all. Raises what the policy raised, after all that it answered is recorded."""
         shared = iter(units)
         try:
@@ -103,7 +103,7 @@ class Driver:
             if self._broken is not None:
                 raise self._broken
 
-    async def _serve(self, units: Iterator[Unit]) -> None:
+    async def _serve(self, units: Iterator[TaskSamples]) -> None:
         policy = cast(AsyncPolicy, self._policy)
         for unit in units:  # shared with the other workers
             rollouts = unit.rollouts()
@@ -132,7 +132,7 @@ class Driver:
                 await self._close(env, rollout)
         return over
 
-    async def _batches(self, units: Iterator[Unit]) -> None:
+    async def _batches(self, units: Iterator[TaskSamples]) -> None:
         policy = cast(Policy, self._policy)
         waiting = ((unit.env, rollout) for unit in units for rollout in unit.rollouts())
         active: list[_Turn] = []
@@ -229,7 +229,7 @@ class Driver:
             return
         judge = self._judges.get(id(env))
         if judge is None:
-            judge = self._judges[id(env)] = Judge(env, self._threads, self._cache)
+            judge = self._judges[id(env)] = EpisodeJudge(env, self._threads, self._cache)
         began = time.monotonic()
         verdict = judge(rollout.task, rollout.messages)
         if isinstance(verdict, Future):

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from rlvr.core.environment import Environment
-from rlvr.core.errors import DataError
-from rlvr.core.registry import make
+from rlvr.core.errors import DataError, OptionError, nearest
 from rlvr.core.secrets import scrubbed_options
+from rlvr.envs.slices import By
 from rlvr.evaluation.drive import AnyPolicy
 from rlvr.evaluation.evaluation import Evaluation, Part
+from rlvr.evaluation.preflight import make_to_evaluate
 from rlvr.policies.scripted import scripted
 from rlvr.runs.cache import VerdictCache
 from rlvr.runs.report import Report
 from rlvr.runs.run import Run, about
+
+_NAMES = (
+    "k", "split", "data", "options", "limit", "run", "resume", "seed", "concurrency", "progress",
+    "cache", "price", "by", "labels",
+)  # fmt: skip
 
 
 def evaluate(
@@ -25,6 +31,9 @@ def evaluate(
     policy: AnyPolicy | str,
     k: int = 1,
     *,
+    split: str | None = None,
+    data: str | None = None,
+    options: Mapping[str, Any] | None = None,
     limit: int | None = None,
     run: Run | str | Path | None = None,
     resume: bool = False,
@@ -33,34 +42,59 @@ def evaluate(
     progress: Callable[[Evaluation], None] = lambda evaluation: None,
     cache: VerdictCache | None = None,
     price: tuple[float, float] | None = None,
-    **labels: str | int,
+    by: By | None = None,
+    labels: Mapping[str, str | int] | None = None,
+    **unknown: Never,
 ) -> Report:
-    """Have `policy` answer each task k times, and judge while it goes on.
+    """Have `policy` answer each task k times, and judge the answers meanwhile.
+
+        >>> report = rlvr.evaluate("arithmetic", "oracle", limit=10)
+        >>> report.mean.value
+        1.0
 
     Args:
-        env: single- or multi-turn; or the name of one, with its default options.
-        policy: a policy (`rlvr.policies`: an OpenAI-compatible server, transformers, vLLM), anything
+        env: an environment, or the name of one. A name gives the test split if there is one.
+        policy: a policy (`rlvr.policies`: an OpenAI-compatible server, transformers, vLLM), any object
             with a name and `respond`, or the name of a script: oracle, empty, echo, random.
-        limit: only so many tasks, from the first.
-        run: where the rollouts go, with `labels` on each: a folder, in which a run is made that
-            `rlvr view` opens; or an opened run, which stays open.
-        resume: go on with `run`: leave out what it has already; the report is on all.
-        seed: of sampling; each task, sample and turn has its own from it.
-        concurrency: requests under way, where the policy is asynchronous; by default its own.
+        k: samples per task.
+        split, data, options: the split, data file and other options of an environment given by name.
+        limit: the number of tasks, from the first; None for all.
+        run: a folder in which a run with the rollouts is made, for `rlvr view`; or an opened run,
+            which stays open.
+        resume: go on with `run` and repeat nothing; the report is on all rollouts.
+        seed: the seed of sampling; each task, sample and turn has its own derived from it.
+        concurrency: the number of requests at a time for an asynchronous policy (default: its own).
         progress: called after each rollout.
-        cache: verdicts on disk, found again where verifier, task and response are the same.
-        price: of a million prompt tokens and of a million completion tokens, for the report's cost.
+        cache: verdicts on disk, found again if verifier, task and response are the same.
+        price: the price of a million prompt tokens and of a million completion tokens, for the cost.
+        by: a key of the tasks such as `metadata.level`, or a function of a task: reports its slices too.
+        labels: fields to add to each rollout's line.
 
-    Raises `PolicyError` where the policy can't go on; then `run` holds all that was judged. Raises
-    `DataError` where there's a run at `run` already, or, with `resume`, one of something else.
+    Raises `PolicyError` if the policy can't go on; then `run` holds all that was judged. Raises
+    `DataError` if there is a run at `run` already, or, with `resume`, one of something else.
     """
+    if unknown:
+        name = next(iter(unknown))
+        raise OptionError(
+            f"rlvr.evaluate has no parameter {name!r}. {nearest(name, _NAMES)} An option of the "
+            f"environment goes into options={{{name!r}: …}}, a field for each rollout into labels."
+        )
     if isinstance(env, str):
-        env = make(env)
+        asked = dict(options or {})
+        asked |= {n: v for n, v in (("split", split), ("data", data)) if v is not None}
+        env, split = make_to_evaluate(env, **asked)
+    elif split is not None or data is not None or options:
+        raise OptionError(
+            "split, data and options are for an environment that is given by its name: this one "
+            "was made already."
+        )
+    else:
+        split = (env.made_with or {}).get("split")
     if isinstance(policy, str):
         policy = scripted(policy, env)
-    part = Part(env, k, limit)
-    asked = {**_origin(env), "policy": policy.name, "seed": seed}
-    with _opened(run, resume, asked, {"k": k, "limit": limit}) as opened:
+    part = Part(env, k, limit, split=split)
+    config = {**_origin(env, split), "policy": policy.name, "seed": seed}
+    with _opened(run, resume, config, {"k": k, "limit": limit}) as opened:
         evaluation = Evaluation(
             [part],
             policy,
@@ -69,10 +103,12 @@ def evaluate(
             seed=seed,
             concurrency=concurrency,
             progress=progress,
-            labels=labels,
+            labels=dict(labels or {}),
             cache=cache,
             price=price,
+            by=by,
         )
+        evaluation.check(thorough=True)
         reports = evaluation.run()
         if opened is not None and not isinstance(run, Run):
             finish(opened, reports)
@@ -89,23 +125,32 @@ def finish(run: Run, reports: Sequence[Report]) -> None:
             scored=report.scored,
             tasks=report.tasks,
         )
-    run.finish({"reports": [report.to_json() for report in reports]})
+    asked = about(run.path)
+    run.finish(
+        {
+            "asked": {name: asked.get(name) for name in ("config", "asked")},
+            "reports": [report.to_json() for report in reports],
+        }
+    )
 
 
-def _origin(env: Environment) -> dict[str, Any]:
-    """How `rlvr eval --rescore` makes the environment again; None in place of its name where nobody can."""
-    about: dict[str, Any] = {
+def _origin(env: Environment, split: str | None) -> dict[str, Any]:
+    """Return how `rlvr rescore` makes the environment again; None for its name if nobody can."""
+    origin: dict[str, Any] = {
         "environment": None,
         "name": env.name,
-        "split": None,
+        "split": split,
         "data": None,
         "options": [],
     }
+    given = {name: v for name, v in (env.made_with or {}).items() if name != "split"}
     try:
-        options = [f"{name}={json.dumps(value)}" for name, value in (env.made_with or {}).items()]
+        options = [f"{name}={json.dumps(value)}" for name, value in given.items()]
     except (TypeError, ValueError):
-        return about
-    return about if env.made_with is None else about | {"environment": env.name, "options": options}
+        return origin
+    if env.made_with is None:
+        return origin
+    return origin | {"environment": env.name, "options": options}
 
 
 @contextmanager
@@ -115,7 +160,7 @@ def _opened(
     same: dict[str, Any],
     others: dict[str, Any],
 ) -> Iterator[Run | None]:
-    """A folder's run, with `same` and `others` as its configuration; resumed where `same` is the same."""
+    """Open a folder's run with `same` and `others` as its configuration; resume it if `same` is equal."""
     if run is None or isinstance(run, Run):
         yield run
         return

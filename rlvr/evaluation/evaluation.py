@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
-from rlvr.evaluation.drive import AnyPolicy, Driver, Unit
+from rlvr.envs.slices import By
+from rlvr.evaluation.drive import AnyPolicy, Driver, TaskSamples
+from rlvr.evaluation.preflight import check_server, check_verifier, run_to_end
 from rlvr.runs.cache import VerdictCache
-from rlvr.runs.report import Report
+from rlvr.runs.reading import read_records
+from rlvr.runs.report import EvaluationSize, Report
 from rlvr.runs.rollouts import Rollout
-from rlvr.runs.run import Run, read_rollouts
-from rlvr.runs.tally import Tally
+from rlvr.runs.run import Run
+from rlvr.runs.saved import reports_of
+from rlvr.runs.tally import PartKey, Tallies, Tally, check_by
 from rlvr.scoring.prints import kept_in
 
 
@@ -25,11 +27,12 @@ class Part:
     """One environment of an evaluation.
 
     Attributes:
-        env: single- or multi-turn.
-        k: samples of each task.
-        limit: only so many tasks, from the first.
-        part: `dev` for what was looked at while training, `unseen` for what wasn't; reported apart.
-        name: by default the environment's own.
+        env: a single- or multi-turn environment.
+        k: samples per task.
+        limit: the number of tasks, from the first; None for all.
+        part: `dev` for tasks that were looked at while training, `unseen` for others; reported apart.
+        name: the name to report, by default the environment's own.
+        split: the split that `env` was made with, for the record; None if it has none.
     """
 
     env: Environment
@@ -37,6 +40,7 @@ class Part:
     limit: int | None = None
     part: str | None = None
     name: str | None = None
+    split: str | None = None
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -46,16 +50,21 @@ class Part:
 
     @property
     def key(self) -> tuple[str, str | None]:
-        """What its rollouts are found under."""
+        """The environment's name and its part, as in the rollouts."""
         return self.name or self.env.name, self.part
 
     @property
     def tasks(self) -> int:
-        """How many."""
+        """The number of tasks."""
         return min(len(self.env.tasks), self.limit or len(self.env.tasks))
 
-    def units(self, done: dict[tuple[str, str | None, str], int]) -> Iterator[Unit]:
-        """What's to be asked; of a task whose samples are `done` (as bits), the others."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the record of what was asked, for `run.json`."""
+        env, part = self.key
+        return {"env": env, "part": part, "split": self.split, "tasks": self.tasks, "k": self.k}
+
+    def units(self, done: dict[tuple[str, str | None, str], int]) -> Iterator[TaskSamples]:
+        """Yield the samples to ask for, without those of a task that are `done` (as bits)."""
         for i in range(self.tasks):
             task = self.env.tasks[i]
             bits = done.get((*self.key, task.id), 0)
@@ -63,22 +72,23 @@ class Part:
             if not samples:
                 continue
             if self.env.max_turns == 1:
-                yield Unit(self.env, *self.key, task, samples)
+                yield TaskSamples(self.env, *self.key, task, samples)
             else:  # conversations part ways
                 for sample in samples:
-                    yield Unit(self.env, *self.key, task, [sample])
+                    yield TaskSamples(self.env, *self.key, task, [sample])
 
 
 class Evaluation:
     """A policy on several environments, while it runs and after.
 
     Attributes:
-        tallies: of each part, what was counted so far.
-        total: rollouts there will be.
-        already: rollouts that were there before, of the run that is resumed.
+        tallies: the tally of each part so far.
+        total: the number of rollouts there will be.
+        already: the number of rollouts that a resumed run had before.
 
     Args:
-        keep: called with each rollout once it's judged, for who writes no run.
+        keep: called with each rollout once it is judged, for callers that write no run.
+        by: a key or function of tasks to slice the reports by.
 
     The other arguments are `rlvr.evaluate`'s; `run` is an opened one.
     """
@@ -97,10 +107,13 @@ class Evaluation:
         cache: VerdictCache | None = None,
         price: tuple[float, float] | None = None,
         keep: Callable[[Rollout], object] | None = None,
+        by: By | None = None,
     ) -> None:
         self.parts = list(parts)
         self.policy = policy
-        self.tallies = {part.key: Tally(*part.key) for part in parts}
+        self.table = Tallies(by)
+        for part in self.parts:
+            self.table.begin(*part.key)
         if len(self.tallies) < len(self.parts):
             raise OptionError("Two environments of an evaluation have one name: name one of them.")
         self.total = sum(part.tasks * part.k for part in parts)
@@ -113,29 +126,54 @@ class Evaluation:
         self._cache = cache
         self._price = price
         self._keep = keep
+        self._by = by
+        self._facts: dict[str, Any] | None = None
         self._done: dict[tuple[str, str | None, str], int] = {}
         if resume and run is not None:
             self._recall(run)
 
     @property
+    def tallies(self) -> dict[PartKey, Tally]:
+        """The tally of each part so far."""
+        return self.table.parts
+
+    @property
     def done(self) -> int:
-        """Rollouts that have been judged, those from before among them."""
+        """The number of rollouts that have been judged, including those from before."""
         return sum(map(len, self.tallies.values()))
 
     def run(self) -> list[Report]:
-        """Do what's left, and report on each part. From any thread; raises what the policy raises.
+        """Play the remaining units, and report on each part. From any thread; raises what the policy raises.
 
-        Raises `RlvrError` before the first task if this machine lacks something that verdicts need.
+        Raises `RlvrError` before the first request if this machine lacks something that verdicts need.
         """
-        facts: dict[str, Any] = {}
-        for part in self.parts:
-            facts |= part.env.verifier.prepare(part.env.tasks[i] for i in range(part.tasks))
+        facts = self.check()
+        check_server(self.policy)
         if self._run is not None:
-            self._run.note(**facts)
+            self._run.note(**facts, asked=[part.to_json() for part in self.parts])
         kept = nullcontext() if self._run is None else kept_in(self._run.path)
         with kept:
-            _finished(self._play())
-        return [Report.of(tally, self._price) for tally in self.tallies.values()]
+            run_to_end(self._play())
+        asked = {part.key: EvaluationSize(part.tasks, part.k) for part in self.parts}
+        return reports_of(self.table, asked, self.table.is_sliced, self._price)
+
+    def check(self, thorough: bool = False) -> dict[str, Any]:
+        """Make sure that verdicts can be reached on this machine, and return facts for a run's record.
+
+        Args:
+            thorough: look for tasks that need a missing package as well.
+
+        Raises `RlvrError` that says what is missing and how to get it.
+        """
+        if self._facts is None:
+            self._facts = {}
+            if self._by is not None:
+                check_by(self._by, (p.env.tasks[i] for p in self.parts for i in range(p.tasks)))
+            for part in self.parts:
+                tasks = part.env.tasks
+                self._facts |= part.env.verifier.prepare(tasks[i] for i in range(part.tasks))
+                check_verifier(part.env, part.tasks, thorough)
+        return self._facts
 
     async def _play(self) -> None:
         skips = getattr(self.policy, "skips", lambda task: False)  # the oracle's
@@ -156,27 +194,15 @@ class Evaluation:
             self._run.rollout(rollout.to_json(**self._labels))
         if self._keep is not None:
             self._keep(rollout)
-        self.tallies[rollout.env, rollout.part].add(rollout)
+        self.table.add(rollout)
         self._progress(self)
 
     def _recall(self, run: Run) -> None:
-        for row in read_rollouts(run.path):
-            rollout = Rollout.from_json(row)
-            tally = self.tallies.get((rollout.env, rollout.part))
-            if tally is None:
+        for record in read_records(run.path):
+            rollout = record.rollout
+            if (rollout.env, rollout.part) not in self.tallies:
                 continue
             key = (rollout.env, rollout.part, rollout.task.id)
             self._done[key] = self._done.get(key, 0) | 1 << rollout.sample
-            tally.add(rollout)
+            self.table.add(rollout)
             self.already += 1
-
-
-def _finished(work: Coroutine[Any, Any, None]) -> None:
-    """Run it to its end, also where this thread has a loop already (a notebook)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(work)
-        return
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, work).result()

@@ -19,7 +19,7 @@ from rlvr.scoring.prints import call_judging
 _KEPT = 20_000  # verdicts at hand: some ten megabytes
 
 
-class Judge:
+class EpisodeJudge:
     """Judges episodes of one environment.
 
     An answer that several samples of a task give is judged once: verdicts are kept in memory under

@@ -1,31 +1,34 @@
-"""A saved run judged again, without a model: what a verifier's new version changes."""
+"""A saved run judged again without a model, by a new version of the verifier or under several modes."""
 
 from __future__ import annotations
 
+import copy
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from rlvr.core.environment import Environment
 from rlvr.core.verdict import Scored, Unscored, Verdict
-from rlvr.evaluation.judge import Judge
+from rlvr.evaluation.judge import EpisodeJudge
 from rlvr.runs.cache import VerdictCache
+from rlvr.runs.report import Report
 from rlvr.runs.rollouts import Rollout
+from rlvr.runs.tally import Tally
 
 _WINDOW = 1024  # rollouts read ahead of the slowest one that isn't judged yet
 
 
 @dataclass(frozen=True, slots=True)
 class Rescored:
-    """A rollout with the verdict it had and the one it gets."""
+    """A rollout, which has its old verdict, with the new one."""
 
     rollout: Rollout
     verdict: Verdict
 
     @property
     def change(self) -> tuple[str, str] | None:
-        """From what to what (`incorrect`, `correct`, `unscored: gold`, a reward), or None."""
+        """The old and the new verdict (`incorrect`, `correct`, `unscored: gold`, a reward), or None if they are equal."""
         before, after = self.rollout.verdict, self.verdict
         assert before is not None
         was, now = _said(before), _said(after)
@@ -41,13 +44,13 @@ class Rescored:
 def rescore(
     env: Environment, rollouts: Iterable[Rollout], cache: VerdictCache | None = None
 ) -> Iterator[Rescored]:
-    """Judge each rollout of `env` again, in order and in flat memory.
+    """EpisodeJudge each rollout of `env` again, in order and in flat memory.
 
-    One that never had a response (stop `error`) or ended in the environment's own fault keeps its verdict.
+    A rollout that never had a response (stop `error`) or ended in the environment's own fault keeps its verdict.
     """
     waiting: deque[tuple[Rollout, Verdict | Future[Verdict]]] = deque()
     with ThreadPoolExecutor(8, "rlvr-rescore") as threads:
-        judge = Judge(env, threads, cache)
+        judge = EpisodeJudge(env, threads, cache)
         for rollout in rollouts:
             assert rollout.verdict is not None
             answered = rollout.messages[-1]["role"] == "assistant" and rollout.stop != "error"
@@ -60,8 +63,8 @@ def rescore(
 
 
 def changes(rescored: Iterable[Rescored]) -> Counter[tuple[str, str]]:
-    """How many changed from what to what."""
-    return Counter(one.change for one in rescored if one.change is not None)
+    """Count the rollouts by the change of their verdict."""
+    return Counter(row.change for row in rescored if row.change is not None)
 
 
 def _judged(rollout: Rollout, verdict: Verdict | Future[Verdict]) -> Rescored:
@@ -74,3 +77,28 @@ def _is_there(verdict: Verdict | Future[Verdict]) -> bool:
 
 def _said(verdict: Verdict) -> str:
     return str(verdict.status) if isinstance(verdict, Scored) else f"unscored: {verdict.cause}"
+
+
+def report_modes(
+    env: Environment, modes: Sequence[str], rollouts: Callable[[], Iterable[Rollout]]
+) -> Iterator[tuple[str, Report]]:
+    """Yield the report of one set of responses under each mode of extraction.
+
+    The same model scores 6 or 74 by its extraction alone: a figure without its mode says little.
+
+    Args:
+        env: the environment that the responses are to.
+        modes: the verifier's modes, such as `boxed` and `flexible`.
+        rollouts: a function that gives the rollouts, called once per mode.
+
+    Raises `OptionError` if the verifier has no such mode.
+    """
+    verifiers = [env.verifier.configure(mode=mode) for mode in modes]
+    for mode, verifier in zip(modes, verifiers, strict=True):
+        judged = copy.copy(env)
+        judged.verifier = verifier
+        tally = Tally(env.name)
+        for row in rescore(judged, rollouts()):
+            row.rollout.verdict = row.verdict
+            tally.add(row.rollout)
+        yield mode, Report.of(tally)

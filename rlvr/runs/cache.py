@@ -1,4 +1,4 @@
-"""Verdicts kept on disk, found again by what they depend on: the verifier, the task, the response.
+"""A cache of verdicts on disk, by the verifier, the task and the response.
 
 Any number of processes may use one file. What has no verdict isn't kept, nor what ran into a limit,
 since another machine, or a quieter one, may say otherwise.
@@ -23,16 +23,16 @@ import cloudpickle
 from rlvr.core.errors import DataError, DataWarning
 from rlvr.core.verdict import Scored, Status, Verdict
 from rlvr.core.verifier import Verifier
-from rlvr.runs.rollouts import verdict_of
+from rlvr.runs.rollouts import read_verdict
 
 _EVERY_S, _EVERY = 1.0, 1000  # seconds and verdicts between two writes: what a kill may cost
 _TABLE = "create table if not exists verdicts (key blob primary key, verdict text) without rowid"
 
 
 class VerdictCache:
-    """A file of verdicts. From any thread.
+    """A file of verdicts, used from any thread.
 
-    Raises `DataError` where the file is something else.
+    Raises `DataError` if the file is something else.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -54,7 +54,7 @@ class VerdictCache:
             raise DataError(f"The cache {str(path)!r} can't be used: {error}.") from error
 
     def get(self, key: bytes) -> Verdict | None:
-        """The verdict under `key`, or None."""
+        """Return the verdict under `key`, or None."""
         with self._lock:
             if self._broken:
                 return None
@@ -65,7 +65,7 @@ class VerdictCache:
                         "select verdict from verdicts where key = ?", (key,)
                     ).fetchone()
                     text = None if row is None else row[0]
-                verdict = None if text is None else verdict_of(json.loads(text))
+                verdict = None if text is None else read_verdict(json.loads(text))
             except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
                 self._give_up(error)
                 return None
@@ -73,7 +73,7 @@ class VerdictCache:
         return verdict
 
     def put(self, key: bytes, verdict: Verdict) -> None:
-        """Keep it, where it's one to keep."""
+        """Keep a verdict, unless it is unscored or ran into a limit."""
         if not isinstance(verdict, Scored) or verdict.status is Status.LIMIT:
             return
         if verdict.detail.get("limit"):  # a part of it, or one of its tests
@@ -90,7 +90,7 @@ class VerdictCache:
                 self._write()
 
     def close(self) -> None:
-        """Write what's left."""
+        """Write the rest, and close the file."""
         with self._lock:
             self._write()
             self._database.close()
@@ -109,7 +109,7 @@ class VerdictCache:
         self._wrote = time.monotonic()
 
     def _give_up(self, error: Exception) -> None:
-        """A cache out of order costs time and nothing else."""
+        """Stop using a cache that is broken: that costs time and nothing else."""
         if not self._broken:
             self._broken = True
             warnings.warn(
@@ -120,7 +120,7 @@ class VerdictCache:
 
 
 def identity(verifier: Verifier) -> bytes:
-    """A digest of what decides a verifier's verdicts, as far as can be seen from outside.
+    """Return a digest of everything visible from outside that decides a verifier's verdicts.
 
     That is its class, name, version and options, and those of its parts; the source files of its class and
     its function; the code of rlvr's verifiers, and the libraries they compare with. What an author's verifier reads

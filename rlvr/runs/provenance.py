@@ -1,4 +1,4 @@
-"""What a run was made with: the state of the code, and versions."""
+"""The provenance of a run: the state of the code, and versions of packages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _PACKAGES = (
 
 
 def git_state() -> dict[str, Any] | None:
-    """The commit of the current directory, and whether tracked files differ from it.
+    """Return the commit of the current directory, and whether tracked files differ from it.
 
-    None where there's no git, no repository, or no commit yet. Untracked files don't count: the
+    None if there is no git, no repository, or no commit yet. Untracked files don't count: the
     runs themselves are some.
     """
     commit = _git("rev-parse", "--verify", "HEAD")
@@ -35,13 +35,13 @@ def _git(*arguments: str) -> str | None:
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that matter, those that are installed."""
-    found = {}
+    """Return the versions of those packages that matter and are installed."""
+    installed = {}
     for package in _PACKAGES:
         try:
             version = metadata.version(package)
         except Exception:  # it isn't there, or its metadata are malformed
             continue
         if isinstance(version, str):
-            found[package] = version
-    return found
+            installed[package] = version
+    return installed

@@ -1,7 +1,9 @@
-"""The line of a rollout in `rollouts.jsonl`, and what is read off it again."""
+"""`Rollout`: one episode, as an evaluation or a trainer writes it to `rollouts.jsonl` and as it is read back."""
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +17,16 @@ class Rollout:
     """One episode.
 
     Attributes:
-        env, part: which of the evaluation's environments. `part` is `dev` or `unseen`, or None.
-        sample: which of the task's, from 0.
+        env, part: the environment's name and its part of a suite (`dev`, `unseen`) or of a training run
+            (`train`, `held-out`); None otherwise.
+        sample: the number of this sample of the task, from 0.
         messages: the whole conversation.
-        stop: of the last response (`stop`, `length`, `error`), or `turns` where the environment
-            had more to say and the turns were spent.
-        prompt_tokens: of the last prompt, which holds the ones before; None where unknown.
-        completion_tokens: of all responses together.
-        sent_tokens: of all prompts together; a prompt sent once for several samples counts for the
-            first of them alone. What a provider bills.
+        stop: why the last response ended (`stop`, `length`, `error`), or `turns` if the environment
+            had more to say and no turns were left; "" if the run does not say.
+        prompt_tokens: tokens of the last prompt, which holds the earlier ones; None if unknown.
+        completion_tokens: tokens of all responses together.
+        sent_tokens: tokens of all prompts together, as a provider bills them; a prompt sent once for
+            several samples counts for the first of them alone.
         generate_s: seconds until the responses were there; for a batch, a rollout's share of it.
         verify_s: seconds from the last response to the verdict.
     """
@@ -43,8 +46,35 @@ class Rollout:
     logprobs: list[list[float]] | None = None
     sent_tokens: int = 0
 
+    @property
+    def prompt(self) -> list[Message]:
+        """The messages before the first response."""
+        return list(self.task.prompt)
+
+    @property
+    def completion(self) -> list[Message]:
+        """The messages from the first response on, including the environment's replies."""
+        return self.messages[len(self.task.prompt) :]
+
+    @property
+    def response(self) -> str | None:
+        """The last response; None if there is none."""
+        return next(
+            (m["content"] for m in reversed(self.completion) if m["role"] == "assistant"), None
+        )
+
+    @property
+    def characters(self) -> int:
+        """The length of all responses together."""
+        return sum(len(m["content"]) for m in self.completion if m["role"] == "assistant")
+
+    @property
+    def truncated(self) -> bool:
+        """True if the episode was cut at the token limit or ran out of turns."""
+        return self.stop in ("length", "turns")
+
     def respond(self, generation: Generation) -> None:
-        """Take a response of the policy."""
+        """Append a response of the policy."""
         self.messages.append({"role": "assistant", "content": generation.text})
         self.stop = generation.stop
         self.prompt_tokens = generation.prompt_tokens
@@ -55,7 +85,7 @@ class Rollout:
             self.logprobs = [*(self.logprobs or []), list(generation.logprobs)]
 
     def to_json(self, **labels: str | int) -> dict[str, Any]:
-        """The line, with `labels` on it."""
+        """Return the row of `rollouts.jsonl`, with `labels` in it."""
         assert self.verdict is not None
         row: dict[str, Any] = {"task": self.task.id, "sample": self.sample, "env": self.env}
         if self.part is not None:
@@ -85,34 +115,72 @@ class Rollout:
         return row
 
     @classmethod
-    def from_json(cls, row: dict[str, Any]) -> Rollout:
-        """A rollout from its line. Its task's prompt is what comes before the first response."""
+    def from_json(cls, row: dict[str, Any], env: str = "") -> Rollout:
+        """Read a row of `rollouts.jsonl`.
+
+        The task's prompt is the messages before the first response. Fields that earlier versions did not
+        write may be missing.
+
+        Args:
+            env: the environment of rows that do not name theirs.
+
+        Raises `KeyError`, `TypeError` or `ValueError` if the row is not a rollout.
+        """
         messages = row["messages"]
+        for message in messages:
+            if not isinstance(message["role"], str) or not isinstance(message["content"], str):
+                raise TypeError("a message whose role or content is not text")
         first = next((i for i, m in enumerate(messages) if m["role"] == "assistant"), len(messages))
         asked = row.get("prompt_messages", max(first, 1))
-        task = Task(messages[:asked], row["reference"], row["task"], row.get("metadata"))
+        sample = row["sample"]
+        if type(sample) is not int or sample.bit_length() > 63:
+            raise TypeError(f"a sample that is not a whole number: {sample!r:.40}")
+        task = Task(messages[:asked], row.get("reference"), row["task"], row.get("metadata"))
+        tokens, seconds = row.get("tokens") or {}, row.get("seconds") or {}
+        prompt_tokens = tokens.get("prompt")
         return cls(
-            row["env"],
+            row.get("env", env),
             row.get("part"),
             task,
-            row["sample"],
+            sample,
             messages,
-            verdict_of(row["verdict"]),
-            row["stop"],
-            row["tokens"]["prompt"],
-            row["tokens"]["completion"],
-            row["seconds"]["generate"],
-            row["seconds"]["verify"],
+            read_verdict(row["verdict"]),
+            row.get("stop", ""),
+            prompt_tokens,
+            tokens.get("completion"),
+            seconds.get("generate", 0.0),
+            seconds.get("verify", 0.0),
             row.get("token_ids"),
             row.get("logprobs"),
-            row["tokens"].get("sent", row["tokens"]["prompt"] or 0),
+            tokens.get("sent", prompt_tokens or 0),
         )
 
 
-def verdict_of(found: dict[str, Any]) -> Verdict:
-    """The verdict that a line holds."""
-    detail = found.get("detail") or {}
-    if found["scored"]:
-        status = Status(found["status"])
-        return Scored(found["reward"], status, found["components"], found["feedback"], detail)
-    return Unscored(Cause(found["cause"]), found["message"], detail)
+def read_verdict(row: dict[str, Any]) -> Verdict:
+    """Return the verdict in a rollout's row."""
+    detail = row.get("detail") or {}
+    if row["scored"]:
+        status, components = Status(row["status"]), row.get("components") or {}
+        return Scored(row["reward"], status, components, row.get("feedback", ""), detail)
+    return Unscored(Cause(row["cause"]), row.get("message", ""), detail)
+
+
+def answer_of(verdict: Verdict) -> str | None:
+    """Return the answer that extraction found in the response; None if the verdict does not say."""
+    answer = verdict.detail.get("answer")
+    return None if answer is None else text_of(answer)
+
+
+def text_of(value: Any) -> str:
+    """Return a string unchanged and anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, or None for anything else (a bool is not one)."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None

@@ -50,7 +50,9 @@ def test_every_gsm8k_test_task_is_asked_once(
 ) -> None:
     arguments = ["eval", "gsm8k", "--policy", "oracle", "--split", "test", "--data", data]
     done = rlvr_cli(*arguments, "--run", "run")
-    assert "reward 1.0000 ± 0.0000 · correct 1.0000 · 1319 scored, 0 unscored" in done.stdout
+    assert (
+        "reward 1.0000 ± 0.0000 · correct 1.0000 ± 0.0000 · 1319 scored, 0 unscored" in done.stdout
+    )
     rollouts = rows(tmp_path / "run" / "rollouts.jsonl")
     assert len({rollout["task"] for rollout in rollouts}) == len(rollouts) == 1319
 

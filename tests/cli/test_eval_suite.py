@@ -57,6 +57,8 @@ def test_a_server_and_its_key(rlvr_cli: Any, tmp_path: Path) -> None:
             "20",
             "-k",
             "2",
+            "--temperature",
+            "0.5",
         ]
         options = ["--env", "operators=+", "--env", "prompt={compact}=", "--run", "run"]
         key = {"OPENAI_API_KEY": "sesame"}

@@ -29,6 +29,10 @@ RUN_AS: dict[str, dict[str, str]] = {
         "--temperature 1 --run runs/pass":
             "rlvr eval gsm8k --model adder --base-url URL -k 8 --temperature 1 --run runs/pass "
             "--limit 40",
+        "rlvr eval math --model ./my-model --run runs/math":
+            "rlvr eval math --policy random --limit 100 --run runs/math",
+        "rlvr train --config mixture.toml --model ./my-model":
+            f"rlvr train --config mixture.toml --model model {_TINY} --run runs/weakest",
     },
     "docs/kl.md": {
         "rlvr eval gsm8k --model START -k 32 --temperature 1 --run runs/start":

@@ -45,7 +45,9 @@ def run(path: Path, verifier: rlvr.Verifier, answers: list[str], gold: str = "a"
     cache = VerdictCache(path)
     JUDGED.clear()
     try:
-        return evaluate(rlvr.SingleTurn(tasks, verifier), Says(answers), cache=cache)
+        report = evaluate(rlvr.SingleTurn(tasks, verifier), Says(answers), cache=cache)
+        del JUDGED[0]  # the answer that is judged before the first request
+        return report
     finally:
         cache.close()
 

@@ -97,7 +97,7 @@ def test_every_task_is_asked_once_and_written_down(env: rlvr.SingleTurn, tmp_pat
             answers(),
             run=run,
             progress=lambda one: progress.append((one.done, one.total)),
-            step=3,
+            labels={"step": 3},
         )
     rows = [json.loads(line) for line in (run.path / "rollouts.jsonl").read_text().splitlines()]
     rows.sort(key=lambda row: int(row["task"][1:]))  # they're written when they're judged

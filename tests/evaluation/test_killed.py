@@ -27,6 +27,7 @@ def test_killed_again_and_again(tmp_path: Path, kills: int, tasks: int) -> None:
         command = [sys.executable, "-m", "rlvr", "eval", "arithmetic", "--model", "adder"]
         command += ["--base-url", stub.url, "--limit", str(tasks), "-k", str(K), "--run", str(path)]
         command += ["--env", "operators=+", "--env", "prompt={compact}=", "--concurrency", "4"]
+        command += ["--temperature", "0.5"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         killed = 0
         while killed < kills:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import rlvr
 from rlvr import Cause, Scored, Status, Unscored
@@ -111,3 +114,41 @@ def test_a_run_of_somebody_elses_names_no_code_and_no_file(rlvr_cli: Any, tmp_pa
     ):
         rlvr_cli(*command)
     assert not (tmp_path / "ran").exists()
+
+
+def test_rescore_writes_a_run_with_the_new_verdicts(rlvr_cli: Any, tmp_path: Path) -> None:
+    rows = [{"question": f"{n} + 1?", "answer": f"#### {n + 1}"} for n in range(9)]
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = ["eval", "gsm8k", "--policy", "oracle", "--data", "own.jsonl", "--run", "old"]
+    assert rlvr_cli(*made, environ={"RLVR_ROW_FILES": str(tmp_path)}).returncode == 0
+    file = tmp_path / "old/rollouts.jsonl"
+    file.write_text(file.read_text().replace("\\\\boxed{3}", "The answer is 3"))
+    given = ["--data", "own.jsonl"]
+    done = rlvr_cli("rescore", "old", "-o", "new", *given)
+    assert done.returncode == 0, done.stderr
+    assert "9 rollouts · 1 changed · reward 1.0000 → 0.8889" in done.stdout
+    report = json.loads((tmp_path / "new/report.json").read_text())["reports"][0]
+    assert report["mean"]["value"] == pytest.approx(8 / 9)
+    assert "lower on 1, equal on 8" in rlvr_cli("compare", "old", "new").stdout
+    assert "test-" in file.read_text()
+    again = rlvr_cli("rescore", "old", "-o", "new", *given)
+    assert (again.returncode, "already" in again.stderr) == (2, True)
+
+
+def test_one_set_of_responses_under_each_mode(rlvr_cli: Any, tmp_path: Path) -> None:
+    rlvr_cli("eval", "arithmetic", "--policy", "oracle", "--limit", "20", "--run", "run")
+    file = tmp_path / "run/rollouts.jsonl"
+    text = file.read_text()
+    file.write_text(re.sub(r"\\\\boxed\{(-?\d+)\}\"", r'The answer is \1."', text))
+    done = rlvr_cli("rescore", "run", "--modes", "boxed,flexible")
+    assert done.returncode == 0, done.stderr
+    head, boxed, flexible = done.stdout.splitlines()
+    assert head.split()[:3] == ["mode", "reward", "correct"]
+    assert boxed.split()[:2] == ["boxed", "0.0000"]
+    assert flexible.split()[:2] == ["flexible", "1.0000"]
+    arguments = ["eval", "arithmetic", "--policy", "oracle", "--limit", "5"]
+    done = rlvr_cli(*arguments, "--modes", "boxed,whole")
+    assert [line.split()[0] for line in done.stdout.splitlines()[-3:-1]] == ["boxed", "whole"]
+    wrong = rlvr_cli(*arguments, "--modes", "boxd")
+    assert wrong.returncode == 2
+    assert len(list((tmp_path / "runs").iterdir())) == 1

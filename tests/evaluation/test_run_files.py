@@ -177,10 +177,10 @@ def test_a_run_with_a_torn_line_is_read_resumed_and_exported(tmp_path: Path, dam
     assert (tmp_path / "sft.jsonl").read_bytes().count(b"\n") == whole
     with warned:
         (compared,) = compare_runs(path, path)
-    assert compared.comparison.tasks == whole
+    assert compared.parts[0].paired.tasks == whole
     view = write_view([path], tmp_path / "view.html")
     assert view.rollouts == whole
-    assert "1 line can't be read" in " ".join(view.warnings)
+    assert "1 line of" in " ".join(view.warnings)
     with Run.resume(path) as run, warned:
         report = rlvr.evaluate("arithmetic", "oracle", limit=6, run=run, resume=True)
     assert report.rollouts == 6

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from rlvr.runs import statistics
-from rlvr.runs.statistics import bootstrap, majority, mcnemar, paired, pass_at_k
+from rlvr.runs.statistics import (
+    Estimate,
+    bootstrap,
+    holm,
+    majority,
+    paired,
+    pass_at_k,
+    sign_flip,
+)
 
 
 @pytest.mark.parametrize(
@@ -116,29 +124,104 @@ def test_the_interval_covers_95_percent(tasks: int, samples: int) -> None:
 
 @pytest.mark.parametrize(
     ("gained", "lost", "p"),
-    [(0, 0, 1.0), (1, 1, 1.0), (5, 0, 2 / 32), (1, 7, 18 / 256), (8, 2, 112 / 1024)],
+    [
+        (0, 0, 1.0),
+        (1, 1, 1.0),
+        (5, 0, 1 / 32),
+        (1, 7, (2 * 1 + 8) / 256),
+        (8, 2, (2 * 11 + 45) / 1024),
+    ],
 )
-def test_mcnemar_by_hand(gained: int, lost: int, p: float) -> None:
-    assert mcnemar(gained, lost) == mcnemar(lost, gained) == pytest.approx(p)
+def test_sign_flip_of_single_samples_is_mcnemars_mid_p(gained: int, lost: int, p: float) -> None:
+    flips = [1.0] * gained + [-1.0] * lost
+    assert sign_flip([*flips, 0.0, 0.0]) == pytest.approx(p)
+    assert sign_flip([-flip for flip in flips]) == pytest.approx(p)
 
 
-def test_mcnemar_of_many_is_no_overflow() -> None:
-    assert 0 < mcnemar(6000, 5000) < 1e-20
+@pytest.mark.parametrize("seed", range(8))
+def test_sign_flip_is_the_share_of_all_sign_changes(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = (
+        rng.choice([-1, -2 / 3, -0.5, -0.25, 0.25, 0.5, 1], 9) if seed % 2 else rng.normal(0, 1, 9)
+    )
+    sums = np.array([np.dot(signs, values) for signs in itertools.product([-1, 1], repeat=9)])
+    observed = abs(values.sum())
+    expected = (abs(sums) > observed + 1e-9).mean() + (abs(abs(sums) - observed) <= 1e-9).mean() / 2
+    if observed > 1e-9:
+        assert sign_flip(values) == pytest.approx(expected, abs=1e-3)
+
+
+def test_sign_flip_of_many_is_its_limit_without_overflow() -> None:
+    assert 0 < sign_flip([1.0] * 6000 + [-1.0] * 5000) < 1e-20
+    few, many = [1.0] * 1040 + [-1.0] * 960, [1.0] * 1041 + [-1.0] * 961
+    assert sign_flip(few) == pytest.approx(sign_flip(many), rel=0.02)
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+    corrected = holm([0.04, math.nan])
+    assert corrected[0] == 0.04
+    assert math.isnan(corrected[1])
+    assert holm([]) == []
 
 
 def test_two_runs() -> None:
-    found = paired([0, 0, 1, 1], [1, 0.5, 1, 1], [0, 0, 1, 1], [1, 0, 1, 1])
-    assert (found.tasks, found.gained, found.lost, found.p) == (4, 1, 0, 1.0)
+    found = paired([0, 0, 1, 1], [1, 0.5, 1, 1])
+    assert (found.tasks, found.higher, found.lower, found.ties) == (4, 2, 0, 2)
+    assert found.p == pytest.approx(2 * (1 / 8))
     assert found.difference.value == 0.375
     assert found.to_json()["difference"]["value"] == 0.375
 
 
-def test_pairing_takes_what_tasks_share_out_of_the_interval() -> None:
+def test_pairing_removes_the_tasks_difficulty_from_the_interval() -> None:
     rng = np.random.default_rng(5)
     hard = rng.random(500)
     second = hard + 0.05 + rng.normal(0, 0.01, 500)
-    found = paired(hard, second, hard > 0.5, second > 0.5)
+    found = paired(hard, second)
     assert 0.045 < found.difference.low < found.difference.high < 0.055
-    nothing = paired([], [], [], [])
+    nothing = paired([], [])
     assert nothing.tasks == 0
     assert math.isnan(nothing.difference.value)
+    assert math.isnan(nothing.p)
+
+
+def test_the_limit_for_many_tasks_is_the_bootstraps(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    counts = rng.integers(1, 5, 3000).astype(float)
+    sums = rng.binomial(counts.astype(int), rng.random(3000)).astype(float)
+    (drawn,) = bootstrap(sums, counts)
+    monkeypatch.setattr(statistics, "_MANY", 100)
+    (limit,) = bootstrap(sums, counts)
+    assert limit.value == drawn.value
+    assert limit.half == pytest.approx(drawn.half, rel=0.08)
+
+
+def rejected(first: int, second: int, tasks: int, times: int, seed: int) -> float:
+    """Return how often two runs of one policy differ with p < 0.05, with so many samples per task."""
+    rng = np.random.default_rng([seed, first, second])
+    found = 0
+    for _ in range(times):
+        chance = rng.beta(0.5, 0.5, tasks)
+        a, b = (rng.binomial(k, chance) / k for k in (first, second))
+        found += paired(a, b).p < 0.05
+    return found / times
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 1), (2, 1), (1, 8), (4, 4)])
+def test_equal_policies_rarely_differ(
+    monkeypatch: pytest.MonkeyPatch, first: int, second: int
+) -> None:
+    monkeypatch.setattr(statistics, "bootstrap", lambda *_, **__: [Estimate(0.0)])
+    assert 0.02 <= rejected(first, second, 100, 400, 3) <= 0.08
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize(
+    ("first", "second"), list(itertools.combinations_with_replacement(range(1, 9), 2))
+)
+def test_equal_policies_differ_in_five_percent(
+    monkeypatch: pytest.MonkeyPatch, first: int, second: int
+) -> None:
+    monkeypatch.setattr(statistics, "bootstrap", lambda *_, **__: [Estimate(0.0)])
+    assert 0.035 <= rejected(first, second, 200, 2000, 7) <= 0.065

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import random
 import re
 import zlib
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 from rlvr.core.errors import DataError
+from rlvr.evaluation.compare import compare_runs
 from rlvr.evaluation.viewer.view import write_view
+from rlvr.runs.saved import SavedRun
 from tests.evaluation.view_runs import CORRECT, UNSCORED, WRONG, mixed, rollout, write_run
 
 
@@ -33,7 +36,7 @@ def test_figures_leave_the_unscored_out_and_count_them(tmp_path: Path) -> None:
     (figures,) = run["slices"]
     assert (figures["tasks"], figures["rollouts"]) == (4, 8)
     assert (figures["scored"], figures["unscored"]) == (7, 1)
-    assert run["causes"] == [["gold", 1]]
+    assert figures["causes"] == [["gold", 1, "t2", "no gold answer"]]
     assert figures["correct"]["value"] == pytest.approx(3 / 7)
     assert figures["correct"]["low"] < 3 / 7 < figures["correct"]["high"]
     # pass@2 is over the three tasks with two scored samples: t0 and t1 are solved, t3 isn't.
@@ -41,7 +44,8 @@ def test_figures_leave_the_unscored_out_and_count_them(tmp_path: Path) -> None:
         (1, 4, pytest.approx(1.5 / 4)),
         (2, 3, pytest.approx(2 / 3)),
     ]
-    assert run["rewards"] == [
+    assert figures["bounds"]["correct"] == [pytest.approx(3 / 8), pytest.approx(4 / 8)]
+    assert run["parts"][0]["rewards"] == [
         {"low": 0.0, "high": 0.0, "count": 4},
         {"low": 1.0, "high": 1.0, "count": 3},
     ]
@@ -60,34 +64,31 @@ def test_what_cannot_be_read_is_a_warning_with_its_number(tmp_path: Path) -> Non
     run = write_run(tmp_path / "run", [rollout("t", 0, CORRECT)])
     with (run / "rollouts.jsonl").open("ab") as lines:
         lines.write(b'nonsense\n[1]\n\n{"task": "\xff", "verdict": 3}\n' + b"[" * 10**5 + b"\n")
+        lines.write(json.dumps(rollout("u", 0, WRONG)).encode() + b"\n")
         lines.write(b'{"task": "torn", "messa')
-    (run / "report.json").write_text("{")
     view = write_view([run])
     assert view.rollouts == 2
     text = "\n".join(view.warnings)
-    assert "3 lines can't be read and left out: 2, 3, 6" in text
-    assert "the last line (7) is torn" in text
-    assert "report.json can't be read" in text
+    for number in (2, 3, 6):
+        assert f"Line {number} of" in text
+    assert "1 line of" in text  # the fifth is half of a row
     rows = blocks(view.path)["rows-0-0"]
-    assert rows["task"] == ["t", "\ufffd"]
-    assert rows["status"] == ["correct", "unscored"]
+    assert rows["task"] == ["t", "u"]
+    with pytest.raises(DataError, match="Line 2 of"):
+        compare_runs(run, run)
 
 
-def test_fields_of_any_shape_are_shown_as_they_are(tmp_path: Path) -> None:
+def test_fields_that_are_not_a_rollouts_are_shown_as_they_are(tmp_path: Path) -> None:
     big = 12345678901234567890
-    odd = {
-        "task": 7,
-        "messages": [3, {"role": "tool", "content": None, "name": "f"}],
-        "reference": big,
-    }
-    odd |= {"verdict": {"scored": True, "reward": "high"}, "new": {"a": [1]}, "tokens": 5}
-    not_finite = rollout("n", 0, {"scored": True, "reward": math.nan})
-    found = blocks(write_view([write_run(tmp_path / "run", [odd, not_finite])]).path)
-    (first, _) = found["texts-0-0"]
+    odd = rollout("t", 0, CORRECT, new={"a": [1]}, metadata={"level": big})
+    odd |= {"reference": big}
+    odd["messages"][1]["name"] = "f"
+    found = blocks(write_view([write_run(tmp_path / "run", [odd])]).path)
+    (first,) = found["texts-0-0"]
     assert first["reference"] == str(big)
-    assert first["messages"] == [["?", "3"], ["tool", "name: f"]]
+    assert first["messages"][1] == ["assistant", "Response t.0\nname: f"]
     assert ["new", '{"a": [1]}'] in first["notes"]
-    assert found["rows-0-0"]["cause"] == ["no reward", "no reward"]
+    assert ["metadata", f'{{"level": {big}}}'] in first["notes"]
 
 
 def test_texts_come_back_whole_and_cannot_leave_their_block(tmp_path: Path) -> None:
@@ -113,16 +114,50 @@ def test_figures_of_a_training_run_are_of_its_last_step(tmp_path: Path) -> None:
     rows = [rollout("t", 0, WRONG, step=1), rollout("t", 0, CORRECT, step=2)]
     metrics: list[dict[str, Any]] = [{"step": i, "reward": i / 10, "seconds": 1} for i in range(5)]
     (run,) = about(write_run(tmp_path / "run", rows, [*metrics, {"step": 5, "kl": None}]))["runs"]
-    assert run["step"] == 2
+    assert [part["step"] for part in run["parts"]] == [2]
     assert run["slices"][0]["reward"]["value"] == 1.0
     assert run["curves"] == [{"name": "reward", "points": [[i, i / 10] for i in range(5)]}]
 
 
-def test_environments_and_parts_stand_apart(tmp_path: Path) -> None:
-    rows = [rollout("t", 0, CORRECT, env="a", part="dev"), rollout("t", 0, WRONG, env="b")]
+def test_no_figure_is_of_several_environments_or_parts(tmp_path: Path) -> None:
+    rows = [rollout("t", 0, CORRECT, env="a", part="held-out"), rollout("t", 0, WRONG, env="a")]
     (run,) = about(write_run(tmp_path / "run", rows))["runs"]
     found = [(s["env"], s["part"], s["reward"]["value"]) for s in run["slices"]]
-    assert found == [("", "", 0.5), ("a", "dev", 1.0), ("b", "", 0.0)]
+    assert found == [("a", "held-out", 1.0), ("a", "", 0.0)]
+    assert [len(part["rewards"]) for part in run["parts"]] == [1, 1]
+
+
+def graded(path: Path, seed: int, samples: int) -> Path:
+    """A run of 60 tasks at three levels, with some rollouts that have no verdict."""
+    rng = random.Random(seed)
+    rows = []
+    for i in range(60):
+        for sample in range(samples):
+            verdict = UNSCORED if rng.random() < 0.05 else rng.choice([CORRECT, WRONG])
+            rows.append(rollout(f"t{i}", sample, verdict, metadata={"level": i % 3 + 1}))
+    return write_run(path, rows)
+
+
+def test_viewer_report_and_compare_have_the_same_figures(tmp_path: Path) -> None:
+    paths = graded(tmp_path / "a", 1, 4), graded(tmp_path / "b", 2, 1)
+    page = blocks(write_view(paths, by="metadata.level").path)["about"]
+    for path, run in zip(paths, page["runs"], strict=True):
+        (report,) = SavedRun.open(path).reports("metadata.level")
+        whole, *slices = run["slices"]
+        plain = json.loads(json.dumps(report.to_json()))
+        for name, key in (("mean", "reward"), ("correct", "correct"), ("majority", "majority")):
+            assert whole[key] == plain[name]
+        assert [point["value"] for point in whole["pass_at"]] == [
+            estimate["value"] for estimate in plain["pass_at_k"]
+        ]
+        assert [s["slice"] for s in slices] == ["1", "2", "3"]
+        assert [s["reward"] for s in slices] == [p["mean"] for p in plain["slices"].values()]
+    (comparison,) = compare_runs(*paths, by="metadata.level")
+    for row, part in zip(page["compared"], comparison.parts, strict=True):
+        plain = json.loads(json.dumps(part.to_json()))
+        assert {n: row[n] for n in plain if n != "part"} == {
+            n: plain[n] for n in plain if n != "part"
+        }
 
 
 def test_two_runs_are_paired_by_task(tmp_path: Path) -> None:
@@ -138,29 +173,16 @@ def test_two_runs_are_paired_by_task(tmp_path: Path) -> None:
         write_run(tmp_path / name, [rollout(task, 0, verdict) for task, verdict in rows])
         for name, rows in (("first", first), ("second", second))
     ]
-    found = about(*runs)["compared"]
-    assert (found["tasks"], found["unscored"], found["only_a"], found["only_b"]) == (3, 1, 1, 1)
-    assert (found["lost"], found["won"], found["reward"]["value"]) == (1, 1, 0.0)
-    assert {row["task"]: row["flip"] for row in found["changed"]} == {
-        "lost": [True, False],
-        "won": [False, True],
-    }
+    (found,) = about(*runs)["compared"]
+    assert (found["tasks"], found["left_out"]) == (3, [2, 2])
+    assert (found["lower"], found["higher"], found["ties"]) == (1, 1, 1)
+    assert found["difference"]["value"] == 0.0
+    assert sorted(found["rows"]) == [["lost", 1.0, 0.0], ["won", 0.0, 1.0]]
 
 
-@pytest.mark.parametrize(("rollouts", "taken"), [(8, True), (9, False)])
-def test_a_reports_intervals_are_taken_where_it_counts_these_rollouts(
-    tmp_path: Path, rollouts: int, taken: bool
-) -> None:
-    path = mixed(tmp_path / "run")
-    figure = {"value": 0.4, "low": 0.1, "high": 0.7}
-    report = {"reports": [3, {"env": "gsm8k", "part": None, "rollouts": rollouts, "mean": figure}]}
-    (path / "report.json").write_text(json.dumps(report))
-    (run,) = about(path)["runs"]
-    assert run["bootstrapped"] is taken
-    assert (run["slices"][0]["reward"] == figure) is taken
-
-
-@pytest.mark.parametrize(("name", "says"), [("nowhere", "no folder"), ("runs", "Did you mean")])
+@pytest.mark.parametrize(
+    ("name", "says"), [("nowhere", "no folder has that name"), ("runs", "Did you mean")]
+)
 def test_no_run_says_what_to_do(tmp_path: Path, name: str, says: str) -> None:
     mixed(tmp_path / "runs" / "eval-1")
     with pytest.raises(DataError, match=says):

@@ -228,7 +228,7 @@ HOSTILE = [
 def test_hostile_texts_are_data_and_run_nothing(look: Open, tmp_path: Path) -> None:
     rows = []
     for i, text in enumerate(HOSTILE):
-        verdict = {**CORRECT, "status": text, "feedback": text, "components": {text: 1.0}}
+        verdict = {**CORRECT, "feedback": text, "components": {text: 1.0}}
         row = rollout(text, i, {**verdict, "detail": {"answer": text}}, text)
         rows.append({**row, "reference": text, "env": text, "part": text, "stop": text, text: text})
     run = write_run(tmp_path / "run", rows, [{"step": i, HOSTILE[0]: i} for i in range(3)])

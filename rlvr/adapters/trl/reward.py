@@ -27,7 +27,7 @@ from rlvr.core.errors import DataError
 from rlvr.core.task import Message, Task
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
 from rlvr.envs.mixture import Environments, Mixture, a_mixture
-from rlvr.evaluation.judge import Judge
+from rlvr.evaluation.judge import EpisodeJudge
 from rlvr.policies.template import Template
 from rlvr.runs.rollouts import Rollout
 from rlvr.scoring import default_pool
@@ -80,7 +80,7 @@ def reward(
     aside()
     default_pool().start()  # ready before the first completions
     threads = ThreadPoolExecutor(_THREADS, "rlvr-judges")
-    judges = {name: Judge(each, threads) for name, each in mixture.environments.items()}
+    judges = {name: EpisodeJudge(each, threads) for name, each in mixture.environments.items()}
     others = OtherRewards(also or ())
     checked = False  # the trainer's other reward functions
     number = 1  # among the reward functions of the same name

@@ -22,7 +22,7 @@ from rlvr.core.faults import raised
 from rlvr.core.task import Message, Task
 from rlvr.core.verdict import Cause, Unscored
 from rlvr.envs.mixture import Environments, a_mixture
-from rlvr.evaluation.judge import Judge
+from rlvr.evaluation.judge import EpisodeJudge
 from rlvr.scoring import default_pool
 from rlvr.scoring.prints import aside, call_judging
 
@@ -61,7 +61,7 @@ def rollout(env: Environments, max_turns: int | None = None, chunks: int = 1) ->
     aside()
     default_pool().start()  # ready before the first completions
     threads = ThreadPoolExecutor(_THREADS, "rlvr-episodes")
-    judges = {name: Judge(each, threads) for name, each in mixture.environments.items()}
+    judges = {name: EpisodeJudge(each, threads) for name, each in mixture.environments.items()}
 
     def rollout_function(prompts: Sequence[Any], trainer: TrlTrainer) -> dict[str, Any]:
         backend = TrlBackend(trainer)
@@ -91,7 +91,7 @@ class _BatchPlayer:
     def __init__(
         self,
         backend: TrlBackend,
-        judges: dict[str, Judge],
+        judges: dict[str, EpisodeJudge],
         threads: ThreadPoolExecutor,
         max_turns: int | None,
     ) -> None:

@@ -1,4 +1,4 @@
-"""What a run says of itself, as far as a published log may repeat it.
+"""The part of a run's `run.json` that a published log may repeat.
 
 Addresses of servers, folders and the names of environment variables stay behind: an exported log is
 made to be sent to others.
@@ -17,19 +17,19 @@ from rlvr.runs.run import about
 
 @dataclass(frozen=True)
 class About:
-    """A run's `run.json`, read.
+    """A run's `run.json`.
 
     Attributes:
-        policy: what answered.
-        model: its name, without the folder it lies in; None for a script.
-        environment: None for a suite.
-        version: the environment's.
-        sampling: temperature, max_tokens and seed, those that are known.
-        began, finished: `finished` is None for a run that was killed or goes on.
-        k: samples a task, where the run says.
-        versions: of packages.
-        git: commit and whether it was dirty, or None.
-        id: the same for the same run.
+        policy: the policy's name.
+        model: the model's name without its folder; None for a script.
+        environment: the environment's name; None for a suite.
+        version: the environment's version.
+        sampling: those of temperature, max_tokens and seed that are known.
+        began, finished: the times; `finished` is None for a run that was killed or still goes on.
+        k: samples per task, if the run says.
+        versions: the versions of packages.
+        git: the commit and whether it was dirty, or None.
+        id: a digest, the same for the same run.
     """
 
     policy: str
@@ -46,7 +46,7 @@ class About:
 
     @classmethod
     def read(cls, run: Path) -> About:
-        """Raises `DataError` where there's no run."""
+        """Read the run's `run.json`. Raises `DataError` if there is no run."""
         found = _object(about(run))
         config, versions, git = (_object(found.get(name)) for name in ("config", "versions", "git"))
         model = config.get("model")
@@ -68,12 +68,18 @@ class About:
         )
 
 
+def source_of(run: Path) -> dict[str, str]:
+    """Return the columns that say where a row of training data comes from: `model` and `run`."""
+    about = About.read(run)
+    return {"model": about.model or about.policy, "run": run.resolve().name}
+
+
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
 def _name(model: str) -> str:
-    """A model's name; of one that is a folder, the folder's own."""
+    """Return a model's name; for a folder, the folder's own name."""
     if model.startswith(("/", ".", "~")):
         name = Path(model).name
         return "model" if name in ("", "..", "~") else name

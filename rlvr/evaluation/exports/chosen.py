@@ -1,4 +1,4 @@
-"""What training data is chosen from: a run's scored rollouts by task, without their texts.
+"""The candidates for training data: a run's scored rollouts by task, without their texts.
 
 Rollouts of one task lie far apart in a run, so texts are read twice: once to note what each is
 worth, some hundred bytes a rollout, and then again those that were chosen.
@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from rlvr.core.task import Message
 from rlvr.core.verdict import Scored
-from rlvr.runs.records import Record
+from rlvr.runs.reading import Record
 
 TOLERANCE = 1e-9  # weights add up to 0.9999999999999999 here and there
 
@@ -28,11 +28,11 @@ class Candidate:
     """A text that training may learn from.
 
     Attributes:
-        offset: of its line.
-        reward: what it earned.
-        characters: of its responses.
-        truncated: whether it was cut at the length or out of turns.
-        digest: of its messages.
+        offset: the offset of its line.
+        reward: its reward.
+        characters: the length of its responses.
+        truncated: True if it was cut at the token limit or ran out of turns.
+        digest: a digest of its messages.
     """
 
     offset: int
@@ -47,8 +47,8 @@ class Candidates:
     """The texts of a run by task, each text once.
 
     Attributes:
-        tasks: of each task, in the order in which they come first.
-        left_out: how many rollouts were left out, by reason.
+        tasks: the candidates of each task, in the order in which the tasks come first.
+        left_out: the number of rollouts that were left out, by reason.
     """
 
     tasks: dict[TaskKey, list[Candidate]] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Candidates:
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Candidates:
-        """The candidates among `records`.
+        """Return the candidates among `records`.
 
         Left out are rollouts without a reward, those of an evaluation's `unseen` part, which nobody
         may train on, repetitions of a text, and a text that earned now this, now that.
@@ -101,7 +101,7 @@ class Candidates:
         return found
 
     def notes(self) -> list[str]:
-        """A line for each reason."""
+        """Return a line for each reason."""
         return [f"left out: {count} {why}" for why, count in self.left_out.most_common()]
 
 

@@ -12,12 +12,12 @@ _LONGEST = 160  # bytes of a part of a path, of at most 255 with what is put aro
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export wrote.
+    """The result of an export.
 
     Attributes:
         paths: the files.
-        summary: how much of what, for a person.
-        notes: what was left out and why, a line each.
+        summary: the number of rows or samples, for a person.
+        notes: lines that say how many rollouts were left out, and why.
     """
 
     paths: list[Path]

@@ -31,9 +31,9 @@ from rlvr.core.task import Message
 from rlvr.core.verdict import Cause, Scored, Status
 from rlvr.evaluation.exports.about import About
 from rlvr.evaluation.exports.exported import Exported, file_part, member_name
-from rlvr.evaluation.exports.measured import Measured, key_of, measure
-from rlvr.evaluation.exports.rows import answer_of
-from rlvr.runs.records import Record, read_records, size_of, text_of
+from rlvr.evaluation.exports.measured import MeasuredPart, key_of, measure, records_of
+from rlvr.runs.reading import Record, size_of
+from rlvr.runs.rollouts import answer_of, text_of
 
 _SHORT = 5120  # characters of a text in a summary
 _STOPS = {"length": "max_tokens", "error": "unknown"}
@@ -49,7 +49,7 @@ def export_inspect(run: Path, out: Path, step: int | None = None) -> Exported:
             key: stack.enter_context(_Log.writing(out / _file_name(one, about), one, about))
             for key, one in found.items()
         }
-        for record in read_records(run, step, end):
+        for record in records_of(run, step, end):
             log = logs.get(key_of(record))
             if log is not None:
                 log.add(record)
@@ -68,7 +68,7 @@ class _Log:
 
     @classmethod
     @contextlib.contextmanager
-    def writing(cls, path: Path, one: Measured, about: About) -> Iterator[_Log]:
+    def writing(cls, path: Path, one: MeasuredPart, about: About) -> Iterator[_Log]:
         """A log that is there when it's whole."""
         with (
             replacing(path) as file,
@@ -151,7 +151,7 @@ def _sample(record: Record, model: str) -> dict[str, Any]:
 def _scores(record: Record) -> dict[str, Any]:
     verdict = record.rollout.verdict
     assert verdict is not None
-    score: dict[str, Any] = {"answer": answer_of(record)}
+    score: dict[str, Any] = {"answer": answer_of(verdict)}
     if isinstance(verdict, Scored):
         score["explanation"] = verdict.feedback or None
         score["metadata"] = {
@@ -180,7 +180,7 @@ def _message(message: Message) -> Message:
 
 
 def _summary(sample: dict[str, Any]) -> dict[str, Any]:
-    """What the list of samples shows, in short."""
+    """Return a sample as the list of samples shows it."""
     kept = {k: sample[k] for k in ("id", "epoch", "model_usage", "total_time", "working_time")}
     shown = sample["input"]
     return kept | {
@@ -200,7 +200,7 @@ def _shorter(message: Message) -> Message:
     return {"role": message["role"], "content": message["content"][:_SHORT]}
 
 
-def _header(one: Measured, about: About) -> dict[str, Any]:
+def _header(one: MeasuredPart, about: About) -> dict[str, Any]:
     report, model = one.report, about.model or about.policy
     finished = about.finished.isoformat() if about.finished else ""
     usage = {}
@@ -250,7 +250,7 @@ def _header(one: Measured, about: About) -> dict[str, Any]:
     }
 
 
-def _results(one: Measured, name: str) -> dict[str, Any]:
+def _results(one: MeasuredPart, name: str) -> dict[str, Any]:
     """A score's metrics as inspect_ai computes them: over tasks, each with the mean of its scored epochs.
 
     With nothing scored there are none; inspect_ai itself would say 0.
@@ -272,12 +272,12 @@ def _results(one: Measured, name: str) -> dict[str, Any]:
     }
 
 
-def _id(one: Measured, about: About) -> str:
+def _id(one: MeasuredPart, about: About) -> str:
     """Of one evaluation of one run, as long as inspect_ai's."""
     return hashlib.sha256(repr((about.id, one.key)).encode()).hexdigest()[:22]
 
 
-def _file_name(one: Measured, about: About) -> str:
+def _file_name(one: MeasuredPart, about: About) -> str:
     """As inspect_ai names its logs; the same for the same run."""
     parts = (about.began.isoformat(), one.name, _id(one, about))
     plain = [file_part(re.sub(r"[^\w.]+", "-", part).replace("_", "-")) for part in parts]

@@ -25,10 +25,10 @@ from rlvr.core.files import replacing
 from rlvr.core.verdict import Scored, Status, Unscored
 from rlvr.evaluation.exports.about import About
 from rlvr.evaluation.exports.exported import Exported, file_part
-from rlvr.evaluation.exports.measured import Measured, PartKey, key_of, measure
-from rlvr.evaluation.exports.rows import answer_of
+from rlvr.evaluation.exports.measured import MeasuredPart, PartKey, key_of, measure, records_of
 from rlvr.evaluation.exports.tables import json_line
-from rlvr.runs.records import Lines, Record, read_records, size_of, text_of
+from rlvr.runs.reading import Lines, Record, size_of
+from rlvr.runs.rollouts import answer_of, text_of
 from rlvr.runs.statistics import Floats, pass_at_k
 
 _LOWER_IS_BETTER = ("truncated", "unparsable", "unscored")
@@ -64,18 +64,18 @@ _HASHED = ("doc", "prompt", "target")
 
 
 def _places(
-    run: Path, step: int | None, end: int, found: dict[PartKey, Measured]
+    run: Path, step: int | None, end: int, found: dict[PartKey, MeasuredPart]
 ) -> dict[PartKey, dict[str, array[int]]]:
-    """Where the rollouts of each task are."""
+    """Return the offsets of each task's rollouts."""
     places: dict[PartKey, dict[str, array[int]]] = {key: {} for key in found}
-    for record in read_records(run, step, end):
+    for record in records_of(run, step, end):
         of_part = places.get(key_of(record))
         if of_part is not None:
             of_part.setdefault(record.rollout.task.id, array("q")).append(record.offset)
     return places
 
 
-def _results(found: list[Measured], about: About) -> dict[str, Any]:
+def _results(found: list[MeasuredPart], about: About) -> dict[str, Any]:
     figures = {one.name: _figures(one) for one in found}
     names = {
         one.name: [key.partition(",")[0] for key in figures[one.name] if "_stderr," not in key]
@@ -140,7 +140,7 @@ def _results(found: list[Measured], about: About) -> dict[str, Any]:
     }
 
 
-def _config(one: Measured, about: About, names: list[str]) -> dict[str, Any]:
+def _config(one: MeasuredPart, about: About, names: list[str]) -> dict[str, Any]:
     return {
         "task": one.name,
         "dataset_path": one.env,
@@ -163,12 +163,12 @@ def _generation(about: About) -> dict[str, Any]:
     return found
 
 
-def _figures(one: Measured) -> dict[str, float | str]:
+def _figures(one: MeasuredPart) -> dict[str, float | str]:
     """`metric,none` and `metric_stderr,none`; what there's none of isn't there."""
     report = one.report
     reward_T, scored_T = one.of_tasks("reward")
     solved_T, _ = one.of_tasks("correct")
-    samples_T = np.asarray(np.bincount(one.tally.columns()["task"], minlength=report.tasks), float)
+    samples_T = one.tally.per_task()["samples"]
     figures: dict[str, tuple[float, float | None]] = {
         "exact_match": (report.correct.value, _stderr(solved_T, scored_T)),
         "reward": (report.mean.value, _stderr(reward_T, scored_T)),
@@ -241,6 +241,7 @@ def _sample(number: int, records: list[Record], about: About) -> dict[str, Any]:
 
 def _rollout(record: Record) -> dict[str, Any]:
     verdict = record.rollout.verdict
+    assert verdict is not None
     scored = verdict if isinstance(verdict, Scored) else None
     return {
         "sample": record.rollout.sample,
@@ -248,7 +249,7 @@ def _rollout(record: Record) -> dict[str, Any]:
         "reward": scored.reward if scored else None,
         "status": str(scored.status) if scored else "unscored",
         "cause": str(verdict.cause) if isinstance(verdict, Unscored) else "",
-        "answer": answer_of(record) or "",
+        "answer": answer_of(verdict) or "",
         "stop": record.rollout.stop,
         "completion": record.completion,  # all turns, of which `resps` has the last
     }
@@ -258,7 +259,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _file_name(one: Measured, found: dict[PartKey, Measured]) -> str:
+def _file_name(one: MeasuredPart, found: dict[PartKey, MeasuredPart]) -> str:
     """As the harness makes task names fit for files; numbered where two would be one."""
     plain = _plain(one.name)
     twins = [other for other in found.values() if _plain(other.name) == plain]

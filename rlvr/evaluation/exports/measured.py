@@ -1,4 +1,4 @@
-"""What of a run is one figure: the rollouts of one environment and part, at one step, with their report.
+"""The evaluations in a run: the rollouts of one environment and part, at one step, with their report.
 
 Logs of other tools hold one evaluation each, so a suite becomes several of them; of a training run's
 steps the last one counts, as in the viewer.
@@ -6,30 +6,30 @@ steps the last one counts, as in the viewer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
-
-from rlvr.runs.records import Record, read_records
+from rlvr.core.errors import DataError
+from rlvr.runs.reading import Record, read_records
 from rlvr.runs.report import Report
 from rlvr.runs.statistics import Floats
-from rlvr.runs.tally import Tally
+from rlvr.runs.tally import Tallies, Tally
 
 PartKey: TypeAlias = tuple[str, str | None, int | None]  # environment, part, step
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredPart:
     """One evaluation.
 
     Attributes:
-        name: of the environment, and of the part where there is one; no two of a run share it.
-        env, part, step: whose.
+        name: the name of the environment, and of the part if there is one; unique within a run.
+        env, part, step: the environment, its part and the training step.
         k: the most samples that a task has.
-        tally: its rollouts, counted.
-        report: what came of them; equal to what `rlvr eval` reported.
+        tally: the columns of its rollouts.
+        report: its figures, equal to those that `rlvr eval` reported.
     """
 
     name: str
@@ -42,47 +42,47 @@ class Measured:
 
     @property
     def key(self) -> PartKey:
-        """What its records are found under."""
+        """The key of its records."""
         return self.env, self.part, self.step
 
     def of_tasks(self, column: str) -> tuple[Floats, Floats]:
-        """Of each of T tasks the sum of `reward` or `correct` over its scored rollouts, and their number."""
-        columns, tasks = self.tally.columns(), len(self.tally.tasks)
-        scored = np.isfinite(columns["reward"])
-        task, value = columns["task"][scored], columns[column][scored].astype(float)
-        counts = np.bincount(task, minlength=tasks)
-        return np.asarray(np.bincount(task, value, tasks), float), np.asarray(counts, float)
+        """Return each task's sum of `reward` or `correct` over its scored rollouts, and their number."""
+        sums = self.tally.per_task()
+        return sums[column].astype(float), sums["scored"].astype(float)
 
 
-def measure(run: Path, step: int | None, end: int) -> dict[PartKey, Measured]:
-    """The evaluations in `run`: of each environment and part the last step, or `step`.
+def measure(run: Path, step: int | None, end: int) -> dict[PartKey, MeasuredPart]:
+    """Return the evaluations in `run`: the last step of each environment and part, or `step`.
 
-    `end` is as in `read_records`. Raises `DataError` where there are none.
+    `end` is as in `read_records`. Raises `DataError` if there are none.
     """
-    tallies: dict[PartKey, Tally] = {}
-    for record in read_records(run, step, end):
-        key = key_of(record)
-        tallies.setdefault(key, Tally(*record.part)).add(record.rollout)
-    last: dict[tuple[str, str | None], PartKey] = {}
-    for key in tallies:
-        before = last.get(key[:2])
-        if before is None or (before[2] is None or (key[2] is not None and key[2] > before[2])):
-            last[key[:2]] = key
-    found: dict[PartKey, Measured] = {}
+    tallies = Tallies().of(records_of(run, step, end))
+    measured: dict[PartKey, MeasuredPart] = {}
     names: set[str] = set()
-    for key in last.values():
-        env, part, at = key
+    for (env, part), tally in tallies.parts.items():
         plain = name = env if part is None else f"{env}_{part}"
         number = 2
         while name in names:
             name, number = f"{plain}_{number}", number + 1
         names.add(name)
-        tally = tallies[key]
-        most = int(np.bincount(tally.columns()["task"]).max())
-        found[key] = Measured(name, env, part, at, most, tally, Report.of(tally))
-    return found
+        at = tallies.steps[env, part]
+        most = int(tally.per_task()["samples"].max())
+        measured[env, part, at] = MeasuredPart(name, env, part, at, most, tally, Report.of(tally))
+    return measured
+
+
+def records_of(run: Path, step: int | None = None, end: int | None = None) -> Iterator[Record]:
+    """Yield the rollouts of `run` as exports need them. Raises `DataError` if there are none."""
+    empty = True
+    for record in read_records(run, step, end, plain=True):
+        empty = False
+        yield record
+    if empty and next(read_records(run, end=end, plain=True), None) is None:
+        raise DataError(f"The run in {str(run)!r} has no rollouts yet: there's nothing to export.")
+    if empty:
+        raise DataError(f"The run in {str(run)!r} has no rollouts of step {step}.")
 
 
 def key_of(record: Record) -> PartKey:
-    """Which evaluation a record belongs to."""
+    """Return the key of the evaluation that a record belongs to."""
     return (*record.part, record.step)

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import OptionError
+from rlvr.evaluation.exports.about import source_of
 from rlvr.evaluation.exports.chosen import TOLERANCE, Candidate, Candidates
 from rlvr.evaluation.exports.exported import Exported
+from rlvr.evaluation.exports.measured import records_of
 from rlvr.evaluation.exports.tables import Columns, write_table
-from rlvr.runs.records import Lines, Record, read_records
+from rlvr.runs.reading import Lines, Record
 
 COLUMNS: Columns = {
     "prompt": "messages",
@@ -27,6 +29,10 @@ COLUMNS: Columns = {
     "env": "string",
     "part": "string",  # empty outside of suites
     "task": "string",
+    "model": "string",  # the model or script that answered
+    "run": "string",  # the run's folder, without those above it
+    "step": "int64",  # of training, of the chosen response; null elsewhere
+    "step_rejected": "int64",
 }
 
 
@@ -51,13 +57,16 @@ def export_preferences(
         raise OptionError(f"A margin is a number from 0, not {margin}.")
     if pairs not in ("best", "all"):
         raise OptionError(f"pairs is 'best' or 'all', not {pairs!r}.")
-    found = Candidates.of(read_records(run, step))
+    found = Candidates.of(records_of(run, step))
+
+    source = source_of(run)
 
     def rows() -> Iterator[dict[str, Any]]:
         with Lines(run) as lines:
             for candidates in found.tasks.values():
                 for better, worse in pairs_of(candidates, margin, pairs, truncated):
-                    yield _row(lines[better.offset], better, lines[worse.offset], worse)
+                    row = _row(lines[better.offset], better, lines[worse.offset], worse)
+                    yield {name: (row | source)[name] for name in COLUMNS}
 
     count = write_table(out, rows(), COLUMNS)
     return Exported([out], f"{count} pairs from {len(found.tasks)} tasks", found.notes())
@@ -95,4 +104,6 @@ def _row(chosen: Record, better: Candidate, rejected: Record, worse: Candidate) 
         "env": chosen.rollout.env,
         "part": chosen.rollout.part or "",
         "task": chosen.rollout.task.id,
+        "step": chosen.step,
+        "step_rejected": rejected.step,
     }

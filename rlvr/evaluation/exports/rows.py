@@ -13,8 +13,10 @@ from typing import Any
 
 from rlvr.core.verdict import Scored
 from rlvr.evaluation.exports.exported import Exported
+from rlvr.evaluation.exports.measured import records_of
 from rlvr.evaluation.exports.tables import Columns, write_table
-from rlvr.runs.records import Record, read_records, text_of
+from rlvr.runs.reading import Record
+from rlvr.runs.rollouts import answer_of, text_of
 
 COLUMNS: Columns = {
     "env": "string",
@@ -50,7 +52,7 @@ COLUMNS: Columns = {
 
 def export_rows(run: Path, out: Path, step: int | None = None) -> Exported:
     """Write the rollouts of `run` to `out`: Parquet where it's named so, else JSONL."""
-    count = write_table(out, map(row_of, read_records(run, step)), COLUMNS)
+    count = write_table(out, map(row_of, records_of(run, step)), COLUMNS)
     return Exported([out], f"{count} rollouts")
 
 
@@ -77,7 +79,7 @@ def row_of(record: Record) -> dict[str, Any]:
         "cause": "" if isinstance(verdict, Scored) else str(verdict.cause),
         "feedback": verdict.feedback if isinstance(verdict, Scored) else verdict.message,
         "components": [{"name": name, "value": value} for name, value in components.items()],
-        "answer": answer_of(record) or "",
+        "answer": answer_of(verdict) or "",
         "reference": text_of(rollout.task.reference),
         "stop": rollout.stop,
         "truncated": record.truncated,
@@ -91,11 +93,3 @@ def row_of(record: Record) -> dict[str, Any]:
         "token_ids": rollout.token_ids,
         "logprobs": rollout.logprobs,
     }
-
-
-def answer_of(record: Record) -> str | None:
-    """What extraction found in the response, as text; None where the verdict doesn't say."""
-    verdict = record.rollout.verdict
-    assert verdict is not None
-    answer = verdict.detail.get("answer")
-    return None if answer is None else text_of(answer)

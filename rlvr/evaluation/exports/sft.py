@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import OptionError
+from rlvr.evaluation.exports.about import source_of
 from rlvr.evaluation.exports.chosen import TOLERANCE, Candidate, Candidates, TaskKey
 from rlvr.evaluation.exports.exported import Exported
+from rlvr.evaluation.exports.measured import records_of
 from rlvr.evaluation.exports.tables import Columns, write_table
-from rlvr.runs.records import Lines, read_records
+from rlvr.runs.reading import Lines
 
 COLUMNS: Columns = {
     "messages": "messages",
@@ -25,6 +27,9 @@ COLUMNS: Columns = {
     "env": "string",
     "part": "string",  # empty outside of suites
     "task": "string",
+    "model": "string",  # the model or script that answered
+    "run": "string",  # the run's folder, without those above it
+    "step": "int64",  # of training; null elsewhere
 }
 
 
@@ -51,7 +56,9 @@ def export_sft(
         raise OptionError(f"A threshold is a finite number, not {threshold}.")
     if per_task < 1:
         raise OptionError(f"per_task is at least 1, not {per_task}.")
-    found = Candidates.of(read_records(run, step))
+    found = Candidates.of(records_of(run, step))
+
+    source = source_of(run)
 
     def rows() -> Iterator[dict[str, Any]]:
         with Lines(run) as lines:
@@ -70,6 +77,8 @@ def export_sft(
                         "env": record.rollout.env,
                         "part": record.rollout.part or "",
                         "task": record.rollout.task.id,
+                        **source,
+                        "step": record.step,
                     }
 
     count = write_table(out, rows(), COLUMNS)
@@ -77,6 +86,6 @@ def export_sft(
 
 
 def _draw(seed: int, key: TaskKey, one: Candidate) -> bytes:
-    """Where a candidate comes in its task's draw."""
+    """Return a key that orders the candidates of a task at random, independently of the run's other tasks."""
     text = repr((seed, key, one.digest))
     return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -1,19 +1,22 @@
 // Two runs on the same tasks: the paired difference, and the tasks that changed.
 
 const FLIPS = [
-  { name: "lost", label: "Right → wrong", has: ({ flip: [a, b] }) => a && !b },
-  { name: "won", label: "Wrong → right", has: ({ flip: [a, b] }) => !a && b },
+  { name: "lost", label: "Lower in B", has: ({ a, b }) => b < a },
+  { name: "won", label: "Higher in B", has: ({ a, b }) => b > a },
   { name: "changed", label: "Any change of reward", has: () => true },
 ];
 
 class Comparison {
   constructor(host, runs, compared, open) {
     Object.assign(this, { runs, compared, open });
-    this.show = compared.lost || !compared.won ? "lost" : "won";
+    this.changed = compared.flatMap(({ env, part, rows }) =>
+      rows.map(([task, a, b]) => ({ env, part, task, a, b })),
+    );
+    this.show = this.changed.some(FLIPS[0].has) || !this.changed.length ? "lost" : "won";
     const letter = (side) => (row) => figure(row[side]);
     const change = (row) => row.b - row.a;
     const column = (name, label, cell) => ({ name, label, className: "c-" + name, cell });
-    const several = new Set(compared.changed.map(({ env, part }) => env + "\n" + part)).size > 1;
+    const several = new Set(this.changed.map(({ env, part }) => env + "\n" + part)).size > 1;
     this.table = new VirtualTable({
       label: "Tasks that changed",
       columns: [
@@ -22,12 +25,11 @@ class Comparison {
         column("a", "Reward in A", letter("a")),
         column("b", "Reward in B", letter("b")),
         column("change", "Change", (row) => signed(change(row))),
-        column("flip", "Flip", (row) => flipText(row.flip)),
       ].filter(Boolean),
       open: (row, focus) => this.choose(row, focus),
     });
     this.chips = FLIPS.map(({ name, label, has }) => {
-      const number = el("span.n", {}, count(compared.changed.filter(has).length));
+      const number = el("span.n", {}, count(this.changed.filter(has).length));
       const chip = el("button.chip", { type: "button", onclick: () => this.refresh(name) }, label, number);
       chip.dataset.show = name;
       return chip;
@@ -41,27 +43,48 @@ class Comparison {
   }
 
   figures() {
-    const { tasks, reward, correct, lost, won, p } = this.compared;
-    if (!tasks) return el("p.notice", {}, "No task was scored in both runs: nothing to compare.");
-    const parts = [
-      ["Mean reward, B − A", interval(reward, signed)],
-      ["Correct, B − A", interval(correct, signedPercent)],
-      ["Right → wrong", count(lost)],
-      ["Wrong → right", count(won)],
-      ["McNemar’s exact p", figure(p)],
-      ["Tasks compared", el("span.figure", {}, count(tasks), el("small", {}, this.left()))],
-    ];
-    const cells = parts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)));
-    const note =
-      "Paired by task; ranges are 95% intervals over tasks. A task is right where more than half of " +
-      "its scored samples are.";
-    return el("div", {}, el("dl.tiles", {}, ...cells), el("p.quiet", {}, note), this.key());
+    const heads = ["Environment", "Tasks", "Reward, A", "Reward, B", "Difference, B − A", "Higher", "Lower", "Equal", "p"];
+    const rows = this.compared.map((part) => {
+      const name = part.slice === null ? partName(part) : part.slice + (part.few ? " *" : "");
+      const p = part.p_holm === null ? figure(part.p) : `${figure(part.p)}, Holm’s ${figure(part.p_holm)}`;
+      const cells = [
+        el("span.figure", {}, count(part.tasks), el("small", {}, this.left(part))),
+        figure(part.means[0]),
+        figure(part.means[1]),
+        interval(part.difference, signed),
+        count(part.higher),
+        count(part.lower),
+        count(part.ties),
+        p,
+      ];
+      return el(
+        "tr." + (part.slice === null ? "whole" : "sliced"),
+        {},
+        el("th", { scope: "row" }, inline(name)),
+        ...cells.map((cell) => el("td.number", {}, cell)),
+      );
+    });
+    const methods = [...new Set(this.compared.filter((part) => part.slice === null).map(({ method }) => method))];
+    const table = el(
+      "table.figures",
+      {},
+      el("caption", {}, "Paired differences"),
+      el("thead", {}, el("tr", {}, ...heads.map((text) => el("th", { scope: "col" }, text)))),
+      el("tbody", {}, ...rows),
+    );
+    return el(
+      "div",
+      {},
+      el("div.wide", { tabIndex: 0, role: "region", ariaLabel: "Paired differences" }, table),
+      el("p.quiet", {}, "Compared: " + methods.join("; ") + ". The same figures as rlvr compare’s."),
+      this.key(),
+    );
   }
 
-  left() {
-    const { unscored, only_a: a, only_b: b } = this.compared;
-    const parts = [unscored && `${count(unscored)} unscored in one`, a && `${count(a)} only in A`];
-    parts.push(b && `${count(b)} only in B`);
+  left({ left_out: [a, b], changed, reworded }) {
+    const parts = [a && `without ${count(a)} of A`, b && `${count(b)} of B`];
+    parts.push(changed && `${count(changed)} of one id are other tasks`);
+    parts.push(reworded && `${count(reworded)} with another prompt`);
     return parts.filter(Boolean).join(", ");
   }
 
@@ -74,7 +97,7 @@ class Comparison {
     this.show = show;
     for (const chip of this.chips) chip.ariaPressed = String(chip.dataset.show === show);
     const { has } = FLIPS.find(({ name }) => name === show);
-    const rows = this.compared.changed.filter(has);
+    const rows = this.changed.filter(has);
     rows.sort((x, y) => Math.abs(y.b - y.a) - Math.abs(x.b - x.a));
     this.table.set(rows);
   }
@@ -86,7 +109,3 @@ class Comparison {
 }
 
 const signed = (number) => (number > 0 ? "+" : "") + figure(number).replace("-", "−");
-
-const signedPercent = (share) => (share > 0 ? "+" : "") + percent(share).replace("-", "−");
-
-const flipText = ([a, b]) => (a === b ? "–" : a ? "right → wrong" : "wrong → right");

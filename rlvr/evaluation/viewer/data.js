@@ -60,9 +60,10 @@ class Run {
     }
   }
 
-  /** Rollouts of the last step alone: the ones that figures are about. */
+  /** Rollouts of the part's last step alone: the ones that figures are about. */
   find(env, part, task) {
-    return this.groups?.get(JSON.stringify([env, part, this.about.step, task])) ?? [];
+    const { step } = this.about.parts.find((one) => one.env === env && one.part === part) ?? {};
+    return this.groups?.get(JSON.stringify([env, part, step ?? null, task])) ?? [];
   }
 
   async block(number) {

@@ -54,13 +54,14 @@ function figure(number) {
   return size !== 0 && size < 0.001 ? number.toExponential(1) : String(+number.toFixed(3));
 }
 
-const percent = (share) => (share === null ? "–" : (100 * share).toFixed(1) + "%");
+const percent = (share) => (share === null || share === undefined ? "–" : (100 * share).toFixed(1) + "%");
 
-/** A figure with its interval: "73.4%" and, quieter, "71.2 – 75.6". */
-function interval({ value, low, high }, show = figure, note = "") {
-  const range = low === null || low === undefined ? "" : `${show(low)} – ${show(high)}`;
+/** A figure with its interval: "73.4%" and, quieter, "71.2% to 75.6%". */
+function interval({ value, low, high }, show = figure, note = "", more = "") {
+  const range = low === null || low === undefined ? "" : `${show(low)} to ${show(high)}`;
   const small = [range, note].filter(Boolean).join(", ");
-  return el("span.figure", {}, show(value), small ? el("small", {}, small) : null);
+  const lines = [small, more].filter(Boolean).map((text) => el("small", {}, text));
+  return el("span.figure", {}, show(value), ...lines);
 }
 
 /** A status as a coloured dot and its word; the word alone tells it. */

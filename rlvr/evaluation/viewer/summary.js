@@ -3,6 +3,7 @@
 function drawSummary(host, runs) {
   host.replaceChildren(
     ...runs.flatMap((run) => run.about.warnings.map((text) => notice(run, text, runs))),
+    ...runs.map((run) => el("p.says", {}, inline(said(run, runs)))),
     figureTable(runs),
     el("p.quiet", {}, explained(runs)),
     el("div.charts", {}, ...summaryCharts(runs)),
@@ -13,30 +14,37 @@ function drawSummary(host, runs) {
 
 const named = (run, runs) => (runs.length > 1 ? `${run.letter} · ${run.about.name}` : run.about.name);
 
+const said = (run, runs) => (runs.length > 1 ? `${run.letter}: ` : "") + run.about.says;
+
 function notice(run, text, runs) {
   return el("p.notice", {}, shown(runs.length > 1 ? `${run.letter}: ${text}` : text));
 }
 
 function explained(runs) {
-  const last = runs.filter((run) => run.about.step !== null);
-  const steps = last.map((run) => `${named(run, runs)}: step ${run.about.step}, the last`);
+  const steps = runs.flatMap((run) =>
+    run.about.parts
+      .filter(({ step }) => step !== null)
+      .map((part) => `${runs.length > 1 ? run.letter + ": " : ""}${partName(part)} at step ${part.step}`),
+  );
   return [
-    "Ranges are 95% intervals, clustered by task (normal approximation).",
-    ...(runs.some((run) => run.about.bootstrapped)
-      ? ["Mean reward and correct are report.json’s, by bootstrap over tasks."]
-      : []),
-    "Unscored rollouts are in no mean.",
-    ...(steps.length ? [`Figures are of one training step (${steps.join("; ")}).`] : []),
+    "Ranges are 95% intervals by a bootstrap over tasks, as in rlvr eval and rlvr compare.",
+    "Unscored rollouts are in no mean; “of all asked” counts them, and those that left no line, as 0 and as 1.",
+    ...(steps.length ? [`Figures are of the last training step of each part (${steps.join("; ")}).`] : []),
+    ...(runs.some((run) => run.about.slices.some(({ few }) => few)) ? ["* Fewer than 20 tasks: too few to rank by."] : []),
   ].join(" ");
 }
+
+const partName = ({ env, part }) => [env, part].filter(Boolean).join(" · ");
 
 function figureTable(runs) {
   const heads = ["Run", "Tasks", "Rollouts", "Unscored", "Mean reward", "Correct", "pass@k"];
   heads.push("Unparsable", "Truncated");
-  const rows = runs.flatMap((run) => run.about.slices.map((slice) => figureRow(run, slice, runs)));
+  const rows = runs.flatMap((run) =>
+    run.about.slices.map((slice, n) => figureRow(run, slice, runs, n === 0)),
+  );
   return el(
     "div.wide",
-    {},
+    { tabIndex: 0, role: "region", ariaLabel: "Figures" },
     el(
       "table.figures",
       {},
@@ -47,34 +55,48 @@ function figureTable(runs) {
   );
 }
 
-function figureRow(run, slice, runs) {
-  const whole = slice.env === "" && slice.part === "";
-  const where = [slice.env, slice.part].filter(Boolean).join(" · ");
-  const name = whole
-    ? [el("b", {}, inline(named(run, runs))), el("small", {}, inline(about(run)))]
-    : [el("span.part", {}, inline(where))];
+function figureRow(run, slice, runs, first) {
+  const where = slice.slice === null ? partName(slice) : slice.slice + (slice.few ? " *" : "");
+  const name = [
+    first ? el("b", {}, inline(named(run, runs)), " ") : null,
+    el(slice.slice === null ? "span" : "span.part", {}, inline(where)),
+  ];
   const most = slice.pass_at.at(-1);
-  const causes = whole ? run.about.causes.map(([cause, n]) => `${cause} ${n}`).join(", ") : "";
+  const causes = slice.causes.map(([cause, n]) => `${cause} ${n}`);
+  if (slice.missing) causes.push(`${count(slice.missing)} left no line`);
+  const examples = slice.causes.map(([cause, , task, text]) => `${cause}, such as ${task}: ${text}`);
+  const unscored = el(
+    "span.figure",
+    { title: examples.join("\n") },
+    count(slice.unscored),
+    causes.length ? el("small", {}, shown(causes.join(", "))) : null,
+  );
   const cells = [
     count(slice.tasks),
     count(slice.rollouts),
-    el("span.figure", {}, count(slice.unscored), causes ? el("small", {}, shown(causes)) : null),
-    interval(slice.reward),
-    interval(slice.correct, percent),
-    most && most.k > 1 ? interval(most, (share) => percent(share), `k = ${most.k}`) : "–",
-    interval(slice.unparsable, percent),
-    interval(slice.truncated, percent),
+    unscored,
+    interval(slice.reward, figure, "", allAsked(slice, "mean", figure)),
+    interval(slice.correct, percent, "", allAsked(slice, "correct", percent)),
+    most && most.k > 1
+      ? interval(most, percent, `k = ${most.k}`, allAsked(slice, `pass@${most.k}`, percent))
+      : "–",
+    percent(slice.unparsable),
+    percent(slice.truncated),
   ];
-  const kind = whole ? "whole" : "sliced";
   return el(
-    "tr." + kind,
+    "tr." + (slice.slice === null ? "whole" : "sliced"),
     {},
     el("th", { scope: "row" }, ...name),
     ...cells.map((cell) => el("td.number", {}, cell)),
   );
 }
 
-const about = (run) => [run.about.env, run.about.policy].filter(Boolean).join(" · ");
+/** The figure's bounds if something that was asked for has no reward. */
+function allAsked(slice, name, show) {
+  const bounds = slice.bounds[name];
+  if (!bounds || (!slice.unscored && !slice.missing)) return "";
+  return `of all asked ${show(bounds[0])} to ${show(bounds[1])}`;
+}
 
 function card(title, note, ...charts) {
   return el("figure.card", {}, el("figcaption", {}, el("h2", {}, title), el("p", {}, note)), ...charts);
@@ -82,36 +104,52 @@ function card(title, note, ...charts) {
 
 const kindOf = (run) => run.letter.toLowerCase();
 
+/** Charts of each part apart: a mean over training and held-out rollouts would be of neither. */
 function summaryCharts(runs) {
-  const cards = [];
-  const rewarded = runs.filter((run) => run.about.rewards.length);
-  if (rewarded.length) {
-    const charts = rewarded.map((run) => rewardChart(run, runs));
-    cards.push(card("Rewards", "How many scored rollouts earned what", ...charts, legend(runs)));
+  const parts = new Map();
+  for (const run of runs) {
+    for (const part of run.about.parts) {
+      const name = partName(part);
+      if (!parts.has(name)) parts.set(name, []);
+      parts.get(name).push({ run, part });
+    }
   }
-  const curves = runs.map((run) => ({ kind: kindOf(run), points: passPoints(run) }));
+  return [...parts].flatMap(([name, members]) =>
+    partCharts(parts.size > 1 ? ` · ${name}` : "", members, runs),
+  );
+}
+
+function partCharts(suffix, members, runs) {
+  const cards = [];
+  const keys = legend(members.map(({ run }) => run), runs);
+  const rewarded = members.filter(({ part }) => part.rewards.length);
+  if (rewarded.length) {
+    const charts = rewarded.map(({ run, part }) => rewardChart(run, part, runs));
+    cards.push(card("Rewards" + suffix, "How many scored rollouts earned what", ...charts, keys));
+  }
+  const curves = members.map(({ run, part }) => ({ kind: kindOf(run), points: passPoints(run, part) }));
   if (curves.some(({ points }) => points.length > 1)) {
     const known = curves.filter(({ points }) => points.length);
     const xs = [...new Set(known.flatMap(({ points }) => points.map((p) => p.x)))];
     const label = "pass@k: " + known[0].points.map((p) => p.title).join("; ");
     const chart = lineChart(label, known, "k", { share: true, xs: xs.length > 9 ? null : xs });
-    cards.push(card("pass@k", "Share of tasks solved in k samples, unbiased", chart, legend(runs)));
+    cards.push(card("pass@k" + suffix, "Share of tasks solved in k samples, unbiased", chart, keys?.cloneNode(true)));
   }
-  const lengths = runs.map((run) => ({ kind: kindOf(run), points: lengthPoints(run) }));
-  const known = lengths.filter(({ points }) => points.length);
+  const lengths = members.map(({ run, part }) => ({ kind: kindOf(run), points: lengthPoints(part) }));
+  const known = lengths.filter(({ points }) => points.length > 1);
   if (known.length) {
-    const units = new Set(runs.map((run) => run.about.unit));
+    const units = new Set(members.map(({ part }) => part.unit));
     const unit = units.size === 1 ? [...units][0] : "tokens or characters";
     const label = "Reward against length: " + known[0].points.map((p) => p.title).join("; ");
     const chart = lineChart(label, known, `${unit} of the response`);
     const note = "Mean reward of the shortest tenth, the next, …";
-    cards.push(card("Reward against length", note, chart, legend(runs)));
+    cards.push(card("Reward against length" + suffix, note, chart, keys?.cloneNode(true)));
   }
   return cards;
 }
 
-function rewardChart(run, runs) {
-  const bars = run.about.rewards.map(({ low, high, count: n }) => ({
+function rewardChart(run, part, runs) {
+  const bars = part.rewards.map(({ low, high, count: n }) => ({
     label: low === high ? figure(low) : (low + high) / 2 === 0 ? "0" : figure(low),
     value: n,
     title: `${low === high ? figure(low) : `${figure(low)} – ${figure(high)}`}: ${count(n)}`,
@@ -121,8 +159,8 @@ function rewardChart(run, runs) {
   return barChart(label, bars, "reward");
 }
 
-const passPoints = (run) =>
-  run.about.slices[0].pass_at.map(({ k, value, low, high, tasks }) => ({
+const passPoints = (run, { env, part }) =>
+  run.about.slices.find((row) => row.env === env && row.part === part).pass_at.map(({ k, value, low, high, tasks }) => ({
     x: k,
     y: value,
     low,
@@ -130,8 +168,8 @@ const passPoints = (run) =>
     title: `k = ${k}: ${percent(value)} of ${count(tasks)} tasks`,
   }));
 
-const lengthPoints = (run) =>
-  run.about.lengths.map(({ low, middle, high, count: n, reward }) => ({
+const lengthPoints = (part) =>
+  part.lengths.map(({ low, middle, high, count: n, reward }) => ({
     x: middle,
     y: reward.value,
     low: reward.low,
@@ -139,9 +177,9 @@ const lengthPoints = (run) =>
     title: `${figure(low)} – ${figure(high)}: ${figure(reward.value)} (${count(n)} rollouts)`,
   }));
 
-function legend(runs) {
+function legend(members, runs) {
   if (runs.length < 2) return null;
-  const entries = runs.map((run) => el("span.key." + kindOf(run), {}, inline(named(run, runs))));
+  const entries = members.map((run) => el("span.key." + kindOf(run), {}, inline(named(run, runs))));
   return el("p.legend", {}, ...entries);
 }
 
@@ -161,7 +199,7 @@ function trainingCharts(runs) {
     const chart = lineChart(`${name}: ${ends.join(", ")}`, series, "step", {
       dots: series.every(({ points }) => points.length < 30),
     });
-    return card(shown(name), ends.join(", "), chart, legend(runs));
+    return card(shown(name), ends.join(", "), chart, legend(runs, runs));
   });
   const parts = [el("h2.part-title", {}, "Training"), el("div.charts", {}, ...charts.slice(0, 6))];
   if (charts.length > 6) {
@@ -175,7 +213,6 @@ function asked(run, runs) {
   const rows = run.about.asked.map(([name, text]) =>
     el("tr", {}, el("th", { scope: "row" }, shown(name)), el("td", {}, inline(text))),
   );
-  const report = run.about.report;
   const title = runs.length > 1 ? `What was asked of ${run.letter}` : "What was asked";
   return el(
     "details",
@@ -183,6 +220,5 @@ function asked(run, runs) {
     el("summary", {}, title),
     el("p.quiet", {}, shown(run.about.path)),
     el("table.asked", {}, el("tbody", {}, ...rows)),
-    ...(report ? [el("h3", {}, "report.json"), el("pre.text", {}, shown(report))] : []),
   );
 }

@@ -2,40 +2,49 @@
 
 The rollouts are read once and written as they come: their texts in blocks of about a megabyte
 that the page unpacks when it needs them, and the few columns of its table in blocks that it
-unpacks at once. In memory there's one block, and some sixty bytes a rollout for the figures.
+unpacks at once. In memory there are a few blocks, and some sixty bytes per rollout for the figures.
 """
 
 from __future__ import annotations
 
 import codecs
 import contextlib
+import json
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from rlvr.core.errors import OptionError
 from rlvr.core.files import replacing
+from rlvr.core.verdict import Scored, Unscored
+from rlvr.envs.slices import By
+from rlvr.evaluation.compare import RunComparison, compare_tallies, corrected
 from rlvr.evaluation.viewer import charts
-from rlvr.evaluation.viewer.compare import compare
-from rlvr.evaluation.viewer.figures import Columns, slices
 from rlvr.evaluation.viewer.page import blob, block, page
-from rlvr.evaluation.viewer.read import Rollout, RunFiles, text_of
-from rlvr.evaluation.viewer.report import with_report
+from rlvr.runs.reading import Record
+from rlvr.runs.report import Report
+from rlvr.runs.rollouts import answer_of
+from rlvr.runs.saved import SavedRun
+from rlvr.runs.tally import Tallies
 
 _BLOCK = 1 << 20  # characters of text: unpacked in some 10 ms
-_ROLLOUTS = 256  # a block at most, so that short ones don't make one block of it all
+_ROLLOUTS = 256  # per block at most, so that short ones are not all in one block
 _EXCERPT, _CELL = 160, 60
+_LAID_OUT = 20_000  # characters of JSON up to which a person may read it to its end
+_WAITING = 8  # blocks that are being compressed
 
 FILTERS = ("all", "wrong", "unparsable", "unscored", "truncated", "disagreed", "longest")
-"""What the page's table can be narrowed to, as `SHOW` in viewer/rows.js has it."""
+"""The filters of the page's table, as `SHOW` in viewer/rows.js has them."""
 
 
 @dataclass(frozen=True)
-class View:
-    """What was written: where, how many rollouts, and what was odd about the runs."""
+class WrittenView:
+    """The page that was written: its path, the number of rollouts, and what was odd about the runs."""
 
     path: Path
     rollouts: int
@@ -47,20 +56,22 @@ def write_view(
     out: Path | None = None,
     progress: Callable[[int], object] = lambda done: None,
     show: str | None = None,
-) -> View:
+    by: By | None = None,
+) -> WrittenView:
     """Write one or two runs to `out`, by default the first one's `report.html`.
 
     Args:
-        runs: their folders.
-        out: the file.
-        progress: told how many rollouts are done.
+        runs: the runs' folders.
+        out: the file to write.
+        progress: called with the number of rollouts that are done.
         show: the filter, of `FILTERS`, that the page opens with; None opens its summary.
+        by: a key or function of tasks; then the figures of its slices are shown too.
 
-    Raises `DataError` where a run can't be shown, `OptionError` where there's no such filter.
+    Raises `DataError` if a run can't be shown, `OptionError` if there is no such filter.
     """
     if show is not None and show not in FILTERS:
         raise OptionError(f"There's no filter {show!r}; there are {', '.join(FILTERS)}.")
-    opened = [RunFiles.open(path) for path in runs]
+    opened = [SavedRun.open(path) for path in runs]
     out = opened[0].path / "report.html" if out is None else out
     out.parent.mkdir(parents=True, exist_ok=True)
     head, middle, end = page()
@@ -70,14 +81,17 @@ def write_view(
             for _ in range(2)
         )
         written = [
-            _Writer(number, index, texts).write(run, progress) for number, run in enumerate(opened)
+            _Writer(number, index, texts, by).write(run, progress)
+            for number, run in enumerate(opened)
         ]
         data: dict[str, Any] = {
             "runs": [_about(run, w) for run, w in zip(opened, written, strict=True)],
             "show": show,
         }
         if len(written) == 2:
-            data["compared"] = compare(written[0].columns, written[1].columns)
+            (first, second), (before, after) = opened, (w.tallies for w in written)
+            parts = compare_tallies(first, before, second, after)
+            data["compared"] = charts.compared(corrected([RunComparison(second, parts)])[0].parts)
         with replacing(out) as binary:
             file = codecs.getwriter("utf-8")(binary)
             file.write(head)
@@ -87,73 +101,141 @@ def write_view(
             _copy(texts, file)
             file.write(end)
     warnings = [f"{run.path}: {warning}" for run in opened for warning in run.warnings]
-    return View(out, sum(len(w.columns.reward_R) for w in written), warnings)
+    return WrittenView(out, sum(w.rollouts for w in written), warnings)
 
 
 class _Writer:
     """Spools one run's blocks."""
 
-    def __init__(self, number: int, index: IO[str], texts: IO[str]) -> None:
-        self.columns = Columns()
+    def __init__(self, number: int, index: IO[str], texts: IO[str], by: By | None) -> None:
+        self.tallies = Tallies(by)
+        self.rollouts = 0
         self.blocks = 0
+        self.has_tokens = True
         self._number = number
         self._index = index
         self._texts = texts
-        self._rollouts: list[Rollout] = []
+        self._block: list[Record] = []
         self._size = 0
+        self._packing: deque[tuple[str, Future[str], Future[str]]] = deque()
 
-    def write(self, run: RunFiles, progress: Callable[[int], object]) -> _Writer:
-        for rollout in run.rollouts():
-            self.columns.add(rollout)
-            self._rollouts.append(rollout)
-            self._size += sum(len(text) for _, text in rollout.messages) + len(rollout.reference)
-            if self._size >= _BLOCK or len(self._rollouts) == _ROLLOUTS:
-                self._flush()
-                progress(len(self.columns.reward_R))
-        self._flush()
+    def write(self, run: SavedRun, progress: Callable[[int], object]) -> _Writer:
+        # Compression leaves the interpreter free for the next lines.
+        with ThreadPoolExecutor(2, "rlvr-view") as threads, run.collect_warnings():
+            for record in run.records(bad=run.warnings.append):
+                rollout = record.rollout
+                self.tallies.add(rollout, record.step)
+                self.rollouts += 1
+                self.has_tokens = self.has_tokens and rollout.completion_tokens is not None
+                self._block.append(record)
+                self._size += sum(len(message["content"]) for message in rollout.messages)
+                if self._size >= _BLOCK or len(self._block) == _ROLLOUTS:
+                    self._pack(threads)
+                    progress(self.rollouts)
+            self._pack(threads)
+            self._spool(0)
         return self
 
-    def _flush(self) -> None:
-        if not self._rollouts:
+    def _pack(self, threads: ThreadPoolExecutor) -> None:
+        if not self._block:
             return
+        rows = [_row(record) for record in self._block]
+        table = {name: [row[i] for row in rows] for i, name in enumerate(_COLUMNS)}
+        texts = [_texts(record) for record in self._block]
         name = f"{self._number}-{self.blocks}"
-        table = {key: [row[key] for row in map(_row, self._rollouts)] for key in _row_keys()}
-        self._index.write(block(f"rows-{name}", blob(table)))
-        self._texts.write(block(f"texts-{name}", blob([_texts(r) for r in self._rollouts])))
+        self._packing.append((name, threads.submit(blob, table), threads.submit(blob, texts)))
         self.blocks += 1
-        self._rollouts, self._size = [], 0
+        self._block, self._size = [], 0
+        self._spool(_WAITING)
+
+    def _spool(self, waiting: int) -> None:
+        while len(self._packing) > waiting:
+            name, rows, texts = self._packing.popleft()
+            self._index.write(block(f"rows-{name}", rows.result()))
+            self._texts.write(block(f"texts-{name}", texts.result()))
 
 
-def _row(rollout: Rollout) -> dict[str, Any]:
-    """What the table shows and filters."""
-    last = next((text for role, text in reversed(rollout.messages) if role == "assistant"), "")
-    # The end, where answers are.
-    excerpt = " ".join(last[-4 * _EXCERPT :].split())
+_COLUMNS = (
+    "task", "sample", "env", "part", "step", "status", "cause", "reward", "tokens", "characters",
+    "truncated", "answer", "gold", "excerpt",
+)  # fmt: skip
+
+
+def _row(record: Record) -> tuple[Any, ...]:
+    """Return what the table shows and filters, in the order of `_COLUMNS`."""
+    rollout, verdict = record.rollout, record.rollout.verdict
+    scored = verdict if isinstance(verdict, Scored) else None
+    # The end of the response, where answers are.
+    last = (rollout.response or "")[-4 * _EXCERPT :]
+    excerpt = " ".join(last.split())
+    assert verdict is not None
+    return (
+        rollout.task.id,
+        _whole(rollout.sample),
+        rollout.env,
+        rollout.part or "",
+        _whole(record.step),
+        "unscored" if scored is None else str(scored.status),
+        str(verdict.cause) if isinstance(verdict, Unscored) else "",
+        None if scored is None else scored.reward,
+        _whole(rollout.completion_tokens),
+        rollout.characters,
+        rollout.truncated,
+        _short(answer_of(verdict) or "", _CELL),
+        _short(_text(rollout.task.reference), _CELL),
+        excerpt if len(excerpt) <= _EXCERPT else "…" + excerpt[-_EXCERPT:],
+    )
+
+
+def _texts(record: Record) -> dict[str, Any]:
+    """Return all that is written about a rollout."""
+    rollout, verdict = record.rollout, record.rollout.verdict
+    assert verdict is not None
+    scored = verdict if isinstance(verdict, Scored) else None
+    notes = [(f"detail: {name}", _text(value)) for name, value in verdict.detail.items()]
+    notes += [(name, _text(value)) for name, value in record.labels.items()]
+    if rollout.task.metadata:
+        notes.append(("metadata", _text(rollout.task.metadata)))
+    for name, value in (("token_ids", rollout.token_ids), ("logprobs", rollout.logprobs)):
+        if value is not None:
+            notes.append((name, _text(value)))
     return {
-        "task": rollout.task,
-        "sample": rollout.sample,
-        "env": rollout.env,
-        "part": rollout.part,
-        "step": rollout.step,
-        "status": rollout.status,
-        "cause": rollout.cause,
-        "reward": rollout.reward,
-        "tokens": rollout.tokens,
-        "characters": rollout.characters,
-        "truncated": rollout.stop == "length",
-        "answer": _short(rollout.answer, _CELL),
-        "gold": _short(rollout.reference, _CELL),
-        "excerpt": excerpt if len(excerpt) <= _EXCERPT else "…" + excerpt[-_EXCERPT:],
+        "stop": rollout.stop,
+        "answer": answer_of(verdict) or "",
+        "reference": _text(rollout.task.reference),
+        "feedback": verdict.feedback if isinstance(verdict, Scored) else verdict.message,
+        "components": [] if scored is None else list(scored.components.items()),
+        "messages": [(message["role"], _content(message)) for message in rollout.messages],
+        "notes": notes,
     }
 
 
-def _row_keys() -> list[str]:
-    return list(_row(Rollout("", 0, "", "", 0, "", 0, "", "", 0, 0, "", "", "", [], [], [])))
+def _content(message: dict[str, Any]) -> str:
+    if len(message) == 2:
+        return str(message["content"])
+    more = [f"{k}: {_text(v)}" for k, v in message.items() if k not in ("role", "content")]
+    return "\n".join([message["content"], *more])
 
 
-def _texts(rollout: Rollout) -> dict[str, Any]:
-    shown = ("stop", "answer", "reference", "feedback", "components", "messages", "notes")
-    return {name: value for name, value in asdict(rollout).items() if name in shown}
+def _text(value: Any) -> str:
+    """Return a string unchanged and anything else as JSON, laid out if it is neither tiny nor huge."""
+    if isinstance(value, str):
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    # Laying it out takes ten times as long, and short lists read better on one line.
+    if len(text) < 80 or len(text) > _LAID_OUT or not isinstance(value, dict):
+        return text
+    lines = [f" {json.dumps(k, ensure_ascii=False)}: {_line(v)}" for k, v in value.items()]
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _whole(value: Any) -> int | None:
+    """Return an integer that JavaScript holds exactly, or None."""
+    return value if type(value) is int and abs(value) < 2**53 else None
 
 
 def _short(text: str, most: int) -> str:
@@ -161,28 +243,39 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[:most] + "…"
 
 
-def _about(run: RunFiles, written: _Writer) -> dict[str, Any]:
-    columns = written.columns
-    config = run.about.get("config")
-    config = config if isinstance(config, dict) else {}
-    figures = slices(columns)
+def _about(run: SavedRun, written: _Writer) -> dict[str, Any]:
+    tallies, asked = written.tallies, run.asked
+    slices = tallies.slices if tallies.is_sliced else {}
+    rows, parts = [], []
+    for key, tally in tallies.parts.items():
+        step = _whole(tallies.steps[key])
+        rows.append(charts.figures(Report.of(tally, asked=asked.get(key)), step))
+        for name, part in slices.get(key, {}).items():
+            rows.append(charts.figures(Report.of(part), step, name))
+        unit, _ = tally.lengths()
+        parts.append(
+            {
+                "env": key[0],
+                "part": key[1] or "",
+                "step": step,
+                "unit": unit,
+                "rewards": charts.rewards(tally),
+                "lengths": charts.lengths(tally),
+            }
+        )
+    with run.collect_warnings():
+        metrics = run.metrics()
     return {
         "name": run.path.resolve().name,
         "path": str(run.path),
-        "env": run.env,
-        "policy": text_of(config.get("policy") or config.get("model") or ""),
-        "asked": [[k, text_of(v)] for k, v in {**run.about, **config}.items() if k != "config"],
-        "report": None if run.report is None else text_of(run.report),
+        "says": run.describe(),
+        "asked": [[k, _text(v)] for k, v in {**run.about, **run.config}.items() if k != "config"],
         "warnings": run.warnings,
         "blocks": written.blocks,
-        "unit": columns.unit(),
-        "step": columns.last_step(),
-        "bootstrapped": with_report(figures, run.report),
-        "slices": figures,
-        "causes": columns.causes.most_common(),
-        "rewards": charts.rewards(columns),
-        "lengths": charts.lengths(columns),
-        "curves": charts.curves(run),
+        "unit": "tokens" if written.has_tokens else "characters",
+        "slices": rows,
+        "parts": parts,
+        "curves": charts.curves(metrics),
     }
 
 

@@ -119,7 +119,7 @@ def quickstart(config: QuickstartConfig, run_path: str | Path | None = None) -> 
 
 
 def _measure(test: Environment, policy: TransformersPolicy, run: Run, step: int) -> Report:
-    report = evaluate(test, policy, run=run, step=step)
+    report = evaluate(test, policy, run=run, labels={"step": step})
     run.metrics(
         step=step,
         held_out_accuracy=report.correct.value,

@@ -15,7 +15,7 @@ import pytest
 from rlvr.core.errors import DataError, MissingExtraError, OptionError
 from rlvr.evaluation.exports import FORMATS, export
 from rlvr.evaluation.exports.rows import COLUMNS
-from rlvr.runs.records import read_records, size_of
+from rlvr.runs.reading import read_records, size_of
 from rlvr.runs.run import Run
 from tests.evaluation.exports.runs import CLEAN, LONE, append, lines, mixed, rollout, write
 
@@ -191,8 +191,8 @@ def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
     ("line", "message"),
     [
         (b"{broken\n", "Line 2 of .*rollouts.jsonl' can't be read as a rollout"),
-        (b'{"task": "t"}\n', "Line 2 of .* is no rollout as `rlvr eval` writes it: KeyError"),
-        (b"[1]\n", "Line 2 of .* is no rollout"),
+        (b'{"task": "t"}\n', "Line 2 of .* is not a rollout as `rlvr eval` writes it: KeyError"),
+        (b"[1]\n", "Line 2 of .* is not a rollout"),
         (b"\xff\xfe\n", "Line 2 of .* can't be read as a rollout"),
         (b"[" * 100_000 + b"\n", "Line 2 of .* can't be read as a rollout"),
     ],

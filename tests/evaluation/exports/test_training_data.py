@@ -53,6 +53,10 @@ def test_the_best_of_a_task_against_its_worst(tmp_path: Path) -> None:
             "env": "sums",
             "part": "",
             "task": "t",
+            "model": "org/Small-1B",
+            "run": "run",
+            "step": None,
+            "step_rejected": None,
         }
     ]
 

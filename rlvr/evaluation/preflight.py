@@ -1,0 +1,157 @@
+"""Checks before an evaluation's first request: its split, sampling, verifier and server.
+
+A paid model must not answer a thousand tasks before it turns out that no answer can be judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+from typing import Any
+
+from rlvr.core.compose import leaves
+from rlvr.core.environment import Environment
+from rlvr.core.errors import MissingExtraError, OptionError, RlvrError
+from rlvr.core.registry import find, make
+from rlvr.core.task import Task
+from rlvr.core.verdict import Cause, Unscored
+from rlvr.envs.turns import MultiTurn, SingleTurn
+from rlvr.policies.openai import OpenAIPolicy
+from rlvr.scoring import score
+
+TEST = "test"
+_SPREAD = 200  # tasks, evenly spread, on which missing packages are looked for
+_SENTENCE = "This is a sentence. Here is another one."
+_PATIENCE_S = 5.0  # for a server's first answer; later it may be away for minutes
+
+
+class NotReadyError(RlvrError, RuntimeError):
+    """An evaluation can't begin: no response could be judged on this machine."""
+
+
+def make_to_evaluate(name: str, **options: Any) -> tuple[Environment, str | None]:
+    """Make an environment with its test split, unless `options` name a split or it has no test split.
+
+    Returns:
+        the environment, and the split it has; None for an environment without splits.
+    """
+    if options.get("split") is not None:
+        return make(name, **options), str(options["split"])
+    options.pop("split", None)
+    parameter = inspect.signature(find(name).load()).parameters.get("split")
+    if parameter is None:
+        return make(name, **options), None
+    default = parameter.default if isinstance(parameter.default, str) else None
+    if default != TEST:
+        try:
+            return make(name, split=TEST, **options), TEST
+        except MissingExtraError:
+            raise
+        except Exception:  # an author's factory may look the split up in a dict of its own
+            pass
+    return make(name, **options), default
+
+
+def check_sampling(k: int, temperature: float, flags: bool = False) -> None:
+    """Raise `OptionError` if several samples are asked for of a model that always answers the same."""
+    if k > 1 and temperature == 0:
+        many, zero = ("-k", "--temperature") if flags else ("k", "temperature")
+        raise OptionError(
+            f"With {zero} 0 the {k} samples of a task are the same greedy answer, and pass@k says "
+            f"nothing. Set {zero} above 0 (such as {zero}{' ' if flags else '='}0.7), or {many} to 1."
+        )
+
+
+def check_verifier(env: Environment, tasks: int, thorough: bool = False) -> None:
+    """Judge a response before the first request, and if that fails two more, of other tasks.
+
+    Raises `NotReadyError` if none can be judged, for a cause that is this machine's or the verifier's own.
+
+    Args:
+        thorough: judge a plain sentence on many tasks too, and raise if one needs a package that is not
+            installed: some tasks of an environment may need it and others not.
+    """
+    if tasks == 0 or type(env).judge not in (SingleTurn.judge, MultiTurn.judge):
+        return
+    if any(_asks_a_model(leaf) for leaf in leaves(env.verifier)):
+        return
+    if thorough and any(_may_lack_packages(leaf) for leaf in leaves(env.verifier)):
+        _check_extras(env, tasks)
+    faults: list[tuple[Task, Unscored]] = []
+    for place in dict.fromkeys((0, tasks // 2, tasks - 1)):
+        task = env.tasks[place]
+        (verdict,) = score([task], [_response(env, task)], env.verifier)
+        if not isinstance(verdict, Unscored) or verdict.cause not in (
+            Cause.SANDBOX,
+            Cause.INTERNAL,
+        ):
+            return
+        faults.append((task, verdict))
+    task, verdict = faults[0]
+    tried = "The only task" if len(faults) == 1 else f"Each of {len(faults)} tasks"
+    raise NotReadyError(
+        f"{tried} of {env.name!r} that {'was' if len(faults) == 1 else 'were'} tried before asking the "
+        f"policy can't be judged. Task {task.id} is unscored ({verdict.cause}): {verdict.message}"
+    )
+
+
+def _check_extras(env: Environment, tasks: int) -> None:
+    places = sorted({i * tasks // _SPREAD for i in range(_SPREAD)})
+    spread = [env.tasks[i] for i in places]
+    for task, verdict in zip(
+        spread, score(spread, [_SENTENCE] * len(spread), env.verifier), strict=True
+    ):
+        if isinstance(verdict, Unscored) and "pip install" in verdict.message:
+            raise NotReadyError(
+                f"Some tasks of {env.name!r} can't be judged here, such as {task.id}: {verdict.message}"
+            )
+
+
+def check_server(policy: Any) -> None:
+    """Raise `PolicyError` within seconds if a policy's server can't be reached or lacks its model."""
+    if not isinstance(policy, OpenAIPolicy):
+        return
+    # In the middle of a run a server may be away for minutes; one that was never there is a mistake.
+    first = copy.copy(policy)
+    timeout_s, patience_s, backoff_s = policy._times
+    first._times = (min(timeout_s, 30.0), min(patience_s, _PATIENCE_S), backoff_s)
+
+    async def reach() -> None:
+        try:
+            await first.start()
+        finally:
+            await first.aclose()
+
+    run_to_end(reach())
+
+
+def run_to_end(work: Any) -> None:
+    """Run a coroutine to its end, also if this thread has a loop already (a notebook)."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+def _response(env: Environment, task: Task) -> str:
+    try:
+        return env.verifier.demonstrate(task) or "\\boxed{0}"
+    except Exception:
+        return "\\boxed{0}"
+
+
+def _may_lack_packages(verifier: Any) -> bool:
+    # Of rlvr's own verifiers only these need packages for some tasks; an author's may be slow.
+    return type(verifier).__module__.startswith("rlvr.verifiers.instructions")
+
+
+def _asks_a_model(verifier: Any) -> bool:
+    from rlvr.verifiers.judge.verifier import Judge
+
+    return isinstance(verifier, Judge)
