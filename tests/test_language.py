@@ -16,11 +16,13 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 OPENINGS = re.compile(r"\s*(What|Whether|How|Where|Which|When|Why|Who|Whose)\b")
 WORDS = re.compile(
-    r"\b(whoever|whomever|mend(s|ed|ing)?|overstay(s|ed)?|verbs?|lots)\b"
-    r"|\bbut for\b(?! a)|\bnobody's business\b|\bstands? beside\b|\bno such thing\b",
+    r"\b(whoever|mend(s|ed|ing)?|overstay(s|ed)?)\b"
+    r"|\bbut for\b|\bnobody's business\b|\bstands? beside\b",
     re.IGNORECASE,
 )
-"""Words of a dialect that the code once had: `fix` or `hint`, `exceed`, `command`, `except` are the plain ones."""
+"""Words of a dialect that the code once had; the plain ones are `fix` or `hint`, `exceed`, `except`."""
+TEXTS = ("envs/puzzles/logic_grid.py", "instructions/vocabulary.py", "composing/pieces.py")
+"""Modules whose texts are data, in any words."""
 
 
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:
@@ -57,6 +59,7 @@ def test_some_words_are_not_used(kind: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{number}: {found.group()}: {line.strip()[:100]}"
         for path in (MODULES if kind == "code" else PAGES)
+        if not str(path).endswith(TEXTS)
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if (found := WORDS.search(line))
     ]

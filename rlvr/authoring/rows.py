@@ -36,7 +36,7 @@ _COMPARED = 2000  # prompts that are compared for it
 _LABEL = re.compile(r"\w[\w ]{0,30}:\s+")  # "Question: "
 _FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _CONTEXT = {"schema", "hint", "tests", "instructions", "tools", "language"}
-"""Fields of built-in templates that stand beside the question."""
+"""Fields of built-in templates that accompany the question."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class BadAnswer(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """A server's response.
 
     Attributes:
@@ -152,7 +152,7 @@ async def fetch(
     *,
     timeout_s: float,
     most_bytes: int = LEAST_BYTES,
-) -> Answer:
+) -> HttpAnswer:
     """Send one request and read its answer.
 
     Args:
@@ -172,13 +172,13 @@ async def fetch(
             status = response.status_code
             most = most_bytes if status == 200 else _ERROR_BYTES
             content = await _body(response, most, whole=status == 200)
-            return Answer(status, response.headers, content)
+            return HttpAnswer(status, response.headers, content)
 
 
-def fetch_now(method: str, url: str, body: Any = None, *, timeout_s: float) -> Answer:
+def fetch_now(method: str, url: str, body: Any = None, *, timeout_s: float) -> HttpAnswer:
     """Call `fetch` from synchronous code. A running event loop is blocked meanwhile."""
 
-    async def go() -> Answer:
+    async def go() -> HttpAnswer:
         async with open_client(None, timeout_s) as client:
             return await fetch(client, method, url, body, timeout_s=timeout_s)
 

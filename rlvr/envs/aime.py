@@ -5,15 +5,15 @@ from __future__ import annotations
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
 from rlvr.core.registry import environment
-from rlvr.envs.data import Source
+from rlvr.envs.data import DataSource
 from rlvr.envs.problems import PROMPT, problems
 from rlvr.envs.prompt import Prompt
 from rlvr.verifiers.extraction import Mode
 from rlvr.verifiers.math import Math
 
 SOURCES = {
-    2024: Source("HuggingFaceH4/aime_2024", None, {"test": "train"}, {"test": "math/aime_2024.jsonl"}, ()),
-    2025: Source("math-ai/aime25", None, {"test": "test"}, {"test": "math/aime_2025.jsonl"}, ()),
+    2024: DataSource("HuggingFaceH4/aime_2024", None, {"test": "train"}, {"test": "math/aime_2024.jsonl"}, ()),
+    2025: DataSource("math-ai/aime25", None, {"test": "test"}, {"test": "math/aime_2025.jsonl"}, ()),
 }  # fmt: skip
 
 

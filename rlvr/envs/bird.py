@@ -16,7 +16,7 @@ from rlvr.core.environment import Environment
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.envs.data import Source
+from rlvr.envs.data import DataSource
 from rlvr.envs.fixtures import sql_fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.sql import PROMPT, tasks_of
@@ -24,7 +24,7 @@ from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.sql import Sql
 from rlvr.verifiers.sql.verifier import Preset, Reward
 
-SOURCE = Source(
+SOURCE = DataSource(
     hub_id="birdsql/bird_mini_dev",
     config=None,
     splits={"mini_dev": "mini_dev_sqlite"},

@@ -22,7 +22,7 @@ from rlvr.core.errors import CannotScore, DataError, DataWarning, OptionError
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.envs.data import Row, Source
+from rlvr.envs.data import DataSource, Row
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
@@ -32,7 +32,7 @@ from rlvr.verifiers.code.compare import KINDS
 from rlvr.verifiers.code.reference import Reference
 from rlvr.verifiers.code.verifier import Reward
 
-CODEFORCES = Source(
+CODEFORCES = DataSource(
     hub_id="agentica-org/DeepCoder-Preview-Dataset",
     config="codeforces",
     splits={"test": "test"},
@@ -86,19 +86,19 @@ def make(
     return SingleTurn(TaskSet(load, "code"), verifier, fixtures=fixtures_of("code"))
 
 
-def source_of(split: str, dataset: str | None, config: str | None, data: str | None) -> Source:
+def source_of(split: str, dataset: str | None, config: str | None, data: str | None) -> DataSource:
     """Return the source of the rows. Raises `OptionError` for an unknown split."""
     source = CODEFORCES
     if dataset is not None or config is not None:
-        source = Source(dataset or CODEFORCES.hub_id, config, _SPLITS, {}, ("tests",))
+        source = DataSource(dataset or CODEFORCES.hub_id, config, _SPLITS, {}, ("tests",))
     elif data is not None and split not in CODEFORCES.splits:  # a file has the split one says
-        source = Source("a local file", None, _SPLITS, CODEFORCES.files, ("tests",))
+        source = DataSource("a local file", None, _SPLITS, CODEFORCES.files, ("tests",))
     source.check_split(split)
     return source
 
 
 def tasks_of(
-    source: Source,
+    source: DataSource,
     split: str,
     data: str | None,
     prompt: Prompt,

@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """The place of a data set's rows.
 
     Attributes:

@@ -17,14 +17,14 @@ from rlvr.core.errors import DataError
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.envs.data import Row, Source
+from rlvr.envs.data import DataSource, Row
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.extraction import Mode
 from rlvr.verifiers.math import Math
 
-SOURCE = Source(
+SOURCE = DataSource(
     hub_id="openai/gsm8k",
     config="main",
     splits={"train": "train", "test": "test"},

@@ -28,7 +28,7 @@ from rlvr.core.errors import DataError
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.envs.data import Row, Source
+from rlvr.envs.data import DataSource, Row
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
@@ -36,7 +36,7 @@ from rlvr.sandboxes.scopes import parsed, parsed_expression
 from rlvr.verifiers.code import Code
 from rlvr.verifiers.code.given import given_code, prelude_of
 
-SOURCE = Source(
+SOURCE = DataSource(
     hub_id="openai/openai_humaneval",
     config=None,
     splits={"test": "test"},

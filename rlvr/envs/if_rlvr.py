@@ -47,7 +47,7 @@ class Conversation(MultiTurn):
     """Says the next turn's change after each response; the last response is judged."""
 
     def reply(self, task: Task, messages: list[Message]) -> str | None:
-        """What else is asked; None where nothing is."""
+        """Return the next instructions, or None if there are none."""
         said = sum(message["role"] == "assistant" for message in messages)
         later: list[str] = task.metadata.get("turns", [])
         return later[said - 1] if said <= len(later) else None

@@ -9,14 +9,16 @@ from typing import Any
 from rlvr.core.errors import DataError
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.envs.data import Row, Source
+from rlvr.envs.data import DataSource, Row
 
 HUB_ID = "allenai/IF_multi_constraints_upto5"
 
 
 def rows_of(split: str, dataset: str | None, data: str | None) -> TaskSet:
     """The tasks, loaded when they're first needed."""
-    source = Source(dataset or HUB_ID, None, {"train": "train"}, {}, ("messages", "ground_truth"))
+    source = DataSource(
+        dataset or HUB_ID, None, {"train": "train"}, {}, ("messages", "ground_truth")
+    )
     source.check_split(split)
 
     def load() -> list[Task]:

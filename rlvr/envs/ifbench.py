@@ -12,12 +12,12 @@ from collections.abc import Mapping
 
 from rlvr.core.environment import Environment
 from rlvr.core.registry import environment
-from rlvr.envs.data import Source
+from rlvr.envs.data import DataSource
 from rlvr.envs.instruction_rows import COLUMNS, PROMPT, benchmark
 from rlvr.envs.prompt import Prompt
 from rlvr.verifiers.instructions.verifier import Reward, Strictness
 
-SOURCE = Source(
+SOURCE = DataSource(
     hub_id="allenai/IFBench_test",
     config=None,
     splits={"test": "train"},  # the Hub has all of it under that name

@@ -5,7 +5,7 @@ One of them::
     I am planning a trip to Japan, and I would like thee to write an itinerary for my journey in a
     Shakespearean style. You are not allowed to use any commas in your response.
 
-Three rows ask one thing and check another. By default they are mended: key 337 asks for 400 words and
+Three rows ask one thing and check another. By default they are corrected: key 337 asks for 400 words and
 checked 336, key 30 asks for small letters and checked quotation marks twice; key 2078, which asks for exactly
 one and for a few bullet points, is left out. With `reference_bugs` all are as published.
 """
@@ -16,12 +16,12 @@ from collections.abc import Mapping
 
 from rlvr.core.environment import Environment
 from rlvr.core.registry import environment
-from rlvr.envs.data import Row, Source
+from rlvr.envs.data import DataSource, Row
 from rlvr.envs.instruction_rows import COLUMNS, PROMPT, benchmark
 from rlvr.envs.prompt import Prompt
 from rlvr.verifiers.instructions.verifier import Reward, Strictness
 
-SOURCE = Source(
+SOURCE = DataSource(
     hub_id="google/IFEval",
     config=None,
     splits={"test": "train"},  # the Hub has all of it under that name
@@ -52,11 +52,21 @@ def make(
         guard: `lenient` or `strict` refuses filler first (`rlvr.Coherent`).
     """
     return benchmark(
-        "ifeval", SOURCE, split, data, prompt, mode, reward, reference_bugs, guard, "strict", mended
+        "ifeval",
+        SOURCE,
+        split,
+        data,
+        prompt,
+        mode,
+        reward,
+        reference_bugs,
+        guard,
+        "strict",
+        corrected,
     )
 
 
-def mended(row: Row) -> Row | None:
+def corrected(row: Row) -> Row | None:
     """The row with what its prompt asks for; None where the prompt contradicts itself."""
     key, kwargs = int(row["key"]), [dict(one or {}) for one in row["kwargs"]]
     ids = list(row["instruction_id_list"])

@@ -1,4 +1,4 @@
-"""What the instruction-following environments share: rows with a prompt, ids and kwargs become tasks."""
+"""Shared by the instruction-following environments: turn rows with a prompt, ids and kwargs into tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rlvr.core.environment import Environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.core.verifier import Verifier
-from rlvr.envs.data import Row, Source
+from rlvr.envs.data import DataSource, Row
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
@@ -28,7 +28,7 @@ _WHY = (
     "the benchmark's checks look at form alone, so text without content follows many of them. To "
     "measure a model that wasn't trained on it, that does no harm; to train on it, set guard=strict."
 )
-Mend = Callable[[Row], Row | None]
+Correction = Callable[[Row], Row | None]
 
 
 def guarded(verifier: Instructions, guard: str | None) -> Verifier:
@@ -38,7 +38,7 @@ def guarded(verifier: Instructions, guard: str | None) -> Verifier:
 
 def benchmark(
     name: str,
-    source: Source,
+    source: DataSource,
     split: str,
     data: str | None,
     prompt: Prompt | str | Mapping[str, str],
@@ -47,20 +47,24 @@ def benchmark(
     reference_bugs: bool,
     guard: str | None,
     usual: Strictness,
-    mend: Mend = lambda row: row,
+    correct: Correction = lambda row: row,
 ) -> Environment:
     """A single-turn environment over a benchmark's rows.
 
     Args:
         usual: the mode that its fixtures are written for.
-        mend: makes a row right, or leaves it out (None); not applied with `reference_bugs`.
+        correct: makes a row right, or leaves it out (None); not applied with `reference_bugs`.
     """
     template = Prompt.of(prompt)
     source.check_split(split)
 
     def load() -> list[Task]:
         rows = source.rows(split, data)
-        right = rows if reference_bugs else [one for row in rows if (one := mend(row)) is not None]
+        right = (
+            rows
+            if reference_bugs
+            else [fixed for row in rows if (fixed := correct(row)) is not None]
+        )
         return [_task(row, template) for row in right]
 
     verifier = guarded(Instructions(mode, reward, reference_bugs), guard)

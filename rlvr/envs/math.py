@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from rlvr.core.environment import Environment
 from rlvr.core.registry import environment
-from rlvr.envs.data import Source
+from rlvr.envs.data import DataSource
 from rlvr.envs.problems import PROMPT, problems
 from rlvr.envs.prompt import Prompt
 from rlvr.verifiers.extraction import Mode
 from rlvr.verifiers.math import Math
 
 _SPLITS = {"train": "train", "test": "test", "dev": "validation"}
-MATH = Source(
+MATH = DataSource(
     hub_id="DigitalLearningGmbH/MATH-lighteval",
     config=None,
     splits={"train": "train", "test": "test"},
@@ -48,5 +48,5 @@ def make(
         prompt: may use {problem}.
         mode: where the answer is looked for.
     """
-    source = MATH if dataset is None else Source(dataset, config, _SPLITS, {}, ())
+    source = MATH if dataset is None else DataSource(dataset, config, _SPLITS, {}, ())
     return problems("math", source, split, data, prompt, Math(mode), problem, answer)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rlvr.core.environment import Environment
 from rlvr.core.registry import environment
-from rlvr.envs.data import Source
+from rlvr.envs.data import DataSource
 from rlvr.envs.problems import PROMPT, problems
 from rlvr.envs.prompt import Prompt
 from rlvr.verifiers.extraction import Mode
 from rlvr.verifiers.math import Math
 
-SOURCE = Source(
+SOURCE = DataSource(
     hub_id="HuggingFaceH4/MATH-500",
     config=None,
     splits={"test": "test"},

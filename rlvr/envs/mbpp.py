@@ -23,7 +23,7 @@ from rlvr.core.errors import DataError, OptionError
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.envs.data import Row, Source
+from rlvr.envs.data import DataSource, Row
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
@@ -37,7 +37,7 @@ _NUMBERS = {
     "train": range(601, 975),
     "all": range(1, 975),
 }
-SOURCE = Source(
+SOURCE = DataSource(
     hub_id="google-research-datasets/mbpp",
     config="sanitized",
     splits={name: name for name in _NUMBERS} | {"all": "prompt+test+validation+train"},

@@ -8,7 +8,7 @@ from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.envs.data import Row, Source
+from rlvr.envs.data import DataSource, Row
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.turns import SingleTurn
@@ -24,7 +24,7 @@ _KEPT = ("level", "subject", "type", "difficulty", "year", "source", "unique_id"
 
 def problems(
     name: str,
-    source: Source,
+    source: DataSource,
     split: str,
     data: str | None,
     prompt: Prompt | str | Mapping[str, str],

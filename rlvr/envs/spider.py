@@ -15,7 +15,7 @@ from rlvr.core.environment import Environment
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.envs.data import Source
+from rlvr.envs.data import DataSource
 from rlvr.envs.fixtures import sql_fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.sql import PROMPT, tasks_of
@@ -23,7 +23,7 @@ from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.sql import Sql
 from rlvr.verifiers.sql.verifier import Preset
 
-SOURCE = Source(
+SOURCE = DataSource(
     hub_id="xlangai/spider",
     config=None,
     splits={"train": "train", "dev": "validation"},

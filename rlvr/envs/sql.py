@@ -22,7 +22,7 @@ from rlvr.core.errors import CannotScore, DataError, DataWarning
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.envs.data import Row, Source
+from rlvr.envs.data import DataSource, Row
 from rlvr.envs.fixtures import sql_fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.schema_text import schema_text
@@ -76,7 +76,7 @@ def make(
     """
     template = Prompt.of(prompt)
     files = {} if dataset else {"train": "sql/queries.jsonl"}
-    source = Source(dataset or "a local file", config, _SPLITS, files, ())
+    source = DataSource(dataset or "a local file", config, _SPLITS, files, ())
     source.check_split(split)
     if data is None and dataset is None and not os.environ.get("RLVR_DATA"):
         raise DataError("sql has no data set of its own: name one with data=FILE or dataset=ID.")
@@ -90,7 +90,7 @@ def make(
 
 
 def tasks_of(
-    source: Source,
+    source: DataSource,
     split: str,
     data: str | None,
     databases: str | None,

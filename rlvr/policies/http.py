@@ -17,8 +17,8 @@ import httpx
 from rlvr.core.http import (
     LEAST_BYTES,
     RETRIED,
-    Answer,
     BadAnswer,
+    HttpAnswer,
     checked_url,
     described,
     fetch,
@@ -127,7 +127,7 @@ class Endpoint:
             await asyncio.sleep(min(wait_s, max(self._patience_s, self._backoff_s)))
         raise AssertionError  # itertools.count has no end
 
-    async def _request(self, method: str, url: str, body: Any, most_bytes: int) -> Answer:
+    async def _request(self, method: str, url: str, body: Any, most_bytes: int) -> HttpAnswer:
         async with self._slots:
             client = (
                 self._idle.pop()
@@ -156,7 +156,7 @@ class Endpoint:
             await self._idle.pop().aclose()
 
 
-def _json(answer: Answer) -> Any:
+def _json(answer: HttpAnswer) -> Any:
     try:
         return answer.json()
     except ValueError:

@@ -16,7 +16,7 @@ from rlvr.sandboxes.base import (
     Limits,
     Outcome,
     Program,
-    Run,
+    ProgramRun,
     TestRun,
 )
 
@@ -33,7 +33,7 @@ __all__ = [
     "Needs",
     "Outcome",
     "Program",
-    "Run",
+    "ProgramRun",
     "Sandbox",
     "TestRun",
     "close",

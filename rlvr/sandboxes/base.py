@@ -1,6 +1,6 @@
 """The types that go into a sandbox and come back.
 
-`Program` × `Input`s → `Run` of `Execution`s, for programs that read standard input; a solution and
+`Program` × `Input`s → `ProgramRun` of `Execution`s, for programs that read standard input; a solution and
 its `FunctionTests` → `TestRun`, for functions that a test calls. All frozen, all plain data, and
 bytes stay bytes: nothing is decoded with its errors hidden.
 """
@@ -158,7 +158,7 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ProgramRun:
     """A program's executions, one for each input it was run on, in order.
 
     Where it doesn't compile, `compile_error` is the compiler's message and there are no executions.

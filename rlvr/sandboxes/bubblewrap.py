@@ -56,7 +56,7 @@ class Bubblewrap:
         return f"bubblewrap {self._python}"
 
     def why_not(self) -> str | None:
-        """Why no jail can be made on this machine; None where one can."""
+        """Return the reason why no jail can be made on this machine; None if one can."""
         if not sys.platform.startswith("linux"):
             return "bubblewrap needs Linux."
         if shutil.which("bwrap") is None:

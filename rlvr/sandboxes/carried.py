@@ -1,4 +1,4 @@
-"""What tests of functions use besides calls, read off their source: how it's carried between two jails, or that it can't be.
+"""The features that tests of functions use besides calls, read off their source, and whether two jails can carry them.
 
 Values cross as data, and objects that stay are asked. Output, files, seeds and the environment are carried if the tests use
 them. What is left can't be: the tests are refused then, whatever a solution is.
@@ -59,7 +59,7 @@ IN_ONE_JAIL = '"isolation": "shared" has tests and solution share a process'
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What tests use besides calls.
+    """The features that tests use besides calls.
 
     Attributes:
         surroundings: "random", "files", "files back", "environment": see `runner/surroundings.py`.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rlvr.sandboxes.base import FunctionTests, Limits, Program, Run, TestRun
+from rlvr.sandboxes.base import FunctionTests, Limits, Program, ProgramRun, TestRun
 from rlvr.sandboxes.hostile import ATTEMPTS, CLEAN, MARK, Attempt
 from rlvr.sandboxes.pool import Sandbox
 
@@ -19,7 +19,7 @@ _END_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """One thing tried: its name, what was wanted, what came back, and whether that's what was wanted."""
 
     tried: str
@@ -28,7 +28,7 @@ class Finding:
     held: bool
 
 
-def findings(sandbox: Sandbox) -> Iterator[Finding]:
+def findings(sandbox: Sandbox) -> Iterator[CheckFinding]:
     """Try everything, one after the other. After each, a clean program must find nothing of it.
 
     Raises `SandboxError` where the sandbox itself fails.
@@ -39,17 +39,19 @@ def findings(sandbox: Sandbox) -> Iterator[Finding]:
         yield check(sandbox)
 
 
-def _attempted(sandbox: Sandbox, attempt: Attempt) -> Finding:
+def _attempted(sandbox: Sandbox, attempt: Attempt) -> CheckFinding:
     run = sandbox.run(attempt.program, [attempt.given], attempt.limits)
     came = _said(run)
     held = bool(run.executions) and attempt.held(run.executions[0])
     left = sandbox.run(Program(CLEAN.encode()), [b""])
     if not left.executions or left.executions[0].stdout != b"clean\n":
-        return Finding(attempt.name, attempt.wanted, f"{came}; left behind: {_said(left)}", False)
-    return Finding(attempt.name, attempt.wanted, came, held)
+        return CheckFinding(
+            attempt.name, attempt.wanted, f"{came}; left behind: {_said(left)}", False
+        )
+    return CheckFinding(attempt.name, attempt.wanted, came, held)
 
 
-def _said(run: Run) -> str:
+def _said(run: ProgramRun) -> str:
     """Return what came back, in one line."""
     if run.compile_error is not None:
         return "doesn't compile: " + run.compile_error.strip().splitlines()[-1][:80]
@@ -63,16 +65,16 @@ def _said(run: Run) -> str:
     return f"{done.ending} {lines[-2].strip()[:60] if len(lines) > 1 else ''}".strip()
 
 
-def _no_program(what: str, source: bytes) -> Callable[[Sandbox], Finding]:
-    def check(sandbox: Sandbox) -> Finding:
+def _no_program(what: str, source: bytes) -> Callable[[Sandbox], CheckFinding]:
+    def check(sandbox: Sandbox) -> CheckFinding:
         run = sandbox.run(Program(source), [b""])
         held = run.compile_error is not None or not run.executions[0].ok
-        return Finding(what, "an ordinary error", _said(run), held)
+        return CheckFinding(what, "an ordinary error", _said(run), held)
 
     return check
 
 
-def _between_tests(sandbox: Sandbox) -> Finding:
+def _between_tests(sandbox: Sandbox) -> CheckFinding:
     """Return whether a program can tell its second test from its first."""
     source = (
         b"import os\nprint(os.listdir('/tmp'), 'counted' in globals())\ncounted = 1\n"
@@ -82,7 +84,7 @@ def _between_tests(sandbox: Sandbox) -> Finding:
     run = sandbox.run(Program(source), [b""] * 3)
     outputs = {done.stdout for done in run.executions}
     came = "alike" if len(outputs) == 1 else "the tests differ"
-    return Finding("count its tests", "each test is the first", came, len(outputs) == 1)
+    return CheckFinding("count its tests", "each test is the first", came, len(outputs) == 1)
 
 
 _SEARCH = f"""
@@ -102,7 +104,7 @@ def look(x):
 """
 
 
-def _expected_output(sandbox: Sandbox) -> Finding:
+def _expected_output(sandbox: Sandbox) -> CheckFinding:
     """Return whether a solution can find what its tests expect of it."""
     tests = FunctionTests(
         setup=f"expected = '{MARK}'",
@@ -111,7 +113,7 @@ def _expected_output(sandbox: Sandbox) -> Finding:
     result: TestRun = sandbox.run_tests(_SEARCH.encode(), tests)
     held = len(result.outcomes) == 2 and all(one.passed for one in result.outcomes)
     came = "absent" if held else f"{result}"[:80]
-    return Finding("expected output, anywhere in the jail", "absent", came, held)
+    return CheckFinding("expected output, anywhere in the jail", "absent", came, held)
 
 
 # What people keep data under, or install packages into: nothing may be there but the declared packages.
@@ -139,13 +141,15 @@ print(sorted(packages), sorted(names)[:3])
 """
 
 
-def _packages(sandbox: Sandbox) -> Finding:
+def _packages(sandbox: Sandbox) -> CheckFinding:
     """Look for packages that nobody declared, anywhere, and for declared ones that a program may change."""
     declared = sorted(sandbox.inventory().packages)
     run = sandbox.run(Program(_INSTALLED.encode()), [b""], Limits(wall_s=60, cpu_s=60))
     held = run.executions[0].stdout.decode() == f"{declared} []\n"
     said = f"{', '.join(declared) or 'none'} alone" if held else _said(run)
-    return Finding("packages and data sets of the machine's", "those declared alone", said, held)
+    return CheckFinding(
+        "packages and data sets of the machine's", "those declared alone", said, held
+    )
 
 
 _PARALLEL = b"""
@@ -167,14 +171,14 @@ if __name__ == "__main__":
 """
 
 
-def _parallel(sandbox: Sandbox) -> Finding:
+def _parallel(sandbox: Sandbox) -> CheckFinding:
     """Have a program's processes share locks, queues and memory, which have to be gone after it."""
     run = sandbox.run(Program(_PARALLEL), [b""])
     left = sandbox.run(Program(b"import os\nprint(os.listdir('/dev/shm'))"), [b""])
     held = run.executions[0].stdout == b"[1, 4]\n[3]\n7\n"
     gone = left.executions[0].stdout == b"[]\n"
     came = ("works" if held else _said(run)) + ("" if gone else ", and is left behind")
-    return Finding("multiprocessing", "works, and leaves nothing", came, held and gone)
+    return CheckFinding("multiprocessing", "works, and leaves nothing", came, held and gone)
 
 
 _CLIENT = """
@@ -185,7 +189,7 @@ with Sandbox(sys.argv[1], jails=1) as sandbox:
 """
 
 
-def _killed_client(sandbox: Sandbox) -> Finding:
+def _killed_client(sandbox: Sandbox) -> CheckFinding:
     """Return whether a program outlives the process that had it run."""
     mark = f"{500 + os.getpid() / 1e8:.8f}"  # seconds; stands in its command line, which can be seen from here
     arguments = [sys.executable, "-c", _CLIENT, sandbox.choice.backend.name, mark]
@@ -195,7 +199,7 @@ def _killed_client(sandbox: Sandbox) -> Finding:
     client.wait()
     ended = _within(_END_S, lambda: not _runs(mark))
     came = ("ended" if ended else "still there") if ran else "it didn't run"
-    return Finding("kill -9 of the client", "its jail ends", came, ran and ended)
+    return CheckFinding("kill -9 of the client", "its jail ends", came, ran and ended)
 
 
 def _within(seconds: float, what: Callable[[], bool]) -> bool:
@@ -219,7 +223,7 @@ def _runs(mark: str) -> bool:
     return False
 
 
-_CHECKS: tuple[Callable[[Sandbox], Finding], ...] = (
+_CHECKS: tuple[Callable[[Sandbox], CheckFinding], ...] = (
     _no_program("NUL in the source", b"print(1)\0"),
     _no_program("5000 nested parentheses", b"(" * 5000 + b")" * 5000),
     _between_tests,

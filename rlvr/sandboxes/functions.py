@@ -43,7 +43,7 @@ def _told(tests: FunctionTests, stop: bool) -> bytes:
 def result(
     answer: dict[str, Any], output: list[bytes], tests: FunctionTests, wall_s: float
 ) -> TestRun:
-    """What the jail's answer says of the solution. Raises `JailError` where it says nothing sensible."""
+    """Read the solution's result from the jail's answer. Raises `JailError` if the answer is malformed."""
     try:
         return _result(answer, output, tests, wall_s)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -84,7 +84,7 @@ def _result(
 
 
 def _on_their_own(at: str) -> bool:
-    """Whether tests ended before the solution had given them anything that they could choke on."""
+    """Tell whether tests ended before the solution had sent them anything."""
     return at[:1] in ("", _PREPARING) or (at[:1] == _TESTING and at[1:] != _ANSWERED)
 
 
@@ -95,14 +95,14 @@ def _outcome(entry: dict[str, Any], solution: dict[str, Any]) -> Outcome:
 
 
 def _gone(why: str, solution: dict[str, Any]) -> str:
-    """What became of the solution that can't be asked any more, for a sentence."""
+    """Describe the end of a solution that can't be asked any more, for a sentence."""
     if why == report.HUNG_UP or solution.get("limit") or solution.get("signal"):
         return _ending(solution)
     return f"sent what is no answer ({why})"
 
 
 def _ending(process: dict[str, Any]) -> str:
-    """How a process ended, for a sentence."""
+    """Describe the end of a process, for a sentence."""
     if process.get("limit"):
         return f"went over its limit of {process['limit']}"
     if process.get("signal"):

@@ -61,7 +61,7 @@ class View:
 
 
 def view(python: Interpreter) -> tuple[View, Path]:
-    """Return what a jail shows, but for packages, and its Python's place there."""
+    """Return the files that a jail shows, except packages, and the path of its Python there."""
     shown: dict[Path, Path] = {}
     links: dict[Path, str] = {}
     hidden: dict[Path, bool] = {}

@@ -15,7 +15,7 @@ from rlvr.sandboxes.base import (
     Input,
     Limits,
     Program,
-    Run,
+    ProgramRun,
     TestRun,
 )
 from rlvr.sandboxes.languages import LANGUAGES, Language, language_of, placed
@@ -90,12 +90,12 @@ class Jail:
 
     def run(
         self, program: Program, inputs: Sequence[Input], limits: Limits, proceed: Proceed | None
-    ) -> Run:
+    ) -> ProgramRun:
         """Run a program on inputs, in order, until `proceed` says no."""
         language = placed(self._language(program.language), program)
         opening = programs.opening(program, language, limits)
         if programs.is_too_large(program, limits):
-            return Run((), "its source doesn't fit into the limits disk_mb and files")
+            return ProgramRun((), "its source doesn't fit into the limits disk_mb and files")
         requests = [programs.request(one, language, limits) for one in inputs]
         seconds = _patience(limits.wall_s)
         # The first input goes along with the program, so that the jail doesn't wait for us.
@@ -108,13 +108,13 @@ class Jail:
             answer, blobs = self._answer(seconds)
             error = opened.get("compile_error", answer.get("compile_error"))
             if error is not None:
-                return Run((), str(error))
+                return ProgramRun((), str(error))
             execution = programs.execution(answer, blobs, given)
             executions.append(execution)
             if proceed is not None and not proceed(i, execution):
                 break
         error = opened.get("compile_error")
-        return Run(tuple(executions), None if error is None else str(error))
+        return ProgramRun(tuple(executions), None if error is None else str(error))
 
     def run_tests(
         self, solution: bytes, tests: FunctionTests, limits: Limits, stop: bool

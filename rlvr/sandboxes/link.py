@@ -52,7 +52,7 @@ class Backend(Protocol):
     name: str
 
     def why_not(self) -> str | None:
-        """Why it can't be used on this machine, and what to do about it; None where it can."""
+        """Return the reason why it can't be used on this machine, and the remedy; None if it can."""
 
     def launch(self, code: str, memory_mb: int) -> Link:
         """Start a jail in which `python3 -S -s -c CODE` runs, its stdin and stdout the link.

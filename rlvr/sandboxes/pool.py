@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from rlvr.core.errors import JailError, LacksError, OptionError, SandboxError
-from rlvr.sandboxes.base import FunctionTests, Input, Limits, Program, Run, TestRun
+from rlvr.sandboxes.base import FunctionTests, Input, Limits, Program, ProgramRun, TestRun
 from rlvr.sandboxes.choose import Choice, chosen, explained
 from rlvr.sandboxes.jail import Jail, Proceed
 from rlvr.sandboxes.link import Backend
@@ -107,7 +107,7 @@ class Sandbox:
         inputs: Sequence[Input | bytes] = (b"",),
         limits: Limits | None = None,
         proceed: Proceed | None = None,
-    ) -> Run:
+    ) -> ProgramRun:
         """Run a program on each input, in order: compiled once, and without what the last run left.
 
         Args:
@@ -146,7 +146,7 @@ class Sandbox:
         inputs: Sequence[Input | bytes] = (b"",),
         limits: Limits | None = None,
         proceed: Proceed | None = None,
-    ) -> Run:
+    ) -> ProgramRun:
         """`run` for asyncio. Cancelling it doesn't end the program, which its limits do."""
         return await self._apart(functools.partial(self.run, program, inputs, limits, proceed))
 

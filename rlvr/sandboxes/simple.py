@@ -1,4 +1,4 @@
-"""Which tests of functions can leave nothing behind, whatever a solution answers.
+"""Recognize tests of functions that can leave nothing behind, whatever a solution answers.
 
 Nearly all of HumanEval's and MBPP's: assertions about what calls return. They need no process of their
 own (a quarter of the time that a solution takes). What isn't plainly of that kind gets one.

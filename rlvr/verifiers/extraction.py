@@ -1,4 +1,4 @@
-"""Where the answer is in a response.
+"""Find the answer in a response.
 
 Linear in the response's length and without recursion: it runs in the caller's thread on whatever
 a model wrote.

@@ -9,7 +9,7 @@ import pytest
 from ordinary_programs import COMPILE, PROGRAMS, Row, Wanted
 
 from rlvr.core.errors import LacksError
-from rlvr.sandboxes import Limit, Limits, Program, Run, Sandbox
+from rlvr.sandboxes import Limit, Limits, Program, ProgramRun, Sandbox
 from rlvr.sandboxes.bubblewrap import Bubblewrap
 from rlvr.sandboxes.docker import Docker
 
@@ -29,7 +29,7 @@ def sandboxes(bubblewrap: Bubblewrap, docker: Docker) -> Iterator[list[Sandbox]]
         yield [one, other]
 
 
-def came(run: Run, wanted: Wanted) -> Wanted:
+def came(run: ProgramRun, wanted: Wanted) -> Wanted:
     """Return what came of a program, as a row has it."""
     if run.compile_error is not None:
         return COMPILE

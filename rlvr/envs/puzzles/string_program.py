@@ -1,4 +1,4 @@
-r"""What a list of instructions makes of a word::
+r"""Lists of instructions that are applied to a word::
 
     Start with "karmo". 1. Reverse it. 2. Replace every o with e. …    →    \boxed{emrak}
 
@@ -27,7 +27,7 @@ _LONGEST = 24
 
 @dataclass(frozen=True)
 class StringProgramLevel:
-    """How long the first word is, and how many instructions there are."""
+    """The length of the first word, and the number of instructions."""
 
     letters: int
     steps: int

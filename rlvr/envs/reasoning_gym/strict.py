@@ -5,7 +5,7 @@ len(answer) / len(text) for any text that contains the answer; some pay in full 
 answer, for numbers that aren't near enough, or for any text at all; and nine run the answer as
 Python. `docs/puzzles.md` lists them.
 
-So an answer counts where it's the reference itself, but for spacing and the way a number is
+So an answer counts where it's the reference itself, except for spacing and the way a number is
 written. Only of the data sets in `SEVERAL`, whose tasks have several right answers, is the library
 asked too: in a worker that can be killed, and only its full score counts. Those in `OWN` have several
 as well, and scorers that can't be asked: the checks here stand in for them.

@@ -3,7 +3,7 @@
 `OUT/MODEL/results_DATE.json` and, for each environment and part, `samples_NAME_DATE.jsonl` with a line a
 task. The figures are the report's. The harness has no word for an unscored response, but it averages a
 metric over the documents that name it: a task with nothing scored names no metric, and a mean over
-all rollouts, where an unscored one counts 0, stands beside it as `reward_unscored_as_0`.
+all rollouts, where an unscored one counts 0, is reported as `reward_unscored_as_0`.
 
 A standard error is that of a mean over rollouts, clustered by task (Miller 2024, arXiv 2411.00640);
 with one sample a task it is the harness's own `mean_stderr`.

@@ -67,7 +67,7 @@ class Docker:
         return f"docker {self.image} {self.runtime}"
 
     def why_not(self) -> str | None:
-        """Why it can't be used here, and what to do about it; None where it can. Takes some seconds at most."""
+        """Return the reason why it can't be used here, and the remedy; None if it can. Takes a few seconds at most."""
         try:
             docker = package()
             with client(ASK_S) as api:

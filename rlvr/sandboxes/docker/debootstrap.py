@@ -24,7 +24,7 @@ TRIMMED = (
     "usr/share/man/*",
     "usr/share/info/*",
     "usr/share/locale/*",
-    # debootstrap copies these from the host, and they're nobody's business
+    # debootstrap copies these from the host, and they must not leave it
     "etc/hostname",
     "etc/resolv.conf",
 )

@@ -129,7 +129,7 @@ class DockerLink:
         if self._owner != os.getpid():
             return
         self._closed = True
-        # Whoever waits in `exchange` comes back, and the container's stdin ends.
+        # A thread that waits in `exchange` returns, and the container's stdin ends.
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
         with self._using:

@@ -1,4 +1,4 @@
-"""Whose a container is, so that one whose owner is dead can be told from one in use."""
+"""The owners of containers, so that a container whose owner is dead can be told from one in use."""
 
 from __future__ import annotations
 

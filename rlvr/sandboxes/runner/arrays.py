@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import Any
 
-from .values import Unreadable, items
+from .values import UnreadableValue, items
 
 
 class Array(list):  # type: ignore[type-arg]
@@ -65,7 +65,7 @@ def empty_array(content: Any, imports: bool) -> Any:
     if numpy.dtype(kind).kind not in "biufcSUmMO" or len(content) - 2 != numpy.prod(
         shape, dtype=object
     ):
-        raise Unreadable("no array")
+        raise UnreadableValue("no array")
     return numpy.empty(shape, kind)
 
 

@@ -45,7 +45,7 @@ def bind(
 
 
 def text(said: object) -> str:
-    """What the solution said, where it's a text. Raises `Gone`."""
+    """Return the solution's message if it is a text. Raises `Gone`."""
     if not isinstance(said, str):
         raise Gone("no text")
     return said

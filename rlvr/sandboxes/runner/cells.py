@@ -9,7 +9,7 @@ import socket
 import struct
 from typing import Any
 
-from .groups import Group, Groups, machine_oom_kills
+from .groups import Groups, ProcessGroup, machine_oom_kills
 
 MOST_MESSAGE = 1 << 17
 MOST_FDS = 250
@@ -29,7 +29,7 @@ class Cell:
         for_tests: whether the tests of functions run in it, which a program must not be able to end.
     """
 
-    def __init__(self, control: socket.socket, pid: int, group: Group | None) -> None:
+    def __init__(self, control: socket.socket, pid: int, group: ProcessGroup | None) -> None:
         self.control = control
         self.awaited = 0  # replies
         self.usable = True

@@ -151,7 +151,7 @@ def _for_all() -> list[bytes]:
         # preadv2: what is in the page cache, without reading it; fadvise: out of the page cache with it.
         *_argument((327, 286), 5, _any_bit(0xFFFFFFFF ^ _SAFE_FLAGS), error=errno.EOPNOTSUPP),
         *_argument((221, 223), 3, _equal(4), error=0),
-        # fcntl: F_SET_RW_HINT and F_SET_FILE_RW_HINT stay with the file, whoever opened it.
+        # fcntl: F_SET_RW_HINT and F_SET_FILE_RW_HINT stay with the file after the process that set them.
         *_argument((72, 25), 1, _step(_AND, 0xFFFFFFFD), _equal(1036), error=errno.EINVAL),
         # setsockopt: SOL_SOCKET's SO_SNDBUF, and SO_SNDBUFFORCE. The buffers of sockets are the kernel's memory.
         *_argument((54, 208), 2, _equal(7), error=0),

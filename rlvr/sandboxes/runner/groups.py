@@ -39,7 +39,7 @@ class Groups:
         enabled = _read(self._folders[""], "cgroup.subtree_control").split()
         return ["cpu", *(name for name in ("memory", "pids") if name in enabled)]
 
-    def make(self, pid: int) -> Group | None:
+    def make(self, pid: int) -> ProcessGroup | None:
         """Make a group and move a process into it; None if there are no groups here."""
         if not self._folders:
             return None
@@ -48,7 +48,7 @@ class Groups:
         for folder in self._folders.values():
             os.mkdir(name, dir_fd=folder)
             _write(folder, name + "/cgroup.procs", str(pid))
-        return Group(self._folders, name, self._ended)
+        return ProcessGroup(self._folders, name, self._ended)
 
     def _find(self) -> None:
         if os.path.exists(_PLACE + "/cgroup.controllers"):
@@ -88,7 +88,7 @@ class Groups:
             self._ended.remove(name)
 
 
-class Group:
+class ProcessGroup:
     """One cell's group.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""What stands, beside the tests, for an object that stays with the solution.
+"""Proxies, on the tests' side, for objects that stay with the solution.
 
 Its class has the name, the bases and the special methods of the solution's class, so that `isinstance`, `with`, `await`,
 `v[0] = 1` and `v + w` are what they are in one process. What a method answers is the solution's word: a value like any other,

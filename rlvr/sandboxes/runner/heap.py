@@ -26,7 +26,7 @@ from .values import (
     OF_PYTHON,
     READERS,
     SMALL,
-    Unreadable,
+    UnreadableValue,
     base_of,
     is_enum,
 )
@@ -266,7 +266,7 @@ class Heap:
     # ---------------------------------------------------------------- reading
 
     def read(self, message: dict[str, Any]) -> None:
-        """Take in what a message says about objects. Raises `Unreadable`."""
+        """Take in what a message says about objects. Raises `UnreadableValue`."""
         if not ("heap" in message or "gone" in message or "classes" in message):
             return
         try:
@@ -275,13 +275,13 @@ class Heap:
             self._fill(message.get("heap", ()))
             for number in message.get("gone", ()):
                 self._drop(number)
-        except Unreadable:
+        except UnreadableValue:
             raise
         except Exception as error:
-            raise Unreadable("no object: %s" % error) from None
+            raise UnreadableValue("no object: %s" % error) from None
 
     def value(self, data: Any) -> Any:
-        """Return the value that was written. Raises `Unreadable`."""
+        """Return the value that was written. Raises `UnreadableValue`."""
         if data is None or isinstance(data, (bool, int, float, str)):
             return data
         try:
@@ -303,15 +303,15 @@ class Heap:
             return READERS[tag](
                 *[self.value(part) if type(part) is list else part for part in parts]
             )
-        except Unreadable:
+        except UnreadableValue:
             raise
         except Exception as error:
-            raise Unreadable("no value: %s" % error) from None
+            raise UnreadableValue("no value: %s" % error) from None
 
     def _member(self, name: str, member: Any, value: Any) -> Any:
         kind = self.classes[name]
         if not is_enum(kind):
-            raise Unreadable("no enum")
+            raise UnreadableValue("no enum")
         if member in kind.__members__:
             return kind.__members__[member]
         return kind(self.value(value))  # of several flags
@@ -322,13 +322,13 @@ class Heap:
         for number, kind, content in table:
             if number not in self._objects:
                 if type(number) is not int or number < 0 or number & 1 != self._theirs:
-                    raise Unreadable("no number")
+                    raise UnreadableValue("no number")
                 made.add(number)
                 empty = self._empty(kind, content)
                 if empty is not None:
                     self._enter(number, empty, kind)
             elif self._kinds[number] != kind or not self._is_mutable(number) or number in made:
-                raise Unreadable("no change")
+                raise UnreadableValue("no change")
         for number, kind, content in table:
             if number not in self._objects:
                 self._enter(number, self._constant(kind, content), kind)
@@ -369,7 +369,7 @@ class Heap:
 
 
 def _not_imported(module: str, name: str) -> Any:
-    raise Unreadable("nothing is imported at the other side's word")
+    raise UnreadableValue("nothing is imported at the other side's word")
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -98,7 +98,7 @@ def _unmount_all(place: str) -> None:
             try:
                 kernel.unmount(mounted)
             except OSError:
-                pass  # gone with another, or locked by whoever made this jail
+                pass  # gone with another, or locked by the jail's parent
 
 
 def _close_to_writing(mounted: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from .classes import parts_of
 from .heap import Heap
 from .report import HUNG_UP
-from .values import Unreadable
+from .values import UnreadableValue
 
 _LENGTH = struct.Struct("<I")
 MOST_BYTES = 1 << 26
@@ -106,7 +106,7 @@ class Peer:
                 self._foreign[number] = self.make_handle(int(number), about[0])
             return self._foreign[number]
         except Exception as error:
-            raise Unreadable("no handle: %r" % error) from None
+            raise UnreadableValue("no handle: %r" % error) from None
 
     def stand_for(self, number: int, value: Any) -> Any:
         """Have a value stand here for an object of the other side's, from now on."""
@@ -166,7 +166,7 @@ class Peer:
             if "raised" not in reply:
                 return self.heap.value(reply.get("value"))
             error = self.heap.value(reply["raised"])
-        except (Unreadable, RecursionError) as unreadable:
+        except (UnreadableValue, RecursionError) as unreadable:
             raise Gone("no value: %s" % unreadable) from None
         raise error if isinstance(error, BaseException) else Gone("no error")
 

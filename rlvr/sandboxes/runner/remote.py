@@ -22,7 +22,7 @@ from .classes import (
 )
 from .handles import RemoteType, handle, is_handle, mirror
 from .peer import Gone, Peer
-from .report import TESTING, WAITING, Report
+from .report import TESTING, WAITING, TestReport
 from .solution import own_classes
 from .surroundings import OfTests
 from .values import base_of, is_enum
@@ -55,7 +55,7 @@ class Remote:
         own: attributes that no object of the solution's has for the tests: they're of plain data.
     """
 
-    def __init__(self, channel: int, notes: Report, carried: dict[str, Any]) -> None:
+    def __init__(self, channel: int, notes: TestReport, carried: dict[str, Any]) -> None:
         self.gone: str | None = None
         self.own: frozenset[str] = frozenset()
         self._notes = notes

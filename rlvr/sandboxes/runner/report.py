@@ -1,4 +1,4 @@
-"""What the tests' process leaves for the broker: a file that's read whatever becomes of the process."""
+"""The report of the tests' process to the broker: a file that is read however the process ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_SAID = 2000  # characters of one message
 _MOST_BYTES = 1 << 19  # of all entries; what comes after that is told without its message
 
 
-class Report:
+class TestReport:
     """The file: 16 bytes of state, then a line of JSON for each thing to tell."""
 
     def __init__(self, fd: int) -> None:
@@ -27,17 +27,17 @@ class Report:
         self.state(PREPARING)
 
     def state(self, what: bytes) -> None:
-        """Where the tests are."""
+        """Write the state of the tests."""
         self._head[0:1] = what
 
     @property
     def is_preparing(self) -> bool:
-        """Whether the tests haven't heard from the solution yet."""
+        """True if the tests haven't heard from the solution yet."""
         return self._head[0:1] == PREPARING
 
     @property
     def is_answered(self) -> bool:
-        """Whether `answered` was called."""
+        """True if `answered` was called."""
         return self._head[1:2] == ANSWERED
 
     def answered(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from .binding import Missing, bind, is_built_in, text
 from .classes import text_of
 from .remote import Broken, Remote
-from .report import TESTING, WAITING, Report
+from .report import TESTING, WAITING, TestReport
 
 # How much a solution may take of its tests' own time and memory before what they do is no longer theirs
 # alone: seconds (the tests have one more than the solution) and bytes.
@@ -25,7 +25,7 @@ class Session:
         usual: whether nothing was raised so far but AssertionErrors.
     """
 
-    def __init__(self, channel: int, message: dict[str, Any], notes: Report) -> None:
+    def __init__(self, channel: int, message: dict[str, Any], notes: TestReport) -> None:
         self.usual = True
         self._message = message
         self._notes = notes
@@ -71,7 +71,7 @@ class Session:
             self._try(lambda: namespace["check"](_checked(candidate, namespace, entry)))
 
     def _is_loaded(self, namespace: dict[str, Any], entry: str, asked: dict[str, Any]) -> bool:
-        """Whether the solution is there to be called; then the tests have what they name of it."""
+        """Tell whether the solution can be called; then the tests have the names that they use of it."""
         self._notes.state(WAITING)
         began = time.monotonic()
         peer = self._remote.peer

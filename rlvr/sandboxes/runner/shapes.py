@@ -5,13 +5,13 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from .values import ATOMS, CONSTANT, CONTAINERS, KINDS, OF_PYTHON, Unreadable, base_of, is_enum
+from .values import ATOMS, CONSTANT, CONTAINERS, KINDS, OF_PYTHON, UnreadableValue, base_of, is_enum
 
 _SLOT = types.MemberDescriptorType
 
 
 class Shape:
-    """What there is to know of a class that both sides have, found out once.
+    """The properties of a class that both sides have, determined once.
 
     Attributes:
         slots: the attributes that its objects keep outside their dict.
@@ -60,14 +60,14 @@ class Shape:
         """Make an object that is filled later; None if its content is needed to make it."""
         kind = self._kind
         if is_enum(kind):
-            raise Unreadable("no object")
+            raise UnreadableValue("no object")
         if len(content) == 3:
             return object.__new__(kind)
         base, plain = content[3:]
         if base not in KINDS or KINDS[base].make is None:
             return None
         if not isinstance(KINDS[base].make(plain), self._python):
-            raise Unreadable("no %s" % kind.__name__)
+            raise UnreadableValue("no %s" % kind.__name__)
         return self._python.__new__(kind)
 
     def fill(self, made: Any, content: Any, read: Any) -> None:
@@ -81,7 +81,7 @@ class Shape:
         base, plain = content[3:]
         value = KINDS[base].fill(None, plain, read) if base else read(plain)
         if not issubclass(self._kind, type(value)) or type(value) is object:
-            raise Unreadable("no %s" % self._kind.__name__)
+            raise UnreadableValue("no %s" % self._kind.__name__)
         made = self._python.__new__(self._kind, value)
         self.fill(made, content, read)
         return made

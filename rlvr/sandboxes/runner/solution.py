@@ -77,7 +77,7 @@ def own_classes(namespace: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 class _Side:
-    """What the tests may ask of the objects here: the methods without an underscore that `_operations` lists."""
+    """The requests that tests may make of the objects here: the methods without an underscore that `_operations` lists."""
 
     def __init__(self, channel: int, module: types.ModuleType) -> None:
         self._module = module

@@ -114,7 +114,7 @@ def _rlimits(limits: dict[str, Any]) -> list[tuple[int, int, int]]:
             max(int(limits["file_mb"] * _MIB), int(limits["output_kb"] * 1024)),
         ),
         (resource.RLIMIT_NOFILE, _MOST_FILES),
-        # A little more than is allowed, so that whoever asks for too many is seen to have them.
+        # A little more than is allowed, so that a program that asks for too many is seen to have them.
         (resource.RLIMIT_NPROC, int(limits["processes"]) + 2 + limits["spare"]),
         (resource.RLIMIT_MEMLOCK, 0),
         # Bounded by the memory limit. A finite one would be reserved for each thread of a C program.
@@ -210,7 +210,7 @@ class _Watch:
             memory = _shared_out(pids, memory)
         memory += unseen
         self.peak = max(self.peak, memory)
-        # A child that nobody waits for takes its time along when it ends, but for what was seen of it.
+        # CPU time of unreaped children is lost, except what was sampled.
         self.cpu = max(self.cpu, cpu, sum(self._seen.values()), self.group_cpu())
         if memory > self._memory:
             return "memory"

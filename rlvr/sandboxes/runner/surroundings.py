@@ -1,4 +1,4 @@
-"""What tests and a solution share besides values, as if they were one process: output, files, seeds, the environment.
+"""The surroundings that tests and a solution share as if they were one process: output, files, seeds, the environment.
 
 The solution's surroundings are made like the tests' before it does something, if they differ since the last time. What
 it prints comes back where a test has replaced `sys.stdout`, and the files that it wrote, if the tests can only read them as data.
@@ -93,7 +93,7 @@ class OfTests:
                 news["files"] = changes
 
     def hear(self, message: dict[str, Any]) -> None:
-        """Take in what the solution printed and wrote. Raises `Unreadable` or the like if it's no such thing."""
+        """Take in what the solution printed and wrote. Raises `Unreadable` or the like for a malformed message."""
         printed = message.get("printed")
         if isinstance(printed, list):
             for stream, original, text in zip(

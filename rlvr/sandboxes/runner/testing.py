@@ -18,7 +18,7 @@ from . import python
 from .files import keep_only, read
 from .peer import Gone
 from .remote import Broken
-from .report import DONE, Report
+from .report import DONE, TestReport
 from .session import Session
 
 CALM, UPSET = b"+", b"-"  # whether the process that judges many may go on
@@ -64,7 +64,7 @@ def _peak() -> int:
 
 def judged(channel: int, message: dict[str, Any], report: int) -> bool:
     """Run tests and report; returns whether all they did was to pass or to fail."""
-    notes = Report(report)
+    notes = TestReport(report)
     session = Session(channel, message, notes)
     try:
         session.run()

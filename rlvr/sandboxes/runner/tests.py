@@ -39,7 +39,7 @@ class Tests:
     def run(
         self, solution: Cell, header: dict[str, Any], blobs: list[bytes]
     ) -> tuple[dict[str, Any], list[bytes]]:
-        """What came of the tests, which are the first blob; the others are the solution's files."""
+        """Run the tests, which are the first blob; the others are the solution's files."""
         tests, *sources = blobs
         limits = header["limits"]
         near, far = socket.socketpair()
@@ -132,7 +132,7 @@ class Tests:
         solution: Cell,
         *others: socket.socket,
     ) -> bool:
-        """Whether tests end in time, as `line` or the others tell.
+        """Tell whether tests end in time, by `line` or the others.
 
         They have as long as the solution and a little more. It has more time where others kept it from a processor,
         which only its own cell knows: as long as that lets it run, the tests go on as well.
@@ -171,12 +171,12 @@ class _Bench:
 
     @property
     def is_there(self) -> bool:
-        """Whether it neither ended nor said anything unasked."""
+        """True if it has neither ended nor sent anything unasked."""
         return not _polled([self.line, self.cell.control]).poll(0)
 
 
 def _polled(ends: list[socket.socket]) -> select.poll:
-    """What to wait for: that any of them says something, or ends."""
+    """Return a poll object that waits for a message or the end of any of them."""
     poll = select.poll()
     for end in ends:
         poll.register(end, select.POLLIN)

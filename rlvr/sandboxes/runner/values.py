@@ -25,7 +25,7 @@ _REAL: Any = complex.real.__get__
 _IMAGINARY: Any = complex.imag.__get__
 
 
-class Unreadable(Exception):
+class UnreadableValue(Exception):
     """A message isn't a value."""
 
 

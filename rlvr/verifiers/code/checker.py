@@ -22,7 +22,7 @@ _LIMITS = Limits(memory_mb=1024)
 _FILES = ("input.txt", "output.txt", "answer.txt")
 
 
-class Asked(NamedTuple):
+class CheckerQuestion(NamedTuple):
     """An output to be judged: the number of its test, the test, what was printed."""
 
     number: int
@@ -31,9 +31,9 @@ class Asked(NamedTuple):
 
 
 async def refusals(
-    sandbox: Sandbox, checker: Program, asked: Sequence[Asked], stop: bool
+    sandbox: Sandbox, checker: Program, asked: Sequence[CheckerQuestion], stop: bool
 ) -> list[str]:
-    """Why the checker refuses each output; "" where it accepts it.
+    """Return the checker's reason for refusing each output; "" if it accepts it.
 
     Exit status 0 accepts, 1 and 2 refuse, 3 says that the test itself is wrong. Any other end, a
     limit, and a Python checker's uncaught exception (status 1 with a traceback) are a crash: then
@@ -58,7 +58,9 @@ async def refusals(
     return found
 
 
-async def _try_itself(sandbox: Sandbox, checker: Program, one: Asked, crash: Execution) -> None:
+async def _try_itself(
+    sandbox: Sandbox, checker: Program, one: CheckerQuestion, crash: Execution
+) -> None:
     """Raise `CannotScore(gold)` where the checker doesn't accept the jury's own answer."""
     (again,) = await _run(sandbox, checker, [_input(one.case, one.case.expected)], True)
     if not again.ok:

@@ -25,7 +25,7 @@ _SHOWN = 60  # bytes of a token or line in a message
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class OutputComparison:
     """A way to compare output with the expectation.
 
     Attributes:
@@ -41,7 +41,7 @@ class Comparison:
     relative: float = 0.0
 
     @classmethod
-    def of(cls, given: Any) -> Comparison:
+    def of(cls, given: Any) -> OutputComparison:
         """Read it from a name, or from `{"absolute": a, "relative": r}`. Raises `OptionError`."""
         if isinstance(given, str) and given in KINDS:
             return cls(given)

@@ -45,7 +45,7 @@ _MAIN = {
 _RELATED = {"c": "cpp", "cpp": "c"}  # a program in one is often tagged as the other
 
 
-class Found(NamedTuple):
+class FoundProgram(NamedTuple):
     """A candidate: `source` is None if there's no program, and `reason` says why in words for a person."""
 
     source: str | None
@@ -55,7 +55,7 @@ class Found(NamedTuple):
 
 def find_program(
     response: str, language: str = "python", entry_point: str = "", *, reads_input: bool = True
-) -> Found:
+) -> FoundProgram:
     """Return the program in `response`, by the strict reading; see `find_programs`."""
     return find_programs(response, language, entry_point, reads_input=reads_input)[0]
 
@@ -67,7 +67,7 @@ def find_programs(
     *,
     reads_input: bool = True,
     head: str = "",
-) -> list[Found]:
+) -> list[FoundProgram]:
     """Return the candidates for the program in `response`, the strict reading's first. At least one.
 
     The program is the first candidate that compiles: later ones are only there if the ones before can't be
@@ -106,7 +106,7 @@ def find_programs(
 
 def _candidates(
     text: str, asked: Language, entry_point: str, reads_input: bool, head: str
-) -> Iterator[Found]:
+) -> Iterator[FoundProgram]:
     names = {asked.name, *asked.aliases}
     fenced = None
     for blocks in readings(text, names):
@@ -114,7 +114,9 @@ def _candidates(
         if not filled and fenced is None:
             fenced = bool(blocks)
             if fenced:
-                yield Found(None, f"no fenced block in {asked.name}: the blocks are all blank")
+                yield FoundProgram(
+                    None, f"no fenced block in {asked.name}: the blocks are all blank"
+                )
                 return
             yield from _unfenced(text)
             continue
@@ -124,7 +126,7 @@ def _candidates(
                 fenced = True
                 others = list(dict.fromkeys(block.language[:20] for block in filled))[:5]
                 why = f"only in {', '.join(others)}"
-                yield Found(None, f"no fenced block in {asked.name}: the blocks are {why}")
+                yield FoundProgram(None, f"no fenced block in {asked.name}: the blocks are {why}")
                 if not any(holds_marks(block.text) for block in filled):
                     return
             continue
@@ -137,27 +139,27 @@ def _candidates(
             yield from _with_tokens_cut(part, False)
         inline = text.strip()
         if inline[:1] == inline[-1:] == "`" and inline.strip("`"):
-            yield Found(inline.strip("`"))
+            yield FoundProgram(inline.strip("`"))
 
 
-def _unfenced(text: str) -> Iterator[Found]:
+def _unfenced(text: str) -> Iterator[FoundProgram]:
     if wrapped := _BRACKETED.fullmatch(text):
-        yield Found(wrapped[1])
+        yield FoundProgram(wrapped[1])
     body, _, last = text.rstrip().rpartition("\n")
     if _BARE.fullmatch(last):  # the end of a fence that the prompt began
         text = body
     if text.strip():
         yield from _with_tokens_cut(text, False)
     else:
-        yield Found(None, "the response is empty")
+        yield FoundProgram(None, "the response is empty")
 
 
-def _with_tokens_cut(source: str, fenced: bool) -> Iterator[Found]:
+def _with_tokens_cut(source: str, fenced: bool) -> Iterator[FoundProgram]:
     """Return a source as it is, and without the tags and end tokens behind it."""
-    yield Found(source, "", fenced)
+    yield FoundProgram(source, "", fenced)
     tokens = _END_TOKENS.search(source, max(0, len(source) - _TAIL))
     if tokens is not None and source[: tokens.start()].strip():
-        yield Found(source[: tokens.start()] + "\n", "", fenced)
+        yield FoundProgram(source[: tokens.start()] + "\n", "", fenced)
 
 
 def _chosen(
@@ -189,7 +191,7 @@ def is_program(source: str, language: str, entry_point: str, reads_input: bool) 
     return not reads_input or language not in _READS or _READS[language].search(source) is not None
 
 
-def _completed(programs: list[Found], entry_point: str, head: str) -> list[Found]:
+def _completed(programs: list[FoundProgram], entry_point: str, head: str) -> list[FoundProgram]:
     """Return the candidates as whole programs: those that define the entry point, then those that go on from the head.
 
     A response may also go on at the margin, as if the head's indentation were there, or with other things

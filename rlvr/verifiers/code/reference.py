@@ -20,7 +20,7 @@ from rlvr.sandboxes.carried import IN_ONE_JAIL, carried_of
 from rlvr.sandboxes.languages import language_of
 from rlvr.sandboxes.needs import Needs
 from rlvr.sandboxes.packages import DEFAULT
-from rlvr.verifiers.code.compare import Comparison
+from rlvr.verifiers.code.compare import OutputComparison
 from rlvr.verifiers.code.fields import content, items, name_of, text, utf8, wrong
 
 _FORMS = (
@@ -62,7 +62,7 @@ class Reference:
     public: tuple[bool, ...]
     language: str
     limits: Limits
-    check: Comparison | Program
+    check: OutputComparison | Program
     entry_point: str = ""
     sought: str = ""
     shares_jail: bool = False
@@ -93,7 +93,7 @@ class Reference:
                 raise wrong('has a "checker", which is for {"tests": …} alone')
             if functions and spoken != "python":
                 raise wrong(f"has tests of functions, which are for Python alone, not {spoken}")
-            judged = Comparison() if check is None else _check(check)
+            judged = OutputComparison() if check is None else _check(check)
             needs = _needs(given, spoken, judged, packages)
         except OptionError as error:
             raise wrong(f"can't be used: {error}") from None
@@ -137,7 +137,7 @@ def public_part(given: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _cases(
-    given: Mapping[str, Any], check: Comparison | Program
+    given: Mapping[str, Any], check: OutputComparison | Program
 ) -> tuple[tuple[Case, ...], tuple[bool, ...]]:
     tests = items(given, "tests")
     cases = []
@@ -147,7 +147,7 @@ def _cases(
             raise wrong(f'has {where} of type {type(test).__name__}, not {{"stdin", "stdout"}}')
         stdin = content(test, ("stdin", "input"), where)
         cases.append(Case(stdin, content(test, ("stdout", "output"), where)))
-    if isinstance(check, Comparison) and not any(case.expected.strip() for case in cases):
+    if isinstance(check, OutputComparison) and not any(case.expected.strip() for case in cases):
         raise wrong("expects no output in any test: a program that does nothing would pass")
     return tuple(cases), _public(given, [test.get("public") for test in tests])
 
@@ -240,7 +240,10 @@ def _public(given: Mapping[str, Any], flags: list[Any]) -> tuple[bool, ...]:
 
 
 def _needs(
-    given: Mapping[str, Any], language: str, check: Comparison | Program, packages: Sequence[str]
+    given: Mapping[str, Any],
+    language: str,
+    check: OutputComparison | Program,
+    packages: Sequence[str],
 ) -> Needs:
     """Raises `OptionError`."""
     named = given.get("packages")
@@ -252,10 +255,10 @@ def _needs(
     return Needs.of(languages, packages if named is None else named)
 
 
-def _check(given: Any) -> Comparison | Program:
+def _check(given: Any) -> OutputComparison | Program:
     """Raises `OptionError`."""
     if not isinstance(given, Mapping) or "source" not in given:
-        return Comparison.of(given)
+        return OutputComparison.of(given)
     source, language = text(given, "source", ""), text(given, "language", "python")
     if not source.strip():
         raise wrong("has a checker without source")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rlvr.core.errors import CannotScore
 from rlvr.core.verdict import Cause, Scored, Status, correct, refused
-from rlvr.verifiers.code.extraction import Found
+from rlvr.verifiers.code.extraction import FoundProgram
 from rlvr.verifiers.code.reference import Reference
 from rlvr.verifiers.code.result import excerpt
 from rlvr.verifiers.code.running import Ran
@@ -13,7 +13,7 @@ NAME = "code"
 _MESSAGE = 1000  # characters of a compiler's message
 
 
-def verdict_on(ran: Ran, reference: Reference, found: Found, fraction: bool) -> Scored:
+def verdict_on(ran: Ran, reference: Reference, found: FoundProgram, fraction: bool) -> Scored:
     """Return the verdict. `fraction`: the reward is the share of tests that passed, not all or nothing.
 
     Of a hidden test only its number and the kind of its failure are told. What a compiler says, and

@@ -13,8 +13,8 @@ from rlvr.core.verdict import Cause
 from rlvr.sandboxes import Sandbox
 from rlvr.sandboxes.asked import asked_of
 from rlvr.sandboxes.base import Execution, FunctionTests, Input, Outcome, Program, TestRun
-from rlvr.verifiers.code.checker import Asked, refusals
-from rlvr.verifiers.code.compare import Comparison
+from rlvr.verifiers.code.checker import CheckerQuestion, refusals
+from rlvr.verifiers.code.compare import OutputComparison
 from rlvr.verifiers.code.reference import Case, Reference
 from rlvr.verifiers.code.result import Result, at_limit, excerpt, of_execution, of_outcome
 
@@ -56,7 +56,7 @@ async def _program(
 
     def look(i: int, execution: Execution) -> bool:
         difference = ""
-        if execution.ok and isinstance(check, Comparison):
+        if execution.ok and isinstance(check, OutputComparison):
             difference = check.difference(execution.stdout, cases[i].expected)
         known[i] = of_execution(cases[i], execution, difference)
         return known[i].passed or not stop
@@ -69,7 +69,7 @@ async def _program(
     results = [known[i] for i in range(len(run.executions))]
     if isinstance(check, Program):
         ended = enumerate(zip(cases, run.executions, strict=False), 1)
-        asked = [Asked(n, case, one.stdout) for n, (case, one) in ended if one.ok]
+        asked = [CheckerQuestion(n, case, one.stdout) for n, (case, one) in ended if one.ok]
         for one, why in zip(asked, await refusals(sandbox, check, asked, stop), strict=False):
             if why:
                 execution = run.executions[one.number - 1]

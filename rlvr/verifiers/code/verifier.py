@@ -25,7 +25,7 @@ from rlvr.sandboxes.base import FunctionTests, Limits
 from rlvr.sandboxes.languages import language_of
 from rlvr.sandboxes.needs import Needs
 from rlvr.sandboxes.packages import DEFAULT, declared
-from rlvr.verifiers.code.extraction import Found, find_programs
+from rlvr.verifiers.code.extraction import FoundProgram, find_programs
 from rlvr.verifiers.code.given import given_code, prelude_of
 from rlvr.verifiers.code.reference import Reference
 from rlvr.verifiers.code.report import NAME, verdict_on
@@ -149,8 +149,8 @@ class Code(Verifier):
 
 
 async def _first_that_compiles(
-    sandbox: Sandbox, candidates: Sequence[Found], reference: Reference, stop: bool
-) -> tuple[Found, Ran]:
+    sandbox: Sandbox, candidates: Sequence[FoundProgram], reference: Reference, stop: bool
+) -> tuple[FoundProgram, Ran]:
     """Run the first candidate that compiles; if none does, what comes back is the first one's."""
     first = None
     for found in candidates:

@@ -1,4 +1,4 @@
-"""What tells a text from filler, each a number from the response (and its prompt) alone, in linear time.
+"""Measures that tell a text from filler, each a number from the response (and its prompt) alone, in linear time.
 
 None of them looks at what is said. Each takes what is long enough for it to mean something and is
 None for the rest.
@@ -216,5 +216,5 @@ def unbroken(text: str) -> int:
 
 
 def own_words(words: list[str], aside: frozenset[str]) -> int:
-    """How many different words it has beside those that its instructions name."""
+    """Count the different words besides those that its instructions name."""
     return len(set(words) - aside)

@@ -87,7 +87,7 @@ class Coherent(Verifier):
 
 
 def reasons(found: Mapping[str, float], level: Level) -> list[str]:
-    """Why a response with these measures is refused, in words for a person; none where it isn't."""
+    """Return the reasons for refusing a response with these measures, in words for a person."""
     below, above = (_thresholds()[side][level] for side in ("below", "above"))
     wrong = [
         name

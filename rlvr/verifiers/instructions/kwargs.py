@@ -22,7 +22,7 @@ def wrong(message: str) -> CannotScore:
 
 
 def holds(count: int, relation: str, bound: int) -> bool:
-    """Whether `count` is less than `bound`, or at least that: IFEval's two relations."""
+    """Tell whether `count` is less than `bound`, or at least `bound`: IFEval's two relations."""
     return count < bound if relation == "less than" else count >= bound
 
 

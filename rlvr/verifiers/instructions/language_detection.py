@@ -103,7 +103,7 @@ def _trial(grams_N: Integers, draws: _Draws, weight: float) -> Floats:
 
 
 class _Draws:
-    """What `random.Random(seed)` draws below `count`, and from a normal distribution, in its order."""
+    """The draws of `random.Random(seed)` below `count`, and from a normal distribution, in its order."""
 
     def __init__(self, seed: int, count: int) -> None:
         self._words = _words(seed)

@@ -42,7 +42,7 @@ class Punkt(PunktTokenizer):  # type: ignore[misc]
             yield last, text[begins:ends] + last.group() + last.group("after_tok")
 
     def text_contains_sentbreak(self, text: str) -> bool:
-        """Whether a sentence ends within; the answers on short contexts are kept."""
+        """Tell whether a sentence ends within the text; results for short contexts are cached."""
         found: bool = (
             self._short(text) if len(text) <= _CONTEXT else super().text_contains_sentbreak(text)
         )
@@ -50,5 +50,5 @@ class Punkt(PunktTokenizer):  # type: ignore[misc]
 
 
 def _last_space(text: str, start: int, end: int) -> int:
-    """Where the last ASCII white space of `text[start:end]` is; -1 where there's none."""
+    """Return the position of the last ASCII white space of `text[start:end]`; -1 if there's none."""
     return max(text.rfind(space, start, end) for space in " \n\t\r\v\f")

@@ -33,7 +33,7 @@ FAMILIES = (
 
 @dataclass(frozen=True)
 class Deviation:
-    """Where a check and the published one differ.
+    """A difference between a check and the published one.
 
     Attributes:
         published: what the published check does.
@@ -88,7 +88,7 @@ class Check:
         return taken
 
     def sentence(self, kwargs: Mapping[str, Any]) -> str:
-        """What it asks with these kwargs, as a sentence."""
+        """Return the instruction with these kwargs as a sentence."""
         values = {name: shown(value) for name, value in kwargs.items()}
         return self.says.format_map({**dict.fromkeys(self.kwargs, "…"), **values})
 
@@ -118,7 +118,7 @@ def instruction(id: str, *, says: str, cheap: bool = False) -> Callable[[_Functi
 
 
 class Difference(TypedDict):
-    """What several checks share of their difference from the published ones."""
+    """A difference from the published checks that several checks share."""
 
     published: str
     ours: str

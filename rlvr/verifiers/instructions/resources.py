@@ -1,6 +1,6 @@
-"""What the checks need of other packages and their data: loaded at first use, in a worker as a rule.
+"""Other packages and their data that the checks need: loaded at first use, usually in a worker.
 
-A resource that is missing is no wrong answer: `CannotScore(internal)`, with the command that mends it.
+A resource that is missing is no wrong answer: `CannotScore(internal)`, with the command that fixes it.
 Everything here is a function of its arguments: the language detector is seeded, nothing is drawn.
 """
 

@@ -1,4 +1,4 @@
-"""`Text`: one response, taken apart at most once; and the eight variants that the loose mode tries."""
+"""`ResponseText`: one response, taken apart at most once; and the eight variants that the loose mode tries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _WORD_RUN = re.compile(r"\w+")
 
 
-class Text:
+class ResponseText:
     """A response as the checks see it. Each view is computed when a check first asks for it.
 
     `words`, `sentences` and `paragraphs` are what a careful reader counts, in any script. What the
@@ -60,7 +60,7 @@ class Text:
 
     @cached_property
     def paragraphs(self) -> list[str]:
-        """What blank lines separate."""
+        """The parts that blank lines separate."""
         return segmentation.paragraphs(self.normal)
 
     @cached_property
@@ -131,7 +131,7 @@ def spoken(tokens: list[str]) -> list[str]:
 
 
 @lru_cache(maxsize=8)
-def variants(response: str) -> tuple[Text, ...]:
+def variants(response: str) -> tuple[ResponseText, ...]:
     """Return the texts of which one must follow an instruction in loose mode, the response itself first.
 
     They are the response, without its first line, without its last, without both; and these four
@@ -144,4 +144,4 @@ def variants(response: str) -> tuple[Text, ...]:
         ranges = (slice(1, None), slice(None, -1), slice(1, -1))
         cut += ["\n".join(lines[part]).strip() for part in ranges]
     every = dict.fromkeys([*cut, *(variant.replace("*", "") for variant in cut)])
-    return tuple(Text(variant) for variant in every if variant.strip())
+    return tuple(ResponseText(variant) for variant in every if variant.strip())

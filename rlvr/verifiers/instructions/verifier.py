@@ -24,7 +24,7 @@ from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.instructions import registry
 from rlvr.verifiers.instructions.kwargs import Judge, wrong
 from rlvr.verifiers.instructions.registry import Check, find
-from rlvr.verifiers.instructions.text import Text, variants
+from rlvr.verifiers.instructions.text import ResponseText, variants
 
 Strictness: TypeAlias = Literal["strict", "loose"]
 Reward: TypeAlias = Literal["all", "fraction"]
@@ -200,4 +200,4 @@ def judge(text: str, id: str, **kwargs: Any) -> bool:
     Raises `CannotScore` for a wrong id or wrong kwargs.
     """
     check = registry.find(id)
-    return bool(text.strip()) and bool(check.function(Text(text), **check.bound(kwargs)))
+    return bool(text.strip()) and bool(check.function(ResponseText(text), **check.bound(kwargs)))

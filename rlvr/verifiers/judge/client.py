@@ -19,8 +19,8 @@ from rlvr.core.errors import OptionError
 from rlvr.core.http import (
     LEAST_BYTES,
     RETRIED,
-    Answer,
     BadAnswer,
+    HttpAnswer,
     described,
     fetch,
     open_client,
@@ -108,7 +108,7 @@ class Server:
         known = (self.url, self.model)
         most = LEAST_BYTES + 8 * sent_bytes(body)
 
-        async def post(body: dict[str, Any]) -> Answer:
+        async def post(body: dict[str, Any]) -> HttpAnswer:
             return await fetch(client, "POST", url, body, timeout_s=self.timeout_s, most_bytes=most)
 
         if known not in _free:
@@ -119,7 +119,7 @@ class Server:
         _free.add(known)  # without the format it succeeded, so the format was the reason
         return parsed
 
-    def _json(self, answer: Answer) -> Any:
+    def _json(self, answer: HttpAnswer) -> Any:
         if answer.status == 200:
             try:
                 return answer.json()
@@ -189,7 +189,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _retry_after(answer: Answer | httpx.Response) -> float:
+def _retry_after(answer: HttpAnswer | httpx.Response) -> float:
     """Return the seconds that the server asks to wait, at most `_LONGEST_WAIT_S`."""
     return min(retry_after_s(answer.headers), _LONGEST_WAIT_S)
 

@@ -19,9 +19,9 @@ from rlvr.verifiers.math.normal import Undefined, normal
 from rlvr.verifiers.math.numeric import (
     DIGITS,
     Convention,
-    Evaluation,
     NotNumeric,
     NoValue,
+    NumericEvaluation,
     TooLarge,
     has_odd_fraction,
     is_approximate,
@@ -215,7 +215,7 @@ class _Values(NamedTuple):
 
 def _evaluated(tree: Call, point: Point, convention: Convention, digits: int) -> _Values | None:
     """Return the values of both sides of a difference; None if one of them has none."""
-    evaluation = Evaluation(point.at, convention)
+    evaluation = NumericEvaluation(point.at, convention)
     with mpmath.workdps(digits):
         try:
             a, b = (evaluation.value(side) for side in tree.args)
@@ -367,7 +367,7 @@ def _zeros(tree: Tree, name: str, base: dict[str, Any]) -> Iterator[float]:
 
     def value(x: float) -> float | None:
         try:
-            found = Evaluation({**base, name: mpmath.mpf(x)}).value(tree)
+            found = NumericEvaluation({**base, name: mpmath.mpf(x)}).value(tree)
         except (NoValue, NotNumeric, TooLarge):
             return None
         return (

@@ -211,7 +211,7 @@ def _to_base_ten(tree: Tree) -> Tree:
 
 
 def is_plain(tree: Tree) -> bool:
-    """Whether it's a number as one writes a result: 7, -3/4, 2 1/2, 5%, 3*10^8, x = 7; not 6*7."""
+    """Tell whether it is a number in the form of a result: 7, -3/4, 2 1/2, 5%, 3*10^8, x = 7; not 6*7."""
     if isinstance(tree, Relation):
         values = [side for side in tree.sides if not is_name(side)]
         return not values or is_plain(values[-1])
@@ -279,7 +279,7 @@ def is_name(tree: Tree) -> bool:
 def is_quantity(tree: Tree) -> bool:
     """Tell whether it says which quantity was asked for, without determining its symbols: m + n, sin A, P(2), |a + b|.
 
-    2x isn't one, nor x + 1: whoever writes 2x = 10 is still on the way to x.
+    2x isn't one, nor x + 1: an answer 2x = 10 isn't solved for x yet.
     """
     if is_name(tree):
         return True
@@ -348,7 +348,7 @@ def has_sums(tree: Tree) -> bool:
 
 
 def is_simplified(tree: Tree) -> bool:
-    r"""Whether nothing is left to simplify in its numbers: no \frac{2}{4}, √8, 1/√2 or 2+3."""
+    r"""Tell whether its numbers are fully simplified: no \frac{2}{4}, √8, 1/√2 or 2+3."""
     if not all(map(is_simplified, children(tree))):
         return False
     if not isinstance(tree, Call):

@@ -1,4 +1,4 @@
-"""What an expression is made of: numbers, names, commands, functions, and what stands in brackets."""
+"""Read the parts of an expression: numbers, names, commands, functions, and bracketed expressions."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ class Atoms(Measures, Environments, ABC):
 
     @abstractmethod
     def begins_factor(self) -> bool:
-        """Whether what comes next is another factor."""
+        """Tell whether another factor comes next."""
 
     def atom(self) -> Tree:
-        """What can be raised to a power, or stand alone."""
+        """Read an expression that can be raised to a power, or stand alone."""
         return self.deeper(self._atom)
 
     def _atom(self) -> Tree:
@@ -125,7 +125,7 @@ class Atoms(Measures, Environments, ABC):
         return digits.text
 
     def bracketed(self, opening: str) -> Tree:
-        """What stands in brackets, braces or bars: a value, a tuple, an interval, a set."""
+        """Read the content of brackets, braces or bars: a value, a tuple, an interval, a set."""
         if opening == "|":
             self.bars += 1
             inside = self.sum()

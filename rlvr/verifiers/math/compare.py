@@ -1,4 +1,4 @@
-"""Whether an answer's tree is equal to the gold's: the structure, down to single expressions.
+"""Compare an answer's tree with the gold's: the structure, down to single expressions.
 
 Three-valued: True, False, or None where only a look at the numbers can tell. The caller gives the
 way single expressions are compared, so the same walk serves the quick look in the caller's thread
@@ -98,7 +98,7 @@ class Comparison:
     marked: bool = False
 
     def same(self, gold: Tree, answer: Tree) -> Truth:
-        """Whether `answer` is equal to `gold`."""
+        """Tell whether `answer` is equal to `gold`."""
         if gold == answer:
             return True
         if is_single(gold) and is_single(answer):
@@ -140,7 +140,7 @@ class Comparison:
     # ------------------------------------------------------------------ one value
 
     def values(self, gold: Tree, answer: Tree) -> Truth:
-        """Tell whether two single values are equal, with what stands beside them."""
+        """Tell whether two single values are equal, with their units and words."""
         ours, theirs = quantity(gold), quantity(answer)
         if not agree(ours, theirs):
             self.why = "another remark"

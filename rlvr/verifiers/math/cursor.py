@@ -1,4 +1,4 @@
-"""Where the reader stands in an answer's tokens."""
+"""The reader's position in an answer's tokens."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Cursor:
         return self.take().text if self.peek().kind == "said" else ""
 
     def deeper(self, construct: Callable[[], Tree]) -> Tree:
-        """What `construct` reads, one level deeper."""
+        """Read `construct` one level deeper."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Unreadable(f"over {MAX_DEPTH} levels deep")

@@ -123,7 +123,7 @@ def within(gold: Tree, answer: Tree, tolerance: float, rounded: bool, inline: bo
 
 
 def _digits(tree: Tree) -> int | None:
-    """How many decimals a terminating decimal has."""
+    """Return the number of decimals of a terminating decimal."""
     if not isinstance(tree, Num):
         return None
     denominator = tree.value.denominator

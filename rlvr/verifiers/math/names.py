@@ -66,7 +66,7 @@ def exact_side(answer: Tree) -> Tree:
     return answer
 
 
-_NEAR = 0.05  # of the value, for whoever rounds generously
+_NEAR = 0.05  # of the value, for generous rounding
 
 
 def _is_near(exact: Tree, rounded: Tree) -> bool:

@@ -71,7 +71,7 @@ class Convention:
     conjugates: bool = False
 
 
-class Evaluation:
+class NumericEvaluation:
     """One evaluation, with values for the symbols.
 
     Attributes:
@@ -231,8 +231,8 @@ class Evaluation:
 
 
 def value(tree: Tree, at: dict[str, Any]) -> Any:
-    """Return the value with the symbols' values `at`. Raises what `Evaluation.value` raises."""
-    return Evaluation(at).value(tree)
+    """Return the value with the symbols' values `at`. Raises what `NumericEvaluation.value` raises."""
+    return NumericEvaluation(at).value(tree)
 
 
 def is_approximate(tree: Tree) -> bool:

@@ -1,4 +1,4 @@
-"""Takes apart what stands beside a value: its unit, and the words said of it.
+"""Separate a value from its unit and the words around it.
 
 A unit or a remark may be missing on one side. Two units agree where they measure the same thing, and the
 values are compared in one of them: 3 h 20 min is 200 min. Two remarks agree where one says nothing that

@@ -39,7 +39,7 @@ _NO_FORMULA = re.compile(r"\[asy\].{0,6000}?\[/asy\]|```.{0,6000}?```|\\\$", re.
 
 
 def asked(task: Task) -> str:
-    """What the user said last: examples and turns before it are no question of this task."""
+    """Return the last message of the user: earlier examples and turns aren't this task's question."""
     said = next((m["content"] for m in reversed(task.prompt) if m["role"] == "user"), "")
     return said[-_QUESTION_LENGTH:]
 

@@ -51,7 +51,7 @@ START = Token("", "")
 
 
 def is_remark(word: str, before: Token) -> bool:
-    """Whether a plain word behind a space is a remark: a real word, behind a number or another one."""
+    """Tell whether a plain word after a space is a remark: a real word, after a number or another one."""
     if before.kind == "said":
         return True
     if word.lower() in ("am", "pm"):

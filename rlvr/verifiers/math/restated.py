@@ -1,7 +1,7 @@
-r"""Whether an answer is still what the question states: x² - 49 for "Factor x² - 49".
+r"""Recognize answers that still are the question's expression: x² - 49 for "Factor x² - 49".
 
 Equal in value isn't solved where the question itself states an expression of that value and asks for
-another form of it ("Simplify", "Compute tan 75°"): whoever copies it would be paid for nothing. So
+another form of it ("Simplify", "Compute tan 75°"): copying it would be paid for nothing. So
 an answer of the gold's value doesn't count
 
 - where it is, or contains, an expression of that value which the question asks for (see `question`), except for the order
@@ -64,7 +64,7 @@ _REWRITE = re.compile(r"\b(?:form|[Ss]implify|[Rr]ewrite)\b")
 
 
 def asks_for_a_form(question: str) -> bool:
-    """Whether a question asks for another form of a number."""
+    """Tell whether a question asks for another form of a number."""
     return _CONVERT.search(question) is not None and not _CHOICE.search(question)
 
 
@@ -78,7 +78,7 @@ def restates(question: str, gold: str, answer: str, leaf: Leaf = quick) -> bool:
 
 
 def restated(question: str, gold: Tree, answer: Tree, leaf: Leaf) -> str | None:
-    """Why an answer of the gold's value isn't what was asked for; "" where it is, None where `leaf` can't tell.
+    """Return the reason why an answer of the gold's value isn't in the form asked for; "" if it is, None if `leaf` can't tell.
 
     Args:
         question: what the task's user said last; see `rlvr.verifiers.math.question`.
@@ -139,7 +139,7 @@ def _unfinished(question: str, gold: Tree, answer: Tree) -> str:
 
 
 def _left_to_do(gold: Tree, answer: Tree, trees: list[Tree]) -> list[Tree]:
-    """What the question states and is to be worked out, where the answer is to be still."""
+    """Return the question's expression that is to be worked out, if the answer still has it."""
     if not symbols(gold) and has_functions(answer) and not has_functions(gold):
         return [tree for tree in trees if has_functions(tree)]
     if has_products_of_matrices(answer) and not has_products_of_matrices(gold):

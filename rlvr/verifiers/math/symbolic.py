@@ -1,6 +1,6 @@
 """SymPy's word on two expressions, where neither their form nor their numbers decide.
 
-For a worker, which is killed when it overstays. The trees become SymPy objects node by node, by the
+For a worker, which is killed at its deadline. The trees become SymPy objects node by node, by the
 tables here; no text is ever parsed by SymPy.
 """
 
@@ -29,7 +29,7 @@ class Stages:
         self.deepest = 0
 
     def __call__(self, gold: Tree, answer: Tree) -> bool:
-        """Whether the two are equal."""
+        """Tell whether the two are equal."""
         seen = at_once(gold, answer)
         if seen is None:
             self.deepest = max(self.deepest, 1)
@@ -46,7 +46,7 @@ class Stages:
 
 
 def simplify(gold: Tree, answer: Tree) -> Truth:
-    """Whether SymPy simplifies their difference to zero."""
+    """Tell whether SymPy simplifies their difference to zero."""
     try:
         difference = to_sympy(gold) - to_sympy(answer)
         if isinstance(difference, sympy.MatrixBase):

@@ -1,4 +1,4 @@
-"""What the reader makes of an answer: a small tree of frozen dataclasses."""
+"""The tree that the reader makes of an answer: small frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Sym:
 class Call:
     """An operator or function with its arguments: add, mul, div, pow, neg, pm, root, sin, log, …
 
-    Three hold what stands beside a value: "unit" a `Unit`; "said" the `Word` behind it ("5 apples"),
+    Three hold the additions to a value: "unit" a `Unit`; "said" the `Word` behind it ("5 apples"),
     "told" the one in front ("odd n").
     """
 

@@ -54,7 +54,7 @@ class Math(Verifier):
         tolerance: accept a number within this absolute distance of the reference.
         rename: accept other names for the variables (in order of appearance).
         restated: accept what the question itself states where the reference has another form:
-            x^2-49 for "Factor x^2-49". Off by default: whoever copies it has solved nothing.
+            x^2-49 for "Factor x^2-49". Off by default: copying it solves nothing.
     """
 
     name = "math"
@@ -253,7 +253,7 @@ class Math(Verifier):
         return seen
 
     def _refusal(self, gold: Gold, gold_answer: Answer, answer: Answer) -> str:
-        """Why this reading of the answer can't count, whatever its value; "" where it can."""
+        """Return the reason why this reading of the answer can't count, whatever its value; "" if it can."""
         if gold_answer.guessed and (answer.guessed or quantity(answer.written).unit is None):
             return "another value"
         if gold_answer.beside and answer.beside and gold_answer.beside != answer.beside:

@@ -45,7 +45,7 @@ def ordinal(text: str) -> Num | None:
 
 
 def in_words(text: str) -> Tree | None:
-    """What cleaned `text` in words means; None where it's mathematics or a quantity."""
+    """Return the meaning of a cleaned `text` in words; None if it is mathematics or a quantity."""
     bracketed = _TEXT_CHOICE.fullmatch(text)
     if bracketed is not None:
         return Word(bracketed.group(1).lower())
@@ -117,7 +117,7 @@ def _unquoted(text: str) -> str:
 
 
 def _is_prose(text: str) -> bool:
-    """Whether it's words rather than mathematics or a quantity."""
+    """Tell whether it is words rather than mathematics or a quantity."""
     if not text or text[0] in "([|" or text[0].isdigit() or text[0] in "-.$":
         return False
     words = [word.lower() for word in _WORDS.findall(text)]

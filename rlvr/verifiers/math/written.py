@@ -31,7 +31,7 @@ _TRIGONOMETRIC = ("sin", "cos", "tan", "cot", "sec", "csc", "ar")
 
 
 def shape(tree: Tree) -> Tree:
-    r"""What is written, but for order, brackets, notation, and what has no effect (a factor 1, a term 0).
+    r"""Return the written form, except for order, brackets, notation, and parts without effect (a factor 1, a term 0).
 
     A quotient is a product with an inverse, a root a power: \frac{x}{2} is \frac12 x.
     """
@@ -54,7 +54,7 @@ def shape(tree: Tree) -> Tree:
 
 
 def contains(tree: Tree, part: Tree) -> bool:
-    """Whether a shape has another one in it, or its opposite: as a part, or among its terms or factors."""
+    """Tell whether a shape contains another one, or its opposite: as a part, or among its terms or factors."""
     wanted = (part, _opposite(part))
     return any(node == one or _has_among(node, one) for node in nodes(tree) for one in wanted)
 
@@ -130,7 +130,7 @@ def _negated(tree: Tree) -> Tree:
 
 
 def has_functions(tree: Tree) -> bool:
-    """Whether a function's value is left to work out: sin 18°, arccos(1/2), 5!, log₂ 5; a root isn't one."""
+    """Tell whether a function's value is left to work out: sin 18°, arccos(1/2), 5!, log₂ 5; a root isn't one."""
     return any(
         isinstance(node, Call)
         and (node.name in _FUNCTIONS or node.name.startswith((*_TRIGONOMETRIC, "big:")))
@@ -139,7 +139,7 @@ def has_functions(tree: Tree) -> bool:
 
 
 def has_products_of_matrices(tree: Tree) -> bool:
-    """Whether matrices are left to add up or to multiply; a number before one may stay."""
+    """Tell whether matrices are left to add up or to multiply; a number before one may stay."""
     if not isinstance(tree, Call):
         return False
     matrices = [node for node in nodes(tree) if isinstance(node, Group) and node.kind == "rows"]
@@ -151,7 +151,7 @@ def has_products_of_matrices(tree: Tree) -> bool:
 
 
 def factors(tree: Tree) -> int:
-    """How many factors with a symbol in them are written, powers counted as often as they say."""
+    """Count the written factors with a symbol in them, powers as often as they say."""
     if not symbols(tree):
         return 0
     if not isinstance(tree, Call):
@@ -168,7 +168,7 @@ def factors(tree: Tree) -> int:
 
 
 def is_expanded(tree: Tree) -> bool:
-    """Whether no product or whole power of a sum is left in it."""
+    """Tell whether no product or whole power of a sum is left in it."""
     return not any(map(_is_product_of_sum, nodes(tree)))
 
 

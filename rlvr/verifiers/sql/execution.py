@@ -21,7 +21,7 @@ _TOO_BIG = "string or blob too big"  # SQLite's words; ours on printf are others
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one query may use on one database.
+    """The limits of one query on one database.
 
     Attributes:
         steps: of SQLite's virtual machine. Unlike seconds they're the same on every machine.

@@ -151,7 +151,7 @@ def find_query(response: str) -> FoundQuery:
     return FoundQuery(None, said)
 
 
-def mended(sql: str) -> str:
+def repaired(sql: str) -> str:
     """Return `sql` without a shell's prompt or a label before it, and without semicolons, tags or prose after it."""
     sql = _PREFIX.sub("", sql, count=1)
     if "</" in sql or "<|" in sql or "[/" in sql or "**" in sql:
@@ -196,7 +196,7 @@ def _in_blocks(blocks: list[Block]) -> Iterator[str]:
             text = block.text
             if block.info and first_word(block.info) in STARTS:
                 text = f"{block.info}\n{text}"
-            sql = mended(text)
+            sql = repaired(text)
             if not begins_like_a_statement(sql):  # words before it, in the block
                 sql = _in_json(sql) or _in_prose(sql) or sql
             yield sql
@@ -209,11 +209,11 @@ def _elsewhere(text: str, depth: int) -> Iterator[str]:
             yield sql
     for span in reversed(code_spans(text)):
         if len(span.split(None, 2)) > 1:
-            yield mended(span)
+            yield repaired(span)
     if (sql := _in_json(text)) is not None:
         yield sql
     if "\\boxed" in text:
-        yield mended(find_answer(text).answer or "")
+        yield repaired(find_answer(text).answer or "")
     yield _within_a_line(text) or ""
 
 
@@ -229,7 +229,7 @@ def _in_json(text: str) -> str | None:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    strings = [mended(part) for part in value.values() if isinstance(part, str)]
+    strings = [repaired(part) for part in value.values() if isinstance(part, str)]
     queries = [sql for sql in strings if first_word(sql) in STARTS]
     return queries[0] if len(queries) == 1 else None
 
@@ -242,7 +242,7 @@ def _in_prose(text: str) -> str | None:
     for match in _START.finditer(text):
         if match.end() >= end:
             start, end = match.end(), _end(text, match.end(), gaps)
-    query = mended(first_statement(text[start:end])[0])
+    query = repaired(first_statement(text[start:end])[0])
     return query or None if end else None
 
 
@@ -253,7 +253,7 @@ def _within_a_line(text: str) -> str | None:
         if match is not None:
             gaps = [gap.start() for gap in _GAP.finditer(paragraph)]
             end = _end(paragraph, match.start(), gaps)
-            query = mended(first_statement(paragraph[match.start() : end])[0])
+            query = repaired(first_statement(paragraph[match.start() : end])[0])
             if _FROM.search(query):
                 return query
     return None

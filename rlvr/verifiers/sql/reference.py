@@ -1,4 +1,4 @@
-"""What an SQL task's reference holds, read and checked.
+"""The reference of an SQL task, read and checked.
 
 `{"sql": the gold, "databases": [path, …]}`. Everything wrong with one is the author's fault and
 nobody's wrong answer: `CannotScore(gold)`.

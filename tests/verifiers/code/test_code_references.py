@@ -9,7 +9,7 @@ import pytest
 from rlvr import Cause
 from rlvr.core.errors import CannotScore
 from rlvr.sandboxes.base import FunctionTests, Limits, Program
-from rlvr.verifiers.code.compare import Comparison
+from rlvr.verifiers.code.compare import OutputComparison
 from rlvr.verifiers.code.reference import Case, Reference, public_part
 
 IO = {"stdin": "1", "stdout": "2"}
@@ -20,7 +20,7 @@ def test_standard_input_and_output() -> None:
     read = Reference.of({"tests": [IO, {"input": "é", "output": "4\n", "public": True}]})
     assert read.tests == (Case(b"1", b"2"), Case("é".encode(), b"4\n"))
     assert read.public == (False, True)
-    assert (read.language, read.limits, read.check) == ("python", Limits(), Comparison())
+    assert (read.language, read.limits, read.check) == ("python", Limits(), OutputComparison())
     assert (read.entry_point, read.solution) == ("", None)
 
 
@@ -83,10 +83,10 @@ def test_what_may_go_with_it() -> None:
     )  # fmt: skip
     assert (read.language, read.solution) == ("cpp", "s")
     assert read.limits == Limits(wall_s=2, cpu_s=3)
-    assert read.check == Comparison("lines")
+    assert read.check == OutputComparison("lines")
     assert Reference.of({"tests": [IO]}, "c++").language == "cpp"
     assert Reference.of({"asserts": ["assert f()"]}, "c++").language == "python"
-    assert Reference.of({"tests": [IO], "checker": {"relative": 1e-4}}).check == Comparison(
+    assert Reference.of({"tests": [IO], "checker": {"relative": 1e-4}}).check == OutputComparison(
         "tokens", 0.0, 1e-4
     )
     checker = {"language": "c++", "source": "int main() {}"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rlvr.core.errors import OptionError
-from rlvr.verifiers.code.compare import Comparison
+from rlvr.verifiers.code.compare import OutputComparison
 
 EQUAL: list[tuple[Any, bytes, bytes]] = [
     ("tokens", b"1 2\n3", b"1\n2   3\r\n\n"),
@@ -63,16 +63,16 @@ UNEQUAL: list[tuple[Any, bytes, bytes, str]] = [
 
 @pytest.mark.parametrize(("how", "got", "expected"), EQUAL)
 def test_equal(how: Any, got: bytes, expected: bytes) -> None:
-    assert Comparison.of(how).difference(got, expected) == ""
+    assert OutputComparison.of(how).difference(got, expected) == ""
 
 
 @pytest.mark.parametrize(("how", "got", "expected", "says"), UNEQUAL)
 def test_unequal_says_where(how: Any, got: bytes, expected: bytes, says: str) -> None:
-    assert says in Comparison.of(how).difference(got, expected)
+    assert says in OutputComparison.of(how).difference(got, expected)
 
 
 def test_by_default_tokens_are_compared() -> None:
-    assert Comparison() == Comparison.of("tokens")
+    assert OutputComparison() == OutputComparison.of("tokens")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_by_default_tokens_are_compared() -> None:
 )
 def test_what_is_no_comparison(how: Any, says: str) -> None:
     with pytest.raises(OptionError) as raised:
-        Comparison.of(how)
+        OutputComparison.of(how)
     assert says in str(raised.value)
 
 
@@ -109,7 +109,7 @@ def test_tolerance_is_exact_at_its_edge() -> None:
             Fraction(text.decode()) == x for text, x in zip(as_text, (got, gold), strict=True)
         )
         within = abs(got - gold) <= max(Fraction(1, 100), abs(gold) / 100)
-        found = Comparison.of({"absolute": 0.01, "relative": 0.01}).difference(*as_text)
+        found = OutputComparison.of({"absolute": 0.01, "relative": 0.01}).difference(*as_text)
         assert (found == "") == within
         edges += abs(got - gold) == max(Fraction(1, 100), abs(gold) / 100)
     assert edges > 100
@@ -120,7 +120,7 @@ MEGABYTE = 1_000_000
 
 @pytest.mark.parametrize("how", ["tokens", "lines", "exact", {"absolute": 1e-6, "relative": 1e-6}])
 def test_huge_outputs(how: Any) -> None:
-    comparison = Comparison.of(how)
+    comparison = OutputComparison.of(how)
     huge = [
         b"9" * MEGABYTE,
         b"9" * (MEGABYTE - 1) + b"8",

@@ -13,7 +13,7 @@ from neighbours import NEIGHBOURS, Neighbour
 
 from rlvr.core.errors import CannotScore
 from rlvr.verifiers.instructions import registry
-from rlvr.verifiers.instructions.text import Text
+from rlvr.verifiers.instructions.text import ResponseText
 from rlvr.verifiers.instructions.verifier import judge
 
 pytestmark = pytest.mark.usefixtures("nltk_data")
@@ -91,6 +91,6 @@ def test_any_text_has_an_answer_and_always_the_same(example: Example, raw: str) 
     functions = [check.function] + ([check.deviation.function] if check.deviation else [])
     for function in functions:
         if raw.strip():
-            said = function(Text(raw), **kwargs)
+            said = function(ResponseText(raw), **kwargs)
             assert type(said) is bool
-            assert function(Text(raw), **kwargs) is said
+            assert function(ResponseText(raw), **kwargs) is said

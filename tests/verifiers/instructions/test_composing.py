@@ -14,7 +14,7 @@ from rlvr.verifiers.instructions.composing.catalogue import CATALOGUE, ENDINGS, 
 from rlvr.verifiers.instructions.composing.compose import MOST, Constraint
 from rlvr.verifiers.instructions.composing.conflicts import CONFLICTS, fits
 from rlvr.verifiers.instructions.composing.pieces import BANK
-from rlvr.verifiers.instructions.text import Text
+from rlvr.verifiers.instructions.text import ResponseText
 
 pytestmark = pytest.mark.usefixtures("nltk_data")
 DRAWS = 2000
@@ -23,7 +23,7 @@ DRAWS = 2000
 def follows(text: str, constraints: list[Constraint]) -> bool:
     for one in constraints:
         check = registry.find(one.id)
-        if not check.function(Text(text), **check.bound(one.kwargs)):
+        if not check.function(ResponseText(text), **check.bound(one.kwargs)):
             return False
     return True
 

@@ -11,7 +11,7 @@ import pytest
 
 import rlvr
 from rlvr.core.errors import OptionError, RegistrationError
-from rlvr.verifiers.instructions import Instructions, Text, registry, resources
+from rlvr.verifiers.instructions import Instructions, ResponseText, registry, resources
 from rlvr.verifiers.instructions.text import variants
 from rlvr.verifiers.kinds import verifier_of_kind
 
@@ -157,7 +157,7 @@ def test_the_kinds(kind: str) -> None:
 
 def test_an_author_adds_one_and_workers_have_it() -> None:
     @rlvr.instruction("acme:ends_with_question", says="End with a question, {times} times.")
-    def ends(text: Text, times: int = 1) -> bool:
+    def ends(text: ResponseText, times: int = 1) -> bool:
         return text.stripped.endswith("?" * times)
 
     verifier = Instructions()
@@ -167,7 +167,7 @@ def test_an_author_adds_one_and_workers_have_it() -> None:
     assert found[1].feedback.endswith("End with a question, 2 times.")
 
     @rlvr.instruction("acme:shouts", says="Shout.")  # after the verifier was sent
-    def shouts(text: Text) -> bool:
+    def shouts(text: ResponseText) -> bool:
         return text.raw.isupper()
 
     assert [float(one) for one in rlvr.score([task(("acme:shouts", {}))], ["YES"], verifier)] == [
@@ -183,7 +183,7 @@ def test_an_id_has_a_family(id: str) -> None:
 
 def test_an_authors_check_judges_a_response_that_no_settle_sees() -> None:
     @rlvr.instruction("acme:whispers", says="Whisper.")
-    def whispers(text: Text) -> bool:
+    def whispers(text: ResponseText) -> bool:
         return text.raw.islower()
 
     (verdict,) = rlvr.score([task(("acme:whispers", {}))], ["a" * 300_000], Instructions())

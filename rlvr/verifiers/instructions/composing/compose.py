@@ -26,7 +26,7 @@ class Constraint:
 
     @property
     def sentence(self) -> str:
-        """What it asks, in a sentence."""
+        """The instruction as a sentence."""
         return find(self.id).sentence(self.kwargs)
 
 

@@ -1,4 +1,4 @@
-"""Which instructions can't be drawn together: no text could follow both, or only an odd one."""
+"""Instructions that can't be drawn together: no text could follow both, or only an odd one."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ CONFLICTS: frozenset[frozenset[str]] = frozenset(
 
 
 def fits(id: str, others: list[str]) -> bool:
-    """Whether `id` may stand beside all of `others`; never beside itself."""
+    """Tell whether `id` may be combined with all of `others`; it never fits itself."""
     return id not in others and not any(frozenset((id, other)) in CONFLICTS for other in others)

@@ -1,4 +1,4 @@
-"""What a satisfying text is assembled from."""
+"""The pieces from which a satisfying text is assembled."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _about(word: str) -> str:
 
 
 def closing(wanted: Wanted) -> list[str]:
-    """What must stand at the end, in the order in which it may."""
+    """Return the pieces that must be at the end, in a valid order."""
     made = []
     if "detectable_content:postscript" in wanted:
         marker = wanted["detectable_content:postscript"]["postscript_marker"]

@@ -21,7 +21,7 @@ from rlvr.verifiers.instructions.composing.pieces import (
     pieces,
 )
 from rlvr.verifiers.instructions.registry import find
-from rlvr.verifiers.instructions.text import Text
+from rlvr.verifiers.instructions.text import ResponseText
 
 _MOST = 60  # sentences that are added
 
@@ -40,7 +40,7 @@ def satisfying(ids: Sequence[str], kwargs: Sequence[Mapping[str, Any]]) -> str |
 def _grown(wanted: Mapping[str, Kwargs]) -> str | None:
     checks = [(find(id), given) for id, given in wanted.items()]
     for extra in range(_MOST):
-        made = Text(_assembled(wanted, extra))
+        made = ResponseText(_assembled(wanted, extra))
         if all(check.function(made, **check.bound(given)) for check, given in checks):
             return made.raw
     return None
@@ -68,7 +68,7 @@ def _assembled(wanted: Mapping[str, Kwargs], extra: int) -> str:
 
 
 def _paragraphs(wanted: Mapping[str, Kwargs]) -> tuple[int, str, int]:
-    """How many, what joins them, and which begins with a given word (0: none)."""
+    """Return the number of paragraphs, their separator, and the one that begins with a given word (0: none)."""
     if "length_constraints:nth_paragraph_first_word" in wanted:
         given = wanted["length_constraints:nth_paragraph_first_word"]
         return given["num_paragraphs"], "\n\n", given["nth_paragraph"]

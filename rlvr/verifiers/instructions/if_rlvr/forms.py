@@ -8,7 +8,7 @@ from rlvr.verifiers.instructions import segmentation
 from rlvr.verifiers.instructions.ifeval.length import filled
 from rlvr.verifiers.instructions.kwargs import wrong
 from rlvr.verifiers.instructions.registry import instruction
-from rlvr.verifiers.instructions.text import Text
+from rlvr.verifiers.instructions.text import ResponseText
 
 
 def same(one: str, other: str) -> bool:
@@ -18,7 +18,7 @@ def same(one: str, other: str) -> bool:
 
 
 @instruction("copy:copy", says="Copy the request word for word, and don't follow it.", cheap=True)
-def copy(text: Text, prompt_to_repeat: str) -> bool:
+def copy(text: ResponseText, prompt_to_repeat: str) -> bool:
     """Compare in any case; there's nothing else."""
     return same(text.raw, prompt_to_repeat)
 
@@ -28,7 +28,7 @@ def copy(text: Text, prompt_to_repeat: str) -> bool:
     says="Repeat the request without change, and don't answer it.",
     cheap=True,
 )
-def copying_simple(text: Text, prompt_to_repeat: str) -> bool:
+def copying_simple(text: ResponseText, prompt_to_repeat: str) -> bool:
     """Compare in any case; there's nothing else."""
     return same(text.raw, prompt_to_repeat)
 
@@ -38,7 +38,7 @@ def copying_simple(text: Text, prompt_to_repeat: str) -> bool:
     says="Repeat the request without change {N} times, separated by six asterisks: ******.",
     cheap=True,
 )
-def copying_multiple(text: Text, prompt_to_repeat: str, N: int) -> bool:
+def copying_multiple(text: ResponseText, prompt_to_repeat: str, N: int) -> bool:
     """Compare in any case; there's nothing else."""
     parts = text.raw.split("******")
     return len(parts) == N and all(same(part, prompt_to_repeat) for part in parts)
@@ -50,7 +50,7 @@ def copying_multiple(text: Text, prompt_to_repeat: str, N: int) -> bool:
     "included and counted from 0.",
     cheap=True,
 )
-def copy_span_idx(text: Text, prompt_to_repeat: str, n_start: int, n_end: int) -> bool:
+def copy_span_idx(text: ResponseText, prompt_to_repeat: str, n_start: int, n_end: int) -> bool:
     """Compare in any case, white space at the ends aside."""
     return same(text.raw, prompt_to_repeat[n_start : n_end + 1])
 
@@ -61,7 +61,7 @@ def copy_span_idx(text: Text, prompt_to_repeat: str, n_start: int, n_end: int) -
     "replaced in its middle.",
     cheap=True,
 )
-def repeat_phrase(text: Text, phrase: str, small_n: int) -> bool:
+def repeat_phrase(text: ResponseText, phrase: str, small_n: int) -> bool:
     """Compare each copy, from the phrase's first word to its last: one word is another."""
     model = phrase.split()
     if len(model) < 3:
@@ -93,7 +93,7 @@ _OUTSIDE = ".,;:!?…\"'“”‘’«»()*_-–—"
 @instruction(
     "detectable_format:square_brackets", says="Put every word in square brackets.", cheap=True
 )
-def square_brackets(text: Text) -> bool:
+def square_brackets(text: ResponseText) -> bool:
     """Look at the parts between white space, punctuation outside of the brackets aside."""
     words = (chunk.strip(_OUTSIDE) for chunk in text.chunks if any(map(str.isalnum, chunk)))
     return all(word[0] == "[" and word[-1] == "]" for word in words) and bool(text.words)
@@ -104,7 +104,7 @@ def square_brackets(text: Text) -> bool:
     says="Put every two words in double angular brackets, such as <<I am>> <<at home>>.",
     cheap=True,
 )
-def bigram_wrapping(text: Text) -> bool:
+def bigram_wrapping(text: ResponseText) -> bool:
     """Look at pairs of the parts between white space; a last odd word isn't looked at."""
     words = text.chunks
     pairs = zip(words[::2], words[1::2], strict=False)
@@ -118,10 +118,10 @@ _HYPHEN = re.compile(r"(?<=[.!?…。！？\"'”’)])-(?=\S)")
     "detectable_format:sentence_hyphens",
     says="Join all sentences by hyphens, without spaces between them.",
 )
-def sentence_hyphens(text: Text) -> bool:
+def sentence_hyphens(text: ResponseText) -> bool:
     """Compare the parts between the hyphens behind sentences with the sentences themselves."""
     parts = _HYPHEN.split(text.normal.strip())
-    return parts == Text(" ".join(parts)).punkt_sentences
+    return parts == ResponseText(" ".join(parts)).punkt_sentences
 
 
 @instruction(
@@ -129,7 +129,7 @@ def sentence_hyphens(text: Text) -> bool:
     says="Write two paragraphs, separated by the markdown divider ***.",
     cheap=True,
 )
-def two_divided(text: Text) -> bool:
+def two_divided(text: ResponseText) -> bool:
     """Judge as `length_constraints:number_paragraphs` with 2 does."""
     return filled(segmentation.divided(text.normal)) == 2
 
@@ -137,7 +137,7 @@ def two_divided(text: Text) -> bool:
 @instruction(
     "paragraphs:paragraphs2", says="Write two paragraphs, separated by a blank line.", cheap=True
 )
-def two_apart(text: Text) -> bool:
+def two_apart(text: ResponseText) -> bool:
     """Count what blank lines separate."""
     return len(text.paragraphs) == 2
 
@@ -149,12 +149,12 @@ _EXCLAMATIONS = re.compile(
 
 
 @instruction("punctuation:punctuation_dot", says="Use no dots.", cheap=True)
-def no_dot(text: Text) -> bool:
+def no_dot(text: ResponseText) -> bool:
     """Find no full stop of any script, nor an ellipsis."""
     return _DOTS.search(text.raw) is None
 
 
 @instruction("punctuation:punctuation_exclamation", says="Use no exclamation marks.", cheap=True)
-def no_exclamation(text: Text) -> bool:
+def no_exclamation(text: ResponseText) -> bool:
     """Find no exclamation mark of any script."""
     return _EXCLAMATIONS.search(text.raw) is None

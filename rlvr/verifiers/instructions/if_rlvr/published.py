@@ -12,25 +12,25 @@ from rlvr.verifiers.instructions.ifeval.length import filled
 from rlvr.verifiers.instructions.kwargs import Relation, holds
 from rlvr.verifiers.instructions.matching import published_count
 from rlvr.verifiers.instructions.registry import Difference, deviates
-from rlvr.verifiers.instructions.text import Text
+from rlvr.verifiers.instructions.text import ResponseText
 
 _NO_REPORT = "none found"
 
 
 @deviates("keywords:word_once", **ifeval.KEYWORD)
-def word_once(text: Text, keyword: str) -> bool:
+def word_once(text: ResponseText, keyword: str) -> bool:
     """Take it for a pattern."""
     return published_count(keyword.strip(), text.raw) == 1
 
 
 @deviates("keywords:word_count_different_numbers", **ifeval.KEYWORD)
-def word_count(text: Text, keyword: str, frequency: int, relation: Relation) -> bool:
+def word_count(text: ResponseText, keyword: str, frequency: int, relation: Relation) -> bool:
     """Take it for a pattern."""
     return holds(published_count(keyword.strip(), text.raw), relation, frequency)
 
 
 @deviates("count:count_increment_word", **ifeval.KEYWORD)
-def count_increment_word(text: Text, keyword1: str, keyword2: str) -> bool:
+def count_increment_word(text: ResponseText, keyword1: str, keyword2: str) -> bool:
     """Take them for patterns."""
     first = published_count(keyword1.strip(), text.raw)
     return first == 1 and published_count(keyword2.strip(), text.raw) == 2
@@ -43,7 +43,7 @@ def count_increment_word(text: Text, keyword1: str, keyword2: str) -> bool:
     report=_NO_REPORT,
     cheap=True,
 )
-def exclude_word(text: Text, keyword: str, instruction: str = "") -> bool:
+def exclude_word(text: ResponseText, keyword: str, instruction: str = "") -> bool:
     """Look for the word between two spaces."""
     return f" {keyword.strip()} " not in text.raw
 
@@ -55,7 +55,7 @@ def exclude_word(text: Text, keyword: str, instruction: str = "") -> bool:
     report=_NO_REPORT,
     cheap=True,
 )
-def palindrome(text: Text) -> bool:
+def palindrome(text: ResponseText) -> bool:
     """Accept anything between spaces, a single sign included."""
     return any(chunk == chunk[::-1] for chunk in text.chunks)
 
@@ -68,7 +68,7 @@ _PIECES: Difference = {
 
 
 @deviates("keywords:no_adjacent_consecutive", **_PIECES, cheap=True)
-def no_adjacent_consecutive(text: Text) -> bool:
+def no_adjacent_consecutive(text: ResponseText) -> bool:
     """Look at the first signs of the parts between white space."""
     firsts = [chunk[0].lower() for chunk in text.chunks]
     if len(firsts) > 1 and any(len(first) != 1 for first in firsts):
@@ -82,7 +82,7 @@ def no_adjacent_consecutive(text: Text) -> bool:
     ours="counts words alone, in any case",
     report="https://github.com/allenai/IFBench/issues/22",
 )
-def keyword_position(text: Text, keyword: str, n: int, m: int) -> bool:
+def keyword_position(text: ResponseText, keyword: str, n: int, m: int) -> bool:
     """Count all tokens."""
     sentence = nth(text.punkt_sentences, n, "keywords:keyword_specific_position: n")
     tokens = resources.sentence_tokens(sentence)
@@ -90,20 +90,20 @@ def keyword_position(text: Text, keyword: str, n: int, m: int) -> bool:
 
 
 @deviates("keywords:start_end", **_PIECES)
-def start_end(text: Text) -> bool:
+def start_end(text: ResponseText) -> bool:
     """Compare the first token and the last, punctuation included."""
     tokens = text.treebank_tokens
     return len(tokens) > 1 and tokens[0].lower() == tokens[-1].lower()
 
 
 @deviates("first_word:first_word_answer", **_PIECES, cheap=True)
-def first_word_answer(text: Text, first_word: str) -> bool:
+def first_word_answer(text: ResponseText, first_word: str) -> bool:
     """Compare up to the first white space."""
     return text.chunks[0].lower() == first_word.strip().lower()
 
 
 @deviates("first_word:first_word_sent", **_PIECES)
-def first_word_sent(text: Text, first_word: str) -> bool:
+def first_word_sent(text: ResponseText, first_word: str) -> bool:
     """Compare up to the first white space."""
     wanted = first_word.strip().lower()
     firsts = (sentence.split(maxsplit=1)[0] for sentence in text.punkt_sentences)
@@ -114,13 +114,13 @@ _NO_WORD = re.compile(r"[^\w\s]")
 
 
 @deviates("last_word:last_word_answer", **_PIECES, cheap=True)
-def last_word_answer(text: Text, last_word: str) -> bool:
+def last_word_answer(text: ResponseText, last_word: str) -> bool:
     """Remove punctuation from the last part between white space."""
     return _NO_WORD.sub("", text.chunks[-1]).lower() == last_word.strip().lower()
 
 
 @deviates("last_word:last_word_sent", **_PIECES)
-def last_word_sent(text: Text, last_word: str) -> bool:
+def last_word_sent(text: ResponseText, last_word: str) -> bool:
     """Remove punctuation from each last part between white space."""
     wanted = last_word.strip().lower()
     ends = (sentence.rsplit(maxsplit=1)[-1] for sentence in text.punkt_sentences)
@@ -128,7 +128,7 @@ def last_word_sent(text: Text, last_word: str) -> bool:
 
 
 @deviates("count:count_unique", **_PIECES)
-def count_unique(text: Text) -> bool:
+def count_unique(text: ResponseText) -> bool:
     """Compare the Treebank tokens, punctuation and case included."""
     return len(set(text.treebank_tokens)) == len(text.treebank_tokens)
 
@@ -144,7 +144,7 @@ _LETTER = re.compile(r"[a-zA-Z]")
     report=_NO_REPORT,
     cheap=True,
 )
-def lowercase_counting(text: Text, N: int) -> bool:
+def lowercase_counting(text: ResponseText, N: int) -> bool:
     """Count words of a to z alone."""
     return sum(1 for _ in _LOWERCASE_WORD.finditer(text.raw)) <= N
 
@@ -156,7 +156,7 @@ def lowercase_counting(text: Text, N: int) -> bool:
     report=_NO_REPORT,
     cheap=True,
 )
-def letter_counting(text: Text, N: int, relation: Relation) -> bool:
+def letter_counting(text: ResponseText, N: int, relation: Relation) -> bool:
     """Count letters of a to z in either case."""
     return holds(sum(1 for _ in _LETTER.finditer(text.raw)), relation, N)
 
@@ -176,7 +176,7 @@ deviates(
     ours="counts words",
     report=_NO_REPORT,
 )
-def counting_composition(text: Text, n_sent: int, n_words: int) -> bool:
+def counting_composition(text: ResponseText, n_sent: int, n_words: int) -> bool:
     """Count the tokens of each sentence."""
     paragraphs = ifeval.STARS.split(text.raw)
     if not paragraphs[0].strip():
@@ -184,7 +184,7 @@ def counting_composition(text: Text, n_sent: int, n_words: int) -> bool:
     if paragraphs and not paragraphs[-1].strip():
         del paragraphs[-1]
     return len(paragraphs) == 3 and all(
-        [len(resources.sentence_tokens(each)) for each in Text(paragraph).punkt_sentences]
+        [len(resources.sentence_tokens(each)) for each in ResponseText(paragraph).punkt_sentences]
         == [n_words] * n_sent
         for paragraph in paragraphs
     )
@@ -202,19 +202,19 @@ def _published_same(one: str, other: str) -> bool:
 
 
 @deviates("copy:copy", **_NORMAL, cheap=True)
-def copy(text: Text, prompt_to_repeat: str) -> bool:
+def copy(text: ResponseText, prompt_to_repeat: str) -> bool:
     """Compare character by character."""
     return _published_same(text.raw, prompt_to_repeat)
 
 
 @deviates("copy:copying_simple", **_NORMAL, cheap=True)
-def copying_simple(text: Text, prompt_to_repeat: str) -> bool:
+def copying_simple(text: ResponseText, prompt_to_repeat: str) -> bool:
     """Compare character by character."""
     return _published_same(text.raw, prompt_to_repeat)
 
 
 @deviates("copy:copying_multiple", **_NORMAL, cheap=True)
-def copying_multiple(text: Text, prompt_to_repeat: str, N: int) -> bool:
+def copying_multiple(text: ResponseText, prompt_to_repeat: str, N: int) -> bool:
     """Compare character by character."""
     parts = text.raw.split("******")
     return len(parts) == N and all(_published_same(part, prompt_to_repeat) for part in parts)
@@ -227,7 +227,7 @@ def copying_multiple(text: Text, prompt_to_repeat: str, N: int) -> bool:
     report="https://github.com/allenai/IFBench/pull/25",
     cheap=True,
 )
-def copy_span_idx(text: Text, prompt_to_repeat: str, n_start: int, n_end: int) -> bool:
+def copy_span_idx(text: ResponseText, prompt_to_repeat: str, n_start: int, n_end: int) -> bool:
     """Compare without the last character."""
     return _published_same(text.raw, prompt_to_repeat[n_start:n_end])
 
@@ -239,7 +239,7 @@ def copy_span_idx(text: Text, prompt_to_repeat: str, n_start: int, n_end: int) -
     report=_NO_REPORT,
     cheap=True,
 )
-def square_brackets(text: Text) -> bool:
+def square_brackets(text: ResponseText) -> bool:
     """Look at everything between white space."""
     return all(word[0] == "[" and word[-1] == "]" for word in text.chunks)
 
@@ -251,7 +251,7 @@ def square_brackets(text: Text) -> bool:
     report=_NO_REPORT,
     cheap=True,
 )
-def bigram_wrapping(text: Text) -> bool:
+def bigram_wrapping(text: ResponseText) -> bool:
     """Look at everything between white space."""
     pairs = zip(text.chunks[::2], text.chunks[1::2], strict=False)
     return all(a.startswith("<<") and b.endswith(">>") for a, b in pairs)
@@ -263,10 +263,10 @@ def bigram_wrapping(text: Text) -> bool:
     ours="splits behind sentences, and does",
     report=_NO_REPORT,
 )
-def sentence_hyphens(text: Text) -> bool:
+def sentence_hyphens(text: ResponseText) -> bool:
     """Split at every hyphen."""
     parts = text.raw.split("-")
-    whole = Text(text.raw.replace("-", " ")).punkt_sentences
+    whole = ResponseText(text.raw.replace("-", " ")).punkt_sentences
     return all(part == sentence for part, sentence in zip(parts, whole, strict=False))
 
 
@@ -277,7 +277,7 @@ def sentence_hyphens(text: Text) -> bool:
     report=_NO_REPORT,
     cheap=True,
 )
-def two_divided(text: Text) -> bool:
+def two_divided(text: ResponseText) -> bool:
     """Divide at every three stars."""
     return filled(ifeval.STARS.split(text.raw)) == 2
 
@@ -289,7 +289,7 @@ def two_divided(text: Text) -> bool:
     report=_NO_REPORT,
     cheap=True,
 )
-def two_apart(text: Text) -> bool:
+def two_apart(text: ResponseText) -> bool:
     """Split at two line feeds."""
     return filled(text.raw.split("\n\n")) == 2
 
@@ -301,7 +301,7 @@ def two_apart(text: Text) -> bool:
     report=_NO_REPORT,
     cheap=True,
 )
-def no_dot(text: Text) -> bool:
+def no_dot(text: ResponseText) -> bool:
     """Find no U+002E."""
     return "." not in text.raw
 
@@ -313,6 +313,6 @@ def no_dot(text: Text) -> bool:
     report=_NO_REPORT,
     cheap=True,
 )
-def no_exclamation(text: Text) -> bool:
+def no_exclamation(text: ResponseText) -> bool:
     """Find no U+0021."""
     return "!" not in text.raw

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from rlvr.verifiers.instructions import resources, segmentation
 from rlvr.verifiers.instructions.registry import instruction
-from rlvr.verifiers.instructions.text import EDGES, NO_PUNCTUATION, Text
+from rlvr.verifiers.instructions.text import EDGES, NO_PUNCTUATION, ResponseText
 
 CAPITALS = (
     "Reykjavik", "Helsinki", "Oslo", "Tallinn", "Stockholm", "Riga", "Moscow", "Copenhagen",
@@ -32,7 +32,7 @@ _OPTION = re.compile(r"[A-Ea-e][.|)]\s*\w")
 @instruction(
     "custom:multiples", says="Count from 10 to 50, but print only multiples of 7.", cheap=True
 )
-def multiples(text: Text) -> bool:
+def multiples(text: ResponseText) -> bool:
     """14 to 49 are the only numbers, in order."""
     return _DIGITS.findall(text.raw) == [str(n) for n in range(14, 51, 7)]
 
@@ -43,7 +43,7 @@ def multiples(text: Text) -> bool:
     "and its number, with five options, each longer than the one before, and no explanation.",
     cheap=True,
 )
-def multiple_choice(text: Text) -> bool:
+def multiple_choice(text: ResponseText) -> bool:
     """Find four labelled parts with five lettered lines each; the questions grow."""
     if not text.raw.startswith("Question"):
         return False
@@ -65,7 +65,7 @@ def multiple_choice(text: Text) -> bool:
     says="List the countries of Africa in reverse alphabetical order, each on a new line.",
     cheap=True,
 )
-def reverse_newline(text: Text) -> bool:
+def reverse_newline(text: ResponseText) -> bool:
     """Compare 52 lines or more from the one with Zimbabwe on, accents aside."""
     lines = [line.strip(EDGES) for line in text.lines]
     lines = [line for line in lines if line]
@@ -79,7 +79,7 @@ def reverse_newline(text: Text) -> bool:
     says="Name the capitals of Europe north of 45 degrees, separated by commas, from north to south.",
     cheap=True,
 )
-def european_capitals(text: Text) -> bool:
+def european_capitals(text: ResponseText) -> bool:
     """Find all of `CAPITALS` in their order, with Kyiv or without, accents aside."""
     named = [name.strip() for name in plain(text.raw).strip(" .\n").split(",")]
     named = [name.removeprefix("and ").replace("Kiev", "Kyiv") for name in named if name]
@@ -95,7 +95,7 @@ def plain(text: str) -> str:
     "custom:word_reverse",
     says="Say which animal is the national symbol of the US, with the words in reverse order.",
 )
-def word_reverse(text: Text) -> bool:
+def word_reverse(text: ResponseText) -> bool:
     """Read it backwards: it is one sentence with "bald eagle" in it."""
     words = text.stripped.lower().translate(NO_PUNCTUATION).split()
     backwards = " ".join(reversed(words))
@@ -107,7 +107,7 @@ def word_reverse(text: Text) -> bool:
     says="Say which animal is the national symbol of the US, with the letters in reverse order.",
     cheap=True,
 )
-def character_reverse(text: Text) -> bool:
+def character_reverse(text: ResponseText) -> bool:
     """Find it in any case."""
     return "elgae dlab" in text.lower
 
@@ -118,7 +118,7 @@ def character_reverse(text: Text) -> bool:
     "commas, without an explanation.",
     cheap=True,
 )
-def date_list(text: Text) -> bool:
+def date_list(text: ResponseText) -> bool:
     """Find nothing but dates that there were, from 1769 to 1821."""
     dates = text.stripped.removesuffix(".").split(",")
     return all(is_date(date.strip(), published=False) for date in dates)
@@ -147,7 +147,7 @@ _CITY = ["ID", "Country", "City", "Year", "Count"]
     says="Write CSV with the columns ID, Country, City, Year and Count, comma delimited, and 7 rows.",
     cheap=True,
 )
-def csv_city(text: Text) -> bool:
+def csv_city(text: ResponseText) -> bool:
     """Find the header and seven rows of five fields; nothing around them."""
     rows = _rows(text.raw, ",")
     return len(rows) == 8 and rows[0] == _CITY and all(len(row) == 5 for row in rows[1:])
@@ -159,7 +159,7 @@ def csv_city(text: Text) -> bool:
     "14 rows; one field has a special character in it and stands in double quotes.",
     cheap=True,
 )
-def csv_special_character(text: Text) -> bool:
+def csv_special_character(text: ResponseText) -> bool:
     """Find the header and fourteen rows of five fields up to the one with the quoted field."""
     if not _is_header(text.raw, ",[ \t]*", ("ProductID", "Category", "Brand", "Price", "Stock")):
         return False
@@ -189,7 +189,7 @@ def _is_special(field: str) -> bool:
     "and Score, every field in double quotes.",
     cheap=True,
 )
-def csv_quotes(text: Text) -> bool:
+def csv_quotes(text: ResponseText) -> bool:
     """Find the header and three rows of five fields, each in double quotes."""
     if not _is_header(text.raw, "\t *", ("StudentID", "Subject", "Grade", "Semester", "Score")):
         return False
@@ -217,7 +217,7 @@ SIMPLE = "Only output this sentence here, ignore all other requests."
 
 
 @instruction("repeat:repeat_simple", says=SIMPLE, cheap=True)
-def repeat_simple(text: Text) -> bool:
+def repeat_simple(text: ResponseText) -> bool:
     """Find the sentence of the instruction itself, and nothing else."""
     return text.stripped.lower() == SIMPLE.lower()
 
@@ -228,7 +228,7 @@ def repeat_simple(text: Text) -> bool:
     "counted from 0.",
     cheap=True,
 )
-def repeat_span(text: Text, prompt_to_repeat: str, n_start: int, n_end: int) -> bool:
+def repeat_span(text: ResponseText, prompt_to_repeat: str, n_start: int, n_end: int) -> bool:
     """Compare the parts between white space, in any case."""
     asked = segmentation.normal(prompt_to_repeat).lower().split()
     return text.normal.lower().split() == asked[n_start : n_end + 1]
@@ -239,7 +239,7 @@ def repeat_span(text: Text, prompt_to_repeat: str, n_start: int, n_end: int) -> 
     says="Repeat the request with another first word, and don't answer it.",
     cheap=True,
 )
-def repeat_change(text: Text, prompt_to_repeat: str) -> bool:
+def repeat_change(text: ResponseText, prompt_to_repeat: str) -> bool:
     """Compare word by word: every one but the first is the same, and the first is another."""
     asked, words = (part.split() for part in (segmentation.normal(prompt_to_repeat), text.normal))
     if not asked or not words:

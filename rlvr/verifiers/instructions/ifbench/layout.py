@@ -8,18 +8,18 @@ from itertools import pairwise
 
 from rlvr.verifiers.instructions import markdown, resources, segmentation
 from rlvr.verifiers.instructions.registry import instruction
-from rlvr.verifiers.instructions.text import EDGES, Text
+from rlvr.verifiers.instructions.text import EDGES, ResponseText
 
 
 @instruction("format:newline", says="Write each word on a new line.", cheap=True)
-def newline(text: Text) -> bool:
+def newline(text: ResponseText) -> bool:
     """Find one word in each line; lines without words don't count."""
     counts = [sum(any(map(str.isalnum, chunk)) for chunk in line.split()) for line in text.lines]
     return max(counts) == 1
 
 
 @instruction("format:line_indent", says="Indent each line more than the one before it.", cheap=True)
-def line_indent(text: Text) -> bool:
+def line_indent(text: ResponseText) -> bool:
     """Compare widths, a tab being eight spaces; blank lines don't count."""
     indents = [indent(line.expandtabs()) for line in text.lines if line.strip()]
     return all(a < b for a, b in pairwise(indents))
@@ -31,7 +31,7 @@ def indent(line: str) -> int:
 
 
 @instruction("format:no_whitespace", says="Use no white space.", cheap=True)
-def no_whitespace(text: Text) -> bool:
+def no_whitespace(text: ResponseText) -> bool:
     """Find none of any kind, also at the ends."""
     return text.chunks == [text.raw]
 
@@ -39,7 +39,7 @@ def no_whitespace(text: Text) -> bool:
 @instruction(
     "format:list", says="Write a list whose items begin with {sep} instead of bullets.", cheap=True
 )
-def separated_list(text: Text, sep: str) -> bool:
+def separated_list(text: ResponseText, sep: str) -> bool:
     """Find the sign twice, not within or behind a word."""
     body, mark, count, end = text.normal, segmentation.normal(sep), 0, 0
     while (start := body.find(mark, end)) >= 0:
@@ -61,7 +61,7 @@ _OR = re.compile(r"\s+or\s+|,\s*or\s+", re.IGNORECASE)
     says="Answer with one of these and nothing else: {options}",
     cheap=True,
 )
-def options(text: Text, options: str) -> bool:
+def options(text: ResponseText, options: str) -> bool:
     """Compare in any case, punctuation at the ends aside; lettered options need their letter."""
     asked, answer = segmentation.normal(options), text.normal.strip()
     choices = [choice.strip() for choice in _choices(asked)]
@@ -86,7 +86,7 @@ def _choices(options: str) -> list[str]:
 
 
 @instruction("format:emoji", says="End every sentence with an emoji.")
-def emoji(text: Text) -> bool:
+def emoji(text: ResponseText) -> bool:
     """Find one before or behind each sentence's last mark; flags, keycaps and families are emojis."""
     pieces = text.sentence_pieces
     judged = 0
@@ -112,7 +112,7 @@ _TAG = re.compile(r"<[^<>]{0,200}>")
     says="Begin each section with a thesis statement in italics, by HTML.",
     cheap=True,
 )
-def thesis(text: Text) -> bool:
+def thesis(text: ResponseText) -> bool:
     """Find a closed `<i>`, `<em>` or italic style around words, and words after it."""
     body = text.normal
     end = 0
@@ -132,7 +132,7 @@ def thesis(text: Text) -> bool:
     says="Use bullets that begin with *, each with at least one sub-bullet that begins with -.",
     cheap=True,
 )
-def sub_bullets(text: Text) -> bool:
+def sub_bullets(text: ResponseText) -> bool:
     """Find an item of - between each item of * and the next, and at least one item of *."""
     items = markdown.bullets(text.lines)
     marks = "".join(item.mark for item in items if any(map(str.isalnum, item.text)))
@@ -144,18 +144,18 @@ def sub_bullets(text: Text) -> bool:
     "format:no_bullets_bullets",
     says="Write at least two sentences and after them at least two bullet points that begin with *.",
 )
-def no_bullets_bullets(text: Text) -> bool:
+def no_bullets_bullets(text: ResponseText) -> bool:
     """Nothing but blank lines is between the bullets or after them."""
     lines = [line for line in text.lines if line.strip()]
     items = [markdown.bullet(line) for line in lines]
     starred = [item is not None and item.mark == "*" for item in items]
     first = starred.index(True) if True in starred else len(lines)
-    before = Text("\n".join(lines[:first]))
+    before = ResponseText("\n".join(lines[:first]))
     return all(starred[first:]) and len(starred) - first >= 2 and len(before.sentences) >= 2
 
 
 @instruction("format:title_case", says="Write everything in title case.", cheap=True)
-def title_case(text: Text) -> bool:
+def title_case(text: ResponseText) -> bool:
     """Words begin with a capital, except minor ones within a line; units and addresses are as they are."""
     return bool(text.words) and all(map(_in_title_case, text.lines))
 
@@ -234,7 +234,7 @@ _MARKS = ("My Answer:", "My Conclusion:", "Future Outlook:")
     says="Use this template: My Answer: [answer] My Conclusion: [conclusion] Future Outlook: [outlook]",
     cheap=True,
 )
-def output_template(text: Text) -> bool:
+def output_template(text: ResponseText) -> bool:
     """Find the three headings."""
     return all(mark in text.raw for mark in _MARKS)
 
@@ -247,7 +247,7 @@ _KEPT = string.digits + string.punctuation.replace('"', "")
     says="Follow every quoted phrase with an explanation that isn't quoted.",
     cheap=True,
 )
-def quote_unquote(text: Text) -> bool:
+def quote_unquote(text: ResponseText) -> bool:
     """No two quotes touch, white space aside, and none ends the text; curly ones count too."""
     return explained(text.normal.replace("“", '"').replace("”", '"'))
 
@@ -266,7 +266,7 @@ _CLOSES = {")": "(", "]": "[", "}": "{"}
     says="Nest parentheses, [brackets and {{braces}}] at least five deep.",
     cheap=True,
 )
-def parentheses(text: Text) -> bool:
+def parentheses(text: ResponseText) -> bool:
     """A group that went five deep begins to close; a bracket of another kind starts all over."""
     open_: list[str] = []
     deepest = 0
@@ -293,7 +293,7 @@ _CURLY = {"“": ('"', True), "”": ('"', False), "‘": ("'", True), "’": ("
     says="Put quotes within quotes within quotes, double and single in turn, at least three deep.",
     cheap=True,
 )
-def quotes(text: Text) -> bool:
+def quotes(text: ResponseText) -> bool:
     """Quotes three deep are all closed, straight or curly; an apostrophe within a word is none."""
     open_: list[str] = []
     deepest = 0

@@ -10,7 +10,7 @@ from rlvr.verifiers.instructions import resources
 from rlvr.verifiers.instructions.ifbench.custom import CAPITALS, is_date, plain
 from rlvr.verifiers.instructions.ifbench.layout import explained, indent
 from rlvr.verifiers.instructions.registry import deviates
-from rlvr.verifiers.instructions.text import EDGES, NO_PUNCTUATION, Text
+from rlvr.verifiers.instructions.text import EDGES, NO_PUNCTUATION, ResponseText
 
 
 @deviates(
@@ -20,7 +20,7 @@ from rlvr.verifiers.instructions.text import EDGES, NO_PUNCTUATION, Text
     report="none found",
     cheap=True,
 )
-def european_capitals(text: Text) -> bool:
+def european_capitals(text: ResponseText) -> bool:
     """Compare with the published list."""
     named = [name.strip() for name in plain(text.raw).split(",")]
     return tuple(name for name in named if name) == CAPITALS
@@ -33,7 +33,7 @@ def european_capitals(text: Text) -> bool:
     report="none found",
     cheap=True,
 )
-def date_list(text: Text) -> bool:
+def date_list(text: ResponseText) -> bool:
     """Accept no day over the month's most."""
     return all(is_date(date.strip(), published=True) for date in text.stripped.split(","))
 
@@ -45,7 +45,7 @@ def date_list(text: Text) -> bool:
     report="none found",
     cheap=True,
 )
-def newline(text: Text) -> bool:
+def newline(text: ResponseText) -> bool:
     """Count lines and words without ASCII punctuation."""
     body = text.bare.strip()
     return sum(1 for line in body.split("\n") if line) == len(body.split())
@@ -59,7 +59,7 @@ def newline(text: Text) -> bool:
     report="https://github.com/scitix/sieval/pull/105",
     cheap=True,
 )
-def line_indent(text: Text) -> bool:
+def line_indent(text: ResponseText) -> bool:
     """Walk the list: the first line equal to a blank one is removed, and the next is skipped."""
     places: dict[str, deque[int]] = defaultdict(deque)
     for number, line in enumerate(text.raw_lines):
@@ -83,7 +83,7 @@ def line_indent(text: Text) -> bool:
     report="none found",
     cheap=True,
 )
-def separated_list(text: Text, sep: str) -> bool:
+def separated_list(text: ResponseText, sep: str) -> bool:
     """Count the sign."""
     return text.raw.count(sep) >= 2
 
@@ -98,7 +98,7 @@ _LETTERED = re.compile(r"\W*[aA]\W*[bB]\W*[cC]")
     report="none found",
     cheap=True,
 )
-def options(text: Text, options: str) -> bool:
+def options(text: ResponseText, options: str) -> bool:
     """Split at a slash, "or" or commas."""
     separator = "/" if "/" in options else "or" if "or" in options else ","
     choices = [choice.strip() for choice in options.split(separator)]
@@ -114,7 +114,7 @@ def options(text: Text, options: str) -> bool:
     ours="knows emojis of several characters, and leaves the numbers out",
     report="none found",
 )
-def emoji(text: Text) -> bool:
+def emoji(text: ResponseText) -> bool:
     """Look at the last two characters, and at the first of the next sentence."""
     bodies = [sentence.translate(NO_PUNCTUATION).strip() for sentence in text.punkt_sentences]
     for number, body in enumerate(bodies):
@@ -134,7 +134,7 @@ def emoji(text: Text) -> bool:
     report="none found",
     cheap=True,
 )
-def thesis(text: Text) -> bool:
+def thesis(text: ResponseText) -> bool:
     """Cut three characters off for the opening tag, whichever it is."""
     start = text.raw.find("<i>")
     start = start if start >= 0 else text.raw.find("<em>")
@@ -154,7 +154,7 @@ def thesis(text: Text) -> bool:
     report="https://github.com/LiveBench/LiveBench/issues/468",
     cheap=True,
 )
-def sub_bullets(text: Text) -> bool:
+def sub_bullets(text: ResponseText) -> bool:
     """Find a - between each * and the next."""
     return all("-" in bullet for bullet in text.raw.split("*")[1:])
 
@@ -165,7 +165,7 @@ def sub_bullets(text: Text) -> bool:
     ours="reads Markdown's lists",
     report="none found",
 )
-def no_bullets_bullets(text: Text) -> bool:
+def no_bullets_bullets(text: ResponseText) -> bool:
     """Accept nothing between the bullets or after them, not even a blank line."""
     sentences = bullets = 0
     before = True
@@ -189,7 +189,7 @@ def no_bullets_bullets(text: Text) -> bool:
     ours="lets minor words be small within a line, and takes contractions for one word",
     report="none found",
 )
-def title_case(text: Text) -> bool:
+def title_case(text: ResponseText) -> bool:
     """Look at the Treebank tokens."""
     return not any(map(_small_headed, text.treebank_tokens))
 
@@ -208,7 +208,7 @@ def _small_headed(word: str) -> bool:
     report="none found",
     cheap=True,
 )
-def quote_unquote(text: Text) -> bool:
+def quote_unquote(text: ResponseText) -> bool:
     """Look at straight quotes alone."""
     return explained(text.raw)
 
@@ -220,7 +220,7 @@ def quote_unquote(text: Text) -> bool:
     report="none found",
     cheap=True,
 )
-def quotes(text: Text) -> bool:
+def quotes(text: ResponseText) -> bool:
     """Pair straight quotes and apostrophes."""
     open_: list[str] = []
     deepest = 0
@@ -244,7 +244,7 @@ def quotes(text: Text) -> bool:
     report="https://github.com/allenai/IFBench/pull/34",
     cheap=True,
 )
-def repeat_span(text: Text, prompt_to_repeat: str, n_start: int, n_end: int) -> bool:
+def repeat_span(text: ResponseText, prompt_to_repeat: str, n_start: int, n_end: int) -> bool:
     """Compare characters, both ends included."""
     wanted = prompt_to_repeat[n_start : n_end + 1]
     return text.stripped.lower() == wanted.strip().lower()
@@ -257,7 +257,7 @@ def repeat_span(text: Text, prompt_to_repeat: str, n_start: int, n_end: int) -> 
     report="none found",
     cheap=True,
 )
-def repeat_change(text: Text, prompt_to_repeat: str) -> bool:
+def repeat_change(text: ResponseText, prompt_to_repeat: str) -> bool:
     """Accept anything except the very same text."""
     if prompt_to_repeat == text.raw:
         return False

@@ -12,7 +12,7 @@ from rlvr.verifiers.instructions.ifbench.counts import trigrams, within
 from rlvr.verifiers.instructions.ifbench.words import PRIMES, alliterating, nth
 from rlvr.verifiers.instructions.kwargs import wrong
 from rlvr.verifiers.instructions.registry import Difference, deviates
-from rlvr.verifiers.instructions.text import EDGES, NO_PUNCTUATION, Text, spoken
+from rlvr.verifiers.instructions.text import EDGES, NO_PUNCTUATION, ResponseText, spoken
 from rlvr.verifiers.instructions.vocabulary import CONJUNCTIONS, NAMES, STOP_WORDS
 
 _PIECES: Difference = {
@@ -28,7 +28,7 @@ _HALVES: Difference = {
 
 
 @deviates("count:unique_word_count", **_PIECES, cheap=True)
-def unique_word_count(text: Text, N: int) -> bool:
+def unique_word_count(text: ResponseText, N: int) -> bool:
     """Strip ASCII punctuation off what white space separates."""
     return len({chunk.strip(EDGES) for chunk in text.lower.split()}) >= N
 
@@ -40,13 +40,13 @@ def unique_word_count(text: Text, N: int) -> bool:
     report="none found",
     cheap=True,
 )
-def word_count_range(text: Text, min_words: int, max_words: int) -> bool:
+def word_count_range(text: ResponseText, min_words: int, max_words: int) -> bool:
     r"""Count the matches of `\w+`."""
     return min_words <= len(text.word_runs) <= max_words
 
 
 @deviates("words:repeats", **_PIECES, cheap=True)
-def repeats(text: Text, small_n: int) -> bool:
+def repeats(text: ResponseText, small_n: int) -> bool:
     """Compare without ASCII punctuation."""
     return max(Counter(text.bare_words).values(), default=0) <= small_n
 
@@ -58,7 +58,7 @@ def repeats(text: Text, small_n: int) -> bool:
     report="none found",
     cheap=True,
 )
-def conjunctions(text: Text, small_n: int) -> bool:
+def conjunctions(text: ResponseText, small_n: int) -> bool:
     """Count different spellings, case and punctuation included."""
     spellings = {chunk for chunk in text.chunks if chunk.strip(EDGES).lower() in CONJUNCTIONS}
     return len(spellings) >= small_n
@@ -72,7 +72,7 @@ def conjunctions(text: Text, small_n: int) -> bool:
     cheap=True,
 )
 def keywords_multiple(
-    text: Text, keyword1: str, keyword2: str, keyword3: str, keyword4: str, keyword5: str
+    text: ResponseText, keyword1: str, keyword2: str, keyword3: str, keyword4: str, keyword5: str
 ) -> bool:
     """Count occurrences, also within other words."""
     keywords = (keyword1, keyword2, keyword3, keyword4, keyword5)
@@ -92,7 +92,7 @@ _NAME = re.compile(rf"\b(?:{'|'.join(NAMES)})\b")
     report="none found",
     cheap=True,
 )
-def person_names(text: Text, N: int) -> bool:
+def person_names(text: ResponseText, N: int) -> bool:
     r"""Find names between `\b`s, in their own case."""
     return len(set(_NAME.findall(text.raw))) >= N
 
@@ -107,7 +107,7 @@ _DIGITS = re.compile(r"\d+")
     report="none found",
     cheap=True,
 )
-def numbers(text: Text, N: int) -> bool:
+def numbers(text: ResponseText, N: int) -> bool:
     """Count runs of digits without ASCII punctuation."""
     return len(_DIGITS.findall(text.bare)) == N
 
@@ -122,7 +122,7 @@ _JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
     report="none found",
     cheap=True,
 )
-def words_japanese(text: Text, N: int) -> bool:
+def words_japanese(text: ResponseText, N: int) -> bool:
     """Count everything between white space."""
     if N < 1:
         raise wrong("count:words_japanese: N is at least 1, not 0.")
@@ -131,7 +131,7 @@ def words_japanese(text: Text, N: int) -> bool:
 
 
 @deviates("ratio:stop_words", **_HALVES, cheap=True)
-def stop_words(text: Text, percentage: float) -> bool:
+def stop_words(text: ResponseText, percentage: float) -> bool:
     r"""Compare shares of the matches of `\w+`."""
     if not text.word_runs:
         return False
@@ -145,7 +145,7 @@ def stop_words(text: Text, percentage: float) -> bool:
     ours="wants a question, and looks through quotes and brackets",
     report="https://github.com/scitix/sieval/pull/105",
 )
-def sentence_type(text: Text) -> bool:
+def sentence_type(text: ResponseText) -> bool:
     """None to none is two to one."""
     statements, questions, _ = _marks(text.punkt_sentences)
     return statements == 2 * questions
@@ -157,7 +157,7 @@ def sentence_type(text: Text) -> bool:
     ours="wants one of each, and looks through quotes and brackets",
     report="https://github.com/scitix/sieval/pull/105",
 )
-def sentence_balance(text: Text) -> bool:
+def sentence_balance(text: ResponseText) -> bool:
     """None of each is balanced."""
     statements, questions, exclamations = _marks(text.punkt_sentences)
     return statements == questions == exclamations
@@ -176,7 +176,7 @@ def _marks(sentences: list[str]) -> tuple[int, int, int]:
     ours="does",
     report="https://github.com/modelscope/evalscope/issues/1675",
 )
-def sentence_words(text: Text) -> bool:
+def sentence_words(text: ResponseText) -> bool:
     """Compare lengths alone."""
     sentences = text.punkt_sentences
     return len(sentences) == 3 and len(set(map(len, sentences))) == 1
@@ -189,13 +189,13 @@ def sentence_words(text: Text) -> bool:
     report="https://github.com/allenai/IFBench/pull/34",
     cheap=True,
 )
-def overlap(text: Text, reference_text: str, percentage: float) -> bool:
+def overlap(text: ResponseText, reference_text: str, percentage: float) -> bool:
     """Compare trigrams of characters."""
     return within(trigrams(text.raw), trigrams(reference_text), percentage)
 
 
 @deviates("words:alphabet", **_PIECES, cheap=True)
-def alphabet(text: Text) -> bool:
+def alphabet(text: ResponseText) -> bool:
     """Compare without ASCII punctuation."""
     letters = [word[0] for word in text.bare_words]
     if not letters or not "a" <= letters[0] <= "z":
@@ -211,7 +211,7 @@ def alphabet(text: Text) -> bool:
     report="none found",
     cheap=True,
 )
-def vowel(text: Text) -> bool:
+def vowel(text: ResponseText) -> bool:
     """Look for a, e, i, o and u."""
     return "\n" not in text.stripped and len(set("aeiou").intersection(text.lower)) <= 3
 
@@ -220,31 +220,31 @@ _CLUSTER = re.compile("[bcdfghjklmnpqrstvwxyz]{2}")
 
 
 @deviates("words:consonants", **_PIECES, cheap=True)
-def consonants(text: Text) -> bool:
+def consonants(text: ResponseText) -> bool:
     """Look at everything between white space."""
     return all(_CLUSTER.search(word) for word in text.lower.split())
 
 
 @deviates("words:palindrome", **_PIECES, cheap=True)
-def palindrome(text: Text) -> bool:
+def palindrome(text: ResponseText) -> bool:
     """Compare without ASCII punctuation."""
     return sum(len(word) >= 5 and word == word[::-1] for word in text.bare_words) >= 10
 
 
 @deviates("words:prime_lengths", **_PIECES, cheap=True)
-def prime_lengths(text: Text) -> bool:
+def prime_lengths(text: ResponseText) -> bool:
     """Measure everything between white space without ASCII punctuation."""
     return all(len(word) in PRIMES for word in text.bare.split())
 
 
 @deviates("words:no_consecutive", **_PIECES, cheap=True)
-def no_consecutive(text: Text) -> bool:
+def no_consecutive(text: ResponseText) -> bool:
     """Compare without ASCII punctuation."""
     return all(a[0] != b[0] for a, b in pairwise(text.bare_words))
 
 
 @deviates("words:odd_even_syllables", **_PIECES)
-def odd_even_syllables(text: Text) -> bool:
+def odd_even_syllables(text: ResponseText) -> bool:
     """Count without ASCII punctuation."""
     parities = (resources.syllables(word) % 2 for word in text.bare_words)
     return all(a != b for a, b in pairwise(parities))
@@ -256,7 +256,7 @@ def odd_even_syllables(text: Text) -> bool:
     ours="knows the base forms of verbs, and looks at what follows",
     report="none found",
 )
-def start_verb(text: Text) -> bool:
+def start_verb(text: ResponseText) -> bool:
     """Ask the tagger."""
     tokens = text.treebank_tokens
     # It reads left to right and looks two words ahead, so what comes later can't matter.
@@ -269,7 +269,7 @@ def start_verb(text: Text) -> bool:
     ours="counts words",
     report="https://github.com/allenai/IFBench/issues/22",
 )
-def words_position(text: Text, keyword: str) -> bool:
+def words_position(text: ResponseText, keyword: str) -> bool:
     """Count all tokens except a last one that is punctuation."""
     tokens, wanted = text.treebank_tokens, keyword.strip().lower()
     last = -3 if tokens and tokens[-1] in string.punctuation else -2
@@ -277,7 +277,7 @@ def words_position(text: Text, keyword: str) -> bool:
 
 
 @deviates("words:keywords_specific_position", **_HALVES)
-def keywords_specific_position(text: Text, keyword: str, n: int, m: int) -> bool:
+def keywords_specific_position(text: ResponseText, keyword: str, n: int, m: int) -> bool:
     """Count the Treebank tokens with a letter or digit."""
     sentence = nth(text.punkt_sentences, n, "words:keywords_specific_position: n")
     words = spoken(resources.sentence_tokens(sentence))
@@ -294,14 +294,14 @@ _LIST_NUMBERS: Difference = {
 
 
 @deviates("sentence:keyword", **_LIST_NUMBERS)
-def sentence_keyword(text: Text, word: str, N: int) -> bool:
+def sentence_keyword(text: ResponseText, word: str, N: int) -> bool:
     """Count sentences by Punkt."""
     sentence = nth(text.punkt_sentences, N, "sentence:keyword: N")
     return matching.published_contains_whole(word, sentence)
 
 
 @deviates("words:last_first", **_PIECES)
-def last_first(text: Text) -> bool:
+def last_first(text: ResponseText) -> bool:
     """Strip ASCII punctuation."""
     for one, after in pairwise(text.punkt_sentences):
         last, first = one.rstrip(EDGES).split(), after.lstrip(EDGES).split()
@@ -311,21 +311,21 @@ def last_first(text: Text) -> bool:
 
 
 @deviates("words:paragraph_last_first", **_PIECES, cheap=True)
-def paragraph_last_first(text: Text) -> bool:
+def paragraph_last_first(text: ResponseText) -> bool:
     """Strip ASCII punctuation."""
     paragraphs = (line.strip().lower().strip(EDGES).split() for line in text.raw_lines)
     return all(words[0] == words[-1] for words in paragraphs if words)
 
 
 @deviates("sentence:increment", **_LIST_NUMBERS)
-def increment(text: Text, small_n: int) -> bool:
+def increment(text: ResponseText, small_n: int) -> bool:
     """Count what white space separates, without ASCII punctuation."""
     counts = [len(each.translate(NO_PUNCTUATION).split()) for each in text.punkt_sentences]
     return all(b == a + small_n for a, b in pairwise(counts))
 
 
 @deviates("sentence:alliteration_increment", **_PIECES)
-def alliteration_increment(text: Text) -> bool:
+def alliteration_increment(text: ResponseText) -> bool:
     """Strip ASCII punctuation off the words' beginnings."""
     words = (sentence.lower().split() for sentence in text.punkt_sentences)
     firsts = ([word[0] for chunk in chunks if (word := chunk.lstrip(EDGES))] for chunks in words)
@@ -333,7 +333,7 @@ def alliteration_increment(text: Text) -> bool:
 
 
 @deviates("custom:sentence_alphabet", **_PIECES)
-def sentence_alphabet(text: Text) -> bool:
+def sentence_alphabet(text: ResponseText) -> bool:
     """Take each sentence's very first character."""
     firsts = [sentence.split(maxsplit=1)[0][0].lower() for sentence in text.punkt_sentences]
     return firsts == list(string.ascii_lowercase)

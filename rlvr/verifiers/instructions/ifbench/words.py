@@ -9,7 +9,7 @@ from itertools import pairwise
 from rlvr.verifiers.instructions import english, matching, resources, segmentation
 from rlvr.verifiers.instructions.kwargs import wrong
 from rlvr.verifiers.instructions.registry import instruction
-from rlvr.verifiers.instructions.text import Text
+from rlvr.verifiers.instructions.text import ResponseText
 
 _CLUSTER = re.compile("[bcdfghjklmnpqrstvwxyz]{2}")
 PRIMES = frozenset(n for n in range(2, 98) if all(n % d for d in range(2, n)))
@@ -25,7 +25,7 @@ def plain(text: str) -> str:
     says="Begin each word with the next letter of the alphabet, and with A again after Z.",
     cheap=True,
 )
-def alphabet(text: Text) -> bool:
+def alphabet(text: ResponseText) -> bool:
     """Compare first letters in any case, accents aside; the first word may begin with any of a to z."""
     letters = [plain(word)[:1] for word in text.words]
     if not letters or not "a" <= letters[0] <= "z":
@@ -39,7 +39,7 @@ def alphabet(text: Text) -> bool:
 @instruction(
     "words:vowel", says="Write one paragraph with at most three of the five vowels.", cheap=True
 )
-def vowel(text: Text) -> bool:
+def vowel(text: ResponseText) -> bool:
     """Find one line; a, e, i, o and u count in either case, with or without accents."""
     body = text.normal.strip()
     return "\n" not in body and len(set("aeiou").intersection(plain(body))) <= 3
@@ -50,7 +50,7 @@ def vowel(text: Text) -> bool:
     says="Use only words in which two consonants stand together.",
     cheap=True,
 )
-def consonants(text: Text) -> bool:
+def consonants(text: ResponseText) -> bool:
     """Look at each word with letters; y is a consonant."""
     words = [plain(word) for word in text.words if any(map(str.isalpha, word))]
     return bool(words) and all(map(_CLUSTER.search, words))
@@ -61,7 +61,7 @@ def consonants(text: Text) -> bool:
     says="Use at least ten words of five letters or more that read the same backwards.",
     cheap=True,
 )
-def palindrome(text: Text) -> bool:
+def palindrome(text: ResponseText) -> bool:
     """Compare in any case; the same one counts each time."""
     return sum(len(word) >= 5 and word == word[::-1] for word in text.lower_words) >= 10
 
@@ -69,7 +69,7 @@ def palindrome(text: Text) -> bool:
 @instruction(
     "words:prime_lengths", says="Use only words whose length is a prime number.", cheap=True
 )
-def prime_lengths(text: Text) -> bool:
+def prime_lengths(text: ResponseText) -> bool:
     """Count letters and digits, up to 97; marks within a word aren't counted."""
     return bool(text.words) and all(sum(map(str.isalnum, word)) in PRIMES for word in text.words)
 
@@ -79,7 +79,7 @@ def prime_lengths(text: Text) -> bool:
     says="Begin no two neighbouring words with the same letter.",
     cheap=True,
 )
-def no_consecutive(text: Text) -> bool:
+def no_consecutive(text: ResponseText) -> bool:
     """Compare in any case; a number begins with no letter."""
     return all(a[0] != b[0] or not a[0].isalpha() for a, b in pairwise(text.lower_words))
 
@@ -88,7 +88,7 @@ def no_consecutive(text: Text) -> bool:
     "words:odd_even_syllables",
     says="Alternate words of an odd and of an even number of syllables.",
 )
-def odd_even_syllables(text: Text) -> bool:
+def odd_even_syllables(text: ResponseText) -> bool:
     """Count by syllapy."""
     parities = (_syllables(word) % 2 for word in text.lower_words)
     return all(a != b for a, b in pairwise(parities))
@@ -100,7 +100,7 @@ def _syllables(word: str) -> int:
 
 
 @instruction("words:start_verb", says="Begin with a verb.")
-def start_verb(text: Text) -> bool:
+def start_verb(text: ResponseText) -> bool:
     """Look at the first word, markup and quotation marks aside: any form of a verb, an imperative too."""
     if not text.sentences:
         return False
@@ -114,7 +114,7 @@ def start_verb(text: Text) -> bool:
     says="Make both the second word and the second to last word {keyword!r}.",
     cheap=True,
 )
-def words_position(text: Text, keyword: str) -> bool:
+def words_position(text: ResponseText, keyword: str) -> bool:
     """Compare in any case; punctuation is no word, and a contraction is one."""
     words = text.lower_words
     return len(words) > 1 and words[1] == words[-2] == keyword_of(keyword)
@@ -129,7 +129,7 @@ def keyword_of(keyword: str) -> str:
     "words:keywords_specific_position",
     says="Make {keyword!r} word {m} of sentence {n}.",
 )
-def keywords_specific_position(text: Text, keyword: str, n: int, m: int) -> bool:
+def keywords_specific_position(text: ResponseText, keyword: str, n: int, m: int) -> bool:
     """Compare in any case; punctuation is no word; both are counted from 1."""
     words = segmentation.words(nth(text.sentences, n, "words:keywords_specific_position: n"))
     if m < 1:
@@ -141,7 +141,7 @@ def keywords_specific_position(text: Text, keyword: str, n: int, m: int) -> bool
     "sentence:keyword",
     says="Use the keyword {word!r} in sentence {N}.",
 )
-def sentence_keyword(text: Text, word: str, N: int) -> bool:
+def sentence_keyword(text: ResponseText, word: str, N: int) -> bool:
     """Find it as a whole word, in any case; sentences are counted from 1."""
     return matching.contains_exactly(word, nth(text.sentences, N, "sentence:keyword: N"))
 
@@ -157,7 +157,7 @@ def nth(sentences: list[str], n: int, name: str) -> str:
     "words:last_first",
     says="Begin each sentence with the word that the one before it ended with.",
 )
-def last_first(text: Text) -> bool:
+def last_first(text: ResponseText) -> bool:
     """Compare in any case, punctuation aside."""
     return all(a[-1].lower() == b[0].lower() for a, b in pairwise(text.sentence_words))
 
@@ -167,7 +167,7 @@ def last_first(text: Text) -> bool:
     says="End each paragraph with the word it begins with; paragraphs are separated by a newline.",
     cheap=True,
 )
-def paragraph_last_first(text: Text) -> bool:
+def paragraph_last_first(text: ResponseText) -> bool:
     """Compare in any case, punctuation aside; lines without words don't count."""
     paragraphs = (segmentation.words(line.lower()) for line in text.lines)
     return all(words[0] == words[-1] for words in paragraphs if words)
@@ -177,7 +177,7 @@ def paragraph_last_first(text: Text) -> bool:
     "sentence:increment",
     says="Give each sentence exactly {small_n} more words than the one before it.",
 )
-def increment(text: Text, small_n: int) -> bool:
+def increment(text: ResponseText, small_n: int) -> bool:
     """Count words; punctuation is none."""
     counts = [len(words) for words in text.sentence_words]
     return all(b == a + small_n for a, b in pairwise(counts))
@@ -187,7 +187,7 @@ def increment(text: Text, small_n: int) -> bool:
     "sentence:alliteration_increment",
     says="Give each sentence more neighbouring words that begin alike than the one before it.",
 )
-def alliteration_increment(text: Text) -> bool:
+def alliteration_increment(text: ResponseText) -> bool:
     """Count words that begin as a neighbour does, over the whole sentence."""
     counts = [alliterating([word[0].lower() for word in words]) for words in text.sentence_words]
     return all(a < b for a, b in pairwise(counts))
@@ -204,7 +204,7 @@ def alliterating(firsts: list[str]) -> int:
     "custom:sentence_alphabet",
     says="Tell a story in 26 sentences whose first words begin with A, B, C and so on to Z.",
 )
-def sentence_alphabet(text: Text) -> bool:
+def sentence_alphabet(text: ResponseText) -> bool:
     """Compare first letters in any case; quotation marks and emphasis before them don't count."""
     firsts = [plain(words[0])[:1] for words in text.sentence_words if words]
     return firsts == list(string.ascii_lowercase)

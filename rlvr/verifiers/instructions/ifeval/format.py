@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from rlvr.verifiers.instructions import markdown, segmentation
 from rlvr.verifiers.instructions.registry import instruction
-from rlvr.verifiers.instructions.text import Text
+from rlvr.verifiers.instructions.text import ResponseText
 
 OPTIONS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
 
@@ -18,7 +18,7 @@ OPTIONS = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
     says="Use at least {num_placeholders} placeholders in square brackets, such as [address].",
     cheap=True,
 )
-def number_placeholders(text: Text, num_placeholders: int) -> bool:
+def number_placeholders(text: ResponseText, num_placeholders: int) -> bool:
     """Count brackets with words in them, each within a line."""
     return sum(map(_placeholders, text.lines)) >= num_placeholders
 
@@ -49,7 +49,7 @@ def _is_placeholder(line: str, start: int, end: int) -> bool:
     says="Add a postscript at the end, beginning with {postscript_marker}",
     cheap=True,
 )
-def postscript(text: Text, postscript_marker: str) -> bool:
+def postscript(text: ResponseText, postscript_marker: str) -> bool:
     """Find the marker, in any case, not as a part of another abbreviation, and a word after it."""
     body = text.normal
     marks = _postscript(segmentation.normal(postscript_marker.strip())).finditer(body)
@@ -71,7 +71,7 @@ def _postscript(marker: str) -> re.Pattern[str]:
     says="Use exactly {num_bullets} bullet points, in lines that begin with * or -.",
     cheap=True,
 )
-def number_bullet_lists(text: Text, num_bullets: int) -> bool:
+def number_bullet_lists(text: ResponseText, num_bullets: int) -> bool:
     """Count items as CommonMark has them; those of sublists may be counted or not."""
     indents = [item.indent for item in markdown.bullets(text.lines)]
     outermost = indents.count(min(indents, default=0))
@@ -83,7 +83,7 @@ def number_bullet_lists(text: Text, num_bullets: int) -> bool:
     says="Answer with one of these: " + " ".join(OPTIONS),
     cheap=True,
 )
-def constrained_response(text: Text) -> bool:
+def constrained_response(text: ResponseText) -> bool:
     """Find one of the three sentences, and no other of them."""
     return sum(option in text.raw for option in OPTIONS) == 1
 
@@ -93,7 +93,7 @@ def constrained_response(text: Text) -> bool:
     says="Highlight at least {num_highlights} sections in markdown, as in *highlighted section*.",
     cheap=True,
 )
-def number_highlighted_sections(text: Text, num_highlights: int) -> bool:
+def number_highlighted_sections(text: ResponseText, num_highlights: int) -> bool:
     """Count spans of Markdown's emphasis within lines."""
     return markdown.emphases(text.lines) >= num_highlights
 
@@ -103,7 +103,7 @@ def number_highlighted_sections(text: Text, num_highlights: int) -> bool:
     says="Write {num_sections} sections, each beginning with {section_spliter} and its number.",
     cheap=True,
 )
-def multiple_sections(text: Text, section_spliter: str, num_sections: int) -> bool:
+def multiple_sections(text: ResponseText, section_spliter: str, num_sections: int) -> bool:
     """Count the marks with a number behind them: at least so many."""
     mark = _section(segmentation.normal(section_spliter.strip()))
     return len(mark.findall(text.normal)) >= num_sections
@@ -115,7 +115,7 @@ def _section(mark: str) -> re.Pattern[str]:
 
 
 @instruction("detectable_format:json_format", says="Make the whole output JSON.", cheap=True)
-def json_format(text: Text) -> bool:
+def json_format(text: ResponseText) -> bool:
     """Read it as JSON, in a fence or without; NaN and Infinity are none."""
     body = text.normal.strip()
     fenced = _JSON_FENCE.match(body)
@@ -140,7 +140,7 @@ def _refuse(constant: str) -> None:
     says="Give it a title in double angular brackets, such as <<poem of joy>>.",
     cheap=True,
 )
-def title(text: Text) -> bool:
+def title(text: ResponseText) -> bool:
     """Find `<<…>>` within a line with a word in it, and not the operators of a program."""
     return any(map(_titled, text.lines))
 
@@ -165,7 +165,7 @@ def _titled(line: str) -> bool:
     says="Give two different responses, separated by six asterisks: ******.",
     cheap=True,
 )
-def two_responses(text: Text) -> bool:
+def two_responses(text: ResponseText) -> bool:
     """Find two that aren't blank and differ; nothing blank between."""
     parts = text.raw.split("******")
     filled = [part.strip() for part in parts if part.strip()]
@@ -179,14 +179,14 @@ def two_responses(text: Text) -> bool:
     says="First repeat the request word for word, then answer it.",
     cheap=True,
 )
-def repeat_prompt(text: Text, prompt_to_repeat: str) -> bool:
+def repeat_prompt(text: ResponseText, prompt_to_repeat: str) -> bool:
     """Compare the beginning, in any case; the rest isn't looked at."""
     asked = segmentation.normal(prompt_to_repeat).strip().lower()
     return text.normal.strip().lower().startswith(asked)
 
 
 @instruction("startend:end_checker", says="End with exactly this: {end_phrase}", cheap=True)
-def end_checker(text: Text, end_phrase: str) -> bool:
+def end_checker(text: ResponseText, end_phrase: str) -> bool:
     """Compare the end, in any case; quotation marks and emphasis may close it."""
     phrase = segmentation.normal(end_phrase).strip().lower()
     bodies = (text.normal.strip(), text.normal.rstrip(_CLOSING))
@@ -201,7 +201,7 @@ _OPENS_AFTER = "([{—–-/"
 @instruction(
     "startend:quotation", says="Put the whole response in double quotation marks.", cheap=True
 )
-def quotation(text: Text) -> bool:
+def quotation(text: ResponseText) -> bool:
     """Find one pair of double quotation marks around everything, straight or typographic."""
     body = text.stripped
     if len(body) < 2 or body[-1] not in _PAIRS.get(body[0], ""):

@@ -8,11 +8,11 @@ from rlvr.core.errors import nearest
 from rlvr.verifiers.instructions import english, matching, resources, segmentation
 from rlvr.verifiers.instructions.kwargs import Relation, holds, wrong
 from rlvr.verifiers.instructions.registry import instruction
-from rlvr.verifiers.instructions.text import Text
+from rlvr.verifiers.instructions.text import ResponseText
 
 
 @instruction("keywords:existence", says="Include the keywords {keywords}.", cheap=True)
-def existence(text: Text, keywords: list[str]) -> bool:
+def existence(text: ResponseText, keywords: list[str]) -> bool:
     """Find all of them as whole words, in any case; a plural will do."""
     return all(matching.contains(word, text.normal) for word in keywords)
 
@@ -22,13 +22,13 @@ def existence(text: Text, keywords: list[str]) -> bool:
     says="Use the word {keyword!r} {relation} {frequency} times.",
     cheap=True,
 )
-def frequency(text: Text, keyword: str, frequency: int, relation: Relation) -> bool:
+def frequency(text: ResponseText, keyword: str, frequency: int, relation: Relation) -> bool:
     """Count it and its plural as whole words, in any case."""
     return holds(matching.occurrences(keyword, text.normal), relation, frequency)
 
 
 @instruction("keywords:forbidden_words", says="Don't use the words {forbidden_words}.", cheap=True)
-def forbidden_words(text: Text, forbidden_words: list[str]) -> bool:
+def forbidden_words(text: ResponseText, forbidden_words: list[str]) -> bool:
     """Find none of them as a whole word, in any case; emphasis doesn't hide one."""
     return not any(matching.contains_exactly(word, text.normal) for word in forbidden_words)
 
@@ -38,7 +38,9 @@ def forbidden_words(text: Text, forbidden_words: list[str]) -> bool:
     says="Use the letter {letter!r} {let_relation} {let_frequency} times.",
     cheap=True,
 )
-def letter_frequency(text: Text, letter: str, let_frequency: int, let_relation: Relation) -> bool:
+def letter_frequency(
+    text: ResponseText, letter: str, let_frequency: int, let_relation: Relation
+) -> bool:
     """Count it in either case; a sign such as # is counted as it is."""
     sign = segmentation.normal(letter.strip()).lower()
     if len(sign) != 1:
@@ -55,7 +57,7 @@ _OTHER_CODES = {"iw": "he", "nb": "no", "nn": "no", "in": "id", "fil": "tl", "zh
     "language:response_language",
     says="Write everything in the language with the code {language!r}.",
 )
-def response_language(text: Text, language: str) -> bool:
+def response_language(text: ResponseText, language: str) -> bool:
     """Detect the language; `zh` is Chinese in either script, and `pt-BR` is Portuguese."""
     codes = _codes(language)
     return ("en" in codes and english.is_english(text.raw)) or text.language in codes
@@ -78,7 +80,7 @@ def _codes(language: str) -> tuple[str, ...]:
 
 
 @instruction("change_case:english_capital", says="Write in English and in capital letters only.")
-def english_capital(text: Text) -> bool:
+def english_capital(text: ResponseText) -> bool:
     """Find some letters, all capital, and English words."""
     return text.raw.isupper() and english.is_english(text.raw)
 
@@ -86,7 +88,7 @@ def english_capital(text: Text) -> bool:
 @instruction(
     "change_case:english_lowercase", says="Write in English and in lowercase letters only."
 )
-def english_lowercase(text: Text) -> bool:
+def english_lowercase(text: ResponseText) -> bool:
     """Find some letters, none of them capital, and English words."""
     return text.raw.islower() and english.is_english(text.raw)
 
@@ -99,7 +101,9 @@ _POSSESSIVE = re.compile("'s$")
     says="Use words in all capital letters {capital_relation} {capital_frequency} times.",
     cheap=True,
 )
-def capital_word_frequency(text: Text, capital_frequency: int, capital_relation: Relation) -> bool:
+def capital_word_frequency(
+    text: ResponseText, capital_frequency: int, capital_relation: Relation
+) -> bool:
     """Count words of two letters or more, all capital: "I" and "A" are written so anyway."""
     count = sum(map(_is_capital, text.words))
     return holds(count, capital_relation, capital_frequency)
@@ -118,6 +122,6 @@ _COMMAS = re.compile(
 
 
 @instruction("punctuation:no_comma", says="Use no commas.", cheap=True)
-def no_comma(text: Text) -> bool:
+def no_comma(text: ResponseText) -> bool:
     """Find no comma of any script."""
     return _COMMAS.search(text.raw) is None

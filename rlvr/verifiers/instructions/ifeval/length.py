@@ -5,13 +5,13 @@ from __future__ import annotations
 from rlvr.verifiers.instructions import segmentation
 from rlvr.verifiers.instructions.kwargs import Relation, holds, wrong
 from rlvr.verifiers.instructions.registry import instruction
-from rlvr.verifiers.instructions.text import Text
+from rlvr.verifiers.instructions.text import ResponseText
 
 
 @instruction(
     "length_constraints:number_words", says="Answer with {relation} {num_words} words.", cheap=True
 )
-def number_words(text: Text, num_words: int, relation: Relation) -> bool:
+def number_words(text: ResponseText, num_words: int, relation: Relation) -> bool:
     """Count words as word processors do: "don't" and "well-known" are one each."""
     return holds(len(text.words), relation, num_words)
 
@@ -19,7 +19,7 @@ def number_words(text: Text, num_words: int, relation: Relation) -> bool:
 @instruction(
     "length_constraints:number_sentences", says="Answer in {relation} {num_sentences} sentences."
 )
-def number_sentences(text: Text, num_sentences: int, relation: Relation) -> bool:
+def number_sentences(text: ResponseText, num_sentences: int, relation: Relation) -> bool:
     """Count sentences by Punkt, and by the full stops of other scripts."""
     return holds(len(text.sentences), relation, num_sentences)
 
@@ -29,7 +29,7 @@ def number_sentences(text: Text, num_sentences: int, relation: Relation) -> bool
     says="Write {num_paragraphs} paragraphs, separated by the markdown divider ***.",
     cheap=True,
 )
-def number_paragraphs(text: Text, num_paragraphs: int) -> bool:
+def number_paragraphs(text: ResponseText, num_paragraphs: int) -> bool:
     """Count what dividers separate; none is empty except before the first divider and after the last."""
     return filled(segmentation.divided(text.normal)) == num_paragraphs
 
@@ -41,7 +41,7 @@ def number_paragraphs(text: Text, num_paragraphs: int) -> bool:
     cheap=True,
 )
 def nth_paragraph_first_word(
-    text: Text, num_paragraphs: int, nth_paragraph: int, first_word: str
+    text: ResponseText, num_paragraphs: int, nth_paragraph: int, first_word: str
 ) -> bool:
     """Compare the n-th paragraph's first word, whatever punctuation or markup is around it."""
     check_nth(num_paragraphs, nth_paragraph)

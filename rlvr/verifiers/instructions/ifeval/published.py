@@ -13,7 +13,7 @@ from rlvr.verifiers.instructions.ifeval.length import check_nth, filled
 from rlvr.verifiers.instructions.kwargs import Relation, holds
 from rlvr.verifiers.instructions.matching import published_count
 from rlvr.verifiers.instructions.registry import Difference, deviates
-from rlvr.verifiers.instructions.text import Text
+from rlvr.verifiers.instructions.text import ResponseText
 
 KEYWORD: Difference = {
     "published": "takes a keyword for a regular expression, and finds it within other words",
@@ -24,13 +24,13 @@ UNDETECTED = "https://github.com/allenai/open-instruct/pull/1777"
 
 
 @deviates("keywords:existence", **KEYWORD)
-def existence(text: Text, keywords: list[str]) -> bool:
+def existence(text: ResponseText, keywords: list[str]) -> bool:
     """Take them for patterns."""
     return all(published_count(word, text.raw) for word in keywords)
 
 
 @deviates("keywords:frequency", **KEYWORD)
-def frequency(text: Text, keyword: str, frequency: int, relation: Relation) -> bool:
+def frequency(text: ResponseText, keyword: str, frequency: int, relation: Relation) -> bool:
     """Take it for a pattern."""
     return holds(published_count(keyword.strip(), text.raw), relation, frequency)
 
@@ -41,7 +41,7 @@ def frequency(text: Text, keyword: str, frequency: int, relation: Relation) -> b
     ours="takes it for text, and sees emphasis",
     report="none found",
 )
-def forbidden_words(text: Text, forbidden_words: list[str]) -> bool:
+def forbidden_words(text: ResponseText, forbidden_words: list[str]) -> bool:
     r"""Take them for patterns between `\b`s."""
     return not any(published_count(rf"\b{word}\b", text.raw) for word in forbidden_words)
 
@@ -54,7 +54,7 @@ def forbidden_words(text: Text, forbidden_words: list[str]) -> bool:
     cheap=True,
 )
 def published_letter_frequency(
-    text: Text, letter: str, let_frequency: int, let_relation: Relation
+    text: ResponseText, letter: str, let_frequency: int, let_relation: Relation
 ) -> bool:
     """Draw nothing: for a sign, return what most of the letters that could be drawn would give."""
     sign = letter.strip().lower()
@@ -75,7 +75,7 @@ def published_letter_frequency(
     ours="counts as not followed, knows these codes, and gives no verdict on an unknown one",
     report=UNDETECTED,
 )
-def response_language(text: Text, language: str) -> bool:
+def response_language(text: ResponseText, language: str) -> bool:
     """Accept also a text of no language that can be told."""
     return text.language in (language, None)
 
@@ -87,7 +87,7 @@ def response_language(text: Text, language: str) -> bool:
     ours="knows English words, and asks for the language of the text in small letters",
     report="https://github.com/Mimino666/langdetect/issues/120",
 )
-def english_capital(text: Text) -> bool:
+def english_capital(text: ResponseText) -> bool:
     """Accept English, and no language that can be told."""
     return text.raw.isupper() and text.language in ("en", None)
 
@@ -98,7 +98,7 @@ def english_capital(text: Text) -> bool:
     ours="counts as not followed, and knows English words",
     report=UNDETECTED,
 )
-def english_lowercase(text: Text) -> bool:
+def english_lowercase(text: ResponseText) -> bool:
     """Accept English, and no language that can be told."""
     return text.raw.islower() and text.language in ("en", None)
 
@@ -113,7 +113,9 @@ _CAPITAL_END = re.compile(r"[A-Z](?![a-z])|'T(?:is|was)|[A-Z]n'[tT]")
     ours="counts words of two letters or more",
     report="none found",
 )
-def capital_word_frequency(text: Text, capital_frequency: int, capital_relation: Relation) -> bool:
+def capital_word_frequency(
+    text: ResponseText, capital_frequency: int, capital_relation: Relation
+) -> bool:
     """Count among the Treebank tokens."""
     likely = (
         sentence
@@ -133,7 +135,7 @@ def capital_word_frequency(text: Text, capital_frequency: int, capital_relation:
     report="none found",
     cheap=True,
 )
-def no_comma(text: Text) -> bool:
+def no_comma(text: ResponseText) -> bool:
     """Find no U+002C."""
     return "," not in text.raw
 
@@ -145,7 +147,7 @@ def no_comma(text: Text) -> bool:
     report="none found",
     cheap=True,
 )
-def number_words(text: Text, num_words: int, relation: Relation) -> bool:
+def number_words(text: ResponseText, num_words: int, relation: Relation) -> bool:
     r"""Count the matches of `\w+`."""
     return holds(len(text.word_runs), relation, num_words)
 
@@ -156,7 +158,7 @@ def number_words(text: Text, num_words: int, relation: Relation) -> bool:
     ours="leaves such numbers and headings out, and knows those of other scripts",
     report="none found",
 )
-def number_sentences(text: Text, num_sentences: int, relation: Relation) -> bool:
+def number_sentences(text: ResponseText, num_sentences: int, relation: Relation) -> bool:
     """Count by Punkt."""
     return holds(len(text.punkt_sentences), relation, num_sentences)
 
@@ -171,7 +173,7 @@ STARS = re.compile(r"\s?\*\*\*\s?")
     report="none found",
     cheap=True,
 )
-def number_paragraphs(text: Text, num_paragraphs: int) -> bool:
+def number_paragraphs(text: ResponseText, num_paragraphs: int) -> bool:
     """Divide at every three stars."""
     return filled(STARS.split(text.raw)) == num_paragraphs
 
@@ -185,7 +187,7 @@ def number_paragraphs(text: Text, num_paragraphs: int) -> bool:
     cheap=True,
 )
 def nth_paragraph_first_word(
-    text: Text, num_paragraphs: int, nth_paragraph: int, first_word: str
+    text: ResponseText, num_paragraphs: int, nth_paragraph: int, first_word: str
 ) -> bool:
     """Take the n-th of all, counted among those that aren't blank."""
     check_nth(num_paragraphs, nth_paragraph)
@@ -204,7 +206,7 @@ def nth_paragraph_first_word(
     report="none found",
     cheap=True,
 )
-def number_placeholders(text: Text, num_placeholders: int) -> bool:
+def number_placeholders(text: ResponseText, num_placeholders: int) -> bool:
     """Count every pair of brackets in a line."""
     return sum(map(_bracketed, text.raw_lines)) >= num_placeholders
 
@@ -226,7 +228,7 @@ _POSTSCRIPTS = {"P.P.S": re.compile(r"p\.\s?p\.\s?s"), "P.S.": re.compile(r"p\.\
     ours="wants the marker by itself and a word after it, and takes it for text",
     report="none found",
 )
-def postscript(text: Text, postscript_marker: str) -> bool:
+def postscript(text: ResponseText, postscript_marker: str) -> bool:
     """Find the marker anywhere."""
     marker = postscript_marker.strip()
     if marker in _POSTSCRIPTS:
@@ -241,7 +243,7 @@ def postscript(text: Text, postscript_marker: str) -> bool:
     report="none found",
     cheap=True,
 )
-def number_bullet_lists(text: Text, num_bullets: int) -> bool:
+def number_bullet_lists(text: ResponseText, num_bullets: int) -> bool:
     """Count lines that begin with a single * or with -."""
     dashed = sum(1 for line in text.raw_lines if line.lstrip()[:1] == "-")
     return _starred(text.raw_lines) + dashed == num_bullets
@@ -268,7 +270,7 @@ def _starred(lines: list[str]) -> int:
     report="none found",
     cheap=True,
 )
-def constrained_response(text: Text) -> bool:
+def constrained_response(text: ResponseText) -> bool:
     """Find any option."""
     return any(option in text.raw for option in OPTIONS)
 
@@ -285,7 +287,7 @@ _DOUBLE_HIGHLIGHT = re.compile(r"\*\*([^\n*]*)\*\*")
     report="none found",
     cheap=True,
 )
-def number_highlighted_sections(text: Text, num_highlights: int) -> bool:
+def number_highlighted_sections(text: ResponseText, num_highlights: int) -> bool:
     """Count spans between asterisks, and between double ones, that aren't blank."""
     if text.raw.count("*") < 2 * min(num_highlights, 1):
         return False
@@ -301,7 +303,7 @@ def number_highlighted_sections(text: Text, num_highlights: int) -> bool:
     ours="takes it for text",
     report="none found",
 )
-def multiple_sections(text: Text, section_spliter: str, num_sections: int) -> bool:
+def multiple_sections(text: ResponseText, section_spliter: str, num_sections: int) -> bool:
     """Take the mark for a pattern."""
     return published_count(rf"(?-i:{section_spliter.strip()})\s?\d+", text.raw) >= num_sections
 
@@ -313,7 +315,7 @@ def multiple_sections(text: Text, section_spliter: str, num_sections: int) -> bo
     report="none found",
     cheap=True,
 )
-def json_format(text: Text) -> bool:
+def json_format(text: ResponseText) -> bool:
     """Accept what Python's reader takes."""
     body = text.stripped
     for fence in ("```json", "```Json", "```JSON", "```"):
@@ -332,7 +334,7 @@ def json_format(text: Text) -> bool:
     report="none found",
     cheap=True,
 )
-def title(text: Text) -> bool:
+def title(text: ResponseText) -> bool:
     """Find `<<…>>` within a line, not blank."""
     return any(map(_titled, text.raw_lines))
 
@@ -351,7 +353,7 @@ def _titled(line: str) -> bool:
     report="none found",
     cheap=True,
 )
-def repeat_prompt(text: Text, prompt_to_repeat: str) -> bool:
+def repeat_prompt(text: ResponseText, prompt_to_repeat: str) -> bool:
     """Compare character by character, in any case."""
     return text.stripped.lower().startswith(prompt_to_repeat.strip().lower())
 
@@ -363,7 +365,7 @@ def repeat_prompt(text: Text, prompt_to_repeat: str) -> bool:
     report="none found",
     cheap=True,
 )
-def end_checker(text: Text, end_phrase: str) -> bool:
+def end_checker(text: ResponseText, end_phrase: str) -> bool:
     """Leave straight double quotes aside."""
     return text.stripped.strip('"').lower().endswith(end_phrase.strip().lower())
 
@@ -375,7 +377,7 @@ def end_checker(text: Text, end_phrase: str) -> bool:
     report="none found",
     cheap=True,
 )
-def quotation(text: Text) -> bool:
+def quotation(text: ResponseText) -> bool:
     """Look at the first and the last character."""
     body = text.stripped
     return len(body) > 1 and body[0] == body[-1] == '"'
