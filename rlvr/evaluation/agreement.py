@@ -51,7 +51,10 @@ def agreement(
     threshold: float = 0.5,
     seed: int = 0,
 ) -> Agreement:
-    """Measure how well a verifier agrees with labels, with 95% intervals by a bootstrap over tasks.
+    """Measure how well a verifier agrees with labels, with 95% intervals by a bootstrap over tasks::
+
+        labelled = [(task, "\\\\boxed{42}", True), (task, "\\\\boxed{43}", False)]
+        print(rlvr.agreement(rlvr.Math(), labelled))
 
     Cohen 1960, "A coefficient of agreement for nominal scales". Use it with a hundred examples or more,
     of both kinds, and among the wrong ones such as a policy would try.

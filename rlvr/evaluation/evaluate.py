@@ -46,11 +46,10 @@ def evaluate(
     labels: Mapping[str, str | int] | None = None,
     **unknown: Never,
 ) -> Report:
-    """Have `policy` answer each task k times, and judge the answers meanwhile.
+    """Let `policy` answer each task k times, and judge the answers meanwhile::
 
-        >>> report = rlvr.evaluate("arithmetic", "oracle", limit=10)
-        >>> report.mean.value
-        1.0
+        report = rlvr.evaluate("arithmetic", "oracle", limit=10)
+        report.mean.value  # 1.0
 
     Args:
         env: an environment, or the name of one. A name gives the test split if there is one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sqlite3
 import textwrap
 import types
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 import rlvr
+from rlvr.authoring.audit.probe_registry import _probes as probes
+from rlvr.verifiers.instructions.registry import _checks as checks
 
 NAMES = [
     name
@@ -41,6 +44,9 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     task = rlvr.Task("6 times 7?", "42", id="product", metadata={"prices": {"lamp": 42}})
     exact = rlvr.verifier(mode="whole")(lambda task, answer: answer == task.reference)
     exact.name = "exact"
+    database = sqlite3.connect("dogs.sqlite")
+    database.executescript("CREATE TABLE dog (name TEXT); INSERT INTO dog VALUES ('Rex');")
+    database.close()
     return {
         "rlvr": rlvr,
         "path": tmp_path,
@@ -64,7 +70,7 @@ def test_the_example_runs(
     flags = 0x2000 if name in ONLY_COMPILED else 0  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     compiled = compile(code, f"<example of rlvr.{name}>", "exec", flags=flags)
     if name not in ONLY_COMPILED:
-        registered = rlvr.core.registry._specs.copy()
+        registered = rlvr.core.registry._specs.copy(), checks.copy(), probes.copy()
         try:
             exec(compiled, names | {"__name__": "examples"})
         except rlvr.CannotScore:
@@ -72,8 +78,11 @@ def test_the_example_runs(
         except rlvr.errors.NoRewardError:
             assert name == "Unscored"
         finally:
-            rlvr.core.registry._specs.clear()
-            rlvr.core.registry._specs.update(registered)
+            for registry, before in zip(
+                (rlvr.core.registry._specs, checks, probes), registered, strict=True
+            ):
+                registry.clear()
+                registry.update(before)
 
 
 def test_no_module_is_taken_for_an_example() -> None:

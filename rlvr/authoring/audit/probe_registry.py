@@ -88,10 +88,12 @@ _probes: dict[str, Probe] = {}
 def probe(group: str, *, name: str | None = None, last: bool = False) -> Callable[[F], F]:
     """Add the decorated function to every audit. A later probe of the same name replaces it::
 
-    @rlvr.probe("truth")
-    def references_are_short(subject):
-        long = [task.id for task in subject.tasks if len(str(task.reference)) > 20]
-        return fail(f"{len(long)} references are long", long, "Shorten them.") if long else ok("all are short")
+        @rlvr.probe("truth")
+        def references_are_short(subject):
+            long = [task.id for task in subject.tasks if len(str(task.reference)) > 20]
+            return fail(f"{len(long)} references are long", long, "Shorten them.") if long else ok("all are short")
+
+    `rlvr.authoring` has `ok`, `note`, `fail` and `nothing`, which make findings.
     """
     if not isinstance(group, str):
         raise OptionError('A probe has a group: @rlvr.probe("truth").')

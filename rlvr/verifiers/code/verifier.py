@@ -36,7 +36,10 @@ Reward: TypeAlias = Literal["all", "fraction"]
 
 
 class Code(Verifier):
-    """Full reward where the program passes all tests of `task.reference`; see docs/code.md.
+    """Pays full reward if the program passes all tests of `task.reference`; see docs/code.md::
+
+        task = rlvr.Task("Add two numbers.", {"tests": [{"stdin": "1 2", "stdout": "3"}]})
+        rlvr.score([task], ["print(sum(map(int, input().split())))"], rlvr.Code())
 
     Args:
         reward: `all`: all or nothing, and testing ends at the first failure. `fraction`: the share

@@ -45,7 +45,9 @@ _SAYS = {
 
 
 class Coherent(Verifier):
-    """Refuses filler.
+    """Refuses filler: repetition, word salad, and copies of the prompt::
+
+        verifier = rlvr.Coherent() >> rlvr.Instructions()
 
     Args:
         level: `lenient` refuses what hardly any model answers with, loops of small models aside.

@@ -98,7 +98,11 @@ _added: tuple[Check, ...] = ()
 
 
 def instruction(id: str, *, says: str, cheap: bool = False) -> Callable[[_Function], _Function]:
-    """Register a check under `id`, which has the form `family:name`.
+    """Register a check under `id`, which has the form `family:name`::
+
+        @rlvr.instruction("length:at_most_words", says="Answer in at most {count} words.", cheap=True)
+        def at_most_words(text, count: int):
+            return len(text.words) <= count
 
     Args:
         says: one imperative sentence with `{kwarg}` for each kwarg that it names.

@@ -76,7 +76,11 @@ def read(reference: Any) -> tuple[Wanted, ...]:
 
 
 class Instructions(Verifier):
-    """Rewards a response that follows the instructions in `task.reference`.
+    """Pays for a response that follows the instructions in `task.reference`::
+
+        reference = {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+        task = rlvr.Task("Greet me, without commas.", reference)
+        rlvr.score([task], ["Good morning to you."], rlvr.Instructions())
 
     The reference is `{"instruction_id_list": [id, …], "kwargs": [{…}, …]}`, as in IFEval's and IFBench's
     data; kwargs that are null count as not given. The thinking part isn't judged.

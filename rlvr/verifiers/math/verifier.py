@@ -35,7 +35,10 @@ Units: TypeAlias = Literal["lenient", "required", "ignored"]
 
 
 class Math(Verifier):
-    """Full reward where the answer equals `task.reference`, else none.
+    """Pays full reward if the answer equals `task.reference`, otherwise none::
+
+        task = rlvr.Task("What is a half of a half?", "1/4")
+        rlvr.score([task], ["It's \\\\boxed{0.25}."], rlvr.Math())[0].reward  # 1.0
 
     The reference is a string in LaTeX or plain text: one answer, or a list where several are asked
     for. A list of strings holds alternatives, each of them right.

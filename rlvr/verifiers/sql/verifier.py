@@ -38,7 +38,10 @@ _DEFAULT = Budget()
 
 
 class Sql(Verifier):
-    """Full reward if the response's query gives the gold's result on every database.
+    """Pays full reward if the response's query gives the gold's result on every database::
+
+        reference = {"sql": "SELECT name FROM dog", "databases": ["dogs.sqlite"]}
+        rlvr.score([rlvr.Task("Name the dogs.", reference)], ["SELECT name FROM dog"], rlvr.Sql())
 
     Args:
         preset: whose rules decide. `rlvr`: ours (a bag of rows; a sequence where the gold's
