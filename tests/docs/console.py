@@ -9,8 +9,8 @@ RUN_AS: dict[str, dict[str, str]] = {
     "README.md": {
         "rlvr train gsm8k --model Qwen/Qwen3-1.7B --vllm colocate --steps 200":
             f"rlvr train gsm8k --model model {_TINY} --run runs/train-…",
-        "rlvr eval gsm8k --split test --model ./my-model":
-            "rlvr eval gsm8k --split test --model ./my-model --limit 2 --max-tokens 8 --run runs/a",
+        "rlvr eval gsm8k --model ./my-model":
+            "rlvr eval gsm8k --model ./my-model --limit 2 --max-tokens 8 --run runs/a",
         "rlvr eval gsm8k --model M --base-url http://…/v1 -k 8 --temperature 0.7":
             "rlvr eval gsm8k --split test --model adder --base-url URL -k 8 --temperature 0.7 "
             "--limit 4 --run runs/b",
