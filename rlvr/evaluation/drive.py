@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias, cast
@@ -22,6 +23,7 @@ from rlvr.policies.base import (
     PolicyError,
     Request,
     StreamPolicy,
+    name_of,
     seed_of,
 )
 from rlvr.runs.cache import VerdictCache
@@ -122,7 +124,7 @@ class Driver:
         began = time.monotonic()
         found = await policy.generate(self._request(rollouts[0], turn), len(rollouts))
         seconds = time.monotonic() - began
-        _check(policy.name, found, len(rollouts))
+        _check(name_of(policy), found, len(rollouts))
         over = True
         rollouts[0].sent_tokens += found[0].prompt_tokens or 0  # one prompt, however many samples
         for rollout, generation in zip(rollouts, found, strict=True):
@@ -262,21 +264,29 @@ def _stream(policy: Policy, requests: Sequence[Request]) -> Iterator[list[tuple[
     if _streams(policy):
         left = set(range(len(requests)))
         for batch in cast(StreamPolicy, policy).stream(requests):
-            _check(policy.name, [answer for _, answer in batch], len(batch))
+            _check(name_of(policy), [answer for _, answer in batch], len(batch))
             for place, _ in batch:
                 if place not in left:
                     raise PolicyError(
-                        f"The policy {policy.name!r} answered request {place} of {len(requests)}, which isn't "
+                        f"The policy {name_of(policy)!r} answered request {place} of {len(requests)}, which isn't "
                         f"there or had an answer."
                     )
                 left.remove(place)
             yield [(place, _generation(answer)) for place, answer in batch]
         if left:
-            raise PolicyError(f"The policy {policy.name!r} left {len(left)} requests unanswered.")
+            raise PolicyError(
+                f"The policy {name_of(policy)!r} left {len(left)} requests unanswered."
+            )
         return
-    found = policy.respond(requests)
-    _check(policy.name, found, len(requests))
-    yield list(enumerate(map(_generation, found)))
+    responses = policy.respond(requests)
+    if inspect.isawaitable(responses):  # `async def respond`: this is the policy's own thread
+        responses = asyncio.run(_awaited(responses))
+    _check(name_of(policy), responses, len(requests))
+    yield list(enumerate(map(_generation, responses)))
+
+
+async def _awaited(responses: Awaitable[Sequence[str | Generation]]) -> Sequence[str | Generation]:
+    return await responses
 
 
 def _streams(policy: Policy) -> bool:

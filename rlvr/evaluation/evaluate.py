@@ -15,6 +15,7 @@ from rlvr.envs.slices import By
 from rlvr.evaluation.drive import AnyPolicy
 from rlvr.evaluation.evaluation import Evaluation, Part
 from rlvr.evaluation.preflight import make_to_evaluate
+from rlvr.policies.base import name_of
 from rlvr.policies.scripted import scripted
 from rlvr.runs.cache import VerdictCache
 from rlvr.runs.report import Report
@@ -54,7 +55,7 @@ def evaluate(
     Args:
         env: an environment, or the name of one. A name gives the test split if there is one.
         policy: a policy (`rlvr.policies`: an OpenAI-compatible server, transformers, vLLM), any object
-            with a name and `respond`, or the name of a script: oracle, empty, echo, random.
+            with `respond`, or the name of a script: oracle, empty, echo, random.
         k: samples per task.
         split, data, options: the split, data file and other options of an environment given by name.
         limit: the number of tasks, from the first; None for all.
@@ -92,7 +93,7 @@ def evaluate(
     if isinstance(policy, str):
         policy = scripted(policy, env)
     part = Part(env, k, limit, split=split)
-    config = {**_origin(env, split), "policy": policy.name, "seed": seed}
+    config = {**_origin(env, split), "policy": name_of(policy), "seed": seed}
     with _opened(run, resume, config, {"k": k, "limit": limit}) as opened:
         evaluation = Evaluation(
             [part],

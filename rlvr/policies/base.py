@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from rlvr.core.errors import RlvrError
+from rlvr.core.errors import OptionError, RlvrError
 from rlvr.core.task import Message, Task
 
 Stop: TypeAlias = Literal["stop", "length", "error"]
@@ -110,6 +110,16 @@ class AsyncPolicy(Protocol):
     async def generate(self, request: Request, n: int = 1, /) -> Sequence[Generation]:
         """Return n responses to one request."""
         ...
+
+
+def name_of(policy: object) -> str:
+    """Return a policy's name, by default its class's. Raises `OptionError` if it isn't a policy."""
+    if not (callable(getattr(policy, "respond", None)) or hasattr(policy, "generate")):
+        raise OptionError(
+            f"A policy has a method respond(requests) that returns one response per request, and "
+            f"{policy!r:.80} has none. rlvr.policies.OpenAIPolicy asks a server."
+        )
+    return str(getattr(policy, "name", "") or type(policy).__name__)
 
 
 def seed_of(*parts: str | int) -> int:

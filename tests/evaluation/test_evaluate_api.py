@@ -113,3 +113,21 @@ def test_what_is_lacking_is_told_before_the_first_task(tmp_path: Path) -> None:
         with pytest.raises(LacksError, match="the Python package no-such"):
             rlvr.evaluate(lacks, "empty", run=tmp_path / "lacks")
         assert not (tmp_path / "lacks/run.json").exists()
+
+
+def test_a_policy_needs_a_method_alone() -> None:
+    class Bare:
+        def respond(self, requests):
+            return ["\\boxed{1}" for _ in requests]
+
+    class Awaited:
+        async def respond(self, requests):
+            return ["\\boxed{1}" for _ in requests]
+
+    for policy in (Bare(), Awaited()):
+        assert rlvr.evaluate("arithmetic", policy, limit=3).scored == 3
+
+
+def test_what_is_no_policy_is_refused_with_what_one_has() -> None:
+    with pytest.raises(OptionError, match=r"respond\(requests\)"):
+        rlvr.evaluate("arithmetic", object(), limit=3)
