@@ -47,7 +47,7 @@ class Packed:
 
 
 def new_batch() -> None:
-    """Have each verifier compared with its pickle again before it judges: its globals may have changed."""
+    """Compare each verifier with its pickle again before it judges, since its globals may have changed."""
     global _batch
     _batch = next(_batches)
 
@@ -55,7 +55,6 @@ def new_batch() -> None:
 _batches = itertools.count(1)
 _batch = 0
 _BY_VALUE = (b"_make_function", b"_make_skeleton_class")
-_CHEAP_S = 0.0005
 _SHARE = 20  # outside of a batch, comparing takes at most a twentieth of the time
 
 
@@ -65,11 +64,11 @@ class _Pickled:
 
     Attributes:
         key: the number under which workers keep it.
-        state: the verifier's attributes then.
-        may_change: whether it holds an author's code, with the globals which that code uses, or containers.
+        state: the verifier's attributes at that time.
+        may_change: True if it holds an author's code, with the globals that this code uses, or containers.
         cost_s: seconds that pickling took.
-        compared: when it was compared with the verifier last.
-        batch: in which batch that was.
+        compared: the time of the last comparison with the verifier.
+        batch: the batch of that comparison.
     """
 
     verifier: Verifier
@@ -82,11 +81,11 @@ class _Pickled:
     batch: int
 
     def is_due(self) -> bool:
-        """Return whether globals or containers may have changed since the last comparison."""
+        """Tell whether globals or containers may have changed since the last comparison."""
         if not self.may_change:
             return False
         since = time.monotonic() - self.compared
-        return self.batch != _batch or self.cost_s < _CHEAP_S or since > _SHARE * self.cost_s
+        return self.batch != _batch or since > _SHARE * self.cost_s
 
 
 class Packer:
