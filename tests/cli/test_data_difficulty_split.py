@@ -24,7 +24,8 @@ def unscore(run: Path, task: str) -> None:
 def test_pass_rates_of_runs(rlvr_cli, tmp_path: Path) -> None:
     for name, policy in (("right", "oracle"), ("wrong", "echo")):
         done = rlvr_cli(
-            "eval", "arithmetic", "--policy", policy, "--limit", "4", "-k", "2", "--run", name
+            *("eval", "arithmetic", "--split", "train", "--policy", policy),
+            *("--limit", "4", "-k", "2", "--run", name),
         )
         assert done.returncode == 0, done.stderr
     unscore(tmp_path / "wrong", "train-0")

@@ -86,6 +86,7 @@ ONLY_PARSED: dict[str, str] = {
     "make quickstart": _TESTED.format("tests/training/test_quickstart.py"),
     "make test": "it's what runs this",
     "make test-all": "it's what runs this",
+    "make fuzz SECONDS=1800 SEED=7 ANSWERS=1000000": "takes an hour, and tests/fuzz runs a short one",
     "make test-changed": _TESTED.format("tests/test_changed.py"),
     "pip install '.[train]'": "what is installed is what's tested",
     "pip install 'rlvr[train,vllm]'": "gigabytes, and this environment has the CPU's build",

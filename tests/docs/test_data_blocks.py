@@ -18,6 +18,7 @@ from rlvr.core.fixtures import read_fixtures
 from rlvr.core.registry import GROUP
 from rlvr.runs.rollouts import Rollout
 from tests.docs.fences import ALL, ROOT, in_languages
+from tests.docs.shell import parse
 
 DATA = ("json", "toml")
 TEXT = in_languages("text")
@@ -113,7 +114,14 @@ def _filter_flags(text: str) -> None:
     assert f"dynamic_filtering_range=({low}, {high})" in tested
 
 
+def _command_and_output(text: str) -> None:
+    """Check that the command exists with its options; the figures are an example."""
+    assert text.startswith("$ rlvr ")
+    parse(text.splitlines()[0].removeprefix("$ "))
+
+
 SHOWN: dict[str, Callable[[str], None]] = {
+    "docs/evaluators.md": _command_and_output,
     "docs/guards.md": _alarm,
     "docs/openrlhf.md": _filter_flags,
     "docs/verl.md": _names_of_verl,
@@ -122,8 +130,8 @@ SHOWN: dict[str, Callable[[str], None]] = {
 
 @pytest.mark.parametrize("page", TEXT)
 def test_what_is_only_shown_is_so(page: str) -> None:
-    (fence,) = TEXT[page]
-    SHOWN[page](fence.text)
+    for fence in TEXT[page]:
+        SHOWN[page](fence.text)
 
 
 def test_tables_are_of_pages_that_are_there() -> None:

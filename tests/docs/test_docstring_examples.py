@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import rlvr
-from rlvr.authoring.audit.probe_registry import _probes as probes
-from rlvr.verifiers.instructions.registry import _checks as checks
+from rlvr.authoring.audit import probe_registry
+from rlvr.core import registry as core_registry
+from rlvr.verifiers.instructions import registry as check_registry
 
 NAMES = [
     name
@@ -70,7 +71,6 @@ def test_the_example_runs(
     flags = 0x2000 if name in ONLY_COMPILED else 0  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     compiled = compile(code, f"<example of rlvr.{name}>", "exec", flags=flags)
     if name not in ONLY_COMPILED:
-        registered = rlvr.core.registry._specs.copy(), checks.copy(), probes.copy()
         try:
             exec(compiled, names | {"__name__": "examples"})
         except rlvr.CannotScore:
@@ -78,11 +78,10 @@ def test_the_example_runs(
         except rlvr.errors.NoRewardError:
             assert name == "Unscored"
         finally:
-            for registry, before in zip(
-                (rlvr.core.registry._specs, checks, probes), registered, strict=True
-            ):
-                registry.clear()
-                registry.update(before)
+            core_registry._specs.pop("anagram", None)
+            probe_registry._probes.pop("references-are-short", None)
+            added = check_registry._checks.pop("length:at_most_words", None)
+            check_registry._added = tuple(c for c in check_registry._added if c is not added)
 
 
 def test_no_module_is_taken_for_an_example() -> None:

@@ -7,7 +7,7 @@ import re
 from tools.fuzz.patterns import patterns, quadratic
 
 # They read a task's question, of which 8,000 characters are looked at, or what an author declares; or a condition at
-# an answer's end, of 160 characters at most.
+# an answer's end, of 160 characters at most; or the beginning of an SQL value, of 400 characters at most.
 NOT_OF_RESPONSES = {
     "rlvr.verifiers.math.conditions._COUNTED",
     "rlvr.verifiers.math.conditions._WITHIN",
@@ -16,6 +16,9 @@ NOT_OF_RESPONSES = {
     "rlvr.verifiers.math.conditions._ALONE",
     "rlvr.verifiers.math.question._NO_FORMULA",
     "rlvr.verifiers.math.question._FORMULA",
+    "rlvr.verifiers.sql.dialect_texts._NUMBER",
+    "rlvr.verifiers.sql.moments._MOMENT",
+    "rlvr.verifiers.sql.moments._PART",
 }
 
 

@@ -120,6 +120,7 @@ DEEP = {
 _SMALL_STACK = ("bash", "-c", 'ulimit -S -s 2048 && exec "$@"', "-")
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("name", DEEP)
 def test_the_stack_is_not_the_callers(name: str) -> None:
     """A caller's `ulimit -s` isn't a program's; its threads have a usual stack all the same."""

@@ -120,7 +120,7 @@ def test_a_prompt_beyond_the_context_has_no_response(server: Server, api: Any) -
 def test_a_wrong_model_and_a_wrong_path_are_told(server: Server) -> None:
     with pytest.raises(PolicyError, match=rf"no model 'nobody'. It has: {NAME}"):
         ask(OpenAIPolicy("nobody", server.base_url), "1")
-    with pytest.raises(PolicyError, match="base URL end where it should"):
+    with pytest.raises(PolicyError, match="Is the base URL's path right"):
         ask(OpenAIPolicy(NAME, server.url), "1")
     with pytest.raises(PolicyError, match="temperature"):
         ask(OpenAIPolicy(NAME, server.base_url, extra={"temperature": "hot"}), "1")

@@ -18,7 +18,7 @@ from rlvr.verifiers.fences import Block, holds_marks, readings, tagged
 _BARE = re.compile(r"[ \t]*+(?:`{3,}+|~{3,}+)")
 _MOST_CANDIDATES = 6
 # Tags and end tokens behind a program: `</answer>`, `<|im_end|>`, `<｜end▁of▁sentence｜>`.
-_END_TOKENS = re.compile(r"(?:\s*<[^<>\n]{1,40}>){1,10}\s*\Z")
+_END_TOKENS = re.compile(r"(?:(?<!\s)\s*+<[^<>\n]{1,40}>){1,10}\s*+\Z")
 _TAIL = 500  # characters in which these are looked for
 _BRACKETED = re.compile(r"\s*\[[A-Z]{1,20}\][ \t]*\r?\n(.*)\n[ \t]*\[/?[A-Z]{1,20}\]\s*", re.DOTALL)
 _WRAPPERS = frozenset(

@@ -135,6 +135,8 @@ def deviates(
     """Make the decorated function what `reference_bugs=True` does for `id`."""
 
     def decorate(function: _Function) -> _Function:
+        if id not in _checks:  # the module of the published check was imported first
+            load_families()
         known = _checks[id]
         deviation = Deviation(published, ours, report, function, cheap)
         _checks[id] = Check(id, known.says, known.function, known.kwargs, known.cheap, deviation)

@@ -53,7 +53,7 @@ def separated_list(text: ResponseText, sep: str) -> bool:
 
 _LETTERED = re.compile(r"\W*[aA]\W*[bB]\W*[cC]")
 _LETTERED_OPTION = re.compile(r"\(?[a-zA-Z][).:]")
-_OR = re.compile(r"\s+or\s+|,\s*or\s+", re.IGNORECASE)
+_OR = re.compile(r"(?<!\s)\s++or\s+|,\s*+or\s+", re.IGNORECASE)
 
 
 @instruction(

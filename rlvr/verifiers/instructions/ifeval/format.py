@@ -128,7 +128,7 @@ def json_format(text: ResponseText) -> bool:
     return True
 
 
-_JSON_FENCE = re.compile(r"(```|~~~)[ \t]*(?:json[c5l]?)?\s*", re.IGNORECASE)
+_JSON_FENCE = re.compile(r"(```|~~~)[ \t]*+(?:json[c5l]?)?\s*+", re.IGNORECASE)
 
 
 def _refuse(constant: str) -> None:
