@@ -30,7 +30,7 @@ DATASET = "allenai/IF_multi_constraints_upto5"
 def config(
     model: str, data: str | None = None, held_out: str | None = None, **given: Any
 ) -> rlvr.TrainConfig:
-    """The run. `data`, `held_out`: local files instead of the Hub; `given`: of `TrainConfig`."""
+    """Configure the run. `data`, `held_out`: local files instead of the Hub; `given`: fields of `TrainConfig`."""
     own: dict[str, Any] = {
         "trainer": "grpo",
         "steps": 500,
@@ -55,7 +55,7 @@ def config(
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", default="Qwen/Qwen2.5-1.5B-Instruct")
     parser.add_argument("--run", help="the run's folder; by default runs/train-<time>")
@@ -94,7 +94,7 @@ HELD_OUT = [
 
 
 def answers(task: rlvr.Task) -> Sequence[str]:
-    """What the smoke's model knows: one response that follows all instructions, and one that doesn't."""
+    """Write the smoke model's texts: one response that follows all instructions, and one that doesn't."""
     return [
         "you take it when something is out of reach and the evening is long.",
         "You take it, of course, when the evening is long, and so is the way.",

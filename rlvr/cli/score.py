@@ -58,7 +58,7 @@ def command(
 
 
 def _check_apart(file: IO[bytes], output: IO[bytes]) -> None:
-    """Writing to the file that's being read would empty it before it's read."""
+    """Refuse to write to the file that is being read, which would empty it first."""
     names = (file.name, output.name)
     if all(os.path.isfile(name) for name in names) and os.path.samefile(*names):
         raise click.UsageError(f"{names[1]!r} is the file to be judged: name another for -o.")

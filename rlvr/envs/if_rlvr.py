@@ -135,7 +135,7 @@ def problem(
 def _next(
     rng: np.random.Generator, now: list[Constraint], one: Constraint
 ) -> tuple[list[Constraint], str]:
-    """The set after a turn, and how the turn asks for it."""
+    """Return the set after a turn, and how the turn asks for it."""
     changeable = [number for number, old in enumerate(now) if old.kwargs]
     if changeable and rng.random() < 0.5:
         which = changeable[int(rng.integers(len(changeable)))]

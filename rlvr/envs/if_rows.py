@@ -15,7 +15,7 @@ HUB_ID = "allenai/IF_multi_constraints_upto5"
 
 
 def rows_of(split: str, dataset: str | None, data: str | None) -> TaskSet:
-    """The tasks, loaded when they're first needed."""
+    """Return the tasks, loaded when they're first needed."""
     source = DataSource(
         dataset or HUB_ID, None, {"train": "train"}, {}, ("messages", "ground_truth")
     )

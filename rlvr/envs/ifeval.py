@@ -67,7 +67,7 @@ def make(
 
 
 def corrected(row: Row) -> Row | None:
-    """The row with what its prompt asks for; None where the prompt contradicts itself."""
+    """Return the row with what its prompt asks for; None where the prompt contradicts itself."""
     key, kwargs = int(row["key"]), [dict(one or {}) for one in row["kwargs"]]
     ids = list(row["instruction_id_list"])
     if key == 2078:

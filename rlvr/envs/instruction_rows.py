@@ -32,7 +32,7 @@ Correction = Callable[[Row], Row | None]
 
 
 def guarded(verifier: Instructions, guard: str | None) -> Verifier:
-    """The verifier behind `Coherent(guard)`, where a guard is wanted."""
+    """Return the verifier behind `Coherent(guard)`, where a guard is wanted."""
     return verifier if guard is None else Coherent(guard) >> verifier  # type: ignore[arg-type]
 
 
@@ -49,7 +49,7 @@ def benchmark(
     usual: Strictness,
     correct: Correction = lambda row: row,
 ) -> Environment:
-    """A single-turn environment over a benchmark's rows.
+    """Return a single-turn environment over a benchmark's rows.
 
     Args:
         usual: the mode that its fixtures are written for.

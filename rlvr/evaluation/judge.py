@@ -40,7 +40,7 @@ class EpisodeJudge:
         self._last: tuple[Task | None, bytes] = (None, b"")
 
     def __call__(self, task: Task, messages: list[Message]) -> Verdict | Future[Verdict]:
-        """The verdict on a conversation that is over. Never raises; nor does the future."""
+        """Return the verdict on a conversation that is over. Never raises; nor does the future."""
         if self._own:
             return self._threads.submit(self._ask, task, messages)
         response = messages[-1]["content"]

@@ -49,7 +49,7 @@ class Run:
 
     @classmethod
     def create(cls, path: str | Path | None, kind: str, config: dict[str, Any]) -> Run:
-        """A new run at `path`, by default `runs/<kind>-<time>`. Raises `DataError` where one is there."""
+        """Return a new run at `path`, by default `runs/<kind>-<time>`. Raises `DataError` where one is there."""
         try:
             json.dumps(config)
         except (TypeError, ValueError) as error:
@@ -79,7 +79,7 @@ class Run:
 
     @classmethod
     def resume(cls, path: str | Path) -> Run:
-        """The run at `path`, to go on with. Raises `DataError` where there's none or it's being written."""
+        """Return the run at `path`, to go on with. Raises `DataError` where there's none or it's being written."""
         path = Path(path)
         about(path)
         run = cls(path)
@@ -153,7 +153,7 @@ class Run:
 
 
 def about(path: str | Path) -> dict[str, Any]:
-    """A run's `run.json`. Raises `DataError` where there's none."""
+    """Return a run's `run.json`. Raises `DataError` where there's none."""
     try:
         found: dict[str, Any] = json.loads((Path(path) / "run.json").read_text(encoding="utf-8"))
         return found
@@ -162,7 +162,7 @@ def about(path: str | Path) -> dict[str, Any]:
 
 
 def read_rollouts(path: str | Path) -> Iterator[dict[str, Any]]:
-    """A run's rollouts, one at a time. What was torn is left out, with a warning unless it's the last line."""
+    """Return a run's rollouts, one at a time. What was torn is left out, with a warning unless it's the last line."""
     for line in read_lines(Path(path) / "rollouts.jsonl"):
         yield line.row
 
@@ -173,7 +173,7 @@ def read_metrics(path: str | Path) -> list[dict[str, Any]]:
 
 
 def _lock(path: Path) -> int:
-    """An open file that is locked for as long as this process lives, however it ends."""
+    """Return an open file that is locked for as long as this process lives, however it ends."""
     lock = os.open(path / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -46,12 +46,12 @@ _made: list[Sandbox] = []
 
 
 def made_sandbox(needs: Needs | None = None) -> Sandbox | None:
-    """This process's sandbox that is known to have what programs need; None if there's none yet. Never waits."""
+    """Return this process's sandbox that is known to have what programs need; None if there's none yet. Never waits."""
     return next((one for one in tuple(_made) if needs is None or one.meets(needs)), None)
 
 
 def default_sandbox(needs: Needs | None = None) -> Sandbox:
-    """This process's sandbox that has what programs need, made when first needed.
+    """Return this process's sandbox that has what programs need, made at the first call.
 
     `RLVR_SANDBOX` names its backend ("auto", "docker", "bubblewrap"), `RLVR_JAILS` its size. With "auto" a
     second one is made if the first lacks something that another backend has. Raises `SandboxError` if there's

@@ -34,7 +34,7 @@ def request(
 
 @functools.lru_cache(maxsize=256)
 def _told(tests: FunctionTests, stop: bool) -> bytes:
-    """The tests as JSON. Kept: a group of rollouts has the same."""
+    """Return the tests as JSON. Kept: a group of rollouts has the same."""
     about: dict[str, Any] = {"asked": asked_of(tests), "carried": carried_of(tests)}
     read = {name: dataclasses.asdict(part) for name, part in about.items()}
     return json.dumps({**dataclasses.asdict(tests), **read, "stop": stop}).encode()

@@ -45,7 +45,7 @@ def _limit(*limits: Limit) -> Callable[[Execution], bool]:
 
 
 def _prints(*lines: str) -> Callable[[Execution], bool]:
-    """Ends well, and each line it prints is one of these."""
+    """Accept runs that end well and print only these lines."""
     return lambda done: (
         done.ok
         and bool(done.stdout)

@@ -131,7 +131,7 @@ def _fit(files: Mapping[str, bytes], limits: Limits) -> bool:
 
 
 def _checked(files: Mapping[str, bytes], what: str) -> Mapping[str, bytes]:
-    """Raises `OptionError` where a name isn't a plain one, or there are too many."""
+    """Raise `OptionError` if a name isn't a plain one, or there are too many."""
     for name in files:
         if not name or "/" in name or "\0" in name or name in (".", ".."):
             raise OptionError(f"The {what} file {name!r:.80} needs a plain name, without a folder.")

@@ -69,7 +69,7 @@ class _Log:
     @classmethod
     @contextlib.contextmanager
     def writing(cls, path: Path, one: MeasuredPart, about: About) -> Iterator[_Log]:
-        """A log that is there when it's whole."""
+        """Return a log that is there when it's whole."""
         with (
             replacing(path) as file,
             zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed,
@@ -251,7 +251,7 @@ def _header(one: MeasuredPart, about: About) -> dict[str, Any]:
 
 
 def _results(one: MeasuredPart, name: str) -> dict[str, Any]:
-    """A score's metrics as inspect_ai computes them: over tasks, each with the mean of its scored epochs.
+    """Return a score's metrics as inspect_ai computes them: over tasks, each with the mean of its scored epochs.
 
     With nothing scored there are none; inspect_ai itself would say 0.
     """

@@ -203,7 +203,7 @@ def _stderr(top_T: Floats, below_T: Floats) -> float | None:
 
 
 def _sample(number: int, records: list[Record], about: About) -> dict[str, Any]:
-    """The line of a task: its responses in order, and the mean of each metric over the scored ones."""
+    """Return the line of a task: its responses in order, and the mean of each metric over the scored ones."""
     records = sorted(records, key=lambda record: record.rollout.sample)
     task = records[0].rollout.task
     prompt, target = records[0].prompt, text_of(task.reference)

@@ -75,7 +75,7 @@ def export_preferences(
 def pairs_of(
     candidates: list[Candidate], margin: float = 0.0, pairs: str = "best", truncated: bool = False
 ) -> Iterator[tuple[Candidate, Candidate]]:
-    """The pairs (better, worse) among the candidates of one task, the same whatever their order."""
+    """Return the pairs (better, worse) among the candidates of one task, the same whatever their order."""
     whole = [one for one in candidates if truncated or not one.truncated]
     ranked = sorted(whole, key=lambda one: (-one.reward, one.characters, one.digest))
     for better in ranked if pairs == "all" else ranked[:1]:

@@ -57,7 +57,7 @@ def export_rows(run: Path, out: Path, step: int | None = None) -> Exported:
 
 
 def row_of(record: Record) -> dict[str, Any]:
-    """A rollout with every one of `COLUMNS`."""
+    """Return a rollout with every one of `COLUMNS`."""
     rollout, verdict = record.rollout, record.rollout.verdict
     assert verdict is not None
     scored = verdict if isinstance(verdict, Scored) else None

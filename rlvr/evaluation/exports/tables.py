@@ -38,7 +38,7 @@ def write_table(out: Path, rows: Iterable[dict[str, Any]], columns: Columns) -> 
 
 
 def json_line(row: dict[str, Any]) -> bytes:
-    """A line of JSONL."""
+    """Return a line of JSONL."""
     return json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 

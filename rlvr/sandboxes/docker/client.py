@@ -102,7 +102,7 @@ def _settings(docker: ModuleType) -> tuple[str, dict[str, Any]]:
 
 
 def _knock(address: str, timeout_s: float) -> None:
-    """Raises `AwayError` where nobody is there; docker-py would leave a socket behind for that."""
+    """Raise `AwayError` if no daemon answers; docker-py would leave a socket behind."""
     kind, _, place = address.partition("://")
     try:
         if kind == "unix":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def me() -> str:
-    """This process, told from every other, of any machine: HOST/BOOT/PID NAMESPACE/PID/START."""
+    """Name this process, distinct from every other of any machine: HOST/BOOT/PID NAMESPACE/PID/START."""
     return f"{_here()}/{os.getpid()}/{_start('self')}"
 
 

@@ -159,7 +159,7 @@ class _Cell:
             os._exit(126)
 
     def _spare(self, what: str, limits: dict[str, Any]) -> int:
-        """Processes that count as the program's and aren't, where it shares the runner's user id."""
+        """Count the processes that are attributed to the program and aren't its own, if it shares the runner's user id."""
         if self._uid is not None:
             return 0
         return 8 if what == "run" else 8 + int(limits["processes"])

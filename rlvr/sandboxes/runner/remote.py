@@ -247,13 +247,13 @@ class Remote:
         return object_about(value)
 
     def _called(self, function: Any, count: int, *parts: Any) -> Any:
-        """The solution calls a function that a test handed over."""
+        """Serve the solution's call of a function that a test handed over."""
         if not callable(function):
             raise TypeError("not a function")
         return function(*parts[:count], **dict(zip(parts[count::2], parts[count + 1 :: 2])))
 
     def _next(self, iterator: Any) -> Any:
-        """The solution takes the next item of an iterator that a test handed over."""
+        """Serve the next item of an iterator that a test handed over."""
         if not isinstance(iterator, collections.abc.Iterator):
             raise TypeError("not an iterator")
         try:
@@ -262,7 +262,7 @@ class Remote:
             return None
 
     def _file(self, file: Any, name: str, arguments: Any) -> Any:
-        """The solution uses a file that a test opened."""
+        """Serve the solution's use of a file that a test opened."""
         if not isinstance(file, io.IOBase) or name not in _OF_FILES:
             raise AttributeError(name)
         return getattr(file, name)(*arguments)
@@ -324,7 +324,7 @@ class Remote:
         return True
 
     def _member(self, name: str, member: str, value: Any, positional: Any, named: Any) -> Any:
-        """The solution uses a member of a class of the tests'."""
+        """Serve the solution's use of a member of a class of the tests'."""
         form = self._members[name][member]
         kind = self.peer.heap.classes[name]
         if form == "method":
@@ -345,7 +345,7 @@ def _each(remote: Remote, iterator: Any) -> Any:
 
 
 def _generator(remote: Remote, stays: Any) -> Any:
-    """A generator that goes on as the solution's does."""
+    """Return a generator that goes on as the solution's does."""
     step: tuple[Any, ...] = ("next", stays)
     while True:
         following = remote.ask(*step)
@@ -362,12 +362,12 @@ def _generator(remote: Remote, stays: Any) -> Any:
 
 
 async def _coroutine(remote: Remote, stays: Any) -> Any:
-    """A coroutine whose work the solution does when it's awaited."""
+    """Return a coroutine whose work the solution does when it's awaited."""
     return remote.ask("await", stays)
 
 
 async def _later(remote: Remote, stays: Any) -> Any:
-    """An asynchronous generator that goes on as the solution's does."""
+    """Return an asynchronous generator that goes on as the solution's does."""
     while True:
         following = remote.ask("await next", stays)
         if following is None:

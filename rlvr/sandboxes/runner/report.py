@@ -41,7 +41,7 @@ class TestReport:
         return self._head[1:2] == ANSWERED
 
     def answered(self) -> None:
-        """The solution has answered something: from now on, it may be what the tests choke on."""
+        """Note that the solution has answered: from now on, it may be the reason for a failure of the tests."""
         self._head[1:2] = ANSWERED
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class TestReport:
         self._head.close()
 
     def add(self, what: str, message: str, **more: bool) -> None:
-        """An entry. Its message may be the solution's own and is cut, so that no solution can fill the file."""
+        """Write an entry. Its message may be the solution's own and is cut, so that no solution can fill the file."""
         said = message[:_MOST_SAID] if self._end < _MOST_BYTES else ""
         line = json.dumps({**more, what: said}).encode() + b"\n"
         self._end += os.pwrite(self._fd, line, self._end)

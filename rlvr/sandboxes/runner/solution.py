@@ -39,7 +39,7 @@ def serve(channel: int, sources: list[tuple[str, bytes]]) -> None:
 
 
 def answer(channel: int, sources: list[tuple[str, bytes]]) -> None:
-    """The same, in a process that is set up for it, and returning."""
+    """Do the same in a process that is set up for it, and return."""
     module = types.ModuleType(NAME)
     sys.modules[NAME] = module
     side = _Side(channel, module)

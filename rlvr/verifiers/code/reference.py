@@ -245,7 +245,7 @@ def _needs(
     check: OutputComparison | Program,
     packages: Sequence[str],
 ) -> Needs:
-    """Raises `OptionError`."""
+    """Raise `OptionError` if it is invalid."""
     named = given.get("packages")
     if named is not None and not isinstance(named, list | tuple):
         raise wrong(f'has "packages" of type {type(named).__name__}; it is a list of names')
@@ -256,7 +256,7 @@ def _needs(
 
 
 def _check(given: Any) -> OutputComparison | Program:
-    """Raises `OptionError`."""
+    """Raise `OptionError` if it is invalid."""
     if not isinstance(given, Mapping) or "source" not in given:
         return OutputComparison.of(given)
     source, language = text(given, "source", ""), text(given, "language", "python")

@@ -117,7 +117,7 @@ _NEVER_AFTER = frozenset(
 
 
 def words_of(text: str) -> list[str]:
-    """Runs of letters and digits, in lower case."""
+    """Return the runs of letters and digits, in lower case."""
     return _WORD.findall(text[:_LONGEST].lower())
 
 
@@ -158,7 +158,7 @@ def echo(words: list[str], prompt: list[str]) -> float | None:
 
 
 def copy(words: list[str], prompt: list[str]) -> float | None:
-    """Runs of five words in both, to those in either: 1 for the prompt itself; of 8 words or more."""
+    """Return the share of runs of five words that both have: 1 for the prompt itself; of 8 words or more."""
     ours, theirs = _fives(words), _fives(prompt)
     return len(ours & theirs) / len(ours | theirs) if len(words) >= 8 else None
 
@@ -211,7 +211,7 @@ def misjoined(words: list[str]) -> float | None:
 
 
 def unbroken(text: str) -> int:
-    """The most words in a row with nothing but spaces between them."""
+    """Return the most words in a row with nothing but spaces between them."""
     return max((len(run.split()) for run in _BREAK.split(text[:_LONGEST])), default=0)
 
 

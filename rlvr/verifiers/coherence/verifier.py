@@ -76,7 +76,7 @@ class Coherent(Verifier):
         return self.verify(task, response) if len(response) <= _INLINE_LENGTH else None
 
     def verify(self, task: Task, response: str) -> Verdict:
-        """The verdict on any response, in linear time; its first 200,000 characters decide."""
+        """Return the verdict on any response, in linear time; its first 200,000 characters decide."""
         working_on("response")
         said = after_thinking(response)
         if not said.strip():

@@ -17,7 +17,7 @@ MISSING = inspect.Parameter.empty
 
 
 def wrong(message: str) -> CannotScore:
-    """The error for a reference that can't be used."""
+    """Return the error for a reference that can't be used."""
     return CannotScore(Cause.GOLD, message)
 
 

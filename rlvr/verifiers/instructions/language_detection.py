@@ -41,7 +41,7 @@ class _Profiles(NamedTuple):
 
 
 def language_of(text: str) -> str | None:
-    """The language's code; None where the text has no letters to go by.
+    """Return the language's code; None where the text has no letters to go by.
 
     Where one sample leaves two languages open it was a toss-up, as langdetect's users know: then
     several are taken, and the language that most of them find.
@@ -71,7 +71,7 @@ def _best(found_L: Floats) -> str:
 
 
 def _sample(grams_N: Integers, seed: int) -> Floats:
-    """The languages' probabilities by one sample of seven trials."""
+    """Return the languages' probabilities by one sample of seven trials."""
     draws = _Draws(seed, len(grams_N))
     total_L = np.zeros(len(_profiles().codes))
     for _ in range(_TRIALS):
@@ -113,7 +113,7 @@ class _Draws:
         self._second: float | None = None
 
     def ahead(self, number: int) -> tuple[Integers, Integers]:
-        """The next draws below `count`, and the place of each one's word. They aren't used up."""
+        """Return the next draws below `count`, and the place of each one's word. They aren't used up."""
         # Too large a number is drawn again: two words a draw on average, at worst.
         wide = 2 * number + 32
         while True:
@@ -125,7 +125,7 @@ class _Draws:
             wide *= 2
 
     def one(self) -> int:
-        """The next draw below `count`."""
+        """Return the next draw below `count`."""
         drawn, places = self.ahead(1)
         self.place = int(places[0]) + 1
         return int(drawn[0])
@@ -148,13 +148,13 @@ class _Draws:
 
 @lru_cache(maxsize=_VOTES)
 def _words(seed: int) -> Integers:
-    """The generator's words of 32 bits: enough for seven trials of 1001 draws, redrawn and all."""
+    """Return the generator's words of 32 bits: enough for seven trials of 1001 draws, redrawn and all."""
     generator = random.Random(seed)
     return np.array([generator.getrandbits(32) for _ in range(32_768)], dtype=np.int64)
 
 
 def _grams(text: str) -> Integers:
-    """The rows of the text's n-grams, in order."""
+    """Return the rows of the text's n-grams, in order."""
     from langdetect.detector import Detector
     from langdetect.utils.ngram import NGram
 

@@ -71,7 +71,7 @@ class Check:
     deviation: Deviation | None = None
 
     def bound(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The kwargs, checked. Those that are None count as not given: the Hub's columns are so.
+        """Return the kwargs, checked. Those that are None count as not given: the Hub's columns are so.
 
         Raises `CannotScore(gold)` where one is missing, of another type or not the check's.
         """
@@ -159,12 +159,12 @@ def add(check: Check) -> None:
 
 
 def added() -> tuple[Check, ...]:
-    """The authors' checks: another tuple whenever one is added."""
+    """Return the authors' checks: another tuple whenever one is added."""
     return _added
 
 
 def find(id: Any) -> Check:
-    """The check of that id. Raises `CannotScore(gold)` with the nearest ids."""
+    """Return the check of that id. Raises `CannotScore(gold)` with the nearest ids."""
     load_families()
     if not isinstance(id, str) or id not in _checks:
         said = f"There's no instruction {id!r:.100}."

@@ -23,7 +23,7 @@ _CACHED = 400  # characters; longer texts aren't kept
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of an English text, by Punkt (Kiss and Strunk, 2006) with nltk's `punkt_tab`."""
+    """Return the sentences of an English text, by Punkt (Kiss and Strunk, 2006) with nltk's `punkt_tab`."""
     found: list[str] = _punkt().tokenize(text)
     return found
 
@@ -46,7 +46,7 @@ def tags(tokens: list[str]) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def language_of(text: str) -> str | None:
-    """The language's code by langdetect's method; None where the text has no letters to go by."""
+    """Return the language's code by langdetect's method; None where the text has no letters to go by."""
     _package("langdetect")
     from rlvr.verifiers.instructions import language_detection
 

@@ -119,7 +119,7 @@ def _equal(gold: Tree, answer: Tree, names: list[str], whole: frozenset[str]) ->
 
 
 def _conventions(tree: Tree) -> list[Convention]:
-    """The ways to read both sides; each is tried on both of them alike."""
+    """Return the ways to read both sides; each is tried on both of them alike."""
     present = {node.name for node in nodes(tree) if isinstance(node, Call)}
     conjugates = "conj" in present or ("hat" in present and bool(present & {"abs", "re", "im"}))
     return [
@@ -322,7 +322,7 @@ def _has_steps(tree: Tree) -> bool:
 
 
 def _corners(tree: Tree) -> list[Tree]:
-    """The expressions at whose zeros a part of `tree` may change its course: the x - 20 of √((x-20)^2)."""
+    """Return the expressions at whose zeros a part of `tree` may change its course: the x - 20 of √((x-20)^2)."""
     inside: list[Tree] = []
     for node in nodes(tree):
         if not isinstance(node, Call):

@@ -65,7 +65,7 @@ class Answer:
 
 
 def readings(text: str) -> tuple[Answer, ...]:
-    """The ways to read cleaned `text`, the likeliest first.
+    """Return the ways to read cleaned `text`, the likeliest first.
 
     More than one where a comma may mark thousands, where a logarithm has no base, where a letter may
     be a unit, where words may hold a formula, and where a choice's letter has the choice behind it.
@@ -196,7 +196,7 @@ def _formulas(written: Tree, conditions: tuple[Tree, ...]) -> list[Answer]:
 
 
 def _of_plane(elements: Tree, condition: Tree) -> list[Answer]:
-    r"""The line that a set of points is by its equation: y = 2x of \{(x, y): y = 2x\}."""
+    r"""Return the line that a set of points is by its equation: y = 2x of \{(x, y): y = 2x\}."""
     plane = isinstance(elements, Group) and all(isinstance(one, Sym) for one in elements.items)
     equation = isinstance(condition, Relation) and condition.signs == ("=",)
     return [Answer(condition, condition)] if plane and equation else []
@@ -370,7 +370,7 @@ def is_simplified(tree: Tree) -> bool:
 
 
 def gold_text(reference: str) -> str:
-    r"""The part of a reference that is the answer: what it boxes or states as one, else all of it."""
+    r"""Return the part of a reference that is the answer: what it boxes or states as one, else all of it."""
     if "\\boxed" in reference or "\\fbox" in reference:
         found = find_answer(reference, "boxed")
         if found.answer is not None:

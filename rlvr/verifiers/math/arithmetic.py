@@ -190,7 +190,7 @@ class Arithmetic(Atoms, ABC):
         )
 
     def power(self) -> Tree:
-        """An atom with what is raised or appended to it."""
+        """Read an atom with what is raised or appended to it."""
         base = self.atom()
         while True:
             kind, text = self.peek()
@@ -253,7 +253,7 @@ class Arithmetic(Atoms, ABC):
         return DEGREE
 
     def _ordinal(self) -> bool:
-        """The {th} of 14^{th}."""
+        """Read the {th} of 14^{th}."""
         if self.peek().text == "{" and self.peek(1).kind == "said" and self.peek(2).text == "}":
             self.at += 3
             return True
@@ -282,7 +282,7 @@ class Arithmetic(Atoms, ABC):
         return self.number(self.take().text) if self.peek().kind == "num" else self.argument()
 
     def argument(self) -> Tree:
-        r"""A command's argument: {…}, or the next single character, as in \frac12 and \sqrt3."""
+        r"""Read a command's argument: {…}, or the next single character, as in \frac12 and \sqrt3."""
         if self.skip("{"):
             tree = self.deeper(self.listing)
             self.expect("}")
@@ -295,7 +295,7 @@ class Arithmetic(Atoms, ABC):
 
 
 def _raised(base: Tree, exponent: Tree) -> Tree:
-    """A power; or the transpose of a vector."""
+    """Return a power; or the transpose of a vector."""
     if isinstance(base, Group) and exponent in (Sym("T"), Sym("t"), Sym("top")):
         column = transposed(base)
         if column is not None:
@@ -304,12 +304,12 @@ def _raised(base: Tree, exponent: Tree) -> Tree:
 
 
 def with_remark(where: str, tree: Tree, text: str) -> Tree:
-    """A value and what is said of it; the value alone where that's nothing."""
+    """Return a value and what is said of it; the value alone where that's nothing."""
     return Call(where, (tree, Word(text))) if text and content(text) else tree
 
 
 def last_unit(tree: Tree) -> Unit | None:
-    """The unit at the end of a quantity: h of 3 h, min of 3 h 20 min."""
+    """Return the unit at the end of a quantity: h of 3 h, min of 3 h 20 min."""
     if isinstance(tree, Call) and tree.name == "add":
         return last_unit(tree.args[1])
     if isinstance(tree, Call) and tree.name == "unit" and isinstance(tree.args[1], Unit):

@@ -58,7 +58,7 @@ class Atoms(Measures, Environments, ABC):
 
     @abstractmethod
     def relation(self) -> Tree:
-        """A value, an equation or an inequality."""
+        """Read a value, an equation or an inequality."""
 
     @abstractmethod
     def sum(self) -> Tree:
@@ -70,7 +70,7 @@ class Atoms(Measures, Environments, ABC):
 
     @abstractmethod
     def power(self) -> Tree:
-        """An atom with what is raised or appended to it."""
+        """Read an atom with what is raised or appended to it."""
 
     @abstractmethod
     def begins_factor(self) -> bool:
@@ -115,7 +115,7 @@ class Atoms(Measures, Environments, ABC):
         return Num(value)
 
     def _repeating(self) -> str | None:
-        """The digits under the bar of 0.1(6), where that is what comes next."""
+        """Read the digits under the bar of 0.1(6), where that is what comes next."""
         _, opening, digits, ending = (self.peek(i) for i in range(4))
         if opening.text != "{" or digits.kind != "num" or ending.text != "}":
             return None
@@ -182,7 +182,7 @@ class Atoms(Measures, Environments, ABC):
         return bars % 2, related
 
     def builder(self, elements: Tree, bars: int, condition: bool) -> Tree:
-        """A set by its condition."""
+        """Read a set by its condition."""
         self.bars = 0
         inside = self.deeper(self.listing)
         self.expect("\\}")
@@ -192,7 +192,7 @@ class Atoms(Measures, Environments, ABC):
         return Group("builder", (elements, inside))
 
     def angled(self) -> Tree:
-        """A vector in plain angle brackets, <3, -2>."""
+        """Read a vector in plain angle brackets, <3, -2>."""
         items = [self.sum()]
         while self.skip(","):
             items.append(self.sum())
@@ -202,7 +202,7 @@ class Atoms(Measures, Environments, ABC):
         return Group("()", tuple(items))
 
     def named(self, word: str) -> Tree:
-        """A word that has a meaning, or a letter: a variable."""
+        """Read a word that has a meaning, or a letter: a variable."""
         if word in CONSTANTS:
             return Sym(CONSTANTS[word])
         if word in ("sqrt", "cbrt"):
@@ -223,7 +223,7 @@ class Atoms(Measures, Environments, ABC):
         return Sym(word)
 
     def commanded(self, name: str) -> Tree:
-        """A LaTeX command with its arguments."""
+        """Read a LaTeX command with its arguments."""
         if name in CONSTANTS:
             return Sym(CONSTANTS[name])
         if name in FUNCTIONS:
@@ -273,7 +273,7 @@ class Atoms(Measures, Environments, ABC):
         raise Unreadable(f"unexpected \\{name}")
 
     def _part(self, name: str) -> str:
-        r"""The mark that's left of a set of numbers: the + of \mathbb{R}^+, the * of \mathbb{N}^{*}."""
+        r"""Read the mark that's left of a set of numbers: the + of \mathbb{R}^+, the * of \mathbb{N}^{*}."""
         if self.peek().text not in ("^", "_"):
             return ""
         size = 1
@@ -286,7 +286,7 @@ class Atoms(Measures, Environments, ABC):
         return part
 
     def function(self, spelling: str) -> Tree:
-        r"""A function of one argument: \sin x, \log_2 8, \tan^{-1} x."""
+        r"""Read a function of one argument: \sin x, \log_2 8, \tan^{-1} x."""
         name = FUNCTION_NAMES[spelling]
         base: Tree | None = None
         exponent: Tree | None = None

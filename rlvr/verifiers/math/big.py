@@ -137,7 +137,7 @@ def _is_variable(token: Token) -> bool:
 
 
 def _without_differential(tree: Tree) -> tuple[Tree, Tree | None]:
-    r"""The \frac{1}{x} of \frac{dx}{x}, and the x."""
+    r"""Return the \frac{1}{x} of \frac{dx}{x}, and the x."""
     if not isinstance(tree, Call) or tree.name not in ("mul", "div"):
         return tree, None
     if tree.name == "div":

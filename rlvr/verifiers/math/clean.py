@@ -187,7 +187,7 @@ def clean(answer: str) -> str:
 
 
 def _repeating(match: re.Match[str]) -> str:
-    """The digits under dots, and those between two of them, as a period."""
+    """Return the digits under dots, and those between two of them, as a period."""
     return f"\\overline{{{re.sub('[^0-9]', '', match.group())}}}"
 
 
@@ -204,7 +204,7 @@ def _period(match: re.Match[str]) -> str:
 
 
 def _joined_unit(match: re.Match[str]) -> str:
-    """A prefix that's written apart from its unit, with it."""
+    """Return a prefix that's written apart from its unit, with it."""
     prefix = match["prefix"]
     return f"\\text{{{prefix}Ω}}" if prefix else "\\text{µ"
 

@@ -203,7 +203,7 @@ class Comparison:
         return some(truths)
 
     def _without_units(self, gold: Tree, answer: Tree) -> tuple[Tree, Tree] | None:
-        """Sets, equations and matrices without their units and remarks; None where those don't fit."""
+        """Return sets, equations and matrices without their units and remarks; None if those don't fit."""
         if not any(isinstance(one, Group | Relation) for one in (gold, answer)):
             return gold, answer
         ours, theirs = quantity(gold), quantity(answer)
@@ -263,7 +263,7 @@ class Comparison:
         return self._each(gold.items, answer.items)
 
     def _one_against_many(self, gold: Tree, answer: Tree) -> Truth:
-        """A set or matrix of one value is not the value; a list that repeats one value is."""
+        """Tell apart a set or matrix of one value from the value; a list that repeats one value is the value."""
         gold, answer = added_up(gold), added_up(answer)
         if not isinstance(gold, Group) and not isinstance(answer, Group):
             return self.values(gold, answer)
@@ -390,7 +390,7 @@ _STRICT_OR_NOT = (("<",), (">",), ("<=",), (">=",))
 
 
 def _upwards(relation: Relation) -> Relation:
-    """`a > b` as `b < a`."""
+    """Write `a > b` as `b < a`."""
     if relation.signs[0] in ("<", "<="):
         return relation
     return Relation((TURNED[relation.signs[0]],), relation.sides[::-1])

@@ -132,7 +132,7 @@ def _with_names(rest: str, conditions: list[Tree]) -> tuple[str, list[Tree]]:
 
 
 def _tails(text: str) -> list[tuple[int, str]]:
-    """The ends of `text` that may be a condition, the shortest first: behind a comma or a word, or in brackets."""
+    """Return the ends of `text` that may be a condition, the shortest first: behind a comma or a word, or in brackets."""
     found: list[tuple[int, str]] = []
     depth, opened = 0, 0
     earliest = len(text) - _LONGEST
@@ -157,7 +157,7 @@ def _tails(text: str) -> list[tuple[int, str]]:
 
 
 def _condition(tail: str) -> list[Tree] | None:
-    """The relations that a tail says, or None if it's no condition."""
+    """Return the relations that a tail says, or None if it's no condition."""
     said = _SAID.sub(
         lambda m: f" {m.group(1)} " if len(m.group(1).strip()) != 1 else m.group(1), tail
     )
@@ -220,7 +220,7 @@ def _is_finite(tree: Tree) -> bool:
 
 
 def _spoken_set(words: str) -> Tree | None:
-    """The set that "positive integer" or "arbitrary constant" names; a word for what isn't known as one."""
+    """Return the set that "positive integer" or "arbitrary constant" names; a word for what isn't known as one."""
     parts = words.replace("-", " ").split()
     if not parts or not any(
         part.rstrip("s") in ("integer", "number", "real", "constant", "natural") for part in parts
@@ -323,7 +323,7 @@ def agree(gold: Sequence[Tree], answer: Sequence[Tree], same: Same) -> bool | No
 
 
 def _by_variable(conditions: Sequence[Tree]) -> tuple[Mapping[str, RealSet], list[Tree]]:
-    """The set of each symbol's values, and the conditions that are about none or several."""
+    """Return the set of each symbol's values, and the conditions that are about none or several."""
     ranges: dict[str, RealSet] = {}
     rest: list[Tree] = []
     for condition in conditions:
@@ -341,7 +341,7 @@ def _by_variable(conditions: Sequence[Tree]) -> tuple[Mapping[str, RealSet], lis
 
 
 def _bounded(conditions: Sequence[Tree]) -> set[str]:
-    """The symbols that inequalities bound."""
+    """Return the symbols that inequalities bound."""
     return {
         name
         for condition in conditions

@@ -26,7 +26,7 @@ class Cursor:
             return END
 
     def take(self) -> Token:
-        """The next token, which is passed over."""
+        """Return the next token, which is passed over."""
         token = self.peek()
         self.at += 1
         return token

@@ -63,13 +63,13 @@ class Environments(Cursor, ABC):
         """Values joined by commas, "and" or "or"."""
 
     def braced(self) -> Tree:
-        """A system or a piecewise function behind one brace, and what closes that."""
+        """Read a system or a piecewise function behind one brace, and what closes that."""
         tree = self.system(self.take().text[6:])
         self.skip(".")
         return Group("{}", (tree,)) if self.skip("\\}") else tree
 
     def environment(self, name: str) -> Tree:
-        """A matrix, a determinant, a system or a piecewise function."""
+        """Read a matrix, a determinant, a system or a piecewise function."""
         if name in SYSTEMS:
             return self.system(name)
         if name not in MATRICES | {"vmatrix"}:
@@ -108,7 +108,7 @@ class Environments(Cursor, ABC):
         return system_of([one for one in (*rows, tuple(row)) if one])
 
     def cell(self) -> Tree:
-        """A value, a condition, or the words that stand for one."""
+        """Read a value, a condition, or the words that stand for one."""
         stop = self.at
         while stop < len(self.tokens) and self.tokens[stop].text not in ("&", "\\\\"):
             if self.tokens[stop].text.startswith("end:"):
@@ -235,7 +235,7 @@ def same_cases(
 
 
 def _integral(pieces: _Pieces) -> _Pieces:
-    """The pieces over the integers alone, as of a sequence."""
+    """Return the pieces over the integers alone, as of a sequence."""
     return [(Combined("and", (INTEGERS, where)), value) for where, value in pieces[0]], pieces[1]
 
 

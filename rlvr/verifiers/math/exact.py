@@ -293,7 +293,7 @@ def _small_value(name: str, values: list[Fraction]) -> Fraction | None:
 
 
 def whole_numbers(tree: Tree) -> frozenset[str]:
-    """The symbols that only make sense as whole numbers: bounds of sums, n in (2n-1)!!."""
+    """Return the symbols that only make sense as whole numbers: bounds of sums, n in (2n-1)!!."""
     found: frozenset[str] = frozenset()
     for node in nodes(tree):
         if isinstance(node, Call) and (node.name in _OF_INTEGERS or _alternates(node)):

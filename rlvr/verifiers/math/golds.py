@@ -94,7 +94,7 @@ def _has_value(tree: Tree) -> bool:
 
 
 def golds_of(reference: Any) -> tuple[Gold, ...] | Unscored:
-    """The alternatives that a reference holds, each of them right."""
+    """Return the alternatives that a reference holds, each of them right."""
     if isinstance(reference, str):
         return _read_golds((reference,))
     if isinstance(reference, int | float) and not isinstance(reference, bool):

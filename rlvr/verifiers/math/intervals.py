@@ -175,7 +175,7 @@ class _Line:
         self.all = (1 << (2 * len(self.points) + 1)) - 1
 
     def mask(self, values: RealSet) -> int:
-        """The cells of a set. Conditions between commas hold at once, unless they can't: then any of them."""
+        """Return the cells of a set. Conditions between commas hold at once, unless they can't: then any of them."""
         if isinstance(values, Interval):
             return self._interval(values)
         if values.operator == "integers":
@@ -204,7 +204,7 @@ class _Line:
         return ((1 << (stop - start + 1)) - 1) << start
 
     def intervals(self, mask: int) -> tuple[Interval, ...]:
-        """The runs of cells in a mask."""
+        """Return the runs of cells in a mask."""
         found: list[Interval] = []
         while mask:
             start = (mask & -mask).bit_length() - 1
@@ -227,7 +227,7 @@ def _ends(values: RealSet, first: Interval) -> list[Tree]:
 
 
 def _integers(intervals: Sequence[Interval]) -> Canonical:
-    """The integers in some intervals: one by one if they are few."""
+    """Return the integers in some intervals: one by one if they are few."""
     runs: list[tuple[int | None, int | None]] = []
     for interval in intervals:
         low = None if interval.low is None else -_below(interval.low, interval.closed[0], -1)
@@ -251,7 +251,7 @@ def _integers(intervals: Sequence[Interval]) -> Canonical:
 
 
 def _below(end: Tree, closed: bool, turn: int) -> int:
-    """The last integer that's at most `turn` times `end`, or below it unless it's closed."""
+    """Return the last integer that's at most `turn` times `end`, or below it unless it's closed."""
     if isinstance(end, Num):
         value = turn * end.value
         return math.floor(value) if closed or value.denominator > 1 else int(value) - 1

@@ -27,7 +27,7 @@ _EMPTY = Sym("empty")
 
 
 def quick(gold: Tree, answer: Tree) -> Truth:
-    """A leaf comparison by normal form: exact where both are numbers, else undecided."""
+    """Return a leaf comparison by normal form: exact where both are numbers, else undecided."""
     try:
         if _names_points(gold) and _names_points(answer):
             return gold == answer

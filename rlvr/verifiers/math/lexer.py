@@ -56,7 +56,7 @@ _PIECES = re.compile(
 
 
 def tokenize(text: str, letters: bool = False) -> list[Token]:
-    """The tokens of cleaned `text`, in order. Raises `Unreadable`. Linear in its length.
+    """Return the tokens of cleaned `text`, in order. Raises `Unreadable`. Linear in its length.
 
     Args:
         letters: whether a letter behind a number and a space is a unit where it can be one: "5 m".
@@ -130,7 +130,7 @@ def _flat(words: str) -> str:
 
 
 def _based(piece: re.Match[str], before: Token) -> list[Token]:
-    """A number in another base, 2A_{16}; else what it is without: x_2, 5_a."""
+    """Return a number in another base, 2A_{16}; else what it is without: x_2, 5_a."""
     digits, base = piece.group("based"), piece.group("base") or piece.group("short")
     base = BASES.get(base, base)
     whole = base.isdigit() and len(base) <= 2 and 2 <= int(base) <= 36 and len(digits) <= 64
@@ -144,7 +144,7 @@ def _based(piece: re.Match[str], before: Token) -> list[Token]:
 
 
 def _command(name: str) -> list[Token]:
-    r"""A known command; `\cotx`, run together by careless spacing, is \cot and x."""
+    r"""Return a known command; `\cotx`, run together by careless spacing, is \cot and x."""
     if name in STYLES:
         return []
     for length in range(len(name), 1, -1):
@@ -155,7 +155,7 @@ def _command(name: str) -> list[Token]:
 
 
 def _plain_word(word: str, before: Token, spaced: bool, letters: bool) -> list[Token]:
-    """A word outside of \\text{…}: a remark beside a number, a unit, a word with a meaning, or letters."""
+    """Return a word outside of \\text{…}: a remark beside a number, a unit, a word with a meaning, or letters."""
     if spaced and (before.kind in ("num", "unit") or before.text in (")", "}")) and word == "to":
         return [Token("said", " to")]
     if spaced and is_copula(word):
@@ -184,7 +184,7 @@ def _is_sentence(word: str) -> bool:
 
 
 def _word(word: str) -> list[Token]:
-    """A word with a meaning, or letters that are variables side by side."""
+    """Return a word with a meaning, or letters that are variables side by side."""
     lower = word.lower()
     if word in CONDITIONALS:
         return [Token("cond", CONDITIONALS[word])]

@@ -72,7 +72,7 @@ def same_choices(gold: Group, answer: Group) -> bool:
 
 
 def lettered(group: Group) -> Group:
-    """A list or a set of letters as choices."""
+    """Return a list or a set of letters as choices."""
     if group.kind == "letters" or group.kind not in ("", "{}", "()"):
         return group
     names = [item.name for item in group.items if isinstance(item, Sym) and len(item.name) == 1]
@@ -124,7 +124,7 @@ def added_up(tree: Tree) -> Tree:
 
 
 def are_comparable(gold: Group, answer: Group) -> bool:
-    """Groups of different kinds that may still be the same: a bare list and a set, a column and a tuple."""
+    """Compare groups of different kinds that may still be the same: a bare list and a set, a column and a tuple."""
     kinds = {gold.kind, answer.kind}
     if kinds == {"", "{}"}:
         return True
@@ -201,7 +201,7 @@ def spread(tree: Tree) -> Tree:
 
 
 def _opposite(tree: Tree) -> Tree:
-    """A point or a vector turned around."""
+    """Return a point or a vector turned around."""
     if isinstance(tree, Group):
         return Group(tree.kind, tuple(map(_opposite, tree.items)))
     return Call("neg", (tree,))

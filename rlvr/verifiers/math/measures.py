@@ -30,14 +30,14 @@ class Measures(Cursor, ABC):
 
     @abstractmethod
     def signed(self, construct: Callable[[], Tree]) -> Tree:
-        """An optional run of signs, then `construct`."""
+        """Read an optional run of signs, then `construct`."""
 
     @abstractmethod
     def argument(self) -> Tree:
-        """A command's argument: {…}, or the next single character."""
+        """Read a command's argument: {…}, or the next single character."""
 
     def fraction(self) -> Tree:
-        """A fraction, of units alone as well: metres over seconds."""
+        """Read a fraction, of units alone as well: metres over seconds."""
         measures, self.measures = self.measures, True
         top, bottom = self.argument(), self.argument()
         self.measures = measures

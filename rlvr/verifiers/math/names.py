@@ -37,7 +37,7 @@ def is_open(tree: Tree) -> bool:
 
 
 def consistent(answer: Tree) -> Tree:
-    """A chain `x = 5 + 6 = 11` becomes `x = 11`; `x = 5 = 11` says two things and is marked so."""
+    """Turn a chain `x = 5 + 6 = 11` into `x = 11`; `x = 5 = 11` says two things and is marked so."""
     answer = exact_side(answer)
     if not isinstance(answer, Relation):
         return answer
@@ -118,7 +118,7 @@ def names_agree(ours: Tree, theirs: Tree) -> bool:
 
 
 def _applied(name: Tree, other: Tree) -> Tree:
-    """A function's value in the words that name one at a number: "f of x" beside "f of 2"."""
+    """Return a function's value in the words that name one at a number: "f of x" beside "f of 2"."""
     if not isinstance(other, Word) or not isinstance(name, Call) or len(name.args) != 1:
         return name
     argument = name.args[0]
@@ -142,7 +142,7 @@ def in_order(gold: Tree, answer: Tree) -> Tree:
 
 
 def _named_entries(tree: Tree) -> dict[str, Tree]:
-    """The values of a tuple or a list by their names; none if not each of them has one."""
+    """Return the values of a tuple or a list by their names; none if not each of them has one."""
     if isinstance(tree, Group) and tree.kind == "":
         pairs = [
             item.sides for item in tree.items if isinstance(item, Relation) and item.signs == ("=",)
@@ -165,7 +165,7 @@ def _named_entries(tree: Tree) -> dict[str, Tree]:
 
 
 def _value_of_quantity(answer: Tree, gold: Tree) -> Tree | None:
-    """The 42 of `m + n = 42`, where the gold is a bare value."""
+    """Return the 42 of `m + n = 42`, where the gold is a bare value."""
     if not isinstance(answer, Relation) or answer.signs != ("=",) or isinstance(gold, Relation):
         return None
     quantity, found = answer.sides
@@ -174,7 +174,7 @@ def _value_of_quantity(answer: Tree, gold: Tree) -> Tree | None:
 
 
 def _worked_out(gold: Tree) -> Tree | None:
-    """The 42 of a gold `6 * 7 = 42`, or the value of a sum or a limit: what's before it needs no solving."""
+    """Return the 42 of a gold `6 * 7 = 42`, or the value of a sum or a limit: what's before it needs no solving."""
     if not isinstance(gold, Relation) or gold.signs != ("=",):
         return None
     before, value = gold.sides
@@ -185,7 +185,7 @@ def _worked_out(gold: Tree) -> Tree | None:
 
 
 def _named_value(tree: Tree) -> Tree | None:
-    """The value in `name = value` or `name ∈ value`, where the name isn't in the value."""
+    """Return the value in `name = value` or `name ∈ value`, where the name isn't in the value."""
     if (
         not isinstance(tree, Relation)
         or len(tree.signs) != 1

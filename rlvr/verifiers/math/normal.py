@@ -26,7 +26,7 @@ class Undefined(Exception):
 
 
 def normal(tree: Tree) -> Tree:
-    """The normal form. Raises `Undefined`."""
+    """Return the normal form. Raises `Undefined`."""
     if isinstance(tree, Num | Sym | Unit | Word):
         return tree
     if isinstance(tree, Group):
@@ -45,7 +45,7 @@ def normal(tree: Tree) -> Tree:
 
 
 def key(tree: Tree) -> str:
-    """A text by which trees are sorted; equal only for equal trees."""
+    """Return a text by which trees are sorted; equal only for equal trees."""
     return repr(tree)
 
 
@@ -192,7 +192,7 @@ def _sum(terms: list[Tree]) -> Tree:
 
 
 def _split(term: Tree) -> tuple[Fraction, Tree]:
-    """A term's rational factor, and what remains."""
+    """Return a term's rational factor, and what remains."""
     if isinstance(term, Call) and term.name == "mul":
         first, *rest = term.args
         if isinstance(first, Num):
@@ -256,7 +256,7 @@ def _base_and_exponent(factor: Tree) -> tuple[Tree, Fraction]:
 
 
 def _power(base: Tree, exponent: Fraction) -> Tree:
-    """`base` to a rational exponent."""
+    """Return `base` to a rational exponent."""
     if exponent == 0:
         return ONE
     if exponent == 1:
@@ -308,7 +308,7 @@ def _number_power(base: Fraction, exponent: Fraction) -> Tree:
 
 @lru_cache(maxsize=4096)
 def _extract(radicand: int, degree: int) -> tuple[int, int]:
-    """(a, b) with a^degree · b = radicand, and b without small factors to the degree."""
+    """Return (a, b) with a^degree · b = radicand, and b without small factors to the degree."""
     root = _integer_root(radicand, degree)
     if root**degree == radicand:
         return root, 1
@@ -333,7 +333,7 @@ def _extract(radicand: int, degree: int) -> tuple[int, int]:
 
 
 def _integer_root(value: int, degree: int) -> int:
-    """The largest integer whose power is at most `value`."""
+    """Return the largest integer whose power is at most `value`."""
     if degree == 2:
         return isqrt(value)
     low, high = 1, 1 << (value.bit_length() // degree + 1)

@@ -53,12 +53,12 @@ class Number(NamedTuple):
 
 
 def read_integer(text: str) -> int | None:
-    """A short integer in plain digits: the commonest answer by far, so it has a way of its own."""
+    """Return a short integer in plain digits: the commonest answer by far, so it has a way of its own."""
     return int(text) if _SHORT.fullmatch(text) else None
 
 
 def read_number(text: str) -> Number | None:
-    r"""The number that cleaned `text` is: an integer, decimal, fraction, mixed number or percentage.
+    r"""Return the number that cleaned `text` is: an integer, decimal, fraction, mixed number or percentage.
 
     None where it's anything else, or has over `MAX_DIGITS` characters.
     """

@@ -316,7 +316,7 @@ def _mod(a: Any, b: Any) -> Any:
 
 
 def _floor(x: Any) -> Any:
-    """The floor; log_2 8 is 3 even if its last digit says 2.99…9."""
+    """Return the floor; log_2 8 is 3 even if its last digit says 2.99…9."""
     nearest = mpmath.nint(x)
     if abs(x - nearest) < mpmath.mpf(10) ** (-mpmath.mp.dps // 2):
         return nearest

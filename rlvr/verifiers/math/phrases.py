@@ -130,7 +130,7 @@ def _removed(said: str) -> str:
 
 
 def _set_without(before: str, rest: str) -> str | None:
-    """An interval or a chain of inequalities "except 1"; None for anything else."""
+    """Return an interval or a chain of inequalities "except 1"; None for anything else."""
     if re.search(r"(?<![a-zA-Z\\])[a-zA-Z]{2}", before):
         return None
     if before.endswith((")", "]", "\\}")):
@@ -142,7 +142,7 @@ def _set_without(before: str, rest: str) -> str | None:
 
 
 def _numbers_before(said: str) -> Sym | None:
-    """The set that stands before "except": in words, as R in symbols, or "all x"."""
+    """Return the set that stands before "except": in words, as R in symbols, or "all x"."""
     if _REALS.fullmatch(said):
         return Sym("bb:R")
     words = [word for word in re.findall(r"[a-z]+", said.lower()) if word != "values"]

@@ -51,7 +51,7 @@ class Quantity:
 
 
 def quantity(tree: Tree) -> Quantity:
-    """A tree without its units and remarks, and those; not `clear` where its units are absurd."""
+    """Return a tree without its units and remarks, and those; not `clear` where its units are absurd."""
     try:
         return _quantity(tree)
     except Unreadable:
@@ -81,7 +81,7 @@ def _quantity(tree: Tree) -> Quantity:
 
 
 def bare(tree: Tree) -> Tree:
-    """A tree without units and remarks."""
+    """Return a tree without units and remarks."""
     return quantity(tree).tree
 
 
@@ -117,7 +117,7 @@ def _with_remark(tree: Call) -> Quantity:
 
 
 def _sum(tree: Tree, parts: list[Quantity]) -> Quantity:
-    """A sum in the unit of its first term that has one: 3 h + 20 min in hours."""
+    """Return a sum in the unit of its first term that has one: 3 h + 20 min in hours."""
     units = [part.unit for part in parts if part.unit is not None]
     if not units:
         return Quantity(rebuilt(tree, tuple(part.tree for part in parts)), None)
@@ -136,7 +136,7 @@ def _whole(tree: Tree, parts: list[Quantity]) -> Quantity:
 
 
 def _combined(tree: Tree, parts: list[Quantity]) -> tuple[Unit | None, bool]:
-    """The unit of what isn't a sum, and whether it has one."""
+    """Return the unit of what isn't a sum, and whether it has one."""
     units = [part.unit for part in parts]
     if all(unit is None for unit in units):
         return None, True
@@ -157,7 +157,7 @@ def _combined(tree: Tree, parts: list[Quantity]) -> tuple[Unit | None, bool]:
 
 
 def _in_radians(tree: Tree) -> Tree:
-    """An angle within a trigonometric function: there, degrees are part of the value."""
+    """Return an angle within a trigonometric function: there, degrees are part of the value."""
     if isinstance(tree, Call) and tree.name == "unit":
         if tree.args[1] == DEGREE:
             half_turn = Call("div", (Sym("pi"), Num(Fraction(180))))
@@ -170,7 +170,7 @@ def _in_radians(tree: Tree) -> Tree:
 
 
 def scaled(tree: Tree, factor: Fraction) -> Tree:
-    """A value times a rational number."""
+    """Return a value times a rational number."""
     return tree if factor == 1 else Call("mul", (Num(factor), tree))
 
 

@@ -34,7 +34,7 @@ _JOINTS = {",": ",", ";": ",", "and": "and", "or": "or", "wedge": "and", "vee": 
 
 
 def read(text: str, how: Callable[[str], list[Token]] = tokenize) -> Tree:
-    """The tree of cleaned `text`, with units and remarks. Raises `Unreadable`.
+    """Return the tree of cleaned `text`, with units and remarks. Raises `Unreadable`.
 
     Args:
         how: reads its tokens.
@@ -89,7 +89,7 @@ class _Reader(Arithmetic):
         return _listed(items, joints)
 
     def relation(self) -> Tree:
-        """A value, an equation or an inequality; what can't be read before an equals sign is a name."""
+        """Read a value, an equation or an inequality; what can't be read before an equals sign is a name."""
         start, depth = self.at, self.depth
         try:
             tree = self._relation()
@@ -231,7 +231,7 @@ def _may_name(tokens: list[Token]) -> bool:
 
 
 def _where(item: Tree) -> str:
-    """The words before a place or a case that the value before holds for, "attained at"; "" for another value."""
+    """Return the words before a place or a case that the value before holds for, "attained at"; "" for another value."""
     told = item.sides[0] if isinstance(item, Relation) else item
     if isinstance(told, Call) and told.name == "told" and isinstance(told.args[1], Word):
         said = told.args[1].text
@@ -240,7 +240,7 @@ def _where(item: Tree) -> str:
 
 
 def _listed(items: list[Tree], joints: list[str]) -> Tree:
-    """The items as a list; with an inequality among them, as conditions: all of them or any of them."""
+    """Return the items as a list; with an inequality among them, as conditions: all of them or any of them."""
     if not joints:
         return items[0]
     if DOTS in items:

@@ -70,7 +70,7 @@ def is_copula(word: str) -> bool:
 
 
 def spoken(said: str, tokenize: Callable[[str], list[Token]], before: Token = START) -> list[Token]:
-    """The tokens of words within a formula.
+    """Return the tokens of words within a formula.
 
     Args:
         tokenize: reads the formulas among them.
@@ -104,7 +104,7 @@ def spoken(said: str, tokenize: Callable[[str], list[Token]], before: Token = ST
 
 
 def _numeral(words: list[str], at: int) -> tuple[list[Token] | None, int]:
-    """The number that the words from `at` on spell out, and how many words it takes."""
+    """Return the number that the words from `at` on spell out, and how many words it takes."""
     value, used = numeral(words[at : at + MAX_WORDS])
     if value is None:
         return None, 1
@@ -115,7 +115,7 @@ def _numeral(words: list[str], at: int) -> tuple[list[Token] | None, int]:
 def _tokens_of(
     word: str, following: list[str], before: Token, tokenize: Callable[[str], list[Token]]
 ) -> list[Token] | None:
-    """The tokens of one word; None for one that's a remark."""
+    """Return the tokens of one word; None for one that's a remark."""
     if _CHINESE.fullmatch(word):
         return _chinese(word)
     lower = word.strip("():;").lower()
@@ -159,7 +159,7 @@ def _power_of_ten(word: str) -> list[Token]:
 
 
 def _unit(word: str, following: list[str], before: Token) -> list[Token] | None:
-    """The unit that a word is, where it stands behind a value."""
+    """Return the unit that a word is, where it stands behind a value."""
     bare = word.strip("():;,!?")
     if before.kind in ("", "said") or before.text in ("=", ",", ";", "and", "or"):
         return None
@@ -243,7 +243,7 @@ _WORD = re.compile(r"[^\W\d_\u3400-\u9fff]+(?:['’-][^\W\d_]+)*|\d+|[\u3400-\u9
 
 
 def content(text: str) -> frozenset[str]:
-    """The words of a remark that say something, in lower case and the singular."""
+    """Return the words of a remark that say something, in lower case and the singular."""
     return frozenset(_stem(word) for word in _contents(text))
 
 

@@ -58,7 +58,7 @@ def rebound(gold: Group, answer: Group) -> Group:
 
 
 def _bound(builder: Group) -> list[str]:
-    """The variables of a set's own: those that its elements are, or that a condition takes from a set."""
+    """Return the variables of a set's own: those that its elements are, or that a condition takes from a set."""
     elements, condition = builder.items
     names: list[Tree] = list(children(elements)) if isinstance(elements, Group) else [elements]
     names += children(condition) if isinstance(condition, Group) else (condition,)
@@ -143,7 +143,7 @@ def _is_free(name: str, declared: Mapping[str, Tree]) -> bool:
 
 
 def _constants(tree: Tree) -> frozenset[str]:
-    """The constants of integration: terms or factors in an expression of a variable, and nothing else.
+    """Return the constants of integration: terms or factors in an expression of a variable, and nothing else.
 
     A plain c is one only as a whole term beside an unknown like x: ax^2 + bx + c has none.
     """
@@ -201,7 +201,7 @@ def _transcendental(tree: Tree) -> bool:
 
 
 def _arguments(gold: Tree, answer: Tree) -> dict[str, Tree]:
-    """The answer's names of a function's arguments as the gold's: z of f(z) = z as x of f(x) = x."""
+    """Return the answer's names of a function's arguments as the gold's: z of f(z) = z as x of f(x) = x."""
     ours, theirs = _left_sides(gold), _left_sides(answer)
     if len(ours) != 1 or len(theirs) != 1:
         return {}
@@ -226,7 +226,7 @@ def _arguments(gold: Tree, answer: Tree) -> dict[str, Tree]:
 
 
 def _of_lines(gold: Tree, answer: Tree) -> dict[str, Tree]:
-    """The answer's parameter as the gold's: s of x = 1 + s, y = 2s as t of x = 1 + t, y = 2t."""
+    """Return the answer's parameter as the gold's: s of x = 1 + s, y = 2s as t of x = 1 + t, y = 2t."""
     ours, theirs = _parameters_of_lines(gold), _parameters_of_lines(answer)
     if len(ours) != 1 or len(theirs) != 1 or ours == theirs:
         return {}
@@ -234,7 +234,7 @@ def _of_lines(gold: Tree, answer: Tree) -> dict[str, Tree]:
 
 
 def _parameters_of_lines(tree: Tree) -> set[str]:
-    """The symbols that several equations use, and none determines."""
+    """Return the symbols that several equations use, and none determines."""
     if not isinstance(tree, Group) or len(tree.items) < 2:
         return set()
     left: set[str] = set()

@@ -164,7 +164,7 @@ def _equation(question: str, gold: Relation, answer: Relation) -> str:
 
 
 def _values(tree: Tree) -> list[Tree]:
-    """The values that an equation states, or the tree itself."""
+    """Return the values that an equation states, or the tree itself."""
     if not isinstance(tree, Relation):
         return [tree]
     return [side for side in tree.sides if not is_name(side)]

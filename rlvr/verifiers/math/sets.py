@@ -86,7 +86,7 @@ def _solves_one(items: Sequence[Tree]) -> bool:
 
 
 def _about(tree: Tree, other: Tree) -> str:
-    """The variable that a tree's relations all bound, where it's plain from the other side which it is."""
+    """Return the variable that a tree's relations all bound, where it's plain from the other side which it is."""
     items = tree.items if isinstance(tree, Group) else (tree,)
     relations = [item for item in items if isinstance(item, Relation)]
     if not relations or not symbols(tree):
@@ -98,7 +98,7 @@ def _about(tree: Tree, other: Tree) -> str:
 
 
 def _bounded(relation: Relation) -> frozenset[str]:
-    """The symbols that are one side of a relation; in the middle of a chain, that one alone."""
+    """Return the symbols that are one side of a relation; in the middle of a chain, that one alone."""
     sides = relation.sides[1:2] if len(relation.sides) == 3 else relation.sides
     return frozenset(side.name for side in sides if isinstance(side, Sym)) - CONSTANTS
 
@@ -147,7 +147,7 @@ def _of_relation(relation: Relation, about: str) -> Described | None:
 
 
 def _of_distance(relation: Relation) -> Described | None:
-    """The set of |x| < 2 or |x| >= 2."""
+    """Return the set of |x| < 2 or |x| >= 2."""
     if len(relation.signs) != 1 or not any(
         isinstance(s, Call) and s.name == "abs" for s in relation.sides
     ):
@@ -166,7 +166,7 @@ def _of_distance(relation: Relation) -> Described | None:
 
 
 def _variable(sides: tuple[Tree, ...]) -> str:
-    """The symbol whose values a relation bounds: the middle of a chain, else the first side that is one."""
+    """Return the symbol whose values a relation bounds: the middle of a chain, else the first side that is one."""
     places = sides[1:2] if len(sides) == 3 else sides
     names = [side.name for side in places if isinstance(side, Sym)]
     return next((name for name in names if name not in CONSTANTS), "")
@@ -211,7 +211,7 @@ def _of_list(group: Group, about: str) -> Described | None:
 
 
 def _of_object(tree: Tree) -> RealSet | None:
-    r"""The set that an interval, a union, `\mathbb{R}` or `\{1, 2\}` is."""
+    r"""Return the set that an interval, a union, `\mathbb{R}` or `\{1, 2\}` is."""
     if isinstance(tree, Sym):
         return EMPTY if tree.name == "empty" else _domain(tree.name)
     if isinstance(tree, Call):
@@ -254,7 +254,7 @@ def _of_builder(elements: Tree, condition: Tree) -> RealSet | None:
 
 
 def _difference(tree: Call) -> tuple[Tree, Tree] | None:
-    r"""The two sides of A \setminus B and A \cap B; of \mathbb{R} - \{2\} and \mathbb{R}/\{2\}, too."""
+    r"""Return the two sides of A \setminus B and A \cap B; of \mathbb{R} - \{2\} and \mathbb{R}/\{2\}, too."""
     if tree.name in ("cap", "setminus"):
         left, right = tree.args
         if tree.name == "setminus" and isinstance(right, Num | Call):
@@ -286,7 +286,7 @@ _RANGES: dict[str, RealSet] = {
 
 
 def _domain(name: str) -> RealSet | None:
-    r"""The set of a symbol like bb:Z or bb:R+, as the reader names \mathbb{Z} and \mathbb{R}^{+}."""
+    r"""Return the set of a symbol like bb:Z or bb:R+, as the reader names \mathbb{Z} and \mathbb{R}^{+}."""
     letter, part = name[3:4], name[4:]
     if not name.startswith("bb:") or letter not in "RZN" or part not in _RANGES:
         return None

@@ -59,7 +59,7 @@ def simplify(gold: Tree, answer: Tree) -> Truth:
 
 
 def to_sympy(tree: Tree) -> Any:
-    """The SymPy object of a tree. Raises `NotSymbolic`."""
+    """Return the SymPy object of a tree. Raises `NotSymbolic`."""
     if isinstance(tree, Num):
         return sympy.Rational(tree.value.numerator, tree.value.denominator)
     if isinstance(tree, Sym) and f"_{BOUND}" in tree.name:  # the terms of a sequence
@@ -87,7 +87,7 @@ _LARGEST_POWER = 40
 
 
 def _big(tree: Call) -> Any:
-    """A sum, product, integral or limit, worked out."""
+    """Return a sum, product, integral or limit, worked out."""
     body, low, *rest = tree.args
     for node in nodes(body):
         exponent = node.args[1] if isinstance(node, Call) and node.name == "pow" else None

@@ -86,7 +86,7 @@ ZERO, ONE, TWO = (Num(Fraction(n)) for n in (0, 1, 2))
 
 
 def children(tree: Tree) -> tuple[Tree, ...]:
-    """The trees directly inside it."""
+    """Return the trees directly inside it."""
     if isinstance(tree, Call):
         return tree.args
     if isinstance(tree, Group):
@@ -95,7 +95,7 @@ def children(tree: Tree) -> tuple[Tree, ...]:
 
 
 def nodes(tree: Tree) -> Iterator[Tree]:
-    """It and everything inside it."""
+    """Yield it and everything inside it."""
     todo = [tree]
     while todo:
         node = todo.pop()
@@ -113,13 +113,13 @@ def depth(tree: Tree) -> int:
 
 
 def symbols(tree: Tree) -> frozenset[str]:
-    """The names of its symbols, without constants and the variables that sums and integrals bind."""
+    """Return the names of its symbols, without constants and the variables that sums and integrals bind."""
     names = {node.name for node in nodes(tree) if isinstance(node, Sym)}
     return frozenset(name for name in names if name not in CONSTANTS and BOUND not in name)
 
 
 def rebuilt(tree: Tree, inside: tuple[Tree, ...]) -> Tree:
-    """The same node with other trees inside."""
+    """Return the same node with other trees inside."""
     if isinstance(tree, Call):
         return Call(tree.name, inside)
     if isinstance(tree, Group):

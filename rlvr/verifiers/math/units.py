@@ -144,7 +144,7 @@ DEGREE = Unit(Fraction(1), (("deg", 1),))
 
 
 def unit_of(word: str) -> Unit | None:
-    """The unit that a word of a text is: "cm", "kilojoules", "米"; None for any other word."""
+    """Return the unit that a word of a text is: "cm", "kilojoules", "米"; None for any other word."""
     lower = word.lower()
     if word not in _SYMBOLS and lower in EVERYDAY:
         return _SYMBOLS.get(lower)  # KG
@@ -167,7 +167,7 @@ MAX_POWER = 24
 
 
 def over(unit: Unit, power: int) -> Unit:
-    """A unit to a power. Raises `Unreadable` where it's an absurd one."""
+    """Return a unit to a power. Raises `Unreadable` where it's an absurd one."""
     powers = tuple((base, count * power) for base, count in unit.powers) if power else ()
     return _bounded(
         Unit(unit.scale**power if abs(power) <= MAX_POWER else unit.scale, powers), power
@@ -175,7 +175,7 @@ def over(unit: Unit, power: int) -> Unit:
 
 
 def times(one: Unit, other: Unit) -> Unit:
-    """The product of two units. Raises `Unreadable` where it's an absurd one."""
+    """Return the product of two units. Raises `Unreadable` where it's an absurd one."""
     powers = dict(one.powers)
     for base, count in other.powers:
         powers[base] = powers.get(base, 0) + count
@@ -196,7 +196,7 @@ def is_part_of(smaller: Unit, unit: Unit) -> bool:
 
 
 def chinese_unit(text: str) -> str:
-    """The longest unit that Chinese `text` begins with; "" where there's none."""
+    """Return the longest unit that Chinese `text` begins with; "" where there's none."""
     for length in range(min(len(text), 6), 0, -1):
         if _chinese(text[:length]) is not None:
             return text[:length]
@@ -212,7 +212,7 @@ def _chinese(word: str) -> Unit | None:
 
 @lru_cache(maxsize=4096)
 def _named(word: str) -> Unit | None:
-    """The unit of a name in full: "metres", "kilojoule"."""
+    """Return the unit of a name in full: "metres", "kilojoule"."""
     for name in (word, word.removesuffix("s"), word.removesuffix("es")):
         if name in _NAMES:
             return _NAMES[name]

@@ -107,7 +107,7 @@ class Math(Verifier):
             raise OptionError(f"tolerance is at least 0 and finite, not {self.tolerance!r}.")
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """The verdict where text, numbers or normal forms decide."""
+        """Return the verdict where text, numbers or normal forms decide."""
         golds = golds_of(task.reference)
         if isinstance(golds, Unscored):
             return golds
@@ -158,7 +158,7 @@ class Math(Verifier):
         return self._compare(gold, text, found, question, leaf, "form")
 
     def verify(self, task: Task, response: str) -> Verdict:
-        """The verdict on any response."""
+        """Return the verdict on any response."""
         working_on("reference")
         golds = golds_of(task.reference)
         if isinstance(golds, Unscored):
@@ -200,7 +200,7 @@ class Math(Verifier):
     def _compare(
         self, gold: Gold, text: str, found: Found, question: str, leaf: Leaf, stages: Any
     ) -> Scored | None:
-        """The verdict by comparing every reading with every reading; None where `leaf` can't tell."""
+        """Return the verdict by comparing every reading with every reading; None where `leaf` can't tell."""
         said = found.answer or ""
         try:
             answers = readings(text)

@@ -20,7 +20,7 @@ END = Token("end", "")
 
 
 def words_of(text: str) -> frozenset[str]:
-    """The words of `text`, which is how long lists of words stand in these modules."""
+    """Return the words of `text`, which is how long lists of words stand in these modules."""
     return frozenset(text.split())
 
 

@@ -31,7 +31,7 @@ _NTH = re.compile(
 
 
 def ordinal(text: str) -> Num | None:
-    """The number of an ordinal: 3 of "3rd" and 3^{rd}."""
+    """Return the number of an ordinal: 3 of "3rd" and 3^{rd}."""
     if text[-1:] not in "tdh}":
         return None
     found = _NTH.fullmatch(text)
@@ -169,7 +169,7 @@ _LETTERS = re.compile(r"\(?[A-J]\)?(?:(?:\s*(?:,|;|and|&|、)\s*|\s*)\(?[A-J]\)?
 
 
 def meaning(text: str) -> tuple[Tree | None, str]:
-    """A time of day, a date, a remainder, choices or a yes that cleaned `text` is, and what it says beside.
+    """Return a time of day, a date, a remainder, choices or a yes that cleaned `text` is, and what it says beside.
 
     (None, "") for anything else.
     """
@@ -208,7 +208,7 @@ def _choices(text: str) -> Tree | None:
 
 
 def _time(text: str) -> Tree | None:
-    """A time of day with its seconds, 24 hours a day."""
+    """Return a time of day with its seconds, 24 hours a day."""
     if text.lower() in ("noon", "midnight"):
         return Word("12:00:00" if text.lower() == "noon" else "00:00:00")
     found = _TIME.fullmatch(text)
@@ -223,7 +223,7 @@ def _time(text: str) -> Tree | None:
 
 
 def _date(text: str) -> Tree | None:
-    """A day of a month, and of a year where one is named."""
+    """Return a day of a month, and of a year where one is named."""
     iso, chinese = _ISO.fullmatch(text), _CHINESE_DATE.fullmatch(text)
     if iso is not None or chinese is not None:
         year, month, day = (iso or chinese).groups()  # type: ignore[union-attr]

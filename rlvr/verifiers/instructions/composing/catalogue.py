@@ -41,7 +41,7 @@ class Words:
         self._left = [str(word) for word in rng.permutation(left)]
 
     def take(self, count: int = 1) -> list[str]:
-        """The next ones."""
+        """Return the next ones."""
         taken, self._left = self._left[:count], self._left[count:]
         return taken
 

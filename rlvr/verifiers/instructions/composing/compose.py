@@ -48,7 +48,7 @@ def compose(rng: np.random.Generator, count: int) -> list[Constraint]:
 def redraw(
     rng: np.random.Generator, constraints: Sequence[Constraint], which: int
 ) -> list[Constraint]:
-    """The set with the kwargs of one constraint drawn anew, and different.
+    """Return the set with the kwargs of one constraint drawn anew, and different.
 
     Raises `OptionError` where that one has no kwargs to change.
     """

@@ -32,18 +32,18 @@ _NAMES = ("Emma", "Liam", "Sophia", "Noah", "Ava", "Lucas")
 
 
 def first_of(word: str) -> str:
-    """A sentence that begins with `word`."""
+    """Return a sentence that begins with `word`."""
     return f"{word} was the first word that came to mind."
 
 
 def beginning(wanted: Wanted) -> list[str]:
-    """The sentence that must come first, where one must."""
+    """Return the sentence that must come first, where one must."""
     given = wanted.get("first_word:first_word_answer")
     return [first_of(given["first_word"])] if given else []
 
 
 def pieces(wanted: Wanted) -> list[str]:
-    """A line or more for each instruction that wants something to be there."""
+    """Return a line or more for each instruction that wants something to be there."""
     made: list[str] = []
     for id, given in wanted.items():
         made += _pieces_of(id, given)

@@ -267,7 +267,7 @@ _CLOSES = {")": "(", "]": "[", "}": "{"}
     cheap=True,
 )
 def parentheses(text: ResponseText) -> bool:
-    """A group that went five deep begins to close; a bracket of another kind starts all over."""
+    """Count the groups that are nested five deep; a bracket of another kind starts all over."""
     open_: list[str] = []
     deepest = 0
     for sign in text.raw:
