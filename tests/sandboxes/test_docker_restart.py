@@ -86,6 +86,7 @@ def test_a_daemon_killed_and_restarted(own_daemon: Path) -> None:
     assert all_containers() == []
 
 
+@pytest.mark.sweep
 def test_a_daemon_away_for_longer_than_close_waits(
     own_daemon: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

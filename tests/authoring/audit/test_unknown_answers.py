@@ -201,7 +201,8 @@ TASKS_OF_ONE = [rlvr.Task(f"{n}?", str(n)) for n in range(20)]
 EXAMPLES = Path(__file__).parents[3] / "docs" / "authors.md"
 
 
-@pytest.mark.parametrize("name", ["anagram", "guess"])
+@pytest.mark.sweep(gate=1)
+@pytest.mark.parametrize("name", ["guess", "anagram"])
 def test_the_examples_of_the_guide_pass(name: str, tmp_path: Path) -> None:
     blocks = re.findall(r"```python\n(.*?)```", EXAMPLES.read_text(), re.DOTALL)
     (block,) = [block for block in blocks if f'@rlvr.environment("{name}"' in block]
