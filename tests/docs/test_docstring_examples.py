@@ -40,7 +40,7 @@ def example(name: str) -> str:
 
 @pytest.fixture
 def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the examples take for granted."""
+    """Return the names that the examples use without making them."""
     monkeypatch.chdir(tmp_path)
     task = rlvr.Task("6 times 7?", "42", id="product", metadata={"prices": {"lamp": 42}})
     exact = rlvr.verifier(mode="whole")(lambda task, answer: answer == task.reference)

@@ -84,7 +84,7 @@ ONE_JAIL = {
 
 @pytest.mark.parametrize("how", ONE_JAIL)
 def test_tests_and_solution_may_share_a_jail(sandbox: Sandbox, how: str) -> None:
-    """Where the author says so. What a solution does to its own process isn't seen through, but no verdict is lost by it."""
+    """Share a jail if the author chooses so. What a solution does to its own process isn't seen through, but no verdict is lost by it."""
     solution, reward = ONE_JAIL[how]
     reference: dict[str, Any] = {"asserts": ["assert f() == P(1)", "assert len([1]) == 1"]}
     reference |= {"isolation": "shared", "limits": {"wall_s": 5, "cpu_s": 2}, "packages": []}

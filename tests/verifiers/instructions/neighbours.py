@@ -1,4 +1,4 @@
-"""What a careful reader says of texts in which the published checks, or ours, went wrong or could.
+"""Verdicts of a careful reader on texts in which the published checks, or ours, went wrong or could.
 
 Each line: an instruction's id, its kwargs, a text that follows it or doesn't.
 """
