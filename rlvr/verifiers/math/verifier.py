@@ -61,7 +61,7 @@ class Math(Verifier):
     """
 
     name = "math"
-    version = 6
+    version = 7
     limit_s = 1.0
     options = (
         "mode", "ordered", "units", "simplified", "unevaluated", "rounded", "tolerance", "rename",
