@@ -10,8 +10,9 @@ Reading: `read_file` the rows of a data file, `read_fixtures` responses with kno
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rlvr.core.lazy import lazy_exports
 
 _HOME = {
     "Audit": "rlvr.authoring.audit",
@@ -65,12 +66,4 @@ __all__ = [
     "schema_text",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'rlvr.authoring' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_exports(__name__, _HOME)

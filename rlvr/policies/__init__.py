@@ -9,8 +9,9 @@ heavy imports (torch, vLLM) are loaded when first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rlvr.core.lazy import lazy_exports
 
 _HOME = {
     "AsyncPolicy": "rlvr.policies.base",
@@ -52,12 +53,4 @@ __all__ = [
     "VllmPolicy",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'rlvr.policies' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_exports(__name__, _HOME)

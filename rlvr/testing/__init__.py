@@ -8,8 +8,9 @@ with ScriptedJudge(lambda reference, response: reference in response) as server:
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rlvr.core.lazy import lazy_exports
 
 _HOME = {
     "ScriptedJudge": "rlvr.testing.scripted_judge",
@@ -24,12 +25,4 @@ if TYPE_CHECKING:
 
 __all__ = ["ScriptedJudge", "judge_fixtures", "read_fixtures"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'rlvr.testing' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_exports(__name__, _HOME)
