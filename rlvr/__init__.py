@@ -42,6 +42,9 @@ _HOME = {
     "Verifier": "rlvr.core.verifier",
     "working_on": "rlvr.core.blame",
     "Environment": "rlvr.core.environment",
+    "Episode": "rlvr.core.episode",
+    "Reply": "rlvr.core.episode",
+    "Transcript": "rlvr.core.transcript",
     "Fixture": "rlvr.core.fixtures",
     "environment": "rlvr.core.registry",
     "environments": "rlvr.core.registry",
@@ -92,11 +95,13 @@ if TYPE_CHECKING:
     from rlvr.core.blame import working_on
     from rlvr.core.compose import AllOf, AnyOf
     from rlvr.core.environment import Environment
+    from rlvr.core.episode import Episode, Reply
     from rlvr.core.errors import CannotScore, RlvrError, ToolError
     from rlvr.core.fixtures import Fixture
     from rlvr.core.registry import environment, environments, make
     from rlvr.core.task import Task
     from rlvr.core.tasks import TaskSet, generated
+    from rlvr.core.transcript import Transcript
     from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
     from rlvr.core.verifier import Verifier
     from rlvr.envs.mixture import Mixture
@@ -125,6 +130,7 @@ __all__ = [
     "Code",
     "Coherent",
     "Environment",
+    "Episode",
     "Fixture",
     "Format",
     "Instructions",
@@ -133,6 +139,7 @@ __all__ = [
     "Mixture",
     "MultiTurn",
     "Prompt",
+    "Reply",
     "RlvrError",
     "Scored",
     "SingleTurn",
@@ -144,6 +151,7 @@ __all__ = [
     "ToolEnv",
     "ToolError",
     "TrainConfig",
+    "Transcript",
     "Unscored",
     "Verdict",
     "Verifier",

@@ -17,8 +17,9 @@ from typing import Any, TypeAlias
 
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
+from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Scored, Status, Unscored, Verdict
-from rlvr.core.verifier import Verifier, a_verifier
+from rlvr.core.verifier import Verifier, a_verifier, seen_by
 
 Plan: TypeAlias = Generator[Sequence[Verifier], list[Verdict], Verdict]
 """Yields the verifiers whose verdicts it needs next, is sent those verdicts, returns the combined one."""
@@ -43,6 +44,8 @@ class Composite(Verifier):
             )
         self.version = sum(part.version for part in self.parts)
         self.limit_s = sum(part.limit_s for part in self.parts)
+        if any(part.sees == "transcript" for part in self.parts):
+            self.sees = "transcript"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.parts))})"
@@ -51,7 +54,7 @@ class Composite(Verifier):
     def plan(self) -> Plan:
         """Ask for the parts' verdicts and combine them."""
 
-    def verify(self, task: Task, response: str) -> Verdict:
+    def verify(self, task: Task, response: str | Transcript) -> Verdict:
         """Judge in place, part by part. Raises `TypeError` if a part is async: use `rlvr.score`."""
         plan = self.plan()
         try:
@@ -275,8 +278,8 @@ def _range(
     return choose(lows), choose(tops)
 
 
-def _verify_now(part: Verifier, task: Task, response: str) -> Verdict:
-    verdict = part.verify(task, response)
+def _verify_now(part: Verifier, task: Task, response: str | Transcript) -> Verdict:
+    verdict = part.verify(task, seen_by(part, task, response))
     if isinstance(verdict, Scored | Unscored):
         return verdict
     if hasattr(verdict, "close"):

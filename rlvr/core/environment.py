@@ -6,20 +6,23 @@ the two classes that authors use; every trainer and evaluator relies on the clas
 
 from __future__ import annotations
 
+import math
 import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import gymnasium
 
+from rlvr.core.episode import Episode, LiveEpisode
 from rlvr.core.errors import OptionError, ResetNeededError, ResponseError
-from rlvr.core.faults import raised
 from rlvr.core.fixtures import Fixture, as_fixtures
 from rlvr.core.spaces import Text
-from rlvr.core.task import Message, Task
+from rlvr.core.task import Message, Task, content_text
 from rlvr.core.tasks import TaskSet
-from rlvr.core.verdict import Scored, Verdict
+from rlvr.core.transcript import Transcript
+from rlvr.core.verdict import Scored, Unscored, Verdict
 from rlvr.core.verifier import Verifier, a_verifier
 
 
@@ -35,6 +38,9 @@ class Environment(gymnasium.Env[str, str]):
         tasks: the tasks that `reset` draws from. A list of tasks becomes a `TaskSet`.
         verifier: judges the last response of an episode.
         max_turns: the most responses per episode.
+        deadline_s: the most seconds of each call of an author's method in an episode.
+        step_reward_range: the least and the most that the step rewards of an episode may add up to.
+        tool_schemas: the tools that a model is offered natively, as JSON schemas in OpenAI's form; None without.
         name: the registered name, used in reports.
         known_findings: findings of `rlvr audit` that the author accepts: the probe's name and the reason.
         made_with: the options given to `rlvr.make`, so that another process can make it again;
@@ -54,6 +60,8 @@ class Environment(gymnasium.Env[str, str]):
         verifier: Verifier,
         *,
         max_turns: int = 1,
+        deadline_s: float = 60.0,
+        step_reward_range: tuple[float, float] = (-1.0, 1.0),
         name: str | None = None,
         render_mode: str | None = None,
         fixtures: Iterable[Fixture] | str | os.PathLike[str] | None = None,
@@ -63,9 +71,19 @@ class Environment(gymnasium.Env[str, str]):
             raise OptionError(f"render_mode is None or 'ansi', not {render_mode!r}.")
         if max_turns < 1:
             raise OptionError(f"max_turns must be at least 1, not {max_turns}.")
+        if not deadline_s > 0:
+            raise OptionError(f"deadline_s is a number of seconds above 0, not {deadline_s!r:.40}.")
+        low, high = step_reward_range
+        if not (math.isfinite(low) and math.isfinite(high) and low <= 0.0 <= high):
+            raise OptionError(
+                f"step_reward_range is (low, high) with low <= 0 <= high, not {step_reward_range!r:.60}."
+            )
         self.tasks = tasks if isinstance(tasks, TaskSet) else TaskSet(tasks)
         self.verifier = a_verifier(verifier)
         self.max_turns = max_turns
+        self.deadline_s = deadline_s
+        self.step_reward_range = (float(low), float(high))
+        self.tool_schemas: list[dict[str, Any]] | None = None
         self.name = name or self.tasks.name
         self.render_mode = render_mode
         self.made_with: dict[str, Any] | None = None
@@ -73,9 +91,7 @@ class Environment(gymnasium.Env[str, str]):
         self._fixtures = fixtures
         self.observation_space = Text()
         self.action_space = Text()
-        self._task: Task | None = None
-        self._messages: list[Message] = []
-        self._turns = 0
+        self._episode: LiveEpisode | None = None
         self._over = True
 
     @property
@@ -84,6 +100,28 @@ class Environment(gymnasium.Env[str, str]):
         if not isinstance(self._fixtures, tuple):
             self._fixtures = as_fixtures(self._fixtures)
         return self._fixtures
+
+    @property
+    def is_interactive(self) -> bool:
+        """True if the environment replies to the model's messages."""
+        return type(self).reply is not Environment.reply
+
+    def episode(self, task: Task, *, deadline_s: float | None = None) -> LiveEpisode:
+        """Return a new episode of a task, which isn't open yet: `async with env.episode(task) as episode: …`.
+
+        Args:
+            task: one of the environment's tasks, or another.
+            deadline_s: most seconds of each call of an author's method (default: the environment's).
+        """
+        return LiveEpisode(self, task, deadline_s)
+
+    def begin(self, task: Task) -> Any:
+        """Make the author's object for an episode of the task. Called in the episode's thread."""
+        return _Replies(self, task)
+
+    def submit(self, task: Task, transcript: Transcript) -> Verdict | Future[Verdict]:
+        """Return the verdict on an episode that is over, at once or as a future; step rewards aren't in it."""
+        return self.judge(task, [dict(message) for message in transcript.messages])
 
     def judge(self, task: Task, messages: list[Message]) -> Verdict:
         """Return the verdict on a finished episode; `messages` is the whole conversation."""
@@ -106,49 +144,58 @@ class Environment(gymnasium.Env[str, str]):
             The prompt as text, and an info with `task_id` and the prompt's chat `messages`.
         """
         super().reset(seed=seed)
-        self._task = self._choose(dict(options or {}))
-        self._messages = [dict(m) for m in self._task.prompt]
-        self._turns = 0
+        task = self._choose(dict(options or {}))
+        self.close()
+        self._episode = self.episode(task)
+        self._episode.begin_open().result()
         self._over = False
-        return self._task.text, self._info()
+        return task.text, self._info(self._episode)
 
     def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
         """Take the policy's response.
 
         Returns:
             observation: the environment's reply, or "" at the end of the episode.
-            reward: the verdict's reward at the end of the episode, 0.0 before. **NaN if the verdict is
-                unscored**: leave such an episode out of every average.
+            reward: the step's reward; at the end what makes the sum of all steps the verdict's reward. **NaN if the
+                verdict is unscored**: leave such an episode out of every average.
             terminated: the episode came to its own end.
             truncated: the episode was cut: it ran out of turns, or no verdict could be reached.
             info: `task_id`, `messages`, and at the end `verdict`.
         """
-        if self._task is None or self._over:
+        episode = self._episode
+        if episode is None or self._over:
             raise ResetNeededError(
                 "Call env.reset() before env.step(): the episode is over or none was begun."
             )
         if not isinstance(action, str):
             raise ResponseError(f"An action is the response as a str, not {type(action).__name__}.")
-        self._turns += 1
-        self._messages.append({"role": "assistant", "content": str(action)})
-        try:
-            answer = self.reply(self._task, self._messages)
-        except NotImplementedError:
-            raise  # the author hasn't written the method yet
-        # The environment's fault is nobody's wrong answer.
-        except (Exception, SystemExit) as error:
-            return self._ended(raised(f"the reply of {self.name} raised", error), cut=True)
-        cut = answer is not None and self._turns >= self.max_turns
-        if answer is not None and not cut:
-            self._messages.append({"role": "user", "content": answer})
-            return answer, 0.0, False, False, self._info()
-        return self._ended(self.judge(self._task, self._messages), cut)
+        if episode.fault is None:  # otherwise it couldn't be opened
+            new = episode.begin_respond(str(action)).result()
+            if not episode.over:
+                texts = [content_text(message) for message in new]
+                return (
+                    "\n\n".join(texts),
+                    episode.step_rewards[-1],
+                    False,
+                    False,
+                    self._info(episode),
+                )
+        return self._ended(episode)
 
-    def _ended(self, verdict: Verdict, cut: bool) -> tuple[str, float, bool, bool, dict[str, Any]]:
+    def close(self) -> None:
+        """Close the episode, if one is under way."""
+        if self._episode is not None and not self._over:
+            self._over = True
+            self._episode.begin_close().result()
+
+    def _ended(self, episode: LiveEpisode) -> tuple[str, float, bool, bool, dict[str, Any]]:
+        verdict = judged(self, episode)
         self._over = True
-        info = self._info() | {"verdict": verdict}
+        info = self._info(episode) | {"verdict": verdict}
         if isinstance(verdict, Scored):
-            return "", float(verdict.reward), not cut, cut, info
+            cut = episode.stop == "turns"
+            reward = verdict.reward - math.fsum(episode.step_rewards[:-1])
+            return "", reward, not cut, cut, info
         return "", float("nan"), False, True, info
 
     def __repr__(self) -> str:
@@ -157,11 +204,15 @@ class Environment(gymnasium.Env[str, str]):
     # Gymnasium's own says `<SingleTurn instance>`.
     __str__ = __repr__
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_episode": None, "_over": True}  # an episode stays where it's played
+
     def render(self) -> str | None:
         """Return the conversation so far if `render_mode="ansi"`, otherwise None."""
         if self.render_mode != "ansi":
             return None
-        return "\n\n".join(f"[{m['role']}]\n{m['content']}" for m in self._messages)
+        messages = [] if self._episode is None else self._episode.messages
+        return "\n\n".join(f"[{m['role']}]\n{content_text(m)}" for m in messages)
 
     def _choose(self, options: dict[str, Any]) -> Task:
         wanted = options.pop("task", None)
@@ -186,6 +237,26 @@ class Environment(gymnasium.Env[str, str]):
             )
         return self.tasks[index]
 
-    def _info(self) -> dict[str, Any]:
-        assert self._task is not None
-        return {"task_id": self._task.id, "messages": [dict(m) for m in self._messages]}
+    def _info(self, episode: LiveEpisode) -> dict[str, Any]:
+        return {"task_id": episode.task.id, "messages": [dict(m) for m in episode.messages]}
+
+
+def judged(env: Environment, episode: LiveEpisode) -> Verdict:
+    """End an episode and wait for its verdict, with the step rewards in it."""
+    ended = episode.begin_end().result()
+    if isinstance(ended, Unscored):
+        return ended
+    verdict = env.submit(episode.task, ended)
+    return ended.with_step_rewards(verdict.result() if isinstance(verdict, Future) else verdict)
+
+
+class _Replies(Episode):
+    """An episode of an environment with a method `reply(task, messages)`, which keeps no state."""
+
+    def __init__(self, env: Environment, task: Task) -> None:
+        super().__init__(task)
+        self._env = env
+
+    def reply(self, message: object) -> Any:
+        """Ask the environment."""
+        return self._env.reply(self.task, list(self.conversation))

@@ -10,7 +10,11 @@ from typing import Any, TypeAlias
 
 from rlvr.core.errors import TaskError
 
-Message: TypeAlias = dict[str, str]
+Message: TypeAlias = dict[str, Any]
+"""A chat message in OpenAI's form: `role` (system, user, assistant or tool), `content` (text, a list of parts, or None
+beside tool calls), and where they apply `tool_calls`, `tool_call_id` and `name`."""
+
+_OPTIONAL = ("tool_calls", "tool_call_id", "name")
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -21,7 +25,7 @@ class Task:
         task.prompt  # ({'role': 'user', 'content': 'What is 6 times 7?'},)
 
     Attributes:
-        prompt: chat messages, each `{"role": …, "content": …}`. A bare string becomes one user message.
+        prompt: chat messages, each `{"role": …, "content": …}`, in OpenAI's form. A bare string becomes one user message.
         reference: the ground truth that the environment's verifier reads: any JSON value.
         id: unique within its TaskSet; by default a digest of prompt and reference.
         metadata: further facts (source, level, fields of the original row): any JSON object.
@@ -37,7 +41,7 @@ class Task:
 
     def __init__(
         self,
-        prompt: str | Sequence[Mapping[str, str]],
+        prompt: str | Sequence[Mapping[str, Any]],
         reference: Any,
         id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -53,8 +57,8 @@ class Task:
     def text(self) -> str:
         """The prompt as one text: the sole message's content, or `role: content` paragraphs."""
         if len(self.prompt) == 1:
-            return self.prompt[0]["content"]
-        return "\n\n".join(f"{m['role']}: {m['content']}" for m in self.prompt)
+            return content_text(self.prompt[0])
+        return "\n\n".join(f"{m['role']}: {content_text(m)}" for m in self.prompt)
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain dictionary that `Task.from_json` turns into an equal task."""
@@ -93,17 +97,53 @@ def _restored(
     return task
 
 
-def _messages(prompt: str | Sequence[Mapping[str, str]]) -> tuple[Message, ...]:
+def content_text(message: Mapping[str, Any]) -> str:
+    """Return a message's content as text: that of all its parts if it has parts, "" if it has none."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text") or "" for part in content or ())
+
+
+def as_message(value: Mapping[str, Any]) -> Message:
+    """Return a message with the fields of OpenAI's form alone.
+
+    Raises `TaskError` if its role isn't text, or its content isn't text, a list of parts, or absent beside tool calls.
+    """
+    try:
+        message: Message = {"role": value["role"], "content": value.get("content")}
+        message |= {key: value[key] for key in _OPTIONAL if value.get(key) is not None}
+        content = message["content"]
+        valid = isinstance(message["role"], str) and (
+            isinstance(content, str)
+            or (isinstance(content, list | tuple) and all(map(_is_part, content)))
+            or (content is None and bool(message.get("tool_calls")))
+        )
+    except (TypeError, KeyError, AttributeError) as error:
+        raise TaskError(f"{_FORM}, not {value!r:.200}.") from error
+    if not valid:
+        raise TaskError(f"{_FORM}, not {value!r:.200}.")
+    return message
+
+
+_FORM = 'A message has a role and a content, like {"role": "user", "content": "…"}'
+
+
+def _is_part(part: Any) -> bool:
+    return isinstance(part, Mapping) and isinstance(part.get("type"), str)
+
+
+def _messages(prompt: str | Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:
     if isinstance(prompt, str):
         return ({"role": "user", "content": prompt},)
     try:
-        messages = tuple({"role": m["role"], "content": m["content"]} for m in prompt)
-    except (TypeError, KeyError) as error:
+        messages = tuple(map(as_message, prompt))
+    except (TypeError, TaskError) as error:
         raise TaskError(
-            "A prompt is a string or a list of messages like "
+            "A prompt is a string or a list of messages with text content like "
             f'{{"role": "user", "content": "…"}}, not {prompt!r:.200}.'
         ) from error
-    if not messages or not all(isinstance(v, str) for m in messages for v in m.values()):
+    if not messages:
         raise TaskError(
             f"A prompt needs at least one message, with text content, not {prompt!r:.200}."
         )

@@ -12,10 +12,11 @@ import copy
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
+from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Verifier(ABC):
     reward_range: tuple[float, float] = (0.0, 1.0)
     """The least and the greatest reward; that of a sum follows from its weights."""
 
+    sees: Literal["response", "transcript"] = "response"
+    """What it judges: the last response as text, or the whole episode as a `Transcript`. One that sees transcripts gets
+    a transcript from every caller: for a bare response, that of an episode of one turn."""
+
     options: ClassVar[tuple[str, ...]] = ()
     """Attributes that `configure` may set."""
 
@@ -54,15 +59,15 @@ class Verifier(ABC):
             cls.name = cls.__name__.lower()
 
     @abstractmethod
-    def verify(self, task: Task, response: str) -> Verdict | Awaitable[Verdict]:
-        """Judge `response`. May be `async def`.
+    def verify(self, task: Task, response: Any) -> Verdict | Awaitable[Verdict]:
+        """Judge `response`, which is a str, or a `Transcript` if `sees` is "transcript". May be `async def`.
 
         Return a verdict for every possible response: a wrong answer is `Scored`, never an
         exception. An exception becomes `Unscored(internal)`; raise `CannotScore` to name
         another cause.
         """
 
-    def settle(self, task: Task, response: str) -> Verdict | None:
+    def settle(self, task: Task, response: Any) -> Verdict | None:
         """Return the verdict if it takes microseconds and has no risk, otherwise None.
 
         Runs in the caller's thread, where nothing can stop it: it must take linear time, without recursion on the
@@ -136,6 +141,13 @@ class Verifier(ABC):
         from rlvr.core.compose import Gate
 
         return Gate(self, then)
+
+
+def seen_by(verifier: Verifier, task: Task, response: str | Transcript) -> str | Transcript:
+    """Return what the verifier judges: the transcript if it sees transcripts, otherwise the last response."""
+    if verifier.sees == "transcript":
+        return Transcript.of(task, response) if isinstance(response, str) else response
+    return response if isinstance(response, str) else response.response
 
 
 def a_verifier(value: Any) -> Verifier:

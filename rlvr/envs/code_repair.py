@@ -92,7 +92,9 @@ def make(
     load = _loader(source, wanted, dataset, config, data, language, public, template, limits)
     verifier = Code(reward, language=language, limits=limits)
     fixtures = fixtures_of("code_repair", max_turns > 2)
-    return CodeRepair(TaskSet(load, "code_repair"), verifier, max_turns, fixtures=fixtures)
+    return CodeRepair(
+        TaskSet(load, "code_repair"), verifier, max_turns=max_turns, fixtures=fixtures
+    )
 
 
 def _loader(

@@ -138,8 +138,6 @@ def make(
     """
     if level not in tuple(LEVELS):  # a tuple also answers for what can't be hashed
         raise OptionError(f"level is one of {', '.join(map(str, LEVELS))}, not {level!r}.")
-    if calls not in ("text", "native"):
-        raise OptionError(f"calls is 'text' or 'native', not {calls!r:.80}.")
     tasks = generated(
         problem,
         split=split,
@@ -151,7 +149,7 @@ def make(
         tools=f"\n\n{describe(Shop)}" if calls == "text" else "",
     )
     fixtures = fixtures_of("shop", mode == "boxed" and max_turns > 3)
-    return ToolEnv(tasks, Math(mode), Shop, max_turns, fixtures=fixtures)
+    return ToolEnv(tasks, Math(mode), Shop, max_turns, calls=calls, fixtures=fixtures)
 
 
 def problem(rng: np.random.Generator, prompt: Prompt, level: ShopLevel, tools: str) -> Task:

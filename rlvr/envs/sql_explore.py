@@ -53,7 +53,7 @@ class SqlExplore(MultiTurn):
     def __init__(
         self, tasks: TaskSet, verifier: Sql, max_turns: int, look: Look, **options: Any
     ) -> None:
-        super().__init__(tasks, verifier, max_turns, **options)
+        super().__init__(tasks, verifier, max_turns=max_turns, **options)
         self.look = look
 
     def reply(self, task: Task, messages: list[Message]) -> str | None:

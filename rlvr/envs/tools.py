@@ -1,44 +1,47 @@
-"""`ToolEnv`: conversations in which the model calls tools, which are typed Python methods.
+"""`ToolEnv`: episodes in which the model calls tools, which are typed Python methods.
 
-A call is text, in the form that Qwen's and Hermes' templates use, so it works with every policy
-and trainer::
+A call is native, in the form of OpenAI's `tool_calls`, or text, in the form that Qwen's and Hermes' templates use, so
+that it works with every policy and trainer::
 
     <tool_call>
     {"name": "price", "arguments": {"item": "lamp"}}
     </tool_call>
 
-`rlvr.trl.environment_factory` gives the same tools to TRL, which uses the template's own calls.
+The verdict is the same for both.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
-import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, get_args, get_type_hints
 
+from rlvr.core.calls import CallTimeoutError
+from rlvr.core.episode import Episode, ModelMessage, Reply
 from rlvr.core.errors import CannotScore, OptionError, ToolError
 from rlvr.core.fixtures import Fixture
-from rlvr.core.task import Message, Task
+from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
+from rlvr.core.tool_calls import MOST_CHARACTERS, ToolCall, results_message, tool_message
 from rlvr.core.verifier import Verifier
+from rlvr.envs.tool_types import fits, is_known, schema_of, shown
 from rlvr.envs.turns import MultiTurn
-from rlvr.verifiers.extraction import after_thinking
 
-_OPENS, _CLOSES = "<tool_call>", "</tool_call>"
+Calls = Literal["text", "native"]
 _MOST_CALLS = 16  # per message
-_MOST_CHARACTERS = 4000  # of a call, and of a result
+_MOST_HUNG = 3  # per episode
 _RESERVED = ("reset", "get_reward")  # methods that TRL doesn't offer as tools
+_OUT_OF_ORDER = "error: the tools are out of order"
 
 
 class ToolEnv(MultiTurn):
     """Tasks whose answers need tools::
 
-        class Shop:
+        class Shop(rlvr.Episode):
             def __init__(self, task):
                 self._prices = task.metadata["prices"]
 
@@ -54,19 +57,20 @@ class ToolEnv(MultiTurn):
 
         env = rlvr.ToolEnv(tasks, rlvr.Math(), Shop)
 
-    The public methods of the toolbox are the tools. Each episode has its own toolbox, which may
-    keep state. It must be deterministic, since it is made
-    anew at each turn and the earlier calls are repeated.
+    The public methods of the toolbox, beside those of `Episode`, are the tools. They may be `async def`. Each episode has
+    a toolbox of its own, and each call is made once. A tool returns text, JSON data, or an `rlvr.Reply` with a step
+    reward.
 
-    The first message without a call is the answer. An invalid call (no JSON, no such tool,
-    wrong arguments) and a call whose tool raises are answered with an error that the model reads.
-    Only `CannotScore` leaves the episode without a reward.
+    The first message without a call is the answer, unless the toolbox has a `reply`, which then answers it (a user whom
+    the model talks to). An invalid call (no JSON, no such tool, wrong arguments) and a call whose tool raises or exceeds
+    its deadline are answered with an error that the model reads. Only `CannotScore` leaves the episode without a reward.
 
     Args:
-        tasks: tasks whose prompts explain the tools: put `describe(toolbox)` in them.
-        verifier: judges the answer.
-        toolbox: a class whose constructor takes a task.
+        tasks: tasks. With `calls="text"` their prompts explain the tools: put `describe(toolbox)` in them.
+        verifier: judges the answer, or the whole episode (`sees = "transcript"`).
+        toolbox: an `rlvr.Episode` class with tools, or any class whose constructor takes a task.
         max_turns: the most responses per episode, including the answer.
+        calls: `text`, or `native`: the model is offered the tools by its server or its chat template.
 
     The other arguments are `Environment`'s.
     """
@@ -78,43 +82,129 @@ class ToolEnv(MultiTurn):
         toolbox: type[Any],
         max_turns: int = 8,
         *,
+        calls: Calls = "text",
+        deadline_s: float = 60.0,
+        step_reward_range: tuple[float, float] = (-1.0, 1.0),
         name: str | None = None,
         render_mode: str | None = None,
         fixtures: Iterable[Fixture] | str | os.PathLike[str] | None = None,
         known_findings: Mapping[str, str] | None = None,
     ) -> None:
+        if calls not in get_args(Calls):
+            raise OptionError(f"calls is 'text' or 'native', not {calls!r:.80}.")
+        self.toolbox = toolbox
+        self.tools = tools_of(toolbox)
         super().__init__(
             tasks,
             verifier,
+            toolbox,
             max_turns,
+            deadline_s=deadline_s,
+            step_reward_range=step_reward_range,
             name=name,
             render_mode=render_mode,
             fixtures=fixtures,
             known_findings=known_findings,
         )
-        self.toolbox = toolbox
-        self.tools = tools_of(toolbox)
+        if calls == "native":
+            self.tool_schemas = [schema_of(name, tool) for name, tool in self.tools.items()]
 
-    def reply(self, task: Task, messages: list[Message]) -> str | None:
-        """Return the results of the last message's calls, or None if it has none."""
-        if not calls_in(messages[-1]["content"]):
-            return None
-        box = self.toolbox(task)
-        results: list[str] = []
-        for message in messages:
-            if message["role"] == "assistant":
-                calls = calls_in(message["content"])
-                results = [self._answer(box, text) for text in calls[:_MOST_CALLS]]
-        if len(calls) > _MOST_CALLS:
-            results.append(f"error: only the first {_MOST_CALLS} calls of a message are done")
-        return "\n".join(f"<tool_response>\n{result}\n</tool_response>" for result in results)
+    def begin(self, task: Task) -> ToolSession:
+        """Make the toolbox of an episode."""
+        return ToolSession(self.toolbox(task), self.tools)
 
-    def _answer(self, box: Any, text: str) -> str:
+
+class ToolSession(Episode):
+    """The calls of one episode, made on its toolbox."""
+
+    calls_by_itself = True
+    """Each call of a tool has a deadline of its own."""
+
+    def __init__(self, toolbox: Any, tools: Mapping[str, Callable[..., Any]]) -> None:
+        self._toolbox = toolbox
+        self._tools = tools
+        self._hung = 0
+        self._is_episode = isinstance(toolbox, Episode)
+
+    def bind(self, call: Callable[..., Awaitable[Any]]) -> None:
+        """Take the function that runs author's methods."""
+        self._call = call
+        if self._is_episode:
+            self._toolbox.conversation = self.conversation
+
+    def open(self) -> Any:
+        """Open the toolbox."""
+        return self._toolbox.open() if self._is_episode else None
+
+    def outcome(self) -> Any:
+        """Return the toolbox's outcome."""
+        return self._toolbox.outcome() if self._is_episode else None
+
+    def close(self) -> Any:
+        """Close the toolbox."""
+        return self._toolbox.close() if self._is_episode else None
+
+    async def reply(self, message: ModelMessage) -> Any:
+        """Return the results of the message's calls. Without a call, return what the toolbox replies, if it does."""
+        calls = message.tool_calls
+        if not calls:
+            replies = self._is_episode and type(self._toolbox).reply is not Episode.reply
+            return await self._call(self._toolbox.reply, message) if replies else None
+        results = [await self.result(call) for call in calls[:_MOST_CALLS]]
+        texts = [result.content for result in results]
+        reward = sum(result.reward for result in results)
+        over = any(result.over for result in results)
+        late = f"error: only the first {_MOST_CALLS} calls of a message are done"
+        if calls[0].id:
+            texts += [late] * (len(calls) - len(texts))
+            messages = [tool_message(call, text) for call, text in zip(calls, texts, strict=True)]
+        else:
+            messages = [results_message(texts + [late] * (len(calls) > _MOST_CALLS))]
+        return Reply("(over)" if over else "", reward, over, messages)
+
+    async def result(self, call: ToolCall) -> Reply:
+        """Make one call and return its result as text of at most 4000 characters. Raises `CannotScore` if the tool does."""
         try:
-            name, arguments = _read(text)
-            return call(self.tools, box, name, arguments)
+            reply = await self._made(call)
         except ToolError as error:
-            return f"error: {error}"
+            reply = Reply(f"error: {error}")
+        text = reply.content if isinstance(reply.content, str) else _as_text(reply.content)
+        if len(text) > MOST_CHARACTERS:
+            text = f"{text[:MOST_CHARACTERS]}… (cut)"
+        return Reply(text, reply.reward, reply.over)
+
+    async def _made(self, call: ToolCall) -> Reply:
+        if self._hung >= _MOST_HUNG:
+            return Reply(_OUT_OF_ORDER)
+        tool, arguments = read_call(self._tools, call)
+        bound = functools.partial(tool, self._toolbox, **arguments)
+        if inspect.iscoroutinefunction(tool):
+            bound = _as_coroutine_function(bound)
+        try:
+            result = await self._call(bound)
+            if isinstance(result, Reply):
+                return result
+            return Reply(result if isinstance(result, str) else _as_text(result))
+        except (ToolError, CannotScore):
+            raise
+        except CallTimeoutError:
+            self._hung += 1
+            raise ToolError(f"{call.name} took too long") from None
+        except (Exception, SystemExit) as error:  # the model's arguments may be the reason
+            raise ToolError(
+                f"{call.name} failed: {type(error).__name__}: {error!s:.200}"
+            ) from error
+
+
+def _as_coroutine_function(bound: Callable[..., Any]) -> Callable[..., Any]:
+    async def call() -> Any:
+        return await bound()
+
+    return call
+
+
+def _as_text(result: Any) -> str:
+    return json.dumps(result, ensure_ascii=False)
 
 
 def tools_of(toolbox: type[Any]) -> dict[str, Callable[..., Any]]:
@@ -129,7 +219,7 @@ def tools_of(toolbox: type[Any]) -> dict[str, Callable[..., Any]]:
     tools = {
         name: function
         for name, function in inspect.getmembers(toolbox, inspect.isfunction)
-        if not name.startswith("_")
+        if not name.startswith("_") and not hasattr(Episode, name)
     }
     if not tools:
         raise OptionError(f"{toolbox.__name__} has no public method, so there's no tool.")
@@ -153,68 +243,38 @@ def describe(toolbox: type[Any]) -> str:
     )
 
 
-def calls_in(message: str) -> list[str]:
-    """Return the text of each call that a message makes; thoughts don't count."""
-    text = after_thinking(message)
-    calls: list[str] = []
-    end = 0
-    # Not with a regular expression, which would search for the end from each of thousands of openings.
-    while (start := text.find(_OPENS, end)) >= 0:
-        closing = text.find(_CLOSES, start)
-        if closing < 0:
-            break
-        calls.append(text[start + len(_OPENS) : closing])
-        end = closing + len(_CLOSES)
-    return calls
-
-
-def call(tools: Mapping[str, Callable[..., Any]], box: Any, name: str, arguments: Any) -> str:
-    """Call a tool and return its result as text of at most 4000 characters.
-
-    Raises `ToolError` with a sentence for the model if the call can't be done, and `CannotScore`
-    if the tool does.
-    """
-    function = tools.get(name) if isinstance(name, str) else None
+def read_call(
+    tools: Mapping[str, Callable[..., Any]], call: ToolCall
+) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Return a call's tool and its arguments. Raises `ToolError` with a sentence for the model if it can't be made."""
+    if call.error:
+        raise ToolError(call.error)
+    function = tools.get(call.name)
     if function is None:
-        raise ToolError(f"there's no tool {name!r:.40}; there are: {', '.join(tools)}")
+        raise ToolError(f"there's no tool {call.name!r:.40}; there are: {', '.join(tools)}")
+    if len(call.arguments) > MOST_CHARACTERS:
+        raise ToolError(f"a call has at most {MOST_CHARACTERS} characters")
+    try:
+        arguments = json.loads(call.arguments or "{}")
+    except (ValueError, RecursionError) as error:
+        raise ToolError(f"the arguments aren't JSON: {error!s:.200}") from error
     if not isinstance(arguments, dict):
         raise ToolError('"arguments" is an object with a value for each argument')
     parameters = dict(list(inspect.signature(function).parameters.items())[1:])
     unknown = [key for key in arguments if key not in parameters]
     if unknown:
-        raise ToolError(
-            f"{name} has no argument {unknown[0]!r:.40}; it has: {', '.join(parameters)}"
-        )
+        known = ", ".join(parameters) or "none"
+        raise ToolError(f"{call.name} has no argument {unknown[0]!r:.40}; it has: {known}")
     hints = get_type_hints(function)
     for key, parameter in parameters.items():
         if key not in arguments:
             if parameter.default is inspect.Parameter.empty:
-                raise ToolError(f"{name} needs the argument {key!r}")
-        elif not _fits(arguments[key], hints[key]):
+                raise ToolError(f"{call.name} needs the argument {key!r}")
+        elif not fits(arguments[key], hints[key]):
             raise ToolError(
-                f"{key!r} of {name} is {_shown(hints[key])}, not {arguments[key]!r:.40}"
+                f"{key!r} of {call.name} is {shown(hints[key])}, not {arguments[key]!r:.40}"
             )
-    try:
-        result = function(box, **arguments)
-        text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
-    except (ToolError, CannotScore):
-        raise
-    except (Exception, SystemExit) as error:  # the model's arguments may be the reason
-        raise ToolError(f"{name} failed: {type(error).__name__}: {error!s:.200}") from error
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}… (cut)"
-
-
-def _read(text: str) -> tuple[str, Any]:
-    """Parse a call's name and arguments."""
-    if len(text) > _MOST_CHARACTERS:
-        raise ToolError(f"a call has at most {_MOST_CHARACTERS} characters")
-    try:
-        call = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ToolError(f"the call isn't JSON: {error!s:.200}") from error
-    if not isinstance(call, dict) or set(call) != {"name", "arguments"}:
-        raise ToolError('a call is an object with "name" and "arguments" alone')
-    return call["name"], call["arguments"]
+    return function, arguments
 
 
 def _check(toolbox: type[Any], name: str, function: Callable[..., Any]) -> None:
@@ -231,7 +291,7 @@ def _check(toolbox: type[Any], name: str, function: Callable[..., Any]) -> None:
     for parameter in list(inspect.signature(function).parameters.values())[1:]:
         if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
             raise OptionError(f"{where} takes named arguments alone, not {str(parameter)!r}.")
-        if parameter.name not in hints or not _known(hints[parameter.name]):
+        if parameter.name not in hints or not is_known(hints[parameter.name]):
             raise OptionError(
                 f"{where} needs a type hint for {parameter.name!r}: int, float, str, bool, a "
                 f"Literal, list[…], dict[str, …], or one of them or None."
@@ -241,35 +301,3 @@ def _check(toolbox: type[Any], name: str, function: Callable[..., Any]) -> None:
                 f"{where} doesn't say what {parameter.name!r} is: its docstring needs an 'Args:' "
                 f"section with a line for it."
             )
-
-
-def _known(hint: Any) -> bool:
-    """Tell whether a JSON value can be checked against the type hint."""
-    origin, inside = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return all(isinstance(value, str | int) for value in inside)
-    if origin is dict:
-        return inside[0] is str and _known(inside[1])
-    if origin in (list, Union, UnionType):
-        return all(_known(argument) for argument in inside)
-    return hint in (int, float, str, bool, NoneType)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Tell whether a JSON value is of that type. A bool is no number; a number is finite."""
-    origin, inside = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return any(type(value) is type(choice) and value == choice for choice in inside)
-    if origin in (Union, UnionType):
-        return any(_fits(value, member) for member in inside)
-    if origin is list:
-        return isinstance(value, list) and all(_fits(item, inside[0]) for item in value)
-    if origin is dict:
-        return isinstance(value, dict) and all(_fits(item, inside[1]) for item in value.values())
-    if hint is float:
-        return type(value) in (int, float) and abs(value) < math.inf
-    return type(value) is hint
-
-
-def _shown(hint: Any) -> str:
-    return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint)

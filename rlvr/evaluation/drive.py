@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from rlvr.core.environment import Environment
-from rlvr.core.faults import raised
+from rlvr.core.episode import LiveEpisode
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.evaluation.judge import EpisodeJudge
@@ -28,13 +28,10 @@ from rlvr.policies.base import (
 )
 from rlvr.runs.cache import VerdictCache
 from rlvr.runs.rollouts import Rollout
-from rlvr.scoring.prints import call_judging
 
 AnyPolicy: TypeAlias = Policy | AsyncPolicy
-_Turn: TypeAlias = tuple[Environment, Rollout, int]  # the last is the number of the turn
 
 _WAITING = 1024  # episodes that are over and not judged yet; with more, generation waits
-_THREADS = 16  # that run environments' replies
 _BATCH = 64
 
 
@@ -48,12 +45,55 @@ class TaskSamples:
     task: Task
     samples: list[int]
 
-    def rollouts(self) -> list[Rollout]:
-        """One for each sample, with the prompt in it."""
+    def plays(self) -> list[_Play]:
+        """Return an episode for each sample."""
+        episodes = [(sample, self.env.episode(self.task)) for sample in self.samples]
         return [
-            Rollout(self.name, self.part, self.task, sample, [dict(m) for m in self.task.prompt])
-            for sample in self.samples
+            _Play(
+                self.env,
+                episode,
+                Rollout(self.name, self.part, self.task, sample, episode.messages),
+            )
+            for sample, episode in episodes
         ]
+
+
+@dataclass(slots=True)
+class _Play:
+    """An episode that is being played, and the record of it."""
+
+    env: Environment
+    episode: LiveEpisode
+    rollout: Rollout
+
+    async def open(self) -> None:
+        """Begin the episode."""
+        if self.env.is_interactive:
+            await asyncio.wrap_future(self.episode.begin_open())
+
+    async def take(self, generation: Generation) -> bool:
+        """Hand a response over to the episode. Returns True if the episode is over."""
+        episode = self.episode
+        if generation.stop != "error":
+            self.rollout.count(generation)
+            await episode.respond(generation.message, generation.stop)
+        elif episode.turns and generation.overflow:
+            episode.cut("length")  # its own talk filled the context: judged as it stands
+        else:
+            cause = Cause.INPUT if generation.overflow else Cause.INTERNAL
+            episode.fail(Unscored(cause, f"no response: {generation.error}"))
+        return episode.over
+
+    def request(self, seed: int) -> Request:
+        """Return the request for the next response."""
+        rollout = self.rollout
+        where = (rollout.env, rollout.part or "", rollout.task.id, rollout.sample)
+        return Request(
+            tuple(rollout.messages),
+            rollout.task,
+            seed_of(seed, *where, self.episode.turns),
+            tuple(self.env.tool_schemas or ()),
+        )
 
 
 class Driver:
@@ -82,7 +122,7 @@ class Driver:
         self._concurrency = concurrency or own
         self._slots = asyncio.Semaphore(_WAITING)
         self._judges: dict[int, EpisodeJudge] = {}
-        self._threads = ThreadPoolExecutor(_THREADS, "rlvr-episodes")
+        self._live: set[LiveEpisode] = set()
         self._pending: set[asyncio.Task[None]] = set()
         self._broken: BaseException | None = None  # what recording a rollout raised
 
@@ -100,75 +140,78 @@ class Driver:
             # Several workers fail for the same reason: one says it.
             raise _first(group) from None
         finally:
-            await asyncio.gather(*self._pending)
-            self._threads.shutdown(wait=True, cancel_futures=True)
+            closing = [episode.begin_close() for episode in self._live]
+            await asyncio.gather(*self._pending, *map(asyncio.wrap_future, closing))
             if self._broken is not None:
                 raise self._broken
 
     async def _serve(self, units: Iterator[TaskSamples]) -> None:
         policy = cast(AsyncPolicy, self._policy)
         for unit in units:  # shared with the other workers
-            rollouts = unit.rollouts()
-            if unit.env.max_turns == 1:
-                await self._ask(policy, unit.env, rollouts, 0)
+            plays = unit.plays()
+            if not unit.env.is_interactive:
+                await self._ask(policy, plays)
                 continue
-            for rollout in rollouts:
-                turn = 0
-                while not await self._ask(policy, unit.env, [rollout], turn):
-                    turn += 1
+            for play in plays:
+                await self._begin(play)
+                while not play.episode.over:
+                    await self._ask(policy, [play])
 
-    async def _ask(
-        self, policy: AsyncPolicy, env: Environment, rollouts: list[Rollout], turn: int
-    ) -> bool:
-        """One request for all of `rollouts`; whether their episodes are over."""
+    async def _ask(self, policy: AsyncPolicy, plays: list[_Play]) -> None:
+        """Make one request for all of `plays`, and see to those that are over then."""
         began = time.monotonic()
-        found = await policy.generate(self._request(rollouts[0], turn), len(rollouts))
+        generations = await policy.generate(plays[0].request(self._seed), len(plays))
         seconds = time.monotonic() - began
-        _check(name_of(policy), found, len(rollouts))
-        over = True
-        rollouts[0].sent_tokens += found[0].prompt_tokens or 0  # one prompt, however many samples
-        for rollout, generation in zip(rollouts, found, strict=True):
-            rollout.generate_s += seconds
-            over = await self._turn(env, rollout, generation, turn)
-            if over:
-                await self._close(env, rollout)
-        return over
+        _check(name_of(policy), generations, len(plays))
+        # One prompt, however many samples.
+        plays[0].rollout.sent_tokens += generations[0].prompt_tokens or 0
+        for play, generation in zip(plays, generations, strict=True):
+            play.rollout.generate_s += seconds
+            if await play.take(generation):
+                await self._close(play)
+
+    async def _begin(self, play: _Play) -> None:
+        """Open an episode; one that can't be opened is over."""
+        self._live.add(play.episode)
+        await play.open()
+        if play.episode.over:
+            await self._close(play)
 
     async def _batches(self, units: Iterator[TaskSamples]) -> None:
         policy = cast(Policy, self._policy)
-        waiting = ((unit.env, rollout) for unit in units for rollout in unit.rollouts())
-        active: list[_Turn] = []
+        waiting = (play for unit in units for play in unit.plays())
+        active: list[_Play] = []
         # A thread for the policy alone, so that judging goes on while it generates.
         with ThreadPoolExecutor(1, "rlvr-policy") as thread:
             while True:
                 # Episodes that are over make room for new ones: batches stay full to the end.
-                new = itertools.islice(waiting, max(0, _window(policy) - len(active)))
-                active += [(env, rollout, 0) for env, rollout in new]
+                new = list(itertools.islice(waiting, max(0, _window(policy) - len(active))))
+                await asyncio.gather(
+                    *(self._begin(play) for play in new if play.env.is_interactive)
+                )
+                active += [play for play in new if not play.episode.over]
                 if not active:
+                    if new:
+                        continue
                     break
                 going_on = []
                 async for answers in self._answers(policy, active, thread):
-                    over = await asyncio.gather(
-                        *(
-                            self._turn(env, rollout, answer, turn)
-                            for (env, rollout, turn), answer in answers
-                        )
-                    )
-                    for ((env, rollout, turn), _), is_over in zip(answers, over, strict=True):
+                    over = await asyncio.gather(*(play.take(answer) for play, answer in answers))
+                    for (play, _), is_over in zip(answers, over, strict=True):
                         if is_over:
-                            await self._close(env, rollout)
+                            await self._close(play)
                         else:
-                            going_on.append((env, rollout, turn + 1))
+                            going_on.append(play)
                 active = going_on
 
     async def _answers(
-        self, policy: Policy, active: list[_Turn], thread: ThreadPoolExecutor
-    ) -> AsyncIterator[list[tuple[_Turn, Generation]]]:
+        self, policy: Policy, active: list[_Play], thread: ThreadPoolExecutor
+    ) -> AsyncIterator[list[tuple[_Play, Generation]]]:
         """Yield turns with their answers, as the policy has them: all at once, or a batch at a time.
 
         While the caller sees to some of them, the policy goes on with the next.
         """
-        requests = [self._request(rollout, turn) for _, rollout, turn in active]
+        requests = [play.request(self._seed) for play in active]
         stream = iter(_stream(policy, requests))
         loop = asyncio.get_running_loop()
         began = time.monotonic()
@@ -178,62 +221,31 @@ class Driver:
             began = time.monotonic()
             following = loop.run_in_executor(thread, next, stream, None)
             for place, answer in batch:
-                _, rollout, _ = active[place]
+                rollout = active[place].rollout
                 rollout.generate_s += share
                 rollout.sent_tokens += answer.prompt_tokens or 0
             yield [(active[place], answer) for place, answer in batch]
             batch = await following
 
-    def _request(self, rollout: Rollout, turn: int) -> Request:
-        task = rollout.task
-        where = (rollout.env, rollout.part or "", task.id, rollout.sample, turn)
-        return Request(tuple(rollout.messages), task, seed_of(self._seed, *where))
-
-    async def _turn(
-        self, env: Environment, rollout: Rollout, generation: Generation, turn: int
-    ) -> bool:
-        """Take a response and let the environment reply; whether the episode is over."""
-        if generation.stop == "error":
-            if turn and generation.overflow:
-                rollout.stop = "length"  # its own talk filled the context: judged as it stands
-                rollout.messages.pop()
-                return True
-            cause = Cause.INPUT if generation.overflow else Cause.INTERNAL
-            rollout.stop = "error"
-            rollout.verdict = Unscored(cause, f"no response: {generation.error}")
-            return True
-        rollout.respond(generation)
-        if env.max_turns == 1:
-            return True
-        loop = asyncio.get_running_loop()
-        try:
-            answer = await loop.run_in_executor(
-                self._threads, call_judging, env.reply, rollout.task, rollout.messages
-            )
-        except NotImplementedError:
-            raise  # there's no environment yet
-        except (Exception, SystemExit) as error:  # as in Environment.step: nobody's wrong answer
-            rollout.verdict = raised(f"the reply of {env.name} raised", error)
-            return True
-        if answer is not None and turn + 1 < env.max_turns:
-            rollout.messages.append({"role": "user", "content": answer})
-            return False
-        if answer is not None:
-            rollout.stop = "turns"
-        return True
-
-    async def _close(self, env: Environment, rollout: Rollout) -> None:
+    async def _close(self, play: _Play) -> None:
         """See to the verdict. Waits while too many others wait for theirs."""
         if self._broken is not None:
             raise self._broken
-        if rollout.verdict is not None:
+        rollout, episode = play.rollout, play.episode
+        began = time.monotonic()
+        ended = await episode.end()
+        self._live.discard(episode)
+        rollout.stop = episode.stop or rollout.stop
+        rollout.step_rewards = episode.step_rewards
+        if isinstance(ended, Unscored):
+            rollout.verdict = ended
             self._record(rollout)
             return
-        judge = self._judges.get(id(env))
+        rollout.outcome = ended.outcome
+        judge = self._judges.get(id(play.env))
         if judge is None:
-            judge = self._judges[id(env)] = EpisodeJudge(env, self._threads, self._cache)
-        began = time.monotonic()
-        verdict = judge(rollout.task, rollout.messages)
+            judge = self._judges[id(play.env)] = EpisodeJudge(play.env, self._cache)
+        verdict = judge(rollout.task, ended)
         if isinstance(verdict, Future):
             await self._slots.acquire()
             task = asyncio.create_task(self._judged(rollout, verdict, began))

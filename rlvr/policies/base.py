@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from rlvr.core.errors import OptionError, RlvrError
 from rlvr.core.task import Message, Task
@@ -36,11 +36,13 @@ class Request:
         prompt: the messages so far; the last one isn't the policy's.
         task: the problem. Only scripts may read it: a model answers from `prompt`.
         seed: the sampling seed: distinct per task, sample and turn, and the same in every process.
+        tools: the tools that the model is offered, as JSON schemas in OpenAI's form.
     """
 
     prompt: tuple[Message, ...]
     task: Task
     seed: int = 0
+    tools: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def of(cls, task: Task, seed: int = 0) -> Request:
@@ -61,6 +63,7 @@ class Generation:
         token_ids: the completion's token ids, if requested.
         logprobs: the natural logarithms of those tokens' probabilities.
         overflow: True, together with `error`, if the prompt doesn't fit into the model's context.
+        tool_calls: the calls of tools that the response makes, in OpenAI's form.
     """
 
     text: str
@@ -71,6 +74,15 @@ class Generation:
     logprobs: tuple[float, ...] | None = None
     error: str = ""
     overflow: bool = False
+    tool_calls: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def message(self) -> Message:
+        """The response as a message."""
+        message: Message = {"role": "assistant", "content": self.text}
+        if self.tool_calls:
+            message["tool_calls"] = list(self.tool_calls)
+        return message
 
 
 class Policy(Protocol):

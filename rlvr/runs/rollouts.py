@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from rlvr.core.task import Message, Task
+from rlvr.core.errors import TaskError
+from rlvr.core.task import Message, Task, as_message, content_text
+from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
 from rlvr.policies.base import Generation
 
@@ -27,6 +29,8 @@ class Rollout:
         completion_tokens: tokens of all responses together.
         sent_tokens: tokens of all prompts together, as a provider bills them; a prompt sent once for
             several samples counts for the first of them alone.
+        outcome: what the episode's `outcome` returned.
+        step_rewards: the step rewards, one per turn; empty if there are none.
         generate_s: seconds until the responses were there; for a batch, a rollout's share of it.
         verify_s: seconds from the last response to the verdict.
     """
@@ -45,6 +49,13 @@ class Rollout:
     token_ids: list[list[int]] | None = None
     logprobs: list[list[float]] | None = None
     sent_tokens: int = 0
+    outcome: Any = None
+    step_rewards: list[float] = field(default_factory=list)
+
+    @property
+    def transcript(self) -> Transcript:
+        """The episode as a verifier that sees transcripts gets it."""
+        return Transcript(self.messages, self.outcome, self.step_rewards, len(self.task.prompt))
 
     @property
     def prompt(self) -> list[Message]:
@@ -60,22 +71,21 @@ class Rollout:
     def response(self) -> str | None:
         """The last response; None if there is none."""
         return next(
-            (m["content"] for m in reversed(self.completion) if m["role"] == "assistant"), None
+            (content_text(m) for m in reversed(self.completion) if m["role"] == "assistant"), None
         )
 
     @property
     def characters(self) -> int:
         """The length of all responses together."""
-        return sum(len(m["content"]) for m in self.completion if m["role"] == "assistant")
+        return sum(len(content_text(m)) for m in self.completion if m["role"] == "assistant")
 
     @property
     def truncated(self) -> bool:
         """True if the episode was cut at the token limit or ran out of turns."""
         return self.stop in ("length", "turns")
 
-    def respond(self, generation: Generation) -> None:
-        """Append a response of the policy."""
-        self.messages.append({"role": "assistant", "content": generation.text})
+    def count(self, generation: Generation) -> None:
+        """Add the tokens of a response of the policy."""
         self.stop = generation.stop
         self.prompt_tokens = generation.prompt_tokens
         if generation.completion_tokens is not None:
@@ -108,6 +118,10 @@ class Rollout:
         }
         if any(message["role"] == "assistant" for message in self.task.prompt):
             row["prompt_messages"] = len(self.task.prompt)  # the examples in it aren't responses
+        if self.outcome is not None:
+            row["outcome"] = self.outcome
+        if any(self.step_rewards):
+            row["step_rewards"] = self.step_rewards
         if self.task.metadata:
             row["metadata"] = self.task.metadata
         if self.logprobs is not None:
@@ -127,9 +141,10 @@ class Rollout:
         Raises `KeyError`, `TypeError` or `ValueError` if the row is not a rollout.
         """
         messages = row["messages"]
-        for message in messages:
-            if not isinstance(message["role"], str) or not isinstance(message["content"], str):
-                raise TypeError("a message whose role or content is not text")
+        try:
+            messages = [as_message(message) for message in messages]
+        except TaskError as error:
+            raise TypeError(str(error)) from error
         first = next((i for i, m in enumerate(messages) if m["role"] == "assistant"), len(messages))
         asked = row.get("prompt_messages", max(first, 1))
         sample = row["sample"]
@@ -153,6 +168,8 @@ class Rollout:
             row.get("token_ids"),
             row.get("logprobs"),
             tokens.get("sent", prompt_tokens or 0),
+            row.get("outcome"),
+            row.get("step_rewards") or [],
         )
 
 

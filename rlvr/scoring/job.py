@@ -18,6 +18,7 @@ from typing import Any
 import cloudpickle
 
 from rlvr.core.task import Task
+from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Status, Unscored, Verdict, refused
 from rlvr.core.verifier import Verifier
 from rlvr.scoring.worker import RETIRED
@@ -34,7 +35,7 @@ class Packed:
 
     __slots__ = ("key", "lean", "response", "task", "verifier_blob")
 
-    def __init__(self, key: int, blob: bytes, task: Task, response: str) -> None:
+    def __init__(self, key: int, blob: bytes, task: Task, response: str | Transcript) -> None:
         self.key = key
         self.verifier_blob = blob
         self.task = task
@@ -102,7 +103,7 @@ class Packer:
         self._known: dict[int, _Pickled] = {}
         self._keys = 0
 
-    def pack(self, verifier: Verifier, task: Task, response: str) -> Packed:
+    def pack(self, verifier: Verifier, task: Task, response: str | Transcript) -> Packed:
         """Pickle a job. Raises whatever pickling raises."""
         verifier.before_sending()
         known = self._known.get(id(verifier))

@@ -13,6 +13,7 @@ from typing import Any
 
 from rlvr.core.faults import checked, raised
 from rlvr.core.task import Task
+from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.scoring.pool import Pool
@@ -49,7 +50,7 @@ def close() -> None:
 
 
 def on_the_loop(
-    verifier: Verifier, task: Task, response: str, limit_s: float | None
+    verifier: Verifier, task: Task, response: str | Transcript, limit_s: float | None
 ) -> Future[Verdict]:
     """Run an async verifier on the loop; its time limit ends it there. The future never raises."""
     limit = verifier.limit_s if limit_s is None else limit_s
@@ -59,7 +60,9 @@ def on_the_loop(
         )
 
 
-async def _verify(verifier: Verifier, task: Task, response: str, limit_s: float) -> Verdict:
+async def _verify(
+    verifier: Verifier, task: Task, response: str | Transcript, limit_s: float
+) -> Verdict:
     judging = asyncio.ensure_future(_judged(verifier, task, response))
     try:
         # Not `asyncio.timeout`, which would wait for a verifier that refuses to be cancelled.
@@ -73,7 +76,7 @@ async def _verify(verifier: Verifier, task: Task, response: str, limit_s: float)
     return Unscored(Cause.TIMEOUT, f"{verifier.name} took over {limit_s:g} s")
 
 
-async def _judged(verifier: Verifier, task: Task, response: str) -> Verdict:
+async def _judged(verifier: Verifier, task: Task, response: str | Transcript) -> Verdict:
     try:
         with judging():  # the coroutines that it awaits are in the same context, and no others are
             verdict = await verifier.verify(task, response)  # type: ignore[misc]

@@ -34,6 +34,7 @@ from rlvr.core.errors import OptionError, PoolError
 from rlvr.core.faults import described
 from rlvr.core.files import fill_standard_descriptors
 from rlvr.core.task import Task
+from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.scoring import prints, wire
@@ -101,7 +102,7 @@ class Pool:
         self,
         verifier: Verifier,
         task: Task,
-        response: str,
+        response: str | Transcript,
         limit_s: float | None = None,
         block: bool = True,
     ) -> Future[Verdict]:

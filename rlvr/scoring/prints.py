@@ -26,6 +26,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from rlvr.core import calls
+
 Result = TypeVar("Result")
 
 STDERR, NOWHERE = "stderr", ""
@@ -229,6 +231,9 @@ class judging:
         trace: TracebackType | None,
     ) -> None:
         _judging.reset(self._token)
+
+
+calls.context = judging
 
 
 def call_judging(function: Callable[..., Result], *arguments: Any) -> Result:

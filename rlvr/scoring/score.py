@@ -17,9 +17,10 @@ from concurrent.futures import Future, wait
 from rlvr.core.compose import Composite, Plan
 from rlvr.core.errors import CannotScore, OptionError, ResponseError, TaskError
 from rlvr.core.faults import checked, raised
-from rlvr.core.task import Task
+from rlvr.core.task import Task, content_text
+from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Unscored, Verdict
-from rlvr.core.verifier import Verifier, a_verifier
+from rlvr.core.verifier import Verifier, a_verifier, seen_by
 from rlvr.scoring import lanes
 from rlvr.scoring.job import new_batch
 from rlvr.scoring.pool import Pool
@@ -32,7 +33,7 @@ _SETTLED = 200_000
 
 def score(
     tasks: Sequence[Task],
-    responses: Sequence[str],
+    responses: Sequence[str | Transcript],
     verifier: Verifier,
     *,
     deadline_s: float | None = None,
@@ -47,7 +48,7 @@ def score(
 
     Args:
         tasks: N tasks.
-        responses: N responses.
+        responses: N responses, or transcripts of episodes.
         verifier: judges all of them.
         deadline_s: seconds for the whole call. Items without a verdict by then are `Unscored(timeout)`.
             By default it waits for every item, and each is bounded by `limit_s`.
@@ -81,7 +82,7 @@ def score(
 
 async def ascore(
     tasks: Sequence[Task],
-    responses: Sequence[str],
+    responses: Sequence[str | Transcript],
     verifier: Verifier,
     *,
     deadline_s: float | None = None,
@@ -124,7 +125,7 @@ async def ascore(
 
 def submit(
     task: Task,
-    response: str,
+    response: str | Transcript,
     verifier: Verifier,
     *,
     limit_s: float | None = None,
@@ -135,13 +136,14 @@ def submit(
 
     Cancelling the future removes a waiting job from the pool's queue. `block` is `Pool.submit`'s.
     """
-    if not isinstance(response, str):
+    if not isinstance(response, str | Transcript):
         raise ResponseError(f"A response is a str, not {type(response).__name__}.")
     if isinstance(verifier, Composite):
         return _Driver(verifier, task, response, limit_s, pool, block).advance(None)
+    seen = seen_by(verifier, task, response)
     try:
         with judging():
-            settled = verifier.settle(task, response) if len(response) <= _SETTLED else None
+            settled = verifier.settle(task, seen) if _size(seen) <= _SETTLED else None
     except CannotScore as error:
         return raised(verifier.name, error)
     except Exception:
@@ -150,8 +152,15 @@ def submit(
     if settled is not None:
         return checked(verifier.name, settled)
     if verifier.is_async:
-        return lanes.on_the_loop(verifier, task, response, limit_s)
-    return (pool or lanes.default_pool()).submit(verifier, task, response, limit_s, block)
+        return lanes.on_the_loop(verifier, task, seen, limit_s)
+    return (pool or lanes.default_pool()).submit(verifier, task, seen, limit_s, block)
+
+
+def _size(seen: str | Transcript) -> int:
+    """Return the number of characters."""
+    if isinstance(seen, str):
+        return len(seen)
+    return sum(len(content_text(message)) for message in seen.messages)
 
 
 class _Driver:
@@ -161,7 +170,7 @@ class _Driver:
         self,
         verifier: Composite,
         task: Task,
-        response: str,
+        response: str | Transcript,
         limit_s: float | None,
         pool: Pool | None,
         block: bool,
@@ -234,7 +243,9 @@ class _Driver:
         return result
 
 
-def _check(tasks: Sequence[Task], responses: Sequence[str], verifier: Verifier) -> None:
+def _check(
+    tasks: Sequence[Task], responses: Sequence[str | Transcript], verifier: Verifier
+) -> None:
     """Check the arguments before anything is begun, so that nothing is left behind in the queue."""
     a_verifier(verifier)
     if isinstance(tasks, Task) or isinstance(responses, str):
@@ -248,7 +259,7 @@ def _check(tasks: Sequence[Task], responses: Sequence[str], verifier: Verifier) 
     for task, response in zip(tasks, responses, strict=True):
         if not isinstance(task, Task):
             raise TaskError(f"A task is an rlvr.Task, not {task!r:.80}.")
-        if not isinstance(response, str):
+        if not isinstance(response, str | Transcript):
             raise ResponseError(f"A response is a str, not {type(response).__name__}.")
 
 

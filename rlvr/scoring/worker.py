@@ -11,8 +11,9 @@ from rlvr.core import blame
 from rlvr.core.errors import CannotScore
 from rlvr.core.faults import checked, described, raised
 from rlvr.core.task import Task
+from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, refused
-from rlvr.core.verifier import Verifier
+from rlvr.core.verifier import Verifier, seen_by
 from rlvr.scoring import wire
 from rlvr.scoring.memory import Growth
 from rlvr.scoring.page import Page
@@ -87,7 +88,9 @@ def _verifier(
     return verifier
 
 
-def _blamed(verifier: Verifier, task: Task, response: str, error: Exception, page: Page) -> Verdict:
+def _blamed(
+    verifier: Verifier, task: Task, response: str | Transcript, error: Exception, page: Page
+) -> Verdict:
     """Return the verdict on a response over which a verifier raised an exception.
 
     The response is to blame if the exception comes again and ordinary answers to the same task are judged:
@@ -104,7 +107,10 @@ def _blamed(verifier: Verifier, task: Task, response: str, error: Exception, pag
         with blame.unheard():  # the time of ordinary answers isn't attributed to the response
             right = verifier.demonstrate(task)
             ordinary = _ORDINARY if right is None else (right, *_ORDINARY)
-            scored = all(isinstance(verifier.verify(task, answer), Scored) for answer in ordinary)
+            scored = all(
+                isinstance(verifier.verify(task, seen_by(verifier, task, answer)), Scored)
+                for answer in ordinary
+            )
     except Exception:
         scored = False
     if not scored:

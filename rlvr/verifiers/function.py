@@ -5,19 +5,21 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Awaitable, Callable
-from typing import Any, overload
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
+from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, refused, status_of
 from rlvr.core.verifier import Verifier
 from rlvr.verifiers.extraction import MODES, Mode, find_answer
 
-JudgeFunction = Callable[[Task, str], Any]
+JudgeFunction = Callable[[Task, Any], Any]
+Sees: TypeAlias = Literal["response", "transcript"]
 
 
 class FunctionVerifier(Verifier):
-    """A verifier around `judge(task, answer)`; `answer` is the extracted answer.
+    """A verifier around `judge(task, answer)`; `answer` is the extracted answer, or the transcript if it sees these.
 
     `judge` returns a bool, a float in [0, 1], or a verdict. Anything else, and any
     exception, is a fault of the verifier: `Unscored(internal)`.
@@ -34,7 +36,11 @@ class FunctionVerifier(Verifier):
         limit_s: float = 5.0,
         inline: bool = False,
         demonstrate: Callable[[Task], str | None] | None = None,
+        sees: Sees = "response",
     ) -> None:
+        if sees not in get_args(Sees):
+            raise OptionError(f"sees is 'response' or 'transcript', not {sees!r:.40}.")
+        self.sees = sees
         self.judge = judge
         self.mode = mode
         self.name = name or str(getattr(judge, "__name__", ""))
@@ -70,31 +76,38 @@ class FunctionVerifier(Verifier):
             return None
         return task.reference if self.mode == "whole" else f"\\boxed{{{task.reference}}}"
 
-    def settle(self, task: Task, response: str) -> Verdict | None:
+    def settle(self, task: Task, response: Any) -> Verdict | None:
         """Judge here if the author chose `inline=True`, and always if there's no answer."""
-        found = find_answer(response, self.mode)
-        if found.answer is None:
-            return refused(self.name, Status.UNPARSABLE, found.reason)
-        if self.inline and not self.is_async:
-            return self._verdict(self.judge(task, found.answer), found.answer)
-        return None
+        answer = self._answer(response)
+        if isinstance(answer, Scored) or not self.inline or self.is_async:
+            return answer if isinstance(answer, Scored) else None
+        return self._verdict(self.judge(task, answer), answer)
 
-    def verify(self, task: Task, response: str) -> Verdict | Awaitable[Verdict]:
+    def verify(self, task: Task, response: Any) -> Verdict | Awaitable[Verdict]:
         """Extract the answer and let the function judge it; awaitable if the function is async."""
         if self.is_async:
             return self._verify_async(task, response)
+        answer = self._answer(response)
+        if isinstance(answer, Scored):
+            return answer
+        return self._verdict(self.judge(task, answer), answer)
+
+    async def _verify_async(self, task: Task, response: Any) -> Verdict:
+        answer = self._answer(response)
+        if isinstance(answer, Scored):
+            return answer
+        return self._verdict(await self.judge(task, answer), answer)
+
+    def _answer(self, response: Any) -> Any:
+        """Return what the function judges, or the verdict on a response without an answer."""
+        if self.sees == "transcript":
+            return response
         found = find_answer(response, self.mode)
         if found.answer is None:
             return refused(self.name, Status.UNPARSABLE, found.reason)
-        return self._verdict(self.judge(task, found.answer), found.answer)
+        return found.answer
 
-    async def _verify_async(self, task: Task, response: str) -> Verdict:
-        found = find_answer(response, self.mode)
-        if found.answer is None:
-            return refused(self.name, Status.UNPARSABLE, found.reason)
-        return self._verdict(await self.judge(task, found.answer), found.answer)
-
-    def _verdict(self, judged: Any, answer: str) -> Verdict:
+    def _verdict(self, judged: Any, answer: str | Transcript) -> Verdict:
         if isinstance(judged, Scored | Unscored):
             return judged
         try:  # float() reads text too, but "1" is no reward
@@ -108,6 +121,8 @@ class FunctionVerifier(Verifier):
                 f"[0, 1], or a verdict (rlvr.Scored for another range).",
             )
         status = status_of(reward)
+        if isinstance(answer, Transcript):
+            return Scored(reward, status, {self.name: reward})
         feedback = "" if status is Status.CORRECT else f"{self.name}: got {answer[:100]!r}"
         return Scored(reward, status, {self.name: reward}, feedback, {"answer": answer})
 
@@ -123,6 +138,7 @@ def verifier(
     limit_s: float = 5.0,
     inline: bool = False,
     demonstrate: Callable[[Task], str | None] | None = None,
+    sees: Sees = "response",
 ) -> Callable[[JudgeFunction], FunctionVerifier]: ...
 def verifier(
     judge: JudgeFunction | None = None,
@@ -133,6 +149,7 @@ def verifier(
     limit_s: float = 5.0,
     inline: bool = False,
     demonstrate: Callable[[Task], str | None] | None = None,
+    sees: Sees = "response",
 ) -> FunctionVerifier | Callable[[JudgeFunction], FunctionVerifier]:
     """Make a verifier of `judge(task, answer)`, which may be `async def`::
 
@@ -150,9 +167,10 @@ def verifier(
             that take microseconds for every answer.
         demonstrate: makes a response that earns full reward from a task; used by the oracle policy and
             `rlvr show`. By default a string reference, in a box if `mode` asks for one.
+        sees: "transcript" passes the whole episode (`rlvr.Transcript`) in place of an answer.
     """
 
     def decorate(judge: JudgeFunction) -> FunctionVerifier:
-        return FunctionVerifier(judge, mode, name, version, limit_s, inline, demonstrate)
+        return FunctionVerifier(judge, mode, name, version, limit_s, inline, demonstrate, sees)
 
     return decorate if judge is None else decorate(judge)

@@ -73,11 +73,14 @@ def a_call(name: Any, **arguments: Any) -> str:
 
 def asked(env: ToolEnv, *said: str) -> str | None:
     """What comes back to the last of the model's messages."""
-    messages = [dict(m) for m in env.tasks[0].prompt]
-    for text in said:
-        messages.append({"role": "assistant", "content": text})
-        messages.append({"role": "user", "content": "…"})
-    return env.reply(env.tasks[0], messages[:-1])
+    episode = env.episode(env.tasks[0])
+    episode.begin_open().result()
+    try:
+        for text in said:
+            replies = episode.begin_respond(text).result()
+        return replies[-1]["content"] if replies else None
+    finally:
+        episode.begin_close().result()
 
 
 def test_calls_are_answered_and_the_first_message_without_one_is_the_answer(env: ToolEnv) -> None:
@@ -115,7 +118,7 @@ def test_state_lives_through_an_episode_and_no_further(env: ToolEnv) -> None:
         ('<tool_call>{"name": "left", "arguments": [1]}</tool_call>', '"arguments" is an object'),
         (a_call("_secret"), "there's no tool '_secret'; there are: pay, left, weigh, bank"),
         (a_call("__init__", task=1), "there's no tool '__init__'"),
-        (a_call(["left"]), "there's no tool ['left']"),
+        (a_call(["left"]), "there's no tool '[\"left\"]'"),
         (a_call("left", self=1), "left has no argument 'self'"),
         (a_call("pay"), "pay needs the argument 'coins'"),
         (a_call("pay", coins="4"), "'coins' of pay is int, not '4'"),

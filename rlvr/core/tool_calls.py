@@ -1,0 +1,157 @@
+"""Tool calls in messages: OpenAI's `tool_calls`, and calls written as text.
+
+The text form is that of Qwen's and Hermes' chat templates::
+
+    <tool_call>
+    {"name": "price", "arguments": {"item": "lamp"}}
+    </tool_call>
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlvr.core.task import Message, content_text
+from rlvr.core.thinking import after_thinking
+
+_OPENS, _CLOSES = "<tool_call>", "</tool_call>"
+_RESULT_OPENS, _RESULT_CLOSES = "<tool_response>\n", "\n</tool_response>"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that a model makes.
+
+    Attributes:
+        name: the name of the tool; "" if the call can't be read.
+        arguments: the arguments as JSON text, exactly as the model wrote them.
+        id: the call's id in OpenAI's messages; "" for a call written as text.
+        error: the reason why the call can't be read, in words for the model; "" if it can.
+    """
+
+    name: str
+    arguments: str
+    id: str = ""
+    error: str = ""
+
+
+def calls_of(message: Mapping[str, Any]) -> list[ToolCall]:
+    """Return the calls of an assistant's message, in order; thoughts don't count.
+
+    A message with `tool_calls` makes these alone: what its content spells is text.
+    """
+    native = message.get("tool_calls")
+    if native:
+        return [_native(call) for call in native]
+    return [_written(text) for text in texts_of_calls(content_text(message))]
+
+
+def texts_of_calls(content: str) -> list[str]:
+    """Return the text of each call that a content spells, without its tags; thoughts don't count."""
+    text = after_thinking(content)
+    calls: list[str] = []
+    end = 0
+    # Not with a regular expression, which would search for the end from each of thousands of openings.
+    while (start := text.find(_OPENS, end)) >= 0:
+        closing = text.find(_CLOSES, start)
+        if closing < 0:
+            break
+        calls.append(text[start + len(_OPENS) : closing])
+        end = closing + len(_CLOSES)
+    return calls
+
+
+def results_message(results: Sequence[str]) -> Message:
+    """Return the user's message that answers calls written as text.
+
+    A result can't end its own tags, so that a quoted text never looks like the result of another call.
+    """
+    quoted = [result.replace("tool_response>", "tool\\_response>") for result in results]
+    content = "\n".join(f"{_RESULT_OPENS}{result}{_RESULT_CLOSES}" for result in quoted)
+    return {"role": "user", "content": content}
+
+
+def tool_message(call: ToolCall, result: str) -> Message:
+    """Return the message that answers one of OpenAI's `tool_calls`."""
+    return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": result}
+
+
+def calls_with_results(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Return the calls of a conversation that were answered, as plain data.
+
+    Returns:
+        A dictionary per call: `turn` (from 1), `name`, `arguments` (an object; the text as it stands if that is no
+        JSON), `result` and `failed`, which is True if the result is an error.
+    """
+    return list(_with_results(messages))
+
+
+def _with_results(messages: Sequence[Message]) -> Iterator[dict[str, Any]]:
+    turn = 0
+    for place, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        turn += 1
+        calls = calls_of(message)
+        for call, result in zip(calls, _results(calls, messages[place + 1 :]), strict=False):
+            if result is not None:
+                yield {
+                    "turn": turn,
+                    "name": call.name,
+                    "arguments": _arguments(call.arguments),
+                    "result": result,
+                    "failed": result.startswith("error: "),
+                }
+
+
+def _results(calls: Sequence[ToolCall], after: Sequence[Message]) -> Iterator[str | None]:
+    """Yield each call's result; None for a call without one."""
+    replies = []
+    for message in after:
+        if message["role"] == "assistant":
+            break
+        replies.append(message)
+    if calls and calls[0].id:
+        known = {reply.get("tool_call_id"): content_text(reply) for reply in replies}
+        yield from (known.get(call.id) for call in calls)
+        return
+    text = content_text(replies[0]) if replies else ""
+    for part in text.split(_RESULT_OPENS)[1:]:
+        yield part.partition(_RESULT_CLOSES)[0]
+
+
+def _native(call: Any) -> ToolCall:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping):
+        return ToolCall("", "", error="the call has no function")
+    arguments = function.get("arguments")
+    if not isinstance(arguments, str):  # some templates and servers give an object
+        arguments = json.dumps({} if arguments is None else arguments, ensure_ascii=False)
+    return ToolCall(str(function.get("name") or ""), arguments or "{}", str(call.get("id") or ""))
+
+
+def _written(text: str) -> ToolCall:
+    if len(text) > MOST_CHARACTERS:
+        return ToolCall("", "", error=f"a call has at most {MOST_CHARACTERS} characters")
+    try:
+        call = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return ToolCall("", text, error=f"the call isn't JSON: {error!s:.200}")
+    if not isinstance(call, dict) or set(call) != {"name", "arguments"}:
+        return ToolCall("", text, error='a call is an object with "name" and "arguments" alone')
+    name = call["name"] if isinstance(call["name"], str) else json.dumps(call["name"])
+    return ToolCall(name, json.dumps(call["arguments"], ensure_ascii=False))
+
+
+def _arguments(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+MOST_CHARACTERS = 4000
+"""Most characters of a call, and of a result."""
