@@ -141,6 +141,7 @@ class LiveEpisode:
         stop: why the last message ended (`stop`, `length`), or `turns` if the environment had more to say and no turns
             were left; `length`, too, if a reply didn't fit any more.
         step_rewards: one per turn.
+        outcome: what the author's `outcome` returned, after the end.
         fault: the unscored verdict of an episode in which an author's method failed.
     """
 
@@ -151,6 +152,7 @@ class LiveEpisode:
         self.over = False
         self.stop: Stop = ""
         self.step_rewards: list[float] = []
+        self.outcome: Any = None
         self.fault: Unscored | None = None
         self._env = env
         self._ended: Transcript | None = None
@@ -186,15 +188,14 @@ class LiveEpisode:
             self.over = True
         elif self.turns >= self._env.max_turns:
             self.over, self.stop, new = True, "turns", []
-        self.messages += new
+        self.messages += map(_encodable, new)
         return new
 
     async def _end(self) -> None:
-        outcome = None
         if self._actor is not None:
             if self.fault is None:
                 try:
-                    outcome = plain(await self._actor.outcome())
+                    self.outcome = plain(await self._actor.outcome())
                 except BaseException as error:
                     self._failed("the outcome", error)
             try:
@@ -202,7 +203,16 @@ class LiveEpisode:
             except BaseException as error:
                 self._failed("the close", error)
         self.over = True
-        self._ended = Transcript(self.messages, outcome, self.step_rewards, len(self.task.prompt))
+        self._ended = self._transcript()
+
+    def _transcript(self) -> Transcript:
+        return Transcript(self.messages, self.outcome, self.step_rewards, len(self.task.prompt))
+
+    async def _call(self, call: ToolCall) -> Reply:
+        assert self._actor is not None
+        reply: Reply = await self._actor.played.result(call)
+        self.step_rewards.append(self._bounded(reply.reward))
+        return reply
 
     def _failed(self, what: str, error: BaseException) -> None:
         """Make an exception the episode's fault, which is nobody's wrong answer."""
@@ -218,20 +228,22 @@ class LiveEpisode:
             assert self._actor is not None
             deadline = f"{self._actor.deadline_s:g} s"
             self.fault = Unscored(Cause.TIMEOUT, f"{where} took over {deadline}")
+        elif isinstance(error, _InvalidError | TaskError):
+            self.fault = Unscored(Cause.INTERNAL, f"{where} {error}")
         elif isinstance(error, Exception | SystemExit):
             self.fault = raised(f"{where} raised", error)
         else:
             raise error
 
     def _bounded(self, reward: float) -> float:
-        """Return what is paid of a step reward. Raises `ValueError` if it lies outside of the environment's range."""
+        """Return what is paid of a step reward. Raises `_InvalidError` if it lies outside of the environment's range."""
         low, high = self._env.step_reward_range
         if not (
             isinstance(reward, int | float) and math.isfinite(reward) and low <= reward <= high
         ):
-            raise ValueError(
-                f"a step's reward is a number from {low:g} to {high:g}, not {reward!r:.60}; an environment declares "
-                f"another range by step_reward_range=(low, high)"
+            raise _InvalidError(
+                f"has the reward {reward!r:.60}, and a step's is a number from {low:g} to {high:g}; an environment "
+                f"declares another range by step_reward_range=(low, high)"
             )
         earned = math.fsum(self.step_rewards)
         paid = min(max(earned + reward, low), high) - earned
@@ -305,9 +317,7 @@ class LiveEpisode:
         if self._ended is not None or self._actor is None:
             if self._ended is None:
                 self.over = True
-                self._ended = Transcript(
-                    self.messages, None, self.step_rewards, len(self.task.prompt)
-                )
+                self._ended = self._transcript()
             ended(_done(None))
         else:
             self._actor.run(self._end).add_done_callback(ended)
@@ -319,9 +329,12 @@ class LiveEpisode:
         return _done(None) if self._actor is None else self._actor.close_soon()
 
     def begin_call(self, call: ToolCall) -> Future[Reply]:
-        """Make one call of a tool, without a message of the model, for drivers that keep the conversation themselves."""
+        """Make one call of a tool, without a message of the model, for drivers that keep the conversation themselves.
+
+        Its step reward is one of the episode's. Raises `CannotScore` if the tool does.
+        """
         assert self._actor is not None
-        return self._actor.run(functools.partial(self._actor.played.result, call))
+        return self._actor.run(functools.partial(self._call, call))
 
     async def respond(
         self, message: str | Mapping[str, Any], stop: Stop = "stop", last: bool = False
@@ -373,7 +386,7 @@ class LiveEpisode:
 
 
 def plain(value: Any) -> Any:
-    """Return `value` if it is plain JSON data. Raises `TypeError` otherwise."""
+    """Return `value` if it is plain JSON data. Raises `_InvalidError` otherwise."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
@@ -382,7 +395,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: plain(item) for key, item in value.items()}
-    raise TypeError(f"an outcome is plain JSON data, and {value!r:.80} is none")
+    raise _InvalidError(f"holds {value!r:.80}, which is no plain JSON data")
 
 
 def _as_reply(value: Any) -> Reply | None:
@@ -390,7 +403,19 @@ def _as_reply(value: Any) -> Reply | None:
         return value
     if isinstance(value, str):
         return Reply(value)
-    raise TypeError(f"a reply is a str, an rlvr.Reply or None, not {type(value).__name__}")
+    raise _InvalidError(f"is a {type(value).__name__}: return a str, an rlvr.Reply or None")
+
+
+class _InvalidError(Exception):
+    """An author's method returned what it may not: the end of a sentence about it."""
+
+
+def _encodable(message: Message) -> Message:
+    """Return a message without halves of surrogate pairs, which a model may write as escapes and a tool may echo."""
+    content = message.get("content")
+    if isinstance(content, str) and not content.isascii():
+        message["content"] = content.encode("utf-8", "replace").decode()
+    return message
 
 
 def _openai_call(call: Any, id: str) -> dict[str, Any]:

@@ -118,6 +118,9 @@ def _results(calls: Sequence[ToolCall], after: Sequence[Message]) -> Iterator[st
         known = {reply.get("tool_call_id"): content_text(reply) for reply in replies}
         yield from (known.get(call.id) for call in calls)
         return
+    if replies and replies[0]["role"] == "tool":  # without ids, as TRL writes them
+        yield from map(content_text, replies)
+        return
     text = content_text(replies[0]) if replies else ""
     for part in text.split(_RESULT_OPENS)[1:]:
         yield part.partition(_RESULT_CLOSES)[0]

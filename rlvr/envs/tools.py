@@ -216,10 +216,11 @@ def tools_of(toolbox: type[Any]) -> dict[str, Callable[..., Any]]:
         raise OptionError(
             f"A toolbox is a class whose constructor takes a task, not {toolbox!r:.80}."
         )
+    own = vars(Episode) if issubclass(toolbox, Episode) else {}
     tools = {
         name: function
         for name, function in inspect.getmembers(toolbox, inspect.isfunction)
-        if not name.startswith("_") and not hasattr(Episode, name)
+        if not name.startswith("_") and name not in own
     }
     if not tools:
         raise OptionError(f"{toolbox.__name__} has no public method, so there's no tool.")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
-from rlvr.core.environment import Environment
+from rlvr.core.environment import Environment, judged
 from rlvr.core.errors import DataError
 from rlvr.core.faults import raised
 from rlvr.core.fixtures import Fixture
@@ -62,26 +61,27 @@ def task_of(env: Environment, fixture: Fixture) -> Task | Unscored:
 
 
 def _only_the_verifier_decides(env: Environment) -> bool:
-    return env.max_turns == 1 and type(env).judge is SingleTurn.judge
+    return not env.is_interactive and isinstance(env, SingleTurn) and env.judges_by_verifier
 
 
 def _played(env: Environment, task: Task, turns: tuple[str, ...]) -> Verdict:
     """Return the verdict on an episode with these responses."""
-    episode = copy.copy(env)
+    episode = env.episode(task)
     try:
-        episode.reset(options={"task": task})
+        episode.begin_open().result()
         for number, response in enumerate(turns, 1):
-            _, _, terminated, truncated, info = episode.step(response)
-            if not (terminated or truncated):
-                continue
-            if number < len(turns):
+            if episode.over and episode.fault is None:
                 return Unscored(
                     Cause.INPUT,
-                    f"the episode is over after response {number} of {len(turns)}: leave out "
+                    f"the episode is over after response {number - 1} of {len(turns)}: leave out "
                     f"the rest, or raise max_turns.",
                 )
-            verdict: Verdict = info["verdict"]
-            return verdict
-        return episode.judge(task, info["messages"][:-1])  # without the next question
+            if not episode.over:
+                episode.begin_respond(response).result()
+        if not episode.over:
+            episode.cut("turns")
+        return judged(env, episode)
     except Exception as error:
         return raised(f"{env.name} raised", error)
+    finally:
+        episode.begin_close().result()

@@ -103,8 +103,8 @@ def test_tools_are_called_and_the_last_message_is_judged(tmp_path: Path) -> None
     trainer = trained(tmp_path, env, book)
     assert len(book) == 8
     for one in book:
-        called = one.messages[1]
-        assert '"name": "open"' in called["content"]
+        (called,) = one.messages[1]["tool_calls"]
+        assert called["function"]["name"] == "open"
         assert one.messages[2]["role"] == "tool"
         if one.task.id == "broken":
             assert one.verdict == Unscored(Cause.SANDBOX, "the vault is jammed")
@@ -163,9 +163,8 @@ def test_other_arguments_are_an_error_for_the_model(arguments: Any) -> None:
     assert not isinstance(factory, dict)
     tools: Any = factory()
     tools.reset(**rlvr.trl.dataset(vaults("first"))[0])
-    with pytest.raises((rlvr.RlvrError, TypeError)):  # TRL shows it to the model
-        tools.open(**arguments)
-    assert tools.fault is None
+    assert tools.open(**arguments).startswith("error: ")
+    assert tools.open(times=1) == "100, opened 1 times"
 
 
 def test_several_turns_without_tools_need_a_rollout() -> None:

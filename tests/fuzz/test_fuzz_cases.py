@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import rlvr
+from rlvr.core.tool_calls import texts_of_calls
 from rlvr.core.verifier import Verifier
-from rlvr.envs.tools import calls_in
 from rlvr.verifiers.extraction import find_answer
 from rlvr.verifiers.sql.extraction import find_query
 from tools.fuzz.rules import DEEP, MOST_S, at_depth
@@ -126,8 +126,8 @@ def test_finding_a_query_is_linear(unit: str) -> None:
 
 def test_finding_calls_of_tools_is_linear() -> None:
     began = time.thread_time()
-    assert calls_in("<tool_call>" * 90_000) == []
-    assert calls_in("<tool_call>a<tool_call>b</tool_call>c<tool_call>d</tool_call>") == [
+    assert texts_of_calls("<tool_call>" * 90_000) == []
+    assert texts_of_calls("<tool_call>a<tool_call>b</tool_call>c<tool_call>d</tool_call>") == [
         "a<tool_call>b",
         "d",
     ]

@@ -141,6 +141,8 @@ class _RowPlayer:
             template = self._template_of(tokenizer)
             if trainer_row.env.max_turns > 1:
                 template.check()
+            if trainer_row.env.tool_schemas:  # which OpenRLHF's own prompt lacks
+                prompt = template.prompt(trainer_row.task.prompt, trainer_row.env.tool_schemas)
             if row["images"]:
                 raise DataError("rlvr's environments have no images")
             if len(prompt) >= max_tokens:

@@ -88,9 +88,7 @@ async def _judge(query: str, prompt: str, label: str) -> dict[str, float]:
     except Exception as error:
         verdict = Unscored(Cause.INPUT, raised("the row", error).message)
         return _logs(verdict_metrics(verdict, (), ()))
-    messages = [dict(message) for message in row.task.prompt]
-    messages.append({"role": "assistant", "content": response})
-    verdict = await judged(row.env, row.task, messages, _DEADLINE_S)
+    verdict = await judged(row.env, row.task, response, _DEADLINE_S)
     return _logs(verdict_metrics(verdict, row.components, row.own_components))
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 from rlvr.core.environment import Environment
+from rlvr.core.episode import LiveEpisode
 from rlvr.core.task import Message, Task
+from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Verdict
 from rlvr.runs.rollouts import Rollout
 
@@ -16,6 +20,7 @@ class TrlEpisode:
     """A conversation between the policy and an environment.
 
     Attributes:
+        live: The episode, if `rollout` plays it; None if TRL generated the completion itself.
         env: The environment.
         name: Its name among the trainer's environments.
         task: The task.
@@ -46,27 +51,40 @@ class TrlEpisode:
     generate_s: float = 0.0
     stop: str = "stop"
     verdict: Verdict | Future[Verdict] | None = None
+    live: LiveEpisode | None = field(default=None, repr=False)
+    outcome: Any = None
+    step_rewards: Sequence[float] = ()
 
     @classmethod
     def of(cls, env: Environment, name: str, task: Task, sample: int) -> TrlEpisode:
-        """Return a new episode of a task."""
+        """Return an episode of a task that TRL generates itself."""
         return cls(env, name, task, sample, [dict(message) for message in task.prompt])
+
+    @classmethod
+    def played(cls, env: Environment, name: str, task: Task, sample: int) -> TrlEpisode:
+        """Return an episode of a task to be played."""
+        live = env.episode(task)
+        steps = live.step_rewards
+        return cls(env, name, task, sample, live.messages, live=live, step_rewards=steps)
+
+    @property
+    def transcript(self) -> Transcript:
+        """The episode as its verifier may see it."""
+        return Transcript(self.messages, self.outcome, self.step_rewards, len(self.task.prompt))
 
     @property
     def last(self) -> list[int]:
         """The model's last token; empty if its last response has none."""
         return self.ids[-1:] if self.ids and self.mask[-1] else []
 
-    def add_response(self, text: str, ids: list[int], logprobs: list[float]) -> None:
-        """Add a response of the model."""
+    def add_response(self, ids: list[int], logprobs: list[float]) -> None:
+        """Add the tokens of a response of the model."""
         self.turns += 1
         self.prompt_tokens = len(self.prompt_ids) + len(self.ids)
-        self.messages.append({"role": "assistant", "content": text})
         self._append(ids, 1, logprobs)
 
-    def add_reply(self, text: str, ids: list[int]) -> None:
-        """Add a reply of the environment."""
-        self.messages.append({"role": "user", "content": text})
+    def add_reply(self, ids: list[int]) -> None:
+        """Add the tokens of a reply of the environment."""
         self._append(ids, 0, [0.0] * len(ids))
 
     def pad(self, stop_token_id: int) -> None:
@@ -87,6 +105,8 @@ class TrlEpisode:
             self.prompt_tokens,
             sum(self.mask),
             self.generate_s,
+            outcome=self.outcome if self.live is None else self.live.outcome,
+            step_rewards=list(self.step_rewards),
         )
 
     def _append(self, ids: list[int], mask: int, logprobs: list[float]) -> None:

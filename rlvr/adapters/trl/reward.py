@@ -6,8 +6,8 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rlvr.adapters.trl.backend import context_of, too_long
@@ -22,9 +22,9 @@ from rlvr.adapters.trl.other_rewards import (
     warn_of_others,
 )
 from rlvr.adapters.trl.rows import COLUMN, ENV_COLUMN, EPISODE_COLUMN, unknown
-from rlvr.adapters.trl.tools import TaskTools
+from rlvr.adapters.trl.tools import TaskTools, ended
 from rlvr.core.errors import DataError
-from rlvr.core.task import Message, Task
+from rlvr.core.task import Message, Task, as_message
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
 from rlvr.envs.mixture import Environments, Mixture, a_mixture
 from rlvr.evaluation.judge import EpisodeJudge
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from rlvr.adapters.trl.trainer_types import TrlTrainer
 
 RewardFunction: TypeAlias = Callable[..., Coroutine[Any, Any, list[float | None]]]
-_THREADS = 16  # for environments that judge by a method of their own
 
 
 def reward(
@@ -79,8 +78,7 @@ def reward(
     mixture = a_mixture(env)
     aside()
     default_pool().start()  # ready before the first completions
-    threads = ThreadPoolExecutor(_THREADS, "rlvr-judges")
-    judges = {name: EpisodeJudge(each, threads) for name, each in mixture.environments.items()}
+    judges = {name: EpisodeJudge(each) for name, each in mixture.environments.items()}
     others = OtherRewards(also or ())
     checked = False  # the trainer's other reward functions
     number = 1  # among the reward functions of the same name
@@ -103,7 +101,7 @@ def reward(
                 if why is not None:
                     episode.verdict, episode.stop = Unscored(Cause.INPUT, why), "error"
                 judge = judges[episode.name]
-                episode.verdict = episode.verdict or judge(episode.task, episode.messages)
+                episode.verdict = episode.verdict or judge(episode.task, episode.transcript)
         nonlocal checked, number
         if not checked:
             checked = warn_of_others(reward_function, log_metric)
@@ -224,9 +222,14 @@ def _finished(
         episode.mask = [1] * len(completion_ids[i]) if completion_ids is not None else []
         episode.stop = ""
         if stop_token_ids and completion_ids is not None:
-            ended = set(completion_ids[i][-1:]) & set(stop_token_ids)
-            episode.stop = "stop" if ended else "length"
-        episode.verdict = tools.fault if isinstance(tools, TaskTools) else None
+            complete = set(completion_ids[i][-1:]) & set(stop_token_ids)
+            episode.stop = "stop" if complete else "length"
+        if isinstance(tools, TaskTools):
+            end = ended(tools, episode.messages)
+            if isinstance(end, Unscored):
+                episode.verdict = end
+            else:
+                episode.outcome, episode.step_rewards = end.outcome, end.step_rewards
         episodes.append(episode)
     return episodes
 
@@ -278,24 +281,13 @@ def _messages(completion: Completion) -> list[Message]:
     if isinstance(completion, str):
         return [{"role": "assistant", "content": completion}]
     messages = [
-        {"role": str(message.get("role", "assistant")), "content": _text(message)}
+        as_message({"role": "assistant", **message, "content": message.get("content") or ""})
         for message in completion
     ]
-    # Tool calls become text, except those of the last message, which is judged: they are no answer.
-    for message, original in zip(messages[:-1], completion, strict=False):
-        for call in original.get("tool_calls") or ():
-            message["content"] += f"\n<tool_call>\n{json.dumps(call.get('function'))}\n</tool_call>"
     if not messages or messages[-1]["role"] != "assistant":
         messages.append({"role": "assistant", "content": ""})
+    messages[-1].pop("tool_calls", None)  # nobody answered them: they are no answer either
     return messages
-
-
-def _text(message: Mapping[str, Any]) -> str:
-    """Return a message's text, of all parts if it is in the form of multi-modal templates."""
-    content = message.get("content")
-    if isinstance(content, list):
-        return "".join(part.get("text", "") for part in content)
-    return content or ""
 
 
 def _feedback(verdict: Verdict) -> str:

@@ -10,27 +10,25 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed, wait
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rlvr.adapters.trl.backend import TrlBackend, too_long
 from rlvr.adapters.trl.episode import TrlEpisode
 from rlvr.adapters.trl.rows import EPISODE_COLUMN, unmarked, whose
-from rlvr.core.environment import Environment
+from rlvr.core.episode import LiveEpisode
 from rlvr.core.errors import OptionError
-from rlvr.core.faults import raised
-from rlvr.core.task import Message, Task
+from rlvr.core.task import Message
 from rlvr.core.verdict import Cause, Unscored
 from rlvr.envs.mixture import Environments, a_mixture
 from rlvr.evaluation.judge import EpisodeJudge
 from rlvr.scoring import default_pool
-from rlvr.scoring.prints import aside, call_judging
+from rlvr.scoring.prints import aside
 
 if TYPE_CHECKING:
     from rlvr.adapters.trl.trainer_types import TrlTrainer
 
 RolloutFunction: TypeAlias = Callable[[Sequence[Any], "TrlTrainer"], dict[str, Any]]
-_THREADS = 16  # for environments' replies
 
 
 def rollout(env: Environments, max_turns: int | None = None, chunks: int = 1) -> RolloutFunction:
@@ -60,26 +58,34 @@ def rollout(env: Environments, max_turns: int | None = None, chunks: int = 1) ->
     mixture = a_mixture(env)
     aside()
     default_pool().start()  # ready before the first completions
-    threads = ThreadPoolExecutor(_THREADS, "rlvr-episodes")
-    judges = {name: EpisodeJudge(each, threads) for name, each in mixture.environments.items()}
+    judges = {name: EpisodeJudge(each) for name, each in mixture.environments.items()}
 
     def rollout_function(prompts: Sequence[Any], trainer: TrlTrainer) -> dict[str, Any]:
         backend = TrlBackend(trainer)
         aside(trainer.args.output_dir)
         rank = trainer.accelerator.process_index
         episodes = [
-            TrlEpisode.of(
+            TrlEpisode.played(
                 mixture.environments[name], name, task, (rank * len(prompts) + i) % backend.group
             )
             for i, (name, task) in enumerate(whose(prompts, mixture))
         ]
-        for episode, ids in zip(
-            episodes, backend.prompt_ids([unmarked(prompt) for prompt in prompts]), strict=True
+        for episode, prompt, ids in zip(
+            episodes,
+            prompts,
+            backend.prompt_ids([unmarked(prompt) for prompt in prompts]),
+            strict=True,
         ):
-            episode.prompt_ids = ids
+            tools = episode.env.tool_schemas
+            episode.prompt_ids = backend.template.prompt(unmarked(prompt), tools) if tools else ids
         if any(episode.env.max_turns > 1 for episode in episodes):
             backend.template.check()
-        _BatchPlayer(backend, judges, threads, max_turns).play(episodes, chunks)
+        try:
+            _BatchPlayer(backend, judges, max_turns).play(episodes, chunks)
+        finally:
+            for episode in episodes:
+                if episode.verdict is None and episode.live is not None:
+                    episode.live.begin_close()
         return _columns(episodes, trainer.mask_truncated_completions)
 
     return rollout_function
@@ -92,26 +98,28 @@ class _BatchPlayer:
         self,
         backend: TrlBackend,
         judges: dict[str, EpisodeJudge],
-        threads: ThreadPoolExecutor,
         max_turns: int | None,
     ) -> None:
         self._backend = backend
         self._judges = judges
-        self._threads = threads
         self._max_turns = max_turns
 
     def play(self, episodes: list[TrlEpisode], chunks: int) -> None:
         """Play until all episodes are over, in all processes."""
         size = max(1, -(-len(episodes) // chunks))
         waiting = deque(
-            (chunk, dict[Future[str | None], TrlEpisode]())
+            (chunk, dict[Future[list[Message]], TrlEpisode]())
             for chunk in (episodes[i : i + size] for i in range(0, len(episodes), size))
         )
+        wait([live_of(episode).begin_open() for episode in episodes])
         for episode in episodes:
+            live = live_of(episode)
             if len(episode.prompt_ids) >= self._backend.context:
-                self._end(episode, "error", _too_long(episode, self._backend.context))
+                live.fail(_too_long(episode, self._backend.context))
                 # It has no loss, but stays in TRL's forward passes.
                 episode.prompt_ids = episode.prompt_ids[: self._backend.context - 1]
+            if live.over:
+                self._end(episode)
         # The order of chunks is fixed, whichever is ready first, so that a run can be repeated and processes that
         # generate together wait for each other at the same calls.
         while waiting:
@@ -121,7 +129,7 @@ class _BatchPlayer:
             if self._backend.widest(len(chunk)):
                 waiting.append((chunk, self._respond(chunk)))
 
-    def _respond(self, chunk: list[TrlEpisode]) -> dict[Future[str | None], TrlEpisode]:
+    def _respond(self, chunk: list[TrlEpisode]) -> dict[Future[list[Message]], TrlEpisode]:
         """Generate a response in each episode, and return the futures of the environments' replies."""
         backend = self._backend
         limits = [self._tokens_left(episode) for episode in chunk]
@@ -134,62 +142,48 @@ class _BatchPlayer:
             ids = list(ids)[: limits[i]]
             own_logprobs = [] if logprobs is None else list(logprobs[i])[: len(ids)]
             episode.generate_s += share
-            episode.add_response(backend.template.text(ids), ids, own_logprobs)
-            if len(ids) == limits[i] and ids[-1] not in backend.stop_token_ids:
-                self._end(episode, "length")
-            elif episode.env.max_turns == 1:
-                self._end(episode, "stop")
-            else:
-                task, messages = episode.task, episode.messages
-                replies[self._threads.submit(_reply, episode.env, task, messages)] = episode
+            episode.add_response(ids, own_logprobs)
+            cut = len(ids) == limits[i] and ids[-1] not in backend.stop_token_ids
+            template, tools = backend.template, episode.env.tool_schemas
+            said = template.message(ids) if tools else template.text(ids)
+            reply = live_of(episode).begin_respond(said, "length" if cut else "stop", last=cut)
+            replies[reply] = episode
         return replies
 
-    def _take(self, replies: dict[Future[str | None], TrlEpisode]) -> None:
+    def _take(self, replies: dict[Future[list[Message]], TrlEpisode]) -> None:
         """Continue each episode by its environment's reply."""
         for future in as_completed(replies):
+            # An environment without `reply` is a mistake of its author, and ends the training.
+            new = future.result()
             episode = replies[future]
-            limit = min(episode.env.max_turns, self._max_turns or episode.env.max_turns)
-            try:
-                reply = future.result()
-                ids = [] if reply is None else self._tokens(reply, episode)
-            except NotImplementedError:
-                raise  # an environment without `reply` is a mistake of its author, and ends the training
-            except (
-                Exception,
-                SystemExit,
-            ) as error:  # a fault, as in Environment.step, and no wrong answer
-                fault = raised(f"the reply of {episode.env.name} raised", error)
-                self._end(episode, "stop", fault)
-                continue
-            if reply is None:
-                self._end(episode, "stop")
-            elif episode.turns >= limit:
-                self._end(episode, "turns")
-            elif len(ids) >= self._tokens_left(episode):
-                self._end(episode, "length")
-            else:
-                episode.add_reply(reply, ids)
-
-    def _tokens(self, reply: str, episode: TrlEpisode) -> list[int]:
-        return self._backend.template.reply(episode.last, reply)
+            live = live_of(episode)
+            if not live.over:
+                ids = self._backend.template.reply(episode.last, new)
+                if live.turns >= (self._max_turns or live.turns + 1):
+                    live.cut("turns")
+                elif len(ids) >= self._tokens_left(episode):
+                    live.cut("length")
+                else:
+                    episode.add_reply(ids)
+            if live.over:
+                self._end(episode)
 
     def _tokens_left(self, episode: TrlEpisode) -> int:
         """Return the number of tokens that the episode may still have."""
         context = self._backend.context - len(episode.prompt_ids)
         return min(self._backend.budget, context) - len(episode.ids)
 
-    def _end(self, episode: TrlEpisode, stop: str, fault: Unscored | None = None) -> None:
-        episode.stop = stop
-        judge = self._judges[episode.name]
-        episode.verdict = fault or judge(episode.task, episode.messages)
+    def _end(self, episode: TrlEpisode) -> None:
+        live = live_of(episode)
+        episode.stop = live.stop
+        episode.verdict = self._judges[episode.name].finish(live)
         episode.pad(self._backend.stop_token_ids[0])
 
 
-def _reply(env: Environment, task: Task, messages: list[Message]) -> str | None:
-    reply = call_judging(env.reply, task, messages)
-    if reply is not None and not isinstance(reply, str):
-        raise TypeError(f"a reply is a str or None, not {type(reply).__name__}")
-    return reply
+def live_of(episode: TrlEpisode) -> LiveEpisode:
+    """Return the episode that is played."""
+    assert episode.live is not None
+    return episode.live
 
 
 def _too_long(episode: TrlEpisode, context: int) -> Unscored:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rlvr.adapters.trl.rows import COLUMN
+from rlvr.core.episode import LiveEpisode
 from rlvr.core.errors import CannotScore, OptionError
 from rlvr.core.faults import raised
-from rlvr.core.task import Task
+from rlvr.core.task import Message, Task
+from rlvr.core.tool_calls import ToolCall
+from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Unscored
 from rlvr.envs.mixture import Environments, a_mixture
-from rlvr.envs.tools import ToolEnv, call
-from rlvr.scoring.prints import call_judging
+from rlvr.envs.tools import ToolEnv
 
 Factory = Callable[[], "TaskTools"]
 
@@ -53,31 +55,44 @@ def environment_factory(env: Environments) -> Factory | dict[str, Factory]:
 class TaskTools:
     """The tools of one completion's task. TRL makes one for each completion of a batch."""
 
-    _toolbox: Callable[[Task], Any] | None = None
-    _box: Any = None
-    fault: Unscored | None = None
-    """The fault because of which the episode has no reward."""
+    _env: ToolEnv | None = None
+    _live: LiveEpisode | None = None
 
     def reset(self, **row: Any) -> None:
         """Begin the episode of a row of the data set, without traces of the one before."""
-        self.fault = None
-        if self._toolbox is None:
+        if self._live is not None:
+            self._live.begin_close()
+        if self._env is None:
             return
-        task = Task.from_json(json.loads(row[COLUMN]))
-        try:
-            self._box = call_judging(self._toolbox, task)
-        except (Exception, SystemExit) as error:
-            self._box = None
-            self.fault = raised(f"{type(self).__name__} can't begin with the task {task.id}", error)
+        self._live = self._env.episode(Task.from_json(json.loads(row[COLUMN])))
+        self._live.begin_open().result()
 
-    def _call(self, tools: dict[str, Callable[..., Any]], name: str, arguments: Any) -> str:
-        if self.fault is not None:
+    def _end(self, messages: Sequence[Message]) -> Transcript | Unscored:
+        """End the episode, whose messages TRL has kept; return what its verifier sees, or the fault."""
+        live = self._live
+        if live is None:
+            return Transcript(messages)
+        ended = live.begin_end().result()
+        if isinstance(ended, Unscored):
+            return ended
+        prompt = len(live.task.prompt)
+        return Transcript(messages, ended.outcome, ended.step_rewards, prompt)
+
+    def _call(self, name: str, arguments: Any) -> str:
+        live = self._live
+        if live is None or live.fault is not None:
             return "error: the tools are out of order"
         try:
-            return call_judging(call, tools, self._box, name, arguments)
+            call = ToolCall(name, json.dumps(arguments))
+            return str(live.begin_call(call).result().content)
         except CannotScore as error:
-            self.fault = raised(name, error)
+            live.fail(raised(name, error))
             return "error: the tools are out of order"
+
+
+def ended(tools: TaskTools, messages: Sequence[Message]) -> Transcript | Unscored:
+    """End the episode of a completion's tools; its public methods are the tools themselves."""
+    return tools._end(messages)
 
 
 def _class_for(name: str, env: ToolEnv | None) -> type[TaskTools]:
@@ -85,14 +100,14 @@ def _class_for(name: str, env: ToolEnv | None) -> type[TaskTools]:
     if env is None:
         return type(name, (TaskTools,), {})
     methods: dict[str, Any] = {
-        tool: _method(tool, function, env.tools) for tool, function in env.tools.items()
+        tool: _method(tool, function) for tool, function in env.tools.items()
     }
-    return type(name, (TaskTools,), {**methods, "_toolbox": staticmethod(env.toolbox)})
+    return type(name, (TaskTools,), {**methods, "_env": env})
 
 
-def _method(name: str, function: Callable[..., Any], tools: dict[str, Callable[..., Any]]) -> Any:
-    @functools.wraps(function)  # TRL reads its type hints and its docstring
+def _method(name: str, function: Callable[..., Any]) -> Any:
     def method(self: TaskTools, **arguments: Any) -> str:
-        return self._call(tools, name, arguments)
+        return self._call(name, arguments)
 
-    return method
+    # TRL reads its type hints and its docstring.
+    return functools.update_wrapper(method, function)

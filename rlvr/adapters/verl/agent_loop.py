@@ -75,7 +75,7 @@ class AgentLoop:
         """
         try:
             trainer_row = TrainerRow.read(row["reward_model"]["ground_truth"])
-            prompt = self._template.prompt(trainer_row.task.prompt)
+            prompt = self._template.prompt(trainer_row.task.prompt, trainer_row.env.tool_schemas)
             if trainer_row.env.max_turns > 1:
                 self._template.check()
         except Exception as error:
@@ -164,7 +164,11 @@ class _VerlServer:
                 num_preempted=self._preempted,
             ),
             extra_fields=self._extra
-            | {"reward_extra_info": info, "turn_scores": [], "tool_rewards": []},
+            | {
+                "reward_extra_info": info,
+                "turn_scores": list(episode.step_rewards),
+                "tool_rewards": [],
+            },
         )
 
 

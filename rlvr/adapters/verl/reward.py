@@ -53,9 +53,7 @@ async def compute_score(
         why = f"{row.env.name} is multi-turn, and only rlvr's agent loop can judge it"
         verdict = Unscored(Cause.INPUT, why)
     else:
-        messages = [dict(message) for message in row.task.prompt]
-        messages.append({"role": "assistant", "content": str(solution_str)})
-        verdict = await judged(row.env, row.task, messages, deadline_s)
+        verdict = await judged(row.env, row.task, str(solution_str), deadline_s)
     return verdict_metrics(verdict, row.components, row.own_components)
 
 

@@ -7,6 +7,7 @@ The response asks for an empty file in a folder of the audit's own, and the file
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,8 +17,10 @@ from typing import get_type_hints
 from rlvr.authoring.audit.finding import Finding, fail, nothing, ok
 from rlvr.authoring.audit.probe_registry import probe
 from rlvr.authoring.audit.subject import HANGS, SINGLE_TURN, Subject, excerpt
-from rlvr.core.errors import RlvrError
-from rlvr.envs.tools import ToolEnv, call
+from rlvr.core.errors import CannotScore
+from rlvr.core.task import Task
+from rlvr.core.tool_calls import ToolCall
+from rlvr.envs.tools import ToolEnv
 
 _EPISODES = 8
 _BLANK = ("?", "I don't know.", "0")
@@ -63,10 +66,7 @@ def tools_tell(subject: Subject) -> Finding:
             arguments = _blank_arguments(function, task.prompt[-1]["content"])
             if arguments is None:
                 continue
-            try:
-                result = call(env.tools, env.toolbox(task), name, arguments)
-            except RlvrError:
-                continue
+            result = _result(env, task, ToolCall(name, json.dumps(arguments)))
             if result.strip().strip('"') == str(task.reference).strip():
                 leaks.setdefault(name, []).append(f"{task.id}, {name}(…): {excerpt(result)}")
     name = max(leaks, key=lambda tool: len(leaks[tool]), default="")
@@ -106,6 +106,18 @@ def runs_nothing(subject: Subject) -> Finding:
             "json.loads, rlvr.Math()); run programs with rlvr.Code and queries with rlvr.Sql.",
         )
     return ok(f"{len(cases)} responses with code in them: none was run")
+
+
+def _result(env: ToolEnv, task: Task, call: ToolCall) -> str:
+    """Return the result of one call in an episode of its own."""
+    episode = env.episode(task)
+    try:
+        episode.begin_open().result()
+        return str(episode.begin_call(call).result().content)
+    except CannotScore:
+        return ""
+    finally:
+        episode.begin_close().result()
 
 
 def _contains(answer: str, text: str) -> bool:
