@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from rlvr.core.environment import Environment
-from rlvr.core.episode import LiveEpisode
+from rlvr.core.live_episode import LiveEpisode
 from rlvr.core.task import Message, Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.policies.template import Template

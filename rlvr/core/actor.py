@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeAlias
 
 from rlvr.core.calls import Calls, CallTimeoutError, shared_loop
 
@@ -21,6 +21,13 @@ _CLOSE_S = 10.0
 _REFUSING_S = (
     1.0  # an async method that doesn't end when it's cancelled is left alone after so many seconds
 )
+
+
+_Command: TypeAlias = tuple[Callable[[], Any], Callable[[BaseException], Any], Future[Any]]
+
+
+def _raised(error: BaseException) -> None:
+    """Return nothing: nobody waits for the result of closing."""
 
 
 class Actor:
@@ -34,9 +41,10 @@ class Actor:
         self.deadline_s = deadline_s
         self._calls = Calls()
         self.played: Any = None
-        self._commands: asyncio.Queue[tuple[Callable[[], Any], Future[Any]]] = asyncio.Queue()
+        self._commands: asyncio.Queue[_Command] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._running: Future[Any] | None = None
+        self._given_up: Callable[[BaseException], Any] = _raised
         self._closing: Future[None] | None = None
         self._lock = threading.Lock()
         self._closed = False
@@ -94,7 +102,7 @@ class Actor:
         running, self._running = self._running, None
         self._task = None
         if running is not None and not running.done():
-            running.set_exception(CallTimeoutError())
+            running.set_result(self._given_up(CallTimeoutError()))
         self._calls = Calls()
         asyncio.get_running_loop().create_task(self._shut())
 
@@ -102,10 +110,10 @@ class Actor:
         me = asyncio.current_task()
         assert me is not None
         while not self._closed:
-            command, future = await self._next()
+            command, given_up, future = await self._next()
             if not future.set_running_or_notify_cancel():
                 continue
-            self._running = future
+            self._running, self._given_up = future, given_up
             result: Any = None
             error: BaseException | None = None
             try:
@@ -121,9 +129,10 @@ class Actor:
             if not future.done():
                 future.set_result(result) if error is None else future.set_exception(error)
             # They hold the episode, which is closed when nobody else does.
-            del command, future, result, error
+            del command, given_up, future, result, error
+            self._given_up = _raised
 
-    async def _next(self) -> tuple[Callable[[], Any], Future[Any]]:
+    async def _next(self) -> _Command:
         while True:
             with contextlib.suppress(asyncio.CancelledError):
                 return await self._commands.get()
@@ -134,11 +143,20 @@ class Actor:
 
     # ------------------------------------------------------------------ from any thread
 
-    def run(self, command: Callable[[], Coroutine[Any, Any, Any]]) -> Future[Any]:
-        """Run a command after those before it, and return its future."""
+    def run(
+        self,
+        command: Callable[[], Coroutine[Any, Any, Any]],
+        given_up: Callable[[BaseException], Any],
+    ) -> Future[Any]:
+        """Run a command after those before it, and return its future.
+
+        Args:
+            command: makes the coroutine.
+            given_up: returns the result where an author's method neither ends nor lets itself be cancelled.
+        """
         future: Future[Any] = Future()
         _register(self)
-        shared_loop().call_soon_threadsafe(self._put, command, future)
+        shared_loop().call_soon_threadsafe(self._put, command, given_up, future)
         return future
 
     def close_soon(self) -> Future[None]:
@@ -154,8 +172,13 @@ class Actor:
                 shared_loop().call_soon_threadsafe(self._interrupt)
         return self._closing
 
-    def _put(self, command: Callable[[], Any], future: Future[Any]) -> None:
-        self._commands.put_nowait((command, future))
+    def _put(
+        self,
+        command: Callable[[], Any],
+        given_up: Callable[[BaseException], Any],
+        future: Future[Any],
+    ) -> None:
+        self._commands.put_nowait((command, given_up, future))
         if self._task is None and not self._closed:
             self._task = asyncio.get_running_loop().create_task(self._serve())
         elif self._closed and not future.done():
@@ -170,7 +193,7 @@ class Actor:
             return
         if self._running is not None and self._task is not None:
             self._task.cancel()
-        self._put(self._shut, closing)
+        self._put(self._shut, _raised, closing)
 
 
 _open: set[Actor] = set()

@@ -15,9 +15,10 @@ from typing import Any
 
 import gymnasium
 
-from rlvr.core.episode import Episode, LiveEpisode
+from rlvr.core.episode import Episode
 from rlvr.core.errors import OptionError, ResetNeededError, ResponseError
 from rlvr.core.fixtures import Fixture, as_fixtures
+from rlvr.core.live_episode import LiveEpisode
 from rlvr.core.spaces import Text
 from rlvr.core.task import Message, Task, content_text
 from rlvr.core.tasks import TaskSet

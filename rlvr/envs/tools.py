@@ -151,7 +151,7 @@ class ToolSession(Episode):
             replies = self._is_episode and type(self._toolbox).reply is not Episode.reply
             return await self._call(self._toolbox.reply, message) if replies else None
         results = [await self.result(call) for call in calls[:_MOST_CALLS]]
-        texts = [result.content for result in results]
+        texts = [str(result.content) for result in results]
         reward = sum(result.reward for result in results)
         over = any(result.over for result in results)
         late = f"error: only the first {_MOST_CALLS} calls of a message are done"
@@ -177,7 +177,7 @@ class ToolSession(Episode):
         if self._hung >= _MOST_HUNG:
             return Reply(_OUT_OF_ORDER)
         tool, arguments = read_call(self._tools, call)
-        bound = functools.partial(tool, self._toolbox, **arguments)
+        bound: Callable[..., Any] = functools.partial(tool, self._toolbox, **arguments)
         if inspect.iscoroutinefunction(tool):
             bound = _as_coroutine_function(bound)
         try:

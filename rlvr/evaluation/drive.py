@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from rlvr.core.environment import Environment
-from rlvr.core.episode import LiveEpisode
+from rlvr.core.live_episode import LiveEpisode
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.evaluation.judge import EpisodeJudge

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from rlvr.core.environment import Environment
-from rlvr.core.episode import LiveEpisode
+from rlvr.core.live_episode import LiveEpisode
 from rlvr.core.task import Task
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Unscored, Verdict

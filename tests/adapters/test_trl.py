@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import json
 import threading
 import warnings
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trl.trainer.utils import is_async_callable
 
 import rlvr
 from rlvr import Cause, Scored, Status, Unscored
@@ -48,7 +48,7 @@ class Logs:
 
     def call(self, env: rlvr.Environment, completions: list[Any], **columns: Any) -> Any:
         function = rlvr.trl.reward(env)
-        assert inspect.iscoroutinefunction(function)
+        assert is_async_callable(function)
         columns = columns or {"rlvr_task": rlvr.trl.dataset(env)["rlvr_task"][: len(completions)]}
         return asyncio.run(
             function(
@@ -287,7 +287,7 @@ async def later(completions: list[Any], **_: Any) -> list[float]:
 def test_beside_ours_others_give_nothing_to_a_row_without_a_verdict(env: rlvr.SingleTurn) -> None:
     functions = rlvr.trl.reward(env, also=[lengths, later])
     assert [one.__name__ for one in functions] == ["sums", "lengths", "later"]
-    assert all(inspect.iscoroutinefunction(one) for one in functions)
+    assert all(map(is_async_callable, functions))
     task = rlvr.trl.dataset(env)["rlvr_task"]
 
     async def batch(said: list[str]) -> list[list[float | None]]:

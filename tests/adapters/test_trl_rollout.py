@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,8 @@ def test_a_reply_of_another_type_is_the_environments_fault(train: Callable[..., 
     ended = [episode for episode in played["rlvr_episode"] if episode.stop != "length"]
     assert ended
     for episode in ended:
-        verdict = episode.verdict.result()
+        verdict = episode.verdict
+        verdict = verdict.result() if isinstance(verdict, Future) else verdict
         assert verdict.cause is Cause.INTERNAL
         assert verdict.message == "the reply of n is a int: return a str, an rlvr.Reply or None"
 

@@ -14,6 +14,7 @@ import torch
 from rlvr.training.ppo.gae import (
     advantages_and_returns,
     moments,
+    on_turn_ends,
     token_rewards,
     value_losses,
     whiten,
@@ -96,6 +97,36 @@ def test_the_score_is_on_the_last_step_and_the_kl_on_each() -> None:
     assert rewards[0].tolist() == pytest.approx([-0.01, 0.02, 0.97, 0])
     assert rewards[1].tolist() == pytest.approx([-0.05, 0, 0.49, 0])
     assert rewards[2].tolist() == [0, 0, 0, 0]
+
+
+def test_step_rewards_are_on_the_last_tokens_of_their_turns() -> None:
+    """Three turns end at tokens 3, 7 and 12; advantages are summed by hand from the definition."""
+    mask = row(1, 1, 1, 1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0).bool()
+    steps = on_turn_ends([[0.25, -0.5, 0.125]], mask)
+    assert {t: steps[0, t].item() for t in steps[0].nonzero().flatten().tolist()} == {
+        3: 0.25, 7: -0.5, 12: 0.125,
+    }  # fmt: skip
+    rewards = token_rewards(torch.tensor([0.875]), torch.zeros(1, 14), mask, 0.0, steps)
+    assert rewards.sum().item() == pytest.approx(0.875, abs=1e-6)
+    assert rewards[0, 12].item() == pytest.approx(0.125 + 1.0, abs=1e-6)  # the verifier's 1.0, too
+    values = torch.linspace(0.1, 0.9, 14)[None]
+    gamma, lam = 0.95, 0.9
+    advantages, _ = advantages_and_returns(rewards, values, mask, gamma, lam)
+    turns = [t for t in range(14) if mask[0, t]]
+    given = {3: 0.25, 7: -0.5, 12: 1.125}
+    for start, t in enumerate(turns):
+        expected = 0.0
+        for ahead, u in enumerate(turns[start:]):
+            following = turns[turns.index(u) + 1] if u != turns[-1] else None
+            after = values[0, following].item() if following is not None else 0.0
+            delta = given.get(u, 0.0) + gamma * after - values[0, u].item()
+            expected += (gamma * lam) ** ahead * delta
+        assert advantages[0, t].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_masked_rollout_has_no_step_rewards() -> None:
+    mask = torch.tensor([[0, 0, 0], [1, 0, 1]]).bool()
+    assert on_turn_ends([[0.5, 0.5], []], mask).tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
 def test_whitening_sees_the_mask_alone() -> None:

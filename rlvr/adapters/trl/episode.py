@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlvr.core.environment import Environment
-from rlvr.core.episode import LiveEpisode
+from rlvr.core.live_episode import LiveEpisode
 from rlvr.core.task import Message, Task
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Verdict

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
 
 from rlvr.adapters.trl.backend import context_of, too_long
 from rlvr.adapters.trl.episode import TrlEpisode
@@ -35,8 +38,6 @@ from rlvr.scoring.prints import aside
 
 if TYPE_CHECKING:
     from rlvr.adapters.trl.trainer_types import TrlTrainer
-
-RewardFunction: TypeAlias = Callable[..., Coroutine[Any, Any, list[float | None]]]
 
 
 def reward(
@@ -75,43 +76,89 @@ def reward(
     Returns:
         The reward function; with `also`, a list of all of them, this one first, for `reward_funcs`.
     """
-    mixture = a_mixture(env)
-    aside()
-    default_pool().start()  # ready before the first completions
-    judges = {name: EpisodeJudge(each) for name, each in mixture.environments.items()}
     others = OtherRewards(also or ())
-    checked = False  # the trainer's other reward functions
-    number = 1  # among the reward functions of the same name
+    function = RewardFunction(a_mixture(env), deadline_s, record, stop_token_ids, template, others)
+    return function if also is None else [function, *others.functions]
 
-    async def judged(
+
+class RewardFunction:
+    """The environments' verdicts as a reward function; `reward` makes it.
+
+    It can be pickled with its environments, for trainers that reward in a process of their own (TRL's AsyncGRPOTrainer).
+    """
+
+    has_step_rewards = True
+    """`rlvr.train`'s PPO puts the step rewards in its rewards on the turns that earned them."""
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        deadline_s: float | None,
+        record: Callable[[list[Rollout]], None] | None,
+        stop_token_ids: Collection[int],
+        template: Template | None,
+        others: OtherRewards,
+    ) -> None:
+        self._settings = (mixture, deadline_s, record, tuple(stop_token_ids), template)
+        self._mixture = mixture
+        self._others = others
+        self._judges = {name: EpisodeJudge(each) for name, each in mixture.environments.items()}
+        self._checked = False  # the trainer's other reward functions
+        self._number = 1  # among the reward functions of the same name
+        names = list(mixture.environments)
+        self.__name__ = names[0] if len(names) == 1 else "rlvr"
+        """TRL names the reward's metrics after it."""
+        aside()
+        default_pool().start()  # ready before the first completions
+
+    async def __call__(
+        self, completions: Sequence[Completion], **columns: Any
+    ) -> list[float | None]:
+        """Return the rewards of a batch's completions; None for one without a verdict."""
+        try:
+            rewards = await self._rewards(completions, **columns)
+        except BaseException as error:
+            self._others.set_scored(completions, error)
+            raise
+        self._others.set_scored(completions, [reward is not None for reward in rewards])
+        return rewards
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Not by pickle alone: an environment may be of the script that runs.
+        return _unpickled, (cloudpickle.dumps(self._settings),)
+
+    async def _rewards(
+        self,
         completions: Sequence[Completion],
         completion_ids: Sequence[Sequence[int]] | None = None,
         log_metric: LogMetric | None = None,
         log_extra: Callable[[str, list[str]], None] | None = None,
         **columns: Any,
     ) -> list[float | None]:
-        aside(getattr(getattr(trainer_behind(log_metric), "args", None), "output_dir", None))
+        mixture, deadline_s, record, stop_token_ids, template = self._settings
+        trainer = trainer_behind(log_metric)
+        aside(getattr(getattr(trainer, "args", None), "output_dir", None))
         episodes = columns.get(EPISODE_COLUMN)
         if episodes is None:
             episodes = _finished(
                 mixture, completions, completion_ids, columns, stop_token_ids, template
             )
-            unfit = _unfit(trainer_behind(log_metric), columns.get("prompts"), len(episodes))
+            unfit = _unfit(trainer, columns.get("prompts"), len(episodes))
             for episode, why in zip(episodes, unfit, strict=True):
                 if why is not None:
                     episode.verdict, episode.stop = Unscored(Cause.INPUT, why), "error"
-                judge = judges[episode.name]
+                judge = self._judges[episode.name]
                 episode.verdict = episode.verdict or judge(episode.task, episode.transcript)
-        nonlocal checked, number
-        if not checked:
-            checked = warn_of_others(reward_function, log_metric)
-            number = number_among_namesakes(reward_function, trainer_behind(log_metric))
+        if not self._checked:
+            self._checked = warn_of_others(self, log_metric)
+            self._number = number_among_namesakes(self, trainer)
         began = time.monotonic()
         verdicts = await _verdicts([episode.verdict for episode in episodes], deadline_s)
         if log_metric is not None:
             figures = {"rlvr/scoring_wait_s": time.monotonic() - began}
             figures |= _logged(mixture, episodes, verdicts)
             for name, value in figures.items():
+                number = self._number
                 key = name if number == 1 else name.replace("rlvr/", f"rlvr/{number}/", 1)
                 log_metric(key, value)
         if log_extra is not None:
@@ -120,21 +167,10 @@ def reward(
             record([e.rollout(v) for e, v in zip(episodes, verdicts, strict=True)])
         return [verdict.reward if isinstance(verdict, Scored) else None for verdict in verdicts]
 
-    async def reward_function(
-        completions: Sequence[Completion], **columns: Any
-    ) -> list[float | None]:
-        try:
-            rewards = await judged(completions, **columns)
-        except BaseException as error:
-            others.set_scored(completions, error)
-            raise
-        others.set_scored(completions, [reward is not None for reward in rewards])
-        return rewards
 
-    # TRL names the reward's metrics after it.
-    names = list(mixture.environments)
-    reward_function.__name__ = names[0] if len(names) == 1 else "rlvr"
-    return reward_function if also is None else [reward_function, *others.functions]
+def _unpickled(settings: bytes) -> RewardFunction:
+    mixture, deadline_s, record, stop_token_ids, template = pickle.loads(settings)
+    return RewardFunction(mixture, deadline_s, record, stop_token_ids, template, OtherRewards(()))
 
 
 def _unfit(

@@ -7,20 +7,23 @@ generated and during TRL's own forward passes.
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, as_completed, wait
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import cloudpickle
+
 from rlvr.adapters.trl.backend import TrlBackend, too_long
 from rlvr.adapters.trl.episode import TrlEpisode
 from rlvr.adapters.trl.rows import EPISODE_COLUMN, unmarked, whose
-from rlvr.core.episode import LiveEpisode
 from rlvr.core.errors import OptionError
+from rlvr.core.live_episode import LiveEpisode
 from rlvr.core.task import Message
 from rlvr.core.verdict import Cause, Unscored
-from rlvr.envs.mixture import Environments, a_mixture
+from rlvr.envs.mixture import Environments, Mixture, a_mixture
 from rlvr.evaluation.judge import EpisodeJudge
 from rlvr.scoring import default_pool
 from rlvr.scoring.prints import aside
@@ -55,12 +58,24 @@ def rollout(env: Environments, max_turns: int | None = None, chunks: int = 1) ->
         raise OptionError(f"max_turns is at least 1, not {max_turns}.")
     if chunks < 1:
         raise OptionError(f"chunks is at least 1, not {chunks}.")
-    mixture = a_mixture(env)
-    aside()
-    default_pool().start()  # ready before the first completions
-    judges = {name: EpisodeJudge(each) for name, each in mixture.environments.items()}
+    return _RolloutFunction(a_mixture(env), max_turns, chunks)
 
-    def rollout_function(prompts: Sequence[Any], trainer: TrlTrainer) -> dict[str, Any]:
+
+class _RolloutFunction:
+    """Plays a batch of prompts; it can be pickled with its environments."""
+
+    def __init__(self, mixture: Mixture, max_turns: int | None, chunks: int) -> None:
+        self._settings = (mixture, max_turns, chunks)
+        self._judges = {name: EpisodeJudge(each) for name, each in mixture.environments.items()}
+        aside()
+        default_pool().start()  # ready before the first completions
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (cloudpickle.dumps(self._settings),)
+
+    def __call__(self, prompts: Sequence[Any], trainer: TrlTrainer) -> dict[str, Any]:
+        """Play an episode of each prompt, and return TRL's columns."""
+        mixture, max_turns, chunks = self._settings
         backend = TrlBackend(trainer)
         aside(trainer.args.output_dir)
         rank = trainer.accelerator.process_index
@@ -81,14 +96,16 @@ def rollout(env: Environments, max_turns: int | None = None, chunks: int = 1) ->
         if any(episode.env.max_turns > 1 for episode in episodes):
             backend.template.check()
         try:
-            _BatchPlayer(backend, judges, max_turns).play(episodes, chunks)
+            _BatchPlayer(backend, self._judges, max_turns).play(episodes, chunks)
         finally:
             for episode in episodes:
                 if episode.verdict is None and episode.live is not None:
                     episode.live.begin_close()
         return _columns(episodes, trainer.mask_truncated_completions)
 
-    return rollout_function
+
+def _unpickled(settings: bytes) -> _RolloutFunction:
+    return _RolloutFunction(*pickle.loads(settings))
 
 
 class _BatchPlayer:

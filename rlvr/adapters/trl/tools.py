@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import json
+import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import cloudpickle
+
 from rlvr.adapters.trl.rows import COLUMN
-from rlvr.core.episode import LiveEpisode
 from rlvr.core.errors import CannotScore, OptionError
 from rlvr.core.faults import raised
+from rlvr.core.live_episode import LiveEpisode
 from rlvr.core.task import Message, Task
 from rlvr.core.tool_calls import ToolCall
 from rlvr.core.transcript import Transcript
@@ -48,7 +51,7 @@ def environment_factory(env: Environments) -> Factory | dict[str, Factory]:
                 f"{name!r} has several turns and no tools: give GRPOTrainer "
                 f"rollout_func=rlvr.trl.rollout(env) instead of an environment_factory."
             )
-        factories[name] = _class_for(name, each if isinstance(each, ToolEnv) else None)
+        factories[name] = ToolsFactory(name, each if isinstance(each, ToolEnv) else None)
     return factories if len(factories) > 1 else next(iter(factories.values()))
 
 
@@ -95,6 +98,26 @@ def ended(tools: TaskTools, messages: Sequence[Message]) -> Transcript | Unscore
     return tools._end(messages)
 
 
+class ToolsFactory:
+    """Makes the tools of one completion; it can be pickled with its environment."""
+
+    def __init__(self, name: str, env: ToolEnv | None) -> None:
+        self.__name__ = name
+        self._env = env
+        self._class = _class_for(name, env)
+
+    def __call__(self) -> TaskTools:
+        """Return tools without a task yet."""
+        return self._class()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (cloudpickle.dumps((self.__name__, self._env)),)
+
+
+def _unpickled(settings: bytes) -> ToolsFactory:
+    return ToolsFactory(*pickle.loads(settings))
+
+
 def _class_for(name: str, env: ToolEnv | None) -> type[TaskTools]:
     """Return a class whose public methods, except `reset`, are the environment's tools."""
     if env is None:
@@ -106,7 +129,7 @@ def _class_for(name: str, env: ToolEnv | None) -> type[TaskTools]:
 
 
 def _method(name: str, function: Callable[..., Any]) -> Any:
-    def method(self: TaskTools, **arguments: Any) -> str:
+    def method(self: TaskTools, /, **arguments: Any) -> str:
         return self._call(name, arguments)
 
     # TRL reads its type hints and its docstring.

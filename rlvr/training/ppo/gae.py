@@ -7,13 +7,33 @@ values are ignored, even NaN: the step before an environment's reply is followed
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 
-def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tensor:
+def on_turn_ends(step_rewards: Sequence[Sequence[float]], mask: Tensor) -> Tensor:
+    """Return step rewards as a tensor (B, T): each on the last token of its turn, and 0 elsewhere.
+
+    Args:
+        step_rewards: For each rollout, the rewards of its turns; empty if it has none.
+        mask: True for the policy's tokens. A turn is a run of them, since an environment's tokens stand between two.
+
+    A rollout with another number of turns in its mask (one that TRL has masked as a whole) gets zeros.
+    """
+    following = torch.cat([mask[:, 1:], torch.zeros_like(mask[:, :1])], dim=1)
+    placed = torch.zeros(mask.shape, device=mask.device)
+    for row, rewards in enumerate(step_rewards):
+        ends = (mask[row] & ~following[row]).nonzero().flatten()
+        if rewards and len(ends) == len(rewards):
+            placed[row, ends] = torch.tensor(list(rewards), dtype=placed.dtype, device=mask.device)
+    return placed
+
+
+def token_rewards(
+    scores: Tensor, kl: Tensor, mask: Tensor, beta: float, steps: Tensor | None = None
+) -> Tensor:
     """Return the reward of each token: -beta·kl, plus the rollout's score on the last (Ziegler et al. 2019).
 
     A rollout cut at the length limit was judged as it is, so that its last token is its end, too.
@@ -23,10 +43,16 @@ def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, beta: float) -> Tens
         kl: log π(token) - log π_ref(token) of the sampling policy: the estimator k1.
         mask: True for the steps.
         beta: Weight of the KL.
+        steps: Rewards of single tokens that are a part of the scores; the last token gets what is left.
     """
-    steps = mask.cumsum(1)
-    last = mask & (steps == steps[:, -1:])
-    return (-beta * kl).masked_fill(~mask, 0) + torch.where(last, scores[:, None], 0)
+    count = mask.cumsum(1)
+    last = mask & (count == count[:, -1:])
+    rewards = (-beta * kl).masked_fill(~mask, 0)
+    if steps is not None:
+        steps = steps.masked_fill(~mask, 0)
+        rewards = rewards + steps
+        scores = scores - steps.sum(1)
+    return rewards + torch.where(last, scores[:, None], 0)
 
 
 def advantages_and_returns(

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from trl import GRPOTrainer
 
+from rlvr.adapters.trl.rows import EPISODE_COLUMN
 from rlvr.core.errors import DataError, OptionError
 from rlvr.training.mixins import WithinContext
 from rlvr.training.ppo import gae
@@ -63,9 +64,20 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
 
     # The batch: advantages and returns, once for all epochs
 
-    def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Tensor:
-        self._rewards = super()._calculate_rewards(*args, **kwargs)
+    def _calculate_rewards(self, inputs: list[dict[str, Any]], *args: Any, **kwargs: Any) -> Tensor:
+        self._rewards = super()._calculate_rewards(inputs, *args, **kwargs)
+        episodes = [row.get(EPISODE_COLUMN) for row in inputs]
+        self._step_rewards = [list(getattr(episode, "step_rewards", ())) for episode in episodes]
         return self._rewards
+
+    def _steps(self, mask: Tensor) -> Tensor:
+        """Return the step rewards of the batch's episodes, (B, T), weighted as their reward function is."""
+        weights = [
+            float(weight)
+            for function, weight in zip(self.reward_funcs, self.reward_weights, strict=True)
+            if getattr(function, "has_step_rewards", False)
+        ]
+        return sum(weights) * gae.on_turn_ends(self._step_rewards, mask)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Tensor]:
         batch = super()._generate_and_score_completions(inputs)
@@ -73,15 +85,16 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
         rewards = self._rewards[start : start + len(inputs)]  # (B, reward functions)
         scores = (rewards * self.reward_weights.to(rewards.device)).nansum(dim=1)
         scored = scores.isfinite() & ~rewards.isnan().all(dim=1)
-        mask = batch["completion_mask"].bool() & scored[:, None]
+        chosen = batch["completion_mask"].bool()
         if "tool_mask" in batch:
-            mask &= batch["tool_mask"].bool()
+            chosen &= batch["tool_mask"].bool()
+        mask = chosen & scored[:, None]
         # TRL's name for the tokens that the policy chose, which its loss counts and divides by.
         batch["tool_mask"] = mask.long()
         batch["num_items_in_batch"] = self._total(mask.sum())
 
         values, kl = self._values_and_kl(batch)
-        token_rewards = gae.token_rewards(scores, kl, mask, self.beta)
+        token_rewards = gae.token_rewards(scores, kl, mask, self.beta, self._steps(chosen))
         advantages, returns = gae.advantages_and_returns(
             token_rewards, values, mask, self.args.gamma, self.args.lam
         )
