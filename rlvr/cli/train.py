@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _STOPPED = 4
 _FIELDS = ("model", "trainer", "steps", "batch", "group", "micro_batch", "max_tokens", "temperature", "learning_rate",
-           "warmup_steps", "beta", "kl_budget", "kl_action", "lora", "vllm", "base_url", "measure_every", "save_every",
+           "warmup_steps", "beta", "kl_budget", "kl_action", "turn_returns", "lora", "vllm", "base_url", "measure_every", "save_every",
            "report_to", "seed")  # fmt: skip
 """The fields of `TrainConfig` that are options as they are."""
 

@@ -85,6 +85,8 @@ class TrainConfig:
         learning_rate: Learning rate, constant after the warm-up.
         warmup_steps: Steps until the learning rate is reached.
         beta: Weight of the KL to the reference in the loss.
+        turn_returns: Credit each turn with what was earned from it on, instead of the whole sum; for grpo, in
+            environments with step rewards. (ppo credits single tokens anyway.)
         lora: Rank of LoRA adapters to train (default: train all weights).
         vllm: Generate with transformers (none), with vLLM in the training processes (colocate), or with a vLLM
             server at base_url (server).
@@ -114,6 +116,7 @@ class TrainConfig:
     learning_rate: float = 1e-6
     warmup_steps: int = 5
     beta: float = 0.0
+    turn_returns: bool = False
     lora: int | None = None
     vllm: Vllm = "none"
     base_url: str | None = None
@@ -159,6 +162,8 @@ class TrainConfig:
             raise OptionError(
                 f"{self.trainer} compares the completions of a prompt: group is 2 or more."
             )
+        if self.turn_returns and self.trainer != "grpo":
+            raise OptionError(f"turn_returns is grpo's: {self.trainer} has no groups with turns.")
         if self.batch % self.group:
             raise OptionError(
                 f"A batch of {self.batch} completions can't be groups of {self.group}: choose a "

@@ -58,6 +58,10 @@ def trainer_of(
     base = bases[config.trainer]
     # PPO stays within the context and skips unscored steps by itself.
     mixins = () if config.trainer == "ppo" else (WithinContext, SkipsUnscoredSteps)
+    if config.turn_returns:
+        from rlvr.training.turns import ReturnsFromTurns
+
+        mixins = (*mixins, ReturnsFromTurns)
     trainer_class = type(f"Measured{base.__name__}", (MeasuresKL, *mixins, base), {})
     options: dict[str, Any] = {}
     if multi_turn or (_has_slow_verdicts(mixture) and config.trainer != "rloo"):

@@ -14,11 +14,11 @@ import torch
 from rlvr.training.ppo.gae import (
     advantages_and_returns,
     moments,
-    on_turn_ends,
     token_rewards,
     value_losses,
     whiten,
 )
+from rlvr.training.turns import advantages_of_turns, on_turn_ends, returns_from_turns, turn_numbers
 
 
 def alone(x: torch.Tensor) -> torch.Tensor:
@@ -122,6 +122,32 @@ def test_step_rewards_are_on_the_last_tokens_of_their_turns() -> None:
             delta = given.get(u, 0.0) + gamma * after - values[0, u].item()
             expected += (gamma * lam) ** ahead * delta
         assert advantages[0, t].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_returns_from_each_turn_are_compared_within_the_group() -> None:
+    mask = torch.tensor([[1, 1, 0, 1, 0], [1, 0, 1, 1, 0], [1, 1, 1, 0, 0], [0, 1, 0, 1, 0]]).bool()
+    turns = turn_numbers(mask)
+    assert turns.tolist() == [[0, 0, 0, 1, 1], [0, 0, 1, 1, 1], [0] * 5, [-1, 0, 0, 1, 1]]
+    scores = torch.tensor([1.5, 0.25, 1.0, math.nan])
+    returns = returns_from_turns(scores, [[0.5, 0.0], [0.25, 0.0], [0.0], [0.0, 0.0]], turns)
+    assert torch.allclose(
+        returns,
+        torch.tensor([[1.5, 1.0], [0.25, 0.0], [1.0, math.nan], [math.nan, math.nan]]),
+        equal_nan=True,
+    )
+    plain = advantages_of_turns(returns, 4, "none")
+    mean = 2.75 / 3
+    expected = [[1.5 - mean, 0.5], [0.25 - mean, -0.5], [1 - mean, 0], [0, 0]]
+    assert torch.allclose(plain, torch.tensor(expected))
+    scaled = advantages_of_turns(returns, 4, "group")
+    assert scaled[:, 1].tolist() == pytest.approx(
+        [0.5 / (0.5**0.5 + 1e-4), -0.5 / (0.5**0.5 + 1e-4), 0, 0]
+    )
+    # One turn and no step rewards: TRL's own advantages.
+    alone = advantages_of_turns(torch.tensor([[1.0], [0.0]]), 2, "group")
+    assert alone.flatten().tolist() == pytest.approx(
+        [0.5 / (0.5**0.5 + 1e-4), -0.5 / (0.5**0.5 + 1e-4)]
+    )
 
 
 def test_a_masked_rollout_has_no_step_rewards() -> None:

@@ -7,28 +7,10 @@ values are ignored, even NaN: the step before an environment's reply is followed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
-
-
-def on_turn_ends(step_rewards: Sequence[Sequence[float]], mask: Tensor) -> Tensor:
-    """Return step rewards as a tensor (B, T): each on the last token of its turn, and 0 elsewhere.
-
-    Args:
-        step_rewards: For each rollout, the rewards of its turns; empty if it has none.
-        mask: True for the policy's tokens. A turn is a run of them, since an environment's tokens stand between two.
-
-    A rollout with another number of turns in its mask (one that TRL has masked as a whole) gets zeros.
-    """
-    following = torch.cat([mask[:, 1:], torch.zeros_like(mask[:, :1])], dim=1)
-    placed = torch.zeros(mask.shape, device=mask.device)
-    for row, rewards in enumerate(step_rewards):
-        ends = (mask[row] & ~following[row]).nonzero().flatten()
-        if rewards and len(ends) == len(rewards):
-            placed[row, ends] = torch.tensor(list(rewards), dtype=placed.dtype, device=mask.device)
-    return placed
 
 
 def token_rewards(

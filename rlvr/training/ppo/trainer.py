@@ -17,18 +17,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from trl import GRPOTrainer
 
-from rlvr.adapters.trl.rows import EPISODE_COLUMN
 from rlvr.core.errors import DataError, OptionError
 from rlvr.training.mixins import WithinContext
 from rlvr.training.ppo import gae
 from rlvr.training.ppo.config import PPOConfig
 from rlvr.training.ppo.value import ValueHead, make_value_model
+from rlvr.training.turns import KeepsStepRewards, on_turn_ends
 
 VALUE_FILE = "value_model.safetensors"
 """The value model's file in a checkpoint."""
 
 
-class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
+class PPOTrainer(WithinContext, KeepsStepRewards, GRPOTrainer):  # type: ignore[misc]
     """TRL's `GRPOTrainer` with a value model and PPO's losses. It takes the same arguments, and a `PPOConfig`.
 
     Rollouts without a reward (`None`) are no part of a batch: they have no loss, and are excluded from whitening and from
@@ -64,37 +64,22 @@ class PPOTrainer(WithinContext, GRPOTrainer):  # type: ignore[misc]
 
     # The batch: advantages and returns, once for all epochs
 
-    def _calculate_rewards(self, inputs: list[dict[str, Any]], *args: Any, **kwargs: Any) -> Tensor:
-        self._rewards = super()._calculate_rewards(inputs, *args, **kwargs)
-        episodes = [row.get(EPISODE_COLUMN) for row in inputs]
-        self._step_rewards = [list(getattr(episode, "step_rewards", ())) for episode in episodes]
-        return self._rewards
-
-    def _steps(self, mask: Tensor) -> Tensor:
-        """Return the step rewards of the batch's episodes, (B, T), weighted as their reward function is."""
-        weights = [
-            float(weight)
-            for function, weight in zip(self.reward_funcs, self.reward_weights, strict=True)
-            if getattr(function, "has_step_rewards", False)
-        ]
-        return sum(weights) * gae.on_turn_ends(self._step_rewards, mask)
-
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Tensor]:
         batch = super()._generate_and_score_completions(inputs)
         start = self.accelerator.process_index * len(inputs)
-        rewards = self._rewards[start : start + len(inputs)]  # (B, reward functions)
+        rewards = self.kept_rewards[start : start + len(inputs)]  # (B, reward functions)
         scores = (rewards * self.reward_weights.to(rewards.device)).nansum(dim=1)
         scored = scores.isfinite() & ~rewards.isnan().all(dim=1)
-        chosen = batch["completion_mask"].bool()
-        if "tool_mask" in batch:
-            chosen &= batch["tool_mask"].bool()
+        chosen = self.chosen_tokens(batch)
         mask = chosen & scored[:, None]
         # TRL's name for the tokens that the policy chose, which its loss counts and divides by.
         batch["tool_mask"] = mask.long()
         batch["num_items_in_batch"] = self._total(mask.sum())
 
         values, kl = self._values_and_kl(batch)
-        token_rewards = gae.token_rewards(scores, kl, mask, self.beta, self._steps(chosen))
+        token_rewards = gae.token_rewards(
+            scores, kl, mask, self.beta, on_turn_ends(self.kept_steps, chosen)
+        )
         advantages, returns = gae.advantages_and_returns(
             token_rewards, values, mask, self.args.gamma, self.args.lam
         )
