@@ -66,12 +66,12 @@ def dedupe(
     keep = []
     for name, number in zip(names, numbers, strict=True):
         merged = name if name is None or groups is None else groups.name(name)
-        kept = first.setdefault(merged, number) if merged is not None else None
-        keep.append(merged is not None and kept == number)
-        if kept is not None and kept != number:
+        kept_number = first.setdefault(merged, number) if merged is not None else None
+        keep.append(merged is not None and kept_number == number)
+        if kept_number is not None and kept_number != number:
             result.removed += 1
             if len(result.examples) < _SHOWN:
-                result.examples.append((number, kept))
+                result.examples.append((number, kept_number))
     if output is not None:
         _write(source, output, keep)
     return result

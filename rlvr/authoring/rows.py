@@ -137,7 +137,7 @@ class _JsonlSink:
         return self
 
     def write(self, batch: Batch, keep: Sequence[bool]) -> None:
-        self._file.writelines(r.raw for r, kept in zip(batch.rows, keep, strict=True) if kept)
+        self._file.writelines(r.raw for r, is_kept in zip(batch.rows, keep, strict=True) if is_kept)
 
     def __exit__(self, *error: Any) -> None:
         self._stack.__exit__(*error)
@@ -159,9 +159,9 @@ class _ParquetSink:
     def write(self, batch: Batch, keep: Sequence[bool]) -> None:
         import pyarrow
 
-        kept = batch.records.filter(pyarrow.array(keep, pyarrow.bool_()))
-        if kept.num_rows:
-            self._writer.write_batch(kept)
+        kept_records = batch.records.filter(pyarrow.array(keep, pyarrow.bool_()))
+        if kept_records.num_rows:
+            self._writer.write_batch(kept_records)
 
     def __exit__(self, *error: Any) -> None:
         self._stack.__exit__(*error)
@@ -261,16 +261,16 @@ def _field_of(template: re.Pattern[str], prompt: str) -> str:
 
 def _jsonl_batches(path: Path) -> Iterator[Batch]:
     rows: list[Row] = []
-    held = 0
+    size = 0
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if number == 1:
                 line = line.removeprefix(_BOM)
             rows.append(_row(number, line))
-            held += len(line)
-            if len(rows) == _BATCH or held > _BATCH_BYTES:
+            size += len(line)
+            if len(rows) == _BATCH or size > _BATCH_BYTES:
                 yield Batch(rows)
-                rows, held = [], 0
+                rows, size = [], 0
     if rows:
         yield Batch(rows)
 

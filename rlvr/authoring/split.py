@@ -123,19 +123,19 @@ def _test_groups(keys: Sequence[Keys], test: float, strata: bool, seed: int) -> 
     members: dict[str, list[str]] = defaultdict(list)
     for group, counts in rows.items():  # a group in several strata counts for its largest
         members[min(counts, key=lambda s: (-counts[s], s))].append(group)
-    chosen: set[str] = set()
+    selected: set[str] = set()
     for groups in members.values():
-        wanted = test * sum(rows[group].total() for group in groups)
-        taken = 0
+        target = test * sum(rows[group].total() for group in groups)
+        count = 0
         for group in sorted(groups, key=lambda g: (share(g, seed), g)):
             size = rows[group].total()
             if (
-                taken + size / 2 > wanted
+                count + size / 2 > target
             ):  # the share would be missed by more with it than without it
                 break
-            chosen.add(group)
-            taken += size
-    return chosen
+            selected.add(group)
+            count += size
+    return selected
 
 
 class NearGroups:

@@ -139,7 +139,7 @@ def last_checkpoint(folder: Path) -> tuple[Path, int] | None:
     return path, step
 
 
-def rewind(path: Path, step: int, whole: bool = False) -> None:
+def rewind(path: Path, step: int, at_end: bool = False) -> None:
     """Drop the lines of an opened run after `step`, from which training resumes and writes them again.
 
     Args:
@@ -148,14 +148,14 @@ def rewind(path: Path, step: int, whole: bool = False) -> None:
         whole: True if no step is left. Then only the last measurement is repeated.
     """
 
-    def kept(row: dict[str, Any]) -> bool:
+    def is_kept(row: dict[str, Any]) -> bool:
         at = row.get("step", 0)
         measured = row.get("part") == HELD_OUT or "held_out_accuracy" in row
-        return at < step or (at == step and not (whole and measured))
+        return at < step or (at == step and not (at_end and measured))
 
     for name in ("rollouts.jsonl", "metrics.jsonl"):
         if (path / name).exists():
-            _rewrite(path / name, kept)
+            _rewrite(path / name, is_kept)
 
 
 def measured(path: Path, step: int) -> list[Report]:
@@ -168,8 +168,8 @@ def measured(path: Path, step: int) -> list[Report]:
     return [Report.of(tally) for tally in tallies.values()]
 
 
-def _rewrite(file: Path, kept: Callable[[dict[str, Any]], bool]) -> None:
+def _rewrite(file: Path, is_kept: Callable[[dict[str, Any]], bool]) -> None:
     with replacing(file) as out:
         for line in read_lines(file):
-            if isinstance(line.row, dict) and kept(line.row):
+            if isinstance(line.row, dict) and is_kept(line.row):
                 out.write(dumped(line.row).encode() + b"\n")

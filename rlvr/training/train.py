@@ -83,7 +83,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Tr
     from rlvr.training.trainer import trainer_of
 
     gpu = on_gpu(config)
-    here = PartialState(cpu=not gpu)
+    process = PartialState(cpu=not gpu)
     mixture = mixture_of(config)
     multi_turn = any(env.max_turns > 1 for env in mixture.environments.values())
     if multi_turn and config.trainer == "rloo":
@@ -93,24 +93,26 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Tr
         )
     # An invalid configuration is reported before anything is loaded.
     _check_vllm(config)
-    steps = trl_arguments(config, Path(run_path or "."), here.num_processes).max_steps
+    steps = trl_arguments(config, Path(run_path or "."), process.num_processes).max_steps
     facts = _prepared(mixture)
     model, tokenizer = load(config.model, half=config.lora is not None and gpu)
-    path, run = _open_run(config, run_path, resume, here)
+    path, run = _open_run(config, run_path, resume, process)
     prints = contextlib.ExitStack()
     try:
         if run is not None:
             run.note(**facts)
         prints.enter_context(kept_in(path))
-        start = last_checkpoint(path / "checkpoints") if resume and here.is_main_process else None
-        start = _from_first(start, here)
-        if resume and here.is_main_process:
-            rewind(path, start[1] if start else -1, whole=bool(start and start[1] >= steps))
-        arguments = trl_arguments(config, path, here.num_processes)
+        start = (
+            last_checkpoint(path / "checkpoints") if resume and process.is_main_process else None
+        )
+        start = _from_first(start, process)
+        if resume and process.is_main_process:
+            rewind(path, start[1] if start else -1, at_end=bool(start and start[1] >= steps))
+        arguments = trl_arguments(config, path, process.num_processes)
         rows = prompts_of(arguments)
         stops: list[str] = []
         with (
-            TrainingStages(quiet=not here.is_main_process) as stages,
+            TrainingStages(quiet=not process.is_main_process) as stages,
             stages.stage(config.trainer.upper(), steps) as advance,
         ):
 
@@ -118,7 +120,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Tr
                 bars = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k1")}
                 advance(step, **{k: v for k, v in bars.items() if v is not None})
 
-            if here.is_main_process and (warning := fewer_processes(here.num_processes)):
+            if process.is_main_process and (warning := fewer_processes(process.num_processes)):
                 stages.say(f"warning: {warning}")
             recorder = Recorder(run, tell)
             trainer = trainer_of(
@@ -128,7 +130,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Tr
             _held_out(config, trainer, run, advance)
             trainer.train(resume_from_checkpoint=str(start[0]) if start else None)
         step = int(trainer.state.global_step)
-        stops = _from_first(stops, here)  # only the first process has them
+        stops = _from_first(stops, process)  # only the first process has them
         if step < steps and not stops:
             raise TrainingError(
                 f"The run ended after {step} of {steps} steps, and nothing stopped it: its {rows} prompts "
@@ -262,26 +264,26 @@ def _prepared(mixture: Mixture) -> dict[str, Any]:
 
 
 def _open_run(
-    config: TrainConfig, run_path: str | Path | None, resume: bool, here: PartialState
+    config: TrainConfig, run_path: str | Path | None, resume: bool, process: PartialState
 ) -> tuple[Path, Run | None]:
     """Return the run's folder in all processes, and the run in the first one."""
     run = None
     if resume and run_path is None:
         raise OptionError("Name the folder of the run to resume.")
-    if here.is_main_process:
+    if process.is_main_process:
         if resume:
             assert run_path is not None
             run = Run.resume(run_path)
         else:
             run = Run.create(run_path, "train", config.to_json())
-    path = _from_first(run.path if run is not None else None, here)
+    path = _from_first(run.path if run is not None else None, process)
     assert path is not None  # the first process has it
     return path, run
 
 
-def _from_first(value: Value, here: PartialState) -> Value:
+def _from_first(value: Value, process: PartialState) -> Value:
     """Return the first process's value in all processes."""
-    if here.num_processes == 1:
+    if process.num_processes == 1:
         return value
     from accelerate.utils import broadcast_object_list
 

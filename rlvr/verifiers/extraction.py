@@ -16,8 +16,14 @@ Mode: TypeAlias = Literal["boxed", "flexible", "whole"]
 MODES: tuple[str, ...] = get_args(Mode)
 
 
-class Found(NamedTuple):
-    """`answer` is None where none was found, and `reason` says why in words for a person."""
+class Extracted(NamedTuple):
+    """The result of looking for an answer.
+
+    Attributes:
+        answer: the answer; None if the response has none.
+        reason: why there is none, in words for a person.
+        how: the form in which the answer was stated: "boxed", "parts", "answer is" and so on.
+    """
 
     answer: str | None
     reason: str = ""
@@ -29,50 +35,50 @@ def find_answer(
     mode: Mode = "boxed",
     accepts: Callable[[str], bool] | None = None,
     parts: Callable[[], int] | None = None,
-) -> Found:
+) -> Extracted:
     """Return the answer in `response`.
 
-    Only what follows the thinking part counts; see `after_thinking`.
+    Only the text after the thinking part counts; see `after_thinking`.
 
     - `boxed`: the last `\\boxed{…}`. Boxes joined by nothing but "and", "or" and commas are one list.
-      An empty box and a `\\boxed` in prose are no boxes, unless the text ends with one that has begun.
-    - `flexible`: the first of: `\\boxed{}`, then inside the last `<answer>…</answer>` if there is one:
-      `####`, "the answer is", the last `$…$`, the last value in plain text
-      (the order of Tülu 3, arXiv:2411.15124). A "final answer is" after the last box goes
-      before the box.
+      An empty box and a `\\boxed` in prose are ignored, unless the text ends with a box that was begun.
+    - `flexible`: the first of these forms that the text has, in the order of Tülu 3 (arXiv:2411.15124):
+      `\\boxed{}`, `####`, "the answer is", the last `$…$`, the last value in plain text. All except the box are
+      searched inside the last `<answer>…</answer>` if there is one. A "final answer is" after the last box
+      takes precedence over the box.
     - `whole`: everything after the thinking part.
 
     Args:
-        accepts: in flexible mode, whether a candidate is of the kind that's asked for (a number,
-            say). It may look at the kind and never at the value. What it accepts is taken first;
-            if it accepts nothing, the first candidate of all is.
-        parts: the number of values that the reference lists. If there are as many boxes, each behind
-            a part's label of its own ("(a)", "(b)"), they are one list, and `how` is "parts".
+        accepts: in flexible mode, returns True for a candidate of the requested kind (a number, for
+            example). It may look at the kind and never at the value. The first accepted candidate is the
+            answer; if none is accepted, the first of all.
+        parts: returns the number of values that the reference lists. If there are as many boxes, each after
+            its own part label ("(a)", "(b)"), they are one list, and `how` is "parts".
     """
     text = after_thinking(response)
     if mode == "whole":
         stripped = text.strip()
-        return Found(stripped or None, "" if stripped else "the response is empty", "whole")
+        return Extracted(stripped or None, "" if stripped else "the response is empty", "whole")
     boxed, fboxed = text.rfind("\\boxed"), text.rfind("\\fbox")
     if boxed >= 0 or fboxed >= 0:
         if mode == "boxed":
             return _boxed(text, boxed, fboxed, parts)
         final = text.rfind("inal answer is")
         if final < max(boxed, fboxed) or stated(text[final - 1 :]) is None:
-            found = _boxed(text, boxed, fboxed, parts)
-            if found.reason != NO_BOX:
-                return found
+            extracted = _boxed(text, boxed, fboxed, parts)
+            if extracted.reason != NO_BOX:
+                return extracted
     elif mode == "boxed":
         where = " after </think>" if len(text) < len(response) else ""
-        return Found(None, f"no \\boxed{{}}{where}")
-    return Found(*named_answer(_tagged(text[-_FLEXIBLE_LENGTH:]), accepts))
+        return Extracted(None, f"no \\boxed{{}}{where}")
+    return Extracted(*named_answer(_tagged(text[-_FLEXIBLE_LENGTH:]), accepts))
 
 
-_FLEXIBLE_LENGTH = 200_000  # characters at the end of a response without a box that are looked at
+_FLEXIBLE_LENGTH = 200_000  # characters at the end of a response without a box that are searched
 
 
 def _tagged(text: str) -> str:
-    """Return what the last `<answer>…</answer>` holds; all of the text if there is none."""
+    """Return the content of the last `<answer>…</answer>`; all of the text if there is none."""
     end = text.rfind("</answer>")
     start = text.rfind("<answer>", 0, max(end, 0))
     return (text[start + 8 : end].strip() if start >= 0 else "") or text
@@ -92,12 +98,12 @@ _UNOPENED = re.compile(
 
 
 def after_thinking(response: str) -> str:
-    """Return what follows the thinking part: a suffix of the response, and all of it if there is no such part.
+    """Return the text after the thinking part: a suffix of the response, or all of it if there is no such part.
 
     A thinking part begins with `<think>` at the first character that isn't blank and ends at the first
-    `</think>`; a second one may follow directly. If it is never closed, nothing follows it.
-    A prompt may have opened it: then `</think>` comes without `<think>` before it, at an edge of its line and
-    outside fences. Anywhere else both tags are text: in a program, a query or a sentence.
+    `</think>`; another one may follow directly. If it is never closed, the result is empty.
+    If the prompt opened it, `</think>` comes without `<think>` before it, at an edge of its line and
+    outside fences. Anywhere else (in a program, a query or a sentence) both tags are text.
     """
     start = _LEADING.match(response).end()  # type: ignore[union-attr]
     if not response.startswith("<think>", start):
@@ -121,8 +127,8 @@ def after_thinking(response: str) -> str:
 def _unopened_end(response: str) -> int:
     """Return the end of the `</think>` that closes thoughts which the prompt opened, or -1.
 
-    A tag in a fence counts only if the fence turns out to be part of the thoughts: it's never closed, or
-    another one opens behind the tag.
+    A tag in a fence counts only if the fence proves to be part of the thoughts: it is never closed, or
+    another fence opens after the tag.
     """
     opened = response.find("<think>")
     fence = ""
@@ -146,14 +152,14 @@ def _unopened_end(response: str) -> int:
 
 
 NO_BOX = "\\boxed is not followed by {…}"
-_MENTIONS = 10_000  # of `\\boxed`, from the end, among which the last box has to be
+_MENTIONS = 10_000  # mentions of `\\boxed`, from the end, among which the last box is searched
 _REACH = 40_000
-"""Characters before and behind the last box that are looked at. No answer of half that length is read."""
+"""Characters before and after the last box that are searched. No answer of half that length is read."""
 
 _NAME = re.compile(r"\\(?:boxed|fbox)")
 _OPEN = r"\\(?:boxed|fbox)\s*+\{"
-# TeX boxes the next token if no brace follows. A letter has to be all that's left of its formula or line:
-# "The result stands in \boxed as asked" boxes nothing.
+# TeX boxes the next token if no brace follows. A letter must be the last one of its formula or line:
+# "The result is in \boxed as requested" boxes nothing.
 _BARE = (
     r"\\(?:boxed|fbox)[ \t]*+(?:(?P<number>[-−+]?(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?(?:/\d++)?)(?=[\s$.,;:!?)*%]|\\[^a-zA-Z]|\Z)"
     r"|(?P<letter>[a-zA-Z])(?=[.*]{0,4}[ \t]*+(?:\$|\\[)\]]|\n|\Z))"
@@ -166,12 +172,12 @@ _NOTHING = re.compile(_EMPTY)
 _EMPTY_BOX = re.compile(_OPEN + _EMPTY + r"\}")
 _TOKENS = re.compile(f"{_OPEN}|{_BARE}|\\\\.|[{{}}]", re.DOTALL)
 _OPENED = re.compile(_OPEN)
-# Several backslashes before a box. The lookbehind lets a run be tried once, not from each of its backslashes.
+# Several backslashes before a box. By the lookbehind a run is tried once, not from each of its backslashes.
 _ESCAPED_BOX = re.compile(r"(?<!\\)\\{2,}+(?=boxed|fbox)")
-# An argument of a command that stands in a box without braces.
+# An argument of a command in a box without braces.
 _ARGUMENT_LENGTH = 300
 _ARGUMENT = re.compile(r"\[[^\[\]{}]{0,20}\]|(?P<open>\{)|\d")
-# What may stand between two boxes that form one list.
+# Text that may be between two boxes of one list.
 _JOINT = re.compile(
     r"(?:[\s$,;&.*/|-]|\\[()\[\],;! \\]|\\q?quad(?![a-zA-Z])|\b(?:and|AND|or|OR)\b"
     r"|(?<=\n)(?:\d|\(?[a-zA-Z])[.)](?=[\s$*])"
@@ -180,11 +186,11 @@ _JOINT = re.compile(
 )
 
 
-_EQUATED = re.compile(r"[\s$&]*+=[\s$&]*+")  # two boxes that are said to be equal are one equation
+_EQUATED = re.compile(r"[\s$&]*+=[\s$&]*+")  # two boxes with "=" between them are one equation
 
 
 class _Box(NamedTuple):
-    """Positions in the text: of the box, of its content, and of what follows the box."""
+    """Positions in the text: of the box, of its content's start and end, and of the text after the box."""
 
     start: int
     content: int
@@ -192,24 +198,24 @@ class _Box(NamedTuple):
     behind: int
 
 
-def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) -> Found:
+def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) -> Extracted:
     if fboxed < 0 and text.find("\\boxed") == boxed and (opened := _OPENED.match(text, boxed)):
         behind = text[opened.end() - 1 : boxed + _REACH]
         end = closing(behind, 0)
         if end >= 0 and not _NOTHING.fullmatch(behind, 1, end):  # the only box
             return _in_parts(behind[1:end].strip(), parts)
     last = _last_box(text, boxed, fboxed)
-    if isinstance(last, Found):
+    if isinstance(last, Extracted):
         return last
     begin = max(0, last - _REACH)
     text = text[begin : last + _REACH]
-    if "\\\\" in text:  # escaped once too often on its way here, or many times
+    if "\\\\" in text:  # escaped several times on its way here
         text = _ESCAPED_BOX.sub(r"\\", text)
     first = _NAME.search(text)
     assert first is not None
     boxes = _closed_boxes(text, first.start())
     if not boxes:
-        return Found(None, "the last \\boxed{ is never closed")
+        return Extracted(None, "the last \\boxed{ is never closed")
     group = [boxes[-1]]
     joint = (
         _EQUATED
@@ -226,20 +232,20 @@ def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) 
         styles = "ai" if len(answers) > 1 else "ai1"
         if parts() == len(boxes) and any(_are_labelled(text, boxes, style) for style in styles):
             values = [text[box.content : box.end].strip() for box in boxes]
-            return Found(", ".join(values), "", "parts")
+            return Extracted(", ".join(values), "", "parts")
     if len(answers) > 1:
-        return Found((" = " if joint is _EQUATED else ", ").join(answers), "", "boxed")
+        return Extracted((" = " if joint is _EQUATED else ", ").join(answers), "", "boxed")
     return _in_parts(answers[0], parts)
 
 
-def _last_box(text: str, boxed: int, fboxed: int) -> int | Found:
-    """Return where the last box with content begins, or why there is none.
+def _last_box(text: str, boxed: int, fboxed: int) -> int | Extracted:
+    """Return the position of the last box with content, or the reason why there is none.
 
-    `boxed` and `fboxed` are where the last `\\boxed` and `\\fbox` begin, or -1.
+    `boxed` and `fboxed` are the positions of the last `\\boxed` and `\\fbox`, or -1.
     """
     name = _NAME.match(text, max(boxed, fboxed))
     if name is None or not text[name.end() :].strip():
-        return Found(None, "the last \\boxed is not followed by {…}")
+        return Extracted(None, "the last \\boxed is not followed by {…}")
     reason = NO_BOX
     for _ in range(_MENTIONS):
         if (at := max(boxed, fboxed)) < 0:
@@ -252,12 +258,12 @@ def _last_box(text: str, boxed: int, fboxed: int) -> int | Found:
             boxed = text.rfind("\\boxed", 0, at)
         else:
             fboxed = text.rfind("\\fbox", 0, at)
-    return Found(None, reason)
+    return Extracted(None, reason)
 
 
 def _closed_boxes(text: str, start: int) -> list[_Box]:
     """Return the outermost boxes with content, in order; none if the last one is never closed."""
-    open_: list[tuple[int, int, bool]] = []  # where it began, where its content begins, is it a box
+    open_braces: list[tuple[int, int, bool]] = []  # its position, its content's, and True for a box
     closed: list[_Box] = []
     for token in _TOKENS.finditer(text, start):
         word, kind = token.group(), token.lastgroup
@@ -265,21 +271,21 @@ def _closed_boxes(text: str, start: int) -> list[_Box]:
             end = _arguments_end(text, token.end()) if kind == "command" else token.end()
             closed.append(_Box(token.start(), token.start(kind), end, end))
         elif word == "}":
-            if open_:
-                began, content, is_box = open_.pop()
+            if open_braces:
+                opening, content, is_box = open_braces.pop()
                 if is_box:
-                    while closed and closed[-1].start > began:
+                    while closed and closed[-1].start > opening:
                         closed.pop()
-                    closed.append(_Box(began, content, token.start(), token.end()))
+                    closed.append(_Box(opening, content, token.start(), token.end()))
         elif word[-1] == "{" and word != "\\{":
-            open_.append((token.start(), token.end(), len(word) > 1))
+            open_braces.append((token.start(), token.end(), len(word) > 1))
     closed = [box for box in closed if not _NOTHING.fullmatch(text, box.content, box.end)]
-    unclosed = max((began for began, _, is_box in open_ if is_box), default=-1)
+    unclosed = max((opening for opening, _, is_box in open_braces if is_box), default=-1)
     return [] if closed and unclosed > closed[-1].start else closed
 
 
 def _arguments_end(text: str, start: int) -> int:
-    """Return where the arguments of a command end that stands in a box without braces: `\\frac{1}{2}`, `\\frac12`."""
+    """Return the end of a command's arguments in a box without braces: `\\frac{1}{2}`, `\\frac12`."""
     end = start
     for _ in range(3):
         argument = _ARGUMENT.match(text, end)
@@ -307,7 +313,7 @@ _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
 
 
 def _place(label: str) -> tuple[int, ...]:
-    """Return the places in a sequence that a label may have: "i" is the first of i, ii, iii and the ninth letter."""
+    """Return a label's possible places in a sequence: "i" is the first of i, ii, iii and the ninth letter."""
     label = label.lower()
     if label.isdigit():
         return (int(label),)
@@ -320,31 +326,31 @@ def _style(label: str, place: int) -> str:
 
 
 def _are_labelled(text: str, boxes: list[_Box], style: str) -> bool:
-    """Say if each box is behind a part's label of its own, and the labels count up from the first."""
+    """Return True if each box follows its own part label, and the labels count up from the first."""
     begin = 0
     for place, box in enumerate(boxes, 1):
-        found = 0
+        counted = 0
         for label in _LABEL.finditer(text, begin, box.start):
             word = label[1] or label[2]
-            for one in _place(word):
-                if _style(word, one) == style:
-                    found = one
-        if found != place:
+            for position in _place(word):
+                if _style(word, position) == style:
+                    counted = position
+        if counted != place:
             return False
         begin = box.end
     return True
 
 
-def _in_parts(answer: str, parts: Callable[[], int] | None) -> Found:
-    """Return the answer; if parts' labels stand before its values, the values are a list in that order."""
+def _in_parts(answer: str, parts: Callable[[], int] | None) -> Extracted:
+    """Return the answer; if its values have part labels, they are a list in that order."""
     if (
         parts is not None
         and "(" in answer
         and (values := labelled_values(answer))
         and parts() == len(values)
     ):
-        return Found(", ".join(values), "", "parts")
-    return Found(answer, "", "boxed")
+        return Extracted(", ".join(values), "", "parts")
+    return Extracted(answer, "", "boxed")
 
 
 def labelled_values(answer: str) -> list[str]:
@@ -365,7 +371,7 @@ def labelled_values(answer: str) -> list[str]:
 
 
 def _without_end(value: str) -> str:
-    """Return a value without what separates it from the next one."""
+    """Return a value without the separators around it."""
     for _ in range(6):
         value = value.strip(" \n\t,;:$")
         for mark in _BETWEEN:

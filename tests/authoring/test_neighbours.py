@@ -15,7 +15,7 @@ import rlvr
 from rlvr.authoring.neighbours import neighbours_of
 from rlvr.authoring.neighbours.aims import aims_of
 from rlvr.authoring.neighbours.base import Base
-from rlvr.authoring.neighbours.equivalents import shown
+from rlvr.authoring.neighbours.equivalents import equivalence_rule
 from rlvr.authoring.neighbours.fill import PROFILES, candidate
 from rlvr.authoring.neighbours.mutants import Mutant, constants, mutants_of
 
@@ -181,7 +181,7 @@ def test_constants_say_what_the_result_is() -> None:
     ],
 )  # fmt: skip
 def test_what_is_shown_to_be_the_gold(teams: str, gold: str, mutant: str, same: bool) -> None:
-    assert bool(shown(gold, Mutant("x", mutant), Base.of(teams).schema)) is same
+    assert bool(equivalence_rule(gold, Mutant("x", mutant), Base.of(teams).schema)) is same
 
 
 def test_the_command(rlvr_cli: Any, teams: str, tmp_path: Path) -> None:

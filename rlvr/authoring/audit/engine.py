@@ -49,20 +49,20 @@ def audit(
 
     Raises `OptionError` for an unknown probe, and the errors of `rlvr.make`.
     """
-    begun = time.monotonic()
+    start = time.monotonic()
     if isinstance(environment, str):
         env = make(environment, **options)
     elif options:
         raise OptionError("An environment that is made already takes no options: give its name.")
     else:
         env = environment
-    chosen = _chosen(only)
+    selected = _selected(only)
     subject = Subject(env, tasks, seed, rollouts)
     findings: dict[str, Finding] = {}
     level = gymnasium.logger.min_level
     gymnasium.logger.min_level = gymnasium.logger.ERROR  # warnings of its checkers are no findings
     try:
-        for probe in sorted(chosen, key=lambda probe: probe.last):
+        for probe in sorted(selected, key=lambda probe: probe.last):
             if progress is not None:
                 progress(probe)
             findings[probe.name] = _unless_known(probe(subject), env)
@@ -72,21 +72,21 @@ def audit(
         env.name,
         subject.options,
         len(subject.tasks),
-        tuple(findings[probe.name] for probe in chosen),
-        time.monotonic() - begun,
+        tuple(findings[probe.name] for probe in selected),
+        time.monotonic() - start,
         _cause(subject),
     )
 
 
-def _chosen(only: Sequence[str]) -> list[Probe]:
-    every = probes()
+def _selected(only: Sequence[str]) -> list[Probe]:
+    all_probes = probes()
     if not only:
-        return every
-    names = {probe.name for probe in every} | {probe.group for probe in every}
+        return all_probes
+    names = {probe.name for probe in all_probes} | {probe.group for probe in all_probes}
     for name in only:
         if name not in names:
             raise OptionError(f"There's no probe {name!r}. {nearest(name, sorted(names))}")
-    return [probe for probe in every if probe.name in only or probe.group in only]
+    return [probe for probe in all_probes if probe.name in only or probe.group in only]
 
 
 def _unless_known(finding: Finding, env: Environment) -> Finding:
@@ -108,8 +108,8 @@ def _cause(subject: Subject) -> str:
     if not faults or count < _MANY * len(subject.seen):
         return ""
     message, times = faults.most_common(1)[0]
-    others = "" if times == count else f" (of the others: {faults.most_common(2)[1][0]:.200})"
+    other_faults = "" if times == count else f" (of the others: {faults.most_common(2)[1][0]:.200})"
     return (
-        f"{count} of {len(subject.seen)} responses have no verdict: {message:.300}{others}. Fix this first; "
+        f"{count} of {len(subject.seen)} responses have no verdict: {message:.300}{other_faults}. Fix this first; "
         f"other findings may follow from it."
     )

@@ -115,14 +115,14 @@ def fragment(audit: Audit, about: dict[str, str] | None = None) -> str:
 
 def _alike_merged(audit: Audit) -> list[Finding]:
     """Return the findings that have something to say; strategies with one outcome and share are one row."""
-    shown = [finding for finding in audit if finding.outcome is not ProbeOutcome.NOTHING]
+    findings = [finding for finding in audit if finding.outcome is not ProbeOutcome.NOTHING]
     alike: dict[tuple[ProbeOutcome, float], list[Finding]] = {}
-    for finding in shown:
+    for finding in findings:
         if "strategy" in finding.figures:
             key = (finding.outcome, finding.figures["share"])
             alike.setdefault(key, []).append(finding)
     merged: list[Finding] = []
-    for finding in shown:
+    for finding in findings:
         same = alike.get((finding.outcome, finding.figures.get("share", -1.0)), [])
         if "strategy" not in finding.figures or len(same) < _ALIKE:
             merged.append(finding)

@@ -59,12 +59,12 @@ class Subject:
             raise OptionError(f"An audit looks at 2 tasks at least, not {tasks}.")
         self.env = env
         count = len(env.tasks)
-        chosen = (
+        indices = (
             range(count)
             if count <= tasks
             else sorted(random.Random(seed).sample(range(count), tasks))
         )
-        self.tasks: list[Task] = [env.tasks[i] for i in chosen]
+        self.tasks: list[Task] = [env.tasks[i] for i in indices]
         self.rollouts = list(rollouts)
         self.seen: list[tuple[Task, str, Verdict]] = []
         self.inline = True
@@ -135,7 +135,7 @@ class Subject:
         return verdicts
 
     def _batch(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
-        begun = time.monotonic()
+        start = time.monotonic()
         if self.by_verifier:
             limit = self.hang_budget.limit_s
             verdicts = scoring.score(tasks, responses, self.env.verifier, limit_s=limit)
@@ -144,7 +144,7 @@ class Subject:
                 self.judge_messages(task, [response])
                 for task, response in zip(tasks, responses, strict=True)
             ]
-        self.hang_budget.spend(time.monotonic() - begun, verdicts)
+        self.hang_budget.spend(time.monotonic() - start, verdicts)
         return verdicts
 
     def judge_messages(self, task: Task, responses: Sequence[str]) -> Verdict:
@@ -163,14 +163,14 @@ class Subject:
     def play(self, task: Task, answer: Callable[[int], str]) -> Verdict:
         """Return the verdict of a whole episode; `answer(turn)` makes the response of each turn."""
         self.hang_budget.check()
-        begun = time.monotonic()
+        start = time.monotonic()
         self.env.reset(options={"task": task})
         for turn in range(self.env.max_turns):
             response = answer(turn)
             *_, terminated, truncated, info = self.env.step(response)
             if terminated or truncated:
                 verdict: Verdict = info["verdict"]
-                self.hang_budget.spend(time.monotonic() - begun, [verdict])
+                self.hang_budget.spend(time.monotonic() - start, [verdict])
                 self.seen.append((task, response, verdict))
                 return verdict
         raise AssertionError("an episode ends at its last turn")
@@ -234,12 +234,12 @@ class Subject:
         """True if the verifier's demonstrations count: with a `judge` of the environment's own, if one is right."""
         if self.by_verifier:
             return True
-        shown = [
+        demonstrations = [
             (task, answer)
             for task in self.tasks[:_FORMED]
             if (answer := self.env.verifier.demonstrate(task)) is not None
         ]
-        return any(map(full, self.judge(*columns(shown))))
+        return any(map(full, self.judge(*columns(demonstrations))))
 
     @functools.cached_property
     def _of_fixtures(self) -> dict[str, tuple[Task, str]]:
@@ -268,7 +268,7 @@ class Subject:
         tasks = [task for task in self.tasks[:_FORMED] if not self._demonstrated(task)]
         if not tasks or not self.by_verifier:
             return None
-        forms = list(written_forms())
+        forms = list(reference_forms())
         counts = [sum(map(full, self._judge_form(tasks, form))) for form in forms]
         best = max(range(len(forms)), key=counts.__getitem__, default=0)
         return forms[best] if forms and counts[best] else None
@@ -287,7 +287,8 @@ class Subject:
             and self.right(task) is None
             and self.by_verifier
             and any(
-                any(map(full, self._judge_form([as_text(task)], form))) for form in written_forms()
+                any(map(full, self._judge_form([as_text(task)], form)))
+                for form in reference_forms()
             )
         ]
 
@@ -327,13 +328,13 @@ def shown(verdict: Verdict) -> str:
     return f"unscored, {verdict.cause}: {verdict.message:.160}"
 
 
-def excerpt(text: str, most: int = 60) -> str:
+def excerpt(text: str, length: int = 60) -> str:
     """Return the beginning of a text on one line."""
-    short = text if len(text) <= most else f"{text[:most]}…"
+    short = text if len(text) <= length else f"{text[:length]}…"
     return repr(short)
 
 
-def written_forms() -> Iterator[Form]:
+def reference_forms() -> Iterator[Form]:
     """Yield functions that write a task's reference between the usual marks, alone and after a thought.
 
     A format may require the thought. They return None for a reference that is no text and no number.
@@ -352,10 +353,10 @@ def as_text(task: Task) -> Task:
 
 
 def _marked(mark: str) -> Form:
-    def written(task: Task) -> str | None:
+    def form(task: Task) -> str | None:
         reference = task.reference
         if isinstance(reference, bool) or not isinstance(reference, str | int | float):
             return None
         return mark.replace("%s", str(reference))
 
-    return written
+    return form

@@ -34,9 +34,11 @@ class Sketch:
     @classmethod
     def of(cls, words: list[str]) -> Sketch:
         """Return the sketch of `tokens(text)`."""
-        shown, numbers = masked(words)
+        shown_words, numbers = masked(words)
         counted = (f"{n} {i}" for n, times in Counter(numbers).items() for i in range(times))
-        return cls(frozenset((*shown, *map(" ".join, pairwise(shown)))), frozenset(counted))
+        return cls(
+            frozenset((*shown_words, *map(" ".join, pairwise(shown_words)))), frozenset(counted)
+        )
 
     def less(self, common: frozenset[str]) -> Sketch:
         """Return the sketch without the shingles that most texts have."""
@@ -44,8 +46,8 @@ class Sketch:
 
     def numbers_in(self, other: Sketch) -> bool:
         """Return whether the other has all numbers of this one, and at most a quarter more, or one."""
-        own = len(self.numbers)
-        return self.numbers <= other.numbers and len(other.numbers) <= own + max(1, own // 4)
+        count = len(self.numbers)
+        return self.numbers <= other.numbers and len(other.numbers) <= count + max(1, count // 4)
 
     def jaccard(self, other: Sketch) -> float:
         """Return the share of common shingles among all, in [0, 1]; 0 if there are none."""
@@ -97,9 +99,9 @@ class NearIndex:
         new = list(sketches)
         start = len(self._sketches)
         self._sketches += new
-        self._numbers += [one.numbers for one in new]
-        self._most = max([self._most, *(len(one.shingles) for one in new)])
-        filled = [i for i, one in enumerate(new) if len(one.shingles) >= _LEAST]
+        self._numbers += [sketch.numbers for sketch in new]
+        self._most = max([self._most, *(len(sketch.shingles) for sketch in new)])
+        filled = [i for i, sketch in enumerate(new) if len(sketch.shingles) >= _LEAST]
         hashes = self._hashes([new[i] for i in filled])
         self._lsh.insert_pairs([(start + i, h) for i, h in zip(filled, hashes, strict=True)])
 
@@ -108,12 +110,12 @@ class NearIndex:
 
         They agree if the sketch has all of the other's numbers and few more.
         """
-        found: list[list[tuple[int, float, bool]]] = [[] for _ in sketches]
+        matches: list[list[tuple[int, float, bool]]] = [[] for _ in sketches]
         # A text much longer than all in the index can't be similar to one, and isn't hashed.
-        most = self._most / self.threshold
-        asked = [i for i, one in enumerate(sketches) if 0 < len(one.shingles) <= most]
-        near = self._lsh.query_all(self._hashes([sketches[i] for i in asked]))
-        for i, candidates in zip(asked, near, strict=True):
+        longest = self._most / self.threshold
+        comparable = [i for i, sketch in enumerate(sketches) if 0 < len(sketch.shingles) <= longest]
+        near = self._lsh.query_all(self._hashes([sketches[i] for i in comparable]))
+        for i, candidates in zip(comparable, near, strict=True):
             sketch = sketches[i]
             # Numbers first: they cost least and decide most.
             same = {c for c in candidates if self._numbers[c] <= sketch.numbers}
@@ -121,11 +123,11 @@ class NearIndex:
             for number in candidates if self.any_numbers else same:
                 similarity = self._sketches[number].jaccard(sketch)
                 if similarity >= self.threshold:
-                    found[i].append((number, similarity, number in same))
-        return found
+                    matches[i].append((number, similarity, number in same))
+        return matches
 
     def _hashes(self, sketches: Sequence[Sketch]) -> Any:
-        sets = [list(one.shingles) for one in sketches]
+        sets = [list(sketch.shingles) for sketch in sketches]
         return self._rensa.RMinHash.from_token_sets(sets, self.bands * self.rows, _SEED)
 
 

@@ -59,7 +59,7 @@ def masked(words: list[str]) -> tuple[list[str], list[str]]:
     an article too, nor signs that prose has as punctuation.
     """
     classed = [_classed(word) for word in words]
-    return [one for one, _ in classed], [kept for _, kept in classed if kept is not None]
+    return [token for token, _ in classed], [symbol for _, symbol in classed if symbol is not None]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -71,5 +71,5 @@ def _classed(word: str) -> tuple[str, str | None]:
     return word, word if symbol else None
 
 
-def _command(found: re.Match[str]) -> str:
-    return f" {_SAME[found[1]]} "
+def _command(match: re.Match[str]) -> str:
+    return f" {_SAME[match[1]]} "

@@ -38,9 +38,9 @@ def aims_of(sql: str, schema: Schema) -> Aims:
     tree = sqlglot.parse_one(sql, read="sqlite")
     aims = Aims()
     for table in tree.find_all(exp.Table):
-        known = schema.table(table.name)
-        if known is not None:
-            aims.tables.add(known.name.lower())
+        schema_table = schema.table(table.name)
+        if schema_table is not None:
+            aims.tables.add(schema_table.name.lower())
     for node in tree.walk():
         if isinstance(node, exp.Column):
             place = place_of(node, schema)
@@ -71,7 +71,7 @@ def _of_condition(node: Any, schema: Schema, aims: Aims) -> None:
                 schema,
                 aims,
             )
-        values = [_value(one) for one in node.expressions]
+        values = [_value(expression) for expression in node.expressions]
         _aim(left, [v for v in values if v is not None], [], schema, aims)
         return
     if isinstance(node, exp.Between):
@@ -159,7 +159,7 @@ def _matching(pattern: str) -> tuple[list[Any], list[Any]]:
     if len(hits) == 3:
         hits.append("a" + core + "b")
     misses = [
-        one for one in ("a" + core, core + "b", core[:-1], "a" + core + "b") if one not in hits
+        text for text in ("a" + core, core + "b", core[:-1], "a" + core + "b") if text not in hits
     ]
     return hits, misses
 

@@ -18,15 +18,15 @@ def place_of(column: Any, schema: Schema) -> Place | None:
     scope = column.parent_select
     name = column.name.lower()
     while scope is not None:
-        found = []
+        places = []
         for source in sources(scope):
             if column.table and source.alias_or_name.lower() != column.table.lower():
                 continue
             table = schema.table(source.name)
             if table is not None and table.column(name) is not None:
-                found.append((table.name.lower(), name))
-        if found:
-            return found[0] if len(found) == 1 else None  # ambiguous, which SQLite refuses
+                places.append((table.name.lower(), name))
+        if places:
+            return places[0] if len(places) == 1 else None  # ambiguous, which SQLite refuses
         scope = scope.parent_select
     return None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from rlvr.authoring.neighbours.aims import aims_of
 from rlvr.authoring.neighbours.base import Base
-from rlvr.authoring.neighbours.equivalents import shown
+from rlvr.authoring.neighbours.equivalents import equivalence_rule
 from rlvr.authoring.neighbours.fill import PROFILES, candidate
 from rlvr.authoring.neighbours.mutants import Mutant, constants, mutants_of
 from rlvr.verifiers.sql.compare import difference
@@ -60,31 +60,31 @@ def neighbours_of(
     can't read the query.
     """
     base = Base.of(path)
-    found = Neighbours()
-    with contextlib.closing(_read_only(path)) as own:
-        gold = _Gold(sql, own)
-        every = mutants_of(sql, base.schema) + constants(gold.rows.rows, gold.rows.columns)
-        passing = [mutant for mutant in every if not gold.tells(mutant)]
-    found.failing = len(every) - len(passing)
-    found.passing = Counter(mutant.kind for mutant in passing)
-    found.empty = not gold.rows.rows
+    result = Neighbours()
+    with contextlib.closing(_read_only(path)) as connection:
+        gold = _Gold(sql, connection)
+        mutants = mutants_of(sql, base.schema) + constants(gold.rows.rows, gold.rows.columns)
+        passing = [mutant for mutant in mutants if not gold.tells(mutant)]
+    result.failing = len(mutants) - len(passing)
+    result.passing = Counter(mutant.kind for mutant in passing)
+    result.empty = not gold.rows.rows
     alive = []
     for mutant in passing:
-        rule = shown(sql, mutant, base.schema) if mutant.kind != "constant" else ""
+        rule = equivalence_rule(sql, mutant, base.schema) if mutant.kind != "constant" else ""
         if rule:
-            found.equivalent[rule] += 1
+            result.equivalent[rule] += 1
         else:
             alive.append(mutant)
-    alive = _search(sql, base, alive, found, most, seed, largest)
-    found.left = [mutant.sql for mutant in alive]
-    return found
+    alive = _search(sql, base, alive, result, most, seed, largest)
+    result.left = [mutant.sql for mutant in alive]
+    return result
 
 
 def _search(
     sql: str,
     base: Base,
     alive: list[Mutant],
-    found: Neighbours,
+    result: Neighbours,
     most: int,
     seed: int,
     largest: int,
@@ -93,41 +93,41 @@ def _search(
     rng = random.Random(f"{seed} {sql}")
     spare: list[tuple[sqlite3.Connection, _Gold]] = []  # on which the gold's result is empty
     for number in range(_TRIES):
-        if not alive or len(found.databases) >= most:
+        if not alive or len(result.databases) >= most:
             break
-        made = candidate(base, aims, PROFILES[number % len(PROFILES)], rng)
+        database = candidate(base, aims, PROFILES[number % len(PROFILES)], rng)
         try:
-            gold = _Gold(sql, made)
+            gold = _Gold(sql, database)
         except sqlite3.Error:
-            made.close()
+            database.close()
             continue
         if gold.says_nothing:
-            spare.append((made, gold))
+            spare.append((database, gold))
             continue
-        alive = _kept(made, gold, alive, found, largest)
-        made.close()
-    for made, gold in spare:  # better than none: a mutant may have rows where the gold has none
-        if alive and len(found.databases) < most:
-            alive = _kept(made, gold, alive, found, largest)
-        made.close()
+        alive = _kept(database, gold, alive, result, largest)
+        database.close()
+    for database, gold in spare:  # better than none: a mutant may have rows where the gold has none
+        if alive and len(result.databases) < most:
+            alive = _kept(database, gold, alive, result, largest)
+        database.close()
     return alive
 
 
 def _kept(
-    made: sqlite3.Connection, gold: _Gold, alive: list[Mutant], found: Neighbours, largest: int
+    database: sqlite3.Connection, gold: _Gold, alive: list[Mutant], result: Neighbours, largest: int
 ) -> list[Mutant]:
     """Return the mutants that are alive after this candidate, which is kept if there are fewer."""
     dead = [mutant for mutant in alive if gold.tells(mutant)]
     if not dead:
         return alive
-    data = made.serialize()
+    data = database.serialize()
     if len(data) > largest:
         return alive
-    found.databases.append(data)
-    found.killed.update(mutant.kind for mutant in dead)
-    found.empty = found.empty and not gold.rows.rows
-    gone = set(map(id, dead))
-    return [mutant for mutant in alive if id(mutant) not in gone]
+    result.databases.append(data)
+    result.killed.update(mutant.kind for mutant in dead)
+    result.empty = result.empty and not gold.rows.rows
+    killed = set(map(id, dead))
+    return [mutant for mutant in alive if id(mutant) not in killed]
 
 
 class _Gold:

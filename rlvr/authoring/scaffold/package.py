@@ -81,9 +81,9 @@ def _write(plan: Plan, folder: Path, data: Path | None, columns: RowColumns | No
         # The first line of the module: """Seats: how many are free on a train."""
         "__SUMMARY__": code.partition("\n")[0].strip('".'),
     }
-    listed = (_ROWS if plan.from_rows else "") + _FILES.get(plan.verifier, "")
+    file_list = (_ROWS if plan.from_rows else "") + _FILES.get(plan.verifier, "")
     needs = _NEEDS | (_ROWS_NEED if plan.from_rows else {})
-    words |= {"__NEEDS__": needs.get(plan.verifier, ""), "__FILES__": _filled(listed, words)}
+    words |= {"__NEEDS__": needs.get(plan.verifier, ""), "__FILES__": _filled(file_list, words)}
     if data is None:
         _put(package / "fixtures.jsonl", _template(f"{template}.jsonl"), {})
     else:

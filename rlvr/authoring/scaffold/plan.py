@@ -45,12 +45,12 @@ class Plan:
     from_rows: bool = False
 
     def __post_init__(self) -> None:
-        for what, value, choices in (
+        for option, value, choices in (
             ("kind", self.kind, KINDS),
             ("verifier", self.verifier, VERIFIERS),
         ):
             if value not in choices:
-                raise OptionError(f"{what} is one of {', '.join(choices)}, not {value!r:.80}.")
+                raise OptionError(f"{option} is one of {', '.join(choices)}, not {value!r:.80}.")
         why = _SENSELESS.get((self.kind, self.verifier))
         if why is not None:
             raise OptionError(

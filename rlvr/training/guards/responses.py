@@ -50,8 +50,8 @@ class DegenerateGuard:
         """Return an alarm if the class's condition holds."""
         if not step.rollouts:
             return None
-        every = -(-len(step.rollouts) // self.MOST_CHECKED)
-        checked = step.rollouts[::every]
+        stride = -(-len(step.rollouts) // self.MOST_CHECKED)
+        checked = step.rollouts[::stride]
         whys = {id(rollout): why for rollout in checked if (why := _degenerate(rollout))}
         degenerate = [(rollout, whys[id(rollout)]) for rollout in checked if id(rollout) in whys]
         self.figures = {"guards/degenerate": len(degenerate) / len(checked)}
@@ -63,10 +63,10 @@ class DegenerateGuard:
         counted = self.FIRST * len(groups)
         expected = (start * counted + 1) / (counted + 2)
         error = math.sqrt(expected * (1 - expected) / (counted + 2))
-        seen = self._shares.high(start + self.RISE, start, error) or self._shares.high(
+        sighting = self._shares.high(start + self.RISE, start, error) or self._shares.high(
             self.HALF, self.USUAL
         )
-        if seen is None or not degenerate:
+        if sighting is None or not degenerate:
             return None
         kinds = ", ".join(
             f"{why} {n}" for why, n in Counter(w for _, w in degenerate).most_common(3)
@@ -78,7 +78,7 @@ class DegenerateGuard:
         )
         return Alarm(
             self.name,
-            f"{seen.mean:.0%} of the responses were degenerate over the last {seen.steps} steps, "
+            f"{sighting.mean:.0%} of the responses were degenerate over the last {sighting.steps} steps, "
             f"{start:.0%} over the first {self.FIRST} (of the last step's {len(checked)}: {kinds}; "
             f"{cut} cut at the length limit, {paid} with full reward)",
             f"{step.view('longest')} shows them; if they are rewarded, gate the verifier: "
@@ -112,20 +112,20 @@ class TruncationGuard:
             cut = sum(rollout.stop == "length" for rollout in step.rollouts)
             self.figures = {"guards/truncated": cut / len(step.rollouts)}
             self._groups.add(shares)
-            seen = self._groups.high(self.LIMIT, self.USUAL)
+            sighting = self._groups.high(self.LIMIT, self.USUAL)
         elif (share := step.metrics.get("completions/clipped_ratio")) is not None:
             self.figures = {"guards/truncated": share}
             self._logged.add(share)
             over = self._logged.full and self._logged.mean >= self.LIMIT
-            seen = Sighting(self._logged.mean, self.WINDOW) if over else None
+            sighting = Sighting(self._logged.mean, self.WINDOW) if over else None
         else:
             return None
-        if seen is None:
+        if sighting is None:
             return None
         return Alarm(
             self.name,
-            f"{seen.mean:.0%} of the responses were cut at the length limit over the last "
-            f"{seen.steps} steps",
+            f"{sighting.mean:.0%} of the responses were cut at the length limit over the last "
+            f"{sighting.steps} steps",
             f"{step.view('truncated')} shows whether they loop or were about to finish; raise the "
             f"maximal completion length, or ask for shorter answers",
         )
@@ -188,7 +188,7 @@ def _degenerate(rollout: Rollout) -> str:
     """Return the reason why a rollout is degenerate, or an empty string."""
     text = "\n".join(responses(rollout))
     if not text.strip():
-        called = any(message.get("tool_calls") for message in rollout.messages)
-        return "" if called else "it is empty"
+        calls_tools = any(message.get("tool_calls") for message in rollout.messages)
+        return "" if calls_tools else "it is empty"
     why = reasons(measured(rollout.task, text[-DegenerateGuard.LAST_CHARACTERS :]), "strict")
     return why[0] if why else ""

@@ -59,9 +59,9 @@ class Evidence:
         Values are (groups,) or, of many runs at once, (runs, groups); the result is () or (runs,).
         """
         if self._steps % self._EVERY == 0:
-            late = self._steps // self._EVERY
-            rest = (1 - self._FIRST) * 6 / math.pi**2  # over the squares of 1, 2, 3, …
-            self._stakes.append(np.log(rest / late**2 if late else self._FIRST))
+            start = self._steps // self._EVERY
+            late_share = (1 - self._FIRST) * 6 / math.pi**2  # over the squares of 1, 2, 3, …
+            self._stakes.append(np.log(late_share / start**2 if start else self._FIRST))
         groups = values.shape[-1]
         won = np.log1p(self._bet(groups)[..., None] * (values - self._bound)).sum(-1)
         gain = np.minimum(self._enough / 2.05, won)  # two steps alone are never enough
@@ -84,16 +84,16 @@ class Evidence:
         # 1 if groups fail as a whole, and 1/n if each of their n rollouts fails by itself.
         share = (spread / (self._PRIOR * coin + self._count * mean * (1 - mean))).clip(0.02, 1)
         kelly = gap / (share * coin + (1 - share) * gap**2)
-        most = 0.9 / self._bound
+        limit = 0.9 / self._bound
         if self._steps >= self._SOON:
-            return np.minimum(kelly, most)
-        bets = np.minimum(np.multiply.outer(self._BOLDNESS, kelly), most)
+            return np.minimum(kelly, limit)
+        bets = np.minimum(np.multiply.outer(self._BOLDNESS, kelly), limit)
         # A value's gain, as if it had two outcomes, with the target's mean and this share of a coin's variance.
         up = np.log1p(bets * (self._target + (1 - self._target) * share**0.5 - self._bound))
         down = np.log1p(bets * (self._target - self._target * share**0.5 - self._bound))
-        left = (self._SOON - self._steps) * groups
-        wins = left * (self._target * up + (1 - self._target) * down)
-        deviation = (up - down) * math.sqrt(left * self._target * (1 - self._target)) + 1e-9
+        values = (self._SOON - self._steps) * groups
+        wins = values * (self._target * up + (1 - self._target) * down)
+        deviation = (up - down) * math.sqrt(values * self._target * (1 - self._target)) + 1e-9
         best = np.argmax((wins - (self._enough - self._stake)) / deviation, axis=0)
         return np.take_along_axis(bets, best[None], axis=0)[0]
 
@@ -169,8 +169,8 @@ class UnscoredGuard:
         Many runs at once are weighed as by `Evidence.add`.
         """
         assert self._evidence is not None
-        nothing = shares.min(-1) == 1.0
-        self._nothing_steps = np.where(nothing, self._nothing_steps + 1, 0)
-        self._nothing_groups = np.where(nothing, self._nothing_groups + shares.shape[-1], 0)
-        gone = (self._nothing_steps >= WINDOW) & (self._nothing_groups >= self._chance)
-        return self._evidence.add(shares) | gone
+        all_unscored = shares.min(-1) == 1.0
+        self._nothing_steps = np.where(all_unscored, self._nothing_steps + 1, 0)
+        self._nothing_groups = np.where(all_unscored, self._nothing_groups + shares.shape[-1], 0)
+        nothing_scored = (self._nothing_steps >= WINDOW) & (self._nothing_groups >= self._chance)
+        return self._evidence.add(shares) | nothing_scored

@@ -35,11 +35,11 @@ def additions(split: str, size: int) -> Environment:
 
 def unseen(first: list[Task], seed: int, count: int) -> Environment:
     """Return `count` problems of the train split that are not among `first`, the problems of the warm-up."""
-    seen = {task.text for task in first}
+    warmup_texts = {task.text for task in first}
     # The warm-up uses up to 6% of the 648,000 problems, so that twice the count leaves more than enough.
     start = len(first) + seed * 2 * count
-    drawn = additions("train", start + 2 * count).tasks[start:]
-    fresh = (task for task in drawn if task.text not in seen)
+    candidates = additions("train", start + 2 * count).tasks[start:]
+    fresh = (task for task in candidates if task.text not in warmup_texts)
     env = additions("train", 1)
     env.tasks = TaskSet(list(itertools.islice(fresh, count)), "arithmetic")
     return env

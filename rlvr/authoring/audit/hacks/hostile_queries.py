@@ -173,7 +173,7 @@ SELECT x'00ff'
 
 def hostile_queries(schema: Schema) -> Iterator[Hostile]:
     """Yield about 150 hostile queries for one database. Small budgets are enough to try them."""
-    table = next(one for one in schema.tables if not one.is_view)
+    table = next(candidate for candidate in schema.tables if not candidate.is_view)
     names = {"{t}": quoted(table.name), "{c}": quoted(table.columns[0].name)}
     for lines, statuses in (
         (_WRITES, _WRONG),

@@ -28,26 +28,26 @@ def replies_tell(subject: Subject) -> Finding:
     """Check that the environment's reply to a message without content doesn't tell the answer."""
     if not subject.several_turns:
         return nothing(SINGLE_TURN)
-    leaks, asked = [], 0
+    leaks, tried = [], 0
     for task in subject.tasks[:_EPISODES]:
         reference = str(task.reference)
         if not isinstance(task.reference, str | int | float) or _contains(reference, task.text):
             continue
-        asked += 1
+        tried += 1
         for text in _BLANK:
             reply = subject.reply(task, [text])
             if reply is not None and _contains(reference, reply):
                 leaks.append(f"{task.id}, after {text!r}: {excerpt(reply, 160)}")
                 break
-    if not asked:
+    if not tried:
         return nothing("its references aren't texts, or are part of the prompts")
-    if len(leaks) > asked / 2:
+    if len(leaks) > tried / 2:
         return fail(
-            f"the reply to a message without content tells the answer on {len(leaks)} of {asked} tasks",
+            f"the reply to a message without content tells the answer on {len(leaks)} of {tried} tasks",
             leaks,
             "A policy sends anything first and copies the reply: say what's wrong, without the reference.",
         )
-    return ok(f"{asked} tasks: the reply to a message without content doesn't hold the answer")
+    return ok(f"{tried} tasks: the reply to a message without content doesn't hold the answer")
 
 
 @probe("hacks")
@@ -97,11 +97,11 @@ def runs_nothing(subject: Subject) -> Finding:
             for text in [mark.replace("%s", source.replace("PATH", str(path)))]
         ]
         subject.episodes([task] * len(cases), [text for _, text, _ in cases])
-        ran = [(language, text) for language, text, path in cases if path.exists()]
-    if ran:
+        executed = [(language, text) for language, text, path in cases if path.exists()]
+    if executed:
         return fail(
-            f"a response is run: as {', '.join(dict.fromkeys(language for language, _ in ran))}",
-            [f"{language}, {excerpt(text, 200)}" for language, text in ran],
+            f"a response is run: as {', '.join(dict.fromkeys(language for language, _ in executed))}",
+            [f"{language}, {excerpt(text, 200)}" for language, text in executed],
             "The policy can run anything on your machine. Parse responses as data (int(…), ast.literal_eval, "
             "json.loads, rlvr.Math()); run programs with rlvr.Code and queries with rlvr.Sql.",
         )
