@@ -1,8 +1,8 @@
 """Rows of a data file or an environment: read in batches, and written back unchanged.
 
 JSONL lines keep their bytes, Parquet rows their schema. A line that can't be read is a row, too, with the
-reason, so that nothing is lost on the way. An environment's tasks are rows of JSONL; of a task's prompt, the
-question is found without the text that the environment puts around it (`question_of`).
+reason, so that nothing is lost. An environment's tasks are rows of JSONL, and `question_of` finds the question in
+a task's prompt, without the text that the environment puts around it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ COLUMNS = ("prompt", "question", "problem", "messages")
 _BATCH = 1000
 _BATCH_BYTES = 8 << 20  # so that a thousand long lines aren't held at once
 _BOM = b"\xef\xbb\xbf"  # Excel and PowerShell write one
-_ALIKE = 20  # prompts, from which on a text that all of them have is the environment's
-_COMPARED = 2000  # prompts that are compared for it
+_ALIKE = 20  # least number of different prompts whose common text is taken for the environment's
+_COMPARED = 2000  # most prompts that are compared to find that text
 _LABEL = re.compile(r"\w[\w ]{0,30}:\s+")  # "Question: "
 _FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _CONTEXT = {"schema", "hint", "tests", "instructions", "tools", "language"}
@@ -48,7 +48,7 @@ class Row:
         fields: its content; None if it can't be read.
         raw: the unchanged JSONL line, with its line end if it has one.
         why: the reason if it can't be read.
-        blank: whether it is a line of white space, which is kept and is no row.
+        blank: True for a line of white space, which is kept and isn't counted.
         question: of an environment's task, the prompt without the environment's own text; otherwise "".
     """
 

@@ -1,9 +1,9 @@
-"""Splits of a data file into train and test, by groups and strata, and the same one each time.
+"""Split a data file into train and test, by groups and strata, reproducibly.
 
-A digest of the seed and the group's name, a number in [0, 1), decides the side of a group, and other rows don't.
+The side of a group depends on a digest of the seed and the group's name, a number in [0, 1), and not on other rows.
 Without strata, a group is in test if its number is below the test share: rows that are added later move no
-others, and the share is met in expectation. With strata, each gives its groups with the smallest numbers until
-its share is met; rows that are added later can only move groups at that border.
+others, and the share is met in expectation. With strata, the groups with the smallest numbers of each stratum are in
+test until its share is met; rows that are added later can only move groups at that border.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def fewer_processes(started: int) -> str | None:
     try:
         line = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().decode(errors="replace")
     except OSError:
-        return None  # no Linux
+        return None  # this isn't Linux
     words = line.replace("\0", " ")
     requested = re.search(r"--num[_-]processes[= ](\d+)", words)
     if "accelerate" not in words or requested is None or int(requested.group(1)) <= started:

@@ -29,7 +29,7 @@ Options: TypeAlias = dict[str, Any]
 class WithinContext(TrlTrainer):
     """A mixin before the class of a TRL trainer that keeps it within its model's context.
 
-    A row whose prompt leaves no room has no reward: for `rlvr.trl.reward` it is unscored, with the cause `input`.
+    A row whose prompt fills the context has no reward: for `rlvr.trl.reward` it is unscored, with the cause `input`.
     Completions end with the context.
 
     Attributes:

@@ -19,13 +19,11 @@ from rlvr.runs.tally import Tally
 TRAIN, HELD_OUT = "train", "held-out"
 """The `part` of a run's rollouts: those of training, and those of held-out measurements."""
 
-_WHOLE = (
-    "rlvr-checkpoint.json"  # the last file of a checkpoint: one without it was cut short by a kill
-)
+_WHOLE = "rlvr-checkpoint.json"  # a checkpoint's last file; a killed process leaves one without
 
 
 class Recorder(TrainerCallback):  # type: ignore[misc]
-    """Takes a batch's rollouts from the reward function and writes them with their step.
+    """Receives a batch's rollouts from the reward function and writes them with their step.
 
     Args:
         run: The run, in the first process, which writes the rollouts of all; None in the others.
@@ -145,7 +143,7 @@ def rewind(path: Path, step: int, at_end: bool = False) -> None:
     Args:
         path: The run's folder.
         step: The checkpoint's step; -1 without a checkpoint, to begin anew.
-        whole: True if no step is left. Then only the last measurement is repeated.
+        at_end: True if no step remains. Then only the last measurement is repeated.
     """
 
     def is_kept(row: dict[str, Any]) -> bool:

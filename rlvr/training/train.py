@@ -156,8 +156,8 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Tr
 def _check_vllm(config: TrainConfig) -> None:
     """Raise `OptionError` if vLLM would generate on a CPU.
 
-    Its CPU layers compute with packed copies of the weights that are loaded at first, so that it would silently
-    generate by the untrained model. A patched TRL whose weights reach vLLM has the attribute `rlvr_on_cpu`.
+    vLLM's CPU layers compute with packed copies of the weights that are loaded first, so that it would silently
+    generate with the untrained model. A patched TRL that passes new weights to vLLM has the attribute `rlvr_on_cpu`.
     """
     if config.vllm == "none" or on_gpu(config):
         return
@@ -195,7 +195,7 @@ def _watch(
 ) -> None:
     """Add the guards, the KL with its budget, and the recorder to a trainer.
 
-    The reason why a run is stopped is appended to `stops`; it and the guards' warnings are printed with `say`.
+    If the run is stopped, the reason is appended to `stops`. `say` prints it and the guards' warnings.
     """
     from rlvr.training.arguments import updates_of
     from rlvr.training.guards import Alarm, Guards

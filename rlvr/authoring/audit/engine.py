@@ -18,7 +18,7 @@ from rlvr.core.errors import OptionError, nearest
 from rlvr.core.registry import make
 from rlvr.core.verdict import Cause, Unscored
 
-_MANY = 0.25  # of the responses: a fault on so many of them is what other findings follow from
+_MANY = 0.25  # share of the responses: a fault on so many of them probably causes other findings
 
 
 def audit(
@@ -37,7 +37,7 @@ def audit(
         assert report.ok, str(report)
 
     Args:
-        environment: an environment, or its name. With a name it can be made again, which a few probes need.
+        environment: an environment, or its name. With a name it can be made again, as a few probes require.
         tasks: the size of the sample of its tasks, which `seed` draws.
         only: names of probes or groups; all by default.
         rollouts: rows of `rlvr.runs.run.read_rollouts`, for the probes of learnability.
@@ -45,7 +45,7 @@ def audit(
         options: the environment's, if it is given by name.
 
     Returns:
-        a finding per probe; `ok` if none failed. `str()` of it is a table.
+        The findings, one per probe, with `ok` if none failed. `str()` of the result is a table.
 
     Raises `OptionError` for an unknown probe, and the errors of `rlvr.make`.
     """

@@ -25,7 +25,7 @@ class ProbeOutcome(StrEnum):
     NOTHING = "nothing"
     """The probe has nothing to look at here; the summary says what it needs."""
     BROKEN = "broken"
-    """The probe itself failed, which says nothing about the environment."""
+    """The probe itself failed, so that nothing is known about the environment."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The environment that probes look at: how to make it again, a sample of its tasks, and verdicts on responses."""
+"""`Subject`: the environment that probes look at, with its factory, a sample of its tasks, and verdicts on responses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Form = Callable[[Task], str | None]
 HANGS = "its `settle` hangs (see settling)"
 SINGLE_TURN = "its episodes have one turn"
 NO_RIGHT_ANSWER = "no right answer is known (see right-answers-known)"
-_FORMED = 4  # tasks on which forms are tried
+_FORMED = 4  # tasks on which the forms of references are tried
 _SLOW_S = 0.3
 _MARKS = ("\\boxed{%s}", "%s", "<answer>%s</answer>", "#### %s", "The answer is %s.")
 _THOUGHT = "<think>\nWe work it out.\n</think>\n\n"
@@ -44,7 +44,7 @@ class Subject:
         rollouts: rows of a policy or a saved run; empty if there are none.
         seen: every verdict so far, with its task and response, for probes that come last.
         hang_budget: the time left for verifications that hang.
-        inline: whether `settle` may be called in this process; a probe sets it to False after a hang.
+        inline: True if `settle` may be called in this process; a probe sets it to False after a hang.
         unanswered: the number of probes that needed a right answer and had none.
     """
 
@@ -71,7 +71,7 @@ class Subject:
         self.unanswered = 0
         self.hang_budget = HangBudget()
 
-    # ------------------------------------------------------------------ making it again
+    # ------------------------------------------------------------------ the factory
 
     @functools.cached_property
     def factory(self) -> Callable[..., Environment] | None:
@@ -86,7 +86,7 @@ class Subject:
         return dict(self.env.made_with or {})
 
     def takes(self, option: str) -> bool:
-        """Return whether the factory has that option."""
+        """Return True if the factory has that option."""
         return self.factory is not None and option in inspect.signature(self.factory).parameters
 
     def make(self, **changed: Any) -> Environment:
@@ -107,12 +107,12 @@ class Subject:
 
     @property
     def pace_s(self) -> float:
-        """Seconds per verification, as far as they were measured."""
+        """Seconds per verification, in the slowest batch so far."""
         return self.hang_budget.pace_s
 
     @property
     def slow(self) -> bool:
-        """True if a verdict needs a sandbox, a model or much time, or an episode several turns."""
+        """True if a verdict needs a sandbox, a model or much time, or if an episode has several turns."""
         several = self.env.max_turns > 1 or self.pace_s > _SLOW_S
         return several or any(leaf.is_async for leaf in leaves(self.env.verifier))
 
@@ -150,7 +150,7 @@ class Subject:
     def judge_messages(self, task: Task, responses: Sequence[str]) -> Verdict:
         """Return the verdict of the environment's `judge` on a conversation of these responses.
 
-        The environment's replies are between them, as long as it replies.
+        The environment's replies are inserted between them until it stops replying.
         """
         messages = [dict(message) for message in task.prompt]
         for i, response in enumerate(responses):
@@ -185,7 +185,7 @@ class Subject:
         ]
 
     def reply(self, task: Task, texts: Sequence[str]) -> str | None:
-        """Return the environment's reply to the last of these messages; None if the episode is over, or it raises."""
+        """Return the environment's reply to the last of these messages; None if the episode is over or `reply` raises."""
         messages = [dict(message) for message in task.prompt]
         reply: str | None = None
         for text in texts:
@@ -204,8 +204,8 @@ class Subject:
     def right(self, task: Task) -> str | None:
         """Return a response that should earn full reward, or None if none is known.
 
-        The verifier makes it from the reference. If it makes none, it is one of the usual forms of a reference, if
-        that form earns full reward on some task of the sample; otherwise the response of a `right` fixture.
+        The verifier makes the response from the reference. If it makes none, one of the usual forms of a reference is
+        used, if that form earns full reward on some task of the sample; otherwise the response of a `right` fixture.
         """
         response = self.env.verifier.demonstrate(task) if self._demonstrates else None
         if response is None and self._form is not None:
@@ -231,7 +231,10 @@ class Subject:
 
     @functools.cached_property
     def _demonstrates(self) -> bool:
-        """True if the verifier's demonstrations count: with a `judge` of the environment's own, if one is right."""
+        """True if the verifier's demonstrations are right answers.
+
+        If the environment has its own `judge`, one of them must earn full reward.
+        """
         if self.by_verifier:
             return True
         demonstrations = [
@@ -279,7 +282,7 @@ class Subject:
 
     @functools.cached_property
     def right_as_text(self) -> list[Task]:
-        """Tasks with a number as reference that earns full reward only if it is text."""
+        """Tasks whose reference is a number that earns full reward only as text."""
         return [
             task
             for task in self.tasks[:_FORMED]
@@ -310,7 +313,7 @@ def apart(response: str) -> tuple[str, str]:
 
 
 def full(verdict: Verdict) -> bool:
-    """Return whether a verdict is full reward."""
+    """Return True if a verdict gives full reward."""
     return isinstance(verdict, Scored) and verdict.status is Status.CORRECT
 
 
@@ -335,9 +338,9 @@ def excerpt(text: str, length: int = 60) -> str:
 
 
 def reference_forms() -> Iterator[Form]:
-    """Yield functions that write a task's reference between the usual marks, alone and after a thought.
+    """Yield functions that write a task's reference between the usual marks, alone and after a thinking part.
 
-    A format may require the thought. They return None for a reference that is no text and no number.
+    Some formats require the thinking part. The functions return None for a reference that is neither text nor a number.
     """
     plain = [_marked(mark) for mark in _MARKS]
     yield from plain

@@ -1,4 +1,4 @@
-"""`decontaminate`: a training file without the prompts of evaluation sets, read once."""
+"""`decontaminate`: remove the prompts of evaluation sets from a training file, which is read once."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def decontaminate(
         eval_column: the prompt's column in `evals`.
         progress: called with the number of finished rows after each batch.
 
-    Both files have their names once they are complete.
+    Each file gets its name once it is complete.
     """
     instances = [item for source in evals for item in read_instances(source, eval_column)]
     report = DecontaminationReport({source: SetReport() for source in evals})

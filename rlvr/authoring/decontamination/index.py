@@ -1,18 +1,17 @@
-"""`Index`: evaluation sets in which texts are looked up.
+"""`Index`: an index of evaluation sets, in which texts are looked up.
 
-Memory depends on the evaluation sets alone. A pair of texts is found by the first of these methods that
-finds it:
+Memory depends on the evaluation sets alone. A match has the first of these methods that finds it:
 
 - `exact`: the same text.
 - `normalised`: the same tokens (`text.tokens`).
-- `ngram`: more than a share of the instance's tokens are in an n-gram that the text has too. With
-  n = 8 and one half it's the rule of Tülu 3 (arXiv 2411.15124, section 3.2).
+- `ngram`: more than a share of the instance's tokens are in n-grams that the text has, too. With
+  n = 8 and a share of one half it is the rule of Tülu 3 (arXiv 2411.15124, section 3.2).
 - `near`: a Jaccard similarity of at least a threshold, and the text has all the instance's numbers.
-- `template`: the same, with other numbers. Off by default: it's another problem.
+- `template`: the same similarity with other numbers. Off by default, since that is another problem.
 
-Text that many instances of a set share doesn't tell them apart. An n-gram in more than one instance of twenty
-(an instruction under each question), and a word or pair in more than half, are left out, and so are tokens in no
-other n-gram, from both sides of the share.
+Text that many instances of a set share doesn't tell them apart. Therefore an n-gram in more than one instance of
+twenty (an instruction under each question), and a word or pair in more than half of them, are left out. Tokens in
+no other n-gram don't count in the share.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ class Instance:
 
     Attributes:
         set: the set's name.
-        id: the problem's.
+        id: the problem's id.
         text: the question.
-        also: other texts of the same problem, such as the whole prompt; found if they are equal.
+        also: other texts of the same problem, such as the whole prompt, of which only equal ones match.
     """
 
     set: str
@@ -200,7 +199,7 @@ def _grams(words: list[str], n: int) -> Iterator[tuple[str, ...]]:
 
 
 def _common(sets: Iterable[str], contents: Iterable[Iterable[Any]], share: float) -> frozenset[Any]:
-    """Return the things that more than this share of a set's instances have, and more than a few of them."""
+    """Return the items that more than this share of a set's instances have, and more than `_FEW` of them."""
     sizes: Counter[str] = Counter()
     counts: dict[str, Counter[Any]] = {}
     for name, content in zip(sets, contents, strict=True):

@@ -1,7 +1,7 @@
 """Near-duplicates: texts that share most of their words and pairs of words.
 
-MinHash (Broder 1997) with locality-sensitive hashing finds the candidates, by rensa; each is then
-decided by the exact Jaccard similarity, so that hashing can miss a pair but never adds one.
+MinHash (Broder 1997) with locality-sensitive hashing, by the package rensa, finds the candidates. The exact Jaccard
+similarity decides each, so that hashing can miss a pair but never adds one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rlvr.core.errors import MissingExtraError, OptionError
 
 _MOST_HASHES = 512
 _MISSED = 0.02
-_LEAST = 8  # shingles: of a few words, the order is all that tells `58 - 28` from `28 - 58`
+_LEAST = 8  # shingles: with fewer words, only the order tells `58 - 28` from `28 - 58`
 _SEED = 20240817  # of the hash functions; it must not change
 
 
@@ -25,7 +25,8 @@ _SEED = 20240817  # of the hash functions; it must not change
 class Sketch:
     """The compared parts of a text: its words and pairs of words with masked numbers, and its numbers.
 
-    Letters and operators of formulas count as numbers do: `f(x) + 2` isn't `k - 2` in other words. The second 5 of a text is another number than the first, so that a subset is one of a multiset.
+    Letters and operators of formulas count as numbers: `f(x) + 2` isn't a paraphrase of `k - 2`. The second 5 of a
+    text is another number than the first, so that sets compare as multisets.
     """
 
     shingles: frozenset[str]
@@ -45,7 +46,7 @@ class Sketch:
         return Sketch(self.shingles - common, self.numbers)
 
     def numbers_in(self, other: Sketch) -> bool:
-        """Return whether the other has all numbers of this one, and at most a quarter more, or one."""
+        """Return True if the other has all numbers of this one, and at most a quarter more (or one more)."""
         count = len(self.numbers)
         return self.numbers <= other.numbers and len(other.numbers) <= count + max(1, count // 4)
 
@@ -77,11 +78,11 @@ def banding(threshold: float) -> tuple[int, int]:
 
 
 class NearIndex:
-    """An index of sketches, found by similar ones. Sketches of a few words are never found.
+    """An index of sketches that is searched for similar ones. Sketches of a few words are never found.
 
     Args:
         threshold: the lowest Jaccard similarity of a near-duplicate.
-        any_numbers: whether texts without some of a sketch's numbers are found, too.
+        any_numbers: also find texts that lack some of a sketch's numbers.
     """
 
     def __init__(self, threshold: float, any_numbers: bool = False) -> None:
@@ -106,9 +107,9 @@ class NearIndex:
         self._lsh.insert_pairs([(start + i, h) for i, h in zip(filled, hashes, strict=True)])
 
     def find(self, sketches: Sequence[Sketch]) -> list[list[tuple[int, float, bool]]]:
-        """Return, for each sketch, the index and the similarity of near ones, and whether the numbers agree.
+        """Return, for each sketch, the near ones: index, similarity, and True if the numbers agree.
 
-        They agree if the sketch has all of the other's numbers and few more.
+        Numbers agree if the sketch has all of the other's numbers and few more.
         """
         matches: list[list[tuple[int, float, bool]]] = [[] for _ in sketches]
         # A text much longer than all in the index can't be similar to one, and isn't hashed.

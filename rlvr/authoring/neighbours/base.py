@@ -1,4 +1,4 @@
-"""The parts of a task's own database that its neighbours use: the schema, and rows to begin with."""
+"""`Base`: the parts of a task's own database that its neighbours use, namely its schema and some of its rows."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Mutants that can be shown to be the gold in other words, so that no database could tell them apart.
+"""Proofs that a mutant is equivalent to its gold query, so that no database can tell them apart.
 
-Shown, not guessed: by the same normal form after sqlglot's simplification, or by a rule below
-whose premises the schema states. What isn't shown counts as a mutant that is left.
+A mutant is equivalent if it has the same normal form after sqlglot's simplification, or by a rule below whose premises
+the schema guarantees. A mutant without a proof counts as one that isn't killed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rlvr.authoring.neighbours.mutants import Mutant
 from rlvr.authoring.neighbours.scope import place_of, sources
 from rlvr.verifiers.sql.schema import Schema
 
-Node: TypeAlias = Any  # its type is called otherwise in older versions of sqlglot
+Node: TypeAlias = Any  # the type has another name in older versions of sqlglot
 
 
 def equivalence_rule(gold: str, mutant: Mutant, schema: Schema) -> str:
@@ -45,8 +45,7 @@ def _normal(tree: Node) -> str:
 
 
 def _distinct(tree: Node, schema: Schema) -> Node:
-    """Check that DISTINCT changes nothing because rows can't be the same: a key is among them, or all that
-    they're grouped by; or there's but one row."""
+    """Remove DISTINCT if no two rows can be equal: they have a key or all grouping columns, or there is one row."""
     for select in tree.find_all(exp.Select):
         if select.args.get("distinct") and (_in_set(select) or _rows_differ(select, schema)):
             select.set("distinct", None)
@@ -54,7 +53,7 @@ def _distinct(tree: Node, schema: Schema) -> Node:
 
 
 def _in_set(select: Node) -> bool:
-    """Return whether the reader of its rows doesn't count them: IN, EXISTS, or a compound that is a set itself."""
+    """Return True if repeated rows don't matter to the query around it: IN, EXISTS, or a compound that is a set."""
     parent = select.parent
     if isinstance(parent, exp.Subquery):
         parent = parent.parent
@@ -68,7 +67,7 @@ def _in_set(select: Node) -> bool:
 
 
 def _counted(tree: Node, schema: Schema) -> Node:
-    """Check that COUNT(x) counts rows because x is never NULL; DISTINCT in it changes nothing for a key."""
+    """Write COUNT(x) as COUNT(*) if x is never NULL, and COUNT(DISTINCT x) if x is also a key."""
     for count in tree.find_all(exp.Count):
         select = count.parent_select
         if select is None or any(join.side for join in select.args.get("joins") or ()):
@@ -93,7 +92,7 @@ def _counted(tree: Node, schema: Schema) -> Node:
 
 
 def _single(tree: Node, schema: Schema) -> Node:
-    """Check that there is one row, which has no order, no repetition, and is within every LIMIT above 0."""
+    """Remove ORDER BY, DISTINCT and a LIMIT above 0 from queries that return one row."""
     for select in tree.find_all(exp.Select):
         if _one_row(select):
             select.set("order", None)
@@ -105,7 +104,7 @@ def _single(tree: Node, schema: Schema) -> Node:
 
 
 def _joined(tree: Node, schema: Schema) -> Node:
-    """Check that a LEFT JOIN finds a partner for every row by a foreign key that can't be NULL."""
+    """Write a LEFT JOIN as an inner join if every row has a partner, by a foreign key that can't be NULL."""
     for join in tree.find_all(exp.Join):
         on, select = join.args.get("on"), join.parent
         if join.side == "LEFT" and _in_where(join, select, schema):
@@ -125,7 +124,7 @@ def _joined(tree: Node, schema: Schema) -> Node:
 
 
 def _in_where(join: Node, select: Node, schema: Schema) -> bool:
-    """Return whether a condition is true only for rows with a partner."""
+    """Return True if WHERE has a condition that is true only for rows with a partner."""
     name = join.alias_or_name.lower()
     return any(column.table.lower() == name for column in _strict(select))
 
@@ -169,7 +168,7 @@ def _refers(schema: Schema, ours: tuple[str, str], theirs: tuple[str, str]) -> b
 
 
 def _unordered(tree: Node, schema: Schema) -> Node:
-    """Check that the order can't be seen, as in a subquery without a LIMIT."""
+    """Remove ORDER BY where no result depends on it: in a subquery without a LIMIT."""
     for order in list(tree.find_all(exp.Order)):
         select = order.parent
         inner = isinstance(select, exp.Query) and select is not tree
@@ -212,7 +211,7 @@ def _fixed(select: Node, table: str, schema: Schema) -> set[str]:
 
 
 def _one_row(select: Node) -> bool:
-    """Return whether a query has aggregates over all rows."""
+    """Return True if a query returns one row, of aggregates over all rows."""
     if select.args.get("group") or not select.expressions:
         return False
     return all(

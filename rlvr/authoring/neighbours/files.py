@@ -22,18 +22,18 @@ from rlvr.core.errors import CannotScore, DataError, RlvrError
 from rlvr.core.files import replacing
 from rlvr.envs.data import read_file
 
-_AT_ONCE = 64  # gold queries that wait for a process
+_AT_ONCE = 64  # gold queries that are submitted to the processes together
 
 
 @dataclass
 class NeighbourSummary:
-    """The sums of `Neighbours` over all gold queries.
+    """The sums of the `Neighbours` of all gold queries.
 
     Attributes:
         tasks: the number of rows.
         golds: the number of different pairs of a gold query and a database.
         databases: the number of databases that were written.
-        bytes: their size.
+        bytes: their total size.
         without: gold queries without a neighbour.
         empty: gold queries whose result is empty on every database.
         failed: gold queries that can't be used, with the reason.

@@ -1,8 +1,8 @@
-"""Fill a schema with few rows that are aimed at a gold.
+"""Fill a schema with a few rows that are aimed at a gold query.
 
-Every value is drawn from the task's own rows, from what the gold compares with, or from its
-neighbours in value; NULL where a column may be NULL. SQLite itself refuses what breaks a
-constraint, and foreign keys are drawn from the rows they refer to.
+Every value is drawn from the task's own rows, from the values that the gold query compares with, or from values near
+these; it may be NULL if the column permits it. SQLite itself refuses rows that break a constraint, and foreign keys are
+drawn from the rows that they refer to.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from rlvr.authoring.neighbours.aims import Aims
 from rlvr.authoring.neighbours.base import Base, empty_database, without_orphans
+from rlvr.authoring.neighbours.demands import Demands
 from rlvr.authoring.neighbours.scope import Place
 from rlvr.verifiers.sql.schema import Column, ForeignKey, Table, quoted
 
@@ -21,20 +21,20 @@ Value: TypeAlias = Any
 Record: TypeAlias = dict[str, Value]
 """A row by its columns' names in lower case."""
 
-_UNREAD = 6  # rows of a table that the gold doesn't read
+_UNREAD = 6  # rows of a table that the gold query doesn't read
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The way in which a candidate is filled.
+    """The shares by which a candidate is filled.
 
     Attributes:
-        rows: of each table that the gold reads.
-        hits: share of rows that the gold's conditions are to be true of.
+        rows: rows of each table that the gold query reads.
+        hits: share of rows for which the gold query's conditions should be true.
         base: share of rows that begin as one of the task's own.
-        nulls: share of NULLs in columns that may have them, of tables that the gold reads.
+        nulls: share of NULLs in columns that permit them, in tables that the gold query reads.
         repeats: share of values that repeat one of the same column.
-        partners: share of the rows referred to that may be.
+        partners: share of a parent table's rows that foreign keys may refer to.
     """
 
     rows: int
@@ -56,10 +56,12 @@ PROFILES = (
 )
 
 
-def candidate(base: Base, aims: Aims, profile: Profile, rng: random.Random) -> sqlite3.Connection:
+def candidate(
+    base: Base, demands: Demands, profile: Profile, rng: random.Random
+) -> sqlite3.Connection:
     """Return a filled database in memory. Raises `sqlite3.Error` if the schema can't be made again."""
     database = empty_database(base.schema)
-    filling = _Filling(base, aims, profile, rng)
+    filling = _Filling(base, demands, profile, rng)
     for table in _parents_first(base):
         filling.fill(table)
         names = ", ".join(quoted(column.name) for column in table.columns)
@@ -101,21 +103,21 @@ def _parents_first(base: Base) -> list[Table]:
 @dataclass
 class _Filling:
     base: Base
-    aims: Aims
+    demands: Demands
     profile: Profile
     rng: random.Random
     records: dict[str, list[Record]] = field(default_factory=dict)
     favourites: dict[str, list[Record]] = field(default_factory=dict)
-    """Rows that the gold's conditions were aimed at: their children find them more often."""
+    """Rows for which the gold query's conditions should be true: foreign keys refer to them more often."""
 
     def fill(self, table: Table) -> None:
         name = table.name.lower()
         records = self.records[name] = []
         favourites = self.favourites[name] = []
-        read = name in self.aims.tables
+        read = name in self.demands.tables
         count = self.profile.rows if read else min(_UNREAD, self.profile.rows)
-        if read and self.aims.sizes:
-            count = max(count, min(120, 4 * max(self.aims.sizes)))
+        if read and self.demands.sizes:
+            count = max(count, min(120, 4 * max(self.demands.sizes)))
         originals = self.base.rows.get(name, [])
         names = [column.name.lower() for column in table.columns]
         parents = _Parents(self, table)
@@ -129,9 +131,9 @@ class _Filling:
             if group_rows_left <= 0:
                 sticky = parents.chosen(hit)
                 group_rows_left = self.rng.choice(
-                    [*self.aims.sizes, 1] if self.aims.sizes else (1, 1, 2, 3)
+                    [*self.demands.sizes, 1] if self.demands.sizes else (1, 1, 2, 3)
                 )
-                group = {c: None for c in names if (name, c) in self.aims.grouped}
+                group = {c: None for c in names if (name, c) in self.demands.grouped}
             record: Record = {}
             for column in table.columns:
                 key = column.name.lower()
@@ -160,14 +162,14 @@ class _Filling:
         single = any(unique == {column.name} for unique in table.uniques)
         if single:
             return self._unique(place, column, original, records, hit)
-        read = place[0] in self.aims.tables
+        read = place[0] in self.demands.tables
         may_be_null = not column.required and not column.key
         if read and may_be_null and rng.random() < self.profile.nulls:
             return None
-        if hit and rng.random() < 0.85 and self.aims.hits.get(place):
-            return _fitting(rng.choice(self.aims.hits[place]), column)
-        if rng.random() < 0.5 and self.aims.misses.get(place):
-            return _fitting(rng.choice(self.aims.misses[place]), column)
+        if hit and rng.random() < 0.85 and self.demands.hits.get(place):
+            return _fitting(rng.choice(self.demands.hits[place]), column)
+        if rng.random() < 0.5 and self.demands.misses.get(place):
+            return _fitting(rng.choice(self.demands.misses[place]), column)
         linked = self._linked(place)
         if linked and rng.random() < 0.7:
             return rng.choice(linked)
@@ -187,7 +189,7 @@ class _Filling:
     ) -> Value:
         """Return a value that the column doesn't have yet."""
         used = {record[place[1]] for record in records}
-        aimed = self.aims.hits.get(place, []) if hit else self.aims.misses.get(place, [])
+        aimed = self.demands.hits.get(place, []) if hit else self.demands.misses.get(place, [])
         linked = self._linked(place)
         choices = [_fitting(value, column) for value in aimed]
         choices += self.rng.sample(linked, min(3, len(linked)))
@@ -203,7 +205,7 @@ class _Filling:
     def _linked(self, place: Place) -> list[Value]:
         """Return values of the columns that the gold query compares this one with, as far as they are filled."""
         values: list[Value] = []
-        for a, b in self.aims.links:
+        for a, b in self.demands.links:
             linked_place = b if a == place else a if b == place else None
             if linked_place is not None and linked_place[0] != place[0]:
                 values += [

@@ -1,4 +1,4 @@
-"""Mutants of a query, each with one change of the kind that people and models get wrong."""
+"""Mutants of a query, each with one change that people and models make by mistake."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sqlglot import exp
 from rlvr.authoring.neighbours.scope import place_of, sources
 from rlvr.verifiers.sql.schema import Schema
 
-Node: TypeAlias = Any  # its type is called otherwise in older versions of sqlglot
+Node: TypeAlias = Any  # the type has another name in older versions of sqlglot
 Change: TypeAlias = Callable[[Any], Node]
-"""What becomes of a node in a copy of the query: another node in its place, None to take it out."""
+"""A function that replaces a node in a copy of the query: it returns the new node, or None to remove it."""
 
 _COMPARISONS: dict[Node, tuple[Node, ...]] = {
     exp.EQ: (exp.NEQ, exp.GTE, exp.LTE),
@@ -40,16 +40,16 @@ _COMPOUNDS = (exp.Union, exp.Intersect, exp.Except)
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A changed query, and what kind of change it is."""
+    """A changed query, and the kind of the change."""
 
     kind: str
     sql: str
 
 
 def mutants_of(sql: str, schema: Schema, most: int = 60) -> list[Mutant]:
-    """Return different mutants of `sql`, kind by kind in turn, so that `most` cuts no kind off.
+    """Return different mutants of `sql`, one of each kind in turn, so that `most` leaves out no kind.
 
-    Raises `sqlglot.errors.SqlglotError` where `sql` can't be read.
+    Raises `sqlglot.errors.SqlglotError` if `sql` can't be read.
     """
     tree = sqlglot.parse_one(sql, read="sqlite")
     texts = {tree.sql("sqlite"), sql}
@@ -86,7 +86,7 @@ def _literal(value: Any) -> str:
 
 
 def _with(tree: Node, number: int, change: Change) -> str | None:
-    """Return the text of the tree with the node of that number changed; None if that can't be written."""
+    """Return the query with the node of that number changed; None if the result can't be written as SQL."""
     copy = tree.copy()
     node = next(candidate for at, candidate in enumerate(copy.walk()) if at == number)
     replacement = change(node)
@@ -188,7 +188,7 @@ def _aggregates(node: Node, schema: Schema) -> Iterator[tuple[str, Change]]:
 
 
 def _some_columns(select: Node | None, schema: Schema) -> list[exp.Column]:
-    """Return a column or two of the tables that a SELECT reads: the last ones, which are seldom keys."""
+    """Return at most two columns of the tables that a SELECT reads: the tables' last ones, which are seldom keys."""
     columns = []
     for source in sources(select) if select is not None else ():
         table = schema.table(source.name)
@@ -213,7 +213,7 @@ def _selects(node: Node, _: Schema) -> Iterator[tuple[str, Change]]:
 
 
 def _as(kind: Node) -> Change:
-    """Return the same operands under another operator."""
+    """Return the change to another operator with the same operands."""
 
     def changed(node: Node) -> Node:
         right = node.args.get("expression")
@@ -245,7 +245,7 @@ def _set(node: Node, key: str, value: Any) -> Node:
 
 
 def _columns(node: Node, schema: Schema) -> Iterator[tuple[str, Change]]:
-    """Return another column of the same table, of the same kind if there is one."""
+    """Yield changes to other columns of the same table, those of the same kind first."""
     if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
         return
     place = place_of(node, schema)

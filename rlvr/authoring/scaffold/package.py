@@ -1,4 +1,4 @@
-"""`write_package`: the files of a new environment, all of them or none, and never over existing files."""
+"""`write_package`: write all files of a new environment, or none of them, and never overwrite any."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rlvr.authoring.scaffold.rows import RowColumns, has_json_references, write_
 from rlvr.core.errors import OptionError
 
 _NEEDS = {
-    "code": "\nPrograms run in a sandbox: `rlvr sandbox check` says whether there's one here.\n",
+    "code": "\nPrograms run in a sandbox: `rlvr sandbox check` says if there's one here.\n",
     "judge": (
         "\nA model judges: name an OpenAI-compatible server and its model, in `RLVR_JUDGE_URL` and\n"
-        "`RLVR_JUDGE_MODEL` (and `RLVR_JUDGE_KEY`, where it wants one). The tests need none.\n"
+        "`RLVR_JUDGE_MODEL` (and `RLVR_JUDGE_KEY`, if it needs one). The tests need none.\n"
     ),
 }
 _ROWS_NEED = {
@@ -28,8 +28,8 @@ _ROWS_NEED = {
 }
 _FILES = {
     "sql": (
-        "- `__MODULE__/*.sqlite` are the databases. Put yours in their place; `rlvr data neighbours` makes\n"
-        "  others beside one, on which wrong queries show.\n"
+        "- `__MODULE__/*.sqlite` are the databases. Replace them by yours; `rlvr data neighbours` makes\n"
+        "  neighbours of a database, on which wrong queries give other results.\n"
     ),
     "judge": "- `tests/conftest.py` has the function that stands in for a judge in the tests.\n",
 }
@@ -42,7 +42,7 @@ def write_package(
     """Write the package of a plan to `folder`.
 
     Args:
-        data: the data file of a plan that is `from_rows`.
+        data: the data file if the plan is `from_rows`.
         columns: its columns of prompt and reference; guessed by default.
 
     Raises `OptionError` if `folder` exists, `DataError` if the rows can't be used.

@@ -33,7 +33,7 @@ class Plan:
         name: the environment's name.
         kind: one of `KINDS`.
         verifier: one of `VERIFIERS`.
-        from_rows: whether its tasks are rows of a file; otherwise a generator makes them.
+        from_rows: True if its tasks are rows of a file; otherwise a generator makes them.
 
     Raises `RegistrationError` if the name is invalid or taken, `OptionError` for an unknown kind or verifier, or a pair
     of them that makes no sense.

@@ -33,19 +33,17 @@ REFERENCES = (
     "solution",
 )  # fmt: skip
 """The columns that may hold its reference, the first choice first."""
-_INSTRUCTIONS = (
-    "instruction_id_list",
-    "kwargs",
-)  # an instructions row may have its reference in two
+# A row of instructions may have its reference in these two columns.
+_INSTRUCTIONS = ("instruction_id_list", "kwargs")
 _SOLUTION = re.compile(r"\n|####|\\boxed")
-_EXAMPLES = 3  # rows of train that the fixtures are of
+_EXAMPLES = 3  # rows of train that have fixtures
 _SPLIT_SEEDS = 50
-_FIRST = 50  # rows that are looked at before all are
+_FIRST = 50  # rows by which JSON references are recognised
 
 
 @dataclass(frozen=True)
 class RowColumns:
-    """The columns of prompt and reference; None is guessed from the first row."""
+    """The columns of prompt and reference; a column that is None is guessed from the first row."""
 
     prompt: str | None = None
     reference: str | None = None
@@ -73,7 +71,7 @@ same_json = FunctionVerifier(
 
 
 def has_json_references(data: Path, columns: RowColumns) -> bool:
-    """Return whether references in the first rows of a file are JSON objects or arrays."""
+    """Return True if a reference in the first rows of a file is a JSON object or array."""
     source = RowSource(data)
     rows = [] if source.parquet else _first(source, _FIRST)
     if not rows:
@@ -144,7 +142,7 @@ def write_rows(
     """Write `train.jsonl`, `test.jsonl` and `fixtures.jsonl` to `folder`.
 
     Args:
-        data: JSONL; its rows are copied as they stand.
+        data: JSONL; its rows are copied unchanged.
         columns: the columns of prompt and reference.
         verifier: the environment's verifier.
         code: the environment's template, whose prompt the fixtures have.
@@ -153,7 +151,7 @@ def write_rows(
     """
     rows = RowSource(data)
     if rows.parquet:
-        raise DataError(f"{data} is Parquet: write its rows as JSONL first, one object a line.")
+        raise DataError(f"{data} is Parquet: write its rows as JSONL first, one object per line.")
     reader = _reader(rows, data, columns, verifier, code)
     _check(rows, data, reader)
     for seed in range(_SPLIT_SEEDS):  # a tenth of a few rows may be none
@@ -210,7 +208,7 @@ def _column(
     if name_found is None:
         raise DataError(
             f"Which column of {data} is the {role}? It's none of {', '.join(usual_names)}. There are: "
-            f"{available}. Say it with --{role}-column."
+            f"{available}. Name it with --{role}-column."
         )
     return name_found
 
@@ -283,7 +281,7 @@ def _fixtures(tasks: list[Task], verifier: str) -> list[dict[str, Any]]:
 
 
 def _held(fixtures: list[dict[str, Any]], judge: Verifier) -> list[dict[str, Any]]:
-    """Return the fixtures that hold. Raises `DataError` if a right answer doesn't earn full reward."""
+    """Return the fixtures whose verdicts are as expected. Raises `DataError` if a right answer isn't correct."""
     tasks = [Task(fixture["prompt"], fixture["reference"]) for fixture in fixtures]
     holding = []
     verdicts = score(tasks, [fixture["response"] for fixture in fixtures], judge)

@@ -59,7 +59,7 @@ class GuardCallback(TrainerCallback):  # type: ignore[misc]
 
 
 def _anywhere(local: bool, processes: int) -> bool:
-    """Return True if it is True in any process: one that stops alone leaves the others waiting for it."""
+    """Return True if `local` is True in any process: if one stopped alone, the others would wait for it forever."""
     if processes == 1:
         return local
     from accelerate.utils import gather_object

@@ -87,9 +87,9 @@ class DegenerateGuard:
 
 
 class TruncationGuard:
-    """Warns if a quarter of the responses is cut at the length limit, and surely more than 15%.
+    """Warns if a quarter of the responses is cut at the length limit, and certainly more than 15%.
 
-    Such a response is judged on an answer that isn't there yet.
+    A response that was cut is judged before it has reached its answer.
     """
 
     name = "truncation"

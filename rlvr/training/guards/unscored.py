@@ -14,7 +14,7 @@ from rlvr.training.guards.base import Alarm, Step
 
 Array: TypeAlias = Any  # of NumPy: () or (runs,), and values (groups,) or (runs, groups)
 
-WINDOW = 3  # steps: one may be a service that restarts, but not three in a row
+WINDOW = 3  # steps: a service that restarts may fail for one step, but not for three in a row
 
 _DO = {
     Cause.SANDBOX: "`rlvr sandbox check` tests the jail on this machine",
@@ -102,12 +102,12 @@ _ALPHA, _ALPHA_NOTHING = 8e-4, 1e-4
 
 
 class UnscoredGuard:
-    """Stops the run if the share of unscored rollouts is surely above a limit.
+    """Stops the run if the share of unscored rollouts is certainly above a limit.
 
-    Unscored rows teach nothing; so many of them are no accident, and the other rows are a biased sample. A bad reference
-    or a prompt that is too long leaves a whole group unscored, so the guard counts groups, each by its share. A share of
-    five sixths of the limit stops at most one run in 1,000, and a share of four thirds stops it within about ten steps of
-    16 groups. If nothing at all is scored, three steps of at least four groups suffice (at the default limit).
+    Unscored rows teach nothing, and if there are many, the other rows are a biased sample. A bad reference or a prompt
+    that is too long leaves a whole group unscored, so the guard counts groups, each by its share. A share of five sixths
+    of the limit stops at most one run in 1,000, and a share of four thirds of it stops a run within about ten steps of 16
+    groups. If nothing is scored at all, three steps of at least four groups suffice (at the default limit).
     """
 
     name = "unscored"
@@ -116,7 +116,7 @@ class UnscoredGuard:
         self.limit = limit
         self.figures: dict[str, float] = {}
         self._steps: deque[tuple[int, Counter[Cause]]] = deque(maxlen=WINDOW)
-        possible = 0 < limit < 1  # at 0 any share is too much, at 1 none is
+        possible = 0 < limit < 1  # at 0 any share is too high, and at 1 no share is
         self._evidence = (
             Evidence(limit * 5 / 6, min(limit * 4 / 3, 1.0), _ALPHA) if possible else None
         )
@@ -164,7 +164,7 @@ class UnscoredGuard:
         )
 
     def weigh(self, shares: Array) -> Array:
-        """Add the unscored share of each of a step's groups, and return True if it is surely too high.
+        """Add the unscored share of each of a step's groups, and return True if the shares are certainly too high.
 
         Many runs at once are weighed as by `Evidence.add`.
         """

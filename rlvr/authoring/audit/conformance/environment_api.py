@@ -1,4 +1,4 @@
-"""Probes that an environment keeps the contract that trainers and evaluators rely on."""
+"""Probes of an environment's methods: `reset`, `step` and `reply` keep their contract."""
 
 from __future__ import annotations
 
@@ -213,12 +213,12 @@ def replies_again(subject: Subject) -> Finding:
 
 
 def _own_reset(env: Environment) -> bool:
-    """Return whether an author has overridden `reset`."""
+    """Return True if an author has overridden `reset`."""
     return not type(env).reset.__module__.startswith("rlvr.")
 
 
 def _verdict_on_x(subject: Subject) -> Unscored | None:
-    """Return the verdict on a plain response if it is unscored: rewards are NaN then, which isn't equal to itself."""
+    """Return the verdict on a plain response if it is unscored: then rewards are NaN, and NaN isn't equal to itself."""
     (verdict,) = subject.judge(subject.tasks[:1], ["x"])
     return verdict if isinstance(verdict, Unscored) else None
 

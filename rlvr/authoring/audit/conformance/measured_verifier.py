@@ -1,4 +1,4 @@
-"""`MeasuredVerifier`: another verifier in a worker, with measurements of the worker and the task."""
+"""`MeasuredVerifier`: a wrapper that runs a verifier in a worker and measures the worker and the task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A probe in another process with another hash seed, folder and time zone, and helpers that run there.
+"""A probe of verdicts in another process, with another hash seed, folder and time zone, and helpers that run there.
 
 Run as `python -m rlvr.authoring.audit.conformance.other_process`, with a pickle of the path and the work on stdin.
 """

@@ -1,4 +1,4 @@
-"""Probes of task sets: the same when made again, different between splits and seeds, plain data, found by their ids."""
+"""Probes of task sets: they can be made again, differ between splits and seeds, are plain data, and have unique ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes that verdicts can be relied on: the same each time, for any response, in time, without blocking."""
+"""Probes of a verifier's reliability: its verdicts are the same each time, for any response, in time, without blocking."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def any_response(subject: Subject) -> Finding:
         return nothing(HANGS)
     tasks = subject.tasks[:2]
     wrong, paid = [], []
-    subject.judge(*columns(subject.solved[:4]))  # to know the pace
+    subject.judge(*columns(subject.solved[:4]))  # measures the pace
     unusual = {**ODD, **LARGE} if subject.slow else {**ODD, **LARGE, **LONG}
     for task in tasks:
         for name, verdict in zip(

@@ -58,7 +58,7 @@ def of_strategy(
 
     Args:
         fails: a larger share is a failure.
-        counted: whether the share counts for the hack floor.
+        counted: True if the share counts for the hack floor.
     """
     figures: dict[str, Any] = {"share": round(share, 4), "strategy": name}
     if counted:

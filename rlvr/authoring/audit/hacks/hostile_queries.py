@@ -1,7 +1,6 @@
-"""Queries that try to write, escape, hang, flood or cheat, which an SQL verifier has to survive.
+"""Hostile queries, which try to write, escape, hang, flood or cheat. An SQL verifier must survive all of them.
 
-They are data: the verifier's tests and benchmarks run them on every database. `{t}` and `{c}` are a table
-and one of its columns.
+The verifier's tests and benchmarks run them on every database. `{t}` and `{c}` are a table and one of its columns.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Probes of leaks: the answer in a reply or a tool's result, and the grader's process to code in a response.
+"""Probes of leaks: a reply or a tool tells the answer, or the grader's process runs code in a response.
 
-The response asks for an empty file in a folder of the audit's own, and the file shows that it was run. In a jail
-(`rlvr.Code`) there's no such folder.
+The code makes an empty file in a folder of the audit, and the file shows that it was run. In a jail (`rlvr.Code`)
+that folder doesn't exist.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def runs_nothing(subject: Subject) -> Finding:
 
 
 def _contains(answer: str, text: str) -> bool:
-    """Return whether an answer is in a text, as a word of its own."""
+    """Return True if an answer is in a text as a whole word."""
     answer = answer.strip()
     return len(answer) > 1 and bool(re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text))
 

@@ -1,7 +1,7 @@
 """Strategies of a policy that solves nothing, by name.
 
-Each makes some variants of a response from a task's prompt alone. A strategy earns the mean reward of its best
-variant; the audit's hack floor is the most that any of them earns.
+Each makes variants of a response from a task's prompt alone. A strategy earns the mean reward of its best variant; the
+audit's hack floor is the largest of these.
 """
 
 from __future__ import annotations
@@ -152,11 +152,11 @@ FIXES = {
 
 
 def every_candidate(answers: Sequence[str], right: int) -> list[str]:
-    """Return lists of many answers of which the one at `own` is right.
+    """Return responses that list many answers, with the right one in the middle.
 
     Args:
         answers: contents of boxes, or whole responses.
-        own: the index of the right answer, which is put in the middle.
+        right: the index of the right answer.
     """
     wrong = [text for i, text in enumerate(answers) if i != right and text != answers[right]]
     middle = len(wrong) // 2

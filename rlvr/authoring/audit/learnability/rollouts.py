@@ -1,4 +1,4 @@
-"""Probes of rollouts, of a policy or of a saved run: can a policy learn from this environment?"""
+"""Probes of the rollouts of a policy or a saved run: can a policy learn from this environment?"""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rlvr.authoring.audit.subject import HANGS, Subject, columns, excerpt
 from rlvr.verifiers.math.clean import clean
 
 _NONE = "it needs rollouts: `--policy oracle` (or random), `--model M`, or `--run RUN`"
-_SMALL = 4  # tasks with several samples; shares of fewer say nothing
+_SMALL = 4  # least number of tasks with several samples; shares of fewer tasks mean nothing
 _SLOW_P99_S = 10.0
 _BINS = 5
 _PATIENCE_S = 5.0
-_LEAST_SAMPLES = 4  # per task; the agreement of fewer says little
+_LEAST_SAMPLES = 4  # per task; the agreement of fewer means little
 _AGREE = 0.75
 
 

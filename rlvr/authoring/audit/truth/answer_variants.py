@@ -129,7 +129,7 @@ def changed_answers(subject: Subject) -> Iterator[Case]:
 
 
 def _framed(task: Task, response: str) -> tuple[str, str | None, str]:
-    """Return the text before the answer in a right response, the answer (None if it can't be told), and the text after."""
+    """Return the text before the answer in a right response, the answer (None if it is unknown), and the text after it."""
     thought, answer = apart(response)
     box = _BOXED.fullmatch(answer.strip())
     if box is not None:

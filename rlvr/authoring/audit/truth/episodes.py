@@ -1,4 +1,4 @@
-"""The probe that a right answer ends an episode of several turns with full reward."""
+"""The probe of right answers in episodes of several turns."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def right_episode(subject: Subject) -> Finding:
 
 
 def _played(subject: Subject, task: Task, response: str) -> tuple[Verdict, bool]:
-    """Return the verdict of an episode with the same response at each turn, and whether it was cut."""
+    """Return the verdict of an episode with the same response at each turn, and True if it was cut."""
     env = subject.env
     env.reset(options={"task": task})
     for _ in range(env.max_turns):
@@ -60,7 +60,7 @@ def _played(subject: Subject, task: Task, response: str) -> tuple[Verdict, bool]
 
 
 def _fixture_ends(subject: Subject) -> bool:
-    """Return whether some right fixture's episode ends by itself, with full reward."""
+    """Return True if some right fixture's episode ends by itself, with full reward."""
     env = subject.env
     for fixture in env.fixtures:
         task = task_of(env, fixture)

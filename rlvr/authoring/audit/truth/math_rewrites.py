@@ -1,7 +1,7 @@
 """Metamorphic cases for mathematical answers: a gold in equal forms, and in forms that just miss it.
 
-A verifier must keep its verdict on the first and flip it on the second. All changes are made to the
-text of the gold, so they don't depend on the verifier's reader.
+A verifier must keep its verdict on the equal forms and change it on the others. All changes are made to the
+text of the gold, so that they don't depend on the verifier's reader.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def perturbations(gold: str, rng: random.Random) -> Iterator[tuple[str, str]]:
 
 
 def _expression(gold: str) -> bool:
-    """Return whether a gold is one expression and no plain number, list, relation, text or unit."""
+    """Return True if a gold is one expression and no plain number, list, relation, text or unit."""
     if read_number(clean(gold)) is not None or any(c in gold for c in "=<>,;:%$&|°'"):
         return False
     barred = ("text", "mbox", "circ", "begin", "le", "ge", "in ", "infty", "cup", "pm", "%")

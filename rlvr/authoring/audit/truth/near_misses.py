@@ -1,6 +1,6 @@
 """Answers that just miss, made from the text of a right one.
 
-Each is (the change, whether the result is certainly another answer, the text). Lenient verifiers have accepted all of
+Each is (the change, True if the result is certainly another answer, the text). Lenient verifiers have accepted all of
 them: another sign, point, unit, list item or JSON key, a number that is some percent off.
 """
 

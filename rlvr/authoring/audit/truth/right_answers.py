@@ -1,4 +1,4 @@
-"""Probes that right answers earn full reward, in each format and in good time, and another task's don't."""
+"""Probes of right answers: they earn full reward in each format and in good time, and those of other tasks don't."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rlvr.verifiers.code import Code
 from rlvr.verifiers.code.reference import Reference
 
 T = TypeVar("T")
-_PART = 3  # machines differ by that much, and so does a busy one from itself
+_PART = 3  # machines differ by this factor, and so do a busy and an idle machine
 _TIMES = ("wall_s", "cpu_s", "compile_s")
 
 
@@ -79,7 +79,7 @@ def gold(subject: Subject) -> Finding:
 
 @probe("truth", last=True)
 def right_answers_known(subject: Subject) -> Finding:
-    """Check that some response is known that earns full reward; without one, most probes have nothing to look at."""
+    """Check that a response with full reward is known; without one, most probes have nothing to look at."""
     if subject.solved:
         return ok(f"right answers to {len(subject.solved)} tasks are known")
     blind = f"{subject.unanswered} probes had nothing to look at"
@@ -202,7 +202,7 @@ def fixtures(subject: Subject) -> Finding:
     declared = subject.env.fixtures
     if not declared:
         return nothing("it has no fixtures: `fixtures=` takes responses whose reward you know")
-    # A fixture whose task is another split's says nothing here.
+    # A fixture of a task of another split can't be judged here.
     judged = [
         (fixture, verdict)
         for fixture, verdict in subject.fixture_verdicts
@@ -317,7 +317,7 @@ def _hurried(subject: Subject, pairs: Sequence[tuple[Task, str]]) -> list[Verdic
 
 
 def _hasty(task: Task, code: Code) -> Task:
-    """Return a code task with a third of the time for its programs; another task as it is."""
+    """Return a code task with a third of the time for its programs; other tasks are returned unchanged."""
     limits = code.limits if isinstance(code.limits, Limits) else None
     try:
         allowed = Reference.of(task.reference, code.language, limits).limits

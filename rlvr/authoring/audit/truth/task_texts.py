@@ -1,4 +1,4 @@
-"""Probes of the texts of tasks: leftovers in prompts, malformed references, the answer format that prompts ask for."""
+"""Probes of tasks' texts: leftovers in prompts, malformed references, and the answer format that prompts ask for."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _NOISE = re.compile(r"-?\d+\.\d*?(?:0{6,}|9{6,})\d{1,3}")
 
 @probe("truth")
 def prompts(subject: Subject) -> Finding:
-    """Check that prompts have nothing left over of a template, a missing value or a wrong encoding."""
+    """Check that prompts have no leftovers of a template, a missing value or a wrong encoding."""
     leftovers: dict[str, list[str]] = {}
     for task in subject.tasks:
         for message in task.prompt:
@@ -206,7 +206,10 @@ def contradictions(subject: Subject) -> Finding:
 
 
 def _labelled(subject: Subject) -> list[str]:
-    """Return prompts in which the reference follows a label; none if answers are few, as examples hold them, too."""
+    """Return prompts in which the reference follows a label; none if there are few different answers.
+
+    Examples in a prompt may have one of a few answers, too.
+    """
     texts = [t for t in subject.tasks if isinstance(t.reference, str | int | float)]
     if len({str(task.reference) for task in texts}) < max(3, len(texts) // 2):
         return []
@@ -219,7 +222,7 @@ def _labelled(subject: Subject) -> list[str]:
 
 
 def _plainly(task: Task) -> list[tuple[str, str]]:
-    """Return the plain forms of an answer whose reference is written otherwise."""
+    """Return the plain forms of a reference that isn't written as an answer, each with its fault."""
     reference = task.reference
     if not isinstance(reference, str) or not reference.strip():
         return []
