@@ -70,6 +70,10 @@ class MeasuresKL(TrlTrainer):
         kl_spent: The spent part of the budget, or None.
     """
 
+    if TYPE_CHECKING:  # the arguments are those of the trainer's class
+
+        def __init__(self, *args: Any, **options: Any) -> None: ...
+
     kl_spent: Spent | None = None
     _kl: KLConfig | None = None
     _kl_reference: PreTrainedModel | None = None
