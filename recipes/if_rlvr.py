@@ -28,10 +28,10 @@ DATASET = "allenai/IF_multi_constraints_upto5"
 
 
 def config(
-    model: str, data: str | None = None, held_out: str | None = None, **given: Any
+    model: str, data: str | None = None, held_out: str | None = None, **changes: Any
 ) -> rlvr.TrainConfig:
     """Configure the run. `data`, `held_out`: local files instead of the Hub; `given`: fields of `TrainConfig`."""
-    own: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "trainer": "grpo",
         "steps": 500,
         "batch": 256,  # 32 prompts, 8 responses each
@@ -50,7 +50,7 @@ def config(
             Source("ifeval", split="test", data=held_out),
             Source("ifbench", split="test", data=held_out),
         ],
-        **own | given,
+        **settings | changes,
     )
 
 
@@ -71,8 +71,8 @@ def main() -> None:
 
         smoke(config, answers, {"data": PROMPTS, "held_out": HELD_OUT})
         return
-    made = config(a.model, steps=a.steps, vllm=a.vllm, base_url=a.base_url, lora=a.lora)
-    outcome = rlvr.train(made, a.run, resume=a.resume)
+    run_config = config(a.model, steps=a.steps, vllm=a.vllm, base_url=a.base_url, lora=a.lora)
+    outcome = rlvr.train(run_config, a.run, resume=a.resume)
     print(f"{outcome.step} steps: rlvr view {outcome.run}")
 
 

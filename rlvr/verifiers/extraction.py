@@ -16,14 +16,8 @@ Mode: TypeAlias = Literal["boxed", "flexible", "whole"]
 MODES: tuple[str, ...] = get_args(Mode)
 
 
-class Extracted(NamedTuple):
-    """The result of looking for an answer.
-
-    Attributes:
-        answer: the answer; None if the response has none.
-        reason: why there is none, in words for a person.
-        how: the form in which the answer was stated: "boxed", "parts", "answer is" and so on.
-    """
+class Found(NamedTuple):
+    """`answer` is None where none was found, and `reason` says why in words for a person."""
 
     answer: str | None
     reason: str = ""
@@ -35,50 +29,50 @@ def find_answer(
     mode: Mode = "boxed",
     accepts: Callable[[str], bool] | None = None,
     parts: Callable[[], int] | None = None,
-) -> Extracted:
+) -> Found:
     """Return the answer in `response`.
 
-    Only the text after the thinking part counts; see `after_thinking`.
+    Only what follows the thinking part counts; see `after_thinking`.
 
     - `boxed`: the last `\\boxed{…}`. Boxes joined by nothing but "and", "or" and commas are one list.
-      An empty box and a `\\boxed` in prose are ignored, unless the text ends with a box that was begun.
-    - `flexible`: the first of these forms that the text has, in the order of Tülu 3 (arXiv:2411.15124):
-      `\\boxed{}`, `####`, "the answer is", the last `$…$`, the last value in plain text. All except the box are
-      searched inside the last `<answer>…</answer>` if there is one. A "final answer is" after the last box
-      takes precedence over the box.
+      An empty box and a `\\boxed` in prose are no boxes, unless the text ends with one that has begun.
+    - `flexible`: the first of: `\\boxed{}`, then inside the last `<answer>…</answer>` if there is one:
+      `####`, "the answer is", the last `$…$`, the last value in plain text
+      (the order of Tülu 3, arXiv:2411.15124). A "final answer is" after the last box goes
+      before the box.
     - `whole`: everything after the thinking part.
 
     Args:
-        accepts: in flexible mode, returns True for a candidate of the requested kind (a number, for
-            example). It may look at the kind and never at the value. The first accepted candidate is the
-            answer; if none is accepted, the first of all.
-        parts: returns the number of values that the reference lists. If there are as many boxes, each after
-            its own part label ("(a)", "(b)"), they are one list, and `how` is "parts".
+        accepts: in flexible mode, whether a candidate is of the kind that's asked for (a number,
+            say). It may look at the kind and never at the value. What it accepts is taken first;
+            if it accepts nothing, the first candidate of all is.
+        parts: the number of values that the reference lists. If there are as many boxes, each behind
+            a part's label of its own ("(a)", "(b)"), they are one list, and `how` is "parts".
     """
     text = after_thinking(response)
     if mode == "whole":
         stripped = text.strip()
-        return Extracted(stripped or None, "" if stripped else "the response is empty", "whole")
+        return Found(stripped or None, "" if stripped else "the response is empty", "whole")
     boxed, fboxed = text.rfind("\\boxed"), text.rfind("\\fbox")
     if boxed >= 0 or fboxed >= 0:
         if mode == "boxed":
             return _boxed(text, boxed, fboxed, parts)
         final = text.rfind("inal answer is")
         if final < max(boxed, fboxed) or stated(text[final - 1 :]) is None:
-            extracted = _boxed(text, boxed, fboxed, parts)
-            if extracted.reason != NO_BOX:
-                return extracted
+            found = _boxed(text, boxed, fboxed, parts)
+            if found.reason != NO_BOX:
+                return found
     elif mode == "boxed":
         where = " after </think>" if len(text) < len(response) else ""
-        return Extracted(None, f"no \\boxed{{}}{where}")
-    return Extracted(*named_answer(_tagged(text[-_FLEXIBLE_LENGTH:]), accepts))
+        return Found(None, f"no \\boxed{{}}{where}")
+    return Found(*named_answer(_tagged(text[-_FLEXIBLE_LENGTH:]), accepts))
 
 
-_FLEXIBLE_LENGTH = 200_000  # characters at the end of a response without a box that are searched
+_FLEXIBLE_LENGTH = 200_000  # characters at the end of a response without a box that are looked at
 
 
 def _tagged(text: str) -> str:
-    """Return the content of the last `<answer>…</answer>`; all of the text if there is none."""
+    """Return what the last `<answer>…</answer>` holds; all of the text if there is none."""
     end = text.rfind("</answer>")
     start = text.rfind("<answer>", 0, max(end, 0))
     return (text[start + 8 : end].strip() if start >= 0 else "") or text
@@ -98,12 +92,12 @@ _UNOPENED = re.compile(
 
 
 def after_thinking(response: str) -> str:
-    """Return the text after the thinking part: a suffix of the response, or all of it if there is no such part.
+    """Return what follows the thinking part: a suffix of the response, and all of it if there is no such part.
 
     A thinking part begins with `<think>` at the first character that isn't blank and ends at the first
-    `</think>`; another one may follow directly. If it is never closed, the result is empty.
-    If the prompt opened it, `</think>` comes without `<think>` before it, at an edge of its line and
-    outside fences. Anywhere else (in a program, a query or a sentence) both tags are text.
+    `</think>`; a second one may follow directly. If it is never closed, nothing follows it.
+    A prompt may have opened it: then `</think>` comes without `<think>` before it, at an edge of its line and
+    outside fences. Anywhere else both tags are text: in a program, a query or a sentence.
     """
     start = _LEADING.match(response).end()  # type: ignore[union-attr]
     if not response.startswith("<think>", start):
@@ -127,8 +121,8 @@ def after_thinking(response: str) -> str:
 def _unopened_end(response: str) -> int:
     """Return the end of the `</think>` that closes thoughts which the prompt opened, or -1.
 
-    A tag in a fence counts only if the fence proves to be part of the thoughts: it is never closed, or
-    another fence opens after the tag.
+    A tag in a fence counts only if the fence turns out to be part of the thoughts: it's never closed, or
+    another one opens behind the tag.
     """
     opened = response.find("<think>")
     fence = ""
@@ -198,14 +192,14 @@ class _Box(NamedTuple):
     behind: int
 
 
-def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) -> Extracted:
+def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) -> Found:
     if fboxed < 0 and text.find("\\boxed") == boxed and (opened := _OPENED.match(text, boxed)):
         behind = text[opened.end() - 1 : boxed + _REACH]
         end = closing(behind, 0)
         if end >= 0 and not _NOTHING.fullmatch(behind, 1, end):  # the only box
             return _in_parts(behind[1:end].strip(), parts)
     last = _last_box(text, boxed, fboxed)
-    if isinstance(last, Extracted):
+    if isinstance(last, Found):
         return last
     begin = max(0, last - _REACH)
     text = text[begin : last + _REACH]
@@ -215,7 +209,7 @@ def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) 
     assert first is not None
     boxes = _closed_boxes(text, first.start())
     if not boxes:
-        return Extracted(None, "the last \\boxed{ is never closed")
+        return Found(None, "the last \\boxed{ is never closed")
     group = [boxes[-1]]
     joint = (
         _EQUATED
@@ -232,20 +226,20 @@ def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) 
         styles = "ai" if len(answers) > 1 else "ai1"
         if parts() == len(boxes) and any(_are_labelled(text, boxes, style) for style in styles):
             values = [text[box.content : box.end].strip() for box in boxes]
-            return Extracted(", ".join(values), "", "parts")
+            return Found(", ".join(values), "", "parts")
     if len(answers) > 1:
-        return Extracted((" = " if joint is _EQUATED else ", ").join(answers), "", "boxed")
+        return Found((" = " if joint is _EQUATED else ", ").join(answers), "", "boxed")
     return _in_parts(answers[0], parts)
 
 
-def _last_box(text: str, boxed: int, fboxed: int) -> int | Extracted:
+def _last_box(text: str, boxed: int, fboxed: int) -> int | Found:
     """Return the position of the last box with content, or the reason why there is none.
 
     `boxed` and `fboxed` are the positions of the last `\\boxed` and `\\fbox`, or -1.
     """
     name = _NAME.match(text, max(boxed, fboxed))
     if name is None or not text[name.end() :].strip():
-        return Extracted(None, "the last \\boxed is not followed by {…}")
+        return Found(None, "the last \\boxed is not followed by {…}")
     reason = NO_BOX
     for _ in range(_MENTIONS):
         if (at := max(boxed, fboxed)) < 0:
@@ -258,7 +252,7 @@ def _last_box(text: str, boxed: int, fboxed: int) -> int | Extracted:
             boxed = text.rfind("\\boxed", 0, at)
         else:
             fboxed = text.rfind("\\fbox", 0, at)
-    return Extracted(None, reason)
+    return Found(None, reason)
 
 
 def _closed_boxes(text: str, start: int) -> list[_Box]:
@@ -341,7 +335,7 @@ def _are_labelled(text: str, boxes: list[_Box], style: str) -> bool:
     return True
 
 
-def _in_parts(answer: str, parts: Callable[[], int] | None) -> Extracted:
+def _in_parts(answer: str, parts: Callable[[], int] | None) -> Found:
     """Return the answer; if its values have part labels, they are a list in that order."""
     if (
         parts is not None
@@ -349,8 +343,8 @@ def _in_parts(answer: str, parts: Callable[[], int] | None) -> Extracted:
         and (values := labelled_values(answer))
         and parts() == len(values)
     ):
-        return Extracted(", ".join(values), "", "parts")
-    return Extracted(answer, "", "boxed")
+        return Found(", ".join(values), "", "parts")
+    return Found(answer, "", "boxed")
 
 
 def labelled_values(answer: str) -> list[str]:

@@ -39,7 +39,7 @@ class FunctionVerifier(Verifier):
         self.mode = mode
         self.name = name or str(getattr(judge, "__name__", ""))
         if not self.name:
-            raise OptionError(f"{judge!r:.100} has no name: give one with `name='…'`.")
+            raise OptionError(f"{judge!r:.100} has no name of its own: give one, `name='…'`.")
         self.version = version
         self.limit_s = limit_s
         self.inline = inline
@@ -71,28 +71,28 @@ class FunctionVerifier(Verifier):
         return task.reference if self.mode == "whole" else f"\\boxed{{{task.reference}}}"
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """Judge in the caller's thread if the author chose `inline=True`, or if there's no answer."""
-        extracted = find_answer(response, self.mode)
-        if extracted.answer is None:
-            return refused(self.name, Status.UNPARSABLE, extracted.reason)
+        """Judge here if the author chose `inline=True`, and always if there's no answer."""
+        found = find_answer(response, self.mode)
+        if found.answer is None:
+            return refused(self.name, Status.UNPARSABLE, found.reason)
         if self.inline and not self.is_async:
-            return self._verdict(self.judge(task, extracted.answer), extracted.answer)
+            return self._verdict(self.judge(task, found.answer), found.answer)
         return None
 
     def verify(self, task: Task, response: str) -> Verdict | Awaitable[Verdict]:
         """Extract the answer and let the function judge it; awaitable if the function is async."""
         if self.is_async:
             return self._verify_async(task, response)
-        extracted = find_answer(response, self.mode)
-        if extracted.answer is None:
-            return refused(self.name, Status.UNPARSABLE, extracted.reason)
-        return self._verdict(self.judge(task, extracted.answer), extracted.answer)
+        found = find_answer(response, self.mode)
+        if found.answer is None:
+            return refused(self.name, Status.UNPARSABLE, found.reason)
+        return self._verdict(self.judge(task, found.answer), found.answer)
 
     async def _verify_async(self, task: Task, response: str) -> Verdict:
-        extracted = find_answer(response, self.mode)
-        if extracted.answer is None:
-            return refused(self.name, Status.UNPARSABLE, extracted.reason)
-        return self._verdict(await self.judge(task, extracted.answer), extracted.answer)
+        found = find_answer(response, self.mode)
+        if found.answer is None:
+            return refused(self.name, Status.UNPARSABLE, found.reason)
+        return self._verdict(await self.judge(task, found.answer), found.answer)
 
     def _verdict(self, judged: Any, answer: str) -> Verdict:
         if isinstance(judged, Scored | Unscored):

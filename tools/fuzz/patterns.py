@@ -48,19 +48,19 @@ def modules() -> Iterator[ModuleType]:
 
 def patterns() -> dict[str, re.Pattern[str]]:
     """Return every pattern that a module holds under a name, alone or in a collection, by that name."""
-    found: dict[str, re.Pattern[str]] = {}
+    by_name: dict[str, re.Pattern[str]] = {}
     for module in modules():
         todo: list[tuple[str, Any]] = list(vars(module).items())
         while todo:
             name, value = todo.pop()
             if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
-                if value not in found.values():
-                    found[f"{module.__name__}.{name}"] = value
+                if value not in by_name.values():
+                    by_name[f"{module.__name__}.{name}"] = value
             elif isinstance(value, dict):
                 todo += [(f"{name}[{key!r:.20}]", part) for key, part in list(value.items())[:300]]
             elif isinstance(value, tuple | list):
                 todo += [(f"{name}[{place}]", part) for place, part in enumerate(value[:100])]
-    return found
+    return by_name
 
 
 def quadratic(name: str, pattern: re.Pattern[str], seed: int = 0) -> str | None:
@@ -73,14 +73,14 @@ def quadratic(name: str, pattern: re.Pattern[str], seed: int = 0) -> str | None:
 
     def spent(times: int) -> float:
         text = head + unit * (times * LENGTH // len(unit)) + end
-        began = time.thread_time()
+        start = time.thread_time()
         if anchored:
             pattern.match(text)
             pattern.fullmatch(text)
         else:
             for _ in pattern.finditer(text):
                 pass
-        return time.thread_time() - began
+        return time.thread_time() - start
 
     for head, unit in _pumps(parser.parse(pattern.pattern, pattern.flags), rng):
         for end in _ENDS:  # noqa: B007
@@ -106,7 +106,7 @@ def _is_anchored(name: str) -> bool:
 
 def _pumps(tree: Any, rng: random.Random) -> list[tuple[str, str]]:
     """Return (head, unit) pairs: a repeat's content behind what precedes it, and together with it."""
-    found: dict[tuple[str, str], None] = {}
+    pumps: dict[tuple[str, str], None] = {}
 
     def walk(nodes: Any, before: str) -> None:
         items = list(nodes)
@@ -118,8 +118,8 @@ def _pumps(tree: Any, rng: random.Random) -> list[tuple[str, str]]:
                     for _ in range(2):
                         unit = _sample(inside, rng)
                         if unit:
-                            found[head, unit] = found["", head + unit * 3] = None
-                            found["", head + unit + _sample(items[place + 1 :], rng)[:6]] = None
+                            pumps[head, unit] = pumps["", head + unit * 3] = None
+                            pumps["", head + unit + _sample(items[place + 1 :], rng)[:6]] = None
                 walk(inside, head)
             elif op is ops.SUBPATTERN:
                 walk(args[3], head)
@@ -133,10 +133,10 @@ def _pumps(tree: Any, rng: random.Random) -> list[tuple[str, str]]:
 
     walk(tree, "")
     for _ in range(3):
-        whole = _sample(tree, rng)
-        if len(whole) > 1:
-            found["", whole] = found["", whole[:-1]] = None
-    return list(found)
+        sample = _sample(tree, rng)
+        if len(sample) > 1:
+            pumps["", sample] = pumps["", sample[:-1]] = None
+    return list(pumps)
 
 
 def _sample(nodes: Any, rng: random.Random) -> str:

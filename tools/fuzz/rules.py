@@ -94,7 +94,7 @@ def look_at_length(subject: Subject, unit: str) -> Iterator[Finding]:
                     lambda text, settle=settle: settle(subject.task, text),
                 )
             )
-    for what, length, function in work:
+    for stage, length, function in work:
         for _ in range(3):  # a collection of garbage, or a cold cache, doesn't come thrice
             long, short = (
                 _spent(function, unit * (size // len(unit))) for size in (length, length // 4)
@@ -102,17 +102,17 @@ def look_at_length(subject: Subject, unit: str) -> Iterator[Finding]:
             if long <= MOST_S and (long <= 0.1 or long <= 10 * short):
                 break
         else:
-            shown = f"{unit[:20]!r} over and over"
+            description = f"{unit[:20]!r} over and over"
             yield Finding(
-                subject, shown, f"{what} took {long:.2f} s, and {short:.2f} s for a quarter"
+                subject, description, f"{stage} took {long:.2f} s, and {short:.2f} s for a quarter"
             )
 
 
 def _spent(function: Callable[[str], object], text: str) -> float:
-    began = time.thread_time()
+    start = time.thread_time()
     with contextlib.suppress(CannotScore):
         function(text)
-    return time.thread_time() - began
+    return time.thread_time() - start
 
 
 def _vote(text: str) -> None:
@@ -124,39 +124,39 @@ def _vote(text: str) -> None:
 
 
 def _timed(
-    subject: Subject, response: str, what: str, work: Callable[[str], object]
+    subject: Subject, response: str, stage: str, work: Callable[[str], object]
 ) -> Iterator[Finding]:
     for _ in range(3):
-        began = time.thread_time()
+        start = time.thread_time()
         try:
             work(response)
         except Exception as error:
             yield Finding(
-                subject, response, f"{what} raised {type(error).__name__}: {error!s:.200}"
+                subject, response, f"{stage} raised {type(error).__name__}: {error!s:.200}"
             )
             return
-        spent = time.thread_time() - began
+        spent = time.thread_time() - start
         if spent <= MOST_S:
             return
-    yield Finding(subject, response, f"{what} took {spent:.2f} s of the caller's processor time")
+    yield Finding(subject, response, f"{stage} took {spent:.2f} s of the caller's processor time")
 
 
 def _settled(subject: Subject, response: str) -> Iterator[Finding]:
     for leaf in leaves(subject.verifier):
-        found: list[Any] = []
+        verdicts: list[Any] = []
         yield from _timed(
             subject,
             response,
             f"settle of {leaf.name}",
-            lambda text, leaf=leaf, found=found: found.append(leaf.settle(subject.task, text)),
+            lambda text, leaf=leaf, verdicts=verdicts: verdicts.append(leaf.settle(subject.task, text)),
         )
-        if found and found[0] is not None:
+        if verdicts and verdicts[0] is not None:
             try:
                 deep = at_depth(DEEP, lambda leaf=leaf: leaf.settle(subject.task, response))
             except RecursionError:
                 continue  # then a worker judges
-            if deep != found[0]:
-                yield Finding(subject, response, f"from a deep caller {deep}, not {found[0]}")
+            if deep != verdicts[0]:
+                yield Finding(subject, response, f"from a deep caller {deep}, not {verdicts[0]}")
 
 
 def _judged(subject: Subject, responses: Sequence[str], limit_s: float | None) -> Iterator[Finding]:
@@ -184,14 +184,14 @@ def _judged(subject: Subject, responses: Sequence[str], limit_s: float | None) -
             yield Finding(subject, responses[0], f"from a deep caller {deep}, not {firsts[0]}")
 
 
-def _alike(one: rlvr.Verdict, other: rlvr.Verdict) -> bool:
+def _alike(first: rlvr.Verdict, second: rlvr.Verdict) -> bool:
     """Say if two verdicts are the same. If a limit decided one, the other may differ."""
-    if one == other:
+    if first == second:
         return True
     return any(
         isinstance(verdict, rlvr.Scored)
         and ("limit" in verdict.detail or verdict.status is rlvr.Status.LIMIT)
-        for verdict in (one, other)
+        for verdict in (first, second)
     )
 
 
@@ -213,8 +213,8 @@ def at_depth(frames: int, work: Callable[[], Result]) -> Result:
     while (frame := frame.f_back) is not None:  # type: ignore[assignment]
         depth += 1
 
-    def deeper(left: int) -> Result:
-        return work() if left <= 0 else deeper(left - 1)
+    def deeper(remaining: int) -> Result:
+        return work() if remaining <= 0 else deeper(remaining - 1)
 
     return deeper(frames - depth)
 

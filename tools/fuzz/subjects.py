@@ -74,19 +74,19 @@ def subjects(seed: int, members: bool = False) -> Iterator[Subject]:
     """Yield each of them once, with a task and options drawn by `seed`; with `members` some of families, too."""
     rng = random.Random(seed)
     for kind in verifier_classes():
-        for verifier in _made(kind):
-            yield _drawn(rng, f"{kind.__name__}", verifier, _tasks_of(kind), options_of(kind))
+        for verifier in _verifiers_of(kind):
+            yield _with_options(rng, f"{kind.__name__}", verifier, _tasks_of(kind), options_of(kind))
     for id, tasks in _instructions().items():
-        yield _drawn(rng, f"instruction {id}", rlvr.Instructions(), tasks, {})
+        yield _with_options(rng, f"instruction {id}", rlvr.Instructions(), tasks, {})
     for parts in _compositions():
-        yield _drawn(rng, "composition", parts, _tasks_of(rlvr.Math), options_of(rlvr.Math))
+        yield _with_options(rng, "composition", parts, _tasks_of(rlvr.Math), options_of(rlvr.Math))
     for name, env in _environments().items():
         tasks = [
             (fixture.task, fixture.turns[-1])
             for fixture in env.fixtures
             if isinstance(fixture.task, rlvr.Task)
         ]
-        subject = _drawn(
+        subject = _with_options(
             rng, f"env {name}", env.verifier, tasks, {"mode": ("boxed", "flexible", "whole")}
         )
         yield subject
@@ -96,7 +96,7 @@ def subjects(seed: int, members: bool = False) -> Iterator[Subject]:
         yield from _members(rng)
 
 
-def _drawn(
+def _with_options(
     rng: random.Random,
     name: str,
     verifier: Verifier,
@@ -104,21 +104,21 @@ def _drawn(
     options: dict[str, tuple[Any, ...]],
 ) -> Subject:
     task, response = rng.choice(tasks)
-    chosen = {}
+    options_set = {}
     for option, values in options.items():
         if rng.random() < 0.4:
             try:
                 value = rng.choice(values)
                 verifier = verifier.configure(**{option: value})
-                chosen[option] = value
+                options_set[option] = value
             except OptionError:  # not with those chosen before, or not of these parts
                 continue
-    shown = (
+    demonstration = (
         verifier.demonstrate(task) if not any(leaf.is_async for leaf in leaves(verifier)) else None
     )
-    known = (response, shown or response, _text(task.reference), task.text[-1000:])
+    known = (response, demonstration or response, _text(task.reference), task.text[-1000:])
     judged = not any(leaf.is_async for leaf in leaves(verifier))
-    return Subject(name, verifier, task, known, judged, None, chosen)
+    return Subject(name, verifier, task, known, judged, None, options_set)
 
 
 def _text(reference: Any) -> str:
@@ -150,7 +150,7 @@ def verifier_classes() -> tuple[type[Verifier], ...]:
         ):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-    found: set[type[Verifier]] = set()
+    classes: set[type[Verifier]] = set()
     todo = [Verifier]
     while todo:
         for kind in todo.pop().__subclasses__():
@@ -158,26 +158,26 @@ def verifier_classes() -> tuple[type[Verifier], ...]:
             # The audit's only measure another one.
             ours = kind.__module__.startswith("rlvr.") and "authoring" not in kind.__module__
             if ours and not inspect.isabstract(kind):
-                found.add(kind)
-    return tuple(sorted(found, key=lambda kind: kind.__name__))
+                classes.add(kind)
+    return tuple(sorted(classes, key=lambda kind: kind.__name__))
 
 
 def options_of(kind: type[Verifier]) -> dict[str, tuple[Any, ...]]:
     """Return the values of each option that a class declares, as far as its annotation names them."""
     hints = get_type_hints(kind.__init__)
-    found: dict[str, tuple[Any, ...]] = {}
+    values: dict[str, tuple[Any, ...]] = {}
     for option in kind.options:
         hint = hints.get(option)
         if get_origin(hint) is Literal:
-            found[option] = get_args(hint)
+            values[option] = get_args(hint)
         elif hint is bool:
-            found[option] = (True, False)
+            values[option] = (True, False)
         elif hint in NUMBERS:
-            found[option] = NUMBERS[hint]
-    return found
+            values[option] = NUMBERS[hint]
+    return values
 
 
-def _made(kind: type[Verifier]) -> list[Verifier]:
+def _verifiers_of(kind: type[Verifier]) -> list[Verifier]:
     """Return a class's verifiers. Raises `LookupError` for a class that can't be made from nothing."""
     name = kind.__name__
     if name == "Format":
@@ -198,14 +198,14 @@ def _made(kind: type[Verifier]) -> list[Verifier]:
     ]
     if needed:
         raise LookupError(f"tools/fuzz/subjects.py can't make {name}: it needs {', '.join(needed)}")
-    made = kind()
-    return [made.configure(max_steps=STEPS) if "max_steps" in kind.options else made]
+    verifier = kind()
+    return [verifier.configure(max_steps=STEPS) if "max_steps" in kind.options else verifier]
 
 
 @cache
 def _tasks_of(kind: type[Verifier]) -> list[tuple[rlvr.Task, str]]:
     """Return tasks that a class judges, each with a response: those of environments that have it, and some made."""
-    found = [
+    tasks = [
         (fixture.task, fixture.turns[-1])
         for env in _environments().values()
         if any(type(leaf) is kind for leaf in leaves(env.verifier))
@@ -213,14 +213,14 @@ def _tasks_of(kind: type[Verifier]) -> list[tuple[rlvr.Task, str]]:
         if isinstance(fixture.task, rlvr.Task)
     ]
     if kind is rlvr.Math:
-        found += [(rlvr.Task("Compute it.", one), f"\\boxed{{{one}}}") for one in REFERENCES]
+        tasks += [(rlvr.Task("Compute it.", text), f"\\boxed{{{text}}}") for text in REFERENCES]
     if kind is rlvr.Sql or kind.__name__ == "Look":
         path = _database()
-        found += [
-            (rlvr.Task("Write a query.", {"sql": one, "databases": [path]}), f"```sql\n{one}\n```")
-            for one in QUERIES
+        tasks += [
+            (rlvr.Task("Write a query.", {"sql": text, "databases": [path]}), f"```sql\n{text}\n```")
+            for text in QUERIES
         ]
-    return found or [
+    return tasks or [
         (rlvr.Task("Say something about rivers.", "Rivers flow."), "Rivers flow into the sea.")
     ]
 
@@ -247,14 +247,14 @@ def _database() -> str:
 @cache
 def _instructions() -> dict[str, list[tuple[rlvr.Task, str]]]:
     """Return, for each instruction there is, tasks with kwargs made by their types."""
-    found = {}
+    tasks = {}
     for check in instructions.checks():
         kwargs = {name: _kwarg(kind) for name, (kind, _) in check.kwargs.items()}
         reference = {"instruction_id_list": [check.id], "kwargs": [kwargs]}
-        found[check.id] = [
+        tasks[check.id] = [
             (rlvr.Task("Name three rivers of France.", reference), "The Seine. The Loire, too.")
         ]
-    return found
+    return tasks
 
 
 def _kwarg(kind: Any) -> Any:
@@ -278,13 +278,13 @@ def _compositions() -> list[Verifier]:
 @cache
 def _environments() -> dict[str, rlvr.Environment]:
     """Return every environment that comes with rlvr, by name; tests may have registered others."""
-    found = {}
+    environments = {}
     for spec in registry.environments():
         if not spec.built_in:
             continue
         options = {"data": "none.jsonl"} if spec.name == "sql" else {}
-        found[spec.name] = rlvr.make(spec.name, **options)
-    return found
+        environments[spec.name] = rlvr.make(spec.name, **options)
+    return environments
 
 
 def _members(rng: random.Random) -> Iterator[Subject]:
@@ -303,7 +303,7 @@ def _members(rng: random.Random) -> Iterator[Subject]:
                 continue
             task = env.tasks[rng.randrange(20)]
             answer = env.verifier.demonstrate(task) or "\\boxed{1}"
-            yield _drawn(
+            yield _with_options(
                 rng,
                 f"env {family.name}",
                 env.verifier,

@@ -16,7 +16,7 @@ from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, Unscored, Verdict, correct, refused
 from rlvr.core.verifier import Verifier
-from rlvr.verifiers.extraction import MODES, Extracted, Mode, find_answer
+from rlvr.verifiers.extraction import MODES, Found, Mode, find_answer
 from rlvr.verifiers.math.answer import Answer, has_sums, is_plain, is_simplified, readings
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.compare import Comparison
@@ -133,10 +133,10 @@ class Math(Verifier):
                 return verdict
         return None if undecided else verdict
 
-    def _find(self, response: str, golds: tuple[Gold, ...]) -> Extracted:
+    def _find(self, response: str, golds: tuple[Gold, ...]) -> Found:
         return find_answer(response, self.mode, golds[0].accepts, golds[0].parts)
 
-    def _settle_one(self, gold: Gold, text: str, found: Extracted, question: str) -> Scored | None:
+    def _settle_one(self, gold: Gold, text: str, found: Found, question: str) -> Scored | None:
         said = found.answer or ""
         if text == gold.cleaned:
             return self._verdict("text", said, gold)
@@ -198,7 +198,7 @@ class Math(Verifier):
     # ------------------------------------------------------------------ one answer, one gold
 
     def _compare(
-        self, gold: Gold, text: str, found: Extracted, question: str, leaf: Leaf, stages: Any
+        self, gold: Gold, text: str, found: Found, question: str, leaf: Leaf, stages: Any
     ) -> Scored | None:
         """Return the verdict by comparing every reading with every reading; None where `leaf` can't tell."""
         said = found.answer or ""
