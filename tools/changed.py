@@ -1,7 +1,7 @@
-"""Listing of the test files that the working tree's changes can affect, for `make test-changed`.
+"""List the test files that the working tree's changes can affect, for `make test-changed`.
 
 A test is affected if it reaches a changed file by imports, or by names that rlvr looks up at run time:
-environments, commands, kinds of verifier and the names of `import rlvr`. A file of tests is selected whole.
+environments, commands, kinds of verifiers and the names of `import rlvr`. Files of tests are selected as a whole.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LAZY = {
     "rlvr/testing/__init__.py": "imports the home of a name when the name is used",
     "rlvr/scoring/template.py": "imports SymPy's readers early and ignores errors; verifiers import them again",
 }
-"""Modules whose strings and computed imports don't count: their users name what they need."""
+"""Modules whose strings and computed imports don't count, with the reason: their users name the targets themselves."""
 
 PAGES = ("docs/*", "README.md", "mkdocs.yml")
 READERS = (
@@ -48,7 +48,7 @@ READERS = (
     (("rlvr/*",), "tests/test_layers.py", "reads the imports of all modules"),
     (("rlvr/*", "tests/*"), "tests/test_changed.py", "reads the names and imports of all files"),
 )  # fmt: skip
-"""Changed files, the tests that go through all of them, and how."""
+"""Changed files, the tests that go through all of them, and what these tests do."""
 
 SWEEPS = ("tests/docs/*", "tests/test_readme.py", "tests/recipes/*", "tests/authoring/test_new_packages.py",
           "tests/authoring/audit/test_built_in.py")  # fmt: skip
@@ -126,7 +126,9 @@ class Graph:
                 yield from self._files(f"{item.module}.{item.name}" if item.name else item.module)
                 if not in_house:  # pytest puts the folders of tests on sys.path
                     yield from self._by_name.get(f"{item.module.partition('.')[0]}.py", ())
-        if path in LAZY or (in_house and not _COMPUTED.search(source)):  # most need no walk: it is slow
+        if path in LAZY or (
+            in_house and not _COMPUTED.search(source)
+        ):  # most need no walk: it is slow
             return
         commands = not in_house and bool(_COMMAND_LINE.search(source))
         yield from self._files("rlvr.__main__") if commands else ()
@@ -248,7 +250,9 @@ def main() -> None:
         print(f"{path}\n    {selected[path]}" if options.why else path)
     notes = {f"{len(changed)} changed files can affect {len(runnable)} test files"}
     notes |= {reason for reason in selected.values() if reason.endswith("every test")}
-    skipped = [pattern for pattern in SWEEPS if not any(fnmatchcase(path, pattern) for path in runnable)]
+    skipped = [
+        pattern for pattern in SWEEPS if not any(fnmatchcase(path, pattern) for path in runnable)
+    ]
     if skipped and any(path.startswith("rlvr/") for path in changed):
         notes.add(f"left to make test: {', '.join(skipped)}")
     elsewhere = {ELSEWHERE[folder] for folder in ELSEWHERE for path in selected if path.startswith(folder)}  # fmt: skip

@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _answers(count: int, seed: int) -> list[Finding]:
-    """Judge so many answers to mathematics, print what breaks a rule, and return it."""
+    """Judge `count` answers to mathematics, and print and return the cases that break a rule."""
     printed, judged = 0, Judged()
     for judged in judge(count, seed):
         for finding in judged.findings[printed:]:

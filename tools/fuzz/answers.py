@@ -1,8 +1,8 @@
 """Answers to mathematics by grammar, against golds of every kind and under every option of `Math`.
 
-A case is a gold, a response to it and the options: the gold said otherwise, another gold of its kind or of any kind,
-or a formula that nobody writes, in a box, in a sentence, in labelled parts or alone. No case may be without a verdict,
-and none may hold the caller's thread; see `judge`.
+A case is a gold, a response to it and the options. The response's answer is the gold reworded, another gold of its kind
+or of any kind, or a meaningless formula; it is in a box, in a sentence, in labelled parts or alone. Each case must get
+a verdict, and none may block the caller's thread; see `judge`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _UNITS = (
 
 
 def a_gold(rng: random.Random, kind: str = "") -> str:
-    """Return a gold of a kind, or of any."""
+    """Return a gold of a kind, or of any kind."""
     return _filled(rng, rng.choice(KINDS[kind or rng.choice(list(KINDS))]))
 
 
@@ -84,7 +84,7 @@ _REPLACED = ("", "", "+", "-", "=", ",", "^", "_", "{", "}", "(", ")", "\\", "\\
 
 
 def _reworded(rng: random.Random, gold: str) -> str:
-    """Return a gold with some pieces changed, swapped, doubled or left out."""
+    """Return a gold with some pieces changed, swapped, doubled or removed."""
     pieces = _PIECE.findall(gold) or ["1"]
     for _ in range(rng.choice((0, 1, 1, 2, 4))):
         at, other = rng.randrange(len(pieces)), rng.randrange(len(pieces))
@@ -158,7 +158,9 @@ def judge(count: int, seed: int, until: float = float("inf")) -> Iterator[Judged
 def _verifier(
     rng: random.Random, options: dict[str, tuple[Any, ...]]
 ) -> tuple[rlvr.Math, dict[str, Any]]:
-    options_set = {name: rng.choice(values) for name, values in options.items() if rng.random() < 0.3}
+    options_set = {
+        name: rng.choice(values) for name, values in options.items() if rng.random() < 0.3
+    }
     try:
         return rlvr.Math().configure(**options_set), options_set
     except OptionError:  # not together
@@ -168,7 +170,10 @@ def _verifier(
 def _verdicts(
     verifier: rlvr.Math, tasks: Sequence[rlvr.Task], texts: Sequence[str]
 ) -> list[rlvr.Verdict | str]:
-    """Return the verdicts, those of `settle` first and a worker's for the rest; for a case that breaks a rule, how it does."""
+    """Return the verdicts of `settle`, or of a worker for cases that it leaves open.
+
+    A case that breaks a rule has a text in place of its verdict.
+    """
     verdicts = [_settled(verifier, task, text) for task, text in zip(tasks, texts, strict=True)]
     unsettled = [at for at, verdict in enumerate(verdicts) if verdict is None]
     scored = rlvr.score([tasks[at] for at in unsettled], [texts[at] for at in unsettled], verifier)
@@ -178,7 +183,7 @@ def _verdicts(
 
 
 def _settled(verifier: rlvr.Math, task: rlvr.Task, text: str) -> rlvr.Verdict | str | None:
-    for _ in range(3):  # a collection of garbage, or a cold cache, doesn't come thrice
+    for _ in range(3):  # a garbage collection or a cold cache isn't to blame three times
         start = time.thread_time()
         try:
             verdict = verifier.settle(task, text)

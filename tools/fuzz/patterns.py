@@ -1,7 +1,7 @@
 """Texts on which a regular expression would take quadratic time, made of the expression's own parts.
 
-For each repeat in a pattern: what stands before it, then what it repeats, thousands of times, then something
-that doesn't fit. A pattern that goes back, or that begins anew within a run, takes seconds on one of them.
+For each repeat in a pattern, a text has the part before it, then the repeated part thousands of times, then an end
+that doesn't match. A pattern that backtracks, or that starts again within a run, takes seconds on one of them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 
 PACKAGES = ("rlvr.verifiers", "rlvr.envs")
 LENGTH = 8_000
-_FAST_S = 0.02  # processor time for a text of `LENGTH` that no pattern of linear time takes
-_GROWTH = 3.0  # times as long for a text of twice the length: 2 is linear, 4 quadratic
+_FAST_S = 0.02  # processor time for a text of `LENGTH`; every pattern of linear time takes less
+_GROWTH = 3.0  # ratio of the times for a text of twice the length: 2 is linear, 4 quadratic
 
 _REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT)
 _ENDS = ("\0", "1 ", "\n")
@@ -47,7 +47,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def patterns() -> dict[str, re.Pattern[str]]:
-    """Return every pattern that a module holds under a name, alone or in a collection, by that name."""
+    """Return the patterns of all modules by their variables' names, also those in collections."""
     by_name: dict[str, re.Pattern[str]] = {}
     for module in modules():
         todo: list[tuple[str, Any]] = list(vars(module).items())
@@ -66,7 +66,7 @@ def patterns() -> dict[str, re.Pattern[str]]:
 def quadratic(name: str, pattern: re.Pattern[str], seed: int = 0) -> str | None:
     """Return the beginning of a text made for the pattern on which its time grows with the square of the length.
 
-    A pattern that its module only ever matches from a text's start is asked for that; another is looked for.
+    A pattern that its module only matches at a text's start is tried there; another is searched for.
     """
     rng = random.Random(seed)
     anchored = _is_anchored(name)
@@ -105,7 +105,7 @@ def _is_anchored(name: str) -> bool:
 
 
 def _pumps(tree: Any, rng: random.Random) -> list[tuple[str, str]]:
-    """Return (head, unit) pairs: a repeat's content behind what precedes it, and together with it."""
+    """Return (head, unit) pairs: a repeat's content after the part that precedes it, and together with that part."""
     pumps: dict[tuple[str, str], None] = {}
 
     def walk(nodes: Any, before: str) -> None:

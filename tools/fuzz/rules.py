@@ -1,7 +1,7 @@
 """Check the rules that hold for every verifier and every response.
 
-- No response is without a verdict, unless an ordinary answer to the same task is, too.
-- A verdict is the same twice, and the same from a caller that is deep in its stack.
+- Every response gets a verdict, unless an ordinary answer to the same task gets none, either.
+- A second verdict is the same, and so is one for a caller that is deep in its stack.
 - `settle` and `reply` take little of the caller's processor time, in proportion to the response's length.
 """
 
@@ -58,7 +58,7 @@ class Finding:
 def look(
     subject: Subject, responses: Sequence[str], limit_s: float | None = None
 ) -> Iterator[Finding]:
-    """Yield what doesn't hold for `subject` and these responses."""
+    """Yield the rules that `subject` breaks on these responses."""
     if subject.reply is not None:
         yield from _replies(subject, responses)
         return
@@ -77,9 +77,9 @@ def look(
 
 
 def look_at_length(subject: Subject, unit: str) -> Iterator[Finding]:
-    """Yield where `settle` or `reply` takes long, or more than its share, on a long run of one unit.
+    """Yield a finding if `settle` or `reply` takes too long, or disproportionately long, on a long run of one unit.
 
-    `settle` sees no longer responses: `rlvr.scoring` leaves them to workers.
+    `settle` never sees longer responses, which `rlvr.scoring` leaves to workers.
     """
     work: list[tuple[str, int, Callable[[str], object]]] = []
     if subject.reply is not None:
@@ -95,7 +95,7 @@ def look_at_length(subject: Subject, unit: str) -> Iterator[Finding]:
                 )
             )
     for stage, length, function in work:
-        for _ in range(3):  # a collection of garbage, or a cold cache, doesn't come thrice
+        for _ in range(3):  # a garbage collection or a cold cache isn't to blame three times
             long, short = (
                 _spent(function, unit * (size // len(unit))) for size in (length, length // 4)
             )
@@ -148,7 +148,9 @@ def _settled(subject: Subject, response: str) -> Iterator[Finding]:
             subject,
             response,
             f"settle of {leaf.name}",
-            lambda text, leaf=leaf, verdicts=verdicts: verdicts.append(leaf.settle(subject.task, text)),
+            lambda text, leaf=leaf, verdicts=verdicts: verdicts.append(
+                leaf.settle(subject.task, text)
+            ),
         )
         if verdicts and verdicts[0] is not None:
             try:
@@ -185,7 +187,7 @@ def _judged(subject: Subject, responses: Sequence[str], limit_s: float | None) -
 
 
 def _alike(first: rlvr.Verdict, second: rlvr.Verdict) -> bool:
-    """Say if two verdicts are the same. If a limit decided one, the other may differ."""
+    """Return True if two verdicts are the same. If a limit decided one, the other may differ."""
     if first == second:
         return True
     return any(
@@ -208,7 +210,7 @@ def _replies(subject: Subject, responses: Sequence[str]) -> Iterator[Finding]:
 
 
 def at_depth(frames: int, work: Callable[[], Result]) -> Result:
-    """Return what `work` returns when it is called with at least so many frames below it."""
+    """Return the result of `work`, called with at least so many frames below it."""
     depth, frame = 0, sys._getframe()
     while (frame := frame.f_back) is not None:  # type: ignore[assignment]
         depth += 1
@@ -220,5 +222,5 @@ def at_depth(frames: int, work: Callable[[], Result]) -> Result:
 
 
 def counted(findings: Sequence[Finding]) -> Counter[str]:
-    """Return how many there are of each subject."""
+    """Return the number of findings per subject."""
     return Counter(finding.subject.name for finding in findings)

@@ -1,7 +1,7 @@
 """The subjects of fuzzing: every verifier class of rlvr with every option, every environment's verifier and replies.
 
-Found by looking, not by a list: a new class, option, instruction or environment is fuzzed without a word here,
-unless it can't be made from nothing; then `subjects` says so.
+They are found by inspection and not listed here: a new class, option, instruction or environment is fuzzed
+automatically. `subjects` raises for a class that it can't make without arguments.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from rlvr.core.verifier import Verifier
 from rlvr.verifiers.instructions import registry as instructions
 
 NUMBERS = {float: (0.0, 1e-6, 0.01, 1e9), int: (1, 1000, 50_000)}
-"""Values of options that any number may be."""
+"""Values of options that may be any number."""
 
 STEPS = 100_000
-"""Of a query, where it has an option for them: by default it may take seconds."""
+"""SQLite's steps per query, for verifiers with that option: by default a query may take seconds."""
 
 REFERENCES: tuple[Any, ...] = (
     "42", "-7", "3.14", "0.5", "1/3", "\\frac{3}{4}", "50\\%", "\\pi", "2\\sqrt{2}", "x^2-49", "\\{1, 2\\}", "(1, 2)", "[0, 1)", "1, 2, 3", "x = 5",
@@ -39,7 +39,7 @@ REFERENCES: tuple[Any, ...] = (
     "12_5", "5 \\text{ cm}", "\\text{east}", "(C)", "\\emptyset", "\\sin x", "\\sum_{k=1}^n k", "\\max(1, 2)", "e^{i\\pi}", "\\binom{10}{3}", "f(x) = 2x", "x \\in \\mathbb{Z}",
     "\\pm 2", "0.1(6)", "1{,}234", "\\lfloor x \\rfloor", ["1", "one"], 3, 2.5,
 )  # fmt: skip
-"""Of `Math`: some of each kind."""
+"""References for `Math`, some of each kind."""
 
 QUERIES = (
     "SELECT count(*) FROM singer", "SELECT name FROM singer ORDER BY age DESC LIMIT 2", "SELECT name, age / 3.0 FROM singer", "SELECT DISTINCT age FROM singer WHERE age > 99",
@@ -52,13 +52,13 @@ class Subject:
     """A verifier and a task for it, or an environment that replies.
 
     Attributes:
-        name: as the counts are printed by.
-        verifier: with the options that were drawn.
-        task: one of its tasks.
-        known: texts that its generators mutate.
-        judged: whether it can be judged here: not by a model, and not by running programs.
-        reply: what an environment answers to a message.
-        options: what was set on the verifier.
+        name: the name under which counts are printed.
+        verifier: the verifier, with the options that were drawn.
+        task: a task for it.
+        known: texts that the generators mutate.
+        judged: True if responses can be judged here, neither by a model nor by running programs.
+        reply: returns an environment's reply to a message.
+        options: the options that were drawn.
     """
 
     name: str
@@ -71,11 +71,13 @@ class Subject:
 
 
 def subjects(seed: int, members: bool = False) -> Iterator[Subject]:
-    """Yield each of them once, with a task and options drawn by `seed`; with `members` some of families, too."""
+    """Yield all subjects, each with a task and options drawn by `seed`; with `members` some members of families, too."""
     rng = random.Random(seed)
     for kind in verifier_classes():
         for verifier in _verifiers_of(kind):
-            yield _with_options(rng, f"{kind.__name__}", verifier, _tasks_of(kind), options_of(kind))
+            yield _with_options(
+                rng, f"{kind.__name__}", verifier, _tasks_of(kind), options_of(kind)
+            )
     for id, tasks in _instructions().items():
         yield _with_options(rng, f"instruction {id}", rlvr.Instructions(), tasks, {})
     for parts in _compositions():
@@ -111,7 +113,7 @@ def _with_options(
                 value = rng.choice(values)
                 verifier = verifier.configure(**{option: value})
                 options_set[option] = value
-            except OptionError:  # not with those chosen before, or not of these parts
+            except OptionError:  # not together with the others, or no option of these parts
                 continue
     demonstration = (
         verifier.demonstrate(task) if not any(leaf.is_async for leaf in leaves(verifier)) else None
@@ -143,7 +145,7 @@ def _replying(subject: Subject, env: Any, name: str) -> Subject:
 
 @cache
 def verifier_classes() -> tuple[type[Verifier], ...]:
-    """Return every verifier class of rlvr that is no base of others, by name."""
+    """Return every verifier class of rlvr that isn't abstract, by name."""
     for package in ("rlvr.verifiers", "rlvr.envs"):
         for module in pkgutil.walk_packages(
             importlib.import_module(package).__path__, f"{package}."
@@ -155,7 +157,7 @@ def verifier_classes() -> tuple[type[Verifier], ...]:
     while todo:
         for kind in todo.pop().__subclasses__():
             todo.append(kind)
-            # The audit's only measure another one.
+            # The audit's classes only measure another verifier.
             ours = kind.__module__.startswith("rlvr.") and "authoring" not in kind.__module__
             if ours and not inspect.isabstract(kind):
                 classes.add(kind)
@@ -163,7 +165,7 @@ def verifier_classes() -> tuple[type[Verifier], ...]:
 
 
 def options_of(kind: type[Verifier]) -> dict[str, tuple[Any, ...]]:
-    """Return the values of each option that a class declares, as far as its annotation names them."""
+    """Return values of each option that a class declares, if its annotation determines them."""
     hints = get_type_hints(kind.__init__)
     values: dict[str, tuple[Any, ...]] = {}
     for option in kind.options:
@@ -178,7 +180,7 @@ def options_of(kind: type[Verifier]) -> dict[str, tuple[Any, ...]]:
 
 
 def _verifiers_of(kind: type[Verifier]) -> list[Verifier]:
-    """Return a class's verifiers. Raises `LookupError` for a class that can't be made from nothing."""
+    """Return verifiers of a class. Raises `LookupError` for a class that needs arguments."""
     name = kind.__name__
     if name == "Format":
         return [rlvr.Format.boxed(), rlvr.Format.think()]
@@ -204,7 +206,7 @@ def _verifiers_of(kind: type[Verifier]) -> list[Verifier]:
 
 @cache
 def _tasks_of(kind: type[Verifier]) -> list[tuple[rlvr.Task, str]]:
-    """Return tasks that a class judges, each with a response: those of environments that have it, and some made."""
+    """Return tasks for a class, each with a response: those of environments that use it, and some made here."""
     tasks = [
         (fixture.task, fixture.turns[-1])
         for env in _environments().values()
@@ -217,7 +219,10 @@ def _tasks_of(kind: type[Verifier]) -> list[tuple[rlvr.Task, str]]:
     if kind is rlvr.Sql or kind.__name__ == "Look":
         path = _database()
         tasks += [
-            (rlvr.Task("Write a query.", {"sql": text, "databases": [path]}), f"```sql\n{text}\n```")
+            (
+                rlvr.Task("Write a query.", {"sql": text, "databases": [path]}),
+                f"```sql\n{text}\n```",
+            )
             for text in QUERIES
         ]
     return tasks or [
@@ -246,7 +251,7 @@ def _database() -> str:
 
 @cache
 def _instructions() -> dict[str, list[tuple[rlvr.Task, str]]]:
-    """Return, for each instruction there is, tasks with kwargs made by their types."""
+    """Return tasks for each instruction, with kwargs made by their types."""
     tasks = {}
     for check in instructions.checks():
         kwargs = {name: _kwarg(kind) for name, (kind, _) in check.kwargs.items()}
@@ -291,7 +296,7 @@ def _members(rng: random.Random) -> Iterator[Subject]:
     """Yield two members of each family of environments, if its library is there: each makes a data set."""
     for family in families().values():
         try:
-            # A family of slices shows its names' form instead of members.
+            # A family of slices lists the form of its names instead of members.
             members = [member for member in family.members() if "<" not in member]
             names = rng.sample(members, min(2, len(members)))
         except MissingExtraError:
@@ -299,7 +304,7 @@ def _members(rng: random.Random) -> Iterator[Subject]:
         for name in names:
             try:
                 env = rlvr.make(f"{family.name}/{name}")
-            except OptionError:  # one without strict scoring
+            except OptionError:  # a member without strict scoring
                 continue
             task = env.tasks[rng.randrange(20)]
             answer = env.verifier.demonstrate(task) or "\\boxed{1}"

@@ -107,7 +107,7 @@ class Subject:
 
     @property
     def pace_s(self) -> float:
-        """Seconds per verification, in the slowest batch so far."""
+        """Seconds per verification in the batches so far."""
         return self.hang_budget.pace_s
 
     @property
