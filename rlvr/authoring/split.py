@@ -18,7 +18,7 @@ from typing import Any
 
 from rlvr.authoring.decontamination.near import NearIndex, Sketch
 from rlvr.authoring.decontamination.text import tokens
-from rlvr.authoring.rows import Row, RowSource, Sink, prompts_of
+from rlvr.authoring.rows import Row, RowSource, prompts_of
 from rlvr.core.errors import DataError, OptionError
 from rlvr.core.files import replacing
 
@@ -210,33 +210,14 @@ def _write(
 ) -> None:
     folder = paths[0].parent
     folder.mkdir(parents=True, exist_ok=True)
-    with source.sink(paths[0]) as train, source.sink(paths[1]) as test:
-        _write_sides(source, folder / "unread.jsonl", keys, test_groups, train, test)
-
-
-def _write_sides(
-    source: RowSource,
-    unread: Path,
-    keys: Sequence[Keys | None],
-    test_groups: set[str],
-    train: Sink,
-    test: Sink,
-) -> None:
-    at = 0
-    bad: list[bytes] = []
-    for batch in source:
-        batch_keys = keys[at : at + len(batch.rows)]
-        at += len(batch.rows)
-        if len(batch_keys) < len(batch.rows):
-            raise DataError(f"{source.name} grew while it was read. Split it when it's complete.")
-        groups = [None if key is None else key.group for key in batch_keys]
-        train.write(batch, [g is not None and g not in test_groups for g in groups])
-        test.write(batch, [g is not None and g in test_groups for g in groups])
-        bad += [
-            row.raw
-            for row, key in zip(batch.rows, batch_keys, strict=True)
-            if key and key.group is None
-        ]
-    if bad:
-        with replacing(unread) as file:
-            file.writelines(bad)
+    unread: list[bytes] = []
+    with source.writer(paths[0]) as train, source.writer(paths[1]) as test:
+        for batch, batch_keys in source.with_values(keys):
+            groups = [None if key is None else key.group for key in batch_keys]
+            train(batch, [g is not None and g not in test_groups for g in groups])
+            test(batch, [g is not None and g in test_groups for g in groups])
+            pairs = zip(batch.rows, batch_keys, strict=True)
+            unread += [row.raw for row, key in pairs if key and key.group is None]
+        if unread:
+            with replacing(folder / "unread.jsonl") as file:
+                file.writelines(unread)

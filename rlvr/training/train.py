@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError, TrainingError
+from rlvr.core.errors import DataError, OptionError, RlvrError, TrainingError
 from rlvr.core.secrets import HIDDEN
 from rlvr.envs.mixture import Mixture
 from rlvr.runs.report import Report
@@ -18,7 +16,7 @@ from rlvr.runs.rollouts import Rollout
 from rlvr.runs.run import Run, about, read_metrics
 from rlvr.scoring.prints import kept_in
 from rlvr.training.config import Source, TrainConfig
-from rlvr.training.device import fewer_processes, on_gpu
+from rlvr.training.device import fewer_processes, on_gpu, training_stack
 from rlvr.training.sources import made_of, mixture_of
 
 if TYPE_CHECKING:
@@ -69,7 +67,7 @@ def train(
     Raises `OptionError` and `DataError` for an invalid configuration or environment, if possible before anything is
     written.
     """
-    with _stack():
+    with training_stack("Training", FutureWarning):  # TRL and transformers warn of one another
         return _train(config, run_path, resume)
 
 
@@ -318,26 +316,6 @@ def _check_resumable(value: Any, where: str) -> None:
             )
         if isinstance(item, dict | list):
             _check_resumable(item, where)
-
-
-@contextlib.contextmanager
-def _stack() -> Iterator[None]:
-    """Import the training stack, and silence the libraries' progress bars and warnings."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        import datasets
-        import transformers
-        import trl  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            f"Training needs the extra 'train' ({error}): pip install 'rlvr[train]'."
-        ) from error
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    datasets.disable_progress_bars()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # TRL and transformers warn of one another
-        yield
 
 
 __all__ = ["Source", "TrainConfig", "TrainOutcome", "config_of", "train"]

@@ -126,7 +126,7 @@ def decontaminate(
             counted.empty += 1
     index = Index(instances, options)
     with ExitStack() as stack:
-        sink = stack.enter_context(train.sink(output)) if output else None
+        write = stack.enter_context(train.writer(output)) if output else None
         log: IO[bytes] | None = stack.enter_context(replacing(matches)) if matches else None
         for batch in train:
             keep = [True] * len(batch.rows)
@@ -134,8 +134,8 @@ def decontaminate(
                 keep[at] = False
                 if log:
                     log.writelines(json.dumps(line).encode() + b"\n" for line in lines)
-            if sink:
-                sink.write(batch, keep)
+            if write:
+                write(batch, keep)
             if progress:
                 progress(report.rows)
     return report

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
-import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
+from rlvr.verifiers.sql.database import opened
 from rlvr.verifiers.sql.schema import Schema, quoted, read_schema
 
 _ROWS = 200
@@ -23,9 +22,8 @@ class Base:
 
     @classmethod
     def of(cls, path: str) -> Base:
-        """Return the base of a database file. Raises `sqlite3.Error`."""
-        address = urllib.parse.quote(os.fsencode(os.path.abspath(path)))
-        connection = sqlite3.connect(f"file:{address}?mode=ro&immutable=1", uri=True)
+        """Return the base of a database file. Raises `CannotScore` or `sqlite3.Error` if it can't be read."""
+        connection = opened(path)
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         with contextlib.closing(connection):
             schema = read_schema(connection)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from rlvr.authoring.scaffold import shop
+import numpy as np
+
 from rlvr.authoring.scaffold.plan import Plan
 from rlvr.authoring.scaffold.rows import RowColumns, has_json_references, write_rows
 from rlvr.core.errors import OptionError
@@ -33,6 +36,11 @@ _FILES = {
     ),
     "judge": "- `tests/conftest.py` has the function that stands in for a judge in the tests.\n",
 }
+_SHOPS = ("shop.sqlite", "shop_2.sqlite", "shop_3.sqlite")
+_PRODUCT_KINDS = ("lamp", "chair", "table", "clock", "shelf")
+_YEARS = range(2016, 2026)
+_PRODUCTS = 30  # per kind
+_MOST_SOLD = 800  # pieces per product and year
 _ROWS = "- `__MODULE__/train.jsonl` and `test.jsonl` are the rows; no prompt is in both.\n"
 
 
@@ -89,7 +97,7 @@ def _write(plan: Plan, folder: Path, data: Path | None, columns: RowColumns | No
     else:
         words |= write_rows(data, columns, verifier, package, code)
     if plan.verifier == "sql":
-        shop.write_databases(package, _template("shop.sql.txt"))
+        _write_shops(package, _template("shop.sql.txt"))
     if plan.verifier == "judge":
         _put(tests / "conftest.py", _template("conftest.py.txt"), words)
     _put(package / "__init__.py", code, words)
@@ -109,3 +117,30 @@ def _put(path: Path, text: str, words: Mapping[str, str]) -> None:
 def _filled(text: str, words: Mapping[str, str]) -> str:
     """Return the text with each word replaced once; the replacements stay as they are."""
     return re.sub(r"__[A-Z]+__", lambda word: words.get(word.group(), word.group()), text)
+
+
+def _write_shops(folder: Path, schema: str) -> None:
+    """Write the databases of an SQL environment: one shop in several states, the same each time."""
+    for number, name in enumerate(_SHOPS):
+        rng = np.random.default_rng([number, 0])
+        with contextlib.closing(sqlite3.connect(folder / name)) as connection, connection:
+            connection.executescript(schema)
+            products, sales = _shop_rows(rng)
+            connection.executemany("INSERT INTO product VALUES (?, ?, ?)", products)
+            connection.executemany("INSERT INTO sale VALUES (?, ?, ?)", sales)
+
+
+def _shop_rows(
+    rng: np.random.Generator,
+) -> tuple[list[tuple[int, str, str]], list[tuple[int, int, int]]]:
+    """Return products and sales. In a year no two products of a kind sell equally often, so that no order has ties."""
+    products: list[tuple[int, str, str]] = []
+    sales: list[tuple[int, int, int]] = []
+    for kind in _PRODUCT_KINDS:
+        first = len(products) + 1
+        numbers = (rng.permutation(900)[:_PRODUCTS] + 100).tolist()
+        products += [(first + i, f"{kind} {number}", kind) for i, number in enumerate(numbers)]
+        for year in _YEARS:
+            pieces = (rng.permutation(_MOST_SOLD)[:_PRODUCTS] + 1).tolist()
+            sales += [(first + i, year, sold) for i, sold in enumerate(pieces)]
+    return products, sales

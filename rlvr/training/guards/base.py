@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class Step:
         return f"rlvr view {self.run} --filter {filter_name}"
 
 
-class GuardRail(Protocol):
+class GuardRail:
     """A check of every training step, with a memory of earlier ones.
 
     Attributes:
@@ -75,15 +75,16 @@ class GuardRail(Protocol):
     """
 
     name: str
-    figures: dict[str, float]
+
+    def __init__(self) -> None:
+        self.figures: dict[str, float] = {}
 
     def look(self, step: Step) -> Alarm | None:
         """Return the alarm, at each step that has a reason for one."""
-        ...
+        raise NotImplementedError
 
     def remember(self, metrics: Mapping[str, float]) -> None:
-        """Take in the metrics of an earlier step, if the run is resumed."""
-        ...
+        """Take in the metrics of an earlier step, if the run is resumed. By default nothing is kept."""
 
 
 class Window:

@@ -11,6 +11,7 @@ from rlvr.runs.rollouts import Rollout
 from rlvr.training.guards.base import (
     Alarm,
     GroupShares,
+    GuardRail,
     Sighting,
     Step,
     Window,
@@ -20,7 +21,7 @@ from rlvr.training.guards.base import (
 from rlvr.verifiers.coherence.verifier import measured, reasons
 
 
-class DegenerateGuard:
+class DegenerateGuard(GuardRail):
     """Warns if the share of degenerate responses has risen by 15% of all responses, over five steps.
 
     A response is degenerate if it is empty, or filler by the measures of `rlvr.Coherent`'s strict level. The whole
@@ -37,7 +38,7 @@ class DegenerateGuard:
     LAST_CHARACTERS = 4_000  # loops come at the end
 
     def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
+        super().__init__()
         self._first: list[float] = []
         self._shares = GroupShares()
 
@@ -86,7 +87,7 @@ class DegenerateGuard:
         )
 
 
-class TruncationGuard:
+class TruncationGuard(GuardRail):
     """Warns if a quarter of the responses is cut at the length limit, and certainly more than 15%.
 
     A response that was cut is judged before it has reached its answer.
@@ -99,11 +100,8 @@ class TruncationGuard:
     LIMIT, USUAL = 0.25, 0.15
 
     def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
+        super().__init__()
         self._groups, self._logged = GroupShares(), Window(self.WINDOW)
-
-    def remember(self, metrics: Mapping[str, float]) -> None:
-        """Do nothing: the guard needs only five steps."""
 
     def look(self, step: Step) -> Alarm | None:
         """Return an alarm if the class's condition holds, without rollouts by TRL's `completions/clipped_ratio`."""
@@ -131,7 +129,7 @@ class TruncationGuard:
         )
 
 
-class EntropyGuard:
+class EntropyGuard(GuardRail):
     """Warns if the entropy is a tenth of the start's, or near 0, while the tasks aren't solved.
 
     A policy that always responds the same has nothing to learn from. The figure is TRL's `entropy`: the mean over tokens,
@@ -149,7 +147,7 @@ class EntropyGuard:
     SOLVED = 0.95  # a solved task may be answered the same way each time
 
     def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
+        super().__init__()
         self._first: list[float] = []
         self._entropy = Window(self.WINDOW)
         self._solved = Window(self.WINDOW)

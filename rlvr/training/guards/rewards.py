@@ -10,7 +10,7 @@ import numpy as np
 
 from rlvr.core.verdict import Scored, Status
 from rlvr.runs.rollouts import Rollout
-from rlvr.training.guards.base import Alarm, GroupShares, Step, Window, responses
+from rlvr.training.guards.base import Alarm, GroupShares, GuardRail, Step, Window, responses
 
 
 class _GroupPairs(NamedTuple):
@@ -36,7 +36,7 @@ class _LengthRelation(NamedTuple):
     groups: int
 
 
-class RewardLengthGuard:
+class RewardLengthGuard(GuardRail):
     """Warns if reward correlates with length, in either direction, within groups, over ten steps or more.
 
     The figure is Somers' D of length given reward (1962): among pairs of a task's responses with different rewards, the
@@ -59,7 +59,7 @@ class RewardLengthGuard:
     ERRORS, USUAL, GROUPS = 4.0, 0.3, 20
 
     def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
+        super().__init__()
         self._steps: deque[list[_GroupPairs]] = deque(maxlen=self.WINDOWS[-1])
         self._first: float | None = None
         self._length = Window(self.WINDOWS[0])
@@ -123,7 +123,7 @@ class RewardLengthGuard:
         )
 
 
-class ZeroVarianceGuard:
+class ZeroVarianceGuard(GuardRail):
     """Warns if four fifths of the groups have no difference in reward, and says whether they are solved or failed.
 
     Such groups have advantages of 0. The figure is from verdicts, not from TRL's `frac_reward_zero_std`, which includes
@@ -137,12 +137,9 @@ class ZeroVarianceGuard:
     LIMIT, USUAL = 0.8, 0.65
 
     def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
+        super().__init__()
         self._solved, self._failed = Window(self.WINDOW), Window(self.WINDOW)
         self._alike = GroupShares()
-
-    def remember(self, metrics: Mapping[str, float]) -> None:
-        """Do nothing: the guard needs only five steps."""
 
     def look(self, step: Step) -> Alarm | None:
         """Return an alarm if the class's condition holds."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from rlvr.core.verdict import Cause, Unscored
-from rlvr.training.guards.base import Alarm, Step
+from rlvr.training.guards.base import Alarm, GuardRail, Step
 
 Array: TypeAlias = Any  # of NumPy: () or (runs,), and values (groups,) or (runs, groups)
 
@@ -101,20 +100,21 @@ class Evidence:
 _ALPHA, _ALPHA_NOTHING = 8e-4, 1e-4
 
 
-class UnscoredGuard:
+class UnscoredGuard(GuardRail):
     """Stops the run if the share of unscored rollouts is certainly above a limit.
 
     Unscored rows teach nothing, and if there are many, the other rows are a biased sample. A bad reference or a prompt
     that is too long leaves a whole group unscored, so the guard counts groups, each by its share. A share of five sixths
     of the limit stops at most one run in 1,000, and a share of four thirds of it stops a run within about ten steps of 16
-    groups. If nothing is scored at all, three steps of at least four groups suffice (at the default limit).
+    groups. If nothing is scored at all, three steps of at least four groups suffice (at the default limit). A resumed run
+    starts without memory, since the cause may be fixed.
     """
 
     name = "unscored"
 
     def __init__(self, limit: float) -> None:
+        super().__init__()
         self.limit = limit
-        self.figures: dict[str, float] = {}
         self._steps: deque[tuple[int, Counter[Cause]]] = deque(maxlen=WINDOW)
         possible = 0 < limit < 1  # at 0 any share is too high, and at 1 no share is
         self._evidence = (
@@ -126,9 +126,6 @@ class UnscoredGuard:
         self._chance = (
             math.log(_ALPHA_NOTHING / 1000) / math.log(limit * 5 / 6) if possible else 0.0
         )
-
-    def remember(self, metrics: Mapping[str, float]) -> None:
-        """Do nothing: the cause may be fixed in a resumed run."""
 
     def look(self, step: Step) -> Alarm | None:
         """Return an alarm if the class's condition holds."""
