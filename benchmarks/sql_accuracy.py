@@ -26,7 +26,7 @@ import rlvr
 from rlvr.authoring.audit.hacks.hostile_queries import hostile_queries
 from rlvr.authoring.neighbours import files
 from rlvr.authoring.neighbours.base import Base
-from rlvr.authoring.neighbours.equivalents import shown
+from rlvr.authoring.neighbours.equivalents import equivalence_rule
 from rlvr.authoring.neighbours.mutants import mutants_of
 from rlvr.scoring import Pool
 
@@ -152,7 +152,7 @@ def equivalents(rows: list[dict[str, Any]], beside: Tasks, pool: Pool) -> None:
     for row, task in zip(rows, beside, strict=True):
         schema = Base.of(task.reference["databases"][0]).schema
         for mutant in mutants_of(row["sql"], schema):
-            if shown(row["sql"], mutant, schema):
+            if equivalence_rule(row["sql"], mutant, schema):
                 tasks.append(task)
                 responses.append(fenced(mutant.sql))
     right = total(tasks, responses, pool)

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import rlvr
-from rlvr.authoring.neighbours.aims import Aims
 from rlvr.authoring.neighbours.base import Base
+from rlvr.authoring.neighbours.demands import Demands
 from rlvr.authoring.neighbours.fill import PROFILES, candidate
 from rlvr.scoring import Pool
 
@@ -103,10 +103,10 @@ def ten(data: Path, scratch: Path) -> dict[str, list[str]]:
     found = {}
     for path in sorted((data / "sql/databases").glob("*.sqlite")):
         base, rng = Base.of(str(path)), random.Random(path.name)
-        aims = Aims(tables={table.name.lower() for table in base.schema.tables})
+        demands = Demands(tables={table.name.lower() for table in base.schema.tables})
         paths = [str(path)]
         for number in range(9):
-            made = candidate(base, aims, PROFILES[number % len(PROFILES)], rng)
+            made = candidate(base, demands, PROFILES[number % len(PROFILES)], rng)
             copy = scratch / f"{path.stem}-{number}.sqlite"
             copy.write_bytes(made.serialize())
             made.close()

@@ -1,4 +1,4 @@
-"""The recipes' `--smoke`: small data, a model that half knows their answers, and the checks of the run.
+"""The recipes' `--smoke`: small data, a model that knows some of the answers, and the checks of the run.
 
 A smoke run uses the recipe's own configuration, smaller and on a CPU: its environments with a few problems, its trainer,
 its metrics and its run. The model has memorised right and wrong answers to these problems, so that there is a reward to
@@ -53,20 +53,22 @@ def smoke(
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="rlvr-smoke-") as name:
         folder = Path(name)
-        paths = {key: str(_written(folder / f"{key}.jsonl", rows)) for key, rows in files.items()}
+        paths = {
+            key: str(_write_rows(folder / f"{key}.jsonl", rows)) for key, rows in files.items()
+        }
         config = make(str(folder / "model"), **paths, **SMALL | small)
-        taught = _taught(config, answers)
+        start = _make_start(config, answers)
         outcome = rlvr.train(config, folder / "run")
-        _check(config, outcome, taught)
+        _check(config, outcome, start)
 
 
-def _written(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
+def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
 
-def _taught(config: rlvr.TrainConfig, answers: Callable[[rlvr.Task], Sequence[str]]) -> Any:
-    """Make the model that `config` starts from, save it in its place, and return it."""
+def _make_start(config: rlvr.TrainConfig, answers: Callable[[rlvr.Task], Sequence[str]]) -> Any:
+    """Make the model that `config` starts from, save it at the configured path, and return it."""
     from _text_model import make_text_model, make_text_tokenizer, memorise
 
     tasks = [task for source in config.sources for task in source.make().tasks[:8]]

@@ -57,7 +57,7 @@ _HOME = {
     "AnyOf": "rlvr.core.compose",
     "Code": "rlvr.verifiers.code",
     "Coherent": "rlvr.verifiers.coherence",
-    "Format": "rlvr.verifiers.text",
+    "Format": "rlvr.verifiers.format",
     "Instructions": "rlvr.verifiers.instructions",
     "Judge": "rlvr.verifiers.judge",
     "instruction": "rlvr.verifiers.instructions",
@@ -115,12 +115,12 @@ if TYPE_CHECKING:
     from rlvr.training.train import train
     from rlvr.verifiers.code import Code
     from rlvr.verifiers.coherence import Coherent
+    from rlvr.verifiers.format import Format
     from rlvr.verifiers.function import verifier
     from rlvr.verifiers.instructions import Instructions, instruction
     from rlvr.verifiers.judge import Judge
     from rlvr.verifiers.math import Math
     from rlvr.verifiers.sql import Sql
-    from rlvr.verifiers.text import Format
 
 __all__ = [
     "AllOf",

@@ -1,7 +1,7 @@
-"""Listing of the test files that the working tree's changes can affect, for `make test-changed`.
+"""List the test files that the working tree's changes can affect, for `make test-changed`.
 
 A test is affected if it reaches a changed file by imports, or by names that rlvr looks up at run time:
-environments, commands, kinds of verifier and the names of `import rlvr`. A file of tests is selected whole.
+environments, commands, kinds of verifiers and the names of `import rlvr`. Files of tests are selected as a whole.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LAZY = {
     "rlvr/testing/__init__.py": "imports the home of a name when the name is used",
     "rlvr/scoring/template.py": "imports SymPy's readers early and ignores errors; verifiers import them again",
 }
-"""Modules whose strings and computed imports don't count: their users name what they need."""
+"""Modules whose strings and computed imports don't count, with the reason: their users name the targets themselves."""
 
 PAGES = ("docs/*", "README.md", "mkdocs.yml")
 READERS = (
@@ -48,7 +48,7 @@ READERS = (
     (("rlvr/*",), "tests/test_layers.py", "reads the imports of all modules"),
     (("rlvr/*", "tests/*"), "tests/test_changed.py", "reads the names and imports of all files"),
 )  # fmt: skip
-"""Changed files, the tests that go through all of them, and how."""
+"""Changed files, the tests that go through all of them, and what these tests do."""
 
 SWEEPS = ("tests/docs/*", "tests/test_readme.py", "tests/recipes/*", "tests/authoring/test_new_packages.py",
           "tests/authoring/audit/test_built_in.py")  # fmt: skip
@@ -93,8 +93,8 @@ class Graph:
         self.users: dict[str, set[str]] = defaultdict(set)
         self._by_name: dict[str, set[str]] = defaultdict(set)
         self._by_folder: dict[str, set[str]] = defaultdict(set)
-        found = (path for folder in FOLDERS for path in (root / folder).rglob("*"))
-        files = {path.relative_to(root).as_posix() for path in found if path.is_file()}
+        entries = (path for folder in FOLDERS for path in (root / folder).rglob("*"))
+        files = {path.relative_to(root).as_posix() for path in entries if path.is_file()}
         self.paths = {path for path in {*files, *extra} if "__pycache__" not in path}
         for path in self.paths:
             folder, _, name = path.rpartition("/")
@@ -120,15 +120,17 @@ class Graph:
         yield from self._files(".".join(package))
         for length in range(2, len(package) + 1):
             yield from {"/".join([*package[:length], "conftest.py"])} & self.paths
-        own = path.startswith("rlvr/")
+        in_house = path.startswith("rlvr/")
         for item in imports_in(tree, path, package):
             if not item.typing:
                 yield from self._files(f"{item.module}.{item.name}" if item.name else item.module)
-                if not own:  # pytest puts the folders of tests on sys.path
+                if not in_house:  # pytest puts the folders of tests on sys.path
                     yield from self._by_name.get(f"{item.module.partition('.')[0]}.py", ())
-        if path in LAZY or (own and not _COMPUTED.search(source)):  # most need no walk: it is slow
+        if path in LAZY or (
+            in_house and not _COMPUTED.search(source)
+        ):  # most need no walk: it is slow
             return
-        commands = not own and bool(_COMMAND_LINE.search(source))
+        commands = not in_house and bool(_COMMAND_LINE.search(source))
         yield from self._files("rlvr.__main__") if commands else ()
         docstrings: set[int] = set()
         for node in ast.walk(tree):  # a docstring's statement comes before the string
@@ -140,7 +142,7 @@ class Graph:
                 yield from self._called(node, ".".join(package))
             elif isinstance(node, ast.Constant) and id(node) not in docstrings:
                 text = node.value if isinstance(node.value, str) else ""
-                yield from self._files(text) if own else self._named(text, commands)
+                yield from self._files(text) if in_house else self._named(text, commands)
 
     def _files(self, dotted: str) -> Iterator[str]:
         """Yield the module of a dotted name, and the packages around it, which it imports."""
@@ -243,14 +245,16 @@ def main() -> None:
     options = parser.parse_args()
     changed = options.files or changed_files(since=options.since)
     selected = select(changed)
-    here = [path for path in selected if not path.startswith(tuple(ELSEWHERE))]
-    for path in here:
+    runnable = [path for path in selected if not path.startswith(tuple(ELSEWHERE))]
+    for path in runnable:
         print(f"{path}\n    {selected[path]}" if options.why else path)
-    notes = {f"{len(changed)} changed files can affect {len(here)} test files"}
+    notes = {f"{len(changed)} changed files can affect {len(runnable)} test files"}
     notes |= {reason for reason in selected.values() if reason.endswith("every test")}
-    left = [pattern for pattern in SWEEPS if not any(fnmatchcase(path, pattern) for path in here)]
-    if left and any(path.startswith("rlvr/") for path in changed):
-        notes.add(f"left to make test: {', '.join(left)}")
+    skipped = [
+        pattern for pattern in SWEEPS if not any(fnmatchcase(path, pattern) for path in runnable)
+    ]
+    if skipped and any(path.startswith("rlvr/") for path in changed):
+        notes.add(f"left to make test: {', '.join(skipped)}")
     elsewhere = {ELSEWHERE[folder] for folder in ELSEWHERE for path in selected if path.startswith(folder)}  # fmt: skip
     notes |= {f"{command} also covers this change" for command in elsewhere}
     print(*sorted(notes), sep="\n", file=sys.stderr)

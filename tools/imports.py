@@ -19,8 +19,8 @@ class Import(NamedTuple):
         line: the line of the statement, from 1.
         module: the dotted name of the imported module; `rlvr.scoring` for `from rlvr import scoring`.
         name: the name after `from … import`, or None.
-        deferred: whether the statement is inside a function or for the type checker alone.
-        typing: whether it is for the type checker alone.
+        deferred: True if the statement is inside a function or for the type checker alone.
+        typing: True if it is for the type checker alone.
     """
 
     file: str

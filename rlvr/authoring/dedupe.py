@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,14 +65,16 @@ def dedupe(
     keep = []
     for name, number in zip(names, numbers, strict=True):
         merged = name if name is None or groups is None else groups.name(name)
-        kept = first.setdefault(merged, number) if merged is not None else None
-        keep.append(merged is not None and kept == number)
-        if kept is not None and kept != number:
+        kept_number = first.setdefault(merged, number) if merged is not None else None
+        keep.append(merged is not None and kept_number == number)
+        if kept_number is not None and kept_number != number:
             result.removed += 1
             if len(result.examples) < _SHOWN:
-                result.examples.append((number, kept))
+                result.examples.append((number, kept_number))
     if output is not None:
-        _write(source, output, keep)
+        with source.writer(output) as write:
+            for batch, part in source.with_values(keep):
+                write(batch, part)
     return result
 
 
@@ -89,15 +90,3 @@ def _prompt(row: Row, column: str | None, result: Deduplication) -> str | None:
     if len(result.first_unread) < _SHOWN:
         result.first_unread.append((row.number, why))
     return None
-
-
-def _write(source: RowSource, output: Path, keep: list[bool]) -> None:
-    with ExitStack() as stack:
-        sink = stack.enter_context(source.sink(output))
-        at = 0
-        for batch in source:
-            part = keep[at : at + len(batch.rows)]
-            at += len(batch.rows)
-            if len(part) < len(batch.rows):
-                raise DataError(f"{source.name} grew while it was read: wait until it is complete.")
-            sink.write(batch, part)

@@ -114,24 +114,26 @@ def difficulties(rollouts: Iterable[Mapping[str, Any]], env: str) -> list[Diffic
         else:
             counts[2] += 1
     if not by_task:
-        there = f"They have {', '.join(sorted(others))}." if others else "They have no rollouts."
-        raise DataError(f"The runs have no rollout of {env!r}. {there}")
+        available = (
+            f"They have {', '.join(sorted(others))}." if others else "They have no rollouts."
+        )
+        raise DataError(f"The runs have no rollout of {env!r}. {available}")
     return [Difficulty(id, *counts) for id, counts in by_task.items()]
 
 
-def kept(found: Iterable[Difficulty], low: float, high: float) -> Iterator[Difficulty]:
+def kept(measured: Iterable[Difficulty], low: float, high: float) -> Iterator[Difficulty]:
     """Return the tasks with a known pass rate in [low, high].
 
     Raises `OptionError` if that is no interval of [0, 1].
     """
     if not 0 <= low <= high <= 1:
         raise OptionError(f"Pass rates to keep are an interval of [0, 1], not {low}-{high}.")
-    return (task for task in found if task.samples and low <= task.pass_rate <= high)
+    return (task for task in measured if task.samples and low <= task.pass_rate <= high)
 
 
-def tasks_of(tasks: TaskSet, found: Iterable[Difficulty]) -> Iterator[Task]:
+def tasks_of(tasks: TaskSet, measured: Iterable[Difficulty]) -> Iterator[Task]:
     """Yield the tasks. Raises `DataError` for a task that isn't in the set, as in a run of another split."""
-    for difficulty in found:
+    for difficulty in measured:
         try:
             yield tasks.find(difficulty.id)
         except DataError as error:
@@ -188,14 +190,14 @@ class Curriculum:
     def of(
         cls,
         tasks: TaskSet,
-        found: Iterable[Difficulty],
+        measured: Iterable[Difficulty],
         kind: Kind = "easy-to-hard",
         target: float = 0.5,
         noise: float = 0.0,
         unknown: float = 0.5,
     ) -> Curriculum:
         """Return the curriculum of a task set. Raises `DataError` if none of its tasks has a difficulty."""
-        rates = {difficulty.id: difficulty.pass_rate for difficulty in found}
+        rates = {difficulty.id: difficulty.pass_rate for difficulty in measured}
         by_index = [rates.get(task.id) for task in tasks]
         if all(rate is None for rate in by_index):
             raise DataError(

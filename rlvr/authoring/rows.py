@@ -1,22 +1,22 @@
 """Rows of a data file or an environment: read in batches, and written back unchanged.
 
 JSONL lines keep their bytes, Parquet rows their schema. A line that can't be read is a row, too, with the
-reason, so that nothing is lost on the way. An environment's tasks are rows of JSONL; of a task's prompt, the
-question is found without the text that the environment puts around it (`question_of`).
+reason, so that nothing is lost. An environment's tasks are rows of JSONL, and `question_of` finds the question in
+a task's prompt, without the text that the environment puts around it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeAlias, TypeVar
 
 from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError, MissingExtraError, OptionError
@@ -26,13 +26,14 @@ from rlvr.core.task import Task
 from rlvr.envs.data import read_file
 from rlvr.envs.prompt import Prompt
 
+Value = TypeVar("Value")
 COLUMNS = ("prompt", "question", "problem", "messages")
 """The columns that may hold a prompt, the first choice first."""
 _BATCH = 1000
 _BATCH_BYTES = 8 << 20  # so that a thousand long lines aren't held at once
 _BOM = b"\xef\xbb\xbf"  # Excel and PowerShell write one
-_ALIKE = 20  # prompts, from which on a text that all of them have is the environment's
-_COMPARED = 2000  # prompts that are compared for it
+_ALIKE = 20  # least number of different prompts whose common text is taken for the environment's
+_COMPARED = 2000  # most prompts that are compared to find that text
 _LABEL = re.compile(r"\w[\w ]{0,30}:\s+")  # "Question: "
 _FIELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _CONTEXT = {"schema", "hint", "tests", "instructions", "tools", "language"}
@@ -48,7 +49,7 @@ class Row:
         fields: its content; None if it can't be read.
         raw: the unchanged JSONL line, with its line end if it has one.
         why: the reason if it can't be read.
-        blank: whether it is a line of white space, which is kept and is no row.
+        blank: True for a line of white space, which is kept and isn't counted.
         question: of an environment's task, the prompt without the environment's own text; otherwise "".
     """
 
@@ -68,12 +69,8 @@ class Batch:
     records: Any = None
 
 
-class Sink(Protocol):
-    """An output file for batches, each without the rows that aren't kept."""
-
-    def write(self, batch: Batch, keep: Sequence[bool]) -> None:
-        """Append the kept rows of the batch, in order."""
-        ...
+Writer: TypeAlias = Callable[[Batch, Sequence[bool]], object]
+"""A function that appends the kept rows of a batch to an output file, in order."""
 
 
 class RowSource:
@@ -116,7 +113,8 @@ class RowSource:
             return _json_batches(self.path)
         return _parquet_batches(self.path) if self.parquet else _jsonl_batches(self.path)
 
-    def sink(self, path: Path) -> AbstractContextManager[Sink]:
+    @contextlib.contextmanager
+    def writer(self, path: Path) -> Iterator[Writer]:
         """Open an output file of the same form, which is at `path` once it is whole.
 
         Raises `OptionError` if the ending of its name is another form's.
@@ -124,47 +122,35 @@ class RowSource:
         if self.parquet != (path.suffix == ".parquet"):
             form = "Parquet" if self.parquet else "JSONL"
             raise OptionError(f"The rows of {self.name} are {form}: give {path} that ending.")
-        return _ParquetSink(path, self.path) if self.parquet else _JsonlSink(path)
+        with replacing(path) as file:
+            if not self.parquet:
+                yield lambda batch, keep: file.writelines(
+                    row.raw for row, is_kept in zip(batch.rows, keep, strict=True) if is_kept
+                )
+                return
+            parquet = _parquet()
+            # If it can't be closed, as on a full disk, no file is left.
+            with parquet.ParquetWriter(file, parquet.read_schema(self.path)) as records:
 
+                def write(batch: Batch, keep: Sequence[bool]) -> None:
+                    kept_records = batch.records.filter(keep)
+                    if kept_records.num_rows:
+                        records.write_batch(kept_records)
 
-class _JsonlSink:
-    def __init__(self, path: Path) -> None:
-        self._path = path
+                yield write
 
-    def __enter__(self) -> _JsonlSink:
-        self._stack = ExitStack()
-        self._file = self._stack.enter_context(replacing(self._path))
-        return self
+    def with_values(self, values: Sequence[Value]) -> Iterator[tuple[Batch, Sequence[Value]]]:
+        """Yield each batch with its part of `values`, which has one for each row of an earlier reading.
 
-    def write(self, batch: Batch, keep: Sequence[bool]) -> None:
-        self._file.writelines(r.raw for r, kept in zip(batch.rows, keep, strict=True) if kept)
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
-
-
-class _ParquetSink:
-    def __init__(self, path: Path, like: Path | None) -> None:
-        self._path = path
-        self._like = like
-
-    def __enter__(self) -> _ParquetSink:
-        parquet = _parquet()
-        schema = parquet.read_schema(self._like)
-        self._stack = ExitStack()  # a writer that can't be closed, on a full disk, leaves no file
-        file = self._stack.enter_context(replacing(self._path))
-        self._writer = self._stack.enter_context(parquet.ParquetWriter(file, schema))
-        return self
-
-    def write(self, batch: Batch, keep: Sequence[bool]) -> None:
-        import pyarrow
-
-        kept = batch.records.filter(pyarrow.array(keep, pyarrow.bool_()))
-        if kept.num_rows:
-            self._writer.write_batch(kept)
-
-    def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
+        Raises `DataError` if the source has grown since then.
+        """
+        start = 0
+        for batch in self:
+            part = values[start : start + len(batch.rows)]
+            if len(part) < len(batch.rows):
+                raise DataError(f"{self.name} grew while it was read: wait until it is complete.")
+            start += len(part)
+            yield batch, part
 
 
 def prompts_of(fields: Mapping[str, Any], column: str | None = None) -> list[str]:
@@ -261,16 +247,16 @@ def _field_of(template: re.Pattern[str], prompt: str) -> str:
 
 def _jsonl_batches(path: Path) -> Iterator[Batch]:
     rows: list[Row] = []
-    held = 0
+    size = 0
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if number == 1:
                 line = line.removeprefix(_BOM)
             rows.append(_row(number, line))
-            held += len(line)
-            if len(rows) == _BATCH or held > _BATCH_BYTES:
+            size += len(line)
+            if len(rows) == _BATCH or size > _BATCH_BYTES:
                 yield Batch(rows)
-                rows, held = [], 0
+                rows, size = [], 0
     if rows:
         yield Batch(rows)
 

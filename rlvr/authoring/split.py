@@ -1,9 +1,9 @@
-"""Splits of a data file into train and test, by groups and strata, and the same one each time.
+"""Split a data file into train and test, by groups and strata, reproducibly.
 
-A digest of the seed and the group's name, a number in [0, 1), decides the side of a group, and other rows don't.
+The side of a group depends on a digest of the seed and the group's name, a number in [0, 1), and not on other rows.
 Without strata, a group is in test if its number is below the test share: rows that are added later move no
-others, and the share is met in expectation. With strata, each gives its groups with the smallest numbers until
-its share is met; rows that are added later can only move groups at that border.
+others, and the share is met in expectation. With strata, the groups with the smallest numbers of each stratum are in
+test until its share is met; rows that are added later can only move groups at that border.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from rlvr.authoring.decontamination.near import NearIndex, Sketch
 from rlvr.authoring.decontamination.text import tokens
-from rlvr.authoring.rows import Row, RowSource, Sink, prompts_of
+from rlvr.authoring.rows import Row, RowSource, prompts_of
 from rlvr.core.errors import DataError, OptionError
 from rlvr.core.files import replacing
 
@@ -123,19 +123,19 @@ def _test_groups(keys: Sequence[Keys], test: float, strata: bool, seed: int) -> 
     members: dict[str, list[str]] = defaultdict(list)
     for group, counts in rows.items():  # a group in several strata counts for its largest
         members[min(counts, key=lambda s: (-counts[s], s))].append(group)
-    chosen: set[str] = set()
+    selected: set[str] = set()
     for groups in members.values():
-        wanted = test * sum(rows[group].total() for group in groups)
-        taken = 0
+        target = test * sum(rows[group].total() for group in groups)
+        count = 0
         for group in sorted(groups, key=lambda g: (share(g, seed), g)):
             size = rows[group].total()
             if (
-                taken + size / 2 > wanted
+                count + size / 2 > target
             ):  # the share would be missed by more with it than without it
                 break
-            chosen.add(group)
-            taken += size
-    return chosen
+            selected.add(group)
+            count += size
+    return selected
 
 
 class NearGroups:
@@ -210,33 +210,14 @@ def _write(
 ) -> None:
     folder = paths[0].parent
     folder.mkdir(parents=True, exist_ok=True)
-    with source.sink(paths[0]) as train, source.sink(paths[1]) as test:
-        _write_sides(source, folder / "unread.jsonl", keys, test_groups, train, test)
-
-
-def _write_sides(
-    source: RowSource,
-    unread: Path,
-    keys: Sequence[Keys | None],
-    test_groups: set[str],
-    train: Sink,
-    test: Sink,
-) -> None:
-    at = 0
-    bad: list[bytes] = []
-    for batch in source:
-        batch_keys = keys[at : at + len(batch.rows)]
-        at += len(batch.rows)
-        if len(batch_keys) < len(batch.rows):
-            raise DataError(f"{source.name} grew while it was read. Split it when it's complete.")
-        groups = [None if key is None else key.group for key in batch_keys]
-        train.write(batch, [g is not None and g not in test_groups for g in groups])
-        test.write(batch, [g is not None and g in test_groups for g in groups])
-        bad += [
-            row.raw
-            for row, key in zip(batch.rows, batch_keys, strict=True)
-            if key and key.group is None
-        ]
-    if bad:
-        with replacing(unread) as file:
-            file.writelines(bad)
+    unread: list[bytes] = []
+    with source.writer(paths[0]) as train, source.writer(paths[1]) as test:
+        for batch, batch_keys in source.with_values(keys):
+            groups = [None if key is None else key.group for key in batch_keys]
+            train(batch, [g is not None and g not in test_groups for g in groups])
+            test(batch, [g is not None and g in test_groups for g in groups])
+            pairs = zip(batch.rows, batch_keys, strict=True)
+            unread += [row.raw for row, key in pairs if key and key.group is None]
+        if unread:
+            with replacing(folder / "unread.jsonl") as file:
+                file.writelines(unread)

@@ -48,9 +48,9 @@ def trl_arguments(config: TrainConfig, folder: Path, processes: int) -> GRPOConf
             raise OptionError(f"{name!r} (in `trl`) is set by the run: use {_OWNED[name]}.")
         if name in _FIXED:
             raise OptionError(f"{name!r} (in `trl`) is set by the run, and can't be changed.")
-    share, rest = divmod(config.batch, processes)
+    share, remainder = divmod(config.batch, processes)
     micro = config.micro_batch or share
-    if rest or micro < 1 or share % micro:
+    if remainder or micro < 1 or share % micro:
         raise OptionError(
             f"A batch of {config.batch} completions can't be divided among {processes} processes in "
             f"micro-batches of {micro}: batch is processes × micro_batch × a whole number."

@@ -1,12 +1,39 @@
-"""The devices and processes that training runs on."""
+"""The libraries, devices and processes that training runs on."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
+from rlvr.core.errors import MissingExtraError
 from rlvr.training.config import TrainConfig
+
+
+@contextlib.contextmanager
+def training_stack(purpose: str, ignored: type[Warning]) -> Iterator[None]:
+    """Import the training stack, and silence its progress bars, its logs and one category of warnings.
+
+    Raises `MissingExtraError` if the extra `train` isn't installed; `purpose` is the subject of its message.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        import datasets
+        import transformers
+        import trl  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{purpose} needs the extra 'train' ({error}): pip install 'rlvr[train]'."
+        ) from error
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ignored)
+        yield
 
 
 def on_gpu(config: TrainConfig) -> bool:
@@ -27,7 +54,7 @@ def fewer_processes(started: int) -> str | None:
     try:
         line = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().decode(errors="replace")
     except OSError:
-        return None  # no Linux
+        return None  # this isn't Linux
     words = line.replace("\0", " ")
     requested = re.search(r"--num[_-]processes[= ](\d+)", words)
     if "accelerate" not in words or requested is None or int(requested.group(1)) <= started:

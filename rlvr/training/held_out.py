@@ -69,7 +69,7 @@ class HeldOut(TrainerCallback):  # type: ignore[misc]
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
-        """Measure at the end, whatever ended the run."""
+        """Measure at the end, even if the run was stopped."""
         self.measure(state.global_step)
 
     def measure(self, step: int) -> None:

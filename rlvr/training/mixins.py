@@ -29,7 +29,7 @@ Options: TypeAlias = dict[str, Any]
 class WithinContext(TrlTrainer):
     """A mixin before the class of a TRL trainer that keeps it within its model's context.
 
-    A row whose prompt leaves no room has no reward: for `rlvr.trl.reward` it is unscored, with the cause `input`.
+    A row whose prompt fills the context has no reward: for `rlvr.trl.reward` it is unscored, with the cause `input`.
     Completions end with the context.
 
     Attributes:
@@ -44,16 +44,16 @@ class WithinContext(TrlTrainer):
             if model is not None:
                 count_positions_by_the_mask(model)
 
-    def _generate(self, prompts: Sequence[Any], *rest: Any, **options: Any) -> Any:
+    def _generate(self, prompts: Sequence[Any], *arguments: Any, **options: Any) -> Any:
         # `rollout` checks its prompts itself.
         self._generating = getattr(self, "rollout_func", None) is None
         try:
-            return super()._generate(prompts, *rest, **options)
+            return super()._generate(prompts, *arguments, **options)
         finally:
             self._generating = False
 
     def _tokenize_prompts(self, prompts: Sequence[Any]) -> tuple[Any, ...]:
-        prompt_ids, *rest = super()._tokenize_prompts(prompts)
+        prompt_ids, *others = super()._tokenize_prompts(prompts)
         if self._generating:
             context = context_of(self)
             self.unfit = [
@@ -64,21 +64,25 @@ class WithinContext(TrlTrainer):
                 ids if unfit is None else ids[:1]
                 for ids, unfit in zip(prompt_ids, self.unfit, strict=True)
             ]
-        return (prompt_ids, *rest)
+        return (prompt_ids, *others)
 
-    def _generate_single_turn(self, prompt_ids: list[list[int]], *rest: Any, **options: Any) -> Any:
+    def _generate_single_turn(
+        self, prompt_ids: list[list[int]], *arguments: Any, **options: Any
+    ) -> Any:
         generate = super()._generate_single_turn
         if self.use_vllm or getattr(self, "use_transformers_continuous_batching", False):
-            return generate(prompt_ids, *rest, **options)  # these end a completion with the context
+            return generate(
+                prompt_ids, *arguments, **options
+            )  # these end a completion with the context
         config = self.generation_config
-        most, context = config.max_new_tokens, context_of(self)
-        limits = [max(1, min(most, context - len(ids))) for ids in prompt_ids]
+        max_tokens, context = config.max_new_tokens, context_of(self)
+        limits = [max(1, min(max_tokens, context - len(ids))) for ids in prompt_ids]
         if is_sharded(self.accelerator):
             # All processes generate together and equally often, so with the smallest limit.
-            least = torch.tensor(min(limits, default=most), device=self.accelerator.device)
-            limits = [int(self.accelerator.gather(least).min())] * len(limits)
-        if min(limits, default=most) == most:
-            return generate(prompt_ids, *rest, **options)
+            smallest = torch.tensor(min(limits, default=max_tokens), device=self.accelerator.device)
+            limits = [int(self.accelerator.gather(smallest).min())] * len(limits)
+        if min(limits, default=max_tokens) == max_tokens:
+            return generate(prompt_ids, *arguments, **options)
         completions: dict[int, list[int]] = {}
         logprobs: dict[int, list[float]] | None = {}
         order = sorted(range(len(limits)), key=limits.__getitem__)
@@ -86,7 +90,7 @@ class WithinContext(TrlTrainer):
             for limit, places in groupby(order, limits.__getitem__):
                 rows = list(places)
                 config.max_new_tokens = limit
-                answer = generate([prompt_ids[i] for i in rows], *rest, **options)
+                answer = generate([prompt_ids[i] for i in rows], *arguments, **options)
                 ids, chunk_logprobs = answer if isinstance(answer, tuple) else (answer, None)
                 completions.update(zip(rows, ids, strict=True))
                 if chunk_logprobs is None or logprobs is None:
@@ -94,7 +98,7 @@ class WithinContext(TrlTrainer):
                 else:
                     logprobs.update(zip(rows, chunk_logprobs, strict=True))
         finally:
-            config.max_new_tokens = most
+            config.max_new_tokens = max_tokens
         in_order = [completions[i] for i in range(len(limits))]
         if not isinstance(answer, tuple):
             return in_order

@@ -44,7 +44,7 @@ class TrainingStages:
         """Yield `advance(done, **figures)`; a figure is shown until it has a new value."""
         bar = self._bars.add_task(name, total=total, figures="")
         figures: dict[str, float] = {}
-        began = time.monotonic()
+        start = time.monotonic()
         printed = 0
 
         def advance(done: int, **new: float) -> None:
@@ -56,6 +56,6 @@ class TrainingStages:
             self._bars.update(bar, completed=done, figures=text)
             if not self._live and done * _LINES // total > printed:
                 printed = done * _LINES // total
-                self.say(f"{name} {done}/{total}  {text}  ({time.monotonic() - began:.0f} s)")
+                self.say(f"{name} {done}/{total}  {text}  ({time.monotonic() - start:.0f} s)")
 
         yield advance

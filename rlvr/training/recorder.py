@@ -19,13 +19,11 @@ from rlvr.runs.tally import Tally
 TRAIN, HELD_OUT = "train", "held-out"
 """The `part` of a run's rollouts: those of training, and those of held-out measurements."""
 
-_WHOLE = (
-    "rlvr-checkpoint.json"  # the last file of a checkpoint: one without it was cut short by a kill
-)
+_WHOLE = "rlvr-checkpoint.json"  # a checkpoint's last file; a killed process leaves one without
 
 
 class Recorder(TrainerCallback):  # type: ignore[misc]
-    """Takes a batch's rollouts from the reward function and writes them with their step.
+    """Receives a batch's rollouts from the reward function and writes them with their step.
 
     Args:
         run: The run, in the first process, which writes the rollouts of all; None in the others.
@@ -139,23 +137,23 @@ def last_checkpoint(folder: Path) -> tuple[Path, int] | None:
     return path, step
 
 
-def rewind(path: Path, step: int, whole: bool = False) -> None:
+def rewind(path: Path, step: int, at_end: bool = False) -> None:
     """Drop the lines of an opened run after `step`, from which training resumes and writes them again.
 
     Args:
         path: The run's folder.
         step: The checkpoint's step; -1 without a checkpoint, to begin anew.
-        whole: True if no step is left. Then only the last measurement is repeated.
+        at_end: True if no step remains. Then only the last measurement is repeated.
     """
 
-    def kept(row: dict[str, Any]) -> bool:
+    def is_kept(row: dict[str, Any]) -> bool:
         at = row.get("step", 0)
         measured = row.get("part") == HELD_OUT or "held_out_accuracy" in row
-        return at < step or (at == step and not (whole and measured))
+        return at < step or (at == step and not (at_end and measured))
 
     for name in ("rollouts.jsonl", "metrics.jsonl"):
         if (path / name).exists():
-            _rewrite(path / name, kept)
+            _rewrite(path / name, is_kept)
 
 
 def measured(path: Path, step: int) -> list[Report]:
@@ -168,8 +166,8 @@ def measured(path: Path, step: int) -> list[Report]:
     return [Report.of(tally) for tally in tallies.values()]
 
 
-def _rewrite(file: Path, kept: Callable[[dict[str, Any]], bool]) -> None:
+def _rewrite(file: Path, is_kept: Callable[[dict[str, Any]], bool]) -> None:
     with replacing(file) as out:
         for line in read_lines(file):
-            if isinstance(line.row, dict) and kept(line.row):
+            if isinstance(line.row, dict) and is_kept(line.row):
                 out.write(dumped(line.row).encode() + b"\n")

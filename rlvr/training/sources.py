@@ -24,8 +24,8 @@ def mixture_of(config: TrainConfig) -> Mixture:
         if source.difficulties is not None:
             orders[name] = _curriculum(source, environments[name], config.seed)
         weights[name] = source.weight
-    # With weights, even of a single environment, tasks begin again in the middle of a batch. TRL would drop the rest of
-    # the set, the same in each epoch, and take no step if the whole set is smaller than a batch.
+    # With weights, even for a single environment, tasks start again in the middle of a batch. Without, TRL would drop the
+    # remainder of the set, the same in each epoch, and take no step if the whole set is smaller than a batch.
     return Mixture(environments, weights, orders)
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rlvr.core.errors import DataError, MissingExtraError, OptionError, RlvrError, TrainingError
+from rlvr.core.errors import DataError, OptionError, RlvrError, TrainingError
 from rlvr.core.secrets import HIDDEN
 from rlvr.envs.mixture import Mixture
 from rlvr.runs.report import Report
@@ -18,7 +16,7 @@ from rlvr.runs.rollouts import Rollout
 from rlvr.runs.run import Run, about, read_metrics
 from rlvr.scoring.prints import kept_in
 from rlvr.training.config import Source, TrainConfig
-from rlvr.training.device import fewer_processes, on_gpu
+from rlvr.training.device import fewer_processes, on_gpu, training_stack
 from rlvr.training.sources import made_of, mixture_of
 
 if TYPE_CHECKING:
@@ -69,7 +67,7 @@ def train(
     Raises `OptionError` and `DataError` for an invalid configuration or environment, if possible before anything is
     written.
     """
-    with _stack():
+    with training_stack("Training", FutureWarning):  # TRL and transformers warn of one another
         return _train(config, run_path, resume)
 
 
@@ -83,7 +81,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Tr
     from rlvr.training.trainer import trainer_of
 
     gpu = on_gpu(config)
-    here = PartialState(cpu=not gpu)
+    process = PartialState(cpu=not gpu)
     mixture = mixture_of(config)
     multi_turn = any(env.max_turns > 1 for env in mixture.environments.values())
     if multi_turn and config.trainer == "rloo":
@@ -93,24 +91,26 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Tr
         )
     # An invalid configuration is reported before anything is loaded.
     _check_vllm(config)
-    steps = trl_arguments(config, Path(run_path or "."), here.num_processes).max_steps
+    steps = trl_arguments(config, Path(run_path or "."), process.num_processes).max_steps
     facts = _prepared(mixture)
     model, tokenizer = load(config.model, half=config.lora is not None and gpu)
-    path, run = _open_run(config, run_path, resume, here)
+    path, run = _open_run(config, run_path, resume, process)
     prints = contextlib.ExitStack()
     try:
         if run is not None:
             run.note(**facts)
         prints.enter_context(kept_in(path))
-        start = last_checkpoint(path / "checkpoints") if resume and here.is_main_process else None
-        start = _from_first(start, here)
-        if resume and here.is_main_process:
-            rewind(path, start[1] if start else -1, whole=bool(start and start[1] >= steps))
-        arguments = trl_arguments(config, path, here.num_processes)
+        start = (
+            last_checkpoint(path / "checkpoints") if resume and process.is_main_process else None
+        )
+        start = _from_first(start, process)
+        if resume and process.is_main_process:
+            rewind(path, start[1] if start else -1, at_end=bool(start and start[1] >= steps))
+        arguments = trl_arguments(config, path, process.num_processes)
         rows = prompts_of(arguments)
         stops: list[str] = []
         with (
-            TrainingStages(quiet=not here.is_main_process) as stages,
+            TrainingStages(quiet=not process.is_main_process) as stages,
             stages.stage(config.trainer.upper(), steps) as advance,
         ):
 
@@ -118,7 +118,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Tr
                 bars = {"reward": figures.get("reward"), "kl": figures.get("kl/sequence/k1")}
                 advance(step, **{k: v for k, v in bars.items() if v is not None})
 
-            if here.is_main_process and (warning := fewer_processes(here.num_processes)):
+            if process.is_main_process and (warning := fewer_processes(process.num_processes)):
                 stages.say(f"warning: {warning}")
             recorder = Recorder(run, tell)
             trainer = trainer_of(
@@ -128,7 +128,7 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Tr
             _held_out(config, trainer, run, advance)
             trainer.train(resume_from_checkpoint=str(start[0]) if start else None)
         step = int(trainer.state.global_step)
-        stops = _from_first(stops, here)  # only the first process has them
+        stops = _from_first(stops, process)  # only the first process has them
         if step < steps and not stops:
             raise TrainingError(
                 f"The run ended after {step} of {steps} steps, and nothing stopped it: its {rows} prompts "
@@ -154,8 +154,8 @@ def _train(config: TrainConfig, run_path: str | Path | None, resume: bool) -> Tr
 def _check_vllm(config: TrainConfig) -> None:
     """Raise `OptionError` if vLLM would generate on a CPU.
 
-    Its CPU layers compute with packed copies of the weights that are loaded at first, so that it would silently
-    generate by the untrained model. A patched TRL whose weights reach vLLM has the attribute `rlvr_on_cpu`.
+    vLLM's CPU layers compute with packed copies of the weights that are loaded first, so that it would silently
+    generate with the untrained model. A patched TRL that passes new weights to vLLM has the attribute `rlvr_on_cpu`.
     """
     if config.vllm == "none" or on_gpu(config):
         return
@@ -193,7 +193,7 @@ def _watch(
 ) -> None:
     """Add the guards, the KL with its budget, and the recorder to a trainer.
 
-    The reason why a run is stopped is appended to `stops`; it and the guards' warnings are printed with `say`.
+    If the run is stopped, the reason is appended to `stops`. `say` prints it and the guards' warnings.
     """
     from rlvr.training.arguments import updates_of
     from rlvr.training.guards import Alarm, Guards
@@ -262,26 +262,26 @@ def _prepared(mixture: Mixture) -> dict[str, Any]:
 
 
 def _open_run(
-    config: TrainConfig, run_path: str | Path | None, resume: bool, here: PartialState
+    config: TrainConfig, run_path: str | Path | None, resume: bool, process: PartialState
 ) -> tuple[Path, Run | None]:
     """Return the run's folder in all processes, and the run in the first one."""
     run = None
     if resume and run_path is None:
         raise OptionError("Name the folder of the run to resume.")
-    if here.is_main_process:
+    if process.is_main_process:
         if resume:
             assert run_path is not None
             run = Run.resume(run_path)
         else:
             run = Run.create(run_path, "train", config.to_json())
-    path = _from_first(run.path if run is not None else None, here)
+    path = _from_first(run.path if run is not None else None, process)
     assert path is not None  # the first process has it
     return path, run
 
 
-def _from_first(value: Value, here: PartialState) -> Value:
+def _from_first(value: Value, process: PartialState) -> Value:
     """Return the first process's value in all processes."""
-    if here.num_processes == 1:
+    if process.num_processes == 1:
         return value
     from accelerate.utils import broadcast_object_list
 
@@ -316,26 +316,6 @@ def _check_resumable(value: Any, where: str) -> None:
             )
         if isinstance(item, dict | list):
             _check_resumable(item, where)
-
-
-@contextlib.contextmanager
-def _stack() -> Iterator[None]:
-    """Import the training stack, and silence the libraries' progress bars and warnings."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        import datasets
-        import transformers
-        import trl  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            f"Training needs the extra 'train' ({error}): pip install 'rlvr[train]'."
-        ) from error
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    datasets.disable_progress_bars()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # TRL and transformers warn of one another
-        yield
 
 
 __all__ = ["Source", "TrainConfig", "TrainOutcome", "config_of", "train"]

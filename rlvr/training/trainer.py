@@ -67,8 +67,8 @@ def trainer_of(
     if multi_turn or (_has_slow_verdicts(mixture) and config.trainer != "rloo"):
         # Then judging begins as completions arrive, and continues during the next chunk's generation and the trainer's
         # own forward passes. On a GPU, and in vLLM, four small batches take longer than one large one.
-        whole = multi_turn or config.vllm != "none" or on_gpu(config)
-        options["rollout_func"] = rlvr_trl.rollout(mixture, chunks=1 if whole else _CHUNKS)
+        whole_batch = multi_turn or config.vllm != "none" or on_gpu(config)
+        options["rollout_func"] = rlvr_trl.rollout(mixture, chunks=1 if whole_batch else _CHUNKS)
     if config.lora is not None:
         from rlvr.training.models import lora
 

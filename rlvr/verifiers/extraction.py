@@ -80,14 +80,14 @@ def _tagged(text: str) -> str:
 
 
 NO_BOX = "\\boxed is not followed by {…}"
-_MENTIONS = 10_000  # of `\\boxed`, from the end, among which the last box has to be
+_MENTIONS = 10_000  # mentions of `\\boxed`, from the end, among which the last box is searched
 _REACH = 40_000
-"""Characters before and behind the last box that are looked at. No answer of half that length is read."""
+"""Characters before and after the last box that are searched. No answer of half that length is read."""
 
 _NAME = re.compile(r"\\(?:boxed|fbox)")
 _OPEN = r"\\(?:boxed|fbox)\s*+\{"
-# TeX boxes the next token if no brace follows. A letter has to be all that's left of its formula or line:
-# "The result stands in \boxed as asked" boxes nothing.
+# TeX boxes the next token if no brace follows. A letter must be the last one of its formula or line:
+# "The result is in \boxed as requested" boxes nothing.
 _BARE = (
     r"\\(?:boxed|fbox)[ \t]*+(?:(?P<number>[-−+]?(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?(?:/\d++)?)(?=[\s$.,;:!?)*%]|\\[^a-zA-Z]|\Z)"
     r"|(?P<letter>[a-zA-Z])(?=[.*]{0,4}[ \t]*+(?:\$|\\[)\]]|\n|\Z))"
@@ -100,12 +100,12 @@ _NOTHING = re.compile(_EMPTY)
 _EMPTY_BOX = re.compile(_OPEN + _EMPTY + r"\}")
 _TOKENS = re.compile(f"{_OPEN}|{_BARE}|\\\\.|[{{}}]", re.DOTALL)
 _OPENED = re.compile(_OPEN)
-# Several backslashes before a box. The lookbehind lets a run be tried once, not from each of its backslashes.
+# Several backslashes before a box. By the lookbehind a run is tried once, not from each of its backslashes.
 _ESCAPED_BOX = re.compile(r"(?<!\\)\\{2,}+(?=boxed|fbox)")
-# An argument of a command that stands in a box without braces.
+# An argument of a command in a box without braces.
 _ARGUMENT_LENGTH = 300
 _ARGUMENT = re.compile(r"\[[^\[\]{}]{0,20}\]|(?P<open>\{)|\d")
-# What may stand between two boxes that form one list.
+# Text that may be between two boxes of one list.
 _JOINT = re.compile(
     r"(?:[\s$,;&.*/|-]|\\[()\[\],;! \\]|\\q?quad(?![a-zA-Z])|\b(?:and|AND|or|OR)\b"
     r"|(?<=\n)(?:\d|\(?[a-zA-Z])[.)](?=[\s$*])"
@@ -114,11 +114,11 @@ _JOINT = re.compile(
 )
 
 
-_EQUATED = re.compile(r"[\s$&]*+=[\s$&]*+")  # two boxes that are said to be equal are one equation
+_EQUATED = re.compile(r"[\s$&]*+=[\s$&]*+")  # two boxes with "=" between them are one equation
 
 
 class _Box(NamedTuple):
-    """Positions in the text: of the box, of its content, and of what follows the box."""
+    """Positions in the text: of the box, of its content's start and end, and of the text after the box."""
 
     start: int
     content: int
@@ -137,7 +137,7 @@ def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) 
         return last
     begin = max(0, last - _REACH)
     text = text[begin : last + _REACH]
-    if "\\\\" in text:  # escaped once too often on its way here, or many times
+    if "\\\\" in text:  # escaped several times on its way here
         text = _ESCAPED_BOX.sub(r"\\", text)
     first = _NAME.search(text)
     assert first is not None
@@ -167,9 +167,9 @@ def _boxed(text: str, boxed: int, fboxed: int, parts: Callable[[], int] | None) 
 
 
 def _last_box(text: str, boxed: int, fboxed: int) -> int | Found:
-    """Return where the last box with content begins, or why there is none.
+    """Return the position of the last box with content, or the reason why there is none.
 
-    `boxed` and `fboxed` are where the last `\\boxed` and `\\fbox` begin, or -1.
+    `boxed` and `fboxed` are the positions of the last `\\boxed` and `\\fbox`, or -1.
     """
     name = _NAME.match(text, max(boxed, fboxed))
     if name is None or not text[name.end() :].strip():
@@ -191,7 +191,7 @@ def _last_box(text: str, boxed: int, fboxed: int) -> int | Found:
 
 def _closed_boxes(text: str, start: int) -> list[_Box]:
     """Return the outermost boxes with content, in order; none if the last one is never closed."""
-    open_: list[tuple[int, int, bool]] = []  # where it began, where its content begins, is it a box
+    open_braces: list[tuple[int, int, bool]] = []  # its position, its content's, and True for a box
     closed: list[_Box] = []
     for token in _TOKENS.finditer(text, start):
         word, kind = token.group(), token.lastgroup
@@ -199,21 +199,21 @@ def _closed_boxes(text: str, start: int) -> list[_Box]:
             end = _arguments_end(text, token.end()) if kind == "command" else token.end()
             closed.append(_Box(token.start(), token.start(kind), end, end))
         elif word == "}":
-            if open_:
-                began, content, is_box = open_.pop()
+            if open_braces:
+                opening, content, is_box = open_braces.pop()
                 if is_box:
-                    while closed and closed[-1].start > began:
+                    while closed and closed[-1].start > opening:
                         closed.pop()
-                    closed.append(_Box(began, content, token.start(), token.end()))
+                    closed.append(_Box(opening, content, token.start(), token.end()))
         elif word[-1] == "{" and word != "\\{":
-            open_.append((token.start(), token.end(), len(word) > 1))
+            open_braces.append((token.start(), token.end(), len(word) > 1))
     closed = [box for box in closed if not _NOTHING.fullmatch(text, box.content, box.end)]
-    unclosed = max((began for began, _, is_box in open_ if is_box), default=-1)
+    unclosed = max((opening for opening, _, is_box in open_braces if is_box), default=-1)
     return [] if closed and unclosed > closed[-1].start else closed
 
 
 def _arguments_end(text: str, start: int) -> int:
-    """Return where the arguments of a command end that stands in a box without braces: `\\frac{1}{2}`, `\\frac12`."""
+    """Return the end of a command's arguments in a box without braces: `\\frac{1}{2}`, `\\frac12`."""
     end = start
     for _ in range(3):
         argument = _ARGUMENT.match(text, end)
@@ -241,7 +241,7 @@ _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
 
 
 def _place(label: str) -> tuple[int, ...]:
-    """Return the places in a sequence that a label may have: "i" is the first of i, ii, iii and the ninth letter."""
+    """Return a label's possible places in a sequence: "i" is the first of i, ii, iii and the ninth letter."""
     label = label.lower()
     if label.isdigit():
         return (int(label),)
@@ -254,23 +254,23 @@ def _style(label: str, place: int) -> str:
 
 
 def _are_labelled(text: str, boxes: list[_Box], style: str) -> bool:
-    """Say if each box is behind a part's label of its own, and the labels count up from the first."""
+    """Return True if each box follows its own part label, and the labels count up from the first."""
     begin = 0
     for place, box in enumerate(boxes, 1):
-        found = 0
+        counted = 0
         for label in _LABEL.finditer(text, begin, box.start):
             word = label[1] or label[2]
-            for one in _place(word):
-                if _style(word, one) == style:
-                    found = one
-        if found != place:
+            for position in _place(word):
+                if _style(word, position) == style:
+                    counted = position
+        if counted != place:
             return False
         begin = box.end
     return True
 
 
 def _in_parts(answer: str, parts: Callable[[], int] | None) -> Found:
-    """Return the answer; if parts' labels stand before its values, the values are a list in that order."""
+    """Return the answer; if its values have part labels, they are a list in that order."""
     if (
         parts is not None
         and "(" in answer
@@ -299,7 +299,7 @@ def labelled_values(answer: str) -> list[str]:
 
 
 def _without_end(value: str) -> str:
-    """Return a value without what separates it from the next one."""
+    """Return a value without the separators around it."""
     for _ in range(6):
         value = value.strip(" \n\t,;:$")
         for mark in _BETWEEN:

@@ -1,6 +1,6 @@
-"""Fenced blocks, code spans and tags in a response: the parts of it that may hold a program or a query.
+"""Fenced blocks, code spans and tags: the parts of a response that may hold a program or a query.
 
-Linear in the text's length: it runs in the caller's thread on whatever a model wrote.
+All functions are linear in the text's length: they run in the caller's thread on any text that a model writes.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
-# A fence: its indentation, with the marks of a list's items or of a quotation before it, then what follows
-# it. Every repetition is possessive, so that no line is read twice. Backticks may not follow backticks.
+# A fence: its indentation, with the marks of a list's items or of a quotation before it, then the rest of
+# its line. Every repetition is possessive, so that no line is read twice. Backticks may not follow backticks.
 _BEFORE = r"(?:[ \t\ufeff\u200b>]|[-*+][ \t]|[0-9]{1,9}+[.)][ \t])*+"
 _FENCE = re.compile(rf"({_BEFORE})(?:(`{{3,}}+)([^`]*+)|(~{{3,}}+)(.*+))\r?\Z", re.DOTALL)
 _NAME = re.compile(r"[\s{.]*+([a-z][a-z0-9_+#-]*+)", re.IGNORECASE)
 _CLOSING_INDENT = 3  # further in than its opening, a closing fence is text (CommonMark 4.5)
 _QUOTED = re.compile(r"\A[ \t]*+>[ \t]?")
-_MOST_QUOTATIONS = 5  # within each other
+_MOST_QUOTATIONS = 5  # levels of nesting
 _TAGS = re.compile(r"\s*+(?:<[^<>\s]{1,40}>\s*+)*+")
 
 
@@ -37,13 +37,13 @@ class Block(NamedTuple):
 def fenced_blocks(text: str) -> list[Block]:
     """Return the fenced code blocks in a Markdown text, in order.
 
-    A fence is three or more backticks or tildes on a line of their own, at any indentation, as a
-    list's item or in a quotation. It's closed by as many of the same, or more, without an info string;
-    tags may follow (`</answer>`, `<|im_end|>`). The last may lack its end and then runs to the text's; it's none
-    if nothing follows. The fence's indentation is taken off the block's lines, and so are the marks of a quotation.
+    A fence is three or more backticks or tildes on a line of their own, at any indentation, in a list item or in a
+    quotation. It is closed by at least as many of the same characters without an info string; tags may follow
+    (`</answer>`, `<|im_end|>`). The last block may lack its end and then runs to the end of the text, unless nothing
+    follows the fence. The fence's indentation is removed from the block's lines, and so are the marks of a quotation.
     """
     blocks: list[Block] = []
-    opening = ""  # of the block we're in
+    opening = ""  # the marks of the present block's opening fence
     indent = 0
     quotations = 0
     language = info = ""
@@ -83,28 +83,28 @@ def _closes(fence: re.Match[str], opening: str, indent: int) -> bool:
 
 
 def _parts(info: str) -> tuple[str, str]:
-    """Return an info string's language, without what tools put around it (`{.python}`, `python:main.py`), and its rest."""
-    named = _NAME.match(info)
-    return (named[1].lower(), info[named.end() :].strip()) if named else (info.strip(), "")
+    """Return an info string's language, without additions of tools (`{.python}`, `python:main.py`), and its rest."""
+    name = _NAME.match(info)
+    return (name[1].lower(), info[name.end() :].strip()) if name else (info.strip(), "")
 
 
 # ---------------------------------------------------------------- readings of a text, the strict one first
 
 
 def readings(text: str, languages: Collection[str] = ()) -> Iterator[list[Block]]:
-    """Return the ways to read a text's blocks, the strict one first.
+    """Yield the ways to read a text's blocks, the strict one first.
 
-    Try the next reading only if the one before holds nothing that can be right: a block with a fence's marks
-    in it (`holds_marks`), say, or none that begins like a query.
+    Try the next reading only if the one before has no block that can be right: for example, if a block has a fence's
+    marks in it (`holds_marks`), or none begins like a query.
 
-    1. `fenced_blocks`: fences stand alone on their lines, as CommonMark has it.
-    2. Marks anywhere: glued to the code's last line, behind prose or a tag, followed by `<|im_end|>`, by
-       `</answer>` or by prose; an opening fence with its code on the same line. Marks in quotes are text, and
-       so are those on a line of their own that is further in than the opening.
-    3. A block that the prompt opened: all before the first marks.
+    1. `fenced_blocks`: fences are alone on their lines, as CommonMark requires.
+    2. Marks anywhere: at the end of the code's last line, after prose or a tag, followed by `<|im_end|>`, by
+       `</answer>` or by prose; or an opening fence with its code on the same line. Marks in quotes are text, and
+       so are those on a line of their own that is indented further than the opening.
+    3. A block that the prompt opened: all text before the first marks.
 
     Args:
-        languages: names, in lower case, that are a language if they stand between the marks and code on one line.
+        languages: names, in lower case, that are a language if they are between the marks and code on one line.
     """
     yield fenced_blocks(text)
     if 0 < text.count("```") + text.count("~~~") <= _MOST_MARKS:
@@ -115,7 +115,7 @@ def readings(text: str, languages: Collection[str] = ()) -> Iterator[list[Block]
 
 
 def holds_marks(block: str) -> bool:
-    """Return whether a block's text holds marks that may be its real end: not in quotes, and not further in."""
+    """Return True if a block's text has marks that may be its real end: not in quotes, and not indented further."""
     return ("```" in block or "~~~" in block) and any(
         run.indent <= _CLOSING_INDENT or not run.first for run in _runs(block)
     )
@@ -126,9 +126,9 @@ class _Run(NamedTuple):
 
     Attributes:
         indent: characters before it on its line.
-        first: whether nothing but blanks and the marks of a list or a quotation stands before it on its line.
-        last: whether nothing but blanks follows it on its line.
-        line_end: where its line ends.
+        first: True if only blanks and the marks of a list or a quotation are before it on its line.
+        last: True if only blanks follow it on its line.
+        line_end: the end of its line.
     """
 
     start: int
@@ -174,7 +174,7 @@ def _runs(text: str) -> list[_Run]:
 
 
 def _loose_blocks(text: str, runs: list[_Run], languages: Collection[str]) -> list[Block]:
-    """Return the blocks between marks that stand anywhere."""
+    """Return the blocks between marks at any place in the text."""
     blocks: list[Block] = []
     at = 0
     while at < len(runs):
@@ -193,7 +193,7 @@ def _loose_blocks(text: str, runs: list[_Run], languages: Collection[str]) -> li
                 body = _without_indent(body, opening.indent)
         if body.strip() or info:
             blocks.append(Block(language, body if body.endswith("\n") else body + "\n", info))
-        # An opening fence as a closing one: the end was left out.
+        # If the next marks open a block, the end of this one was left out.
         at = close if close < len(runs) and _opens(text, runs[close], languages) else close + 1
     return blocks
 
@@ -205,7 +205,7 @@ def _may_close(opening: _Run, run: _Run) -> bool:
 
 
 def _opens(text: str, run: _Run, languages: Collection[str]) -> bool:
-    """Return whether a language's name alone follows a run that is first on its line, and more lines follow."""
+    """Return True if only a language's name follows a run that is first on its line, and more lines follow."""
     word = text[run.end : min(run.line_end, run.end + 40)].strip().lower()
     return (
         run.first and word in languages and bool(text[run.line_end : run.line_end + 4000].strip())
@@ -213,11 +213,11 @@ def _opens(text: str, run: _Run, languages: Collection[str]) -> bool:
 
 
 def _first_word(text: str, start: int, end: int, languages: Collection[str]) -> tuple[str, int]:
-    """Return the language that a block on one line begins with, "" for none, and where the rest begins."""
-    named = _NAME.match(text, start, end)
-    if named is None or named[1].lower() not in languages:
+    """Return the language that a block on one line begins with ("" for none), and the position of the rest."""
+    name = _NAME.match(text, start, end)
+    if name is None or name[1].lower() not in languages:
         return "", start
-    return named[1].lower(), named.end()
+    return name[1].lower(), name.end()
 
 
 def _without_indent(body: str, indent: int) -> str:
@@ -253,7 +253,7 @@ def tagged(text: str, accepts: Callable[[str], bool] = lambda name: True) -> Ite
     """Return the texts between `<name>` and `</name>`, the last one first; a tag that is never closed runs to the end.
 
     Args:
-        accepts: whether a name in lower case counts.
+        accepts: returns True for a name, in lower case, that counts.
     """
     if "<" not in text:
         return iter(())
@@ -273,7 +273,7 @@ def tagged(text: str, accepts: Callable[[str], bool] = lambda name: True) -> Ite
 
 
 def fenced(source: str, language: str) -> str:
-    """Return `source` as a fenced block that `fenced_blocks` gives back whole."""
+    """Return `source` as a fenced block, from which `fenced_blocks` reads the same source."""
     longest = max((len(run) for run in re.findall(r"`{3,}", source)), default=2)
     marks = "`" * (longest + 1)
     return f"{marks}{language}\n{source.rstrip()}\n{marks}"

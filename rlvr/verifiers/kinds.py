@@ -13,11 +13,11 @@ KINDS: dict[str, str] = {
     "ifeval": "rlvr.verifiers.instructions:Instructions",
     "ifbench": "rlvr.verifiers.instructions:Instructions",
 }
-"""Name to `module:class`; the class takes no argument, its options are set per line."""
+"""Names with their `module:class`. The class needs no argument; its options are set per line."""
 
 
 def verifier_of_kind(kind: str) -> Verifier:
-    """Make a verifier of that kind with its default options. Raises `KeyError` for an unknown kind."""
+    """Return a verifier of a kind with its default options. Raises `KeyError` for an unknown kind."""
     module, _, name = KINDS[kind].partition(":")
     instance: Verifier = getattr(importlib.import_module(module), name)()
     return instance

@@ -27,7 +27,7 @@ MAX_WORDS = 24
 
 
 def numeral(words: Sequence[str]) -> tuple[Fraction | None, int]:
-    """Return the number that `words` begin with, and how many of them spell it; (None, 0) where none does.
+    """Return the number that `words` begin with, and how many of them spell it; (None, 0) if they begin with none.
 
     >>> numeral(["two", "hundred", "and", "five", "apples"])
     (Fraction(205, 1), 4)
@@ -35,18 +35,18 @@ def numeral(words: Sequence[str]) -> tuple[Fraction | None, int]:
     (Fraction(2, 3), 1)
     """
     pieces, ends = _pieces(words[:MAX_WORDS])
-    whole, at = _whole(pieces)
-    part, used = _fraction(pieces, whole, at)
-    if part is not None:
-        return part, ends[used - 1]
+    integer, at = _whole(pieces)
+    fraction, used = _fraction(pieces, integer, at)
+    if fraction is not None:
+        return fraction, ends[used - 1]
     if at == 0:
         return None, 0
-    more, used = _and_a_part(pieces, at)
-    return Fraction(whole) + more, ends[used - 1]
+    part, used = _and_a_part(pieces, at)
+    return Fraction(integer) + part, ends[used - 1]
 
 
 def _pieces(words: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Return the words in lower case, those with hyphens in parts, and which word each part ends."""
+    """Return the words in lower case, split at hyphens, and for each piece the number of words up to its end."""
     pieces: list[str] = []
     ends: list[int] = []
     for number, word in enumerate(words, 1):
@@ -58,12 +58,14 @@ def _pieces(words: Sequence[str]) -> tuple[list[str], list[int]]:
 
 
 def _is_number_word(word: str) -> bool:
-    known = word in ONES or word in TENS or word in _SCALES or word in ("hundred", "and", "a", "an")
-    return known or _part(word) > 0
+    is_whole_part = (
+        word in ONES or word in TENS or word in _SCALES or word in ("hundred", "and", "a", "an")
+    )
+    return is_whole_part or _part(word) > 0
 
 
 def _whole(pieces: list[str]) -> tuple[int, int]:
-    """Return the whole number at the beginning, and how many pieces it takes."""
+    """Return the whole number at the beginning, and how many pieces spell it."""
     total, group, at, last = 0, 0, 0, ""
     for number, piece in enumerate(pieces):
         if (
@@ -96,26 +98,26 @@ def _part(word: str) -> int:
     return _PARTS.get(word) or _PARTS.get(word.removesuffix("s")) or 0
 
 
-def _fraction(pieces: list[str], whole: int, at: int) -> tuple[Fraction | None, int]:
-    """Return a fraction that begins there: "two thirds", "a half"."""
+def _fraction(pieces: list[str], integer: int, at: int) -> tuple[Fraction | None, int]:
+    """Return the fraction that `pieces` begin with ("two thirds", "a half"), and the end of its pieces."""
     following = pieces[at] if at < len(pieces) else ""
-    if at and _part(following) and (whole != 1) == following.endswith("s"):
-        return Fraction(whole, _part(following)), at + 1
+    if at and _part(following) and (integer != 1) == following.endswith("s"):
+        return Fraction(integer, _part(following)), at + 1
     if not at and pieces[:1] in (["a"], ["an"], ["one"]) and len(pieces) > 1 and _part(pieces[1]):
         return Fraction(1, _part(pieces[1])), 2
     return None, 0
 
 
 def _and_a_part(pieces: list[str], at: int) -> tuple[Fraction, int]:
-    """Return the half of "two and a half"."""
+    """Return the fraction after "and", such as the half of "two and a half", and the end of its pieces."""
     if pieces[at : at + 1] != ["and"]:
         return Fraction(0), at
-    rest = pieces[at + 1 :]
-    top, used = _whole(rest)
-    part, taken = _fraction(rest, top, used)
+    following = pieces[at + 1 :]
+    top, used = _whole(following)
+    part, used_by_part = _fraction(following, top, used)
     if part is None or part >= 1:
         return Fraction(0), at
-    return part, at + 1 + taken
+    return part, at + 1 + used_by_part
 
 
 def spelled(text: str) -> Fraction | None:
@@ -146,8 +148,8 @@ def chinese_numeral(text: str) -> Fraction | None:
     values = [_chinese_whole(part) for part in ((bottom, top) if parted else (text,))]
     if None in values or not all(values[:-1]):
         return None
-    whole = [value for value in values if value is not None]
-    return sign * (Fraction(whole[1], whole[0]) if parted else Fraction(whole[0]))
+    numbers = [value for value in values if value is not None]
+    return sign * (Fraction(numbers[1], numbers[0]) if parted else Fraction(numbers[0]))
 
 
 def _chinese_whole(text: str) -> int | None:

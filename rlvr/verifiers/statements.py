@@ -1,7 +1,6 @@
 """The answer in a response without a box: a statement of it, the last formula, the last number.
 
-A number is only ever taken on its own. If several are together and no reading of them all is
-known, none is taken.
+A number is an answer only if it is alone. Of several numbers that can't be read together, none is the answer.
 """
 
 from __future__ import annotations
@@ -11,19 +10,19 @@ from collections.abc import Callable, Iterator
 
 
 def named_answer(text: str, accepts: Callable[[str], bool] | None) -> tuple[str | None, str, str]:
-    """Return the answer, why there's none, and how it was found; `accepts` as in `find_answer`."""
+    """Return the answer, the reason if there's none, and how it was found; `accepts` is as in `find_answer`."""
 
     def fits(candidate: str) -> bool:
         return accepts is None or accepts(candidate)
 
     for how, search in (("####", _hashes), ("answer is", stated)):
-        said = search(text)
-        if said is None or not (said := _affirmed(said).strip()):
+        statement = search(text)
+        if statement is None or not (statement := _affirmed(statement).strip()):
             continue
-        for candidate in _within(said, how):
+        for candidate in _within(statement, how):
             if fits(candidate):
                 return candidate, "", how
-        return said, "", how
+        return statement, "", how
     bare = _bare(text)
     if bare and fits(bare):
         return bare, "", "whole"
@@ -33,56 +32,56 @@ def named_answer(text: str, accepts: Callable[[str], bool] | None) -> tuple[str 
         return plain, "", "formula"
     if formula and fits(formula):
         return formula, "", "$"
-    # Not the last number of a formula that was passed over: that is one of several in it.
-    rest = f"{text[:start]} {text[end:]}" if formula else text
-    plain, start, end = _plain_formula(rest)
+    # The last number of a formula that wasn't accepted is one of several in it, and no answer.
+    remaining = f"{text[:start]} {text[end:]}" if formula else text
+    plain, start, end = _plain_formula(remaining)
     if plain and fits(plain):
         return plain, "", "formula"
     if plain:
-        rest = f"{rest[:start]} {rest[end:]}"
+        remaining = f"{remaining[:start]} {remaining[end:]}"
     formula = formula or plain
     if bare and len(_numbers(bare)) > 1:
         return bare, "", "whole"
-    number = _number(rest)
+    number = _number(remaining)
     if number is not None and fits(number):
         return number, "", "number"
     first = formula or bare or number
     return first, "" if first else "no answer in any of the known forms", "$"
 
 
-def _within(said: str, how: str) -> Iterator[str]:
-    """Yield what a statement may mean: its formula, all of it, its first clause, the one number there."""
-    if said.startswith("not ") or _names_several(said, how):
-        yield said
+def _within(statement: str, how: str) -> Iterator[str]:
+    """Yield the possible answers in a statement: its formula, all of it, its first clause, its only number."""
+    if statement.startswith("not ") or _names_several(statement, how):
+        yield statement
         return
-    formula = _dollars(said)[0]
+    formula = _dollars(statement)[0]
     if formula:
         yield formula
-    yield said
-    clause = _CLAUSE.split(said, maxsplit=1)[0].strip()
+    yield statement
+    clause = _CLAUSE.split(statement, maxsplit=1)[0].strip()
     if clause:
         yield clause
-    for part in (said, clause):
+    for part in (statement, clause):
         if len(_numbers(part)) == 1 and (number := _number(part)):
             yield number
 
 
 def _numbers(text: str) -> set[str]:
     """Return the different numbers in a text."""
-    return {found.group().replace(",", "") for found in _NUMBER.finditer(text)}
+    return {match.group().replace(",", "") for match in _NUMBER.finditer(text)}
 
 
 # Possessive quantifiers (`*+`) where two repeats could share their text: no backtracking, linear.
 _HASHES = re.compile(r"####[ \t]*+([^\n]+)")
 _STATED = re.compile(
-    # What is said isn't taken along: "Final Answer: The final answer is 5" states it twice.
+    # The statement isn't part of the match: "Final Answer: The final answer is 5" states it twice.
     r"(?:\banswer\b[* \t]*+(?:is|:|=)|\b(?:option|choice) is\b|^[* \t]*+A:)[\s:*]*+(?=[^\n])",
     re.IGNORECASE | re.MULTILINE,
 )
 _DELIMITERS = re.compile(r"\$\$|\$|\\[()\[\]]|\n")
 _NUMBER = re.compile(
     r"(?<![\w:.])\d{1,2}:[0-5]\d(?::[0-5]\d)?(?![\w:])|"  # a time of day is one, too
-    # Behind a digit and a comma no group of thousands begins: a chain that ends badly is read once.
+    # After a digit and a comma no group of thousands begins: a chain that ends badly is read once.
     r"(?<![A-Za-z\d])[-−+]?(?:(?<!\d,)\d{1,3}(?:,\d{3})++(?!\d)|\d++)(?:\.\d++)?(?:/\d++(?!\.\d))?"
     r"(?![A-Za-z]*\d)"
     r"|(?<![A-Za-z\d.])[-−+]?\.\d++"
@@ -95,48 +94,48 @@ _DENIAL = re.compile(r"\bnot\b")
 _CHOICE_OF_NUMBERS = re.compile(r"\b(?:or|either|between|maybe|perhaps)\b")
 
 
-def _affirmed(said: str) -> str:
-    """Return a statement up to the denial behind a number: "6, not 5" says 6."""
-    denial = _DENIAL.search(said)
-    if denial is None or not _NUMBER.search(said, 0, denial.start()):
-        return said
-    head = said[: denial.start()].rstrip(" ,")
+def _affirmed(statement: str) -> str:
+    """Return a statement up to the denial after a number: "6, not 5" says 6."""
+    denial = _DENIAL.search(statement)
+    if denial is None or not _NUMBER.search(statement, 0, denial.start()):
+        return statement
+    head = statement[: denial.start()].rstrip(" ,")
     return head.removesuffix(" but").removesuffix(" and").rstrip(" ,")
 
 
-def _names_several(said: str, how: str) -> bool:
-    """Return whether a statement leaves open which of several numbers is meant."""
-    if not _CHOICE_OF_NUMBERS.search(said) and (how != "####" or "=" in said):
+def _names_several(statement: str, how: str) -> bool:
+    """Return True if a statement leaves open which of several numbers is meant."""
+    if not _CHOICE_OF_NUMBERS.search(statement) and (how != "####" or "=" in statement):
         return False
-    return len(_numbers(said)) > 1
+    return len(_numbers(statement)) > 1
 
 
 def _hashes(text: str) -> str | None:
-    found = None
-    for found in _HASHES.finditer(text):  # noqa: B007  (the last one)
+    match = None
+    for match in _HASHES.finditer(text):  # noqa: B007  (the last one)
         pass
-    return found.group(1) if found else None
+    return match.group(1) if match else None
 
 
 def stated(text: str) -> str | None:
-    """Return the words behind the last "the answer is", up to the end of the sentence; None without one."""
-    found = None
-    for found in _STATED.finditer(text):  # noqa: B007
+    """Return the words after the last "the answer is", up to the end of the sentence; None if there is none."""
+    match = None
+    for match in _STATED.finditer(text):  # noqa: B007
         pass
-    if found is None:
+    if match is None:
         return None
-    line_end = text.find("\n", found.end())
-    said = text[found.end() : line_end if line_end >= 0 else len(text)]
-    end = _SENTENCE_END.search(said)
-    return (said[: end.start()] if end else said).strip(" *")
+    line_end = text.find("\n", match.end())
+    statement = text[match.end() : line_end if line_end >= 0 else len(text)]
+    end = _SENTENCE_END.search(statement)
+    return (statement[: end.start()] if end else statement).strip(" *")
 
 
 def _dollars(text: str) -> tuple[str | None, int, int]:
     """Return the last formula between dollars or LaTeX's brackets, with those joined to it: "$4$ or $5$".
 
-    Money is none: "$5 and $6" holds no formula. The result is the formula, its start and its end.
+    Amounts of money are no formulas ("$5 and $6"). The result is the formula, its start and its end.
     """
-    found: list[tuple[int, int]] = []
+    formulas: list[tuple[int, int]] = []
     opened: dict[str, int] = {}
     for match in _DELIMITERS.finditer(text):
         mark, begin, end = match.group(), match.start(), match.end()
@@ -147,33 +146,33 @@ def _dollars(text: str) -> tuple[str | None, int, int]:
         elif mark in ("\\)", "\\]"):
             start = opened.pop("\\(" if mark == "\\)" else "\\[", None)
             if start is not None:
-                _join(text, found, start, begin)
+                _join(text, formulas, start, begin)
         elif mark in opened and (mark == "$$" or _is_formula(text, opened[mark], begin)):
-            _join(text, found, opened.pop(mark), begin)
+            _join(text, formulas, opened.pop(mark), begin)
         else:
             opened[mark] = end
-    if not found:
+    if not formulas:
         return None, 0, 0
-    formula = ", ".join(text[start:end].strip() for start, end in found).strip(", ")
-    return formula or None, found[0][0], found[-1][1]
+    formula = ", ".join(text[start:end].strip() for start, end in formulas).strip(", ")
+    return formula or None, formulas[0][0], formulas[-1][1]
 
 
 _FORMULA_JOINT = re.compile(r"[$)\]\\\s]*(?:(?:,|;|\bor\b|\band\b)[$(\[\\\s]*)+")
 
 
-def _join(text: str, found: list[tuple[int, int]], start: int, end: int) -> None:
-    """Put a formula behind those it's joined to; otherwise it's the first of a new list."""
-    gap = text[found[-1][1] : start] if found else ""
-    if len(gap) > 24 or len(found) > 64 or not _FORMULA_JOINT.fullmatch(gap):
-        found.clear()
-    found.append((start, end))
+def _join(text: str, formulas: list[tuple[int, int]], start: int, end: int) -> None:
+    """Append a formula to those that it is joined to, or begin a new list with it."""
+    gap = text[formulas[-1][1] : start] if formulas else ""
+    if len(gap) > 24 or len(formulas) > 64 or not _FORMULA_JOINT.fullmatch(gap):
+        formulas.clear()
+    formulas.append((start, end))
 
 
 _PROSE = re.compile(r"<<|[a-z]{2} [a-z]{2}|[=+*/(-]\s*+$")
 
 
 def _is_formula(text: str, start: int, end: int) -> bool:
-    """Return whether the text between two single dollars is a formula, and not prose between two prices."""
+    """Return True if the text between two single dollars is a formula, and not prose between two prices."""
     if text[end + 1 : end + 2].isdigit():
         return False
     if text[start].isspace() or text[end - 1].isspace():
@@ -181,27 +180,27 @@ def _is_formula(text: str, start: int, end: int) -> bool:
     return not (text[start].isdigit() and _PROSE.search(text, start, end))
 
 
-# Before a number: it's one of two.
+# The text before a number that is one of two.
 _ONE_OF_TWO = re.compile(r"\d\S{0,3} {1,3}or {1,3}[$\\(]{0,3}\Z")
 
 
 def _number(text: str) -> str | None:
-    """Return the last number; none if it's joined to another one by "or"."""
-    found = None
-    for found in _NUMBER.finditer(text):  # noqa: B007
+    """Return the last number; None if it is joined to another one by "or"."""
+    match = None
+    for match in _NUMBER.finditer(text):  # noqa: B007
         pass
-    if found is None:
+    if match is None:
         return None
-    if _ONE_OF_TWO.search(text, max(0, found.start() - 40), found.start()):
+    if _ONE_OF_TWO.search(text, max(0, match.start() - 40), match.start()):
         return None
-    number = found.group()
-    # "7-3": the sign belongs to a number only where nothing stands before it
-    if number[0] in "-−+" and found.start() > 0 and text[found.start() - 1].isalnum():
+    number = match.group()
+    # The sign of "7-3" is an operator: a sign belongs to a number only if no letter or digit is before it.
+    if number[0] in "-−+" and match.start() > 0 and text[match.start() - 1].isalnum():
         number = number[1:]
     return number
 
 
-# A formula in plain text: commands with their braces, numbers, signs, and letters that are alone.
+# A formula in plain text: commands with their braces, numbers, signs, and single letters.
 MATH_RUN = re.compile(
     r"(?:\\(?:text|textbf|mathrm|mathbf|operatorname|begin|end)\s{0,2}\{[^{}\n]{0,60}\}|\\(?!boxed|fbox)[a-zA-Z]++\*?|\\[^a-zA-Z\s]"
     r"|(?<![a-zA-Z])(?<![a-zA-Z]['’])(?:[a-zA-Z]|and|or|sin|cos|tan|log|ln|sqrt|pi|gcd|lcm)(?![a-zA-Z])|\d++(?:[.,]\d++)*+|[.]\d++|[.]{3}"
@@ -214,13 +213,13 @@ _OPERATORS = "-−+*/^_=<>"
 
 
 def _plain_formula(text: str) -> tuple[str | None, int, int]:
-    """Return the last formula that is written without dollars, its start and its end; none if a number follows it."""
-    if not any(mark in text for mark in "\\^{√π"):  # as in most texts
+    """Return the last formula that is written without dollars, its start and its end; None if a number follows it."""
+    if not any(mark in text for mark in "\\^{√π"):  # most texts have none
         return None, 0, 0
     last = None
-    for found in MATH_RUN.finditer(text):
-        if _MARKED.search(text, found.start(), found.end()):
-            last = found
+    for match in MATH_RUN.finditer(text):
+        if _MARKED.search(text, match.start(), match.end()):
+            last = match
     if last is None or _NUMBER.search(text, last.end()):
         return None, 0, 0
     formula = _trimmed(last.group())
@@ -248,8 +247,8 @@ def _trimmed(run: str) -> str:
     return run
 
 
-_BARE_LENGTH = 80  # characters of a response that is nothing but its answer
-# Two words side by side, the last with its article, or a word that only sentences have.
+_BARE_LENGTH = 80  # most characters of a response that consists of its answer alone
+# Two words side by side, an article before a word, or a word that only sentences have.
 _SENTENCE = re.compile(
     r"[A-Za-z]{2}[ :]++[A-Za-z]{2}|\$|\\\(|\\\[|[\w}] an? [a-z]{2}"
     r"|(?<![a-zA-Z\\])(?:is|are|was|it|it's|we|so|thus|hence|gets?)(?![a-zA-Z])",
@@ -258,7 +257,7 @@ _SENTENCE = re.compile(
 
 
 def _bare(text: str) -> str | None:
-    """Return the response itself if it's nothing but an answer."""
+    """Return the response itself if it consists of an answer alone."""
     stripped = text.strip()
     if len(stripped) > _BARE_LENGTH or "\n" in stripped or _SENTENCE.search(stripped):
         return None
@@ -269,7 +268,7 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
 def closing(text: str, opening: int) -> int:
-    """Return where the brace at `opening` is closed, or -1."""
+    """Return the position of the brace that closes the one at `opening`, or -1."""
     depth = 0
     for mark in _BRACE.finditer(text, opening):
         if mark.group() == "{":

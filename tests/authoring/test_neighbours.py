@@ -13,9 +13,9 @@ import pytest
 
 import rlvr
 from rlvr.authoring.neighbours import neighbours_of
-from rlvr.authoring.neighbours.aims import aims_of
 from rlvr.authoring.neighbours.base import Base
-from rlvr.authoring.neighbours.equivalents import shown
+from rlvr.authoring.neighbours.demands import demands_of
+from rlvr.authoring.neighbours.equivalents import equivalence_rule
 from rlvr.authoring.neighbours.fill import PROFILES, candidate
 from rlvr.authoring.neighbours.mutants import Mutant, constants, mutants_of
 
@@ -70,7 +70,7 @@ def test_constraints_are_kept(teams: str, gold: str) -> None:
     base = Base.of(teams)
     rng = random.Random(gold)
     for profile in PROFILES:
-        made = candidate(base, aims_of(gold, base.schema), profile, rng)
+        made = candidate(base, demands_of(gold, base.schema), profile, rng)
         assert made.execute("PRAGMA foreign_key_check").fetchall() == []
         assert made.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert made.execute(
@@ -181,7 +181,7 @@ def test_constants_say_what_the_result_is() -> None:
     ],
 )  # fmt: skip
 def test_what_is_shown_to_be_the_gold(teams: str, gold: str, mutant: str, same: bool) -> None:
-    assert bool(shown(gold, Mutant("x", mutant), Base.of(teams).schema)) is same
+    assert bool(equivalence_rule(gold, Mutant("x", mutant), Base.of(teams).schema)) is same
 
 
 def test_the_command(rlvr_cli: Any, teams: str, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_an_interrupt_in_the_middle_leaves_nothing(
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scaffold.package.shop, "write_databases", interrupted)
+    monkeypatch.setattr(scaffold.package, "_write_shops", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_package(Plan("my_puzzle", "single-turn", "sql"), tmp_path / "there")
     assert os.listdir(tmp_path) == []

@@ -26,7 +26,7 @@ def test_new_from_rows(rlvr_cli: CommandLine, tmp_path: Path) -> None:
     from_rows = ("new", "sums", "--verifier", "math", "--from", "rows.jsonl", "-o", "out")
     done = rlvr_cli(*from_rows)
     assert done.returncode == 2
-    assert "There are: ask, right. Say it with --prompt-column." in done.stderr
+    assert "There are: ask, right. Name it with --prompt-column." in done.stderr
     done = rlvr_cli(*from_rows, "--prompt-column", "ask", "--reference-column", "right")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "rlvr_sums" / "test.jsonl").is_file()

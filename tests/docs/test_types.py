@@ -1,7 +1,8 @@
-"""The pages' Python examples type-check as a user's script would: mypy, strict but for untyped definitions."""
+"""The pages' Python examples type-check as a user's script would, with their own functions untyped."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from tests.docs.fences import ROOT, in_languages
 from tests.docs.given import GIVEN
 
 # Examples leave their own functions untyped; calls of rlvr are checked all the same.
-_FLAGS = (
+_MYPY = (
     "--strict",
     "--allow-untyped-defs",
     "--allow-incomplete-defs",
@@ -20,30 +21,38 @@ _FLAGS = (
     "--allow-subclassing-any",
     "--allow-redefinition",
 )
+_PYRIGHT = {"typeCheckingMode": "standard", "extraPaths": [str(ROOT)]}
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a script per page."""
+    folder = tmp_path_factory.mktemp("examples")
+    for page, blocks in in_languages("python").items():
+        given = [name for name in GIVEN.get(page, ()) if name != "rlvr"]
+        lines = ["from typing import Any", "import rlvr", *(f"{name}: Any = ..." for name in given)]
+        name = page.removesuffix(".md").replace("/", "_").replace("-", "_").lower()
+        code = "\n".join([*lines, *(block.text for block in blocks)])
+        (folder / f"{name}.py").write_text(code, encoding="utf-8")
+    return folder
+
+
+def check(*command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.sweep
-def test_examples_type_check(tmp_path: Path) -> None:
+def test_examples_type_check_by_mypy(examples: Path, tmp_path: Path) -> None:
     pytest.importorskip("mypy")
-    for page, blocks in in_languages("python").items():
-        given = [name for name in GIVEN.get(page, ()) if name != "rlvr"]
-        lines = ["from typing import Any", "import rlvr", *(f"{name}: Any" for name in given)]
-        name = page.removesuffix(".md").replace("/", "_").replace("-", "_").lower()
-        code = "\n".join([*lines, *(block.text for block in blocks)])
-        (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "mypy", *_FLAGS),
-            *(
-                "--config-file",
-                str(ROOT / "pyproject.toml"),
-                "--cache-dir",
-                str(tmp_path / "cache"),
-            ),
-            *map(str, sorted(tmp_path.glob("*.py"))),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
+    options = ("--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(tmp_path))
+    check("mypy", *_MYPY, *options, *map(str, sorted(examples.glob("*.py"))))
+
+
+@pytest.mark.sweep
+def test_examples_type_check_by_pyright(examples: Path) -> None:
+    pytest.importorskip("basedpyright")
+    (examples / "pyrightconfig.json").write_text(json.dumps(_PYRIGHT), encoding="utf-8")
+    check("basedpyright", "--project", str(examples), "--pythonpath", sys.executable)

@@ -1,1 +1,1 @@
-"""Hostile responses for every verifier: none may be without a verdict, nor hold the caller's thread."""
+"""Hostile responses for every verifier. Each must get a verdict, and none may block the caller's thread."""

@@ -31,32 +31,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=0,
         help="Answers to mathematics by grammar to judge before the rounds (default 0: none).",
     )
-    asked = parser.parse_args(argv)
-    answers = _answers(asked.answers, asked.seed) if asked.answers else []
-    until = time.monotonic() + asked.seconds
-    seed, tried, found = asked.seed, Counter[str](), list[Finding]()
+    options = parser.parse_args(argv)
+    answers = _answers(options.answers, options.seed) if options.answers else []
+    until = time.monotonic() + options.seconds
+    seed, counts, findings = options.seed, Counter[str](), list[Finding]()
     while time.monotonic() < until:
         for place, subject in enumerate(subjects(seed, members=True)):
-            if asked.only not in subject.name or time.monotonic() > until:
+            if options.only not in subject.name or time.monotonic() > until:
                 continue
             texts = responses(seed * 1000 + place, subject.known, EACH)
-            tried[subject.name] += len(texts)
+            counts[subject.name] += len(texts)
             unit = LONG_UNITS[(seed * 31 + place) % len(LONG_UNITS)]
             for finding in (*look(subject, texts), *look_at_length(subject, unit)):
-                found.append(finding)
+                findings.append(finding)
                 print(f"seed {seed}: {finding}", flush=True)
         seed += 1
-    missed = counted(found)
-    for name, count in sorted(tried.items()):
+    missed = counted(findings)
+    for name, count in sorted(counts.items()):
         print(f"{count:8} responses  {missed[name]:4} findings  {name}")
     print(
-        f"{tried.total()} responses to {len(tried)} subjects, {seed - asked.seed} rounds, {len(found)} findings"
+        f"{counts.total()} responses to {len(counts)} subjects, {seed - options.seed} rounds, {len(findings)} findings"
     )
-    return int(bool(found or answers))
+    return int(bool(findings or answers))
 
 
 def _answers(count: int, seed: int) -> list[Finding]:
-    """Judge so many answers to mathematics, print what breaks a rule, and return it."""
+    """Judge `count` answers to mathematics, and print and return the cases that break a rule."""
     printed, judged = 0, Judged()
     for judged in judge(count, seed):
         for finding in judged.findings[printed:]:

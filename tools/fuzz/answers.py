@@ -1,8 +1,8 @@
 """Answers to mathematics by grammar, against golds of every kind and under every option of `Math`.
 
-A case is a gold, a response to it and the options: the gold said otherwise, another gold of its kind or of any kind,
-or a formula that nobody writes, in a box, in a sentence, in labelled parts or alone. No case may be without a verdict,
-and none may hold the caller's thread; see `judge`.
+A case is a gold, a response to it and the options. The response's answer is the gold reworded, another gold of its kind
+or of any kind, or a meaningless formula; it is in a box, in a sentence, in labelled parts or alone. Each case must get
+a verdict, and none may block the caller's thread; see `judge`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _UNITS = (
 
 
 def a_gold(rng: random.Random, kind: str = "") -> str:
-    """Return a gold of a kind, or of any."""
+    """Return a gold of a kind, or of any kind."""
     return _filled(rng, rng.choice(KINDS[kind or rng.choice(list(KINDS))]))
 
 
@@ -83,8 +83,8 @@ _PIECE = re.compile(r"\\[a-zA-Z]+|\d+|[a-zA-Z]+|.", re.DOTALL)
 _REPLACED = ("", "", "+", "-", "=", ",", "^", "_", "{", "}", "(", ")", "\\", "\\\\", "\\text{", "\\pm ", "!", "%", "'", "\\approx ", ":", "|", " or ", "^\\circ", "i", "0", "\\max(i,\\sqrt2)")  # fmt: skip
 
 
-def _said_otherwise(rng: random.Random, gold: str) -> str:
-    """Return a gold with some pieces changed, swapped, doubled or left out."""
+def _reworded(rng: random.Random, gold: str) -> str:
+    """Return a gold with some pieces changed, swapped, doubled or removed."""
     pieces = _PIECE.findall(gold) or ["1"]
     for _ in range(rng.choice((0, 1, 1, 2, 4))):
         at, other = rng.randrange(len(pieces)), rng.randrange(len(pieces))
@@ -108,17 +108,17 @@ _SENTENCES = (
 
 def a_response(rng: random.Random, gold: str, kind: str) -> str:
     """Return a response to a gold of a kind: its answer somewhere in a sentence, boxed or not."""
-    drawn = rng.random()
-    if drawn < 0.45:
-        answer = _said_otherwise(rng, gold)
-    elif drawn < 0.65:
+    chance = rng.random()
+    if chance < 0.45:
+        answer = _reworded(rng, gold)
+    elif chance < 0.65:
         answer = a_gold(rng, kind)
-    elif drawn < 0.8:
+    elif chance < 0.8:
         answer = a_gold(rng)
     else:
         answer = a_formula(rng, rng.choice((1, 2, 2, 3)))
     if rng.random() < 0.05:
-        answer = f"{answer} = {_said_otherwise(rng, answer)}"
+        answer = f"{answer} = {_reworded(rng, answer)}"
     box = rng.choice(("\\boxed{@}",) * 8 + ("@", "$@$", "\\boxed @", "\\fbox{@}", "\\\\boxed{@}", "\\boxed{\\text{(a) }@, \\text{(b) }@}"))  # fmt: skip
     return rng.choice(_SENTENCES).replace("@", box.replace("@", answer))
 
@@ -137,7 +137,7 @@ def judge(count: int, seed: int, until: float = float("inf")) -> Iterator[Judged
     judged, options = Judged(), options_of(rlvr.Math)
     while judged.cases < count and time.monotonic() < until:
         rng = random.Random(f"{seed}/{judged.cases}")
-        verifier, chosen = _verifier(rng, options)
+        verifier, options_set = _verifier(rng, options)
         kinds = [rng.choice(list(KINDS)) for _ in range(min(BATCH, count - judged.cases))]
         golds = [a_gold(rng, kind) for kind in kinds]
         texts = [a_response(rng, *case) for case in zip(golds, kinds, strict=True)]
@@ -145,10 +145,10 @@ def judge(count: int, seed: int, until: float = float("inf")) -> Iterator[Judged
         for task, text, verdict in zip(
             tasks, texts, _verdicts(verifier, tasks, texts), strict=True
         ):
-            what = verdict if isinstance(verdict, str) else _broken(verifier, task, text, verdict)
-            if what:
-                subject = Subject("Math", verifier, task, (), options=chosen)
-                judged.findings.append(Finding(subject, text, what))
+            fault = verdict if isinstance(verdict, str) else _broken(verifier, task, text, verdict)
+            if fault:
+                subject = Subject("Math", verifier, task, (), options=options_set)
+                judged.findings.append(Finding(subject, text, fault))
             elif isinstance(verdict, rlvr.Scored):
                 judged.statuses[verdict.status.value] += 1
         judged.cases += len(kinds)
@@ -158,9 +158,11 @@ def judge(count: int, seed: int, until: float = float("inf")) -> Iterator[Judged
 def _verifier(
     rng: random.Random, options: dict[str, tuple[Any, ...]]
 ) -> tuple[rlvr.Math, dict[str, Any]]:
-    chosen = {name: rng.choice(values) for name, values in options.items() if rng.random() < 0.3}
+    options_set = {
+        name: rng.choice(values) for name, values in options.items() if rng.random() < 0.3
+    }
     try:
-        return rlvr.Math().configure(**chosen), chosen
+        return rlvr.Math().configure(**options_set), options_set
     except OptionError:  # not together
         return rlvr.Math(), {}
 
@@ -168,23 +170,26 @@ def _verifier(
 def _verdicts(
     verifier: rlvr.Math, tasks: Sequence[rlvr.Task], texts: Sequence[str]
 ) -> list[rlvr.Verdict | str]:
-    """Return the verdicts, those of `settle` first and a worker's for the rest; for a case that breaks a rule, how it does."""
-    found = [_settled(verifier, task, text) for task, text in zip(tasks, texts, strict=True)]
-    left = [at for at, verdict in enumerate(found) if verdict is None]
-    rest = rlvr.score([tasks[at] for at in left], [texts[at] for at in left], verifier)
-    for at, verdict in zip(left, rest, strict=True):
-        found[at] = verdict
-    return [verdict for verdict in found if verdict is not None]
+    """Return the verdicts of `settle`, or of a worker for cases that it leaves open.
+
+    A case that breaks a rule has a text in place of its verdict.
+    """
+    verdicts = [_settled(verifier, task, text) for task, text in zip(tasks, texts, strict=True)]
+    unsettled = [at for at, verdict in enumerate(verdicts) if verdict is None]
+    scored = rlvr.score([tasks[at] for at in unsettled], [texts[at] for at in unsettled], verifier)
+    for at, verdict in zip(unsettled, scored, strict=True):
+        verdicts[at] = verdict
+    return [verdict for verdict in verdicts if verdict is not None]
 
 
 def _settled(verifier: rlvr.Math, task: rlvr.Task, text: str) -> rlvr.Verdict | str | None:
-    for _ in range(3):  # a collection of garbage, or a cold cache, doesn't come thrice
-        began = time.thread_time()
+    for _ in range(3):  # a garbage collection or a cold cache isn't to blame three times
+        start = time.thread_time()
         try:
             verdict = verifier.settle(task, text)
         except Exception as error:
             return f"settle raised {type(error).__name__}: {error!s:.200}"
-        spent = time.thread_time() - began
+        spent = time.thread_time() - start
         if spent <= MOST_S:
             return verdict
     return f"settle took {spent:.2f} s of the caller's processor time"

@@ -1,7 +1,7 @@
 """Texts on which a regular expression would take quadratic time, made of the expression's own parts.
 
-For each repeat in a pattern: what stands before it, then what it repeats, thousands of times, then something
-that doesn't fit. A pattern that goes back, or that begins anew within a run, takes seconds on one of them.
+For each repeat in a pattern, a text has the part before it, then the repeated part thousands of times, then an end
+that doesn't match. A pattern that backtracks, or that starts again within a run, takes seconds on one of them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 
 PACKAGES = ("rlvr.verifiers", "rlvr.envs")
 LENGTH = 8_000
-_FAST_S = 0.02  # processor time for a text of `LENGTH` that no pattern of linear time takes
-_GROWTH = 3.0  # times as long for a text of twice the length: 2 is linear, 4 quadratic
+_FAST_S = 0.02  # processor time for a text of `LENGTH`; every pattern of linear time takes less
+_GROWTH = 3.0  # ratio of the times for a text of twice the length: 2 is linear, 4 quadratic
 
 _REPEATS = (ops.MAX_REPEAT, ops.MIN_REPEAT, ops.POSSESSIVE_REPEAT)
 _ENDS = ("\0", "1 ", "\n")
@@ -47,40 +47,40 @@ def modules() -> Iterator[ModuleType]:
 
 
 def patterns() -> dict[str, re.Pattern[str]]:
-    """Return every pattern that a module holds under a name, alone or in a collection, by that name."""
-    found: dict[str, re.Pattern[str]] = {}
+    """Return the patterns of all modules by their variables' names, also those in collections."""
+    by_name: dict[str, re.Pattern[str]] = {}
     for module in modules():
         todo: list[tuple[str, Any]] = list(vars(module).items())
         while todo:
             name, value = todo.pop()
             if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
-                if value not in found.values():
-                    found[f"{module.__name__}.{name}"] = value
+                if value not in by_name.values():
+                    by_name[f"{module.__name__}.{name}"] = value
             elif isinstance(value, dict):
                 todo += [(f"{name}[{key!r:.20}]", part) for key, part in list(value.items())[:300]]
             elif isinstance(value, tuple | list):
                 todo += [(f"{name}[{place}]", part) for place, part in enumerate(value[:100])]
-    return found
+    return by_name
 
 
 def quadratic(name: str, pattern: re.Pattern[str], seed: int = 0) -> str | None:
     """Return the beginning of a text made for the pattern on which its time grows with the square of the length.
 
-    A pattern that its module only ever matches from a text's start is asked for that; another is looked for.
+    A pattern that its module only matches at a text's start is tried there; another is searched for.
     """
     rng = random.Random(seed)
     anchored = _is_anchored(name)
 
     def spent(times: int) -> float:
         text = head + unit * (times * LENGTH // len(unit)) + end
-        began = time.thread_time()
+        start = time.thread_time()
         if anchored:
             pattern.match(text)
             pattern.fullmatch(text)
         else:
             for _ in pattern.finditer(text):
                 pass
-        return time.thread_time() - began
+        return time.thread_time() - start
 
     for head, unit in _pumps(parser.parse(pattern.pattern, pattern.flags), rng):
         for end in _ENDS:  # noqa: B007
@@ -105,8 +105,8 @@ def _is_anchored(name: str) -> bool:
 
 
 def _pumps(tree: Any, rng: random.Random) -> list[tuple[str, str]]:
-    """Return (head, unit) pairs: a repeat's content behind what precedes it, and together with it."""
-    found: dict[tuple[str, str], None] = {}
+    """Return (head, unit) pairs: a repeat's content after the part that precedes it, and together with that part."""
+    pumps: dict[tuple[str, str], None] = {}
 
     def walk(nodes: Any, before: str) -> None:
         items = list(nodes)
@@ -118,8 +118,8 @@ def _pumps(tree: Any, rng: random.Random) -> list[tuple[str, str]]:
                     for _ in range(2):
                         unit = _sample(inside, rng)
                         if unit:
-                            found[head, unit] = found["", head + unit * 3] = None
-                            found["", head + unit + _sample(items[place + 1 :], rng)[:6]] = None
+                            pumps[head, unit] = pumps["", head + unit * 3] = None
+                            pumps["", head + unit + _sample(items[place + 1 :], rng)[:6]] = None
                 walk(inside, head)
             elif op is ops.SUBPATTERN:
                 walk(args[3], head)
@@ -133,10 +133,10 @@ def _pumps(tree: Any, rng: random.Random) -> list[tuple[str, str]]:
 
     walk(tree, "")
     for _ in range(3):
-        whole = _sample(tree, rng)
-        if len(whole) > 1:
-            found["", whole] = found["", whole[:-1]] = None
-    return list(found)
+        sample = _sample(tree, rng)
+        if len(sample) > 1:
+            pumps["", sample] = pumps["", sample[:-1]] = None
+    return list(pumps)
 
 
 def _sample(nodes: Any, rng: random.Random) -> str:

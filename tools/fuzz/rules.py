@@ -1,7 +1,7 @@
 """Check the rules that hold for every verifier and every response.
 
-- No response is without a verdict, unless an ordinary answer to the same task is, too.
-- A verdict is the same twice, and the same from a caller that is deep in its stack.
+- Every response gets a verdict, unless an ordinary answer to the same task gets none, either.
+- A second verdict is the same, and so is one for a caller that is deep in its stack.
 - `settle` and `reply` take little of the caller's processor time, in proportion to the response's length.
 """
 
@@ -58,7 +58,7 @@ class Finding:
 def look(
     subject: Subject, responses: Sequence[str], limit_s: float | None = None
 ) -> Iterator[Finding]:
-    """Yield what doesn't hold for `subject` and these responses."""
+    """Yield the rules that `subject` breaks on these responses."""
     if subject.reply is not None:
         yield from _replies(subject, responses)
         return
@@ -77,9 +77,9 @@ def look(
 
 
 def look_at_length(subject: Subject, unit: str) -> Iterator[Finding]:
-    """Yield where `settle` or `reply` takes long, or more than its share, on a long run of one unit.
+    """Yield a finding if `settle` or `reply` takes too long, or disproportionately long, on a long run of one unit.
 
-    `settle` sees no longer responses: `rlvr.scoring` leaves them to workers.
+    `settle` never sees longer responses, which `rlvr.scoring` leaves to workers.
     """
     work: list[tuple[str, int, Callable[[str], object]]] = []
     if subject.reply is not None:
@@ -94,25 +94,25 @@ def look_at_length(subject: Subject, unit: str) -> Iterator[Finding]:
                     lambda text, settle=settle: settle(subject.task, text),
                 )
             )
-    for what, length, function in work:
-        for _ in range(3):  # a collection of garbage, or a cold cache, doesn't come thrice
+    for stage, length, function in work:
+        for _ in range(3):  # a garbage collection or a cold cache isn't to blame three times
             long, short = (
                 _spent(function, unit * (size // len(unit))) for size in (length, length // 4)
             )
             if long <= MOST_S and (long <= 0.1 or long <= 10 * short):
                 break
         else:
-            shown = f"{unit[:20]!r} over and over"
+            description = f"{unit[:20]!r} over and over"
             yield Finding(
-                subject, shown, f"{what} took {long:.2f} s, and {short:.2f} s for a quarter"
+                subject, description, f"{stage} took {long:.2f} s, and {short:.2f} s for a quarter"
             )
 
 
 def _spent(function: Callable[[str], object], text: str) -> float:
-    began = time.thread_time()
+    start = time.thread_time()
     with contextlib.suppress(CannotScore):
         function(text)
-    return time.thread_time() - began
+    return time.thread_time() - start
 
 
 def _vote(text: str) -> None:
@@ -124,39 +124,41 @@ def _vote(text: str) -> None:
 
 
 def _timed(
-    subject: Subject, response: str, what: str, work: Callable[[str], object]
+    subject: Subject, response: str, stage: str, work: Callable[[str], object]
 ) -> Iterator[Finding]:
     for _ in range(3):
-        began = time.thread_time()
+        start = time.thread_time()
         try:
             work(response)
         except Exception as error:
             yield Finding(
-                subject, response, f"{what} raised {type(error).__name__}: {error!s:.200}"
+                subject, response, f"{stage} raised {type(error).__name__}: {error!s:.200}"
             )
             return
-        spent = time.thread_time() - began
+        spent = time.thread_time() - start
         if spent <= MOST_S:
             return
-    yield Finding(subject, response, f"{what} took {spent:.2f} s of the caller's processor time")
+    yield Finding(subject, response, f"{stage} took {spent:.2f} s of the caller's processor time")
 
 
 def _settled(subject: Subject, response: str) -> Iterator[Finding]:
     for leaf in leaves(subject.verifier):
-        found: list[Any] = []
+        verdicts: list[Any] = []
         yield from _timed(
             subject,
             response,
             f"settle of {leaf.name}",
-            lambda text, leaf=leaf, found=found: found.append(leaf.settle(subject.task, text)),
+            lambda text, leaf=leaf, verdicts=verdicts: verdicts.append(
+                leaf.settle(subject.task, text)
+            ),
         )
-        if found and found[0] is not None:
+        if verdicts and verdicts[0] is not None:
             try:
                 deep = at_depth(DEEP, lambda leaf=leaf: leaf.settle(subject.task, response))
             except RecursionError:
                 continue  # then a worker judges
-            if deep != found[0]:
-                yield Finding(subject, response, f"from a deep caller {deep}, not {found[0]}")
+            if deep != verdicts[0]:
+                yield Finding(subject, response, f"from a deep caller {deep}, not {verdicts[0]}")
 
 
 def _judged(subject: Subject, responses: Sequence[str], limit_s: float | None) -> Iterator[Finding]:
@@ -184,14 +186,14 @@ def _judged(subject: Subject, responses: Sequence[str], limit_s: float | None) -
             yield Finding(subject, responses[0], f"from a deep caller {deep}, not {firsts[0]}")
 
 
-def _alike(one: rlvr.Verdict, other: rlvr.Verdict) -> bool:
-    """Say if two verdicts are the same. If a limit decided one, the other may differ."""
-    if one == other:
+def _alike(first: rlvr.Verdict, second: rlvr.Verdict) -> bool:
+    """Return True if two verdicts are the same. If a limit decided one, the other may differ."""
+    if first == second:
         return True
     return any(
         isinstance(verdict, rlvr.Scored)
         and ("limit" in verdict.detail or verdict.status is rlvr.Status.LIMIT)
-        for verdict in (one, other)
+        for verdict in (first, second)
     )
 
 
@@ -208,17 +210,17 @@ def _replies(subject: Subject, responses: Sequence[str]) -> Iterator[Finding]:
 
 
 def at_depth(frames: int, work: Callable[[], Result]) -> Result:
-    """Return what `work` returns when it is called with at least so many frames below it."""
+    """Return the result of `work`, called with at least so many frames below it."""
     depth, frame = 0, sys._getframe()
     while (frame := frame.f_back) is not None:  # type: ignore[assignment]
         depth += 1
 
-    def deeper(left: int) -> Result:
-        return work() if left <= 0 else deeper(left - 1)
+    def deeper(remaining: int) -> Result:
+        return work() if remaining <= 0 else deeper(remaining - 1)
 
     return deeper(frames - depth)
 
 
 def counted(findings: Sequence[Finding]) -> Counter[str]:
-    """Return how many there are of each subject."""
+    """Return the number of findings per subject."""
     return Counter(finding.subject.name for finding in findings)

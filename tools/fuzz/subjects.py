@@ -1,7 +1,7 @@
 """The subjects of fuzzing: every verifier class of rlvr with every option, every environment's verifier and replies.
 
-Found by looking, not by a list: a new class, option, instruction or environment is fuzzed without a word here,
-unless it can't be made from nothing; then `subjects` says so.
+They are found by inspection and not listed here: a new class, option, instruction or environment is fuzzed
+automatically. `subjects` raises for a class that it can't make without arguments.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from rlvr.core.verifier import Verifier
 from rlvr.verifiers.instructions import registry as instructions
 
 NUMBERS = {float: (0.0, 1e-6, 0.01, 1e9), int: (1, 1000, 50_000)}
-"""Values of options that any number may be."""
+"""Values of options that may be any number."""
 
 STEPS = 100_000
-"""Of a query, where it has an option for them: by default it may take seconds."""
+"""SQLite's steps per query, for verifiers with that option: by default a query may take seconds."""
 
 REFERENCES: tuple[Any, ...] = (
     "42", "-7", "3.14", "0.5", "1/3", "\\frac{3}{4}", "50\\%", "\\pi", "2\\sqrt{2}", "x^2-49", "\\{1, 2\\}", "(1, 2)", "[0, 1)", "1, 2, 3", "x = 5",
@@ -39,7 +39,7 @@ REFERENCES: tuple[Any, ...] = (
     "12_5", "5 \\text{ cm}", "\\text{east}", "(C)", "\\emptyset", "\\sin x", "\\sum_{k=1}^n k", "\\max(1, 2)", "e^{i\\pi}", "\\binom{10}{3}", "f(x) = 2x", "x \\in \\mathbb{Z}",
     "\\pm 2", "0.1(6)", "1{,}234", "\\lfloor x \\rfloor", ["1", "one"], 3, 2.5,
 )  # fmt: skip
-"""Of `Math`: some of each kind."""
+"""References for `Math`, some of each kind."""
 
 QUERIES = (
     "SELECT count(*) FROM singer", "SELECT name FROM singer ORDER BY age DESC LIMIT 2", "SELECT name, age / 3.0 FROM singer", "SELECT DISTINCT age FROM singer WHERE age > 99",
@@ -52,13 +52,13 @@ class Subject:
     """A verifier and a task for it, or an environment that replies.
 
     Attributes:
-        name: as the counts are printed by.
-        verifier: with the options that were drawn.
-        task: one of its tasks.
-        known: texts that its generators mutate.
-        judged: whether it can be judged here: not by a model, and not by running programs.
-        reply: what an environment answers to a message.
-        options: what was set on the verifier.
+        name: the name under which counts are printed.
+        verifier: the verifier, with the options that were drawn.
+        task: a task for it.
+        known: texts that the generators mutate.
+        judged: True if responses can be judged here, neither by a model nor by running programs.
+        reply: returns an environment's reply to a message.
+        options: the options that were drawn.
     """
 
     name: str
@@ -71,22 +71,24 @@ class Subject:
 
 
 def subjects(seed: int, members: bool = False) -> Iterator[Subject]:
-    """Yield each of them once, with a task and options drawn by `seed`; with `members` some of families, too."""
+    """Yield all subjects, each with a task and options drawn by `seed`; with `members` some members of families, too."""
     rng = random.Random(seed)
     for kind in verifier_classes():
-        for verifier in _made(kind):
-            yield _drawn(rng, f"{kind.__name__}", verifier, _tasks_of(kind), options_of(kind))
+        for verifier in _verifiers_of(kind):
+            yield _with_options(
+                rng, f"{kind.__name__}", verifier, _tasks_of(kind), options_of(kind)
+            )
     for id, tasks in _instructions().items():
-        yield _drawn(rng, f"instruction {id}", rlvr.Instructions(), tasks, {})
+        yield _with_options(rng, f"instruction {id}", rlvr.Instructions(), tasks, {})
     for parts in _compositions():
-        yield _drawn(rng, "composition", parts, _tasks_of(rlvr.Math), options_of(rlvr.Math))
+        yield _with_options(rng, "composition", parts, _tasks_of(rlvr.Math), options_of(rlvr.Math))
     for name, env in _environments().items():
         tasks = [
             (fixture.task, fixture.turns[-1])
             for fixture in env.fixtures
             if isinstance(fixture.task, rlvr.Task)
         ]
-        subject = _drawn(
+        subject = _with_options(
             rng, f"env {name}", env.verifier, tasks, {"mode": ("boxed", "flexible", "whole")}
         )
         yield subject
@@ -96,7 +98,7 @@ def subjects(seed: int, members: bool = False) -> Iterator[Subject]:
         yield from _members(rng)
 
 
-def _drawn(
+def _with_options(
     rng: random.Random,
     name: str,
     verifier: Verifier,
@@ -104,21 +106,21 @@ def _drawn(
     options: dict[str, tuple[Any, ...]],
 ) -> Subject:
     task, response = rng.choice(tasks)
-    chosen = {}
+    options_set = {}
     for option, values in options.items():
         if rng.random() < 0.4:
             try:
                 value = rng.choice(values)
                 verifier = verifier.configure(**{option: value})
-                chosen[option] = value
-            except OptionError:  # not with those chosen before, or not of these parts
+                options_set[option] = value
+            except OptionError:  # not together with the others, or no option of these parts
                 continue
-    shown = (
+    demonstration = (
         verifier.demonstrate(task) if not any(leaf.is_async for leaf in leaves(verifier)) else None
     )
-    known = (response, shown or response, _text(task.reference), task.text[-1000:])
+    known = (response, demonstration or response, _text(task.reference), task.text[-1000:])
     judged = not any(leaf.is_async for leaf in leaves(verifier))
-    return Subject(name, verifier, task, known, judged, None, chosen)
+    return Subject(name, verifier, task, known, judged, None, options_set)
 
 
 def _text(reference: Any) -> str:
@@ -143,42 +145,42 @@ def _replying(subject: Subject, env: Any, name: str) -> Subject:
 
 @cache
 def verifier_classes() -> tuple[type[Verifier], ...]:
-    """Return every verifier class of rlvr that is no base of others, by name."""
+    """Return every verifier class of rlvr that isn't abstract, by name."""
     for package in ("rlvr.verifiers", "rlvr.envs"):
         for module in pkgutil.walk_packages(
             importlib.import_module(package).__path__, f"{package}."
         ):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-    found: set[type[Verifier]] = set()
+    classes: set[type[Verifier]] = set()
     todo = [Verifier]
     while todo:
         for kind in todo.pop().__subclasses__():
             todo.append(kind)
-            # The audit's only measure another one.
+            # The audit's classes only measure another verifier.
             ours = kind.__module__.startswith("rlvr.") and "authoring" not in kind.__module__
             if ours and not inspect.isabstract(kind):
-                found.add(kind)
-    return tuple(sorted(found, key=lambda kind: kind.__name__))
+                classes.add(kind)
+    return tuple(sorted(classes, key=lambda kind: kind.__name__))
 
 
 def options_of(kind: type[Verifier]) -> dict[str, tuple[Any, ...]]:
-    """Return the values of each option that a class declares, as far as its annotation names them."""
+    """Return values of each option that a class declares, if its annotation determines them."""
     hints = get_type_hints(kind.__init__)
-    found: dict[str, tuple[Any, ...]] = {}
+    values: dict[str, tuple[Any, ...]] = {}
     for option in kind.options:
         hint = hints.get(option)
         if get_origin(hint) is Literal:
-            found[option] = get_args(hint)
+            values[option] = get_args(hint)
         elif hint is bool:
-            found[option] = (True, False)
+            values[option] = (True, False)
         elif hint in NUMBERS:
-            found[option] = NUMBERS[hint]
-    return found
+            values[option] = NUMBERS[hint]
+    return values
 
 
-def _made(kind: type[Verifier]) -> list[Verifier]:
-    """Return a class's verifiers. Raises `LookupError` for a class that can't be made from nothing."""
+def _verifiers_of(kind: type[Verifier]) -> list[Verifier]:
+    """Return verifiers of a class. Raises `LookupError` for a class that needs arguments."""
     name = kind.__name__
     if name == "Format":
         return [rlvr.Format.boxed(), rlvr.Format.think()]
@@ -198,14 +200,14 @@ def _made(kind: type[Verifier]) -> list[Verifier]:
     ]
     if needed:
         raise LookupError(f"tools/fuzz/subjects.py can't make {name}: it needs {', '.join(needed)}")
-    made = kind()
-    return [made.configure(max_steps=STEPS) if "max_steps" in kind.options else made]
+    verifier = kind()
+    return [verifier.configure(max_steps=STEPS) if "max_steps" in kind.options else verifier]
 
 
 @cache
 def _tasks_of(kind: type[Verifier]) -> list[tuple[rlvr.Task, str]]:
-    """Return tasks that a class judges, each with a response: those of environments that have it, and some made."""
-    found = [
+    """Return tasks for a class, each with a response: those of environments that use it, and some made here."""
+    tasks = [
         (fixture.task, fixture.turns[-1])
         for env in _environments().values()
         if any(type(leaf) is kind for leaf in leaves(env.verifier))
@@ -213,14 +215,17 @@ def _tasks_of(kind: type[Verifier]) -> list[tuple[rlvr.Task, str]]:
         if isinstance(fixture.task, rlvr.Task)
     ]
     if kind is rlvr.Math:
-        found += [(rlvr.Task("Compute it.", one), f"\\boxed{{{one}}}") for one in REFERENCES]
+        tasks += [(rlvr.Task("Compute it.", text), f"\\boxed{{{text}}}") for text in REFERENCES]
     if kind is rlvr.Sql or kind.__name__ == "Look":
         path = _database()
-        found += [
-            (rlvr.Task("Write a query.", {"sql": one, "databases": [path]}), f"```sql\n{one}\n```")
-            for one in QUERIES
+        tasks += [
+            (
+                rlvr.Task("Write a query.", {"sql": text, "databases": [path]}),
+                f"```sql\n{text}\n```",
+            )
+            for text in QUERIES
         ]
-    return found or [
+    return tasks or [
         (rlvr.Task("Say something about rivers.", "Rivers flow."), "Rivers flow into the sea.")
     ]
 
@@ -246,15 +251,15 @@ def _database() -> str:
 
 @cache
 def _instructions() -> dict[str, list[tuple[rlvr.Task, str]]]:
-    """Return, for each instruction there is, tasks with kwargs made by their types."""
-    found = {}
+    """Return tasks for each instruction, with kwargs made by their types."""
+    tasks = {}
     for check in instructions.checks():
         kwargs = {name: _kwarg(kind) for name, (kind, _) in check.kwargs.items()}
         reference = {"instruction_id_list": [check.id], "kwargs": [kwargs]}
-        found[check.id] = [
+        tasks[check.id] = [
             (rlvr.Task("Name three rivers of France.", reference), "The Seine. The Loire, too.")
         ]
-    return found
+    return tasks
 
 
 def _kwarg(kind: Any) -> Any:
@@ -278,20 +283,20 @@ def _compositions() -> list[Verifier]:
 @cache
 def _environments() -> dict[str, rlvr.Environment]:
     """Return every environment that comes with rlvr, by name; tests may have registered others."""
-    found = {}
+    environments = {}
     for spec in registry.environments():
         if not spec.built_in:
             continue
         options = {"data": "none.jsonl"} if spec.name == "sql" else {}
-        found[spec.name] = rlvr.make(spec.name, **options)
-    return found
+        environments[spec.name] = rlvr.make(spec.name, **options)
+    return environments
 
 
 def _members(rng: random.Random) -> Iterator[Subject]:
     """Yield two members of each family of environments, if its library is there: each makes a data set."""
     for family in families().values():
         try:
-            # A family of slices shows its names' form instead of members.
+            # A family of slices lists the form of its names instead of members.
             members = [member for member in family.members() if "<" not in member]
             names = rng.sample(members, min(2, len(members)))
         except MissingExtraError:
@@ -299,11 +304,11 @@ def _members(rng: random.Random) -> Iterator[Subject]:
         for name in names:
             try:
                 env = rlvr.make(f"{family.name}/{name}")
-            except OptionError:  # one without strict scoring
+            except OptionError:  # a member without strict scoring
                 continue
             task = env.tasks[rng.randrange(20)]
             answer = env.verifier.demonstrate(task) or "\\boxed{1}"
-            yield _drawn(
+            yield _with_options(
                 rng,
                 f"env {family.name}",
                 env.verifier,

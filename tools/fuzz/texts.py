@@ -1,7 +1,7 @@
-"""Responses that no honest model writes, and some that any model does: by grammar, by repetition, by mutation.
+"""Hostile and ordinary responses: by grammar, by repetition, by mutation.
 
-Each generator is a function of a random generator and a few texts that the task knows (its reference, right
-and wrong responses), and gives one response.
+Each generator is a function of a random generator and a few known texts of the task (its reference, right
+and wrong responses), and returns one response.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def generator(function: Generator) -> Generator:
 
 @generator
 def run(rng: random.Random, known: Sequence[str]) -> str:
-    """Write one unit over and over, with something before, behind or around it."""
+    """Write one unit over and over, with text before, after or around it."""
     unit = rng.choice(LONG_UNITS)
     length = rng.choice((40, 300, 1200, 5000, 20_000))
     body = unit * max(1, length // len(unit))
@@ -55,7 +55,7 @@ _AROUND = (
 
 @generator
 def mutated(rng: random.Random, known: Sequence[str]) -> str:
-    """Change a known text: characters left out, doubled, swapped, replaced by odd ones; or cut and joined."""
+    """Change a known text: remove, double or replace characters, insert odd ones, or insert a piece of another text."""
     text = list(rng.choice(known)[:4000]) or ["1"]
     for _ in range(rng.choice((1, 1, 2, 5, 20))):
         at = rng.randrange(len(text))
@@ -111,7 +111,7 @@ _FUNCTIONS = (
 
 
 def a_formula(rng: random.Random, depth: int) -> str:
-    """Return a formula by grammar, of so many levels; most have no meaning."""
+    """Return a formula by grammar, of at most `depth` levels; most have no meaning."""
     if depth <= 0 or rng.random() < 0.15:
         return rng.choice(_NUMBERS)
     a, b = (a_formula(rng, depth - 1) for _ in range(2))
@@ -191,7 +191,7 @@ def query(rng: random.Random, known: Sequence[str]) -> str:
 
 @generator
 def data(rng: random.Random, known: Sequence[str]) -> str:
-    """Write JSON, whole or broken, tables, calls of tools, a judge's answer."""
+    """Write JSON, valid or broken, tables, tool calls, or a judge's answer."""
 
     def value(depth: int) -> object:
         kind = rng.randrange(8 if depth > 0 else 6)

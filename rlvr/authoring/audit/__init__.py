@@ -1,7 +1,7 @@
-"""The audit: an environment's faults, found before a policy finds them.
+"""The audit finds an environment's faults before a policy finds them.
 
-`engine.py` runs the probes, `probe_registry.py` collects them, `subject.py` is what they look at, `finding.py` what they
-return and `rendering.py` how that is shown. The probes are in a folder per group.
+`probe_registry.py` collects the probes and `engine.py` runs them. A probe looks at a `Subject` (`subject.py`) and returns
+a `Finding` (`finding.py`), which `rendering.py` prints. The probes are in a folder per group.
 """
 
 from rlvr.authoring.audit.engine import audit

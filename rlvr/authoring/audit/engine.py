@@ -18,7 +18,7 @@ from rlvr.core.errors import OptionError, nearest
 from rlvr.core.registry import make
 from rlvr.core.verdict import Cause, Unscored
 
-_MANY = 0.25  # of the responses: a fault on so many of them is what other findings follow from
+_MANY = 0.25  # share of the responses: a fault on so many of them probably causes other findings
 
 
 def audit(
@@ -37,7 +37,7 @@ def audit(
         assert report.ok, str(report)
 
     Args:
-        environment: an environment, or its name. With a name it can be made again, which a few probes need.
+        environment: an environment, or its name. With a name it can be made again, as a few probes require.
         tasks: the size of the sample of its tasks, which `seed` draws.
         only: names of probes or groups; all by default.
         rollouts: rows of `rlvr.runs.run.read_rollouts`, for the probes of learnability.
@@ -45,24 +45,24 @@ def audit(
         options: the environment's, if it is given by name.
 
     Returns:
-        a finding per probe; `ok` if none failed. `str()` of it is a table.
+        The findings, one per probe, with `ok` if none failed. `str()` of the result is a table.
 
     Raises `OptionError` for an unknown probe, and the errors of `rlvr.make`.
     """
-    begun = time.monotonic()
+    start = time.monotonic()
     if isinstance(environment, str):
         env = make(environment, **options)
     elif options:
         raise OptionError("An environment that is made already takes no options: give its name.")
     else:
         env = environment
-    chosen = _chosen(only)
+    selected = _selected(only)
     subject = Subject(env, tasks, seed, rollouts)
     findings: dict[str, Finding] = {}
     level = gymnasium.logger.min_level
     gymnasium.logger.min_level = gymnasium.logger.ERROR  # warnings of its checkers are no findings
     try:
-        for probe in sorted(chosen, key=lambda probe: probe.last):
+        for probe in sorted(selected, key=lambda probe: probe.last):
             if progress is not None:
                 progress(probe)
             findings[probe.name] = _unless_known(probe(subject), env)
@@ -72,21 +72,21 @@ def audit(
         env.name,
         subject.options,
         len(subject.tasks),
-        tuple(findings[probe.name] for probe in chosen),
-        time.monotonic() - begun,
+        tuple(findings[probe.name] for probe in selected),
+        time.monotonic() - start,
         _cause(subject),
     )
 
 
-def _chosen(only: Sequence[str]) -> list[Probe]:
-    every = probes()
+def _selected(only: Sequence[str]) -> list[Probe]:
+    all_probes = probes()
     if not only:
-        return every
-    names = {probe.name for probe in every} | {probe.group for probe in every}
+        return all_probes
+    names = {probe.name for probe in all_probes} | {probe.group for probe in all_probes}
     for name in only:
         if name not in names:
             raise OptionError(f"There's no probe {name!r}. {nearest(name, sorted(names))}")
-    return [probe for probe in every if probe.name in only or probe.group in only]
+    return [probe for probe in all_probes if probe.name in only or probe.group in only]
 
 
 def _unless_known(finding: Finding, env: Environment) -> Finding:
@@ -108,8 +108,8 @@ def _cause(subject: Subject) -> str:
     if not faults or count < _MANY * len(subject.seen):
         return ""
     message, times = faults.most_common(1)[0]
-    others = "" if times == count else f" (of the others: {faults.most_common(2)[1][0]:.200})"
+    other_faults = "" if times == count else f" (of the others: {faults.most_common(2)[1][0]:.200})"
     return (
-        f"{count} of {len(subject.seen)} responses have no verdict: {message:.300}{others}. Fix this first; "
+        f"{count} of {len(subject.seen)} responses have no verdict: {message:.300}{other_faults}. Fix this first; "
         f"other findings may follow from it."
     )

@@ -25,7 +25,7 @@ class ProbeOutcome(StrEnum):
     NOTHING = "nothing"
     """The probe has nothing to look at here; the summary says what it needs."""
     BROKEN = "broken"
-    """The probe itself failed, which says nothing about the environment."""
+    """The probe itself failed, so that nothing is known about the environment."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,6 @@ def nothing(summary: str) -> Finding:
 
 def _short(evidence: Iterable[str]) -> tuple[str, ...]:
     lines = [str(line).encode("utf-8", "backslashreplace").decode() for line in evidence]
-    kept = [line if len(line) <= _LINE else f"{line[:_LINE]}…" for line in lines[:_EVIDENCE]]
-    more = len(lines) - _EVIDENCE
-    return (*kept, f"… and {more} more") if more > 0 else tuple(kept)
+    shortened = [line if len(line) <= _LINE else f"{line[:_LINE]}…" for line in lines[:_EVIDENCE]]
+    omitted = len(lines) - _EVIDENCE
+    return (*shortened, f"… and {omitted} more") if omitted > 0 else tuple(shortened)

@@ -1,4 +1,4 @@
-"""The time that an audit spends on a verifier that hangs, and the pace of one that doesn't."""
+"""`HangBudget`: the time that an audit may spend on hanging verifications, and the pace of the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rlvr.core.verdict import Cause, Unscored, Verdict
 _BUDGET_S = 30.0
 _SHORT_S = 0.5
 _FEW, _MANY = 8, 128
-_UNKNOWN = 32  # verdicts, before which it isn't known if they come back
+_UNKNOWN = 32  # first verdicts, during which any verification may still hang
 
 
 class HangBudgetSpentError(RlvrError):
@@ -18,7 +18,7 @@ class HangBudgetSpentError(RlvrError):
 
 
 class HangBudget:
-    """The rest of the time for verifications that hang.
+    """The remaining time for verifications that hang.
 
     Attributes:
         hung_s: seconds of the batches in which a verification was killed.
@@ -49,7 +49,7 @@ class HangBudget:
             )
 
     def spend(self, seconds: float, verdicts: Sequence[Verdict]) -> None:
-        """Count a batch."""
+        """Count the time and the verdicts of a batch."""
         self._verdicts += len(verdicts)
         if any(map(hung, verdicts)):
             self.hung_s += seconds
@@ -58,5 +58,5 @@ class HangBudget:
 
 
 def hung(verdict: Verdict) -> bool:
-    """Return whether a verification was killed for its time, by no fault of the response."""
+    """Return True if a verification was killed for its time, by no fault of the response."""
     return isinstance(verdict, Unscored) and verdict.cause is Cause.TIMEOUT

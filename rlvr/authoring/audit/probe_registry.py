@@ -58,7 +58,7 @@ class Probe:
         name: the name of its finding.
         group: the group under which the finding is reported.
         look: the function.
-        last: whether it looks at what the other probes saw, and so comes after them.
+        last: True if it runs after the other probes, since it looks at their verdicts.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Probe:
 
     @property
     def about(self) -> str:
-        """The first line of the function's docstring, which says what it checks."""
+        """The first line of the function's docstring: the sentence that says what it checks."""
         return (inspect.getdoc(self.look) or "").partition("\n")[0]
 
     def __call__(self, subject: Subject) -> Finding:

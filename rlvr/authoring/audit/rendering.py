@@ -21,7 +21,7 @@ _COLOURS = {
     ProbeOutcome.NOTHING: "dim",
     ProbeOutcome.BROKEN: "bold magenta",
 }
-_ALIKE = 3  # strategies that earn the same are one row, from so many on
+_ALIKE = 3  # least number of strategies with the same share that are shown as one row
 _QUIET = (ProbeOutcome.OK, ProbeOutcome.NOTHING)
 _CSS = """
 :root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 20%, transparent); }
@@ -41,7 +41,7 @@ def table(audit: Audit, everything: bool = False) -> RenderableType:
     """Return the findings by group, with evidence and advice unless they are ok, and the summary.
 
     Args:
-        everything: also show probes that had nothing to look at, and strategies that earn the same apart.
+        everything: also show probes that had nothing to look at, and each strategy in a row of its own.
     """
     parts: list[RenderableType] = []
     if audit.cause:
@@ -61,7 +61,7 @@ def table(audit: Audit, everything: bool = False) -> RenderableType:
 
 
 def summary(audit: Audit) -> str:
-    """Return the verdict in a line or two."""
+    """Return the audit's verdict in one or two lines."""
     counts = {outcome: sum(f.outcome is outcome for f in audit) for outcome in ProbeOutcome}
     parts = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     floor = "" if audit.hack_floor is None else f" Hack floor {audit.hack_floor:.1%}."
@@ -95,7 +95,7 @@ def page(audit: Audit, about: dict[str, str] | None = None) -> str:
 
 
 def fragment(audit: Audit, about: dict[str, str] | None = None) -> str:
-    """Return the body of the page, which a notebook shows."""
+    """Return the body of the page, as a notebook shows it."""
     groups = []
     for group in dict.fromkeys(finding.group for finding in audit):
         rows = "\n".join(
@@ -114,15 +114,15 @@ def fragment(audit: Audit, about: dict[str, str] | None = None) -> str:
 
 
 def _alike_merged(audit: Audit) -> list[Finding]:
-    """Return the findings that have something to say; strategies with one outcome and share are one row."""
-    shown = [finding for finding in audit if finding.outcome is not ProbeOutcome.NOTHING]
+    """Return the findings except those of probes without material. Strategies with one outcome and share are one row."""
+    findings = [finding for finding in audit if finding.outcome is not ProbeOutcome.NOTHING]
     alike: dict[tuple[ProbeOutcome, float], list[Finding]] = {}
-    for finding in shown:
+    for finding in findings:
         if "strategy" in finding.figures:
             key = (finding.outcome, finding.figures["share"])
             alike.setdefault(key, []).append(finding)
     merged: list[Finding] = []
-    for finding in shown:
+    for finding in findings:
         same = alike.get((finding.outcome, finding.figures.get("share", -1.0)), [])
         if "strategy" not in finding.figures or len(same) < _ALIKE:
             merged.append(finding)

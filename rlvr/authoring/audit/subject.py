@@ -1,4 +1,4 @@
-"""The environment that probes look at: how to make it again, a sample of its tasks, and verdicts on responses."""
+"""`Subject`: the environment that probes look at, with its factory, a sample of its tasks, and verdicts on responses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Form = Callable[[Task], str | None]
 HANGS = "its `settle` hangs (see settling)"
 SINGLE_TURN = "its episodes have one turn"
 NO_RIGHT_ANSWER = "no right answer is known (see right-answers-known)"
-_FORMED = 4  # tasks on which forms are tried
+_FORMED = 4  # tasks on which the forms of references are tried
 _SLOW_S = 0.3
 _MARKS = ("\\boxed{%s}", "%s", "<answer>%s</answer>", "#### %s", "The answer is %s.")
 _THOUGHT = "<think>\nWe work it out.\n</think>\n\n"
@@ -44,7 +44,7 @@ class Subject:
         rollouts: rows of a policy or a saved run; empty if there are none.
         seen: every verdict so far, with its task and response, for probes that come last.
         hang_budget: the time left for verifications that hang.
-        inline: whether `settle` may be called in this process; a probe sets it to False after a hang.
+        inline: True if `settle` may be called in this process; a probe sets it to False after a hang.
         unanswered: the number of probes that needed a right answer and had none.
     """
 
@@ -59,19 +59,19 @@ class Subject:
             raise OptionError(f"An audit looks at 2 tasks at least, not {tasks}.")
         self.env = env
         count = len(env.tasks)
-        chosen = (
+        indices = (
             range(count)
             if count <= tasks
             else sorted(random.Random(seed).sample(range(count), tasks))
         )
-        self.tasks: list[Task] = [env.tasks[i] for i in chosen]
+        self.tasks: list[Task] = [env.tasks[i] for i in indices]
         self.rollouts = list(rollouts)
         self.seen: list[tuple[Task, str, Verdict]] = []
         self.inline = True
         self.unanswered = 0
         self.hang_budget = HangBudget()
 
-    # ------------------------------------------------------------------ making it again
+    # ------------------------------------------------------------------ the factory
 
     @functools.cached_property
     def factory(self) -> Callable[..., Environment] | None:
@@ -86,7 +86,7 @@ class Subject:
         return dict(self.env.made_with or {})
 
     def takes(self, option: str) -> bool:
-        """Return whether the factory has that option."""
+        """Return True if the factory has that option."""
         return self.factory is not None and option in inspect.signature(self.factory).parameters
 
     def make(self, **changed: Any) -> Environment:
@@ -107,12 +107,12 @@ class Subject:
 
     @property
     def pace_s(self) -> float:
-        """Seconds per verification, as far as they were measured."""
+        """Seconds per verification in the batches so far."""
         return self.hang_budget.pace_s
 
     @property
     def slow(self) -> bool:
-        """True if a verdict needs a sandbox, a model or much time, or an episode several turns."""
+        """True if a verdict needs a sandbox, a model or much time, or if an episode has several turns."""
         several = self.env.max_turns > 1 or self.pace_s > _SLOW_S
         return several or any(leaf.is_async for leaf in leaves(self.env.verifier))
 
@@ -135,7 +135,7 @@ class Subject:
         return verdicts
 
     def _batch(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
-        begun = time.monotonic()
+        start = time.monotonic()
         if self.by_verifier:
             limit = self.hang_budget.limit_s
             verdicts = scoring.score(tasks, responses, self.env.verifier, limit_s=limit)
@@ -144,13 +144,13 @@ class Subject:
                 self.judge_messages(task, [response])
                 for task, response in zip(tasks, responses, strict=True)
             ]
-        self.hang_budget.spend(time.monotonic() - begun, verdicts)
+        self.hang_budget.spend(time.monotonic() - start, verdicts)
         return verdicts
 
     def judge_messages(self, task: Task, responses: Sequence[str]) -> Verdict:
         """Return the verdict of the environment's `judge` on a conversation of these responses.
 
-        The environment's replies are between them, as long as it replies.
+        The environment's replies are inserted between them until it stops replying.
         """
         messages = [dict(message) for message in task.prompt]
         for i, response in enumerate(responses):
@@ -163,14 +163,14 @@ class Subject:
     def play(self, task: Task, answer: Callable[[int], str]) -> Verdict:
         """Return the verdict of a whole episode; `answer(turn)` makes the response of each turn."""
         self.hang_budget.check()
-        begun = time.monotonic()
+        start = time.monotonic()
         self.env.reset(options={"task": task})
         for turn in range(self.env.max_turns):
             response = answer(turn)
             *_, terminated, truncated, info = self.env.step(response)
             if terminated or truncated:
                 verdict: Verdict = info["verdict"]
-                self.hang_budget.spend(time.monotonic() - begun, [verdict])
+                self.hang_budget.spend(time.monotonic() - start, [verdict])
                 self.seen.append((task, response, verdict))
                 return verdict
         raise AssertionError("an episode ends at its last turn")
@@ -185,7 +185,7 @@ class Subject:
         ]
 
     def reply(self, task: Task, texts: Sequence[str]) -> str | None:
-        """Return the environment's reply to the last of these messages; None if the episode is over, or it raises."""
+        """Return the environment's reply to the last of these messages; None if the episode is over or `reply` raises."""
         messages = [dict(message) for message in task.prompt]
         reply: str | None = None
         for text in texts:
@@ -204,8 +204,8 @@ class Subject:
     def right(self, task: Task) -> str | None:
         """Return a response that should earn full reward, or None if none is known.
 
-        The verifier makes it from the reference. If it makes none, it is one of the usual forms of a reference, if
-        that form earns full reward on some task of the sample; otherwise the response of a `right` fixture.
+        The verifier makes the response from the reference. If it makes none, one of the usual forms of a reference is
+        used, if that form earns full reward on some task of the sample; otherwise the response of a `right` fixture.
         """
         response = self.env.verifier.demonstrate(task) if self._demonstrates else None
         if response is None and self._form is not None:
@@ -231,15 +231,18 @@ class Subject:
 
     @functools.cached_property
     def _demonstrates(self) -> bool:
-        """True if the verifier's demonstrations count: with a `judge` of the environment's own, if one is right."""
+        """True if the verifier's demonstrations are right answers.
+
+        If the environment has its own `judge`, one of them must earn full reward.
+        """
         if self.by_verifier:
             return True
-        shown = [
+        demonstrations = [
             (task, answer)
             for task in self.tasks[:_FORMED]
             if (answer := self.env.verifier.demonstrate(task)) is not None
         ]
-        return any(map(full, self.judge(*columns(shown))))
+        return any(map(full, self.judge(*columns(demonstrations))))
 
     @functools.cached_property
     def _of_fixtures(self) -> dict[str, tuple[Task, str]]:
@@ -268,7 +271,7 @@ class Subject:
         tasks = [task for task in self.tasks[:_FORMED] if not self._demonstrated(task)]
         if not tasks or not self.by_verifier:
             return None
-        forms = list(written_forms())
+        forms = list(reference_forms())
         counts = [sum(map(full, self._judge_form(tasks, form))) for form in forms]
         best = max(range(len(forms)), key=counts.__getitem__, default=0)
         return forms[best] if forms and counts[best] else None
@@ -279,7 +282,7 @@ class Subject:
 
     @functools.cached_property
     def right_as_text(self) -> list[Task]:
-        """Tasks with a number as reference that earns full reward only if it is text."""
+        """Tasks whose reference is a number that earns full reward only as text."""
         return [
             task
             for task in self.tasks[:_FORMED]
@@ -287,7 +290,8 @@ class Subject:
             and self.right(task) is None
             and self.by_verifier
             and any(
-                any(map(full, self._judge_form([as_text(task)], form))) for form in written_forms()
+                any(map(full, self._judge_form([as_text(task)], form)))
+                for form in reference_forms()
             )
         ]
 
@@ -309,7 +313,7 @@ def apart(response: str) -> tuple[str, str]:
 
 
 def full(verdict: Verdict) -> bool:
-    """Return whether a verdict is full reward."""
+    """Return True if a verdict gives full reward."""
     return isinstance(verdict, Scored) and verdict.status is Status.CORRECT
 
 
@@ -327,16 +331,16 @@ def shown(verdict: Verdict) -> str:
     return f"unscored, {verdict.cause}: {verdict.message:.160}"
 
 
-def excerpt(text: str, most: int = 60) -> str:
+def excerpt(text: str, length: int = 60) -> str:
     """Return the beginning of a text on one line."""
-    short = text if len(text) <= most else f"{text[:most]}…"
+    short = text if len(text) <= length else f"{text[:length]}…"
     return repr(short)
 
 
-def written_forms() -> Iterator[Form]:
-    """Yield functions that write a task's reference between the usual marks, alone and after a thought.
+def reference_forms() -> Iterator[Form]:
+    """Yield functions that write a task's reference between the usual marks, alone and after a thinking part.
 
-    A format may require the thought. They return None for a reference that is no text and no number.
+    Some formats require the thinking part. The functions return None for a reference that is neither text nor a number.
     """
     plain = [_marked(mark) for mark in _MARKS]
     yield from plain
@@ -352,10 +356,10 @@ def as_text(task: Task) -> Task:
 
 
 def _marked(mark: str) -> Form:
-    def written(task: Task) -> str | None:
+    def form(task: Task) -> str | None:
         reference = task.reference
         if isinstance(reference, bool) or not isinstance(reference, str | int | float):
             return None
         return mark.replace("%s", str(reference))
 
-    return written
+    return form

@@ -1,4 +1,4 @@
-"""Decontamination: which training prompts are in an evaluation set, and the data without them."""
+"""Decontamination: find the training prompts that are in an evaluation set, and write the data without them."""
 
 from rlvr.authoring.decontamination.clean import (
     DecontaminationReport,

@@ -1,4 +1,4 @@
-"""`decontaminate`: a training file without the prompts of evaluation sets, read once."""
+"""`decontaminate`: remove the prompts of evaluation sets from a training file, which is read once."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class DecontaminationReport:
     unread: int = 0
     first_unread: list[tuple[int, str]] = field(default_factory=list)
 
-    def above(self, whole: float) -> list[str]:
+    def above(self, share: float) -> list[str]:
         """Return the sets of which more than this share was found: by Tülu 3's rule (2%) the data set is dropped."""
-        return [name for name, found in self.sets.items() if found.share > whole]
+        return [name for name, set_report in self.sets.items() if set_report.share > share]
 
 
 def read_instances(source: str, column: str | None = None) -> list[Instance]:
@@ -114,7 +114,7 @@ def decontaminate(
         eval_column: the prompt's column in `evals`.
         progress: called with the number of finished rows after each batch.
 
-    Both files have their names once they are complete.
+    Each file gets its name once it is complete.
     """
     instances = [item for source in evals for item in read_instances(source, eval_column)]
     report = DecontaminationReport({source: SetReport() for source in evals})
@@ -126,7 +126,7 @@ def decontaminate(
             counted.empty += 1
     index = Index(instances, options)
     with ExitStack() as stack:
-        sink = stack.enter_context(train.sink(output)) if output else None
+        write = stack.enter_context(train.writer(output)) if output else None
         log: IO[bytes] | None = stack.enter_context(replacing(matches)) if matches else None
         for batch in train:
             keep = [True] * len(batch.rows)
@@ -134,8 +134,8 @@ def decontaminate(
                 keep[at] = False
                 if log:
                     log.writelines(json.dumps(line).encode() + b"\n" for line in lines)
-            if sink:
-                sink.write(batch, keep)
+            if write:
+                write(batch, keep)
             if progress:
                 progress(report.rows)
     return report
@@ -156,7 +156,7 @@ def _judge(
     batch: Batch, index: Index, column: str | None, report: DecontaminationReport
 ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """Yield the rows that aren't clean, by their place in the batch, with their lines for the log."""
-    asked: list[tuple[int, str]] = []
+    texts_at: list[tuple[int, str]] = []
     for at, row in enumerate(batch.rows):
         if row.blank:
             continue
@@ -165,7 +165,7 @@ def _judge(
         if row.fields is not None:
             try:
                 texts = prompts_of(row.fields, column) + ([row.question] if row.question else [])
-                asked += [(at, text) for text in dict.fromkeys(texts)]
+                texts_at += [(at, text) for text in dict.fromkeys(texts)]
                 continue
             except DataError as error:
                 why = str(error)
@@ -175,8 +175,10 @@ def _judge(
         yield at, [_unread(row, why)]
     lines: dict[int, list[dict[str, Any]]] = {}
     methods: dict[int, dict[str, str]] = {}
-    for (at, text), found in zip(asked, index.find([text for _, text in asked]), strict=True):
-        for match in found:
+    for (at, text), found_matches in zip(
+        texts_at, index.find([text for _, text in texts_at]), strict=True
+    ):
+        for match in found_matches:
             instance = index.instances[match.instance]
             report.sets[instance.set].matched.add(match.instance)
             best = methods.setdefault(at, {})

@@ -1,18 +1,17 @@
-"""`Index`: evaluation sets in which texts are looked up.
+"""`Index`: an index of evaluation sets, in which texts are looked up.
 
-Memory depends on the evaluation sets alone. A pair of texts is found by the first of these methods that
-finds it:
+Memory depends on the evaluation sets alone. A match has the first of these methods that finds it:
 
 - `exact`: the same text.
 - `normalised`: the same tokens (`text.tokens`).
-- `ngram`: more than a share of the instance's tokens are in an n-gram that the text has too. With
-  n = 8 and one half it's the rule of Tülu 3 (arXiv 2411.15124, section 3.2).
+- `ngram`: more than a share of the instance's tokens are in n-grams that the text has, too. With
+  n = 8 and a share of one half it is the rule of Tülu 3 (arXiv 2411.15124, section 3.2).
 - `near`: a Jaccard similarity of at least a threshold, and the text has all the instance's numbers.
-- `template`: the same, with other numbers. Off by default: it's another problem.
+- `template`: the same similarity with other numbers. Off by default, since that is another problem.
 
-Text that many instances of a set share doesn't tell them apart. An n-gram in more than one instance of twenty
-(an instruction under each question), and a word or pair in more than half, are left out, and so are tokens in no
-other n-gram, from both sides of the share.
+Text that many instances of a set share doesn't tell them apart. Therefore an n-gram in more than one instance of
+twenty (an instruction under each question), and a word or pair in more than half of them, are left out. Tokens in
+no other n-gram don't count in the share.
 """
 
 from __future__ import annotations
@@ -39,9 +38,9 @@ class Instance:
 
     Attributes:
         set: the set's name.
-        id: the problem's.
+        id: the problem's id.
         text: the question.
-        also: other texts of the same problem, such as the whole prompt; found if they are equal.
+        also: other texts of the same problem, such as the whole prompt, of which only equal ones match.
     """
 
     set: str
@@ -100,10 +99,10 @@ class Index:
         self.instances = list(instances)
         self._exact: dict[str, list[int]] = {}
         self._normalised: dict[str, list[int]] = {}
-        words = [tokens(one.text) for one in self.instances]
-        for i, (one, of_it) in enumerate(zip(self.instances, words, strict=True)):
-            if of_it:
-                for text in (one.text, *one.also):
+        words = [tokens(instance.text) for instance in self.instances]
+        for i, (instance, instance_words) in enumerate(zip(self.instances, words, strict=True)):
+            if instance_words:
+                for text in (instance.text, *instance.also):
                     self._exact.setdefault(text, []).append(i)
                     self._normalised.setdefault(" ".join(tokens(text)), []).append(i)
         self._grams: dict[int, list[tuple[int, int]]] = {}
@@ -119,14 +118,18 @@ class Index:
         """Return the matches of each text, each instance once, in the instances' order."""
         words = [tokens(text) for text in texts]
         near = self._find_near(words)
-        found = []
-        for text, of_it, by_near in zip(texts, words, near, strict=True):
+        all_matches = []
+        for text, text_words, near_matches in zip(texts, words, near, strict=True):
             best: dict[int, OverlapMatch] = {}
-            for one in (*self._find_equal(text, of_it), *self._find_grams(of_it), *by_near):
-                if one.method in self.options.methods:
-                    best.setdefault(one.instance, one)
-            found.append([best[i] for i in sorted(best)])
-        return found
+            for match in (
+                *self._find_equal(text, text_words),
+                *self._find_grams(text_words),
+                *near_matches,
+            ):
+                if match.method in self.options.methods:
+                    best.setdefault(match.instance, match)
+            all_matches.append([best[i] for i in sorted(best)])
+        return all_matches
 
     def _find_equal(self, text: str, words: list[str]) -> Iterator[OverlapMatch]:
         for i in self._exact.get(text, ()):
@@ -137,21 +140,21 @@ class Index:
 
     def _index_grams(self, words: list[list[str]]) -> None:
         common = _common(
-            (one.set for one in self.instances),
-            ({hash(g) for g in _grams(of_it, self.options.n)} for of_it in words),
+            (instance.set for instance in self.instances),
+            ({hash(g) for g in _grams(instance_words, self.options.n)} for instance_words in words),
             _COMMON_GRAMS,
         )
-        for i, of_it in enumerate(words):
-            own: set[int] = set()
-            for at, gram in enumerate(_grams(of_it, self.options.n)):
+        for i, instance_words in enumerate(words):
+            counting: set[int] = set()
+            for at, gram in enumerate(_grams(instance_words, self.options.n)):
                 if (key := hash(gram)) not in common:
                     self._grams.setdefault(key, []).append((i, at))
-                    own.update(range(at, at + self.options.n))
+                    counting.update(range(at, at + self.options.n))
             # Without common n-grams all tokens count, as in the paper.
-            boilerplate = len(of_it) >= self.options.n and any(
-                hash(g) in common for g in _grams(of_it, self.options.n)
+            boilerplate = len(instance_words) >= self.options.n and any(
+                hash(g) in common for g in _grams(instance_words, self.options.n)
             )
-            self._own.append(len(own) if boilerplate else len(of_it))
+            self._own.append(len(counting) if boilerplate else len(instance_words))
 
     def _find_grams(self, words: list[str]) -> Iterator[OverlapMatch]:
         # Hashes of 64 bits: a million texts meet a false one of a million with a chance of 1e-5.
@@ -172,22 +175,22 @@ class Index:
         return self.options.overlap * self._own[instance]
 
     def _index_near(self, words: list[list[str]]) -> None:
-        sketches = [Sketch.of(of_it) for of_it in words]
+        sketches = [Sketch.of(instance_words) for instance_words in words]
         self._common = _common(
-            (one.set for one in self.instances),
-            (one.shingles for one in sketches),
+            (sketch.set for sketch in self.instances),
+            (sketch.shingles for sketch in sketches),
             _COMMON_SHINGLES,
         )
         self._near = NearIndex(self.options.near, "template" in self.options.methods)
-        self._near.add(one.less(self._common) for one in sketches)
+        self._near.add(sketch.less(self._common) for sketch in sketches)
 
     def _find_near(self, words: list[list[str]]) -> list[list[OverlapMatch]]:
         if self._near is None:
             return [[] for _ in words]
-        found = self._near.find([Sketch.of(of_it).less(self._common) for of_it in words])
+        near = self._near.find([Sketch.of(text_words).less(self._common) for text_words in words])
         return [
-            [OverlapMatch(i, "near" if same else "template", score) for i, score, same in one]
-            for one in found
+            [OverlapMatch(i, "near" if same else "template", score) for i, score, same in matches]
+            for matches in near
         ]
 
 
@@ -195,16 +198,16 @@ def _grams(words: list[str], n: int) -> Iterator[tuple[str, ...]]:
     return zip(*(words[i:] for i in range(n)), strict=False)
 
 
-def _common(sets: Iterable[str], things: Iterable[Iterable[Any]], share: float) -> frozenset[Any]:
-    """Return the things that more than this share of a set's instances have, and more than a few of them."""
+def _common(sets: Iterable[str], contents: Iterable[Iterable[Any]], share: float) -> frozenset[Any]:
+    """Return the items that more than this share of a set's instances have, and more than `_FEW` of them."""
     sizes: Counter[str] = Counter()
     counts: dict[str, Counter[Any]] = {}
-    for name, of_it in zip(sets, things, strict=True):
+    for name, content in zip(sets, contents, strict=True):
         sizes[name] += 1
-        counts.setdefault(name, Counter()).update(of_it)
+        counts.setdefault(name, Counter()).update(content)
     return frozenset(
-        thing
+        item
         for name, counted in counts.items()
-        for thing, count in counted.items()
+        for item, count in counted.items()
         if count > max(_FEW, share * sizes[name])
     )

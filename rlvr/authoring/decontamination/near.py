@@ -1,7 +1,7 @@
 """Near-duplicates: texts that share most of their words and pairs of words.
 
-MinHash (Broder 1997) with locality-sensitive hashing finds the candidates, by rensa; each is then
-decided by the exact Jaccard similarity, so that hashing can miss a pair but never adds one.
+MinHash (Broder 1997) with locality-sensitive hashing, by the package rensa, finds the candidates. The exact Jaccard
+similarity decides each, so that hashing can miss a pair but never adds one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rlvr.core.errors import MissingExtraError, OptionError
 
 _MOST_HASHES = 512
 _MISSED = 0.02
-_LEAST = 8  # shingles: of a few words, the order is all that tells `58 - 28` from `28 - 58`
+_LEAST = 8  # shingles: with fewer words, only the order tells `58 - 28` from `28 - 58`
 _SEED = 20240817  # of the hash functions; it must not change
 
 
@@ -25,7 +25,8 @@ _SEED = 20240817  # of the hash functions; it must not change
 class Sketch:
     """The compared parts of a text: its words and pairs of words with masked numbers, and its numbers.
 
-    Letters and operators of formulas count as numbers do: `f(x) + 2` isn't `k - 2` in other words. The second 5 of a text is another number than the first, so that a subset is one of a multiset.
+    Letters and operators of formulas count as numbers: `f(x) + 2` isn't a paraphrase of `k - 2`. The second 5 of a
+    text is another number than the first, so that sets compare as multisets.
     """
 
     shingles: frozenset[str]
@@ -34,18 +35,20 @@ class Sketch:
     @classmethod
     def of(cls, words: list[str]) -> Sketch:
         """Return the sketch of `tokens(text)`."""
-        shown, numbers = masked(words)
+        shown_words, numbers = masked(words)
         counted = (f"{n} {i}" for n, times in Counter(numbers).items() for i in range(times))
-        return cls(frozenset((*shown, *map(" ".join, pairwise(shown)))), frozenset(counted))
+        return cls(
+            frozenset((*shown_words, *map(" ".join, pairwise(shown_words)))), frozenset(counted)
+        )
 
     def less(self, common: frozenset[str]) -> Sketch:
         """Return the sketch without the shingles that most texts have."""
         return Sketch(self.shingles - common, self.numbers)
 
     def numbers_in(self, other: Sketch) -> bool:
-        """Return whether the other has all numbers of this one, and at most a quarter more, or one."""
-        own = len(self.numbers)
-        return self.numbers <= other.numbers and len(other.numbers) <= own + max(1, own // 4)
+        """Return True if the other has all numbers of this one, and at most a quarter more (or one more)."""
+        count = len(self.numbers)
+        return self.numbers <= other.numbers and len(other.numbers) <= count + max(1, count // 4)
 
     def jaccard(self, other: Sketch) -> float:
         """Return the share of common shingles among all, in [0, 1]; 0 if there are none."""
@@ -75,11 +78,11 @@ def banding(threshold: float) -> tuple[int, int]:
 
 
 class NearIndex:
-    """An index of sketches, found by similar ones. Sketches of a few words are never found.
+    """An index of sketches that is searched for similar ones. Sketches of a few words are never found.
 
     Args:
         threshold: the lowest Jaccard similarity of a near-duplicate.
-        any_numbers: whether texts without some of a sketch's numbers are found, too.
+        any_numbers: also find texts that lack some of a sketch's numbers.
     """
 
     def __init__(self, threshold: float, any_numbers: bool = False) -> None:
@@ -97,23 +100,23 @@ class NearIndex:
         new = list(sketches)
         start = len(self._sketches)
         self._sketches += new
-        self._numbers += [one.numbers for one in new]
-        self._most = max([self._most, *(len(one.shingles) for one in new)])
-        filled = [i for i, one in enumerate(new) if len(one.shingles) >= _LEAST]
+        self._numbers += [sketch.numbers for sketch in new]
+        self._most = max([self._most, *(len(sketch.shingles) for sketch in new)])
+        filled = [i for i, sketch in enumerate(new) if len(sketch.shingles) >= _LEAST]
         hashes = self._hashes([new[i] for i in filled])
         self._lsh.insert_pairs([(start + i, h) for i, h in zip(filled, hashes, strict=True)])
 
     def find(self, sketches: Sequence[Sketch]) -> list[list[tuple[int, float, bool]]]:
-        """Return, for each sketch, the index and the similarity of near ones, and whether the numbers agree.
+        """Return, for each sketch, the near ones: index, similarity, and True if the numbers agree.
 
-        They agree if the sketch has all of the other's numbers and few more.
+        Numbers agree if the sketch has all of the other's numbers and few more.
         """
-        found: list[list[tuple[int, float, bool]]] = [[] for _ in sketches]
+        matches: list[list[tuple[int, float, bool]]] = [[] for _ in sketches]
         # A text much longer than all in the index can't be similar to one, and isn't hashed.
-        most = self._most / self.threshold
-        asked = [i for i, one in enumerate(sketches) if 0 < len(one.shingles) <= most]
-        near = self._lsh.query_all(self._hashes([sketches[i] for i in asked]))
-        for i, candidates in zip(asked, near, strict=True):
+        longest = self._most / self.threshold
+        comparable = [i for i, sketch in enumerate(sketches) if 0 < len(sketch.shingles) <= longest]
+        near = self._lsh.query_all(self._hashes([sketches[i] for i in comparable]))
+        for i, candidates in zip(comparable, near, strict=True):
             sketch = sketches[i]
             # Numbers first: they cost least and decide most.
             same = {c for c in candidates if self._numbers[c] <= sketch.numbers}
@@ -121,11 +124,11 @@ class NearIndex:
             for number in candidates if self.any_numbers else same:
                 similarity = self._sketches[number].jaccard(sketch)
                 if similarity >= self.threshold:
-                    found[i].append((number, similarity, number in same))
-        return found
+                    matches[i].append((number, similarity, number in same))
+        return matches
 
     def _hashes(self, sketches: Sequence[Sketch]) -> Any:
-        sets = [list(one.shingles) for one in sketches]
+        sets = [list(sketch.shingles) for sketch in sketches]
         return self._rensa.RMinHash.from_token_sets(sets, self.bands * self.rows, _SEED)
 
 

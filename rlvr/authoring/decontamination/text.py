@@ -53,13 +53,13 @@ def tokens(text: str) -> list[str]:
 
 
 def masked(words: list[str]) -> tuple[list[str], list[str]]:
-    """Return the tokens with `NUMBER` for each number, and the numbers and formulas' letters and operators.
+    """Return the tokens with `NUMBER` for each number, and the tokens that a paraphrase keeps.
 
-    The second are the tokens that a paraphrase keeps: `three` as 3, `x`, `+`; not `a`, which is
-    an article too, nor signs that prose has as punctuation.
+    These are numbers (`three` as 3), and letters and operators of formulas (`x`, `+`), except `a`, which is an
+    article, too, and signs that prose has as punctuation.
     """
     classed = [_classed(word) for word in words]
-    return [one for one, _ in classed], [kept for _, kept in classed if kept is not None]
+    return [token for token, _ in classed], [symbol for _, symbol in classed if symbol is not None]
 
 
 @lru_cache(maxsize=1 << 16)
@@ -71,5 +71,5 @@ def _classed(word: str) -> tuple[str, str | None]:
     return word, word if symbol else None
 
 
-def _command(found: re.Match[str]) -> str:
-    return f" {_SAME[found[1]]} "
+def _command(match: re.Match[str]) -> str:
+    return f" {_SAME[match[1]]} "

@@ -1,8 +1,8 @@
-"""Neighbour databases: small ones beside a task's own, on which wrong queries give another result than the gold query.
+"""Neighbour databases: small databases on which wrong queries give another result than the gold query.
 
-On one database a wrong query often gives the right result: a constant does, and if the result is empty, any query
-without rows does. A neighbour is filled with rows that tell such queries apart. That is measured on mutants of
-the gold query, and a neighbour that adds nothing isn't kept (mutation testing of queries, Tuya et al.,
+On a task's own database a wrong query often gives the right result: a constant does, and if the result is empty, any
+query without rows does. A neighbour is filled with rows that tell such queries apart. Its effect is measured on mutants
+of the gold query, and a neighbour that adds nothing isn't kept (mutation testing of queries, Tuya et al.,
 doi:10.1016/j.infsof.2006.06.009; distilled test suites, Zhong et al., arXiv:2010.02840).
 """
 

@@ -1,14 +1,13 @@
-"""The parts of a task's own database that its neighbours use: the schema, and rows to begin with."""
+"""`Base`: the parts of a task's own database that its neighbours use, namely its schema and some of its rows."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
-import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
+from rlvr.verifiers.sql.database import opened
 from rlvr.verifiers.sql.schema import Schema, quoted, read_schema
 
 _ROWS = 200
@@ -23,9 +22,8 @@ class Base:
 
     @classmethod
     def of(cls, path: str) -> Base:
-        """Return the base of a database file. Raises `sqlite3.Error`."""
-        where = urllib.parse.quote(os.fsencode(os.path.abspath(path)))
-        connection = sqlite3.connect(f"file:{where}?mode=ro&immutable=1", uri=True)
+        """Return the base of a database file. Raises `CannotScore` or `sqlite3.Error` if it can't be read."""
+        connection = opened(path)
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         with contextlib.closing(connection):
             schema = read_schema(connection)
@@ -33,21 +31,21 @@ class Base:
             for table in schema.tables:
                 if not table.is_view:
                     names = ", ".join(quoted(column.name) for column in table.columns)
-                    found = connection.execute(
+                    cursor = connection.execute(
                         f"SELECT {names} FROM {quoted(table.name)} LIMIT {_ROWS}"
                     )
-                    rows[table.name.lower()] = found.fetchall()
+                    rows[table.name.lower()] = cursor.fetchall()
         return cls(schema, rows)
 
 
 def empty_database(schema: Schema) -> sqlite3.Connection:
     """Return a database in memory with this schema and no rows. Raises `sqlite3.Error`."""
-    made = sqlite3.connect(":memory:", isolation_level=None)
-    made.execute("PRAGMA page_size=512")
-    made.execute("PRAGMA foreign_keys=OFF")
+    database = sqlite3.connect(":memory:", isolation_level=None)
+    database.execute("PRAGMA page_size=512")
+    database.execute("PRAGMA foreign_keys=OFF")
     for statement in (*(table.sql for table in schema.tables), *schema.indexes):
-        made.execute(statement)
-    return made
+        database.execute(statement)
+    return database
 
 
 def without_orphans(database: sqlite3.Connection, schema: Schema) -> None:
@@ -57,11 +55,11 @@ def without_orphans(database: sqlite3.Connection, schema: Schema) -> None:
         for table in schema.tables:
             for key in table.foreign_keys:
                 pairs = list(zip(map(quoted, key.columns), map(quoted, key.others), strict=True))
-                known = " AND ".join(f"child.{ours} IS NOT NULL" for ours, _ in pairs)
+                is_set = " AND ".join(f"child.{ours} IS NOT NULL" for ours, _ in pairs)
                 same = " AND ".join(f"parent.{theirs} = child.{ours}" for ours, theirs in pairs)
                 with contextlib.suppress(sqlite3.Error):  # as of a table that isn't there
                     database.execute(
-                        f"DELETE FROM {quoted(table.name)} AS child WHERE {known} AND NOT EXISTS "
+                        f"DELETE FROM {quoted(table.name)} AS child WHERE {is_set} AND NOT EXISTS "
                         f"(SELECT 1 FROM {quoted(key.table)} AS parent WHERE {same})"
                     )
         if database.total_changes == before:

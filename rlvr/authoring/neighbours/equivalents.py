@@ -1,7 +1,7 @@
-"""Mutants that can be shown to be the gold in other words, so that no database could tell them apart.
+"""Proofs that a mutant is equivalent to its gold query, so that no database can tell them apart.
 
-Shown, not guessed: by the same normal form after sqlglot's simplification, or by a rule below
-whose premises the schema states. What isn't shown counts as a mutant that is left.
+A mutant is equivalent if it has the same normal form after sqlglot's simplification, or by a rule below whose premises
+the schema guarantees. A mutant without a proof counts as one that isn't killed.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from rlvr.authoring.neighbours.mutants import Mutant
 from rlvr.authoring.neighbours.scope import place_of, sources
 from rlvr.verifiers.sql.schema import Schema
 
-Node: TypeAlias = Any  # its type is called otherwise in older versions of sqlglot
+Node: TypeAlias = Any  # the type has another name in older versions of sqlglot
 
 
-def shown(gold: str, mutant: Mutant, schema: Schema) -> str:
+def equivalence_rule(gold: str, mutant: Mutant, schema: Schema) -> str:
     """Return the rule that proves the mutant equivalent to the gold query; "" if there is none."""
     ours, theirs = _read(gold), _read(mutant.sql)
     for name, rule in (("same normal form", None), *_RULES):
@@ -45,8 +45,7 @@ def _normal(tree: Node) -> str:
 
 
 def _distinct(tree: Node, schema: Schema) -> Node:
-    """Check that DISTINCT changes nothing because rows can't be the same: a key is among them, or all that
-    they're grouped by; or there's but one row."""
+    """Remove DISTINCT if no two rows can be equal: they have a key or all grouping columns, or there is one row."""
     for select in tree.find_all(exp.Select):
         if select.args.get("distinct") and (_in_set(select) or _rows_differ(select, schema)):
             select.set("distinct", None)
@@ -54,7 +53,7 @@ def _distinct(tree: Node, schema: Schema) -> Node:
 
 
 def _in_set(select: Node) -> bool:
-    """Return whether the reader of its rows doesn't count them: IN, EXISTS, or a compound that is a set itself."""
+    """Return True if repeated rows don't matter to the query around it: IN, EXISTS, or a compound that is a set."""
     parent = select.parent
     if isinstance(parent, exp.Subquery):
         parent = parent.parent
@@ -68,32 +67,32 @@ def _in_set(select: Node) -> bool:
 
 
 def _counted(tree: Node, schema: Schema) -> Node:
-    """Check that COUNT(x) counts rows because x is never NULL; DISTINCT in it changes nothing for a key."""
+    """Write COUNT(x) as COUNT(*) if x is never NULL, and COUNT(DISTINCT x) if x is also a key."""
     for count in tree.find_all(exp.Count):
         select = count.parent_select
         if select is None or any(join.side for join in select.args.get("joins") or ()):
             continue
         inner = count.this
-        one = isinstance(inner, exp.Distinct) and len(inner.expressions) == 1
-        column = inner.expressions[0] if one else inner
+        is_distinct = isinstance(inner, exp.Distinct) and len(inner.expressions) == 1
+        column = inner.expressions[0] if is_distinct else inner
         if not isinstance(column, exp.Column):
             continue
         place = place_of(column, schema)
         table = schema.table(place[0]) if place else None
-        known = table.column(place[1]) if table and place else None
-        if table is None or known is None or place is None:
+        schema_column = table.column(place[1]) if table and place else None
+        if table is None or schema_column is None or place is None:
             continue
-        if not (known.required or known.key or place in _tested(select, schema)):
+        if not (schema_column.required or schema_column.key or place in _tested(select, schema)):
             continue
         alone = len(list(sources(select))) == 1 and not select.args.get("joins")
-        if one and not (alone and frozenset({known.name}) in table.uniques):
+        if is_distinct and not (alone and frozenset({schema_column.name}) in table.uniques):
             continue
         count.set("this", exp.Star())
     return tree
 
 
 def _single(tree: Node, schema: Schema) -> Node:
-    """Check that there is one row, which has no order, no repetition, and is within every LIMIT above 0."""
+    """Remove ORDER BY, DISTINCT and a LIMIT above 0 from queries that return one row."""
     for select in tree.find_all(exp.Select):
         if _one_row(select):
             select.set("order", None)
@@ -105,7 +104,7 @@ def _single(tree: Node, schema: Schema) -> Node:
 
 
 def _joined(tree: Node, schema: Schema) -> Node:
-    """Check that a LEFT JOIN finds a partner for every row by a foreign key that can't be NULL."""
+    """Write a LEFT JOIN as an inner join if every row has a partner, by a foreign key that can't be NULL."""
     for join in tree.find_all(exp.Join):
         on, select = join.args.get("on"), join.parent
         if join.side == "LEFT" and _in_where(join, select, schema):
@@ -125,7 +124,7 @@ def _joined(tree: Node, schema: Schema) -> Node:
 
 
 def _in_where(join: Node, select: Node, schema: Schema) -> bool:
-    """Return whether a condition is true only for rows with a partner."""
+    """Return True if WHERE has a condition that is true only for rows with a partner."""
     name = join.alias_or_name.lower()
     return any(column.table.lower() == name for column in _strict(select))
 
@@ -138,18 +137,18 @@ def _tested(select: Node, schema: Schema) -> set[Any]:
 def _strict(select: Node) -> list[Node]:
     """Return the columns that WHERE compares, by AND alone: a comparison is never true for NULL."""
     where = select.args.get("where") if isinstance(select, exp.Select) else None
-    found: list[Node] = []
-    left = [where.this] if where is not None else []
-    while left:
-        one = left.pop()
-        if isinstance(one, exp.And):
-            left += [one.this, one.expression]
-        elif isinstance(one, exp.Paren):
-            left.append(one.this)
-        elif isinstance(one, _COMPARISONS):
-            sides = [one.this, one.args.get("expression")]
-            found += [side for side in sides if isinstance(side, exp.Column)]
-    return found
+    columns: list[Node] = []
+    conditions = [where.this] if where is not None else []
+    while conditions:
+        condition = conditions.pop()
+        if isinstance(condition, exp.And):
+            conditions += [condition.this, condition.expression]
+        elif isinstance(condition, exp.Paren):
+            conditions.append(condition.this)
+        elif isinstance(condition, _COMPARISONS):
+            sides = [condition.this, condition.args.get("expression")]
+            columns += [side for side in sides if isinstance(side, exp.Column)]
+    return columns
 
 
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.In, exp.Between)
@@ -169,7 +168,7 @@ def _refers(schema: Schema, ours: tuple[str, str], theirs: tuple[str, str]) -> b
 
 
 def _unordered(tree: Node, schema: Schema) -> Node:
-    """Check that the order can't be seen, as in a subquery without a LIMIT."""
+    """Remove ORDER BY where no result depends on it: in a subquery without a LIMIT."""
     for order in list(tree.find_all(exp.Order)):
         select = order.parent
         inner = isinstance(select, exp.Query) and select is not tree
@@ -193,26 +192,32 @@ def _fixed(select: Node, table: str, schema: Schema) -> set[str]:
     parts = [where.this] if where is not None else []
     names = set()
     while parts:
-        one = parts.pop()
-        if isinstance(one, exp.And):
-            parts += [one.this, one.expression]
-        elif isinstance(one, exp.EQ) and isinstance(one.expression, exp.Literal):
-            place = place_of(one.this, schema) if isinstance(one.this, exp.Column) else None
-            known = schema.table(table)
-            column = known.column(place[1]) if place and known and place[0] == table else None
+        condition = parts.pop()
+        if isinstance(condition, exp.And):
+            parts += [condition.this, condition.expression]
+        elif isinstance(condition, exp.EQ) and isinstance(condition.expression, exp.Literal):
+            place = (
+                place_of(condition.this, schema) if isinstance(condition.this, exp.Column) else None
+            )
+            schema_table = schema.table(table)
+            column = (
+                schema_table.column(place[1])
+                if place and schema_table and place[0] == table
+                else None
+            )
             if column is not None:
                 names.add(column.name)
     return names
 
 
 def _one_row(select: Node) -> bool:
-    """Return whether a query has aggregates over all rows."""
+    """Return True if a query returns one row, of aggregates over all rows."""
     if select.args.get("group") or not select.expressions:
         return False
     return all(
-        any(agg.find_ancestor(exp.Select) is select for agg in one.find_all(exp.AggFunc))
-        and one.find(exp.Window) is None
-        for one in select.expressions
+        any(agg.find_ancestor(exp.Select) is select for agg in expression.find_all(exp.AggFunc))
+        and expression.find(exp.Window) is None
+        for expression in select.expressions
     )
 
 
@@ -220,22 +225,26 @@ def _rows_differ(select: Node, schema: Schema) -> bool:
     if _one_row(select):
         return True
     group = select.args.get("group")
-    texts = {_normal(one.unalias()) for one in select.expressions}
+    texts = {_normal(expression.unalias()) for expression in select.expressions}
     if group is not None:
-        return all(_normal(one) in texts for one in group.expressions)
+        return all(_normal(expression) in texts for expression in group.expressions)
     tables = list(sources(select))
     if len(tables) != 1 or select.args.get("joins"):
         return False
     table = schema.table(tables[0].name)
     if table is None:
         return False
-    shown_ = [one.unalias() for one in select.expressions]
-    if any(isinstance(one, exp.Star) for one in shown_):
+    selected = [expression.unalias() for expression in select.expressions]
+    if any(isinstance(expression, exp.Star) for expression in selected):
         names = {column.name for column in table.columns}
     else:
-        found = (place_of(one, schema) for one in shown_ if isinstance(one, exp.Column))
-        known = (table.column(place[1]) for place in found if place)
-        names = {column.name for column in known if column is not None}
+        places = (
+            place_of(expression, schema)
+            for expression in selected
+            if isinstance(expression, exp.Column)
+        )
+        schema_columns = (table.column(place[1]) for place in places if place)
+        names = {column.name for column in schema_columns if column is not None}
     required = {column.name for column in table.columns if column.required or column.key}
     names = names | _fixed(select, table.name.lower(), schema)
     return any(unique <= names and unique <= required for unique in table.uniques)

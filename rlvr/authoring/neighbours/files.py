@@ -22,18 +22,18 @@ from rlvr.core.errors import CannotScore, DataError, RlvrError
 from rlvr.core.files import replacing
 from rlvr.envs.data import read_file
 
-_AT_ONCE = 64  # gold queries that wait for a process
+_AT_ONCE = 64  # gold queries that are submitted to the processes together
 
 
 @dataclass
 class NeighbourSummary:
-    """The sums of `Neighbours` over all gold queries.
+    """The sums of the `Neighbours` of all gold queries.
 
     Attributes:
         tasks: the number of rows.
         golds: the number of different pairs of a gold query and a database.
         databases: the number of databases that were written.
-        bytes: their size.
+        bytes: their total size.
         without: gold queries without a neighbour.
         empty: gold queries whose result is empty on every database.
         failed: gold queries that can't be used, with the reason.
@@ -68,8 +68,8 @@ class NeighbourSummary:
     @property
     def rate(self) -> float:
         """The share of killed mutants among those that pass the task's own database and aren't proved equivalent."""
-        wanted = sum(self.passing.values()) - sum(self.equivalent.values())
-        return sum(self.killed.values()) / wanted if wanted else 1.0
+        distinguishable = sum(self.passing.values()) - sum(self.equivalent.values())
+        return sum(self.killed.values()) / distinguishable if distinguishable else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +106,13 @@ def gold_of(row: Mapping[str, Any], number: int, folder: Path | None) -> GoldQue
 
 def find_database(name: str, folder: Path | None) -> Path:
     """Return the file of a database given by path or by name. Raises `DataError` with the paths that were tried."""
-    tried = [Path(name)]
+    paths = [Path(name)]
     if folder is not None:
-        tried = [folder / name, folder / f"{name}.sqlite", folder / name / f"{name}.sqlite", *tried]
-    for path in tried:
+        paths = [folder / name, folder / f"{name}.sqlite", folder / name / f"{name}.sqlite", *paths]
+    for path in paths:
         if path.is_file():
             return path
-    raise DataError(f"There's no database {name!r}: tried {', '.join(map(str, tried))}.")
+    raise DataError(f"There's no database {name!r}: tried {', '.join(map(str, paths))}.")
 
 
 def write_neighbours(
@@ -145,24 +145,24 @@ def write_neighbours(
     file, output = Path(file), Path(output)
     rows = list(read_file(file))[:limit]
     golds = [gold_of(row, n, Path(databases or file.parent)) for n, row in enumerate(rows, 1)]
-    different = list(dict.fromkeys(golds))
+    distinct = list(dict.fromkeys(golds))
     folder = output / "databases"
     folder.mkdir(parents=True, exist_ok=True)
     summary = NeighbourSummary(tasks=len(rows))
     paths: dict[GoldQuery, list[str]] = {}
-    processes = min(workers or len(os.sched_getaffinity(0)), len(different))
+    processes = min(workers or len(os.sched_getaffinity(0)), len(distinct))
     context = multiprocessing.get_context("forkserver")
     with (
         ProcessPoolExecutor(processes, mp_context=context) if processes > 1 else nullcontext()
     ) as pool:
-        for gold, neighbours in neighbours_for(different, most, seed, pool):
+        for gold, neighbours in neighbours_for(distinct, most, seed, pool):
             if isinstance(neighbours, str):
                 summary.failed.append(f"{gold.database}: {gold.sql[:200]}: {neighbours}")
                 paths[gold] = [gold.database]
             else:
                 summary.add(neighbours)
                 paths[gold] = write(folder, gold, neighbours)
-            progress(len(paths), len(different))
+            progress(len(paths), len(distinct))
     with replacing(output / "tasks.jsonl") as out:
         for row, gold in zip(rows, golds, strict=True):
             out.write(with_databases(row, paths[gold]).encode())

@@ -1,4 +1,4 @@
-"""Mutants of a query, each with one change of the kind that people and models get wrong."""
+"""Mutants of a query, each with one change that people and models make by mistake."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from sqlglot import exp
 from rlvr.authoring.neighbours.scope import place_of, sources
 from rlvr.verifiers.sql.schema import Schema
 
-Node: TypeAlias = Any  # its type is called otherwise in older versions of sqlglot
+Node: TypeAlias = Any  # the type has another name in older versions of sqlglot
 Change: TypeAlias = Callable[[Any], Node]
-"""What becomes of a node in a copy of the query: another node in its place, None to take it out."""
+"""A function that replaces a node in a copy of the query: it returns the new node, or None to remove it."""
 
 _COMPARISONS: dict[Node, tuple[Node, ...]] = {
     exp.EQ: (exp.NEQ, exp.GTE, exp.LTE),
@@ -40,25 +40,25 @@ _COMPOUNDS = (exp.Union, exp.Intersect, exp.Except)
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A changed query, and what kind of change it is."""
+    """A changed query, and the kind of the change."""
 
     kind: str
     sql: str
 
 
 def mutants_of(sql: str, schema: Schema, most: int = 60) -> list[Mutant]:
-    """Return different mutants of `sql`, kind by kind in turn, so that `most` cuts no kind off.
+    """Return different mutants of `sql`, one of each kind in turn, so that `most` leaves out no kind.
 
-    Raises `sqlglot.errors.SqlglotError` where `sql` can't be read.
+    Raises `sqlglot.errors.SqlglotError` if `sql` can't be read.
     """
     tree = sqlglot.parse_one(sql, read="sqlite")
-    seen = {tree.sql("sqlite"), sql}
+    texts = {tree.sql("sqlite"), sql}
     by_kind: dict[str, list[Mutant]] = {}
     for number, node in enumerate(tree.walk()):
         for kind, change in _changes(node, schema):
             changed = _with(tree, number, change)
-            if changed is not None and changed not in seen:
-                seen.add(changed)
+            if changed is not None and changed not in texts:
+                texts.add(changed)
                 by_kind.setdefault(kind, []).append(Mutant(kind, changed))
     turns = zip_longest(*by_kind.values())
     return [mutant for turn in turns for mutant in turn if mutant is not None][:most]
@@ -86,18 +86,18 @@ def _literal(value: Any) -> str:
 
 
 def _with(tree: Node, number: int, change: Change) -> str | None:
-    """Return the text of the tree with the node of that number changed; None if that can't be written."""
+    """Return the query with the node of that number changed; None if the result can't be written as SQL."""
     copy = tree.copy()
-    node = next(one for at, one in enumerate(copy.walk()) if at == number)
-    new = change(node)
+    node = next(candidate for at, candidate in enumerate(copy.walk()) if at == number)
+    replacement = change(node)
     try:
-        if new is None:
+        if replacement is None:
             node.pop()
-        elif new is not node:
+        elif replacement is not node:
             if node is copy:
-                copy = new
+                copy = replacement
             else:
-                node.replace(new)
+                node.replace(replacement)
         return str(copy.sql("sqlite"))
     except (sqlglot.errors.SqlglotError, ValueError, AttributeError):
         return None
@@ -111,8 +111,8 @@ def _changes(node: Node, schema: Schema) -> Iterator[tuple[str, Change]]:
 
 
 def _conditions(node: Node, _: Schema) -> Iterator[tuple[str, Change]]:
-    for other in _COMPARISONS.get(type(node), ()):
-        yield "comparison", _as(other)
+    for operator in _COMPARISONS.get(type(node), ()):
+        yield "comparison", _as(operator)
     if isinstance(node, exp.And | exp.Or):
         flipped = exp.Or if isinstance(node, exp.And) else exp.And
         yield "logic", _as(flipped)
@@ -143,8 +143,8 @@ def _conditions(node: Node, _: Schema) -> Iterator[tuple[str, Change]]:
 
 def _values(node: Node, _: Schema) -> Iterator[tuple[str, Change]]:
     if type(node) in _ARITHMETIC:
-        other = _ARITHMETIC[type(node)]
-        yield "arithmetic", _as(other)
+        operator = _ARITHMETIC[type(node)]
+        yield "arithmetic", _as(operator)
     if not isinstance(node, exp.Literal):
         return
     if isinstance(node.parent, exp.Limit | exp.Offset):
@@ -171,8 +171,8 @@ def _moved(number: str, by: int) -> str:
 
 
 def _aggregates(node: Node, schema: Schema) -> Iterator[tuple[str, Change]]:
-    for other in _AGGREGATES.get(type(node), ()):
-        yield "aggregate", _as(other)
+    for aggregate in _AGGREGATES.get(type(node), ()):
+        yield "aggregate", _as(aggregate)
     if not isinstance(node, exp.Count):
         return
     if isinstance(node.this, exp.Distinct):
@@ -188,13 +188,13 @@ def _aggregates(node: Node, schema: Schema) -> Iterator[tuple[str, Change]]:
 
 
 def _some_columns(select: Node | None, schema: Schema) -> list[exp.Column]:
-    """Return a column or two of the tables that a SELECT reads: the last ones, which are seldom keys."""
-    found = []
+    """Return at most two columns of the tables that a SELECT reads: the tables' last ones, which are seldom keys."""
+    columns = []
     for source in sources(select) if select is not None else ():
         table = schema.table(source.name)
         if table is not None and table.columns:
-            found.append(exp.column(table.columns[-1].name, source.alias_or_name, quoted=True))
-    return found[:2]
+            columns.append(exp.column(table.columns[-1].name, source.alias_or_name, quoted=True))
+    return columns[:2]
 
 
 def _selects(node: Node, _: Schema) -> Iterator[tuple[str, Change]]:
@@ -213,11 +213,11 @@ def _selects(node: Node, _: Schema) -> Iterator[tuple[str, Change]]:
 
 
 def _as(kind: Node) -> Change:
-    """Return the same operands under another operator."""
+    """Return the change to another operator with the same operands."""
 
     def changed(node: Node) -> Node:
-        other = node.args.get("expression")
-        return kind(this=node.this, expression=other) if other is not None else kind(this=node.this)
+        right = node.args.get("expression")
+        return kind(this=node.this, expression=right) if right is not None else kind(this=node.this)
 
     return changed
 
@@ -230,10 +230,10 @@ def _compound(kind: Node) -> Change:
     return lambda n: kind(**{**n.args, "distinct": True})
 
 
-def _grouped(kept: slice) -> Change:
+def _grouped(positions: slice) -> Change:
     def changed(node: Node) -> Node:
         group = node.args["group"]
-        group.set("expressions", group.expressions[kept])
+        group.set("expressions", group.expressions[positions])
         return node
 
     return changed
@@ -245,16 +245,16 @@ def _set(node: Node, key: str, value: Any) -> Node:
 
 
 def _columns(node: Node, schema: Schema) -> Iterator[tuple[str, Change]]:
-    """Return another column of the same table, of the same kind if there is one."""
+    """Yield changes to other columns of the same table, those of the same kind first."""
     if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
         return
     place = place_of(node, schema)
     table = schema.table(place[0]) if place else None
-    own = table.column(place[1]) if table and place else None
-    if table is None or own is None:
+    schema_column = table.column(place[1]) if table and place else None
+    if table is None or schema_column is None:
         return
-    others = [c for c in table.columns if c is not own]
-    others.sort(key=lambda c: c.affinity != own.affinity)
+    others = [c for c in table.columns if c is not schema_column]
+    others.sort(key=lambda c: c.affinity != schema_column.affinity)
     for other in others[:2]:
         yield "column", _to(exp.column(other.name, node.table or None, quoted=True))
 
@@ -289,9 +289,9 @@ def _orders(node: Node, _: Schema) -> Iterator[tuple[str, Change]]:
 def _compounds(node: Node, _: Schema) -> Iterator[tuple[str, Change]]:
     if not isinstance(node, _COMPOUNDS):
         return
-    for other in _COMPOUNDS:
-        if not isinstance(node, other):
-            yield "compound", _compound(other)
+    for compound in _COMPOUNDS:
+        if not isinstance(node, compound):
+            yield "compound", _compound(compound)
     if isinstance(node, exp.Union):
         yield "compound", lambda n: _set(n, "distinct", not n.args.get("distinct"))
     yield "compound", lambda n: n.this

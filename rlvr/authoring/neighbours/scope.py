@@ -1,4 +1,4 @@
-"""The tables of column names in a query."""
+"""Resolve the column names of a query to their tables."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ Place: TypeAlias = tuple[str, str]
 
 
 def place_of(column: Any, schema: Schema) -> Place | None:
-    """Return the column's table, from the inner scope outwards; None if it is computed or unknown."""
+    """Return the column's table and name, searched from the inner scope outwards; None if it is computed or unknown."""
     scope = column.parent_select
     name = column.name.lower()
     while scope is not None:
-        found = []
+        places = []
         for source in sources(scope):
             if column.table and source.alias_or_name.lower() != column.table.lower():
                 continue
             table = schema.table(source.name)
             if table is not None and table.column(name) is not None:
-                found.append((table.name.lower(), name))
-        if found:
-            return found[0] if len(found) == 1 else None  # ambiguous, which SQLite refuses
+                places.append((table.name.lower(), name))
+        if places:
+            return places[0] if len(places) == 1 else None  # ambiguous, which SQLite refuses
         scope = scope.parent_select
     return None
 
 
 def sources(select: Any) -> Iterator[exp.Table]:
-    """Return the tables in a SELECT's own FROM and JOINs."""
+    """Yield the tables in a SELECT's own FROM and JOINs."""
     clause = select.args.get("from_") or select.args.get("from")
     parts = [clause.this] if clause is not None else []
     parts += [join.this for join in select.args.get("joins") or ()]

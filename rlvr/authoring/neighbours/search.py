@@ -1,4 +1,4 @@
-"""Neighbours of one gold query: candidates are made from a seed, and kept if they kill a mutant."""
+"""Search the neighbours of one gold query: candidates are made from a seed, and kept if they kill a mutant."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlvr.authoring.neighbours.aims import aims_of
 from rlvr.authoring.neighbours.base import Base
-from rlvr.authoring.neighbours.equivalents import shown
+from rlvr.authoring.neighbours.demands import demands_of
+from rlvr.authoring.neighbours.equivalents import equivalence_rule
 from rlvr.authoring.neighbours.fill import PROFILES, candidate
 from rlvr.authoring.neighbours.mutants import Mutant, constants, mutants_of
 from rlvr.verifiers.sql.compare import difference
@@ -19,8 +19,8 @@ from rlvr.verifiers.sql.database import Identity, opened
 from rlvr.verifiers.sql.execution import Row, Rows
 from rlvr.verifiers.sql.order import order_of, ranked
 
-_STEPS = 200  # looks at a query on a candidate, each after 10,000 steps
-_TRIES = 49  # candidates
+_STEPS = 200  # most calls of the progress handler per query, each after 10,000 of SQLite's steps
+_TRIES = 49  # most candidates
 
 
 @dataclass
@@ -30,11 +30,11 @@ class Neighbours:
     Attributes:
         databases: SQLite files as bytes.
         passing: mutants with the gold query's result on the task's own database, by kind.
-        killed: those of them that a neighbour tells apart, by kind.
-        equivalent: those that are proved equivalent, by the rule that proves it.
-        left: the others, as text.
+        killed: the passing mutants that a neighbour tells apart, by kind.
+        equivalent: the passing mutants that are proved equivalent, by the rule that proves it.
+        left: the other passing mutants, as text.
         failing: mutants that the task's own database tells apart already, or that don't run.
-        empty: whether the gold query's result is empty on the task's own database and on all neighbours.
+        empty: True if the gold query's result is empty on the task's own database and on all neighbours.
     """
 
     databases: list[bytes] = field(default_factory=list)
@@ -60,96 +60,96 @@ def neighbours_of(
     can't read the query.
     """
     base = Base.of(path)
-    found = Neighbours()
-    with contextlib.closing(_read_only(path)) as own:
-        gold = _Gold(sql, own)
-        every = mutants_of(sql, base.schema) + constants(gold.rows.rows, gold.rows.columns)
-        passing = [mutant for mutant in every if not gold.tells(mutant)]
-    found.failing = len(every) - len(passing)
-    found.passing = Counter(mutant.kind for mutant in passing)
-    found.empty = not gold.rows.rows
+    result = Neighbours()
+    with contextlib.closing(_read_only(path)) as connection:
+        gold = _Gold(sql, connection)
+        mutants = mutants_of(sql, base.schema) + constants(gold.rows.rows, gold.rows.columns)
+        passing = [mutant for mutant in mutants if not gold.tells(mutant)]
+    result.failing = len(mutants) - len(passing)
+    result.passing = Counter(mutant.kind for mutant in passing)
+    result.empty = not gold.rows.rows
     alive = []
     for mutant in passing:
-        rule = shown(sql, mutant, base.schema) if mutant.kind != "constant" else ""
+        rule = equivalence_rule(sql, mutant, base.schema) if mutant.kind != "constant" else ""
         if rule:
-            found.equivalent[rule] += 1
+            result.equivalent[rule] += 1
         else:
             alive.append(mutant)
-    alive = _search(sql, base, alive, found, most, seed, largest)
-    found.left = [mutant.sql for mutant in alive]
-    return found
+    alive = _search(sql, base, alive, result, most, seed, largest)
+    result.left = [mutant.sql for mutant in alive]
+    return result
 
 
 def _search(
     sql: str,
     base: Base,
     alive: list[Mutant],
-    found: Neighbours,
+    result: Neighbours,
     most: int,
     seed: int,
     largest: int,
 ) -> list[Mutant]:
-    aims = aims_of(sql, base.schema)
+    demands = demands_of(sql, base.schema)
     rng = random.Random(f"{seed} {sql}")
-    spare: list[tuple[sqlite3.Connection, _Gold]] = []  # on which the gold's result is empty
+    spare: list[tuple[sqlite3.Connection, _Gold]] = []  # the gold query's result is empty on these
     for number in range(_TRIES):
-        if not alive or len(found.databases) >= most:
+        if not alive or len(result.databases) >= most:
             break
-        made = candidate(base, aims, PROFILES[number % len(PROFILES)], rng)
+        database = candidate(base, demands, PROFILES[number % len(PROFILES)], rng)
         try:
-            gold = _Gold(sql, made)
+            gold = _Gold(sql, database)
         except sqlite3.Error:
-            made.close()
+            database.close()
             continue
         if gold.says_nothing:
-            spare.append((made, gold))
+            spare.append((database, gold))
             continue
-        alive = _kept(made, gold, alive, found, largest)
-        made.close()
-    for made, gold in spare:  # better than none: a mutant may have rows where the gold has none
-        if alive and len(found.databases) < most:
-            alive = _kept(made, gold, alive, found, largest)
-        made.close()
+        alive = _kept(database, gold, alive, result, largest)
+        database.close()
+    for database, gold in spare:  # better than none: a mutant may have rows where the gold has none
+        if alive and len(result.databases) < most:
+            alive = _kept(database, gold, alive, result, largest)
+        database.close()
     return alive
 
 
 def _kept(
-    made: sqlite3.Connection, gold: _Gold, alive: list[Mutant], found: Neighbours, largest: int
+    database: sqlite3.Connection, gold: _Gold, alive: list[Mutant], result: Neighbours, largest: int
 ) -> list[Mutant]:
-    """Return the mutants that are alive after this candidate, which is kept if there are fewer."""
+    """Return the mutants that survive this candidate, which is kept if it kills one."""
     dead = [mutant for mutant in alive if gold.tells(mutant)]
     if not dead:
         return alive
-    data = made.serialize()
+    data = database.serialize()
     if len(data) > largest:
         return alive
-    found.databases.append(data)
-    found.killed.update(mutant.kind for mutant in dead)
-    found.empty = found.empty and not gold.rows.rows
-    gone = set(map(id, dead))
-    return [mutant for mutant in alive if id(mutant) not in gone]
+    result.databases.append(data)
+    result.killed.update(mutant.kind for mutant in dead)
+    result.empty = result.empty and not gold.rows.rows
+    killed = set(map(id, dead))
+    return [mutant for mutant in alive if id(mutant) not in killed]
 
 
 class _Gold:
-    """The gold's result on one database."""
+    """The gold query's result on one database."""
 
     def __init__(self, sql: str, database: sqlite3.Connection) -> None:
         self._database = database
         self._order = order_of(sql)
-        self._said = "it returns no table"
+        self._error = "it returns no table"
         rows = self._run(sql)
         if rows is None:
-            raise sqlite3.OperationalError(f"the gold doesn't run: {self._said}")
+            raise sqlite3.OperationalError(f"the gold doesn't run: {self._error}")
         self.rows = rows
         self._ranks: Any = False
 
     @property
     def says_nothing(self) -> bool:
-        """True if it has no row, or one of NULLs and zeros, as aggregates over nothing have."""
+        """True if the result has no row, or a single one of NULLs and zeros, as aggregates of no rows have."""
         return not self.rows.rows or (len(self.rows.rows) == 1 and not any(self.rows.rows[0]))
 
     def tells(self, mutant: Mutant) -> bool:
-        """Return whether the mutant's result differs, or it fails."""
+        """Return True if the mutant's result differs, or if it fails."""
         rows = self._run(mutant.sql)
         if rows is None:
             return True
@@ -179,7 +179,7 @@ class _Gold:
                 return None
             return Rows(cursor.fetchmany(20_000), len(cursor.description), 0)
         except (sqlite3.Error, sqlite3.Warning) as error:
-            self._said = str(error)
+            self._error = str(error)
             return None
         finally:
             self._database.set_progress_handler(None, 0)

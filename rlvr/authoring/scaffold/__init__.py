@@ -1,6 +1,6 @@
-"""A new environment as an installable package: complete, small, and it passes the audit.
+"""`rlvr new`: write a new environment as an installable package that is complete, small, and passes the audit.
 
-The files are those of `templates/` with words such as `__NAME__` replaced.
+Its files are those of `templates/`, with words such as `__NAME__` replaced.
 """
 
 from rlvr.authoring.scaffold.package import write_package

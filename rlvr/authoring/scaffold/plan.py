@@ -33,7 +33,7 @@ class Plan:
         name: the environment's name.
         kind: one of `KINDS`.
         verifier: one of `VERIFIERS`.
-        from_rows: whether its tasks are rows of a file; otherwise a generator makes them.
+        from_rows: True if its tasks are rows of a file; otherwise a generator makes them.
 
     Raises `RegistrationError` if the name is invalid or taken, `OptionError` for an unknown kind or verifier, or a pair
     of them that makes no sense.
@@ -45,12 +45,12 @@ class Plan:
     from_rows: bool = False
 
     def __post_init__(self) -> None:
-        for what, value, choices in (
+        for option, value, choices in (
             ("kind", self.kind, KINDS),
             ("verifier", self.verifier, VERIFIERS),
         ):
             if value not in choices:
-                raise OptionError(f"{what} is one of {', '.join(choices)}, not {value!r:.80}.")
+                raise OptionError(f"{option} is one of {', '.join(choices)}, not {value!r:.80}.")
         why = _SENSELESS.get((self.kind, self.verifier))
         if why is not None:
             raise OptionError(

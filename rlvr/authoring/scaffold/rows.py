@@ -33,19 +33,17 @@ REFERENCES = (
     "solution",
 )  # fmt: skip
 """The columns that may hold its reference, the first choice first."""
-_INSTRUCTIONS = (
-    "instruction_id_list",
-    "kwargs",
-)  # an instructions row may have its reference in two
+# A row of instructions may have its reference in these two columns.
+_INSTRUCTIONS = ("instruction_id_list", "kwargs")
 _SOLUTION = re.compile(r"\n|####|\\boxed")
-_EXAMPLES = 3  # rows of train that the fixtures are of
+_EXAMPLES = 3  # rows of train that have fixtures
 _SPLIT_SEEDS = 50
-_FIRST = 50  # rows that are looked at before all are
+_FIRST = 50  # rows by which JSON references are recognised
 
 
 @dataclass(frozen=True)
 class RowColumns:
-    """The columns of prompt and reference; None is guessed from the first row."""
+    """The columns of prompt and reference; a column that is None is guessed from the first row."""
 
     prompt: str | None = None
     reference: str | None = None
@@ -73,7 +71,7 @@ same_json = FunctionVerifier(
 
 
 def has_json_references(data: Path, columns: RowColumns) -> bool:
-    """Return whether references in the first rows of a file are JSON objects or arrays."""
+    """Return True if a reference in the first rows of a file is a JSON object or array."""
     source = RowSource(data)
     rows = [] if source.parquet else _first(source, _FIRST)
     if not rows:
@@ -93,10 +91,10 @@ class _RowReader:
 
     def task(self, row: Mapping[str, Any]) -> Task:
         """Return the task of a row. Raises `DataError` if the row can't be used."""
-        asked = self._value(row, self.prompt)
-        if not isinstance(asked, str) or not asked.strip():
-            raise DataError(f"its {self.prompt!r} is {asked!r:.60}, not a text")
-        return Task(self.template.render({"question": asked}), self._reference(row))
+        question = self._value(row, self.prompt)
+        if not isinstance(question, str) or not question.strip():
+            raise DataError(f"its {self.prompt!r} is {question!r:.60}, not a text")
+        return Task(self.template.render({"question": question}), self._reference(row))
 
     @property
     def expression(self) -> str:
@@ -144,7 +142,7 @@ def write_rows(
     """Write `train.jsonl`, `test.jsonl` and `fixtures.jsonl` to `folder`.
 
     Args:
-        data: JSONL; its rows are copied as they stand.
+        data: JSONL; its rows are copied unchanged.
         columns: the columns of prompt and reference.
         verifier: the environment's verifier.
         code: the environment's template, whose prompt the fixtures have.
@@ -153,17 +151,17 @@ def write_rows(
     """
     rows = RowSource(data)
     if rows.parquet:
-        raise DataError(f"{data} is Parquet: write its rows as JSONL first, one object a line.")
+        raise DataError(f"{data} is Parquet: write its rows as JSONL first, one object per line.")
     reader = _reader(rows, data, columns, verifier, code)
     _check(rows, data, reader)
     for seed in range(_SPLIT_SEEDS):  # a tenth of a few rows may be none
-        made = split(rows, folder, 0.1, seed=seed, column=reader.prompt)
-        if made.train and made.test:
+        sides = split(rows, folder, 0.1, seed=seed, column=reader.prompt)
+        if sides.train and sides.test:
             break
     else:
         raise DataError(
-            f"{data} can't be split: it has {made.train + made.test} rows with "
-            f"{made.train_groups + made.test_groups} different prompts, and both sides need one."
+            f"{data} can't be split: it has {sides.train + sides.test} rows with "
+            f"{sides.train_groups + sides.test_groups} different prompts, and both sides need one."
         )
     examples = [reader.task(fields) for fields in _first(RowSource(folder / "train.jsonl"), 50)]
     fixtures = _fixtures(examples, verifier)
@@ -193,20 +191,26 @@ def _reader(
 
 
 def _column(
-    row: Mapping[str, Any], given: str | None, known: tuple[str, ...], what: str, data: Path
+    row: Mapping[str, Any],
+    requested: str | None,
+    usual_names: tuple[str, ...],
+    role: str,
+    data: Path,
 ) -> str:
-    there = ", ".join(row) or "none"
-    if given is not None:
-        if given not in row:
-            raise DataError(f"The rows of {data} have no column {given!r}. They have: {there}.")
-        return given
-    found = next((name for name in known if name in row), None)
-    if found is None:
+    available = ", ".join(row) or "none"
+    if requested is not None:
+        if requested not in row:
+            raise DataError(
+                f"The rows of {data} have no column {requested!r}. They have: {available}."
+            )
+        return requested
+    name_found = next((name for name in usual_names if name in row), None)
+    if name_found is None:
         raise DataError(
-            f"Which column of {data} is the {what}? It's none of {', '.join(known)}. There are: "
-            f"{there}. Say it with --{what}-column."
+            f"Which column of {data} is the {role}? It's none of {', '.join(usual_names)}. There are: "
+            f"{available}. Name it with --{role}-column."
         )
-    return found
+    return name_found
 
 
 def _first(rows: RowSource, count: int) -> list[Mapping[str, Any]]:
@@ -220,7 +224,7 @@ def _first(rows: RowSource, count: int) -> list[Mapping[str, Any]]:
 
 def _check(rows: RowSource, data: Path, reader: _RowReader) -> None:
     """Raise `DataError` for a row that `load` can't read, and warn of rows with one prompt and different references."""
-    known: dict[str, tuple[int, str]] = {}  # the prompt's last row with its reference
+    first_rows: dict[str, tuple[int, str]] = {}  # the prompt's last row with its reference
     for batch in rows:
         for row in batch.rows:
             if row.blank:
@@ -233,8 +237,8 @@ def _check(rows: RowSource, data: Path, reader: _RowReader) -> None:
                 raise DataError(f"Row {row.number} of {data}: {error}.") from None
             key = " ".join(task.text.split()).casefold()
             reference = json.dumps(task.reference, sort_keys=True)
-            number, other = known.setdefault(key, (row.number, reference))
-            if other != reference:
+            number, first_reference = first_rows.setdefault(key, (row.number, reference))
+            if first_reference != reference:
                 warnings.warn(
                     f"Rows {number} and {row.number} of {data} ask the same and have different "
                     f"references: one of them is wrong, and the audit will say so.",
@@ -253,12 +257,12 @@ def _fixtures(tasks: list[Task], verifier: str) -> list[dict[str, Any]]:
     fixtures: list[dict[str, Any]] = []
     for i, (task, response) in enumerate(zip(tasks[:_EXAMPLES], right, strict=False)):
         of = {"prompt": task.text, "reference": task.reference}
-        others = (
+        other_tasks = (
             other
             for other, answer in zip(tasks, right, strict=True)
             if answer is not None and other.reference != task.reference
         )
-        other = next(others, None)
+        other = next(other_tasks, None)
         if response is not None:
             fixtures.append({"kind": "right", **of, "response": response})
         if other is not None:
@@ -277,9 +281,9 @@ def _fixtures(tasks: list[Task], verifier: str) -> list[dict[str, Any]]:
 
 
 def _held(fixtures: list[dict[str, Any]], judge: Verifier) -> list[dict[str, Any]]:
-    """Return the fixtures that hold. Raises `DataError` if a right answer doesn't earn full reward."""
+    """Return the fixtures whose verdicts are as expected. Raises `DataError` if a right answer isn't correct."""
     tasks = [Task(fixture["prompt"], fixture["reference"]) for fixture in fixtures]
-    kept = []
+    holding = []
     verdicts = score(tasks, [fixture["response"] for fixture in fixtures], judge)
     for fixture, verdict in zip(fixtures, verdicts, strict=True):
         correct = isinstance(verdict, Scored) and verdict.status is Status.CORRECT
@@ -291,8 +295,8 @@ def _held(fixtures: list[dict[str, Any]], judge: Verifier) -> list[dict[str, Any
                 f"Is another column the reference (--reference-column), or another --verifier?"
             )
         if fixture["kind"] == "right" or not correct:  # another row's answer may be right here too
-            kept.append(fixture)
-    return kept
+            holding.append(fixture)
+    return holding
 
 
 def _verifier(name: str) -> Verifier | None:

@@ -27,7 +27,7 @@ __all__ = ["Alarm", "GuardConfig", "Guards"]
 
 @dataclass(frozen=True)
 class GuardConfig:
-    """The guards that are on, and two numbers that are a matter of taste.
+    """The guards that are on, and two limits.
 
     Attributes:
         reward_length: Warn if reward correlates with length, within groups.
@@ -66,7 +66,7 @@ class GuardConfig:
         return [field.name for field in fields(cls) if field.default is True]
 
 
-# Steps in a row without a reason for an alarm until a guard counts as quiet again: a figure that moves about its limit
+# Consecutive steps without a reason for an alarm until an alarm is reported again: a figure that moves around its limit
 # is reported once.
 _QUIET = 5
 
@@ -144,7 +144,7 @@ def _guards_of(config: GuardConfig) -> list[GuardRail]:
 
 
 def _numbers(row: Mapping[str, object]) -> dict[str, float]:
-    """Return the values that are finite numbers. A bool is none."""
+    """Return the values that are finite numbers, except bools."""
     return {
         name: float(value)
         for name, value in row.items()

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class Step:
         return f"rlvr view {self.run} --filter {filter_name}"
 
 
-class GuardRail(Protocol):
+class GuardRail:
     """A check of every training step, with a memory of earlier ones.
 
     Attributes:
@@ -75,15 +75,16 @@ class GuardRail(Protocol):
     """
 
     name: str
-    figures: dict[str, float]
+
+    def __init__(self) -> None:
+        self.figures: dict[str, float] = {}
 
     def look(self, step: Step) -> Alarm | None:
         """Return the alarm, at each step that has a reason for one."""
-        ...
+        raise NotImplementedError
 
     def remember(self, metrics: Mapping[str, float]) -> None:
-        """Take in the metrics of an earlier step, if the run is resumed."""
-        ...
+        """Take in the metrics of an earlier step, if the run is resumed. By default nothing is kept."""
 
 
 class Window:
@@ -108,18 +109,18 @@ class Window:
 
 
 class Sighting(NamedTuple):
-    """A share that is surely too high: its mean, and the number of steps of the mean."""
+    """A share that is certainly too high: its mean, and the number of steps in the mean."""
 
     mean: float
     steps: int
 
 
 class GroupShares:
-    """Shares of each step's groups (of their rollouts, or 0 and 1), and a test of whether they are surely high.
+    """Shares of each step's groups (of their rollouts, or 0 and 1), and a test of whether they are certainly high.
 
-    If a step has two groups, a window of five steps has ten, and their share exceeds any limit now and then by chance. So
-    a high share counts once it is four standard errors above the usual one. If the last five steps are too few to decide,
-    the last ten, twenty or forty do.
+    If a step has two groups, a window of five steps has ten, and their share sometimes exceeds any limit by chance.
+    Therefore a high share counts once it is four standard errors above the usual one. If the last five steps are too few
+    to decide, the last ten, twenty or forty decide.
     """
 
     WINDOWS = (5, 10, 20, 40)
@@ -134,7 +135,7 @@ class GroupShares:
         self._steps.append(np.asarray(shares, dtype=float))
 
     def high(self, limit: float, usual: float, error: float = 0.0) -> Sighting | None:
-        """Return the mean if it is at least `limit` and surely more than `usual`.
+        """Return the mean if it is at least `limit` and certainly more than `usual`.
 
         Args:
             limit: The limit, for the last five steps and for the window.

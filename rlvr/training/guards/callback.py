@@ -58,13 +58,13 @@ class GuardCallback(TrainerCallback):  # type: ignore[misc]
             control.should_save = control.should_training_stop = True
 
 
-def _anywhere(here: bool, processes: int) -> bool:
-    """Return True if it is True in any process: one that stops alone leaves the others waiting for it."""
+def _anywhere(local: bool, processes: int) -> bool:
+    """Return True if `local` is True in any process: if one stopped alone, the others would wait for it forever."""
     if processes == 1:
-        return here
+        return local
     from accelerate.utils import gather_object
 
-    return any(gather_object([here]))
+    return any(gather_object([local]))
 
 
 def _print(alarm: Alarm) -> None:

@@ -11,6 +11,7 @@ from rlvr.runs.rollouts import Rollout
 from rlvr.training.guards.base import (
     Alarm,
     GroupShares,
+    GuardRail,
     Sighting,
     Step,
     Window,
@@ -20,7 +21,7 @@ from rlvr.training.guards.base import (
 from rlvr.verifiers.coherence.verifier import measured, reasons
 
 
-class DegenerateGuard:
+class DegenerateGuard(GuardRail):
     """Warns if the share of degenerate responses has risen by 15% of all responses, over five steps.
 
     A response is degenerate if it is empty, or filler by the measures of `rlvr.Coherent`'s strict level. The whole
@@ -37,7 +38,7 @@ class DegenerateGuard:
     LAST_CHARACTERS = 4_000  # loops come at the end
 
     def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
+        super().__init__()
         self._first: list[float] = []
         self._shares = GroupShares()
 
@@ -50,8 +51,8 @@ class DegenerateGuard:
         """Return an alarm if the class's condition holds."""
         if not step.rollouts:
             return None
-        every = -(-len(step.rollouts) // self.MOST_CHECKED)
-        checked = step.rollouts[::every]
+        stride = -(-len(step.rollouts) // self.MOST_CHECKED)
+        checked = step.rollouts[::stride]
         whys = {id(rollout): why for rollout in checked if (why := _degenerate(rollout))}
         degenerate = [(rollout, whys[id(rollout)]) for rollout in checked if id(rollout) in whys]
         self.figures = {"guards/degenerate": len(degenerate) / len(checked)}
@@ -63,10 +64,10 @@ class DegenerateGuard:
         counted = self.FIRST * len(groups)
         expected = (start * counted + 1) / (counted + 2)
         error = math.sqrt(expected * (1 - expected) / (counted + 2))
-        seen = self._shares.high(start + self.RISE, start, error) or self._shares.high(
+        sighting = self._shares.high(start + self.RISE, start, error) or self._shares.high(
             self.HALF, self.USUAL
         )
-        if seen is None or not degenerate:
+        if sighting is None or not degenerate:
             return None
         kinds = ", ".join(
             f"{why} {n}" for why, n in Counter(w for _, w in degenerate).most_common(3)
@@ -78,7 +79,7 @@ class DegenerateGuard:
         )
         return Alarm(
             self.name,
-            f"{seen.mean:.0%} of the responses were degenerate over the last {seen.steps} steps, "
+            f"{sighting.mean:.0%} of the responses were degenerate over the last {sighting.steps} steps, "
             f"{start:.0%} over the first {self.FIRST} (of the last step's {len(checked)}: {kinds}; "
             f"{cut} cut at the length limit, {paid} with full reward)",
             f"{step.view('longest')} shows them; if they are rewarded, gate the verifier: "
@@ -86,10 +87,10 @@ class DegenerateGuard:
         )
 
 
-class TruncationGuard:
-    """Warns if a quarter of the responses is cut at the length limit, and surely more than 15%.
+class TruncationGuard(GuardRail):
+    """Warns if a quarter of the responses is cut at the length limit, and certainly more than 15%.
 
-    Such a response is judged on an answer that isn't there yet.
+    A response that was cut is judged before it has reached its answer.
     """
 
     name = "truncation"
@@ -99,11 +100,8 @@ class TruncationGuard:
     LIMIT, USUAL = 0.25, 0.15
 
     def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
+        super().__init__()
         self._groups, self._logged = GroupShares(), Window(self.WINDOW)
-
-    def remember(self, metrics: Mapping[str, float]) -> None:
-        """Do nothing: the guard needs only five steps."""
 
     def look(self, step: Step) -> Alarm | None:
         """Return an alarm if the class's condition holds, without rollouts by TRL's `completions/clipped_ratio`."""
@@ -112,26 +110,26 @@ class TruncationGuard:
             cut = sum(rollout.stop == "length" for rollout in step.rollouts)
             self.figures = {"guards/truncated": cut / len(step.rollouts)}
             self._groups.add(shares)
-            seen = self._groups.high(self.LIMIT, self.USUAL)
+            sighting = self._groups.high(self.LIMIT, self.USUAL)
         elif (share := step.metrics.get("completions/clipped_ratio")) is not None:
             self.figures = {"guards/truncated": share}
             self._logged.add(share)
             over = self._logged.full and self._logged.mean >= self.LIMIT
-            seen = Sighting(self._logged.mean, self.WINDOW) if over else None
+            sighting = Sighting(self._logged.mean, self.WINDOW) if over else None
         else:
             return None
-        if seen is None:
+        if sighting is None:
             return None
         return Alarm(
             self.name,
-            f"{seen.mean:.0%} of the responses were cut at the length limit over the last "
-            f"{seen.steps} steps",
+            f"{sighting.mean:.0%} of the responses were cut at the length limit over the last "
+            f"{sighting.steps} steps",
             f"{step.view('truncated')} shows whether they loop or were about to finish; raise the "
             f"maximal completion length, or ask for shorter answers",
         )
 
 
-class EntropyGuard:
+class EntropyGuard(GuardRail):
     """Warns if the entropy is a tenth of the start's, or near 0, while the tasks aren't solved.
 
     A policy that always responds the same has nothing to learn from. The figure is TRL's `entropy`: the mean over tokens,
@@ -149,7 +147,7 @@ class EntropyGuard:
     SOLVED = 0.95  # a solved task may be answered the same way each time
 
     def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
+        super().__init__()
         self._first: list[float] = []
         self._entropy = Window(self.WINDOW)
         self._solved = Window(self.WINDOW)
@@ -188,7 +186,7 @@ def _degenerate(rollout: Rollout) -> str:
     """Return the reason why a rollout is degenerate, or an empty string."""
     text = "\n".join(responses(rollout))
     if not text.strip():
-        called = any(message.get("tool_calls") for message in rollout.messages)
-        return "" if called else "it is empty"
+        calls_tools = any(message.get("tool_calls") for message in rollout.messages)
+        return "" if calls_tools else "it is empty"
     why = reasons(measured(rollout.task, text[-DegenerateGuard.LAST_CHARACTERS :]), "strict")
     return why[0] if why else ""

@@ -10,7 +10,7 @@ import numpy as np
 
 from rlvr.core.verdict import Scored, Status
 from rlvr.runs.rollouts import Rollout
-from rlvr.training.guards.base import Alarm, GroupShares, Step, Window, responses
+from rlvr.training.guards.base import Alarm, GroupShares, GuardRail, Step, Window, responses
 
 
 class _GroupPairs(NamedTuple):
@@ -36,7 +36,7 @@ class _LengthRelation(NamedTuple):
     groups: int
 
 
-class RewardLengthGuard:
+class RewardLengthGuard(GuardRail):
     """Warns if reward correlates with length, in either direction, within groups, over ten steps or more.
 
     The figure is Somers' D of length given reward (1962): among pairs of a task's responses with different rewards, the
@@ -59,7 +59,7 @@ class RewardLengthGuard:
     ERRORS, USUAL, GROUPS = 4.0, 0.3, 20
 
     def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
+        super().__init__()
         self._steps: deque[list[_GroupPairs]] = deque(maxlen=self.WINDOWS[-1])
         self._first: float | None = None
         self._length = Window(self.WINDOWS[0])
@@ -111,19 +111,19 @@ class RewardLengthGuard:
 
     def _alarm(self, step: Step, relation: _LengthRelation, steps: int, unit: str) -> Alarm:
         d = relation.d
-        way, other = ("longer", "shorter") if d > 0 else ("shorter", "longer")
+        longer_word, opposite = ("longer", "shorter") if d > 0 else ("shorter", "longer")
         return Alarm(
             self.name,
-            f"of two responses to one task, the {way} one earned more in {(1 + abs(d)) / 2:.0%} of "
+            f"of two responses to one task, the {longer_word} one earned more in {(1 + abs(d)) / 2:.0%} of "
             f"the pairs (Somers' D {d:+.2f}, {relation.groups} groups, {steps} steps), by {abs(relation.gap):.0%} of the "
             f"length on average; the mean length went from {self._first:.0f} to "
             f"{self._length.mean:.0f} {unit}",
             f"{step.view('longest')} shows whether the reward is for the length or for the content; "
-            f"check whether right answers that are {other} are refused",
+            f"check whether right answers that are {opposite} are refused",
         )
 
 
-class ZeroVarianceGuard:
+class ZeroVarianceGuard(GuardRail):
     """Warns if four fifths of the groups have no difference in reward, and says whether they are solved or failed.
 
     Such groups have advantages of 0. The figure is from verdicts, not from TRL's `frac_reward_zero_std`, which includes
@@ -137,12 +137,9 @@ class ZeroVarianceGuard:
     LIMIT, USUAL = 0.8, 0.65
 
     def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
+        super().__init__()
         self._solved, self._failed = Window(self.WINDOW), Window(self.WINDOW)
         self._alike = GroupShares()
-
-    def remember(self, metrics: Mapping[str, float]) -> None:
-        """Do nothing: the guard needs only five steps."""
 
     def look(self, step: Step) -> Alarm | None:
         """Return an alarm if the class's condition holds."""
@@ -165,12 +162,12 @@ class ZeroVarianceGuard:
             "guards/all_solved": solved / total,
             "guards/none_solved": failed / total,
         }
-        seen = self._alike.high(self.LIMIT, self.USUAL)
-        if seen is None:
+        sighting = self._alike.high(self.LIMIT, self.USUAL)
+        if sighting is None:
             return None
         return Alarm(
             self.name,
-            f"{seen.mean:.0%} of the groups had no difference in reward over the last {seen.steps} steps "
+            f"{sighting.mean:.0%} of the groups had no difference in reward over the last {sighting.steps} steps "
             f"(of the last {self.WINDOW}: {self._solved.mean:.0%} all solved, {self._failed.mean:.0%} none solved)",
             self._advice(step),
         )
@@ -197,14 +194,14 @@ def _lengths(rollouts: Sequence[Rollout]) -> tuple[str, dict[int, float]]:
 
 def _compare(group: Sequence[Rollout], lengths: Mapping[int, float]) -> _GroupPairs:
     """Sum over all pairs of the group's responses that weren't cut."""
-    whole = [
+    uncut = [
         (r.verdict.reward, lengths[id(r)])
         for r in group
         if isinstance(r.verdict, Scored) and r.stop != "length"
     ]
-    if len(whole) < 2:
+    if len(uncut) < 2:
         return _GroupPairs(0, 0, 0)
-    rewards, sizes = np.array(whole).T
+    rewards, sizes = np.array(uncut).T
     better = rewards[:, None] > rewards[None, :]
     apart = sizes[:, None] - sizes[None, :]
     return _GroupPairs(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from rlvr.core.verdict import Cause, Unscored
-from rlvr.training.guards.base import Alarm, Step
+from rlvr.training.guards.base import Alarm, GuardRail, Step
 
 Array: TypeAlias = Any  # of NumPy: () or (runs,), and values (groups,) or (runs, groups)
 
-WINDOW = 3  # steps: one may be a service that restarts, but not three in a row
+WINDOW = 3  # steps: a service that restarts may fail for one step, but not for three in a row
 
 _DO = {
     Cause.SANDBOX: "`rlvr sandbox check` tests the jail on this machine",
@@ -59,9 +58,9 @@ class Evidence:
         Values are (groups,) or, of many runs at once, (runs, groups); the result is () or (runs,).
         """
         if self._steps % self._EVERY == 0:
-            late = self._steps // self._EVERY
-            rest = (1 - self._FIRST) * 6 / math.pi**2  # over the squares of 1, 2, 3, …
-            self._stakes.append(np.log(rest / late**2 if late else self._FIRST))
+            start = self._steps // self._EVERY
+            late_share = (1 - self._FIRST) * 6 / math.pi**2  # over the squares of 1, 2, 3, …
+            self._stakes.append(np.log(late_share / start**2 if start else self._FIRST))
         groups = values.shape[-1]
         won = np.log1p(self._bet(groups)[..., None] * (values - self._bound)).sum(-1)
         gain = np.minimum(self._enough / 2.05, won)  # two steps alone are never enough
@@ -84,16 +83,16 @@ class Evidence:
         # 1 if groups fail as a whole, and 1/n if each of their n rollouts fails by itself.
         share = (spread / (self._PRIOR * coin + self._count * mean * (1 - mean))).clip(0.02, 1)
         kelly = gap / (share * coin + (1 - share) * gap**2)
-        most = 0.9 / self._bound
+        limit = 0.9 / self._bound
         if self._steps >= self._SOON:
-            return np.minimum(kelly, most)
-        bets = np.minimum(np.multiply.outer(self._BOLDNESS, kelly), most)
+            return np.minimum(kelly, limit)
+        bets = np.minimum(np.multiply.outer(self._BOLDNESS, kelly), limit)
         # A value's gain, as if it had two outcomes, with the target's mean and this share of a coin's variance.
         up = np.log1p(bets * (self._target + (1 - self._target) * share**0.5 - self._bound))
         down = np.log1p(bets * (self._target - self._target * share**0.5 - self._bound))
-        left = (self._SOON - self._steps) * groups
-        wins = left * (self._target * up + (1 - self._target) * down)
-        deviation = (up - down) * math.sqrt(left * self._target * (1 - self._target)) + 1e-9
+        values = (self._SOON - self._steps) * groups
+        wins = values * (self._target * up + (1 - self._target) * down)
+        deviation = (up - down) * math.sqrt(values * self._target * (1 - self._target)) + 1e-9
         best = np.argmax((wins - (self._enough - self._stake)) / deviation, axis=0)
         return np.take_along_axis(bets, best[None], axis=0)[0]
 
@@ -101,22 +100,23 @@ class Evidence:
 _ALPHA, _ALPHA_NOTHING = 8e-4, 1e-4
 
 
-class UnscoredGuard:
-    """Stops the run if the share of unscored rollouts is surely above a limit.
+class UnscoredGuard(GuardRail):
+    """Stops the run if the share of unscored rollouts is certainly above a limit.
 
-    Unscored rows teach nothing; so many of them are no accident, and the other rows are a biased sample. A bad reference
-    or a prompt that is too long leaves a whole group unscored, so the guard counts groups, each by its share. A share of
-    five sixths of the limit stops at most one run in 1,000, and a share of four thirds stops it within about ten steps of
-    16 groups. If nothing at all is scored, three steps of at least four groups suffice (at the default limit).
+    Unscored rows teach nothing, and if there are many, the other rows are a biased sample. A bad reference or a prompt
+    that is too long leaves a whole group unscored, so the guard counts groups, each by its share. A share of five sixths
+    of the limit stops at most one run in 1,000, and a share of four thirds of it stops a run within about ten steps of 16
+    groups. If nothing is scored at all, three steps of at least four groups suffice (at the default limit). A resumed run
+    starts without memory, since the cause may be fixed.
     """
 
     name = "unscored"
 
     def __init__(self, limit: float) -> None:
+        super().__init__()
         self.limit = limit
-        self.figures: dict[str, float] = {}
         self._steps: deque[tuple[int, Counter[Cause]]] = deque(maxlen=WINDOW)
-        possible = 0 < limit < 1  # at 0 any share is too much, at 1 none is
+        possible = 0 < limit < 1  # at 0 any share is too high, and at 1 no share is
         self._evidence = (
             Evidence(limit * 5 / 6, min(limit * 4 / 3, 1.0), _ALPHA) if possible else None
         )
@@ -126,9 +126,6 @@ class UnscoredGuard:
         self._chance = (
             math.log(_ALPHA_NOTHING / 1000) / math.log(limit * 5 / 6) if possible else 0.0
         )
-
-    def remember(self, metrics: Mapping[str, float]) -> None:
-        """Do nothing: the cause may be fixed in a resumed run."""
 
     def look(self, step: Step) -> Alarm | None:
         """Return an alarm if the class's condition holds."""
@@ -164,13 +161,13 @@ class UnscoredGuard:
         )
 
     def weigh(self, shares: Array) -> Array:
-        """Add the unscored share of each of a step's groups, and return True if it is surely too high.
+        """Add the unscored share of each of a step's groups, and return True if the shares are certainly too high.
 
         Many runs at once are weighed as by `Evidence.add`.
         """
         assert self._evidence is not None
-        nothing = shares.min(-1) == 1.0
-        self._nothing_steps = np.where(nothing, self._nothing_steps + 1, 0)
-        self._nothing_groups = np.where(nothing, self._nothing_groups + shares.shape[-1], 0)
-        gone = (self._nothing_steps >= WINDOW) & (self._nothing_groups >= self._chance)
-        return self._evidence.add(shares) | gone
+        all_unscored = shares.min(-1) == 1.0
+        self._nothing_steps = np.where(all_unscored, self._nothing_steps + 1, 0)
+        self._nothing_groups = np.where(all_unscored, self._nothing_groups + shares.shape[-1], 0)
+        nothing_scored = (self._nothing_steps >= WINDOW) & (self._nothing_groups >= self._chance)
+        return self._evidence.add(shares) | nothing_scored

@@ -77,14 +77,14 @@ def best_of_n(rows: Iterable[dict[str, Any]]) -> list[BestOfN]:
     if not steps:
         raise DataError("There's no scored rollout for a best-of-n curve in that run.")
     samples = list(steps[min(steps)].values())
-    most = max(map(len, samples))
-    if most < 2:
+    largest = max(map(len, samples))
+    if largest < 2:
         raise DataError(
             "A best-of-n curve needs several samples per task, and here each has one: `rlvr eval ENV "
             "--model START -k 32 --temperature 1` makes such a run."
         )
     curve = []
-    for n in sorted({2**i for i in range(most.bit_length())} | {most}):
+    for n in sorted({2**i for i in range(largest.bit_length())} | {largest}):
         best: NDArray[np.float64] = np.array([expected_best(s, n) for s in samples if len(s) >= n])
         curve.append(BestOfN(n, kl_of_best_of_n(n), bootstrap(best)[0], len(best)))
     return curve

@@ -111,5 +111,5 @@ def next_beta(budget: KLBudget, beta: float, kl: float, floor: float) -> float:
     error = min(0.2, max(-0.2, (kl - budget.limit) / budget.limit))
     if error > 0:
         beta = max(beta, budget.first_beta)
-    least = max(budget.least_beta, floor)
-    return min(max(beta * (1 + budget.gain * error), least), max(budget.most_beta, floor))
+    lowest = max(budget.least_beta, floor)
+    return min(max(beta * (1 + budget.gain * error), lowest), max(budget.most_beta, floor))

@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from rlvr.core.errors import DataError, MissingExtraError, nearest
+from rlvr.core.errors import DataError, nearest
 from rlvr.core.files import read_lines
 from rlvr.runs.run import about
 from rlvr.training.kl.best_of_n import BestOfN
+from rlvr.training.plot import new_figure
 
 Row: TypeAlias = dict[str, Any]
 _SMOOTH = 5  # steps: a batch's reward varies more than the policy does
@@ -84,13 +85,7 @@ def plot_curves(curves: Sequence[Curve], best: Sequence[BestOfN], path: Path) ->
 
     Raises `MissingExtraError` if matplotlib isn't installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(
-            "Plots need the package 'matplotlib': pip install 'rlvr[train]'."
-        ) from error
-    figure = Figure(figsize=(7, 5))
+    figure = new_figure(7, 5)
     axis = figure.add_axes((0.11, 0.11, 0.86, 0.86))
     for number, curve in enumerate(curves):
         kl, score = np.array([(p.kl, p.score) for p in curve.points]).T

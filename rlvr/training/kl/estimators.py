@@ -73,8 +73,8 @@ def sequence_sums(logps_B_T: Tensor, reference_B_T: Tensor, mask_B_T: Tensor) ->
     """
     mask = mask_B_T.bool()
     ratio = (logps_B_T.double() - reference_B_T.double()).masked_fill(~mask, 0.0)
-    each = [estimator(ratio).sum(1) for estimator in (k1, k2, k3)]
-    return torch.stack([*each, mask.sum(1).double()], dim=1)
+    sums = [estimator(ratio).sum(1) for estimator in (k1, k2, k3)]
+    return torch.stack([*sums, mask.sum(1).double()], dim=1)
 
 
 def divergences(sums_B_4: Tensor) -> dict[str, Divergence]:

@@ -73,8 +73,8 @@ def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfi
         temperature=config.temperature,
         batch_size=config.batch_size,
     )
-    other = TransformersPolicy(reference)
-    if policy.tokenizer.get_vocab() != other.tokenizer.get_vocab():
+    reference_policy = TransformersPolicy(reference)
+    if policy.tokenizer.get_vocab() != reference_policy.tokenizer.get_vocab():
         raise DataError(
             f"{model!r} and {reference!r} have different vocabularies: there's no KL between them. "
             f"The reference is the model that training began with."
@@ -97,8 +97,8 @@ def measure(model: str, reference: str, prompts: PromptSet, config: MeasureConfi
         completions = [list(generation.token_ids or ()) for generation in generations]
         prompt_ids = [policy.template.prompt(request.prompt) for request in batch]
         policy_logps, reference_logps = (
-            _logps(each.model, prompt_ids, completions, config.temperature)
-            for each in (policy, other)
+            _logps(compared.model, prompt_ids, completions, config.temperature)
+            for compared in (policy, reference_policy)
         )
         mask = torch.tensor(
             [[i < len(ids) for i in range(policy_logps.shape[1])] for ids in completions]
@@ -119,8 +119,8 @@ def _summary(
     sequence = bootstrap(sums_P_4[:, :3] / config.samples)
     domains = {}
     for domain in dict.fromkeys(prompts.domains):
-        chosen = np.array([name == domain for name in prompts.domains])
-        domains[domain] = bootstrap(sums_P_4[chosen, 0] / config.samples)[0]
+        of_domain = np.array([name == domain for name in prompts.domains])
+        domains[domain] = bootstrap(sums_P_4[of_domain, 0] / config.samples)[0]
     return Measurement(
         dict(zip(ESTIMATORS, token, strict=True)),
         dict(zip(ESTIMATORS, sequence, strict=True)),
@@ -151,6 +151,6 @@ def _logps(
         start, end = len(prompt), len(prompt) + len(completion)
         # One row at a time: in float32 the log-softmax of a whole batch may not fit beside its logits.
         row_logps = (logits[i, start - 1 : end - 1].float() / temperature).log_softmax(-1)
-        chosen = torch.tensor(completion, device=row_logps.device)
-        logps_B_T[i, : len(completion)] = row_logps.gather(1, chosen[:, None])[:, 0].cpu()
+        token_ids = torch.tensor(completion, device=row_logps.device)
+        logps_B_T[i, : len(completion)] = row_logps.gather(1, token_ids[:, None])[:, 0].cpu()
     return logps_B_T

@@ -70,6 +70,10 @@ class MeasuresKL(TrlTrainer):
         kl_spent: The spent part of the budget, or None.
     """
 
+    if TYPE_CHECKING:  # the arguments are those of the trainer's class
+
+        def __init__(self, *args: Any, **options: Any) -> None: ...
+
     kl_spent: Spent | None = None
     _kl: KLConfig | None = None
     _kl_reference: PreTrainedModel | None = None
@@ -141,10 +145,10 @@ class MeasuresKL(TrlTrainer):
         """Return the sums of this process's rows, (rows, 4)."""
         assert self._kl is not None
         mask = batch["completion_mask"] * batch.get("tool_mask", 1)
-        most = max(1, self._kl.completions // self.accelerator.num_processes)
+        limit = max(1, self._kl.completions // self.accelerator.num_processes)
         size = len(mask)
         # Spread evenly over the prompts: completions of one prompt are neighbours.
-        rows = torch.arange(min(most, size), device=mask.device) * size // min(most, size)
+        rows = torch.arange(min(limit, size), device=mask.device) * size // min(limit, size)
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)[rows]
         attention = torch.cat([batch["prompt_mask"], batch["completion_mask"]], dim=1)[rows]
         length = batch["completion_ids"].size(1)
@@ -159,13 +163,13 @@ class MeasuresKL(TrlTrainer):
             return values
 
         with _evaluating(self.model):  # without dropout
-            policy = logps(self.model, "old_per_token_logps")
+            policy_logps = logps(self.model, "old_per_token_logps")
             reference = self.ref_model if self._kl_reference is None else self._kl_reference
             with contextlib.nullcontext() if reference is not None else _adapters_off(self):
-                theirs = logps(
+                reference_logps = logps(
                     self.model if reference is None else reference, "ref_per_token_logps"
                 )
-        return sequence_sums(policy, theirs, mask[rows])
+        return sequence_sums(policy_logps, reference_logps, mask[rows])
 
 
 class _Stop(TrainerCallback):  # type: ignore[misc]

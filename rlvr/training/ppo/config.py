@@ -77,11 +77,13 @@ class PPOConfig(GRPOConfig):  # type: ignore[misc]
         ):
             value = getattr(self, name)
             _require(value == only, name, value, f"{only!r} in PPO, a mean over all tokens")
-        whole = self.save_strategy != "steps" or self.save_steps % updates == 0
-        wanted = f"a multiple of {updates}, since a run resumed between epochs has lost their batch"
-        _require(whole, "save_steps", self.save_steps, wanted)
+        resumable = self.save_strategy != "steps" or self.save_steps % updates == 0
+        requirement = (
+            f"a multiple of {updates}, since a run resumed between epochs has lost their batch"
+        )
+        _require(resumable, "save_steps", self.save_steps, requirement)
 
 
-def _require(holds: bool, name: str, value: Any, wanted: str) -> None:
+def _require(holds: bool, name: str, value: Any, requirement: str) -> None:
     if not holds:
-        raise OptionError(f"{name} is {wanted}, not {value!r}.")
+        raise OptionError(f"{name} is {requirement}, not {value!r}.")

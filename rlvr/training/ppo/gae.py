@@ -18,7 +18,7 @@ def token_rewards(
 ) -> Tensor:
     """Return the reward of each token: -beta·kl, plus the rollout's score on the last (Ziegler et al. 2019).
 
-    A rollout cut at the length limit was judged as it is, so that its last token is its end, too.
+    A rollout that was cut at the length limit was judged as it is, so that its last token counts as its end.
 
     Args:
         scores: (B,), the rewards; NaN is allowed for rows without a token in the mask.

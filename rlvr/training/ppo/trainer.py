@@ -221,8 +221,12 @@ class PPOTrainer(WithinContext, KeepsStepRewards, GRPOTrainer):  # type: ignore[
         metrics = self._metrics["train" if self.model.training else "eval"]
         spread = {name: self._log(f"ppo/{name}", x, mask, std=True) for name, x in tokens.items()}
         if spread["returns"] > 1e-12:
-            _, left = gae.moments(tokens["returns"] - tokens["values"], mask, self._total)
-            metrics["ppo/explained_variance"].append(1 - left.item() / spread["returns"])
+            _, residual_variance = gae.moments(
+                tokens["returns"] - tokens["values"], mask, self._total
+            )
+            metrics["ppo/explained_variance"].append(
+                1 - residual_variance.item() / spread["returns"]
+            )
         self._log("ppo/unscored", (~scored).float(), torch.ones_like(scored))
         if self._kl_in_reward:
             self._log("kl", (-kl).exp() - 1 + kl, mask)  # k3, as TRL's in the loss
@@ -230,10 +234,10 @@ class PPOTrainer(WithinContext, KeepsStepRewards, GRPOTrainer):  # type: ignore[
         if self.num_generations == 1:
             metrics.pop("frac_reward_zero_std")  # a single reward has no spread
         advantages = tokens["advantages"].sum(1) / mask.sum(1).clamp(min=1)
-        shown = self.accelerator.gather(advantages).tolist()
-        for _ in shown:
+        sequence_advantages = self.accelerator.gather(advantages).tolist()
+        for _ in sequence_advantages:
             self._logs["advantages"].pop()  # TRL's, of groups
-        self._logs["advantages"].extend(shown)
+        self._logs["advantages"].extend(sequence_advantages)
 
 
 def _sequences(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, int]:

@@ -58,8 +58,8 @@ def make_value_model(kind: str, policy: PreTrainedModel, vocabulary: int) -> Val
     if kind == "head":
         return ValueHead(linear)
     twin = copy.deepcopy(policy)
-    whole = twin.merge_and_unload() if hasattr(twin, "merge_and_unload") else twin
-    return ValueModel(whole.base_model, ValueHead(linear))
+    merged = twin.merge_and_unload() if hasattr(twin, "merge_and_unload") else twin
+    return ValueModel(merged.base_model, ValueHead(linear))
 
 
 def _from_reward_model(path: str, dtype: torch.dtype, vocabulary: int) -> ValueModel:

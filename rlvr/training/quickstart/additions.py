@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from rlvr.core.environment import Environment
 from rlvr.core.registry import make
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
+from rlvr.training.device import training_stack
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
@@ -35,11 +35,11 @@ def additions(split: str, size: int) -> Environment:
 
 def unseen(first: list[Task], seed: int, count: int) -> Environment:
     """Return `count` problems of the train split that are not among `first`, the problems of the warm-up."""
-    seen = {task.text for task in first}
+    warmup_texts = {task.text for task in first}
     # The warm-up uses up to 6% of the 648,000 problems, so that twice the count leaves more than enough.
     start = len(first) + seed * 2 * count
-    drawn = additions("train", start + 2 * count).tasks[start:]
-    fresh = (task for task in drawn if task.text not in seen)
+    candidates = additions("train", start + 2 * count).tasks[start:]
+    fresh = (task for task in candidates if task.text not in warmup_texts)
     env = additions("train", 1)
     env.tasks = TaskSet(list(itertools.islice(fresh, count)), "arithmetic")
     return env
@@ -73,27 +73,13 @@ def warmed_up(
 def quiet() -> Iterator[None]:
     """Keep the libraries off the network, and silence their progress bars and warnings."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        import datasets
+    with training_stack("The quickstart", Warning):
         import torch
-        import transformers
-        import trl  # noqa: F401
-    except ImportError as error:
-        from rlvr.core.errors import MissingExtraError
 
-        raise MissingExtraError(
-            f"The quickstart needs the extra 'train' ({error}): pip install 'rlvr[train]'."
-        ) from error
-    # So small a model gains nothing from a second thread. Waiting threads spin, which makes a step a hundred
-    # times longer if another process wants the processor.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    datasets.disable_progress_bars()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        # So small a model gains nothing from a second thread. Waiting threads spin, which makes a step a hundred
+        # times longer if another process wants the processor.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
         try:
             yield
         finally:

@@ -21,15 +21,6 @@ from rlvr.runs.report import Report
 from rlvr.runs.run import Run
 from rlvr.training.plot import plot_run
 from rlvr.training.progress import TrainingStages
-
-if TYPE_CHECKING:
-    from transformers import (
-        LlamaForCausalLM,
-        PreTrainedTokenizerFast,
-        TrainerControl,
-        TrainerState,
-        TrainingArguments,
-    )
 from rlvr.training.quickstart.additions import (
     MAX_NEW_TOKENS,
     WARMUP_BATCH,
@@ -39,6 +30,15 @@ from rlvr.training.quickstart.additions import (
     unseen,
     warmed_up,
 )
+
+if TYPE_CHECKING:
+    from transformers import (
+        LlamaForCausalLM,
+        PreTrainedTokenizerFast,
+        TrainerControl,
+        TrainerState,
+        TrainingArguments,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The degeneracy guard: whether a response is a text at all, whatever it says."""
+"""The degeneracy guard: it refuses a response that is no text at all, whatever the text says."""
 
 from rlvr.verifiers.coherence.verifier import Coherent
 

@@ -1,7 +1,6 @@
 """Measures that tell a text from filler, each a number from the response (and its prompt) alone, in linear time.
 
-None of them looks at what is said. Each takes what is long enough for it to mean something and is
-None for the rest.
+None of them depends on the meaning of the text. A measure is None for a text that is too short for it.
 """
 
 from __future__ import annotations
@@ -16,98 +15,17 @@ from itertools import pairwise
 
 _WORD = re.compile(r"\w+")
 _BREAK = re.compile(r"[^\w\s'’-]|\n")
-_LONGEST = 200_000  # characters that are looked at; what follows can't make filler a text
+_LONGEST = 200_000  # characters that are measured; later ones can't turn filler into a text
 
 FUNCTION_WORDS = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "of",
-        "and",
-        "to",
-        "in",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "it",
-        "that",
-        "this",
-        "these",
-        "those",
-        "for",
-        "on",
-        "with",
-        "as",
-        "at",
-        "by",
-        "from",
-        "or",
-        "but",
-        "if",
-        "not",
-        "have",
-        "has",
-        "had",
-        "will",
-        "would",
-        "can",
-        "could",
-        "should",
-        "may",
-        "i",
-        "you",
-        "he",
-        "she",
-        "we",
-        "they",
-        "my",
-        "your",
-        "his",
-        "her",
-        "our",
-        "their",
-        "its",
-        "me",
-        "him",
-        "us",
-        "them",
-        "which",
-        "who",
-        "what",
-        "when",
-        "where",
-        "how",
-        "there",
-        "so",
-        "than",
-        "then",
-        "no",
-        "do",
-        "does",
-        "did",
-        "about",
-        "into",
-        "over",
-        "after",
-        "before",
-        "between",
-        "also",
-        "more",
-        "most",
-        "all",
-        "any",
-        "some",
-        "such",
-        "only",
-        "just",
-        "up",
-        "out",
-    ]
-)
+    ("the", "a", "an", "of", "and", "to", "in", "is", "are", "was", "were", "be", "been", "it", "that",
+     "this", "these", "those", "for", "on", "with", "as", "at", "by", "from", "or", "but", "if", "not",
+     "have", "has", "had", "will", "would", "can", "could", "should", "may", "i", "you", "he", "she", "we",
+     "they", "my", "your", "his", "her", "our", "their", "its", "me", "him", "us", "them", "which", "who",
+     "what", "when", "where", "how", "there", "so", "than", "then", "no", "do", "does", "did", "about",
+     "into", "over", "after", "before", "between", "also", "more", "most", "all", "any", "some", "such",
+     "only", "just", "up", "out")
+)  # fmt: skip
 # Not "a": people and questions are called A.
 _LEADING = frozenset(("the", "an", "my", "your", "our", "their", "his", "its"))
 _NEVER_AFTER = frozenset(
@@ -122,19 +40,19 @@ def words_of(text: str) -> list[str]:
 
 
 def substance(text: str) -> float:
-    """Share of the characters, white space aside, that are letters or digits."""
+    """Return the share of letters and digits among the characters that aren't white space."""
     signs = "".join(text[:_LONGEST].split())
     return sum(map(str.isalnum, signs)) / len(signs) if signs else 0.0
 
 
 def compression(text: str) -> float | None:
-    """Bytes after compression to bytes before; of 400 characters or more."""
+    """Return the size after compression as a share of the size before; of 400 bytes or more."""
     data = text[:_LONGEST].encode("utf-8", "replace")
     return len(zlib.compress(data, 6)) / len(data) if len(data) >= 400 else None
 
 
 def repetition(words: list[str]) -> float | None:
-    """Share of the runs of four words that were there before; of 12 words or more."""
+    """Return the share of runs of four words that occur earlier in the text; of 12 words or more."""
     if len(words) < 12:
         return None
     runs = Counter(zip(words, words[1:], words[2:], words[3:], strict=False))
@@ -142,23 +60,23 @@ def repetition(words: list[str]) -> float | None:
 
 
 def commonest(words: list[str]) -> float | None:
-    """Share of the words that the commonest one is; of 3 words or more."""
+    """Return the commonest word's share of all words; of 3 words or more."""
     return max(Counter(words).values()) / len(words) if len(words) >= 3 else None
 
 
 def variety(words: list[str]) -> float | None:
-    """Different words to the square root of all (Guiraud's index); of 8 words or more."""
+    """Return the number of different words divided by the square root of all (Guiraud's index); of 8 words or more."""
     return len(set(words)) / math.sqrt(len(words)) if len(words) >= 8 else None
 
 
 def echo(words: list[str], prompt: list[str]) -> float | None:
-    """Share of the runs of five words that are the prompt's; of 8 words or more."""
+    """Return the share of the response's runs of five words that the prompt has, too; of 8 words or more."""
     ours, theirs = _fives(words), _fives(prompt)
     return len(ours & theirs) / len(ours) if len(words) >= 8 else None
 
 
 def copy(words: list[str], prompt: list[str]) -> float | None:
-    """Return the share of runs of five words that both have: 1 for the prompt itself; of 8 words or more."""
+    """Return the share of all runs of five words that both have (1 for the prompt itself); of 8 words or more."""
     ours, theirs = _fives(words), _fives(prompt)
     return len(ours & theirs) / len(ours | theirs) if len(words) >= 8 else None
 
@@ -168,7 +86,7 @@ def _fives(words: list[str]) -> set[tuple[str, ...]]:
 
 
 def foreign(text: str) -> float | None:
-    """Share of the letters that aren't of the writing system of most; of 40 letters or more.
+    """Return the share of letters outside the most frequent writing system; of 40 letters or more.
 
     Chinese characters and kana are one system, as they are in Japanese.
     """
@@ -185,7 +103,7 @@ def _script(sign: str) -> str:
 
 
 def function_words(words: list[str]) -> float | None:
-    """Share of the words that only join others; of 30 words or more in Latin letters without accents."""
+    """Return the share of English function words; of 30 words or more in Latin letters without accents."""
     plain = [word for word in words if word.isascii() and word.isalpha()]
     if len(plain) < 30 or 2 * len(plain) < len(words):
         return None
@@ -193,10 +111,10 @@ def function_words(words: list[str]) -> float | None:
 
 
 def misjoined(words: list[str]) -> float | None:
-    """Neighbours that English hardly joins ("the of", "my to"), to how many chance alone would join.
+    """Return the number of pairs that English hardly has ("the of", "my to"), divided by the number expected by chance.
 
-    Near 0 for sentences and near 1 for their words in any order. Where `function_words` says it's
-    English, and where chance alone would make five.
+    The ratio is near 0 for sentences and near 1 for their words in any order. It is None if `function_words` says that
+    the text isn't English, or if fewer than five pairs are expected.
     """
     share = function_words(words)
     if share is None or share < 0.2:
@@ -211,10 +129,10 @@ def misjoined(words: list[str]) -> float | None:
 
 
 def unbroken(text: str) -> int:
-    """Return the most words in a row with nothing but spaces between them."""
+    """Return the length, in words, of the longest run with only spaces between the words."""
     return max((len(run.split()) for run in _BREAK.split(text[:_LONGEST])), default=0)
 
 
 def own_words(words: list[str], aside: frozenset[str]) -> int:
-    """Count the different words besides those that its instructions name."""
+    """Count the different words except those that the instructions name."""
     return len(set(words) - aside)

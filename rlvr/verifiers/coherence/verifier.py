@@ -1,9 +1,9 @@
-"""`Coherent`: full marks for a response that is a text; a gate before any verifier that can be paid with filler.
+"""`Coherent`: full reward for a response that is a text. It is a gate before verifiers that filler could satisfy.
 
     rlvr.Coherent("strict") >> rlvr.Instructions()
 
-It doesn't judge what is said. Filler that it is for: one word over and over, loops, the prompt
-given back, punctuation, bare lists of what the instructions name.
+It doesn't judge the content. It refuses filler: one word over and over, loops, copies of the prompt, punctuation,
+bare lists of the words that the instructions name.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Level: TypeAlias = Literal["lenient", "strict"]
 _COPIES = ("repeat:", "copy:", "new:copy")  # instructions that ask for the prompt back
 _CHOICES = ("format:options", "detectable_format:constrained_response")
 _INLINE_LENGTH = 5_000
-_SHORT = 250  # words; in longer ones it's small models' loops that are one word for the most part
+_SHORT = 250  # words; longer responses that are mostly one word are loops of small models
 
 _SAYS = {
     "substance": "it is nearly all punctuation",
@@ -50,12 +50,12 @@ class Coherent(Verifier):
         verifier = rlvr.Coherent() >> rlvr.Instructions()
 
     Args:
-        level: `lenient` refuses what hardly any model answers with, loops of small models aside.
-            `strict` refuses those too: for training, where a policy would find them. The thresholds
-            are in `thresholds.json`, with the command that shows what they do on stored responses.
+        level: `lenient` refuses filler that hardly any model writes, and keeps loops of small models.
+            `strict` refuses those, too: it is for training, in which a policy would find them. The thresholds
+            are in `thresholds.json`, with the command that shows their effect on stored responses.
 
-    Where the reference has instructions (`rlvr.Instructions`), their words don't count as the
-    response's own, and a task that asks for the prompt back may get it.
+    If the reference has instructions (`rlvr.Instructions`), their words don't count as the response's own. A task
+    that asks for the prompt to be repeated accepts a copy of it.
     """
 
     name = "coherent"
@@ -67,43 +67,43 @@ class Coherent(Verifier):
         self.check_options()
 
     def check_options(self) -> None:
-        """Raise `OptionError` where `level` isn't one."""
+        """Raise `OptionError` if `level` isn't a level."""
         if self.level not in get_args(Level):
             raise OptionError(f"level is one of {', '.join(get_args(Level))}, not {self.level!r}.")
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """All but long responses."""
+        """Judge all responses in the caller's thread, except long ones."""
         return self.verify(task, response) if len(response) <= _INLINE_LENGTH else None
 
     def verify(self, task: Task, response: str) -> Verdict:
-        """Return the verdict on any response, in linear time; its first 200,000 characters decide."""
+        """Return the verdict on any response in linear time, by its first 200,000 characters."""
         working_on("response")
-        said = after_thinking(response)
-        if not said.strip():
+        text = after_thinking(response)
+        if not text.strip():
             return Scored(0.0, Status.UNPARSABLE, {self.name: 0.0}, "the response is empty")
-        found = measured(task, said)
-        wrong = reasons(found, self.level)
+        values = measured(task, text)
+        wrong = reasons(values, self.level)
         feedback = "; ".join(wrong)
         status = Status.INCORRECT if wrong else Status.CORRECT
-        return Scored(float(not wrong), status, {self.name: float(not wrong)}, feedback, found)
+        return Scored(float(not wrong), status, {self.name: float(not wrong)}, feedback, values)
 
 
-def reasons(found: Mapping[str, float], level: Level) -> list[str]:
+def reasons(values: Mapping[str, float], level: Level) -> list[str]:
     """Return the reasons for refusing a response with these measures, in words for a person."""
     below, above = (_thresholds()[side][level] for side in ("below", "above"))
     wrong = [
         name
-        for name, value in found.items()
+        for name, value in values.items()
         if value < below.get(name, value) or value > above.get(name, value)
     ]
     return list(dict.fromkeys(_SAYS[name] for name in wrong))
 
 
 def measured(task: Task, response: str) -> dict[str, float]:
-    """Every measure that means something for this response (`rlvr.verifiers.coherence.measures`)."""
+    """Return all measures that apply to this response (`rlvr.verifiers.coherence.measures`)."""
     ids, kwargs = _instructions(task.reference)
     words = measures.words_of(response)
-    found = {
+    values = {
         "substance": measures.substance(response),
         "compression": measures.compression(response),
         "repetition": measures.repetition(words),
@@ -119,35 +119,37 @@ def measured(task: Task, response: str) -> dict[str, float]:
     )
     if not copies:
         prompt = measures.words_of(task.text)
-        found |= {"echo": measures.echo(words, prompt), "copy": measures.copy(words, prompt)}
+        values |= {"echo": measures.echo(words, prompt), "copy": measures.copy(words, prompt)}
     if not copies and ids and not any(id in _CHOICES for id in ids):
-        named = frozenset(measures.words_of(" ".join(_texts(kwargs))))
-        found["own_words"] = measures.own_words(words, named)
-    return {name: float(value) for name, value in found.items() if value is not None}
+        named_words = frozenset(measures.words_of(" ".join(_texts(kwargs))))
+        values["own_words"] = measures.own_words(words, named_words)
+    return {name: float(value) for name, value in values.items() if value is not None}
 
 
 def _instructions(reference: Any) -> tuple[list[str], list[dict[str, Any]]]:
-    """Ids and kwargs, where the reference is one of instructions; what is wrong with it isn't ours to say."""
+    """Return the ids and kwargs of a reference with instructions; malformed parts are left out without an error."""
     if not isinstance(reference, Mapping):
         return [], []
     ids, kwargs = reference.get("instruction_id_list"), reference.get("kwargs")
-    given = kwargs if isinstance(kwargs, list | tuple) else []
-    named = ids if isinstance(ids, list | tuple) else []
-    there = [
-        {k: v for k, v in one.items() if v is not None} for one in given if isinstance(one, Mapping)
+    kwargs_list = kwargs if isinstance(kwargs, list | tuple) else []
+    id_list = ids if isinstance(ids, list | tuple) else []
+    arguments = [
+        {k: v for k, v in item.items() if v is not None}
+        for item in kwargs_list
+        if isinstance(item, Mapping)
     ]
-    return [one for one in named if isinstance(one, str)], there
+    return [item for item in id_list if isinstance(item, str)], arguments
 
 
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
+        for item in value.values():
+            yield from _texts(item)
     elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _texts(one)
+        for item in value:
+            yield from _texts(item)
 
 
 @cache

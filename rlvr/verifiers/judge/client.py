@@ -105,18 +105,20 @@ class Server:
     async def _ask(self, client: httpx.AsyncClient, body: dict[str, Any], scored: bool) -> Any:
         """Return the server's answer, with a `response_format` if the server accepts one."""
         url = f"{self.url.rstrip('/')}/chat/completions"
-        known = (self.url, self.model)
-        most = LEAST_BYTES + 8 * sent_bytes(body)
+        server = (self.url, self.model)
+        most_bytes = LEAST_BYTES + 8 * sent_bytes(body)
 
         async def post(body: dict[str, Any]) -> HttpAnswer:
-            return await fetch(client, "POST", url, body, timeout_s=self.timeout_s, most_bytes=most)
+            return await fetch(
+                client, "POST", url, body, timeout_s=self.timeout_s, most_bytes=most_bytes
+            )
 
-        if known not in _free:
+        if server not in _free:
             answer = await post(body | {"response_format": response_format(scored)})
             if answer.status not in (400, 422, 501):
                 return self._json(answer)
         parsed = self._json(await post(body))
-        _free.add(known)  # without the format it succeeded, so the format was the reason
+        _free.add(server)  # without the format it succeeded, so the format was the reason
         return parsed
 
     def _json(self, answer: HttpAnswer) -> Any:

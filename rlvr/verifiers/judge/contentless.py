@@ -1,7 +1,7 @@
 """Responses without content, which are refused without asking a judge, since they have fooled judges.
 
-"One Token to Fool LLM-as-a-Judge" (Zhao et al., arXiv:2507.08794) found that a colon, or the opening
-of a solution that never comes, is passed by many judge models.
+"One Token to Fool LLM-as-a-Judge" (Zhao et al., arXiv:2507.08794) found that many judge models pass a colon, or
+the opening of a solution that never comes.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ URL_ENV, MODEL_ENV, KEY_ENV = "RLVR_JUDGE_URL", "RLVR_JUDGE_MODEL", "RLVR_JUDGE_
 
 
 class Judge(Verifier):
-    """Pays full reward if a judge model finds that the response meets the rubric; see docs/judge.md.
+    """Gives full reward if a judge model finds that the response meets the rubric; see docs/judge.md.
 
         judge = rlvr.Judge("The response passes if it agrees with the reference.", votes=3)
 
@@ -242,10 +242,10 @@ class Judge(Verifier):
             reward = math.fsum(vote.points for vote in votes) / len(votes)
             nearest = min(votes, key=lambda vote: abs(vote.points - reward))
         else:
-            passed = sum(vote.points == 1.0 for vote in votes)
-            if max(passed, len(votes) - passed) * 2 < self.votes:
+            passes = sum(vote.points == 1.0 for vote in votes)
+            if max(passes, len(votes) - passes) * 2 < self.votes:
                 raise CannotScore(Cause.JUDGE, str(faults[0]))
-            reward = float(passed * 2 > self.votes)
+            reward = float(passes * 2 > self.votes)
             nearest = next(vote for vote in votes if vote.points == reward)
         return Scored(reward, status_of(reward), {self.name: reward}, nearest.reason, detail)
 

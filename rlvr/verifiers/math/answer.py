@@ -16,7 +16,7 @@ from rlvr.verifiers.math.normal import Undefined, normal
 from rlvr.verifiers.math.phrases import in_symbols
 from rlvr.verifiers.math.quantities import bare, is_percentage, quantity
 from rlvr.verifiers.math.reader import read
-from rlvr.verifiers.math.remarks import spoken
+from rlvr.verifiers.math.remarks import tokens_of_words
 from rlvr.verifiers.math.tree import (
     ONE,
     Call,
@@ -178,7 +178,7 @@ _MAY_HAVE_LETTERS = re.compile(r"\d [A-Za-z](?![A-Za-z])")
 
 
 def _sentence(text: str) -> list[Token]:
-    return spoken(text, tokenize)
+    return tokens_of_words(text, tokenize)
 
 
 def _formulas(written: Tree, conditions: tuple[Tree, ...]) -> list[Answer]:

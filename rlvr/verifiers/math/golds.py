@@ -78,7 +78,7 @@ class Gold:
             return True
         try:
             return any(
-                _has_value(one.tree) and not quantity(one.written).told for one in readings(text)
+                _has_value(one.tree) and not quantity(one.written).leading for one in readings(text)
             )
         except Unreadable:
             return False

@@ -19,7 +19,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from rlvr.verifiers.math.remarks import LETTERS, START, ends_value, is_copula, is_remark, spoken
+from rlvr.verifiers.math.remarks import (
+    LETTERS,
+    START,
+    ends_value,
+    is_copula,
+    is_remark,
+    tokens_of_words,
+)
 from rlvr.verifiers.math.units import CURRENCIES, is_unmistakable
 from rlvr.verifiers.math.vocabulary import (
     COMMANDS,
@@ -96,9 +103,9 @@ def _tokens_of(piece: re.Match[str], before: Token, spaced: bool, letters: bool)
             raise Unreadable("a number of over 4000 digits")
         return [Token("num", piece.group())]
     if group == "text":
-        return spoken(_flat(piece.group("text")), tokenize, before)
+        return tokens_of_words(_flat(piece.group("text")), tokenize, before)
     if group == "foreign":
-        return spoken(piece.group("foreign"), tokenize, before)
+        return tokens_of_words(piece.group("foreign"), tokenize, before)
     if group in ("base", "short"):
         return _based(piece, before)
     if group == "bb":
@@ -163,7 +170,7 @@ def _plain_word(word: str, before: Token, spaced: bool, letters: bool) -> list[T
     if word.lower() not in WORDS and (
         (spaced and is_remark(word, before)) or (not before.kind and _is_sentence(word))
     ):
-        return spoken(word, tokenize, before)  # "18 apples", "Area = 5"
+        return tokens_of_words(word, tokenize, before)  # "18 apples", "Area = 5"
     if ends_value(before) and (is_unmistakable(word) or (spaced and is_unmistakable(word, True))):
         return [Token("unit", word)]
     if spaced and word == "sq" and ends_value(before):

@@ -35,8 +35,8 @@ from rlvr.verifiers.math.vectors import is_vector
 def same_phrase(gold: Quantity, answer: Quantity) -> bool:
     """Tell whether one is a symbol with the words that the other one is: "odd primes p" and "all odd primes"."""
     for one, other in ((gold, answer), (answer, gold)):
-        if isinstance(one.tree, Sym) and isinstance(other.tree, Word) and one.told:
-            return one.told == content(other.tree.text)
+        if isinstance(one.tree, Sym) and isinstance(other.tree, Word) and one.leading:
+            return one.leading == content(other.tree.text)
     return False
 
 

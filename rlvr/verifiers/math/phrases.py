@@ -13,7 +13,7 @@ _THINGS = words_of(
     "solution solutions root roots zero zeros value values number numbers integer integers pair pairs "
     "triple triples tuple tuples function functions point points x y z n"
 )
-"""Things that an answer consists of, so that none of them is the empty set."""
+"""Things that an answer consists of: "no" before one of them means the empty set."""
 
 _PLACES = words_of(
     "limit derivative integral inverse maximum minimum sum equation equations system"
@@ -56,21 +56,25 @@ _SOLUTIONS = words_of("solution solutions root roots zero zeros")
 
 
 def meaning(words: Sequence[str]) -> Tree | None:
-    """Return what lower-case words mean as a set, or as there being none or no end of it."""
-    said = frozenset(words)
+    """Return the meaning of lower-case words: a set, "does not exist" or "infinitely many"; None for other words."""
+    present = frozenset(words)
     negations = sum(word in _NEGATIONS for word in words)
     if words in (["dne"], ["limit", "dne"]):
         return Word("does not exist")
-    if said <= {"empty", "null", "set", "the"} and said & {"empty", "null"} and "set" in said:
+    if (
+        present <= {"empty", "null", "set", "the"}
+        and present & {"empty", "null"}
+        and "set" in present
+    ):
         return Sym("empty")
-    known = said <= _NEGATIONS | _THINGS | _PLACES | _SAYING | _ENDLESS
-    if said & _NARROWER and said & _SOLUTIONS:
-        return None  # none among the integers may be some among the others
-    if known and negations == 1 and not said & _ENDLESS:
-        if said & (_THINGS | {"none"}):
+    is_known_phrase = present <= _NEGATIONS | _THINGS | _PLACES | _SAYING | _ENDLESS
+    if present & _NARROWER and present & _SOLUTIONS:
+        return None  # there may be other solutions than integers
+    if is_known_phrase and negations == 1 and not present & _ENDLESS:
+        if present & (_THINGS | {"none"}):
             return Sym("empty")
-        return Word("does not exist") if said & _EXISTENCE else None
-    if known and not negations and said & _ENDLESS and said & (_THINGS | {"many"}):
+        return Word("does not exist") if present & _EXISTENCE else None
+    if is_known_phrase and not negations and present & _ENDLESS and present & (_THINGS | {"many"}):
         return Word("infinitely many")
     return None if _PLURAL.isdisjoint(words) else set_of_numbers(words)
 
@@ -80,10 +84,10 @@ def set_of_numbers(words: Sequence[str]) -> Sym | None:
     joined = " ".join(words).replace("non ", "non").split()
     kinds = {_KINDS[word] for word in joined if word in _KINDS}
     signs = [_SIGNS[word] for word in joined if word in _SIGNS]
-    rest = {word for word in joined if word not in _KINDS and word not in _SIGNS}
-    if not rest <= _QUANTIFIERS | {"numbers", "number"} or len(kinds) > 1 or len(signs) > 1:
+    other_words = {word for word in joined if word not in _KINDS and word not in _SIGNS}
+    if not other_words <= _QUANTIFIERS | {"numbers", "number"} or len(kinds) > 1 or len(signs) > 1:
         return None
-    if not (kinds or rest & {"numbers", "number"}):
+    if not (kinds or other_words & {"numbers", "number"}):
         return None
     return Sym(f"bb:{''.join(kinds) or 'R'}{''.join(signs)}")
 
@@ -109,43 +113,43 @@ def in_symbols(text: str) -> str:
     if parted is None:
         return text
     before = plain[: parted.start()].strip(" ,")
-    rest = re.sub(r"\bzero\b", "0", plain[parted.end() :].strip(" .,"))
-    if not rest:
+    remainder = re.sub(r"\bzero\b", "0", plain[parted.end() :].strip(" .,"))
+    if not remainder:
         return text
     numbers = _numbers_before(before)
     if numbers is None:
-        return _set_without(before, rest) or text if parted.re is _EXCEPT else text
+        return _set_without(before, remainder) or text if parted.re is _EXCEPT else text
     within = f"\\mathbb{{{numbers.name[3]}}}{_MARKS[numbers.name[4:]]}"
     if parted.re is _COMPARED:
-        more, equal, most = parted.groups()
-        sign = _SIGN_OF[most or more]
+        greater, equal, bound = parted.groups()
+        sign = _SIGN_OF[bound or greater]
         sign = {">": "\\ge", "<": "\\le"}[sign] if equal else sign
-        return f"\\{{x \\in {within} \\mid x {sign} {rest}\\}}"
-    return f"{within} \\setminus {_removed(rest)}"
+        return f"\\{{x \\in {within} \\mid x {sign} {remainder}\\}}"
+    return f"{within} \\setminus {_removed(remainder)}"
 
 
-def _removed(said: str) -> str:
-    values = _JOINT.sub(",", _LETTER.sub("", said)).strip()
+def _removed(values_text: str) -> str:
+    values = _JOINT.sub(",", _LETTER.sub("", values_text)).strip()
     return values if values.startswith("\\{") else f"\\{{{values}\\}}"
 
 
-def _set_without(before: str, rest: str) -> str | None:
+def _set_without(before: str, remainder: str) -> str | None:
     """Return an interval or a chain of inequalities "except 1"; None for anything else."""
     if re.search(r"(?<![a-zA-Z\\])[a-zA-Z]{2}", before):
         return None
     if before.endswith((")", "]", "\\}")):
-        return f"{before} \\setminus {_removed(rest)}"
+        return f"{before} \\setminus {_removed(remainder)}"
     bounded = re.search(r"(?<![a-zA-Z\\])[a-z](?![a-zA-Z])", before)
     if bounded is None or not re.search(r"[<>]|\\[lg]e(?![a-z])", before):
         return None
-    return f"{before}, {bounded.group()} \\ne {_JOINT.sub(',', _LETTER.sub('', rest))}"
+    return f"{before}, {bounded.group()} \\ne {_JOINT.sub(',', _LETTER.sub('', remainder))}"
 
 
-def _numbers_before(said: str) -> Sym | None:
-    """Return the set that stands before "except": in words, as R in symbols, or "all x"."""
-    if _REALS.fullmatch(said):
+def _numbers_before(text: str) -> Sym | None:
+    """Return the set before "except": in words, as R in symbols, or "all x"."""
+    if _REALS.fullmatch(text):
         return Sym("bb:R")
-    words = [word for word in re.findall(r"[a-z]+", said.lower()) if word != "values"]
-    if "\\" in said:
+    words = [word for word in re.findall(r"[a-z]+", text.lower()) if word != "values"]
+    if "\\" in text:
         return None
     return set_of_numbers(words) or (Sym("bb:R") if {"all", "x"} == {*words} - {"of"} else None)

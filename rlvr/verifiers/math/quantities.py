@@ -1,8 +1,8 @@
 """Separate a value from its unit and the words around it.
 
-A unit or a remark may be missing on one side. Two units agree where they measure the same thing, and the
-values are compared in one of them: 3 h 20 min is 200 min. Two remarks agree where one says nothing that
-the other doesn't.
+A unit or a remark may be missing on one side. Two units agree if they have the same dimension, and the
+values are compared in one of them: 3 h 20 min is 200 min. Two remarks agree if the words of one are among
+those of the other.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ _TRIGONOMETRIC = ("sin", "cos", "tan", "cot", "sec", "csc", "cis")
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A value taken apart.
+    """A value, separated from its unit and the words around it.
 
     Attributes:
         tree: the value, without units and remarks.
-        unit: None where none was written.
-        said: what the remarks say, in words; see `remarks.content`.
-        told: those in front of the value, unless they only name it ("Quadrant 4").
-        led: whether those make something else of it ("multiples of 5").
-        clear: whether its units fit together.
+        unit: its unit; None if none was written.
+        remark: the words of the remarks after it; see `remarks.content`.
+        leading: the words before it, unless they only name it ("Quadrant 4").
+        altered: True if the leading words change its meaning ("multiples of 5").
+        clear: True if its units fit together.
     """
 
     tree: Tree
     unit: Unit | None
-    said: frozenset[str] = frozenset()
-    told: frozenset[str] = frozenset()
-    led: bool = False
+    remark: frozenset[str] = frozenset()
+    leading: frozenset[str] = frozenset()
+    altered: bool = False
     clear: bool = True
 
 
 def quantity(tree: Tree) -> Quantity:
-    """Return a tree without its units and remarks, and those; not `clear` where its units are absurd."""
+    """Return a tree without its units and remarks, with these beside it; not `clear` if its units are absurd."""
     try:
         return _quantity(tree)
     except Unreadable:
@@ -69,15 +69,15 @@ def _quantity(tree: Tree) -> Quantity:
     inside = children(tree)
     if not inside or not _has_beside(tree):
         return Quantity(tree, None)
-    parts = [_quantity(one) for one in inside]
-    found = (
+    parts = [_quantity(child) for child in inside]
+    combined = (
         _sum(tree, parts) if isinstance(tree, Call) and tree.name == "add" else _whole(tree, parts)
     )
-    said = frozenset[str]().union(*(part.said for part in parts))
-    told = frozenset[str]().union(*(part.told for part in parts))
-    clear = found.clear and all(part.clear for part in parts)
-    led = any(part.led for part in parts)
-    return Quantity(found.tree, found.unit, said, told, led, clear)
+    remark_words = frozenset[str]().union(*(part.remark for part in parts))
+    leading_words = frozenset[str]().union(*(part.leading for part in parts))
+    clear = combined.clear and all(part.clear for part in parts)
+    altered = any(part.altered for part in parts)
+    return Quantity(combined.tree, combined.unit, remark_words, leading_words, altered, clear)
 
 
 def bare(tree: Tree) -> Tree:
@@ -100,20 +100,22 @@ def _has_beside(tree: Tree) -> bool:
 def _with_unit(tree: Call) -> Quantity:
     inner, unit = _quantity(tree.args[0]), tree.args[1]
     assert isinstance(unit, Unit)
-    whole = unit if inner.unit is None else times(inner.unit, unit)
-    return Quantity(inner.tree, whole, inner.said, inner.told, inner.led, inner.clear)
+    product = unit if inner.unit is None else times(inner.unit, unit)
+    return Quantity(inner.tree, product, inner.remark, inner.leading, inner.altered, inner.clear)
 
 
 def _with_remark(tree: Call) -> Quantity:
     inner, word = _quantity(tree.args[0]), tree.args[1]
     assert isinstance(word, Word)
     words = remarks.content(word.text)
-    # What's said of a lone symbol is what it stands for: "n odd" as "odd n".
+    # A remark on a lone symbol is part of its meaning, wherever it is: "n odd" is "odd n".
     if isinstance(inner.tree, Sym) or (tree.name == "told" and not remarks.is_name(word.text)):
         return replace(
-            inner, told=inner.told | words, led=inner.led or remarks.leads_over(word.text)
+            inner,
+            leading=inner.leading | words,
+            altered=inner.altered or remarks.leads_over(word.text),
         )
-    return replace(inner, said=inner.said | words)
+    return replace(inner, remark=inner.remark | words)
 
 
 def _sum(tree: Tree, parts: list[Quantity]) -> Quantity:
@@ -136,24 +138,24 @@ def _whole(tree: Tree, parts: list[Quantity]) -> Quantity:
 
 
 def _combined(tree: Tree, parts: list[Quantity]) -> tuple[Unit | None, bool]:
-    """Return the unit of what isn't a sum, and whether it has one."""
+    """Return the unit of an expression that isn't a sum, and True if its units fit together."""
     units = [part.unit for part in parts]
     if all(unit is None for unit in units):
         return None, True
     if isinstance(tree, Call) and tree.name in ("neg", "pm", "mp", "abs", "root"):
         return next(unit for unit in units if unit is not None), True
     if isinstance(tree, Call) and tree.name in ("mul", "div"):
-        found = NOTHING
+        product = NOTHING
         for place, unit in enumerate(units):
             if unit is not None:
-                found = times(found, over(unit, -1 if tree.name == "div" and place else 1))
-        return found, True
+                product = times(product, over(unit, -1 if tree.name == "div" and place else 1))
+        return product, True
     if isinstance(tree, Call) and tree.name == "pow" and units[0] is not None:
         power = parts[1].tree
         if isinstance(power, Num) and power.value.denominator == 1 and abs(power.value) <= 12:
             return over(units[0], int(power.value)), True
-    written = {unit for unit in units if unit is not None}
-    return min(written, key=repr), len(written) == 1 or isinstance(tree, Group | Relation)
+    distinct = {unit for unit in units if unit is not None}
+    return min(distinct, key=repr), len(distinct) == 1 or isinstance(tree, Group | Relation)
 
 
 def _in_radians(tree: Tree) -> Tree:
@@ -165,7 +167,7 @@ def _in_radians(tree: Tree) -> Tree:
         return _in_radians(tree.args[0])
     if isinstance(tree, Call) and tree.name in ("said", "told"):
         return _in_radians(tree.args[0])
-    inside = tuple(_in_radians(one) for one in children(tree))
+    inside = tuple(_in_radians(child) for child in children(tree))
     return rebuilt(tree, inside) if inside else tree
 
 
@@ -174,25 +176,29 @@ def scaled(tree: Tree, factor: Fraction) -> Tree:
     return tree if factor == 1 else Call("mul", (Num(factor), tree))
 
 
-# ---------------------------------------------------------------------- two of them
+# ---------------------------------------------------------------------- comparison
 
 
 def same_unit(ours: Unit | None, theirs: Unit | None) -> Fraction | None:
-    """Return what a value in the second unit is times in the first; None where they measure different things."""
+    """Return the factor from the second unit to the first; None if they have different dimensions."""
     if ours is None or theirs is None:
         return Fraction(1)
     if ours.powers == theirs.powers:
         return theirs.scale / ours.scale
     if _counts(ours) and _counts(theirs):
         return None  # square units and cubic ones
-    for one, other in ((ours, theirs), (theirs, ours)):
-        if _counts(one):  # square units may be cm^2, and no cm^3
-            power = dict(one.powers).get("unit", 1)
+    for unit, counterpart in ((ours, theirs), (theirs, ours)):
+        if _counts(unit):  # square units may be cm^2, and no cm^3
+            power = dict(unit.powers).get("unit", 1)
             return (
-                Fraction(1) if power == 1 or dict(other.powers).get("m") in (None, power) else None
+                Fraction(1)
+                if power == 1 or dict(counterpart.powers).get("m") in (None, power)
+                else None
             )
     names = {ours, theirs}
-    return Fraction(1) if any(names == {one, other} for one, other in _ALIKE) else None
+    return (
+        Fraction(1) if any(names == {unit, counterpart} for unit, counterpart in _ALIKE) else None
+    )
 
 
 # Degrees may be those of a scale of temperature, pounds may be money.
@@ -204,50 +210,56 @@ _ALIKE = tuple(
 
 
 def says(unit: Unit | None) -> bool:
-    """Tell whether a unit says something that may be required: neither "units" nor a percent sign."""
+    """Return True if a unit may be required: it is neither "units" nor a percent sign."""
     return unit is not None and unit != PERCENT and not _counts(unit)
 
 
 def _counts(unit: Unit) -> bool:
-    """Tell whether it says nothing: "units", "square units"."""
+    """Return True for a unit without a size: "units", "square units"."""
     return not unit.powers or {base for base, _ in unit.powers} == {"unit"}
 
 
 def agree(gold: Quantity, answer: Quantity) -> bool:
-    """Tell whether what is said of both values fits together."""
+    """Return True if the words around two values fit together."""
     if not gold.clear or not answer.clear:
         return False
     if isinstance(gold.tree, Sym) and isinstance(answer.tree, Sym):
-        return bool(gold.told) == bool(answer.told) and _contained(gold.told, answer.told)
-    named = answer.told - remarks.PREPOSITIONS  # "an increase of 15%" is a "15% increase"
-    if answer.told and not gold.told and not (named and named <= gold.said):
+        return bool(gold.leading) == bool(answer.leading) and _contained(
+            gold.leading, answer.leading
+        )
+    named = answer.leading - remarks.PREPOSITIONS  # "an increase of 15%" is a "15% increase"
+    if answer.leading and not gold.leading and not (named and named <= gold.remark):
         return False
-    if gold.led and not answer.told and not gold.told - remarks.PREPOSITIONS <= answer.said:
+    if (
+        gold.altered
+        and not answer.leading
+        and not gold.leading - remarks.PREPOSITIONS <= answer.remark
+    ):
         return False
-    if not gold.told:
-        return _contained(gold.said, answer.said | named)
-    return _contained(gold.said | gold.told, answer.said | answer.told)
+    if not gold.leading:
+        return _contained(gold.remark, answer.remark | named)
+    return _contained(gold.remark | gold.leading, answer.remark | answer.leading)
 
 
 def _contained(ours: frozenset[str], theirs: frozenset[str]) -> bool:
     return not ours or not theirs or ours <= theirs or theirs <= ours
 
 
-def is_percentage(found: Quantity) -> bool:
-    """Tell whether it's in percent."""
-    return found.unit == PERCENT
+def is_percentage(measured: Quantity) -> bool:
+    """Return True if a quantity is in percent."""
+    return measured.unit == PERCENT
 
 
 def label(tree: Tree) -> object:
-    """Return what tells a value in a list from the others: its name, its unit, or its remark; None for none."""
+    """Return the name, remark or unit that identifies a value in a list; None if it has none."""
     if isinstance(tree, Relation) and tree.signs in (("=",), ("~",)):
         left = tree.sides[0]
         if isinstance(left, Sym):
-            return left.name.partition("_")[0]  # which root is x_1 says nothing
+            return left.name.partition("_")[0]  # the index of a root x_1 doesn't count
         return left.text if isinstance(left, Word) else repr(left)
-    found = quantity(tree)
-    if found.unit in (PERCENT, DEGREE):
+    measured = quantity(tree)
+    if measured.unit in (PERCENT, DEGREE):
         return None
-    if found.told or found.said:
-        return found.told | found.said
-    return found.unit.powers if found.unit is not None else None
+    if measured.leading or measured.remark:
+        return measured.leading | measured.remark
+    return measured.unit.powers if measured.unit is not None else None

@@ -1,10 +1,10 @@
 r"""Words within a formula: \text{…}, and plain words beside a number, "18 apples".
 
-Joints, units, names and numbers in them count. "is" is an equals sign. Other words are a remark, which
-stays beside its value: "42 \text{ ways}". Behind a value it may be missing on one side, but two that
-differ aren't the same answer. In front of a value it says what is meant ("odd n", "up to 5"), unless it
-names what the value is of ("The area is 5", "Alice: 5") or says nothing ("exactly 5").
-Words that take a value back make the whole unreadable: what "half of 5" or "not 5" come to is not 5.
+Conjunctions, units, names and numbers among them are read. "is" is an equals sign. Other words are a remark, which
+is kept with its value: "42 \text{ ways}". A remark after a value may be missing on one side, but two that
+differ aren't the same answer. A remark before a value is part of its meaning ("odd n", "up to 5"), unless it
+names the value ("The area is 5", "Alice: 5") or is a filler ("exactly 5").
+Words that negate or change a value make the whole unreadable: "half of 5" and "not 5" aren't 5.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CHANGING = words_of(
     "through until between and/or base root reciprocal inverse opposite rejected extraneous invalid excluded "
     "excluding impossible cannot can't guess unsure"
 )
-"""Words that change a value or take it back. "times" and "more" do so before a further value alone."""
+"""Words that change or negate a value. "times" and "more" do so only before another value."""
 
 _ENGLISH = words_of("floor sign re im sh ch th tg")
 _COPULAS = words_of("is are was were equals equal = 是 为 等于")
@@ -43,7 +43,7 @@ _CHINESE_CHANGING = re.compile(
     "[不没非]|以[上下内外]|[至最][多少]|[大小多少]于|超过|除了|一半|倍|折|[多余]$|(?:平方|立方|次方)$|倒数|相反数|绝对值"
 )
 _CHINESE_JOINTS = {"或者": "or", "或": "or", "和": "and", "与": "and", "及": "and", "且": "and"}
-# The letters that stand for units where a value stands before them; else they are names.
+# These letters are units after a value, and names elsewhere.
 LETTERS = words_of("m g s h l L J N W V A K C T F H S Ω")
 
 
@@ -51,7 +51,7 @@ START = Token("", "")
 
 
 def is_remark(word: str, before: Token) -> bool:
-    """Tell whether a plain word after a space is a remark: a real word, after a number or another one."""
+    """Return True if a plain word after a space is a remark: a real word, after a number or another remark."""
     if before.kind == "said":
         return True
     if word.lower() in ("am", "pm"):
@@ -65,34 +65,36 @@ def is_remark(word: str, before: Token) -> bool:
 
 
 def is_copula(word: str) -> bool:
-    """Tell whether a word says that two things are the same."""
+    """Return True if a word is read as an equals sign."""
     return word in ("is", "are", "equals")
 
 
-def spoken(said: str, tokenize: Callable[[str], list[Token]], before: Token = START) -> list[Token]:
+def tokens_of_words(
+    text: str, tokenize: Callable[[str], list[Token]], before: Token = START
+) -> list[Token]:
     """Return the tokens of words within a formula.
 
     Args:
         tokenize: reads the formulas among them.
-        before: the token that stands before them.
+        before: the token before them.
     """
-    joined = said.replace(" ", "")
+    joined = text.replace(" ", "")
     measured = ends_value(before) and unit_of(joined) is not None
     if joined in FUNCTIONS and joined != "th" and not measured:  # \operatorname{arc sin}
         return [Token("name", joined)]
-    if said in ("gcd", "lcm"):
-        return [Token("cmd", said)]
+    if text in ("gcd", "lcm"):
+        return [Token("cmd", text)]
     tokens: list[Token] = []
-    said = _PRODUCT.sub("*", said.replace(",", " , ").replace(";", " ; "))
-    words = _PIECES.findall(said)
+    text = _PRODUCT.sub("*", text.replace(",", " , ").replace(";", " ; "))
+    words = _PIECES.findall(text)
     at = 0
     while at < len(words):
-        found, used = _numeral(words, at)
-        if found is None:
+        matches, used = _numeral(words, at)
+        if matches is None:
             last = tokens[-1] if tokens else before
-            found, used = _tokens_of(words[at], words[at + 1 : at + 2], last, tokenize), 1
-        if found is not None:
-            tokens += found
+            matches, used = _tokens_of(words[at], words[at + 1 : at + 2], last, tokenize), 1
+        if matches is not None:
+            tokens += matches
         elif tokens and tokens[-1].kind == "said":
             tokens[-1] = Token("said", f"{tokens[-1].text} {words[at]}")
         else:
@@ -104,7 +106,7 @@ def spoken(said: str, tokenize: Callable[[str], list[Token]], before: Token = ST
 
 
 def _numeral(words: list[str], at: int) -> tuple[list[Token] | None, int]:
-    """Return the number that the words from `at` on spell out, and how many words it takes."""
+    """Return the number that the words from `at` on spell out, and how many words spell it."""
     value, used = numeral(words[at : at + MAX_WORDS])
     if value is None:
         return None, 1
@@ -115,7 +117,7 @@ def _numeral(words: list[str], at: int) -> tuple[list[Token] | None, int]:
 def _tokens_of(
     word: str, following: list[str], before: Token, tokenize: Callable[[str], list[Token]]
 ) -> list[Token] | None:
-    """Return the tokens of one word; None for one that's a remark."""
+    """Return the tokens of one word; None if it is a remark."""
     if _CHINESE.fullmatch(word):
         return _chinese(word)
     lower = word.strip("():;").lower()
@@ -159,7 +161,7 @@ def _power_of_ten(word: str) -> list[Token]:
 
 
 def _unit(word: str, following: list[str], before: Token) -> list[Token] | None:
-    """Return the unit that a word is, where it stands behind a value."""
+    """Return the unit that a word after a value is; None if it is none."""
     bare = word.strip("():;,!?")
     if before.kind in ("", "said") or before.text in ("=", ",", ";", "and", "or"):
         return None
@@ -179,12 +181,12 @@ def _unit(word: str, following: list[str], before: Token) -> list[Token] | None:
 
 
 def ends_value(before: Token) -> bool:
-    """Tell whether a value ends with a token, so that a unit may follow."""
+    """Return True if a value may end with a token, so that a unit may follow."""
     return before.kind in ("num", "unit") or before.text in (")", "}", "]", "pi", "*", "/")
 
 
 def _compound(word: str, tokenize: Callable[[str], list[Token]]) -> list[Token] | None:
-    """km/h, m/s^2, cm^2, kg*m; None where it's no unit ("miles/trip")."""
+    """Return the tokens of a compound unit (km/h, m/s^2, cm^2, kg*m); None if it is no unit ("miles/trip")."""
     tokens: list[Token] = []
     for part in re.split(r"([/*·]|(?<!\^)-)", word):
         if part in ("*", "·", "-"):
@@ -198,34 +200,34 @@ def _compound(word: str, tokenize: Callable[[str], list[Token]]) -> list[Token] 
 
 
 def _chinese(text: str) -> list[Token]:
-    """Chinese words: joints, units and powers of ten among them, and the rest a remark."""
+    """Return the tokens of Chinese words: conjunctions, units and powers of ten; the others are a remark."""
     changing = _CHINESE_CHANGING.search(text)
     if changing is not None:
         raise Unreadable(f"{changing.group()!r} changes the value")
     tokens: list[Token] = []
     at = 0
     while at < len(text):
-        rest = text[at : at + 6]
-        joint = next((one for one in _CHINESE_JOINTS if rest.startswith(one)), "")
-        copula = next((one for one in ("等于", "是", "为") if rest.startswith(one)), "")
-        unit = chinese_unit(rest)
+        following = text[at : at + 6]
+        joint = next((word for word in _CHINESE_JOINTS if following.startswith(word)), "")
+        copula = next((word for word in ("等于", "是", "为") if following.startswith(word)), "")
+        unit = chinese_unit(following)
         if joint:
             tokens.append(Token("name", _CHINESE_JOINTS[joint]))
         elif copula:
             tokens.append(Token("mark", "="))
         elif unit:
             tokens.append(Token("unit", unit))
-        elif rest[0] in _POWERS_OF_TEN:
-            tokens += _power_of_ten(rest[0])
+        elif following[0] in _POWERS_OF_TEN:
+            tokens += _power_of_ten(following[0])
         elif tokens and tokens[-1].kind == "said":
-            tokens[-1] = Token("said", tokens[-1].text + rest[0])
+            tokens[-1] = Token("said", tokens[-1].text + following[0])
         else:
-            tokens.append(Token("said", f" {rest[0]}"))
-        at += len(joint or copula or unit or rest[0])
+            tokens.append(Token("said", f" {following[0]}"))
+        at += len(joint or copula or unit or following[0])
     return tokens
 
 
-# ---------------------------------------------------------------------- what a remark says
+# ---------------------------------------------------------------------- the meaning of a remark
 
 _FILLERS = words_of(
     "a an the this that these those there it its he she they we you i our your his her their so then thus "
@@ -243,15 +245,15 @@ _WORD = re.compile(r"[^\W\d_\u3400-\u9fff]+(?:['’-][^\W\d_]+)*|\d+|[\u3400-\u9
 
 
 def content(text: str) -> frozenset[str]:
-    """Return the words of a remark that say something, in lower case and the singular."""
+    """Return the words of a remark except fillers, in lower case and the singular."""
     return frozenset(_stem(word) for word in _contents(text))
 
 
 def _contents(text: str) -> list[str]:
-    found = _WORD.findall(_CHINESE_FILLERS.sub("", text))
-    words = [word if word in _CAPITALS else word.lower() for word in found]
-    kept = [word for word in words if word not in _FILLERS]
-    return [] if kept == ["of"] else kept  # a total of
+    pieces = _WORD.findall(_CHINESE_FILLERS.sub("", text))
+    words = [word if word in _CAPITALS else word.lower() for word in pieces]
+    meaningful = [word for word in words if word not in _FILLERS]
+    return [] if meaningful == ["of"] else meaningful  # a total of
 
 
 def _stem(word: str) -> str:
@@ -259,7 +261,7 @@ def _stem(word: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Tell whether words in front of a number name it, as in "Quadrant 4", and don't change it."""
+    """Return True if words before a number only name it, as in "Quadrant 4"."""
     words = [word for word in _WORD.findall(text) if word.lower() not in _FILLERS]
     return all(word[0].isupper() and word.lower() not in PREPOSITIONS for word in words)
 
@@ -271,13 +273,13 @@ _OF_PLACES = words_of(
 
 
 def is_place(text: str) -> bool:
-    """Tell whether words say where something holds, with the place behind them: "attained at", "when"."""
+    """Return True if words introduce the place at which a value is reached: "attained at", "when"."""
     words = text.lower().split()
     last = words[-1] if words else ""
     return last in ("at", "when", "whenever") and _OF_PLACES.issuperset(words)
 
 
 def leads_over(text: str) -> bool:
-    """Tell whether words in front of a number make something else of it: "multiples of 5"."""
+    """Return True if words before a number change its meaning: "multiples of 5"."""
     words = _contents(text)
     return bool(words) and words[-1] in PREPOSITIONS

@@ -1,7 +1,7 @@
 """Units of measure: their spellings, sizes and dimensions.
 
-The prefixes of the SI go before its units in symbols ("kPa") and in names ("kilopascals"). What has
-no fixed size in other units is a base unit of its own: a dollar, a ton, a month of a year.
+The SI's prefixes are read before its units, in symbols ("kPa") and in names ("kilopascals"). A unit without
+a fixed size in other units is a base unit of its own, such as the dollar, the ton and the year.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ EVERYDAY = words_of(
     "mm cm km mg kg mL ml ft yd lb lbs oz hr hrs sec secs min mins mph kph kmh kmph gal yr yrs mol hz am pm "
     "a.m. p.m. a.m p.m AM PM deg rad usd USD pct cc rpm psi units unit"
 )
-"""Units that stand behind a number without a text, in whatever case."""
+"""Units that are read after a number without \\text, in upper or lower case."""
 
 CURRENCIES = frozenset("$€£¥₹₩₽")
 UNITS = Unit(Fraction(1), (("unit", 1),))
@@ -144,7 +144,7 @@ DEGREE = Unit(Fraction(1), (("deg", 1),))
 
 
 def unit_of(word: str) -> Unit | None:
-    """Return the unit that a word of a text is: "cm", "kilojoules", "米"; None for any other word."""
+    """Return the unit that a word names: "cm", "kilojoules", "米"; None for any other word."""
     lower = word.lower()
     if word not in _SYMBOLS and lower in EVERYDAY:
         return _SYMBOLS.get(lower)  # KG
@@ -152,9 +152,9 @@ def unit_of(word: str) -> Unit | None:
 
 
 def is_unmistakable(word: str, spaced: bool = False) -> bool:
-    """Tell whether a word behind a number is a unit even outside of a text, where letters are variables.
+    """Return True if a word after a number is a unit even outside of \\text, where letters are variables.
 
-    "ab" is no attobit there, nor "PA" a peta-ampere. With `spaced`, "kPa" and "Hz" are units.
+    There "ab" is no attobit, and "PA" no peta-ampere. With `spaced`, "kPa" and "Hz" are units.
     """
     if word in EVERYDAY or (len(word) > 2 and _named(word.lower()) is not None):
         return True
@@ -163,24 +163,24 @@ def is_unmistakable(word: str, spaced: bool = False) -> bool:
 
 
 MAX_POWER = 24
-"""No base unit's power is larger; what would be isn't read."""
+"""The largest power of a base unit; a unit with a larger one isn't read."""
 
 
 def over(unit: Unit, power: int) -> Unit:
-    """Return a unit to a power. Raises `Unreadable` where it's an absurd one."""
+    """Return a unit to a power. Raises `Unreadable` if the result is absurd."""
     powers = tuple((base, count * power) for base, count in unit.powers) if power else ()
     return _bounded(
         Unit(unit.scale**power if abs(power) <= MAX_POWER else unit.scale, powers), power
     )
 
 
-def times(one: Unit, other: Unit) -> Unit:
-    """Return the product of two units. Raises `Unreadable` where it's an absurd one."""
-    powers = dict(one.powers)
-    for base, count in other.powers:
+def times(left: Unit, right: Unit) -> Unit:
+    """Return the product of two units. Raises `Unreadable` if the result is absurd."""
+    powers = dict(left.powers)
+    for base, count in right.powers:
         powers[base] = powers.get(base, 0) + count
-    kept = tuple(sorted((base, count) for base, count in powers.items() if count))
-    return _bounded(Unit(one.scale * other.scale, kept), 1)
+    nonzero = tuple(sorted((base, count) for base, count in powers.items() if count))
+    return _bounded(Unit(left.scale * right.scale, nonzero), 1)
 
 
 def _bounded(unit: Unit, power: int) -> Unit:
@@ -191,12 +191,12 @@ def _bounded(unit: Unit, power: int) -> Unit:
 
 
 def is_part_of(smaller: Unit, unit: Unit) -> bool:
-    """Tell whether both measure the same thing, and the first is the smaller one: minutes of hours."""
+    """Return True if both have the same dimension and the first is the smaller one: minutes of hours."""
     return smaller.powers == unit.powers and smaller.scale < unit.scale
 
 
 def chinese_unit(text: str) -> str:
-    """Return the longest unit that Chinese `text` begins with; "" where there's none."""
+    """Return the longest unit that Chinese `text` begins with; "" if there's none."""
     for length in range(min(len(text), 6), 0, -1):
         if _chinese(text[:length]) is not None:
             return text[:length]
@@ -212,7 +212,7 @@ def _chinese(word: str) -> Unit | None:
 
 @lru_cache(maxsize=4096)
 def _named(word: str) -> Unit | None:
-    """Return the unit of a name in full: "metres", "kilojoule"."""
+    """Return the unit that is spelled out: "metres", "kilojoule"."""
     for name in (word, word.removesuffix("s"), word.removesuffix("es")):
         if name in _NAMES:
             return _NAMES[name]
@@ -228,13 +228,13 @@ def _read(table: str) -> list[tuple[list[str], list[str], Unit]]:
     for line in table.strip("\n").splitlines():
         symbols, names, scale, bases = (part.strip() for part in line.split("|"))
         powers = [base.partition("^") for base in bases.split()]
-        found = tuple(sorted((base, int(power or 1)) for base, _, power in powers))
-        rows.append((symbols.split(), names.split(), Unit(Fraction(scale), found)))
+        dimensions = tuple(sorted((base, int(power or 1)) for base, _, power in powers))
+        rows.append((symbols.split(), names.split(), Unit(Fraction(scale), dimensions)))
     return rows
 
 
 def _tables() -> tuple[dict[str, Unit], dict[str, Unit], frozenset[str]]:
-    """Units by symbol and by name, and the names that prefixes go before."""
+    """Return units by symbol and by name, and the names that take prefixes."""
     symbols: dict[str, Unit] = {}
     names: dict[str, Unit] = {}
     prefixed: set[str] = set()

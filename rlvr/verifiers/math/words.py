@@ -34,10 +34,10 @@ def ordinal(text: str) -> Num | None:
     """Return the number of an ordinal: 3 of "3rd" and 3^{rd}."""
     if text[-1:] not in "tdh}":
         return None
-    found = _NTH.fullmatch(text)
-    if found is None:
+    match = _NTH.fullmatch(text)
+    if match is None:
         return None
-    digits, ending = found.groups()
+    digits, ending = match.groups()
     expected = (
         "th" if digits[-2:-1] == "1" else {"1": "st", "2": "nd", "3": "rd"}.get(digits[-1], "th")
     )
@@ -49,10 +49,10 @@ def in_words(text: str) -> Tree | None:
     bracketed = _TEXT_CHOICE.fullmatch(text)
     if bracketed is not None:
         return Word(bracketed.group(1).lower())
-    spoken = _LETTERED.fullmatch(text)
-    if spoken is None:
+    lettered = _LETTERED.fullmatch(text)
+    if lettered is None:
         return None
-    inside = _unquoted(spoken.group(1))
+    inside = _unquoted(lettered.group(1))
     number = spelled(inside) if inside.isascii() else chinese_numeral(inside)
     if number is not None:
         return Num(number)
@@ -66,13 +66,13 @@ def in_words(text: str) -> Tree | None:
     return words[0] if len(words) == 1 else Group("", words)
 
 
-def _takes_back(said: str, more: str) -> bool:
-    """Tell whether what follows a yes or a no may turn it around: "Yes, only if n = 1", "No, but …"."""
-    if _POLAR_WORDS.search(more):
+def _takes_back(answer: str, following: str) -> bool:
+    """Return True if the text after a yes or a no may reverse it: "Yes, only if n = 1", "No, but …"."""
+    if _POLAR_WORDS.search(following):
         return True
-    if said in ("no", "false"):
+    if answer in ("no", "false"):
         return False
-    words = set(re.findall(r"[a-z]+(?:'[a-z]+)?", more.lower()))
+    words = set(re.findall(r"[a-z]+(?:'[a-z]+)?", following.lower()))
     denied = any(word.endswith("n't") for word in words)
     return denied or bool(
         words & (CHANGING | {"only", "sometimes", "rarely", "seldom", "impossible"})
@@ -80,17 +80,17 @@ def _takes_back(said: str, more: str) -> bool:
 
 
 def letters(text: str) -> tuple[Word, bool] | None:
-    r"""Letters side by side as a word, IV or HT, and whether they are hardly a product; None for anything else.
+    r"""Return letters side by side as a word (IV, HT), and True if they are hardly a product; None for other texts.
 
-    Small ones are one, unless they stand in \\text{…}; "no" never is.
+    Lower-case letters are a product unless they are in \\text{…}; "no" never is.
     """
     inside = _STYLED.sub(r"\1", text)
     no = inside.lower() == "no"
     if not no and not re.fullmatch("[A-Z]{2,6}|[a-z]{2}", inside):
         return None
-    meant = phrases.meaning([inside.lower()])
-    if isinstance(meant, Word):  # DNE
-        return meant, True
+    meaning_found = phrases.meaning([inside.lower()])
+    if isinstance(meaning_found, Word):  # DNE
+        return meaning_found, True
     return Word(inside.lower()), inside != text or inside.isupper() or no
 
 
@@ -100,9 +100,9 @@ _NO_SOLUTION = re.compile(
 )
 
 
-def _phrase(said: str) -> Tree:
-    """One answer in words, without an article, an ordinal's ending or punctuation."""
-    lower = _ORDINAL.sub("", _ARTICLE.sub("", said.strip().lower(), count=1))
+def _phrase(text: str) -> Tree:
+    """Return an answer in words, without an article, an ordinal's ending or punctuation."""
+    lower = _ORDINAL.sub("", _ARTICLE.sub("", text.strip().lower(), count=1))
     lower = _WINS.sub("", lower)
     if _NO_SOLUTION.fullmatch(lower):
         return Sym("empty")
@@ -111,13 +111,13 @@ def _phrase(said: str) -> Tree:
 
 
 def _unquoted(text: str) -> str:
-    """Without full stops and quotation marks around it; the prime of A' is part of it."""
+    """Return a text without full stops and quotation marks around it; the prime of A' stays."""
     text = text.strip().strip('."').strip()
     return text.strip("'").strip() if text.startswith("'") else text
 
 
 def _is_prose(text: str) -> bool:
-    """Tell whether it is words rather than mathematics or a quantity."""
+    """Return True if a text is words rather than mathematics or a quantity."""
     if not text or text[0] in "([|" or text[0].isdigit() or text[0] in "-.$":
         return False
     words = [word.lower() for word in _WORDS.findall(text)]
@@ -126,7 +126,7 @@ def _is_prose(text: str) -> bool:
     return any(len(word) >= 3 and word not in _MATHEMATICAL for word in words)
 
 
-# ---------------------------------------------------------------------- what has a form of its own
+# ---------------------------------------------------------------------- times, dates, remainders, choices
 
 _STYLED = re.compile(r"\\(?:text[a-z]*|mathrm|mathbf|mathit|mbox|emph)\s*\{([^{}]*)\}")
 _TIME = re.compile(
@@ -169,9 +169,9 @@ _LETTERS = re.compile(r"\(?[A-J]\)?(?:(?:\s*(?:,|;|and|&|、)\s*|\s*)\(?[A-J]\)?
 
 
 def meaning(text: str) -> tuple[Tree | None, str]:
-    """Return a time of day, a date, a remainder, choices or a yes that cleaned `text` is, and what it says beside.
+    """Return the time of day, date, remainder, choices or yes that cleaned `text` is, with the text after a yes or no.
 
-    (None, "") for anything else.
+    The result is (None, "") for any other text.
     """
     plain = _STYLED.sub(r" \1 ", text).replace("\\", " ") if "\\" in text else text
     plain = " ".join(plain.split())
@@ -184,21 +184,21 @@ def meaning(text: str) -> tuple[Tree | None, str]:
     if remainder is not None:
         return Word(f"{int(remainder.group(1))} remainder {int(remainder.group(2))}"), ""
     plain = _CHINESE_CHOICE.sub("", plain)
-    chosen = _CHOSEN.fullmatch(plain)
-    if chosen is not None and chosen.group(1).isupper():
-        return Word(chosen.group(1).lower()), ""
+    choice = _CHOSEN.fullmatch(plain)
+    if choice is not None and choice.group(1).isupper():
+        return Word(choice.group(1).lower()), ""
     if re.fullmatch("[A-J]", plain):
         return Word(plain.lower()), ""
     return _choices(plain) or _date(plain) or _time(plain), ""
 
 
 def is_remainder(tree: Tree) -> bool:
-    """Tell whether it's a quotient with a remainder, 7 R 3."""
+    """Return True for a quotient with a remainder, 7 R 3."""
     return isinstance(tree, Word) and " remainder " in tree.text
 
 
 def _choices(text: str) -> Tree | None:
-    """Several letters of choices, in whatever order: ACD, "A, C and D"."""
+    """Return several letters of choices, whose order doesn't count: ACD, "A, C and D"."""
     if not _LETTERS.fullmatch(text):
         return None
     letters = re.findall("[A-J]", text)
@@ -211,19 +211,19 @@ def _time(text: str) -> Tree | None:
     """Return a time of day with its seconds, 24 hours a day."""
     if text.lower() in ("noon", "midnight"):
         return Word("12:00:00" if text.lower() == "noon" else "00:00:00")
-    found = _TIME.fullmatch(text)
-    if found is None or (found["minute"] is None and found["half"] is None):
+    match = _TIME.fullmatch(text)
+    if match is None or (match["minute"] is None and match["half"] is None):
         return None
-    hour, half = int(found["hour"]), (found["half"] or "").lower()
+    hour, half = int(match["hour"]), (match["half"] or "").lower()
     if hour > (12 if half else 24) or (half and hour == 0):
         return None
     if half:
         hour = hour % 12 + (12 if half.startswith("p") else 0)
-    return Word(f"{hour:02}:{found['minute'] or '00'}:{found['second'] or '00'}")
+    return Word(f"{hour:02}:{match['minute'] or '00'}:{match['second'] or '00'}")
 
 
 def _date(text: str) -> Tree | None:
-    """Return a day of a month, and of a year where one is named."""
+    """Return a day of a month, with the year if one is named."""
     iso, chinese = _ISO.fullmatch(text), _CHINESE_DATE.fullmatch(text)
     if iso is not None or chinese is not None:
         year, month, day = (iso or chinese).groups()  # type: ignore[union-attr]
@@ -238,10 +238,16 @@ def _date(text: str) -> Tree | None:
         if word[:1].isalpha() and len(word) >= 3 and name.startswith(word.lower())
     ]
     numbers = [_DAY.fullmatch(word) for word in words if word[0].isdigit()]
-    days = [found.group(1) for found in numbers if found is not None and found.group(1)]
-    years = [found.group(2) for found in numbers if found is not None and found.group(2)]
-    others = [w for w in words if w[0].isalpha() and w.lower() not in ("the", "of", "on")]
-    if len(months) != 1 or len(others) != 1 or len(days) != 1 or len(years) > 1 or None in numbers:
+    days = [match.group(1) for match in numbers if match is not None and match.group(1)]
+    years = [match.group(2) for match in numbers if match is not None and match.group(2)]
+    month_words = [w for w in words if w[0].isalpha() and w.lower() not in ("the", "of", "on")]
+    if (
+        len(months) != 1
+        or len(month_words) != 1
+        or len(days) != 1
+        or len(years) > 1
+        or None in numbers
+    ):
         return None
     return Word(f"day {months[0]}-{int(days[0])} {''.join(years)}".strip())
 
@@ -259,25 +265,25 @@ _OF_STYLE = re.compile(rf"{_SAID}(?=\{{)|[{{}}]")
 
 
 def labelled(text: str) -> tuple[Word, str, str] | None:
-    """Return the letter of a choice, "(C) 12", its text as it's compared, and its formula.
+    """Return the letter of a choice, "(C) 12", its text in the form for comparison, and its formula.
 
-    None where several choices are named, or one is denied.
+    The result is None if several choices are named, or one is denied.
     """
     if not re.search("[A-J]", text[:20]):
         return None
-    found = _LABELLED.fullmatch(_OF_STYLE.sub(" ", text))
-    if found is None:
+    match = _LABELLED.fullmatch(_OF_STYLE.sub(" ", text))
+    if match is None:
         return None
-    said = found.group(3)
-    words = re.findall(r"[a-zA-Z']+", said)
+    choice_text = match.group(3)
+    words = re.findall(r"[a-zA-Z']+", choice_text)
     letters = [word for word in words if len(word) == 1 and "A" <= word <= "J"]
     if letters and (
-        letters != ["A"] or not re.match("A [a-z]{2}", said)
+        letters != ["A"] or not re.match("A [a-z]{2}", choice_text)
     ):  # "A test" has an article
         return None
     if any(word.lower() in CHANGING | {"or", "and"} for word in words):
         return None
-    at = text.rfind(said) if _IS_FORMULA.match(said) else -1
+    at = text.rfind(choice_text) if _IS_FORMULA.match(choice_text) else -1
     formula = text[at:] if at >= 0 else ""
-    letter = Word((found.group(1) or found.group(2)).lower())
-    return letter, "".join(said.split()).lower(), formula
+    letter = Word((match.group(1) or match.group(2)).lower())
+    return letter, "".join(choice_text.split()).lower(), formula

@@ -1,4 +1,4 @@
-"""Probes that an environment keeps the contract that trainers and evaluators rely on."""
+"""Probes of an environment's methods: `reset`, `step` and `reply` keep their contract."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def gymnasium_api(subject: Subject) -> Finding:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            check_env(_another(subject), skip_render_check=True)
+            check_env(_fresh(subject), skip_render_check=True)
     except Exception as error:
         return fail(
             "Gymnasium's check_env refuses it",
@@ -53,9 +53,9 @@ def gymnasium_api(subject: Subject) -> Finding:
 @probe("conformance")
 def reset(subject: Subject) -> Finding:
     """Check that `reset(seed=…)` decides the task, and draws from nothing but `self.np_random`."""
-    first, second = _another(subject), _another(subject)
+    first, second = _fresh(subject), _fresh(subject)
     before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
-    drawn = []
+    prompts_drawn = []
     for seed in range(8):
         prompts = [env.reset(seed=seed)[0] for env in (first, second)]
         again = first.reset(seed=seed)[0]
@@ -65,26 +65,26 @@ def reset(subject: Subject) -> Finding:
                 [f"seed {seed}: {excerpt(prompt)}" for prompt in (*prompts, again)],
                 _FIX_RESET if _own_reset(subject.env) else _FIX_GENERATOR,
             )
-        drawn.append(prompts[0])
+        prompts_drawn.append(prompts[0])
     after = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
     if before != after:
         return fail(
             "reset draws from Python's or NumPy's global generator",
             fix=_FIX_RESET if _own_reset(subject.env) else _FIX_GENERATOR,
         )
-    if len(subject.tasks) > 3 and len(set(drawn)) == 1:
+    if len(subject.tasks) > 3 and len(set(prompts_drawn)) == 1:
         return fail(
             "every seed draws the same task",
-            [excerpt(drawn[0])],
+            [excerpt(prompts_drawn[0])],
             "reset chooses one of self.tasks by self.np_random; don't override it.",
         )
-    return ok(f"8 seeds, {len(set(drawn))} different tasks, each the same when drawn again")
+    return ok(f"8 seeds, {len(set(prompts_drawn))} different tasks, each the same when drawn again")
 
 
 @probe("conformance")
 def episode(subject: Subject) -> Finding:
     """Check that an episode ends, with a verdict and the right flags, and can't be continued."""
-    env = _another(subject)
+    env = _fresh(subject)
     task = subject.tasks[0]
     _, info = env.reset(options={"task": task})
     wrong = []
@@ -153,12 +153,12 @@ def vectors(subject: Subject) -> Finding:
     first, second = subject.make(), subject.make()
     first.reset(options={"task": a})
     second.reset(options={"task": b})
-    *_, ended = first.step("first")
-    *_, later = second.step("second")
+    *_, first_info = first.step("first")
+    *_, second_info = second.step("second")
     wrong = []
     for info, task, response, strange in (
-        (ended, a, "first", "second"),
-        (later, b, "second", "first"),
+        (first_info, a, "first", "second"),
+        (second_info, b, "second", "first"),
     ):
         messages = [m["content"] for m in info.get("messages", []) if m["role"] == "assistant"]
         if info.get("task_id") != task.id or response not in messages or strange in messages:
@@ -213,17 +213,17 @@ def replies_again(subject: Subject) -> Finding:
 
 
 def _own_reset(env: Environment) -> bool:
-    """Return whether an author has overridden `reset`."""
+    """Return True if an author has overridden `reset`."""
     return not type(env).reset.__module__.startswith("rlvr.")
 
 
 def _verdict_on_x(subject: Subject) -> Unscored | None:
-    """Return the verdict on a plain response if it is unscored: rewards are NaN then, which isn't equal to itself."""
+    """Return the verdict on a plain response if it is unscored: then rewards are NaN, and NaN isn't equal to itself."""
     (verdict,) = subject.judge(subject.tasks[:1], ["x"])
     return verdict if isinstance(verdict, Unscored) else None
 
 
-def _another(subject: Subject) -> Environment:
+def _fresh(subject: Subject) -> Environment:
     """Return a fresh environment if possible, so that the audit's own episodes aren't disturbed."""
     if subject.factory is not None:
         return subject.make()

@@ -1,4 +1,4 @@
-"""`MeasuredVerifier`: another verifier in a worker, with measurements of the worker and the task."""
+"""`MeasuredVerifier`: a wrapper that runs a verifier in a worker and measures the worker and the task."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class MeasuredVerifier(Verifier):
     def verify(self, task: Task, response: str) -> Verdict:
         """Return a verdict whose detail has the measurements."""
         before, folder, printed = fingerprint(task), os.getcwd(), _Counter()
-        begun = time.process_time()  # no wall time: other workers may have the processor
+        start = time.process_time()  # no wall time: other workers may have the processor
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             verdict = self._inner.settle(task, response) if self._settle else None
             if verdict is None and not self._settle:
                 checked = self._inner.verify(task, response)
                 assert isinstance(checked, Scored | Unscored)
         detail = {
-            "seconds": time.process_time() - begun,
+            "seconds": time.process_time() - start,
             "resident": _resident(),
             "open": len(os.listdir("/proc/self/fd")),
             "children": _children(),

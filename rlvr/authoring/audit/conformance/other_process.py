@@ -1,4 +1,4 @@
-"""A probe in another process with another hash seed, folder and time zone, and helpers that run there.
+"""A probe of verdicts in another process, with another hash seed, folder and time zone, and helpers that run there.
 
 Run as `python -m rlvr.authoring.audit.conformance.other_process`, with a pickle of the path and the work on stdin.
 """
@@ -54,15 +54,15 @@ def verdicts_elsewhere(subject: Subject) -> Finding:
     items = subject.solved[:_TASKS]
     items = [*items, *((task, "\\boxed{0}") for task, _ in items[:2])]
     tasks, texts = columns(items)
-    here = subject.judge(tasks, texts)
+    verdicts = subject.judge(tasks, texts)
     try:
-        there = rewards_in_another_process(subject.env.verifier, tasks, texts)
+        rewards = rewards_in_another_process(subject.env.verifier, tasks, texts)
     except RlvrError as error:
         return fail("it can't be called in another process", [str(error)], _FIX)
     changed = [
-        f"{task.id}, {excerpt(text)}: {shown(verdict)} here, {other} there"
-        for (task, text), verdict, other in zip(items, here, there, strict=True)
-        if not isinstance(verdict, Unscored) and other != f"{verdict.reward:g}"
+        f"{task.id}, {excerpt(text)}: {shown(verdict)} here, {reward} there"
+        for (task, text), verdict, reward in zip(items, verdicts, rewards, strict=True)
+        if not isinstance(verdict, Unscored) and reward != f"{verdict.reward:g}"
     ]
     if changed:
         return fail(
@@ -95,7 +95,7 @@ def digests_in_another_process(
 
     Raises `BrokenEnvironmentError` with the process's last words if it fails.
     """
-    return _there((_digests_of, factory, options, count), os.getcwd(), os.environ.get("TZ"))
+    return _run_elsewhere((_digests_of, factory, options, count), os.getcwd(), os.environ.get("TZ"))
 
 
 def rewards_in_another_process(
@@ -106,17 +106,17 @@ def rewards_in_another_process(
     Raises `BrokenEnvironmentError` with the process's last words if it fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        return _there(
+        return _run_elsewhere(
             (_rewards_of, verifier, list(tasks), list(responses)), folder, "Asia/Kathmandu"
         )
 
 
-def _there(work: tuple[Any, ...], folder: str, zone: str | None) -> list[str]:
+def _run_elsewhere(work: tuple[Any, ...], folder: str, zone: str | None) -> list[str]:
     path = [os.path.abspath(entry) for entry in sys.path]
     seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
     variables = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(path)}
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-P", "-m", __name__],
             input=pickle.dumps((path, cloudpickle.dumps(work))),
             capture_output=True,
@@ -127,10 +127,10 @@ def _there(work: tuple[Any, ...], folder: str, zone: str | None) -> list[str]:
         )
     except (subprocess.TimeoutExpired, pickle.PicklingError, TypeError) as error:
         raise BrokenEnvironmentError(f"{type(error).__name__}: {error!s:.200}") from error
-    if done.returncode != 0:
-        errors = done.stderr.decode(errors="replace").strip().splitlines()
-        raise BrokenEnvironmentError(errors[-1] if errors else f"exit status {done.returncode}")
-    lines = done.stdout.decode(errors="replace").splitlines()
+    if process.returncode != 0:
+        errors = process.stderr.decode(errors="replace").strip().splitlines()
+        raise BrokenEnvironmentError(errors[-1] if errors else f"exit status {process.returncode}")
+    lines = process.stdout.decode(errors="replace").splitlines()
     if not lines or not lines[-1].startswith("["):
         raise BrokenEnvironmentError("the process ended without a result: something calls exit")
     results: list[str] = json.loads(lines[-1])

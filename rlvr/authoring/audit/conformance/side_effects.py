@@ -74,32 +74,32 @@ def nothing_left(subject: Subject) -> Finding:
         return nothing(
             "descriptors and processes are counted by /proc, which this system doesn't have"
         )
-    traces = _traces(subject)
-    left = []
-    for name, details in traces.details.items():
+    measured = _traces(subject)
+    lines = []
+    for name, details in measured.details.items():
         if details and details[-1]["children"]:
-            left.append(f"{name}: {details[-1]['children']} processes still run")
+            lines.append(f"{name}: {details[-1]['children']} processes still run")
         if any(detail["moved"] for detail in details):
-            left.append(f"{name}: another working directory")
+            lines.append(f"{name}: another working directory")
         if len(details) > 10:
-            for what, key in (("threads", "threads"), ("descriptors", "open")):
-                more = details[-1][key] - details[4][key]
-                if more > 5:
-                    left.append(f"{name}: {more} {what}")
-    if len(traces.temporary) > 2:
-        left.append(f"{len(traces.temporary)} temporary files, such as {traces.temporary[0]}")
-    if len(traces.beside) > 2:
-        left.append(
-            f"{len(traces.beside)} files in the working directory, such as {traces.beside[0]}"
+            for noun, key in (("threads", "threads"), ("descriptors", "open")):
+                growth = details[-1][key] - details[4][key]
+                if growth > 5:
+                    lines.append(f"{name}: {growth} {noun}")
+    if len(measured.temporary) > 2:
+        lines.append(f"{len(measured.temporary)} temporary files, such as {measured.temporary[0]}")
+    if len(measured.beside) > 2:
+        lines.append(
+            f"{len(measured.beside)} files in the working directory, such as {measured.beside[0]}"
         )
-    if left:
+    if lines:
         return fail(
-            f"20 verifications leave behind: {left[0]}",
-            left,
+            f"20 verifications leave behind: {lines[0]}",
+            lines,
             "Close and remove everything that a verification opens (`with tempfile.TemporaryDirectory()`, "
             "`subprocess.run(…, timeout=…)`, `with open(…)`). Start no thread, and don't call os.chdir.",
         )
-    if not traces.details:
+    if not measured.details:
         return nothing("its verifier is async, and a sandbox checks its own traces")
     return ok("20 verifications leave nothing behind")
 
@@ -137,9 +137,9 @@ def quiet(subject: Subject) -> Finding:
         for name, details in _traces(subject).details.items()
     }
     lines = [
-        f"{name} prints {most:,} characters per verification"
-        for name, most in sorted(printed.items(), key=lambda item: -item[1])
-        if most > 0
+        f"{name} prints {characters:,} characters per verification"
+        for name, characters in sorted(printed.items(), key=lambda item: -item[1])
+        if characters > 0
     ]
     if not lines:
         return ok("a verification prints nothing")
@@ -163,14 +163,14 @@ def flat_memory(subject: Subject) -> Finding:
         # Each differs and is so long that a cache of them shows.
         texts = [f"attempt {i}: {'and then ' * 2000}\n{right}" for i in range(_REPEATS)]
         with Pool(workers=1) as pool:
-            half = score(
+            first = score(
                 [task] * 60,
                 texts[:60],
                 MeasuredVerifier(leaf, settle=False),
                 pool=pool,
                 deadline_s=20,
             )
-            rest = score(
+            later = score(
                 [task] * (_REPEATS - 60),
                 texts[60:],
                 MeasuredVerifier(leaf, settle=False),
@@ -178,7 +178,7 @@ def flat_memory(subject: Subject) -> Finding:
                 deadline_s=20,
             )
         resident = [
-            v.detail["resident"] for v in (*half, *rest) if isinstance(v, Scored) and v.detail
+            v.detail["resident"] for v in (*first, *later) if isinstance(v, Scored) and v.detail
         ]
         if len(resident) < 100:
             return nothing(f"only {len(resident)} verifications came back in time: too few to tell")

@@ -1,4 +1,4 @@
-"""Probes of task sets: the same when made again, different between splits and seeds, plain data, found by their ids."""
+"""Probes of task sets: they can be made again, differ between splits and seeds, are plain data, and have unique ids."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _LOADED = 20_000  # rows per split, which are loaded anyway
 def tasks_remade(subject: Subject) -> Finding:
     """Check that the tasks are the same when made again: here, and in a process with another hash seed."""
     count = min(len(subject.env.tasks), 50)
-    here = other_process.digests(subject.env, count)
+    expected = other_process.digests(subject.env, count)
     env: Environment = subject.env
     if subject.factory is not None:
         env = subject.make()
     again = other_process.digests(env, count)
     where = "made a second time"
-    if again == here and subject.factory is not None:
+    if again == expected and subject.factory is not None:
         try:
             again = other_process.digests_in_another_process(
                 subject.factory, subject.options, count
@@ -45,8 +45,8 @@ def tasks_remade(subject: Subject) -> Finding:
                 "that this process has set up.",
             )
         where = "made in another process"
-    different = [i for i, (a, b) in enumerate(zip(here, again, strict=False)) if a != b]
-    if different or len(again) != len(here):
+    different = [i for i, (a, b) in enumerate(zip(expected, again, strict=False)) if a != b]
+    if different or len(again) != len(expected):
         return fail(
             f"{len(different)} of {count} tasks differ when the environment is {where}",
             [f"task {i}: {excerpt(subject.env.tasks[i].text)}" for i in different],
@@ -82,15 +82,15 @@ def splits(subject: Subject) -> Finding:
         prompts = {_normal(task.text) for task in first}
         twice = [task for task in second if _normal(task.text) in prompts]
         shared += [f"{a} and {b}: {excerpt(task.text)}" for task in twice]
-    looked = ", ".join(f"{len(tasks)} of {split}" for split, tasks in splits.items())
+    counts = ", ".join(f"{len(tasks)} of {split}" for split, tasks in splits.items())
     if shared:
         return fail(
-            f"{len(shared)} prompts are in two splits ({looked})",
+            f"{len(shared)} prompts are in two splits ({counts})",
             shared,
             "rlvr.generated(puzzle, split=split) keeps splits apart by prompt; `rlvr data split` "
             "does it for rows.",
         )
-    return ok(f"no prompt is in two splits ({looked})")
+    return ok(f"no prompt is in two splits ({counts})")
 
 
 @probe("conformance")
@@ -106,9 +106,9 @@ def seeds(subject: Subject) -> Finding:
     for shift in range(min(3, count - 1)):
         same = sum(a == b for a, b in zip(first[shift:], second, strict=False)) / (count - shift)
         if same > 0.8:
-            what = "the same tasks" if shift == 0 else f"the same tasks, {shift} further on"
+            relation = "the same tasks" if shift == 0 else f"the same tasks, {shift} further on"
             return fail(
-                f"seeds 11 and 12 give {what}",
+                f"seeds 11 and 12 give {relation}",
                 [excerpt(first[shift])],
                 "Give each task a stream of its own, as rlvr.generated(puzzle, seed=seed) does by "
                 "numpy.random.SeedSequence; seed + i doesn't.",

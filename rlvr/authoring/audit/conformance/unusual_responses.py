@@ -1,4 +1,4 @@
-"""Unusual responses that models write, on which a verifier has to give a verdict."""
+"""Unusual responses that models write. A verifier must give a verdict on each."""
 
 from __future__ import annotations
 

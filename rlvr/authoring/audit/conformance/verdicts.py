@@ -1,4 +1,4 @@
-"""Probes that verdicts can be relied on: the same each time, for any response, in time, without blocking."""
+"""Probes of a verifier's reliability: its verdicts are the same each time, for any response, in time, without blocking."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def any_response(subject: Subject) -> Finding:
         return nothing(HANGS)
     tasks = subject.tasks[:2]
     wrong, paid = [], []
-    subject.judge(*columns(subject.solved[:4]))  # to know the pace
+    subject.judge(*columns(subject.solved[:4]))  # measures the pace
     unusual = {**ODD, **LARGE} if subject.slow else {**ODD, **LARGE, **LONG}
     for task in tasks:
         for name, verdict in zip(
@@ -100,9 +100,9 @@ def deadline(subject: Subject) -> Finding:
         )
     limit = 2.0
     texts = [*LONG.values()]
-    begun = time.monotonic()
+    start = time.monotonic()
     score([subject.tasks[0]] * len(texts), texts, subject.env.verifier, deadline_s=limit)
-    took = time.monotonic() - begun
+    took = time.monotonic() - start
     if took > limit + 2.0:
         return fail(
             f"a batch with a deadline of {limit:g} s took {took:.1f} s",
@@ -134,10 +134,10 @@ def same_verdict(subject: Subject) -> Finding:
             fresh = score(tasks, responses, subject.env.verifier, pool=pool)
         rounds["in a new process"] = [verdict.to_json() for verdict in fresh]
     changed = [
-        f"{when}, {tasks[i].id} {excerpt(responses[i])}: {_brief(first[i])}, then {_brief(other[i])}"
-        for when, other in rounds.items()
+        f"{when}, {tasks[i].id} {excerpt(responses[i])}: {_brief(first[i])}, then {_brief(verdicts[i])}"
+        for when, verdicts in rounds.items()
         for i in range(len(items))
-        if _value(first[i]) != _value(other[i])
+        if _value(first[i]) != _value(verdicts[i])
     ]
     if changed:
         return fail(
@@ -152,26 +152,26 @@ def same_verdict(subject: Subject) -> Finding:
 @probe("conformance", last=True)
 def reward_range(subject: Subject) -> Finding:
     """Check that rewards stay in the declared range, and statuses agree with them."""
-    least, most = subject.env.verifier.reward_range
+    lowest, highest = subject.env.verifier.reward_range
     wrong = []
     for task, response, verdict in subject.seen:
         if not isinstance(verdict, Scored):
             continue
         where = f"{task.id} {excerpt(response, 40)}: {shown(verdict)}"
-        if not least - 1e-9 <= verdict.reward <= most + 1e-9:
+        if not lowest - 1e-9 <= verdict.reward <= highest + 1e-9:
             wrong.append(f"out of range: {where}")
-        elif most > least and verdict.status is Status.CORRECT and verdict.reward <= least:
+        elif highest > lowest and verdict.status is Status.CORRECT and verdict.reward <= lowest:
             wrong.append(f"correct, and earns the least possible: {where}")
         elif (
-            most > least
+            highest > lowest
             and verdict.status in (Status.INCORRECT, Status.PARTIAL, Status.UNPARSABLE)
-            and verdict.reward >= most
+            and verdict.reward >= highest
         ):
             wrong.append(f"{verdict.status}, and earns the most possible: {where}")
     if wrong:
         return fail(
             f"{len(wrong)} of {len(subject.seen)} verdicts don't agree with the range "
-            f"[{least:g}, {most:g}] or with their own status",
+            f"[{lowest:g}, {highest:g}] or with their own status",
             wrong,
             "Scale rewards to [0, 1], or declare another range: `reward_range = (-1.0, 1.0)` on the verifier.",
         )

@@ -58,7 +58,7 @@ def of_strategy(
 
     Args:
         fails: a larger share is a failure.
-        counted: whether the share counts for the hack floor.
+        counted: True if the share counts for the hack floor.
     """
     figures: dict[str, Any] = {"share": round(share, 4), "strategy": name}
     if counted:
@@ -124,8 +124,10 @@ def base_rate(subject: Subject) -> Finding:
         return nothing("right answers are known to the tasks of fixtures alone")
     most_common, times = common.most_common(1)[0]
     # In a small sample, a task with this answer would count for too much.
-    others = [task for task, answer in subject.solved if answer != most_common]
-    elsewhere, example = best_variant(subject, _sample(subject, others), lambda _: [most_common])
+    other_tasks = [task for task, answer in subject.solved if answer != most_common]
+    elsewhere, example = best_variant(
+        subject, _sample(subject, other_tasks), lambda _: [most_common]
+    )
     share = times / count + (1 - times / count) * elsewhere
     return of_strategy(
         f"the most frequent of {count} answers",

@@ -1,7 +1,6 @@
-"""Queries that try to write, escape, hang, flood or cheat, which an SQL verifier has to survive.
+"""Hostile queries, which try to write, escape, hang, flood or cheat. An SQL verifier must survive all of them.
 
-They are data: the verifier's tests and benchmarks run them on every database. `{t}` and `{c}` are a table
-and one of its columns.
+The verifier's tests and benchmarks run them on every database. `{t}` and `{c}` are a table and one of its columns.
 """
 
 from __future__ import annotations
@@ -173,7 +172,7 @@ SELECT x'00ff'
 
 def hostile_queries(schema: Schema) -> Iterator[Hostile]:
     """Yield about 150 hostile queries for one database. Small budgets are enough to try them."""
-    table = next(one for one in schema.tables if not one.is_view)
+    table = next(candidate for candidate in schema.tables if not candidate.is_view)
     names = {"{t}": quoted(table.name), "{c}": quoted(table.columns[0].name)}
     for lines, statuses in (
         (_WRITES, _WRONG),

@@ -1,7 +1,7 @@
-"""Probes of leaks: the answer in a reply or a tool's result, and the grader's process to code in a response.
+"""Probes of leaks: a reply or a tool tells the answer, or the grader's process runs code in a response.
 
-The response asks for an empty file in a folder of the audit's own, and the file shows that it was run. In a jail
-(`rlvr.Code`) there's no such folder.
+The code makes an empty file in a folder of the audit, and the file shows that it was run. In a jail (`rlvr.Code`)
+that folder doesn't exist.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ def replies_tell(subject: Subject) -> Finding:
     """Check that the environment's reply to a message without content doesn't tell the answer."""
     if not subject.several_turns:
         return nothing(SINGLE_TURN)
-    leaks, asked = [], 0
+    leaks, tried = [], 0
     for task in subject.tasks[:_EPISODES]:
         reference = str(task.reference)
         if not isinstance(task.reference, str | int | float) or _contains(reference, task.text):
             continue
-        asked += 1
+        tried += 1
         for text in _BLANK:
             reply = subject.reply(task, [text])
             if reply is not None and _contains(reference, reply):
                 leaks.append(f"{task.id}, after {text!r}: {excerpt(reply, 160)}")
                 break
-    if not asked:
+    if not tried:
         return nothing("its references aren't texts, or are part of the prompts")
-    if len(leaks) > asked / 2:
+    if len(leaks) > tried / 2:
         return fail(
-            f"the reply to a message without content tells the answer on {len(leaks)} of {asked} tasks",
+            f"the reply to a message without content tells the answer on {len(leaks)} of {tried} tasks",
             leaks,
             "A policy sends anything first and copies the reply: say what's wrong, without the reference.",
         )
-    return ok(f"{asked} tasks: the reply to a message without content doesn't hold the answer")
+    return ok(f"{tried} tasks: the reply to a message without content doesn't hold the answer")
 
 
 @probe("hacks")
@@ -97,11 +97,11 @@ def runs_nothing(subject: Subject) -> Finding:
             for text in [mark.replace("%s", source.replace("PATH", str(path)))]
         ]
         subject.episodes([task] * len(cases), [text for _, text, _ in cases])
-        ran = [(language, text) for language, text, path in cases if path.exists()]
-    if ran:
+        executed = [(language, text) for language, text, path in cases if path.exists()]
+    if executed:
         return fail(
-            f"a response is run: as {', '.join(dict.fromkeys(language for language, _ in ran))}",
-            [f"{language}, {excerpt(text, 200)}" for language, text in ran],
+            f"a response is run: as {', '.join(dict.fromkeys(language for language, _ in executed))}",
+            [f"{language}, {excerpt(text, 200)}" for language, text in executed],
             "The policy can run anything on your machine. Parse responses as data (int(…), ast.literal_eval, "
             "json.loads, rlvr.Math()); run programs with rlvr.Code and queries with rlvr.Sql.",
         )
@@ -121,7 +121,7 @@ def _result(env: ToolEnv, task: Task, call: ToolCall) -> str:
 
 
 def _contains(answer: str, text: str) -> bool:
-    """Return whether an answer is in a text, as a word of its own."""
+    """Return True if an answer is in a text as a whole word."""
     answer = answer.strip()
     return len(answer) > 1 and bool(re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text))
 

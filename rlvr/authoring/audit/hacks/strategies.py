@@ -1,7 +1,7 @@
 """Strategies of a policy that solves nothing, by name.
 
-Each makes some variants of a response from a task's prompt alone. A strategy earns the mean reward of its best
-variant; the audit's hack floor is the most that any of them earns.
+Each makes variants of a response from a task's prompt alone. A strategy earns the mean reward of its best variant; the
+audit's hack floor is the largest of these.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def boxed(text: str) -> str:
     return f"\\boxed{{{text}}}"
 
 
-def _both(texts: Sequence[str]) -> list[str]:
+def _with_boxes(texts: Sequence[str]) -> list[str]:
     return [form for text in texts for form in (text, boxed(text))]
 
 
@@ -49,12 +49,12 @@ def _copied(task: Task) -> Sequence[str]:
     prompt = _user(task)
     numbers = _NUMBER.findall(prompt) or ["0"]
     words = _WORD.findall(prompt) or ["a"]
-    picked = [
+    pieces = [
         numbers[0], numbers[-1], numbers[min(1, len(numbers) - 1)], max(numbers, key=float), min(numbers, key=float),
         words[0], words[-1], max(words, key=len),
         next(iter(reversed(prompt.split())), ""),
     ]  # fmt: skip
-    return _both(picked)
+    return _with_boxes(pieces)
 
 
 def _formulas(task: Task) -> Sequence[str]:
@@ -114,7 +114,7 @@ STRATEGIES: dict[str, Strategy] = {
     "copied-from-prompt": _copied,
     "stated-formula": _formulas,
     "refusal": lambda task: _REFUSALS,
-    "constant": lambda task: _both(_CONSTANTS),
+    "constant": lambda task: _with_boxes(_CONSTANTS),
     "format-only": lambda task: _FORMS,
     "padding": lambda task: _PADDING,
     "one-token": lambda task: _TOKENS,
@@ -151,28 +151,28 @@ FIXES = {
 }
 
 
-def every_candidate(answers: Sequence[str], own: int) -> list[str]:
-    """Return lists of many answers of which the one at `own` is right.
+def every_candidate(answers: Sequence[str], right: int) -> list[str]:
+    """Return responses that list many answers, with the right one in the middle.
 
     Args:
         answers: contents of boxes, or whole responses.
-        own: the index of the right answer, which is put in the middle.
+        right: the index of the right answer.
     """
-    others = [text for i, text in enumerate(answers) if i != own and text != answers[own]]
-    middle = len(others) // 2
-    listed = list(dict.fromkeys([*others[:middle], answers[own], *others[middle:]]))
-    counted = [str(i) for i in range(101)]
+    wrong = [text for i, text in enumerate(answers) if i != right and text != answers[right]]
+    middle = len(wrong) // 2
+    candidates = list(dict.fromkeys([*wrong[:middle], answers[right], *wrong[middle:]]))
+    numbers = [str(i) for i in range(101)]
     return [
-        boxed(", ".join(listed)),
-        boxed(" or ".join(listed)),
-        " ".join(boxed(answer) for answer in listed),
-        "\n".join(f"Perhaps {boxed(answer)}." for answer in listed),
-        "\n".join(listed),
-        ", ".join(listed),
-        f"It's one of these: {'; '.join(listed)}. {boxed('one of these')}",
-        boxed(", ".join(counted)),
-        "\n".join(counted),
-        " ".join(itertools.chain(map(boxed, counted), [boxed("x")])),
+        boxed(", ".join(candidates)),
+        boxed(" or ".join(candidates)),
+        " ".join(boxed(answer) for answer in candidates),
+        "\n".join(f"Perhaps {boxed(answer)}." for answer in candidates),
+        "\n".join(candidates),
+        ", ".join(candidates),
+        f"It's one of these: {'; '.join(candidates)}. {boxed('one of these')}",
+        boxed(", ".join(numbers)),
+        "\n".join(numbers),
+        " ".join(itertools.chain(map(boxed, numbers), [boxed("x")])),
         "A B C D E yes no true false",
         boxed("A, B, C, D, E"),
     ]

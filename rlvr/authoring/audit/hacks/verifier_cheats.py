@@ -71,7 +71,7 @@ OF_PROGRAMS: dict[str, str] = {
     "the grader's command line and environment": "import glob\nfor p in glob.glob('/proc/[0-9]*/environ') + glob.glob('/proc/[0-9]*/cmdline'):\n    try: print(open(p, 'rb').read())\n    except OSError: pass\n",
 }
 _TASKS = 3
-_BLIND_TASKS = 40  # a blind query is right now and then, which says little in a few tasks
+_BLIND_TASKS = 40  # a blind query is right now and then, so that a few tasks prove little
 
 
 @probe("hacks")
@@ -100,16 +100,16 @@ def code_cheats(subject: Subject) -> Finding:
     unscored = [v for v in verdicts if isinstance(v, Unscored)]
     if len(unscored) == len(verdicts):
         return nothing(f"no program could be run: {shown(unscored[0])}")
-    passed = [
+    paid = [
         _line(cheat, task, v)
         for (cheat, task, _), v in zip(cases, verdicts, strict=True)
         if full(v)
     ]
     mean = sum(map(earned, verdicts)) / len(verdicts) / (subject.top or 1.0)
-    if passed:
+    if paid:
         return fail(
-            f"{len(passed)} of {len(cases)} programs that solve nothing pass",
-            passed,
+            f"{len(paid)} of {len(cases)} programs that solve nothing pass",
+            paid,
             "If the cheat is an answer that happens to be right (0, nothing printed), the tests are too few. "
             "Otherwise judge with rlvr.Code, which keeps expected outputs out of the sandbox.",
             share=mean,
@@ -144,7 +144,7 @@ def sql_cheats(subject: Subject) -> Finding:
     blind = [
         f"{task.id}, {excerpt(sql)}: {shown(verdict)}"
         for (task, sql), verdict in zip(
-            blind_cases, _asked(subject.judge, blind_cases), strict=True
+            blind_cases, _judge_queries(subject.judge, blind_cases), strict=True
         )
         if full(verdict)
     ]
@@ -154,7 +154,7 @@ def sql_cheats(subject: Subject) -> Finding:
         f"{task.id}, {excerpt(sql)}: {shown(verdict)}"
         for (task, sql), verdict in zip(
             hostile_cases,
-            _asked(lambda tasks, responses: score(tasks, responses, small), hostile_cases),
+            _judge_queries(lambda tasks, responses: score(tasks, responses, small), hostile_cases),
             strict=True,
         )
         if isinstance(verdict, Unscored) or full(verdict)
@@ -199,7 +199,7 @@ def instruction_template(subject: Subject) -> Finding:
     return ok(f"a template without content earns {share:.1%}", **figures)
 
 
-def _asked(
+def _judge_queries(
     judge: Callable[[list[Task], list[str]], list[Verdict]], cases: list[tuple[Task, str]]
 ) -> list[Verdict]:
     return judge([task for task, _ in cases], [fenced(sql, "sql") for _, sql in cases])

@@ -1,1 +1,1 @@
-"""Probes of a policy's rollouts: can it learn from this environment?"""
+"""Probes of whether a policy can learn from this environment, by its rollouts."""

@@ -1,4 +1,4 @@
-"""Probes of rollouts, of a policy or of a saved run: can a policy learn from this environment?"""
+"""Probes of the rollouts of a policy or a saved run: can a policy learn from this environment?"""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rlvr.authoring.audit.subject import HANGS, Subject, columns, excerpt
 from rlvr.verifiers.math.clean import clean
 
 _NONE = "it needs rollouts: `--policy oracle` (or random), `--model M`, or `--run RUN`"
-_SMALL = 4  # tasks with several samples; shares of fewer say nothing
+_SMALL = 4  # least number of tasks with several samples; shares of fewer tasks mean nothing
 _SLOW_P99_S = 10.0
 _BINS = 5
 _PATIENCE_S = 5.0
-_LEAST_SAMPLES = 4  # per task; the agreement of fewer says little
+_LEAST_SAMPLES = 4  # per task; the agreement of fewer means little
 _AGREE = 0.75
 
 
@@ -140,19 +140,19 @@ def seconds_per_verification(subject: Subject) -> Finding:
     cases += [(task, f"We look at it.\n\n{task.text}") for task in subject.tasks[:10]]
     if not subject.inline:
         return nothing(HANGS)
-    took = [float(row["seconds"]["verify"]) for row in subject.rollouts if row.get("seconds")]
+    seconds = [float(row["seconds"]["verify"]) for row in subject.rollouts if row.get("seconds")]
     of = "rollouts"
-    if len(took) < 20:
+    if len(seconds) < 20:
         of = "verifications, one after the other"
         subject.judge(*columns(cases[:3]))  # the workers' first verdicts take longer
         for task, response in cases:
-            begun = time.perf_counter()
+            start = time.perf_counter()
             subject.judge([task], [response])
-            took.append(time.perf_counter() - begun)
-            if sum(took) > _PATIENCE_S and len(took) >= 5:
+            seconds.append(time.perf_counter() - start)
+            if sum(seconds) > _PATIENCE_S and len(seconds) >= 5:
                 break
-    p50, p99 = (float(np.quantile(took, q)) for q in (0.5, 0.99))
-    summary = f"{1000 * p50:.1f} ms at the median, {1000 * p99:.1f} ms at p99 ({len(took)} {of})"
+    p50, p99 = (float(np.quantile(seconds, q)) for q in (0.5, 0.99))
+    summary = f"{1000 * p50:.1f} ms at the median, {1000 * p99:.1f} ms at p99 ({len(seconds)} {of})"
     figures: dict[str, Any] = {"p50": p50, "p99": p99}
     if p50 > 1.0:
         return fail(
@@ -183,7 +183,7 @@ def contradicted_golds(subject: Subject) -> Finding:
             references[row["task"]] = row.get("reference")
         if verdict["scored"] and verdict["status"] == "correct":
             solved.add(row["task"])
-    sampled = {task: given for task, given in answers.items() if len(given) >= _LEAST_SAMPLES}
+    sampled = {task: samples for task, samples in answers.items() if len(samples) >= _LEAST_SAMPLES}
     if not sampled:
         return nothing(
             f"it needs rollouts whose verdicts name their answer, {_LEAST_SAMPLES} per task or more (-k 8)"

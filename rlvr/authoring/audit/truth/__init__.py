@@ -1,1 +1,1 @@
-"""Probes that right answers earn full reward, and wrong ones don't."""
+"""Probes of whether right answers, and no others, earn full reward."""

@@ -129,7 +129,7 @@ def changed_answers(subject: Subject) -> Iterator[Case]:
 
 
 def _framed(task: Task, response: str) -> tuple[str, str | None, str]:
-    """Return the text before the answer in a right response, the answer (None if it can't be told), and the text after."""
+    """Return the text before the answer in a right response, the answer (None if it is unknown), and the text after it."""
     thought, answer = apart(response)
     box = _BOXED.fullmatch(answer.strip())
     if box is not None:
@@ -178,7 +178,7 @@ def _forms(
     subject: Subject,
     make: Callable[[Subject], Iterator[tuple[str, bool, Task, str]]],
     is_wrong: Callable[[Any], bool],
-    what: str,
+    consequence: str,
     fix: str,
 ) -> Finding:
     """Judge the variants of right answers that `make` yields."""
@@ -189,24 +189,24 @@ def _forms(
         return nothing("nothing is known of the forms of its answers")
     verdicts = subject.judge([task for *_, task, _ in cases], [text for *_, text in cases])
     wrong: dict[str, list[str]] = defaultdict(list)
-    tried: dict[str, int] = defaultdict(int)
+    judged: dict[str, int] = defaultdict(int)
     certain = {name: sure for name, sure, *_ in cases}
     for (name, _, task, text), verdict in zip(cases, verdicts, strict=True):
         if isinstance(verdict, Scored):
-            tried[name] += 1
+            judged[name] += 1
             if is_wrong(verdict):
                 wrong[name].append(f"{name}, {task.id} {excerpt(text)}: {shown(verdict)}")
-    total, bad = sum(tried.values()), sum(map(len, wrong.values()))
+    total, bad = sum(judged.values()), sum(map(len, wrong.values()))
     evidence = list(itertools.chain.from_iterable(lines[:2] for lines in wrong.values()))
     # One variant of a kind may be right by chance or by the task; a third of a kind is the verifier's fault.
-    failed = [n for n in wrong if certain[n] and len(wrong[n]) > max(1, 0.3 * tried[n])]
+    failed = [n for n in wrong if certain[n] and len(wrong[n]) > max(1, 0.3 * judged[n])]
     if failed:
         return fail(
-            f"{what} though they shouldn't be: {', '.join(failed)} ({bad} of {total})",
+            f"{consequence} though they shouldn't be: {', '.join(failed)} ({bad} of {total})",
             evidence,
             fix,
         )
     if wrong:
-        return note(f"{bad} of {total} are {what}: {', '.join(wrong)}", evidence, fix)
+        return note(f"{bad} of {total} are {consequence}: {', '.join(wrong)}", evidence, fix)
     mean = sum(map(earned, verdicts)) / len(verdicts) / (subject.top or 1.0)
-    return ok(f"{total} forms of {len(tried)} kinds: none is {what}", mean=round(mean, 4))
+    return ok(f"{total} forms of {len(judged)} kinds: none is {consequence}", mean=round(mean, 4))

@@ -1,4 +1,4 @@
-"""The probe that a right answer ends an episode of several turns with full reward."""
+"""The probe of right answers in episodes of several turns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def right_episode(subject: Subject) -> Finding:
     if not subject.solved:
         return subject.lacks_right_answer()
     broken: list[str] = []
-    other: list[str] = []
+    unpaid: list[str] = []
     cut = 0
     for task, response in subject.solved[:4]:
         verdict, truncated = _played(subject, task, response)
@@ -26,13 +26,13 @@ def right_episode(subject: Subject) -> Finding:
         if isinstance(verdict, Unscored):
             broken.append(line)
         elif not full(verdict):
-            other.append(line)
+            unpaid.append(line)
         cut += truncated
     if broken:
         return fail(f"{len(broken)} episodes with right answers have no verdict", broken,
                     "Probably `reply` raises: it must answer anything that a model writes.")  # fmt: skip
-    if other:
-        return note(f"{len(other)} right answers, repeated at each turn, earn no full reward", other,
+    if unpaid:
+        return note(f"{len(unpaid)} right answers, repeated at each turn, earn no full reward", unpaid,
                     "Fine if other turns have to prepare an answer; otherwise `reply` or `judge` "
                     "looks at another message than the verifier.")  # fmt: skip
     if cut == min(4, len(subject.solved)):
@@ -49,7 +49,7 @@ def right_episode(subject: Subject) -> Finding:
 
 
 def _played(subject: Subject, task: Task, response: str) -> tuple[Verdict, bool]:
-    """Return the verdict of an episode with the same response at each turn, and whether it was cut."""
+    """Return the verdict of an episode with the same response at each turn, and True if it was cut."""
     env = subject.env
     env.reset(options={"task": task})
     for _ in range(env.max_turns):
@@ -60,7 +60,7 @@ def _played(subject: Subject, task: Task, response: str) -> tuple[Verdict, bool]
 
 
 def _fixture_ends(subject: Subject) -> bool:
-    """Return whether some right fixture's episode ends by itself, with full reward."""
+    """Return True if some right fixture's episode ends by itself, with full reward."""
     env = subject.env
     for fixture in env.fixtures:
         task = task_of(env, fixture)

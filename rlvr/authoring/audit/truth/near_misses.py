@@ -1,6 +1,6 @@
 """Answers that just miss, made from the text of a right one.
 
-Each is (the change, whether the result is certainly another answer, the text). Lenient verifiers have accepted all of
+Each is (the change, True if the result is certainly another answer, the text). Lenient verifiers have accepted all of
 them: another sign, point, unit, list item or JSON key, a number that is some percent off.
 """
 
@@ -53,13 +53,13 @@ def _near(gold: str, prompt: str, rng: random.Random) -> Iterator[Near]:
     digits = [i for i, char in enumerate(gold) if char in "0123456789"]
     if digits:
         i = digits[0]
-        other = str((int(gold[i]) + rng.randint(1, 8)) % 10)
-        yield "with another digit", True, f"{gold[:i]}{other}{gold[i + 1 :]}"
+        replacement = str((int(gold[i]) + rng.randint(1, 8)) % 10)
+        yield "with another digit", True, f"{gold[:i]}{replacement}{gold[i + 1 :]}"
     letters = [i for i, char in enumerate(gold) if char.isalpha()]
     if letters:
         i = rng.choice(letters)
-        other = "q" if gold[i] not in "qQ" else "x"
-        yield "with another letter", True, f"{gold[:i]}{other}{gold[i + 1 :]}"
+        replacement = "q" if gold[i] not in "qQ" else "x"
+        yield "with another letter", True, f"{gold[:i]}{replacement}{gold[i + 1 :]}"
     yield from _near_numbers(gold.strip(), not _ROUGHLY.search(prompt))
     yield from _near_lists(gold)
 
@@ -72,9 +72,9 @@ def _near_numbers(gold: str, exact: bool) -> Iterator[Near]:
         yield "one more", exact and abs(value) < _FLOATS_TO, str(value + 1)
         yield "and a half", exact and abs(value) < _FLOATS_TO, f"{gold}.5"
         for percent in (0.5, 5):
-            other = value + int(value * percent / 100)
-            if other not in (value, value + 1):
-                yield f"{percent:g} % more", exact, str(other)
+            changed = value + int(value * percent / 100)
+            if changed not in (value, value + 1):
+                yield f"{percent:g} % more", exact, str(changed)
     elif _DECIMAL.fullmatch(gold):
         if float(gold):
             yield "with the other sign", True, gold[1:] if gold[0] == "-" else f"-{gold}"
@@ -106,9 +106,9 @@ def near_json(answer: str, prompt: str) -> Iterator[Near]:
         return
     if isinstance(value, dict) and value:
         key = next(reversed(value))
-        rest = {k: v for k, v in value.items() if k != key}
+        shorter = {k: v for k, v in value.items() if k != key}
         yield "an empty object", True, "{}"
-        yield "without a key", True, json.dumps(rest) if rest else "null"
+        yield "without a key", True, json.dumps(shorter) if shorter else "null"
         yield "with another value", True, json.dumps({**value, key: _other(value[key])})
     elif isinstance(value, list) and value:
         yield "an empty array", True, "[]"

@@ -1,4 +1,4 @@
-"""Probes that right answers earn full reward, in each format and in good time, and another task's don't."""
+"""Probes of right answers: they earn full reward in each format and in good time, and those of other tasks don't."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rlvr.verifiers.code import Code
 from rlvr.verifiers.code.reference import Reference
 
 T = TypeVar("T")
-_PART = 3  # machines differ by that much, and so does a busy one from itself
+_PART = 3  # machines differ by this factor, and so do a busy and an idle machine
 _TIMES = ("wall_s", "cpu_s", "compile_s")
 
 
@@ -79,7 +79,7 @@ def gold(subject: Subject) -> Finding:
 
 @probe("truth", last=True)
 def right_answers_known(subject: Subject) -> Finding:
-    """Check that some response is known that earns full reward; without one, most probes have nothing to look at."""
+    """Check that a response with full reward is known; without one, most probes have nothing to look at."""
     if subject.solved:
         return ok(f"right answers to {len(subject.solved)} tasks are known")
     blind = f"{subject.unanswered} probes had nothing to look at"
@@ -113,14 +113,14 @@ def own_judge(subject: Subject) -> Finding:
     if not right:
         return subject.lacks_right_answer()
     wrong = []
-    for (task, turns), (other, theirs) in zip(right, _rotated(right), strict=True):
+    for (task, turns), (other_task, other_turns) in zip(right, _rotated(right), strict=True):
         first, again = (subject.judge_messages(task, turns) for _ in range(2))
         if first != again:
             wrong.append(f"{task.id}: {shown(first)}, then {shown(again)}")
         for name, texts in (
             ("with empty messages", [""] * len(turns)),
             ("with its messages in the prompt's words", [task.text] * len(turns)),
-            ("with the messages right for another task", theirs if other.reference != task.reference else ()),
+            ("with the messages right for another task", other_turns if other_task.reference != task.reference else ()),
         ):  # fmt: skip
             if texts and full(verdict := subject.judge_messages(task, texts)):
                 wrong.append(f"{task.id} {name}: {shown(verdict)}")
@@ -166,11 +166,11 @@ def right_in_every_format(subject: Subject) -> Finding:
 def anothers_answer(subject: Subject) -> Finding:
     """Check that another task's right answer is wrong here."""
     pairs = [
-        (task, answer, other)
-        for (task, own), (other, answer) in zip(
+        (task, answer, other_task)
+        for (task, right), (other_task, answer) in zip(
             subject.solved, _rotated(subject.solved), strict=True
         )
-        if task.reference != other.reference and answer != own
+        if task.reference != other_task.reference and answer != right
     ]
     if not subject.solved:
         return subject.lacks_right_answer()
@@ -178,8 +178,8 @@ def anothers_answer(subject: Subject) -> Finding:
         return nothing("there are no two tasks with right answers that differ")
     verdicts = subject.judge([task for task, *_ in pairs], [answer for _, answer, _ in pairs])
     paid = [
-        f"{task.id} with the answer of {other.id}, {excerpt(answer)}: {shown(verdict)}"
-        for (task, answer, other), verdict in zip(pairs, verdicts, strict=True)
+        f"{task.id} with the answer of {other_task.id}, {excerpt(answer)}: {shown(verdict)}"
+        for (task, answer, other_task), verdict in zip(pairs, verdicts, strict=True)
         if full(verdict)
     ]
     share = len(paid) / len(pairs)
@@ -199,10 +199,10 @@ def anothers_answer(subject: Subject) -> Finding:
 @probe("truth")
 def fixtures(subject: Subject) -> Finding:
     """Check that the author's fixtures earn what their author says."""
-    chosen = subject.env.fixtures
-    if not chosen:
+    declared = subject.env.fixtures
+    if not declared:
         return nothing("it has no fixtures: `fixtures=` takes responses whose reward you know")
-    # A fixture whose task is another split's says nothing here.
+    # A fixture of a task of another split can't be judged here.
     judged = [
         (fixture, verdict)
         for fixture, verdict in subject.fixture_verdicts
@@ -210,7 +210,7 @@ def fixtures(subject: Subject) -> Finding:
     ]
     if not judged:
         return fail(
-            f"none of {len(chosen)} fixtures can be judged",
+            f"none of {len(declared)} fixtures can be judged",
             [shown(verdict) for _, verdict in subject.fixture_verdicts],
             'Give fixtures a task of their own ("prompt" and "reference").',
         )
@@ -317,15 +317,15 @@ def _hurried(subject: Subject, pairs: Sequence[tuple[Task, str]]) -> list[Verdic
 
 
 def _hasty(task: Task, code: Code) -> Task:
-    """Return a code task with a third of the time for its programs; another task as it is."""
+    """Return a code task with a third of the time for its programs; other tasks are returned unchanged."""
     limits = code.limits if isinstance(code.limits, Limits) else None
     try:
         allowed = Reference.of(task.reference, code.language, limits).limits
     except CannotScore:
         return task
     assert isinstance(task.reference, Mapping)
-    less = {name: getattr(allowed, name) / _PART for name in _TIMES}
+    hurried_limits = {name: getattr(allowed, name) / _PART for name in _TIMES}
     limits_given = task.reference.get("limits") or {}
     return dataclasses.replace(
-        task, reference={**task.reference, "limits": {**limits_given, **less}}
+        task, reference={**task.reference, "limits": {**limits_given, **hurried_limits}}
     )

@@ -1,4 +1,4 @@
-"""Probes of the texts of tasks: leftovers in prompts, malformed references, the answer format that prompts ask for."""
+"""Probes of tasks' texts: leftovers in prompts, malformed references, and the answer format that prompts ask for."""
 
 from __future__ import annotations
 
@@ -54,22 +54,26 @@ _NOISE = re.compile(r"-?\d+\.\d*?(?:0{6,}|9{6,})\d{1,3}")
 
 @probe("truth")
 def prompts(subject: Subject) -> Finding:
-    """Check that prompts have nothing left over of a template, a missing value or a wrong encoding."""
+    """Check that prompts have no leftovers of a template, a missing value or a wrong encoding."""
     leftovers: dict[str, list[str]] = {}
     for task in subject.tasks:
         for message in task.prompt:
-            for what, pattern in LEFTOVERS.items():
-                seen = pattern.search(message["content"])
-                if seen is not None:
-                    text = message["content"][max(0, seen.start() - 20) : seen.end() + 20]
-                    leftovers.setdefault(what, []).append(f"{what}, {task.id}: {excerpt(text, 80)}")
+            for leftover, pattern in LEFTOVERS.items():
+                match = pattern.search(message["content"])
+                if match is not None:
+                    text = message["content"][max(0, match.start() - 20) : match.end() + 20]
+                    leftovers.setdefault(leftover, []).append(
+                        f"{leftover}, {task.id}: {excerpt(text, 80)}"
+                    )
                     break
     labelled = _labelled(subject)
     if labelled:
         leftovers["the answer, after its label"] = labelled
     lines = [line for examples in leftovers.values() for line in examples[:3]]
     often = [
-        what for what, examples in leftovers.items() if len(examples) > _OFTEN * len(subject.tasks)
+        leftover
+        for leftover, examples in leftovers.items()
+        if len(examples) > _OFTEN * len(subject.tasks)
     ]
     fix = (
         "Render the template with each row's own fields (rlvr.Prompt refuses a missing field), leave out rows "
@@ -93,16 +97,16 @@ def references(subject: Subject) -> Finding:
         if reference.strip() in ("nan", "NaN") and "nan" not in task.text.casefold():
             wrong.setdefault("not a value (nan)", []).append(f"{task.id}: {reference!r}")
     plain = [
-        (what, task, text)
+        (fault, task, text)
         for task, response in subject.solved
-        for what, plain_answer in _plainly(task)
+        for fault, plain_answer in _plainly(task)
         if (text := _instead(response, task, plain_answer)) is not None
     ]
     verdicts = subject.judge([task for _, task, _ in plain], [text for *_, text in plain])
-    for (what, task, text), verdict in zip(plain, verdicts, strict=True):
+    for (fault, task, text), verdict in zip(plain, verdicts, strict=True):
         if not full(verdict):
             line = f"{task.id}, {excerpt(str(task.reference))}: {excerpt(text)} isn't right"
-            wrong.setdefault(what, []).append(line)
+            wrong.setdefault(fault, []).append(line)
     lines = [line for examples in wrong.values() for line in examples[:3]]
     missing = [
         f"{task.id}: {task.reference!r}"
@@ -140,15 +144,15 @@ def format_asked(subject: Subject) -> Finding:
         (verdict,) = subject.judge([task], [bare])
         if full(verdict):
             return ok("an answer is right without marks, too")
-        other = _OTHER_FORMS.search(prompt)
+        other_form = _OTHER_FORMS.search(prompt)
         lines = [f"{task.id}: {excerpt(task.text, 200)}"]
         fix = (
             "Ask for it: “Put the answer in \\boxed{}.” Or accept other forms: mode='flexible', or "
             "mode='whole' if the prompt asks for the answer alone."
         )
-        if other is not None:
-            what = f"the prompt asks for another form ({other[0]!r}) than the verifier reads: \\boxed{{}}"
-            return fail(what, lines, fix)
+        if other_form is not None:
+            summary = f"the prompt asks for another form ({other_form[0]!r}) than the verifier reads: \\boxed{{}}"
+            return fail(summary, lines, fix)
         return note(
             "the verifier reads \\boxed{} only, and the prompt doesn't ask for it", lines, fix
         )
@@ -178,14 +182,14 @@ def contradictions(subject: Subject) -> Finding:
     first: dict[str, Task] = {}
     against, twice = [], 0
     for task in itertools.islice(tasks, count):
-        other = first.setdefault(" ".join(task.text.split()), task)
+        earlier = first.setdefault(" ".join(task.text.split()), task)
         # The metadata may belong to the problem (a database, a shop that tools ask).
-        if other is not task and other.metadata == task.metadata:
+        if earlier is not task and earlier.metadata == task.metadata:
             twice += 1
-            if other.reference != task.reference:
+            if earlier.reference != task.reference:
                 against.append(
-                    f"{other.id} and {task.id}, {excerpt(task.text, 120)}: "
-                    f"{excerpt(str(other.reference))} and {excerpt(str(task.reference))}"
+                    f"{earlier.id} and {task.id}, {excerpt(task.text, 120)}: "
+                    f"{excerpt(str(earlier.reference))} and {excerpt(str(task.reference))}"
                 )
     if against:
         return fail(
@@ -202,7 +206,10 @@ def contradictions(subject: Subject) -> Finding:
 
 
 def _labelled(subject: Subject) -> list[str]:
-    """Return prompts in which the reference follows a label; none if answers are few, as examples hold them, too."""
+    """Return prompts in which the reference follows a label; none if there are few different answers.
+
+    Examples in a prompt may have one of a few answers, too.
+    """
     texts = [t for t in subject.tasks if isinstance(t.reference, str | int | float)]
     if len({str(task.reference) for task in texts}) < max(3, len(texts) // 2):
         return []
@@ -215,7 +222,7 @@ def _labelled(subject: Subject) -> list[str]:
 
 
 def _plainly(task: Task) -> list[tuple[str, str]]:
-    """Return the plain forms of an answer whose reference is written otherwise."""
+    """Return the plain forms of a reference that isn't written as an answer, each with its fault."""
     reference = task.reference
     if not isinstance(reference, str) or not reference.strip():
         return []
@@ -231,7 +238,7 @@ def _plainly(task: Task) -> list[tuple[str, str]]:
             break
     if _NOISE.fullmatch(reference.strip()):
         forms.append(("a float's rounding noise", f"{float(reference):.12g}"))
-    return [(what, text) for what, text in forms if text]
+    return [(fault, text) for fault, text in forms if text]
 
 
 def _instead(response: str, task: Task, plain: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Verifiers of a response's form."""
+"""`Format`: a verifier of a response's form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KINDS = ("boxed", "think")
 
 
 class Format(Verifier):
-    """Pays for a response's form, whatever its answer. Use it as a small part of a sum, or as a gate::
+    """Rewards a response's form, whatever its answer is. Use it as a small part of a sum, or as a gate::
 
         verifier = 0.95 * rlvr.Math() + 0.05 * rlvr.Format.boxed()
         verifier = rlvr.Format.think() >> rlvr.Math()
@@ -29,12 +29,12 @@ class Format(Verifier):
 
     @classmethod
     def boxed(cls) -> Format:
-        r"""Pay full reward for a non-empty, closed `\boxed{…}` after the thinking part."""
+        r"""Return a verifier that requires a non-empty, closed `\boxed{…}` after the thinking part."""
         return cls("boxed")
 
     @classmethod
     def think(cls) -> Format:
-        """Pay full reward for exactly one `<think>…</think>` at the start, with text after it."""
+        """Return a verifier that requires exactly one `<think>…</think>` at the start, with text after it."""
         return cls("think")
 
     def __repr__(self) -> str:
@@ -52,8 +52,8 @@ class Format(Verifier):
 
 
 def _boxed(response: str) -> str:
-    found = find_answer(response, "boxed")
-    return "" if found.answer is not None else found.reason
+    extracted = find_answer(response, "boxed")
+    return "" if extracted.answer is not None else extracted.reason
 
 
 def _think(response: str) -> str:

@@ -1,4 +1,4 @@
-"""The demands of a gold query on the data: values that it compares with, and columns that it joins, groups and counts."""
+"""`Demands`: a gold query's demands on the data, from its conditions, joins, groups and counts."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from rlvr.verifiers.sql.schema import Schema
 
 
 @dataclass
-class Aims:
-    """Attributes:
-    hits: by column, values that a condition on it is true of.
-    misses: by column, values beside these, that it's false of: one above, one below, another case.
-    links: pairs of columns that are compared with each other.
-    sizes: of groups, where the query counts them: at the number, one above and one below.
-    tables: that the query reads, in lower case.
-    columns: that it reads.
-    grouped: columns that it groups, orders or makes distinct by.
+class Demands:
+    """The values, columns and sizes that decide a gold query's result.
+
+    Attributes:
+        hits: by column, values for which a condition on it is true.
+        misses: by column, values near these for which it is false: one above, one below, in another case.
+        links: pairs of columns that are compared with each other.
+        sizes: sizes of groups if the query counts them: the number it compares with, one above and one below.
+        tables: the tables that the query reads, in lower case.
+        columns: the columns that it reads.
+        grouped: the columns by which it groups, orders or removes duplicates.
     """
 
     hits: dict[Place, list[Any]] = field(default_factory=dict)
@@ -33,31 +35,31 @@ class Aims:
     grouped: set[Place] = field(default_factory=set)
 
 
-def aims_of(sql: str, schema: Schema) -> Aims:
+def demands_of(sql: str, schema: Schema) -> Demands:
     """Return the demands of `sql` on the data. Raises `sqlglot.errors.SqlglotError` if it can't be read."""
     tree = sqlglot.parse_one(sql, read="sqlite")
-    aims = Aims()
+    demands = Demands()
     for table in tree.find_all(exp.Table):
-        known = schema.table(table.name)
-        if known is not None:
-            aims.tables.add(known.name.lower())
+        schema_table = schema.table(table.name)
+        if schema_table is not None:
+            demands.tables.add(schema_table.name.lower())
     for node in tree.walk():
         if isinstance(node, exp.Column):
             place = place_of(node, schema)
             if place is not None:
-                aims.columns.add(place)
+                demands.columns.add(place)
                 if isinstance(
                     node.find_ancestor(exp.Group, exp.Order, exp.Select), exp.Group | exp.Order
                 ):
-                    aims.grouped.add(place)
+                    demands.grouped.add(place)
         elif isinstance(node, exp.Predicate | exp.Binary | exp.In | exp.Between):
-            _of_condition(node, schema, aims)
+            _of_condition(node, schema, demands)
         elif isinstance(node, exp.SetOperation):
-            _linked(zip(node.left.selects, node.right.selects, strict=False), schema, aims)
-    return aims
+            _linked(zip(node.left.selects, node.right.selects, strict=False), schema, demands)
+    return demands
 
 
-def _of_condition(node: Any, schema: Schema, aims: Aims) -> None:
+def _of_condition(node: Any, schema: Schema, demands: Demands) -> None:
     left, right = node.this, node.args.get("expression")
     if isinstance(node, exp.In):
         query = node.args.get("query")
@@ -69,24 +71,24 @@ def _of_condition(node: Any, schema: Schema, aims: Aims) -> None:
                     strict=False,
                 ),
                 schema,
-                aims,
+                demands,
             )
-        values = [_value(one) for one in node.expressions]
-        _aim(left, [v for v in values if v is not None], [], schema, aims)
+        values = [_value(expression) for expression in node.expressions]
+        _add_values(left, [v for v in values if v is not None], [], schema, demands)
         return
     if isinstance(node, exp.Between):
         low, high = _value(node.args["low"]), _value(node.args["high"])
         if low is not None and high is not None:
-            _aim(left, [low, high], [_beside(low, -1), _beside(high, 1)], schema, aims)
+            _add_values(left, [low, high], [_beside(low, -1), _beside(high, 1)], schema, demands)
         return
     if right is None:
         return
     if isinstance(left, exp.Column) and isinstance(right, exp.Column):
         if isinstance(node, exp.EQ):
-            _linked([(left, right)], schema, aims)
+            _linked([(left, right)], schema, demands)
         return
     if isinstance(node, exp.EQ) and isinstance(right, exp.Subquery):
-        _linked(zip([left], right.this.selects, strict=False), schema, aims)
+        _linked(zip([left], right.this.selects, strict=False), schema, demands)
         return
     if isinstance(left, exp.Literal | exp.Neg) and not isinstance(right, exp.Literal):
         left, right = right, left
@@ -94,33 +96,35 @@ def _of_condition(node: Any, schema: Schema, aims: Aims) -> None:
     if value is None:
         return
     if isinstance(node, exp.Like):
-        _aim(left, *_matching(str(value)), schema, aims)
+        _add_values(left, *_matching(str(value)), schema, demands)
     elif isinstance(left, exp.Column):
         hits, misses = _around(type(node), value)
-        _aim(left, hits, misses, schema, aims)
+        _add_values(left, hits, misses, schema, demands)
     elif left.find(exp.Count) is not None and isinstance(value, int):
-        aims.sizes += [max(1, value + by) for by in (0, 1, -1)]
+        demands.sizes += [max(1, value + by) for by in (0, 1, -1)]
     elif isinstance(node, exp.Predicate):
         for column in left.find_all(exp.Column):  # SUM(x) > 5, a + b = 3
-            _aim(column, [value, _beside(value, 1), _beside(value, -1)], [], schema, aims)
+            _add_values(column, [value, _beside(value, 1), _beside(value, -1)], [], schema, demands)
 
 
-def _aim(column: Any, hits: list[Any], misses: list[Any], schema: Schema, aims: Aims) -> None:
+def _add_values(
+    column: Any, hits: list[Any], misses: list[Any], schema: Schema, demands: Demands
+) -> None:
     if not isinstance(column, exp.Column):
         column = column.find(exp.Column) if isinstance(column, exp.Expression) else None
     place = place_of(column, schema) if column is not None else None
     if place is not None:
-        aims.hits.setdefault(place, []).extend(hits)
-        aims.misses.setdefault(place, []).extend(misses)
+        demands.hits.setdefault(place, []).extend(hits)
+        demands.misses.setdefault(place, []).extend(misses)
 
 
-def _linked(pairs: Any, schema: Schema, aims: Aims) -> None:
+def _linked(pairs: Any, schema: Schema, demands: Demands) -> None:
     for ours, theirs in pairs:
         a, b = ours.find(exp.Column), theirs.find(exp.Column)
         if a is not None and b is not None:
             places = place_of(a, schema), place_of(b, schema)
             if places[0] and places[1] and places[0] != places[1]:
-                aims.links.append((places[0], places[1]))
+                demands.links.append((places[0], places[1]))
 
 
 def _around(kind: Any, value: Any) -> tuple[list[Any], list[Any]]:
@@ -159,7 +163,7 @@ def _matching(pattern: str) -> tuple[list[Any], list[Any]]:
     if len(hits) == 3:
         hits.append("a" + core + "b")
     misses = [
-        one for one in ("a" + core, core + "b", core[:-1], "a" + core + "b") if one not in hits
+        text for text in ("a" + core, core + "b", core[:-1], "a" + core + "b") if text not in hits
     ]
     return hits, misses
 
