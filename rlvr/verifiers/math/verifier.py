@@ -16,7 +16,7 @@ from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, Unscored, Verdict, correct, refused
 from rlvr.core.verifier import Verifier
-from rlvr.verifiers.extraction import MODES, Found, Mode, find_answer
+from rlvr.verifiers.extraction import MODES, Found, Mode, find_answer, in_form
 from rlvr.verifiers.math.answer import Answer, has_sums, is_plain, is_simplified, readings
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.compare import Comparison
@@ -44,7 +44,7 @@ class Math(Verifier):
     for. A list of strings holds alternatives, each of them right.
 
     Args:
-        mode: where the answer is: `boxed` (for training), `flexible`, or `whole`;
+        mode: where the answer is: `boxed` (for training), `flexible`, `minerva`, or `whole`;
             see `rlvr.verifiers.extraction.find_answer`.
         ordered: whether the order of a bare list counts ("1, 2"); tuples are ordered always.
         units: `lenient`: may be missing, but not be others. `required`: must be there where the
@@ -191,9 +191,13 @@ class Math(Verifier):
         return verdict
 
     def demonstrate(self, task: Task) -> str | None:
-        r"""`\boxed{reference}`."""
+        r"""Return the reference in the form of the mode, such as `\boxed{reference}`."""
         golds = golds_of(task.reference)
-        return None if isinstance(golds, Unscored) else f"\\boxed{{{golds[0].inside}}}"
+        if isinstance(golds, Unscored):
+            return None
+        # In a sentence the answer is on one line; in math mode a line break is a space.
+        inside = golds[0].inside.replace("\n", " ") if self.mode == "minerva" else golds[0].inside
+        return in_form(inside, "boxed" if self.mode == "whole" else self.mode)
 
     # ------------------------------------------------------------------ one answer, one gold
 
