@@ -71,9 +71,7 @@ def problems(
         return examples
 
     fixtures = fixtures_of(name, asking.is_default)
-    return asking.attached(
-        SingleTurn(TaskSet(load, name), Math(asking.mode), fixtures=fixtures)
-    )
+    return asking.attached(SingleTurn(TaskSet(load, name), Math(asking.mode), fixtures=fixtures))
 
 
 def _task(id: str, row: Row, asked: str, told: str, asking: FewShotPrompt) -> Task:
