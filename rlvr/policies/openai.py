@@ -194,22 +194,23 @@ class OpenAIPolicy:
         return response
 
     async def _find_closing(self) -> None:
-        """Ask the server for the tokens that close thoughts. Raises `PolicyError` if it doesn't say them."""
+        """Ask the server for the tokens of `</think>`. Raises `PolicyError` if it doesn't say them."""
         prompts: list[tuple[int, ...]] = []
         if self._body.get("return_token_ids"):
-            await self._send(self._body | {"n": 1, "prompt": CLOSING, "max_tokens": 1}, 1, prompts)
-        if not prompts:
+            for text in (CLOSING, "</think>", "<think>"):
+                await self._send(self._body | {"n": 1, "prompt": text, "max_tokens": 1}, 1, prompts)
+        if len(prompts) < 3:
             raise PolicyError(
                 f"thinking_tokens needs a vLLM server, which says what its tokens are; the one at "
                 f"{self._base_url} doesn't. Leave the budget out, or load the model here (without a base URL)."
             )
-        self._closing = prompts[0]
+        self._closing, *self._tags = prompts
 
     async def _within_budget(self, body: dict[str, Any], n: int, opened: bool) -> list[Generation]:
-        # Models may mark thoughts by special tokens, which a text leaves out otherwise.
-        body = body | {"skip_special_tokens": False}
         prompts: list[tuple[int, ...]] = []
         first = await self._send(body | {"max_tokens": self.limits.first}, n, prompts)
+        for response in first:
+            self._check_tags(response)
         if not prompts:
             return first
         prompt = prompts[0]
@@ -226,6 +227,18 @@ class OpenAIPolicy:
                 )
             )
         )
+
+    def _check_tags(self, response: Generation) -> None:
+        """Raise `PolicyError` if the server leaves the tags of thoughts out of its texts: they are special tokens."""
+        ids = list(response.token_ids or ())
+        for tag, text in zip(self._tags, ("</think>", "<think>"), strict=True):
+            shown = any(tuple(ids[at : at + len(tag)]) == tag for at in range(len(ids)))
+            if shown and text not in response.text:
+                raise PolicyError(
+                    f"The model {self.name!r} marks its thoughts by special tokens, which the server leaves "
+                    f"out of its texts, so that thinking_tokens can't close them. Load the model here instead "
+                    f"(without a base URL)."
+                )
 
     async def _go_on(
         self, body: dict[str, Any], prompt: tuple[int, ...], first: Generation, opened: bool
