@@ -71,16 +71,12 @@ def test_a_thinking_budget_has_one_effect_in_three_backends(
         requests(QUESTIONS)
     )
     assert any("\n</think>\n\n" in one.text for one in expected)
-    over_http = OpenAIPolicy(
-        NAME,
-        thinking_server.base_url,
-        max_tokens=40,
-        template=str(thinker / "thinks.jinja"),
-        **budget,
-    )
+    settings = {"max_tokens": 40, "template": str(thinker / "thinks.jinja"), **budget}
+    over_http = OpenAIPolicy(NAME, thinking_server.base_url, **settings)
     found = [ask(over_http, question)[0] for question in QUESTIONS]
     assert list(map(compared, found)) == list(map(compared, expected))
-    several = ask(over_http, QUESTIONS[0], 3)
+    sampled = OpenAIPolicy(NAME, thinking_server.base_url, temperature=1.0, **settings)
+    several = ask(sampled, QUESTIONS[0], 3)
     assert [one.completion_tokens for one in several] == [len(one.token_ids) for one in several]
     within = VllmPolicy(str(thinker), max_tokens=40, **budget, **ENGINE)
     found = within.respond(requests(QUESTIONS))
