@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import click
@@ -24,10 +25,13 @@ from rlvr.evaluation.evaluate import finish
 from rlvr.evaluation.evaluation import Evaluation, Part
 from rlvr.evaluation.preflight import check_sampling, check_server, make_to_evaluate
 from rlvr.policies.base import Request
+from rlvr.policies.decoding import template_digest
 from rlvr.policies.openai import OpenAIPolicy
 from rlvr.policies.scripted import NAMES, scripted
 from rlvr.runs.cache import VerdictCache
 from rlvr.runs.reading import read_records
+from rlvr.runs.report import Report
+from rlvr.runs.rollouts import Rollout
 from rlvr.runs.run import Run, about
 from rlvr.runs.saved import describe
 
@@ -59,8 +63,14 @@ _MAY_DIFFER = {
     help="A folder or Hub id for transformers; with --base-url, the model's name on the server.",
 )
 @click.option("--base-url", help="An OpenAI-compatible server, such as http://localhost:8000/v1.")
-@click.option("--api", type=click.Choice(["chat", "completions"]), default="chat", show_default=True,
-              help="The server's endpoint; completions sends no chat template.")  # fmt: skip
+@click.option("--api", type=click.Choice(["chat", "completions"]),
+              help="The server's endpoint; completions takes the prompt as one text (default: chat, and completions with --template).")  # fmt: skip
+@click.option("--template", metavar="plain|FILE.jinja",
+              help="The template of a base model, instead of its tokenizer's or the server's.")  # fmt: skip
+@click.option("--stop", multiple=True, metavar="TEXT",
+              help="Text before which a response ends; repeatable (default: the strings that ENV's prompt names, if any).")  # fmt: skip
+@click.option("--thinking-tokens", type=click.IntRange(min=1),
+              help="Tokens after which thoughts are closed and the answer begins (default: no such limit).")  # fmt: skip
 @click.option("--api-key-env", default="OPENAI_API_KEY", show_default=True,
               help="The environment variable with the server's API key.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1),
@@ -84,7 +94,7 @@ _MAY_DIFFER = {
 @click.option("--price", type=click.FloatRange(min=0), nargs=2, metavar="SENT RECEIVED",
               help="The price of a million tokens sent and received; reports the cost.")  # fmt: skip
 @click.option("--modes", metavar="MODE,MODE…",
-              help="Print the figures under each mode of extraction too, such as boxed,flexible,whole.")  # fmt: skip
+              help="Print the figures under each mode of extraction too, such as boxed,flexible,minerva.")  # fmt: skip
 @click.option("--rescore", help="A run to judge again without a model; prints the changes.")
 @environment_options
 @click.pass_context
@@ -148,20 +158,24 @@ def command(
                 raise
             for report in reports:
                 print_report(report, flags["by"])
-            finish(run, reports)
-        if flags["modes"]:
-            for part in parts:
-                key = part.key
-                print_modes(
-                    part.env,
-                    flags["modes"],
-                    lambda key=key: (
-                        record.rollout for record in read_records(run.path) if record.part == key
-                    ),
-                )
+            finish(run, reports, _modes(parts, run, flags["modes"]))
     console.print(f"run: {run.path}", highlight=False, markup=False, soft_wrap=True)
     if any(report.scored < report.asked for report in reports):
         raise click.exceptions.Exit(UNSCORED)
+
+
+def _modes(parts: list[Part], run: Run, modes: str | None) -> list[tuple[str, Report]]:
+    """Print the figures of each environment under each mode of extraction, and return the reports."""
+    reports: list[tuple[str, Report]] = []
+    for part in parts if modes is not None else ():
+        if len(parts) > 1:
+            click.echo(f"{' '.join(filter(None, part.key))}:")
+        reports += print_modes(part.env, modes or "", partial(_rollouts, run, part))
+    return reports
+
+
+def _rollouts(run: Run, part: Part) -> Iterator[Rollout]:
+    return (record.rollout for record in read_records(run.path) if record.part == part.key)
 
 
 def _evaluate(
@@ -226,7 +240,14 @@ def _policy(flags: dict[str, Any], parts: list[Part]) -> AnyPolicy:
                 f"--policy {flags['policy']} answers for one environment: evaluate them one by one."
             )
         return scripted(flags["policy"], parts[0].env)
-    sampling = {"temperature": flags["temperature"]}
+    if flags["base_url"] is None and flags["api"] is not None:
+        raise click.UsageError("--api is of a server: name it with --base-url.")
+    sampling = {
+        "temperature": flags["temperature"],
+        "stop": _stop(flags, parts),
+        "thinking_tokens": flags["thinking_tokens"],
+        "template": flags["template"],
+    }
     if flags["base_url"] is not None:
         return OpenAIPolicy(
             flags["model"],
@@ -242,6 +263,19 @@ def _policy(flags: dict[str, Any], parts: list[Part]) -> AnyPolicy:
     return TransformersPolicy(flags["model"], max_new_tokens=flags["max_tokens"], **sampling)
 
 
+def _stop(flags: dict[str, Any], parts: list[Part]) -> tuple[str, ...]:
+    """Return the stop strings: those of the command line, or else those that the environments' prompts name."""
+    if flags["stop"]:
+        return tuple(flags["stop"])
+    stops = {part.stop for part in parts}
+    if len(stops) > 1:
+        raise click.UsageError(
+            "The prompts of this suite end responses at different strings: evaluate these environments one "
+            "by one, or name the strings for all with --stop."
+        )
+    return stops.pop()
+
+
 def _config(env: str | None, flags: dict[str, Any], parts: list[Part], name: str) -> dict[str, Any]:
     """Return what was asked with every default resolved, for `run.json`."""
     return {
@@ -250,8 +284,20 @@ def _config(env: str | None, flags: dict[str, Any], parts: list[Part], name: str
         "RLVR_DATA": os.environ.get("RLVR_DATA"),
         **{flag: value for flag, value in flags.items() if flag != "env_options"},
         "split": parts[0].split if env is not None else None,
+        **_resolved(flags, parts),
         "policy": name,
         "options": list(flags["env_options"]),
+    }
+
+
+def _resolved(flags: dict[str, Any], parts: list[Part]) -> dict[str, Any]:
+    if flags["model"] is None:
+        return {"api": None, "stop": [], "template_digest": None}
+    api = flags["api"] or ("chat" if flags["template"] is None else "completions")
+    return {
+        "api": api if flags["base_url"] is not None else None,
+        "stop": list(_stop(flags, parts)),
+        "template_digest": template_digest(flags["template"]),
     }
 
 
@@ -281,7 +327,7 @@ def _check_same(path: str, config: dict[str, Any]) -> None:
     for name, value in scrubbed_options(config).items():
         if name in _MAY_DIFFER:
             continue
-        if name not in before or before[name] != value:
+        if before.get(name) != value and (name in before or value not in (None, [])):
             raise DataError(
                 f"The run in {path!r} was begun with {name} {before.get(name)!r}, not {value!r}. "
                 f"Resume it with the same flags, or choose another --run."

@@ -26,7 +26,7 @@ class _Malformed(Exception):
 def verdict_lines(
     lines: Iterable[bytes], verifier: Verifier, limit_s: float | None = None
 ) -> Iterator[dict[str, Any]]:
-    """One verdict as a dictionary for each line, in order.
+    """Yield one verdict as a dictionary per line, in order.
 
     A line that can't be read gets `scored: false`, cause `input` and a message with its number;
     the rest is judged all the same. At most a window of lines is held at a time.
@@ -110,4 +110,12 @@ def _is_judged(verdict: Verdict | Future[Verdict]) -> bool:
 def _line(id: Any, verdict: Verdict | Future[Verdict]) -> dict[str, Any]:
     if isinstance(verdict, Future):
         verdict = verdict.result()
-    return {"id": id, **verdict.to_json()}
+    line = {"id": id, **verdict.to_json()}
+    parts = verdict.detail.get("parts")
+    if isinstance(parts, dict) and line["scored"]:
+        line["parts"] = {name: _without_detail(part) for name, part in parts.items()}
+    return line
+
+
+def _without_detail(part: Any) -> Any:
+    return {k: v for k, v in part.items() if k != "detail"} if isinstance(part, dict) else part

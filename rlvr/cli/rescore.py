@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from rlvr.core.verdict import Scored
 from rlvr.evaluation.evaluate import finish
 from rlvr.evaluation.rescore import report_modes, rescore
 from rlvr.runs.cache import VerdictCache
+from rlvr.runs.report import Report
 from rlvr.runs.run import Run, about
 from rlvr.runs.saved import SavedRun
 
@@ -30,7 +31,7 @@ _SHOWN = 20
 @click.option("-o", "--output", metavar="DIR",
               help="Write a run with the new verdicts here (default: print the changes only).")  # fmt: skip
 @click.option("--modes", metavar="MODE,MODE…",
-              help="Judge under each mode of extraction, such as boxed,flexible,whole, and print a table.")  # fmt: skip
+              help="Judge under each mode of extraction, such as boxed,flexible,minerva, and print a table.")  # fmt: skip
 @environment_options
 def command(run: str, output: str | None, modes: str | None, **flags: Any) -> None:
     """Judge RUN's responses again with today's verifier, and print which verdicts changed.
@@ -102,23 +103,25 @@ def print_rescored(
         click.echo(f"run: {new.path}")
 
 
-def print_modes(env: Environment, modes: str, rollouts: Any) -> None:
-    """Print the figures of one set of responses under each mode of extraction.
+def print_modes(env: Environment, modes: str, rollouts: Any) -> list[tuple[str, Report]]:
+    """Print the figures of one set of responses under each mode of extraction, and return the reports.
 
     Args:
         modes: the modes, with commas between.
         rollouts: a function that gives the rollouts, once per mode.
     """
     names = [name.strip() for name in modes.split(",") if name.strip()]
-    table: Iterator[Any] = report_modes(env, names, rollouts)
+    reports = []
     width = max(map(len, names), default=4)
     click.echo(f"{'mode':<{width}}  reward             correct            unparsable  unscored")
-    for name, report in table:
+    for name, report in report_modes(env, names, rollouts):
+        reports.append((name, report))
         unscored = report.rollouts - report.scored
         click.echo(
             f"{name:<{width}}  {figure(report.mean):<17}  {figure(report.correct):<17}  "
             f"{report.unparsable:<10.4f}  {unscored}"
         )
+    return reports
 
 
 def _new_run(saved: SavedRun, output: str, given: dict[str, Any]) -> Run:

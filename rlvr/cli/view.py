@@ -1,4 +1,4 @@
-"""`rlvr view RUN [RUN2]`: a run in a browser."""
+"""`rlvr view RUN…`: runs in a browser."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from rlvr.evaluation.viewer.view import FILTERS, write_view
 
 
 @click.command("view")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("run2", type=click.Path(path_type=Path), required=False)
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN…")
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False),
-              help="The file to write (default: RUN/report.html).")  # fmt: skip
+              help="The file to write (default: report.html in the first RUN).")  # fmt: skip
 @click.option("--filter", "show", type=click.Choice(FILTERS),
               help="Open with these rollouts alone (default: the summary).")  # fmt: skip
 @click.option(
@@ -27,16 +26,16 @@ from rlvr.evaluation.viewer.view import FILTERS, write_view
     "--open/--no-open", "open_", default=True, show_default=True, help="Open the file in a browser."
 )
 def command(
-    run: Path, run2: Path | None, out: Path | None, show: str | None, by: str | None, open_: bool
+    runs: tuple[Path, ...], out: Path | None, show: str | None, by: str | None, open_: bool
 ) -> None:
-    """Write RUN, or two runs side by side, as one HTML file and open it in a browser.
+    """Write RUN, or several runs side by side, as one HTML file and open it in a browser.
 
-    The file holds every rollout and loads nothing: it can be sent to others as it is.
+    Of several, each is compared with the first. The file holds every rollout and loads nothing: it can be sent to others as it is.
     """
     console = Console(stderr=True)
     with console.status("reading") as status:
         view = write_view(
-            [run] if run2 is None else [run, run2],
+            runs,
             out,
             lambda done: status.update(f"reading: {done} rollouts"),
             show,

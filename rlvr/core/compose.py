@@ -111,27 +111,22 @@ class Composite(Verifier):
     def _merged(self, verdicts: Sequence[Verdict], reward: float, status: Status) -> Scored:
         """Return one verdict with the components, feedback and details of the parts asked so far.
 
-        Details that two parts have under one name (the votes of two judges) are kept apart under
-        `detail["parts"]`, by the parts' names.
+        `detail["parts"]` has each part's own verdict by name. The other details are the parts' together; of those
+        that two parts have under one name (the votes of two judges) the last part's.
         """
-        scored = [
-            (part, verdict)
-            for part, verdict in zip(self.parts, verdicts, strict=False)
-            if isinstance(verdict, Scored)
-        ]
+        asked = list(zip(self.parts, verdicts, strict=False))
+        scored = [(part, verdict) for part, verdict in asked if isinstance(verdict, Scored)]
         components: dict[str, float] = {}
         detail: dict[str, Any] = {}
-        details: dict[str, dict[str, Any]] = {}
         for part, verdict in scored:
             components |= verdict.components
-            inner = dict(verdict.detail)
-            name = ", ".join(leaf.name for leaf in leaves(part))
-            details |= inner.pop("parts", None) or ({name: inner} if inner else {})
-            detail |= inner
-        if sum(map(len, details.values())) > len(
-            {key for part in details.values() for key in part}
-        ):
-            detail["parts"] = details
+            own = isinstance(part, Composite)
+            detail |= {k: v for k, v in verdict.detail.items() if not own or k != "parts"}
+        detail["parts"] = {
+            name: of_part
+            for part, verdict in asked
+            for name, of_part in _verdicts_by_name(part, verdict).items()
+        }
         if any(verdict.status is Status.LIMIT for _, verdict in scored):
             detail["limit"] = True  # another machine may judge otherwise: see rlvr.runs.cache
         feedback = _named_feedback({part.name: verdict.feedback for part, verdict in scored})
@@ -268,6 +263,22 @@ def leaves(verifier: Verifier) -> list[Verifier]:
     if isinstance(verifier, Composite):
         return [leaf for part in verifier.parts for leaf in leaves(part)]
     return [verifier]
+
+
+def _verdicts_by_name(part: Verifier, verdict: Verdict) -> dict[str, dict[str, Any]]:
+    """Return a part's verdict as plain data by its name; for a composite, those of the parts that it asked."""
+    if isinstance(part, Composite) and isinstance(verdict, Scored):
+        return dict(verdict.detail.get("parts", {}))
+    name = ", ".join(leaf.name for leaf in leaves(part))
+    if isinstance(verdict, Unscored):
+        of_part: dict[str, Any] = {"cause": str(verdict.cause), "message": verdict.message}
+    else:
+        of_part = {
+            "reward": verdict.reward,
+            "status": str(verdict.status),
+            "feedback": verdict.feedback,
+        }
+    return {name: {**of_part, "detail": verdict.detail}}
 
 
 def _range(

@@ -8,8 +8,8 @@ from rlvr.core.registry import environment
 from rlvr.envs.data import DataSource
 from rlvr.envs.problems import PROMPT, problems
 from rlvr.envs.prompt import Prompt
+from rlvr.envs.shots import FewShotPrompt
 from rlvr.verifiers.extraction import Mode
-from rlvr.verifiers.math import Math
 
 SOURCES = {
     2024: DataSource("HuggingFaceH4/aime_2024", None, {"test": "train"}, {"test": "math/aime_2024.jsonl"}, ()),
@@ -37,4 +37,5 @@ def make(
     if year not in SOURCES:
         known = ", ".join(map(str, SOURCES))
         raise OptionError(f"There's AIME of {known}, not of {year!r}.")
-    return problems("aime", SOURCES[year], split, data, prompt, Math(mode))
+    asking = FewShotPrompt(prompt, {}, "problem", mode=mode)
+    return problems("aime", SOURCES[year], split, data, asking)

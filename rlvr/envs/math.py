@@ -12,8 +12,8 @@ from rlvr.core.registry import environment
 from rlvr.envs.data import DataSource
 from rlvr.envs.problems import PROMPT, problems
 from rlvr.envs.prompt import Prompt
+from rlvr.envs.shots import MATH_FORMATS, FewShotPrompt, ShotsAs
 from rlvr.verifiers.extraction import Mode
-from rlvr.verifiers.math import Math
 
 _SPLITS = {"train": "train", "test": "test", "dev": "validation"}
 MATH = DataSource(
@@ -34,7 +34,10 @@ def make(
     problem: str | None = None,
     answer: str | None = None,
     prompt: Prompt | str | dict[str, str] = PROMPT,
-    mode: Mode = "boxed",
+    mode: Mode | None = None,
+    shots: int | None = None,
+    shots_as: ShotsAs | None = None,
+    shots_seed: int = 0,
 ) -> Environment:
     """Make problems in mathematics from any data set.
 
@@ -45,8 +48,12 @@ def make(
         data: a local file instead.
         problem: the column with the problem, where it isn't called problem or question.
         answer: the column with the answer, where it isn't called answer.
-        prompt: may use {problem}.
-        mode: where the answer is looked for.
+        prompt: a template with {problem}, or the published prompt minerva_math (4 examples).
+        mode: where the answer is looked for; by default in a box, and with minerva_math in its closing sentence.
+        shots: examples before the problem, drawn from train; by default none, or the published prompt's own number.
+        shots_as: turns of a conversation or one text; by default turns, and text with a published prompt.
+        shots_seed: the seed of the draw.
     """
     source = MATH if dataset is None else DataSource(dataset, config, _SPLITS, {}, ())
-    return problems("math", source, split, data, prompt, Math(mode), problem, answer)
+    asking = FewShotPrompt(prompt, MATH_FORMATS, "problem", shots, shots_as, shots_seed, mode)
+    return problems("math", source, split, data, asking, source, problem, answer)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rlvr.core.environment import Environment
-from rlvr.core.errors import DataError
+from rlvr.core.errors import DataError, OptionError
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.envs.data import DataSource, Row
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
+from rlvr.envs.shots import FewShotPrompt, Shot, shots_data
 from rlvr.envs.turns import SingleTurn
 from rlvr.verifiers.extraction import find_answer
 from rlvr.verifiers.math import Math
@@ -27,42 +28,67 @@ def problems(
     source: DataSource,
     split: str,
     data: str | None,
-    prompt: Prompt | str | Mapping[str, str],
-    verifier: Math,
+    asking: FewShotPrompt,
+    train: DataSource | None = None,
     problem: str | None = None,
     answer: str | None = None,
 ) -> Environment:
     """Make a single-turn environment over a source of problems.
 
     Args:
+        asking: how problems are put, with its examples and where the answer is looked for.
+        train: the source of the split from which examples are drawn; None if there is none.
         problem: the column with the problem; by default the first of `PROBLEM` that is there.
-        answer: the column with the answer; by default the first of `ANSWER`, and where there's
-            none, what the worked solution boxes.
+        answer: the column with the answer; by default the first of `ANSWER`, or the worked solution's box if
+            there is no such column.
     """
-    template = Prompt.of(prompt)
     source.check_split(split)
+    if asking.draws and (train is None or "train" not in train.splits):
+        raise OptionError(f"{name} has no train split, so there are no examples (shots) to draw.")
 
     def load() -> list[Task]:
         rows = source.rows(split, data)
-        asked = _column(rows[0], (problem,) if problem else PROBLEM, name)
-        told = _column(rows[0], (answer,) if answer else (*ANSWER, *SOLUTION), name)
-        return [_task(f"{split}-{i}", row, asked, told, template) for i, row in enumerate(rows)]
+        columns = named(rows)
+        if asking.draws:
+            assert train is not None
+            asking.draw(lambda: shots(train.rows("train", shots_data(data))))
+        return [_task(f"{split}-{i}", row, *columns, asking) for i, row in enumerate(rows)]
 
-    fixtures = fixtures_of(name, verifier.mode == "boxed")
-    return SingleTurn(TaskSet(load, name), verifier, fixtures=fixtures)
+    def named(rows: Sequence[Row]) -> tuple[str, str]:
+        return (
+            _column(rows[0], (problem,) if problem else PROBLEM, name),
+            _column(rows[0], (answer,) if answer else (*ANSWER, *SOLUTION), name),
+        )
+
+    def shots(rows: Sequence[Row]) -> list[Shot]:
+        asked, told = named(rows)
+        examples = []
+        for i, row in enumerate(rows):
+            reference = _reference(row, told)
+            if reference:
+                solution = next((str(row[key]) for key in SOLUTION if row.get(key)), "")
+                examples.append(Shot(str(row[asked]), solution, reference, f"train-{i}"))
+        return examples
+
+    fixtures = fixtures_of(name, asking.is_default)
+    return asking.attached(SingleTurn(TaskSet(load, name), Math(asking.mode), fixtures=fixtures))
 
 
-def _task(id: str, row: Row, asked: str, told: str, prompt: Prompt) -> Task:
+def _task(id: str, row: Row, asked: str, told: str, asking: FewShotPrompt) -> Task:
     for column in (asked, told):
         if column not in row:
             raise DataError(f"Row {id} has no column {column!r}. It has: {', '.join(row)}.")
-    reference = row[told]
-    if told in SOLUTION:
+    question = str(row[asked])
+    metadata = {key: row[key] for key in _KEPT if key in row} | asking.metadata(question)
+    return Task(asking.messages(question), _reference(row, told), id, metadata)
+
+
+def _reference(row: Row, column: str) -> str:
+    reference = row[column]
+    if column in SOLUTION:
         reference = find_answer(str(reference), "boxed").answer
     # A row without an answer stays: its verdicts are unscored, for a cause that says so.
-    text = "" if reference is None else str(reference)
-    kept = {key: row[key] for key in _KEPT if key in row}
-    return Task(prompt.render({"problem": row[asked]}), text, id, kept)
+    return "" if reference is None else str(reference)
 
 
 def _column(row: Row, names: Sequence[str], name: str) -> str:

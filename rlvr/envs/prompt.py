@@ -35,11 +35,15 @@ class Prompt:
     user: str
     system: str | None = None
 
+    def has_field(self, name: str) -> bool:
+        """Return True if the user message shows the field."""
+        return any(match[1] == name for match in _FIELD.finditer(self.user))
+
     def render(self, fields: Mapping[str, Any]) -> list[Message]:
         """Return the chat messages. Raises `OptionError` naming a field that the problem doesn't have."""
         messages = [] if self.system is None else [("system", self.system)]
         messages.append(("user", self.user))
-        return [{"role": role, "content": _fill(text, fields)} for role, text in messages]
+        return [{"role": role, "content": fill(text, fields)} for role, text in messages]
 
     @classmethod
     def of(cls, given: Prompt | str | Mapping[str, str]) -> Prompt:
@@ -62,7 +66,9 @@ class Prompt:
         return cls(user, system)
 
 
-def _fill(text: str, fields: Mapping[str, Any]) -> str:
+def fill(text: str, fields: Mapping[str, Any]) -> str:
+    """Return a template with the fields' values in it. Raises `OptionError` for a field that is not there."""
+
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in fields:

@@ -115,8 +115,8 @@ def evaluate(
     return reports[0]
 
 
-def finish(run: Run, reports: Sequence[Report]) -> None:
-    """Write the reports into a run that is complete."""
+def finish(run: Run, reports: Sequence[Report], modes: Sequence[tuple[str, Report]] = ()) -> None:
+    """Write the reports into a run that is complete, with those under other modes of extraction."""
     for report in reports:
         run.metrics(
             env=report.env,
@@ -130,6 +130,9 @@ def finish(run: Run, reports: Sequence[Report]) -> None:
         {
             "asked": {name: asked.get(name) for name in ("config", "asked")},
             "reports": [report.to_json() for report in reports],
+            **(
+                {"modes": [{"mode": m, **report.to_json()} for m, report in modes]} if modes else {}
+            ),
         }
     )
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
+from rlvr.envs.shots import prompting_of
 from rlvr.envs.slices import By
 from rlvr.evaluation.drive import AnyPolicy, Driver, TaskSamples
-from rlvr.evaluation.preflight import check_server, check_verifier, run_to_end
+from rlvr.evaluation.preflight import check_server, check_stop, check_verifier, run_to_end
 from rlvr.runs.cache import VerdictCache
 from rlvr.runs.reading import read_records
 from rlvr.runs.report import EvaluationSize, Report
@@ -54,6 +55,12 @@ class Part:
         return self.name or self.env.name, self.part
 
     @property
+    def stop(self) -> tuple[str, ...]:
+        """The strings at which responses should end, as the environment's prompt names them."""
+        prompting = prompting_of(self.env)
+        return prompting.stop if prompting is not None else ()
+
+    @property
     def tasks(self) -> int:
         """The number of tasks."""
         return min(len(self.env.tasks), self.limit or len(self.env.tasks))
@@ -61,7 +68,9 @@ class Part:
     def to_json(self) -> dict[str, Any]:
         """Return the record of what was asked, for `run.json`."""
         env, part = self.key
-        return {"env": env, "part": part, "split": self.split, "tasks": self.tasks, "k": self.k}
+        record = {"env": env, "part": part, "split": self.split, "tasks": self.tasks, "k": self.k}
+        prompting = prompting_of(self.env)
+        return record if prompting is None else {**record, **prompting.to_json()}
 
     def units(self, done: dict[tuple[str, str | None, str], int]) -> Iterator[TaskSamples]:
         """Yield the samples to ask for, without those of a task that are `done` (as bits)."""
@@ -170,6 +179,7 @@ class Evaluation:
             if self._by is not None:
                 check_by(self._by, (p.env.tasks[i] for p in self.parts for i in range(p.tasks)))
             for part in self.parts:
+                check_stop(self.policy, part.stop, part.key[0])
                 tasks = part.env.tasks
                 self._facts |= part.env.verifier.prepare(tasks[i] for i in range(part.tasks))
                 check_verifier(part.env, part.tasks, thorough)

@@ -63,6 +63,19 @@ def check_sampling(k: int, temperature: float, flags: bool = False) -> None:
         )
 
 
+def check_stop(policy: Any, stop: tuple[str, ...], env: str) -> None:
+    """Raise `OptionError` if a policy doesn't end responses where the environment's prompt has them end.
+
+    A base model goes on with further questions of its own, and the last of its answers would be judged.
+    """
+    own = getattr(policy, "stop", None)
+    if own is not None and not set(stop) <= set(own):
+        raise OptionError(
+            f"The prompt of {env!r} has responses end at {', '.join(map(repr, stop))}: make the policy with "
+            f"stop={list(stop)!r}."
+        )
+
+
 def check_verifier(env: Environment, tasks: int, thorough: bool = False) -> None:
     """Judge a response before the first request, and if that fails two more, of other tasks.
 

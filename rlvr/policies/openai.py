@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import math
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
-from rlvr.core.errors import OptionError
+from rlvr.core.errors import DataError, OptionError
 from rlvr.core.http import LEAST_BYTES, checked_url, sent_bytes
-from rlvr.core.secrets import api_key, excerpt, scrubbed_answer
-from rlvr.policies.base import Generation, PolicyError, Request
-from rlvr.policies.http import Endpoint, GaveUp, Nonsense, Refused
+from rlvr.core.secrets import api_key, excerpt
+from rlvr.policies.base import Generation, PolicyError, Request, seed_of
+from rlvr.policies.decoding import CLOSING, Limits, cut_at, is_thinking, opens_thoughts, renderer
+from rlvr.policies.http import Endpoint, GaveUp, Refused
+from rlvr.policies.openai_answers import generations, read_ids, served_models
 
 _TOO_LONG = (
     "context_length", "context length", "maximum context", "max_model_len", "maximum model length",
@@ -22,7 +25,6 @@ _TOKEN_BYTES = 64
 _LOGPROB_BYTES = 256
 _CONTEXT = 1 << 17  # tokens, if only the server knows how many it may generate
 _LIST_BYTES = 3 << 20  # some list thousands of models
-_MOST_TOKENS = 1 << 40
 
 
 class OpenAIPolicy:
@@ -31,7 +33,11 @@ class OpenAIPolicy:
     Args:
         model: the model's name on the server.
         base_url: the address with its `/v1`, without a user, a password or a query.
-        api: `completions` sends the prompt as one text, without a chat template, for base models.
+        api: `completions` sends the prompt as one text, for base models: the messages with empty lines between.
+        template: `plain` or a jinja file that makes that text; with one of them `api` is `completions`.
+        stop: strings before which a response ends.
+        thinking_tokens: the tokens after which thoughts are closed and the answer begins. It needs a vLLM server
+            and a `template` file, since a chat endpoint keeps thoughts to itself.
         max_tokens: the most tokens per response.
         temperature: 0 for greedy decoding.
         logprobs: request each token's log-probability.
@@ -52,7 +58,10 @@ class OpenAIPolicy:
         model: str,
         base_url: str = "http://localhost:8000/v1",
         *,
-        api: Literal["chat", "completions"] = "chat",
+        api: Literal["chat", "completions"] | None = None,
+        template: str | None = None,
+        stop: Sequence[str] = (),
+        thinking_tokens: int | None = None,
         max_tokens: int = 512,
         temperature: float = 0.0,
         logprobs: bool = False,
@@ -64,16 +73,35 @@ class OpenAIPolicy:
         backoff_s: float = 0.5,
         extra: dict[str, Any] | None = None,
     ) -> None:
+        api = api or ("chat" if template is None else "completions")
         if api not in ("chat", "completions"):
             raise OptionError(f"api is 'chat' or 'completions', not {api!r}.")
+        if template is not None and api == "chat":
+            raise OptionError(
+                "A chat server uses its own template: with a template of yours, api is 'completions'."
+            )
+        self.limits = Limits(max_tokens, stop, thinking_tokens)
+        self.stop = self.limits.stop
+        if thinking_tokens is not None and template in (None, "plain"):
+            raise OptionError(
+                "thinking_tokens needs the prompt as one text, in which thoughts can be closed: give the "
+                "model's chat template as a file (template='model.jinja', --template FILE.jinja)."
+            )
+        if thinking_tokens is not None and logprobs:
+            raise OptionError(
+                "thinking_tokens writes tokens that nobody sampled: leave out logprobs."
+            )
         if concurrency < 1:
             raise OptionError(f"concurrency is at least 1, not {concurrency}.")
         self.name = model
         self.concurrency = concurrency
         self._api = api
         self._path = "/chat/completions" if api == "chat" else "/completions"
-        self._body = {"model": model, "max_tokens": max_tokens, "temperature": temperature}
-        self._body |= extra or {}
+        self._template = template
+        self._body: dict[str, Any] = {"model": model, "max_tokens": max_tokens}
+        self._body |= {"temperature": temperature, **(extra or {})}
+        if self.stop:
+            self._body["stop"] = list(self.stop)
         if logprobs:
             self._body |= {"logprobs": True} if api == "chat" else {"logprobs": 1}
         if token_ids:
@@ -82,26 +110,35 @@ class OpenAIPolicy:
         self._key_env = api_key_env
         self._key = api_key(api_key_env)
         self._times = (timeout_s, patience_s, backoff_s)
+        self._render = renderer(template)
         self._endpoint: Endpoint | None = None
+        self._closing: tuple[
+            int, ...
+        ] = ()  # the tokens that close thoughts, as the server has them
         self._answers = False  # True once it has answered a request
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the key, which must not be written to a file, and the connections."""
-        return self.__dict__ | {"_key": None, "_endpoint": None}
+        return self.__dict__ | {"_key": None, "_endpoint": None, "_render": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _key=api_key(state["_key_env"]))
+        self.__dict__.update(
+            state, _key=api_key(state["_key_env"]), _render=renderer(state["_template"])
+        )
 
     async def start(self) -> None:
         """Connect. Raises `PolicyError` if the server doesn't answer or doesn't have the model."""
         self._endpoint = Endpoint(self._base_url, self._key, self.concurrency, *self._times)
         try:
             await self._check_model()
+            if self.limits.thinking_tokens is not None:
+                await self._find_closing()
         except BaseException:
             await self.aclose()
             raise
 
     async def _check_model(self) -> None:
+        models: list[dict[str, Any]] = []
         try:
             models = await self._models()
         except Refused as error:
@@ -114,6 +151,8 @@ class OpenAIPolicy:
         if served[self.name].get("owned_by") == "vllm":
             # The only way to know the length of each of several samples.
             self._body["return_token_ids"] = True
+            if self._template not in (None, "plain"):
+                self._body["add_special_tokens"] = False  # the template writes them
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -122,19 +161,122 @@ class OpenAIPolicy:
             self._endpoint = None
 
     async def generate(self, request: Request, n: int = 1) -> Sequence[Generation]:
-        """Return n responses from one request to the server."""
+        """Return n responses to a request, from one request to the server; a thinking budget may take more."""
         if self._endpoint is None:
             await self.start()
-        assert self._endpoint is not None
+        try:
+            body = self._request_body(request, n)
+        except DataError as error:  # the template refuses the messages
+            return [Generation("", "error", error=str(error))] * n
+        opened = self._template is not None and opens_thoughts(body["prompt"])
+        if self.limits.thinking_tokens is None:
+            responses = await self._send(body, n)
+        else:
+            responses = await self._within_budget(body, n, opened)
+        return [self._as_read(response, opened) for response in responses]
+
+    def _request_body(self, request: Request, n: int) -> dict[str, Any]:
+        """Return the JSON of the request to the server."""
         body = self._body | {"n": n, "seed": request.seed}
         if self._api == "chat":
             body["messages"] = list(request.prompt)
         else:
-            body["prompt"] = "\n\n".join(message["content"] for message in request.prompt)
+            body["prompt"] = self._render(request.prompt)
+        return body
+
+    def _as_read(self, response: Generation, opened: bool) -> Generation:
+        """Return a response up to its first stop string, whatever the server did, with the tag of its thoughts."""
+        end = cut_at(response.text, self.stop)
+        if end is not None:
+            response = replace(response, text=response.text[:end], stop="stop")
+        if opened and response.stop != "error" and not response.text.lstrip().startswith("<think>"):
+            response = replace(response, text=f"<think>{response.text}")
+        return response
+
+    async def _find_closing(self) -> None:
+        """Ask the server for the tokens of `</think>`. Raises `PolicyError` if it doesn't say them."""
+        prompts: list[tuple[int, ...]] = []
+        if self._body.get("return_token_ids"):
+            for text in (CLOSING, "</think>", "<think>"):
+                await self._send(self._body | {"n": 1, "prompt": text, "max_tokens": 1}, 1, prompts)
+        if len(prompts) < 3:
+            raise PolicyError(
+                f"thinking_tokens needs a vLLM server, which says what its tokens are; the one at "
+                f"{self._base_url} doesn't. Leave the budget out, or load the model here (without a base URL)."
+            )
+        self._closing, *self._tags = prompts
+
+    async def _within_budget(self, body: dict[str, Any], n: int, opened: bool) -> list[Generation]:
+        prompts: list[tuple[int, ...]] = []
+        first = await self._send(body | {"max_tokens": self.limits.first}, n, prompts)
+        for response in first:
+            self._check_tags(response)
+        if not prompts:
+            return first
+        prompt = prompts[0]
+        return list(
+            await asyncio.gather(
+                *(
+                    self._go_on(
+                        body | {"n": 1, "seed": seed_of(body["seed"], "answer", sample)},
+                        prompt,
+                        response,
+                        opened,
+                    )
+                    for sample, response in enumerate(first)
+                )
+            )
+        )
+
+    def _check_tags(self, response: Generation) -> None:
+        """Raise `PolicyError` if the server leaves the tags of thoughts out of its texts: they are special tokens."""
+        ids = list(response.token_ids or ())
+        for tag, text in zip(self._tags, ("</think>", "<think>"), strict=True):
+            shown = any(tuple(ids[at : at + len(tag)]) == tag for at in range(len(ids)))
+            if shown and text not in response.text:
+                raise PolicyError(
+                    f"The model {self.name!r} marks its thoughts by special tokens, which the server leaves "
+                    f"out of its texts, so that thinking_tokens can't close them. Load the model here instead "
+                    f"(without a base URL)."
+                )
+
+    async def _go_on(
+        self, body: dict[str, Any], prompt: tuple[int, ...], first: Generation, opened: bool
+    ) -> Generation:
+        """Close the thoughts of a response that reached the thinking budget, and ask for the rest of it."""
+        begun = first.token_ids
+        if first.stop != "length" or begun is None or cut_at(first.text, self.stop) is not None:
+            return first
+        thinking = is_thinking(first.text, opened)
+        if thinking:
+            begun += self._closing
+        left = self.limits.max_tokens - len(begun)
+        if left < 1:
+            return first
+        (rest,) = await self._send(body | {"prompt": [*prompt, *begun], "max_tokens": left}, 1)
+        if rest.stop == "error":
+            return rest
+        ids = None if rest.token_ids is None else (*begun, *rest.token_ids)
+        return Generation(
+            first.text + (CLOSING if thinking else "") + rest.text,
+            rest.stop,
+            len(prompt),
+            None if rest.completion_tokens is None else len(begun) + rest.completion_tokens,
+            ids,
+        )
+
+    async def _send(
+        self, body: dict[str, Any], n: int, prompts: list[tuple[int, ...]] | None = None
+    ) -> list[Generation]:
+        """Return n responses from one request; the prompt's token ids go into `prompts` if the server says them."""
+        assert self._endpoint is not None
 
         def read(answer: Any) -> list[Generation]:
             responses = generations(answer, n)
             self._answers = True
+            ids = answer["choices"][0].get("prompt_token_ids") or answer.get("prompt_token_ids")
+            if prompts is not None and ids:
+                prompts.append(read_ids(ids) or ())
             return responses
 
         try:
@@ -168,7 +310,7 @@ class OpenAIPolicy:
 
     async def _models(self) -> list[dict[str, Any]]:
         assert self._endpoint is not None
-        return await self._endpoint.call("GET", "/models", _served, most_bytes=_LIST_BYTES)
+        return await self._endpoint.call("GET", "/models", served_models, most_bytes=_LIST_BYTES)
 
     def _most_bytes(self, body: dict[str, Any]) -> int:
         """Return the greatest size of an honest answer to this request: the prompt's token ids, and each
@@ -206,85 +348,6 @@ class OpenAIPolicy:
             f"The server at {self._base_url} refused the request with {error.status}: "
             f"{error.message}.{hint}"
         )
-
-
-def generations(answer: Any, n: int) -> list[Generation]:
-    """Read the n responses in a server's answer. Raises `Nonsense` unless all are there and whole."""
-    try:
-        choices = sorted(answer["choices"], key=lambda choice: choice.get("index", 0))
-        if len(choices) != n:
-            raise Nonsense(f"{len(choices)} choices where {n} were asked for")
-        usage = answer.get("usage")
-        usage = usage if isinstance(usage, dict) else {}
-        whole, rest = divmod(_count(usage.get("completion_tokens")) or 0, n)
-        return [
-            _generation(choice, answer, usage, whole + (i < rest) or None)
-            for i, choice in enumerate(choices)
-        ]
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise Nonsense(
-            f"{type(error).__name__}: {excerpt(error, 200)} in {excerpt(answer, 200)}"
-        ) from None
-
-
-def _generation(
-    choice: dict[str, Any], answer: dict[str, Any], usage: dict[str, Any], share: int | None
-) -> Generation:
-    chat = "message" in choice
-    text = choice["message"].get("content") if chat else choice["text"]
-    reason = choice.get("finish_reason")
-    if text is None and reason in ("stop", "length"):
-        text = ""  # a parser took all of it, such as reasoning that never ended
-    if not isinstance(text, str):
-        raise Nonsense(f"a text that is {excerpt(text, 100)!r}")
-    if reason in ("abort", "error"):
-        raise Nonsense(f"a response cut off by the server ({reason})")
-    ids = _ids(choice.get("token_ids"))
-    prompt_ids = _ids(choice.get("prompt_token_ids") or answer.get("prompt_token_ids"))
-    table = choice.get("logprobs") or {}
-    logprobs = (
-        [token["logprob"] for token in table.get("content") or []]
-        if chat
-        else table.get("token_logprobs")
-    )
-    safe_text = scrubbed_answer(text)
-    if safe_text != text:
-        ids, logprobs = None, None  # they'd spell the secret
-    return Generation(
-        safe_text,
-        "length" if reason == "length" else "stop",
-        _count(usage.get("prompt_tokens")) or (len(prompt_ids) if prompt_ids else None),
-        len(ids) if ids is not None else share,
-        ids,
-        _logprobs(logprobs) if logprobs else None,
-    )
-
-
-def _count(value: Any) -> int | None:
-    """Return a number of tokens, or None for any other value, as if the server had left it out."""
-    return value if type(value) is int and 0 <= value < _MOST_TOKENS else None
-
-
-def _ids(value: Any) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or not all(type(i) is int and 0 <= i < 1 << 31 for i in value):
-        raise Nonsense(f"token ids that are {excerpt(value, 100)}")
-    return tuple(value)
-
-
-def _logprobs(value: Any) -> tuple[float, ...]:
-    logprobs = tuple(map(float, value))
-    if not all(map(math.isfinite, logprobs)):
-        raise Nonsense("a log-probability that is no number")
-    return logprobs
-
-
-def _served(answer: Any) -> list[dict[str, Any]]:
-    models = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(models, list) or not all(isinstance(model, dict) for model in models):
-        raise Nonsense(f"no list of models: {excerpt(answer, 100)}")
-    return models
 
 
 def _too_long(error: Refused) -> bool:

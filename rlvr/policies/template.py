@@ -120,16 +120,40 @@ class Template:
         """
         ids = list(response)
         thoughts, answer = self._thoughts.split(ids)
-        before = self._decode(ids[:thoughts])
+        before = self.decode(ids[:thoughts])
         if answer is None:
             return f"<think>{before}"
-        after = self._decode(ids[answer:])
+        after = self.decode(ids[answer:])
         closed, opened = answer > 0, self._thoughts.opened
         if closed:
             return f"<think>{before}</think>{after}" if before or opened else after
         return f"<think>{after}" if opened and not after.lstrip().startswith("<think>") else after
 
-    def _decode(self, ids: list[int]) -> str:
+    def is_thinking(self, response: Sequence[int]) -> bool:
+        """Return True if a response is still inside its thinking part."""
+        ids = list(response)
+        _, answer = self._thoughts.split(ids)
+        if answer is None:
+            return True
+        text = self.decode(ids[answer:])
+        opened = self._thoughts.opened and not answer
+        return (opened or text.lstrip().startswith("<think>")) and "</think>" not in text
+
+    def closing(self) -> list[int]:
+        """Return the tokens that close the thinking part and begin the answer.
+
+        Raises `OptionError` for a template that writes an answer in a channel of its own (gpt-oss).
+        """
+        special = self._tokenizer.convert_ids_to_tokens(sorted(self._thoughts.closers))
+        if self._thoughts.opening or len(special) > 1:
+            raise OptionError(
+                "thinking_tokens: this model's template has no single mark that closes its thoughts, so "
+                "that they can't be cut. Leave the budget out."
+            )
+        return self._encode(f"\n{special[0] if special else '</think>'}\n\n")
+
+    def decode(self, ids: list[int]) -> str:
+        """Return the text of tokens, without special tokens."""
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))
 
     def _encode(self, text: str) -> list[int]:

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from rlvr.core.errors import DataError, MissingExtraError
 from rlvr.policies.base import Generation, PolicyError, Request
+from rlvr.policies.decoding import Limits, StopStrings, chat_template, read_response
 from rlvr.policies.template import Template
 
 _MOST_ON_GPU, _MOST_ELSEWHERE = 256, 32  # sequences of a batch; processors gain nothing by more
@@ -36,8 +38,11 @@ class TransformersPolicy:
             are fewer where free memory doesn't suffice for so many; when memory runs out all the same, half of
             them from then on.
         chat_template_kwargs: for the chat template, such as `{"enable_thinking": False}`.
+        stop: strings before which a response ends.
+        thinking_tokens: the tokens after which thoughts are closed and the answer begins; None for no such limit.
+        template: `plain` or a jinja file, in place of the tokenizer's chat template (`rlvr.policies.decoding`).
 
-    Raises `DataError` if the model can't be loaded or its tokenizer has no chat template.
+    Raises `DataError` if the model can't be loaded or its tokenizer has no chat template and none is given.
 
     Example:
         >>> policy = TransformersPolicy("path/to/model", max_new_tokens=256)  # doctest: +SKIP
@@ -53,10 +58,15 @@ class TransformersPolicy:
         temperature: float = 0.0,
         batch_size: int | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
+        stop: Sequence[str] = (),
+        thinking_tokens: int | None = None,
+        template: str | None = None,
     ) -> None:
+        self.limits = Limits(max_new_tokens, stop, thinking_tokens)
+        self.stop = self.limits.stop
         if isinstance(model, str):
             self.name = model
-            model, tokenizer = load(model)
+            model, tokenizer = load(model, template)
             import torch
 
             model = model.to("cuda" if torch.cuda.is_available() else "cpu")
@@ -64,11 +74,22 @@ class TransformersPolicy:
             self.name = type(model).__name__
         self.model = model
         self.tokenizer = tokenizer
-        self.template = Template(tokenizer, chat_template_kwargs)
-        self.max_new_tokens = max_new_tokens
+        own = chat_template(template, tokenizer)
+        self.template = Template(tokenizer, chat_template_kwargs, own)
+        if thinking_tokens is not None:
+            self.template.closing()  # refused here, not in the middle of a run
         self.temperature = temperature
         on_gpu = self.model.device.type == "cuda"
         self.batch_size = batch_size or (_MOST_ON_GPU if on_gpu else _MOST_ELSEWHERE)
+
+    @property
+    def max_new_tokens(self) -> int:
+        """The most tokens of a response."""
+        return self.limits.max_tokens
+
+    @max_new_tokens.setter
+    def max_new_tokens(self, value: int) -> None:
+        self.limits = replace(self.limits, max_tokens=value)
 
     @property
     def window(self) -> int:
@@ -90,10 +111,10 @@ class TransformersPolicy:
         """Yield the requests' numbers and responses as `respond` finds them, a batch at a time."""
         prompts = [self.template.prompt(request.prompt) for request in requests]
         context = context_of(self.model)
-        said = f"the prompt doesn't fit the model's context of {context} tokens"
+        reason = f"the prompt doesn't fit the model's context of {context} tokens"
         over = [i for i, prompt in enumerate(prompts) if len(prompt) >= context]
         if over:
-            yield [(i, Generation("", "error", error=said, overflow=True)) for i in over]
+            yield [(i, Generation("", "error", error=reason, overflow=True)) for i in over]
         # The longest first, so that a batch has little padding and memory runs out at once or never.
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]), reverse=True)
         rows = [i for i in order if len(prompts[i]) < context]
@@ -129,7 +150,8 @@ class TransformersPolicy:
 
         while True:
             try:
-                return self._generate(prompts, seeds, limit)
+                first = self._generate(prompts, seeds, min(limit, self.limits.first))
+                return self._answered(prompts, seeds, first, limit)
             except torch.cuda.OutOfMemoryError as error:
                 if len(prompts) == 1:
                     raise PolicyError(
@@ -140,10 +162,54 @@ class TransformersPolicy:
             self.batch_size = len(prompts) // 2
             prompts, seeds = prompts[: self.batch_size], seeds[: self.batch_size]
 
-    def _generate(
-        self, prompts: Sequence[list[int]], seeds: Sequence[int], limit: int
+    def _answered(
+        self,
+        prompts: Sequence[list[int]],
+        seeds: Sequence[int],
+        first: list[list[int]],
+        limit: int,
     ) -> list[list[int]]:
-        """Return up to `limit` new token ids per prompt, in columns that may end in padding."""
+        """Close the thoughts that reached the thinking budget, and generate the rest of what it interrupted."""
+        used = self.limits.first
+        if used >= limit:
+            return first
+        completions = list(first)
+        interrupted: dict[bool, list[int]] = {True: [], False: []}  # by whether it is thinking
+        for row, ids in enumerate(first):
+            _, own, ended = read_response(self.template, ids, self.stop)
+            if not ended and not self._ends & set(own):
+                interrupted[self.template.is_thinking(own)].append(row)
+        for thinking, rows in interrupted.items():
+            closing = self.template.closing()[: limit - used] if thinking and rows else []
+            for row in rows:
+                completions[row] = first[row] + closing
+            left = limit - used - len(closing)
+            if rows and left > 0:
+                rest = self._generate(
+                    [prompts[row] + completions[row] for row in rows],
+                    [seeds[row] for row in rows],
+                    left,
+                    used,
+                    [completions[row] for row in rows],
+                )
+                for row, ids in zip(rows, rest, strict=True):
+                    completions[row] = completions[row] + ids
+        return completions
+
+    def _generate(
+        self,
+        prompts: Sequence[list[int]],
+        seeds: Sequence[int],
+        limit: int,
+        used: int = 0,
+        before: Sequence[list[int]] | None = None,
+    ) -> list[list[int]]:
+        """Return up to `limit` new token ids per prompt, in columns that may end in padding.
+
+        Args:
+            used: the random numbers of each row's stream that were used before.
+            before: the tokens of the response that a prompt ends with already, in which a stop string may begin.
+        """
         import torch
 
         # Padded here, on the left. Many tokenizers pad on the right, where a shorter prompt
@@ -155,7 +221,13 @@ class TransformersPolicy:
             ids_B_L[row, longest - len(prompt) :] = torch.tensor(prompt)
             mask_B_L[row, longest - len(prompt) :] = 1
         device = self.model.device
-        sampler = [_Sampler(self.temperature, seeds, limit)] if self.temperature > 0 else None
+        sampler = None
+        if self.temperature > 0:
+            sampler = [_Sampler(self.temperature, seeds, used, limit)]
+        stopping = None
+        if self.stop:
+            earlier = before or [[] for _ in prompts]
+            stopping = [StopStrings(self.template, self.stop, longest, earlier)]
         with torch.no_grad(), _plain_generation(self.model, self._pad, self._ends):
             output = self.model.generate(
                 input_ids=ids_B_L.to(device),
@@ -163,6 +235,7 @@ class TransformersPolicy:
                 max_new_tokens=limit,
                 do_sample=False,  # the sampler leaves only its own choice
                 logits_processor=sampler,
+                stopping_criteria=stopping,
             )
         completions: list[list[int]] = output[:, longest:].tolist()
         return completions
@@ -171,9 +244,10 @@ class TransformersPolicy:
         ends = self._ends
         end = next((place for place, id in enumerate(ids) if id in ends), None)
         own = ids if end is None else ids[: end + 1]  # padding follows
+        text, own, cut = read_response(self.template, own, self.stop)
         return Generation(
-            self.template.text(own),
-            "length" if end is None else "stop",
+            text,
+            "stop" if cut or end is not None else "length",
             prompt_tokens,
             len(own),
             tuple(own),
@@ -199,9 +273,11 @@ class _Sampler:
     uses one uniform number per token, inverted through the cumulative distribution.
     """
 
-    def __init__(self, temperature: float, seeds: Iterable[int], tokens: int) -> None:
+    def __init__(self, temperature: float, seeds: Iterable[int], used: int, tokens: int) -> None:
         self._temperature = temperature
-        uniform_B_T = np.stack([np.random.default_rng(seed).random(tokens) for seed in seeds])
+        uniform_B_T = np.stack(
+            [np.random.default_rng(seed).random(used + tokens)[used:] for seed in seeds]
+        )
         self._columns = iter(uniform_B_T.T)
 
     def __call__(self, ids_B_L: Any, scores_B_V: Any) -> Any:
@@ -243,11 +319,12 @@ def _plain_generation(model: Any, pad: int, ends: set[int]) -> Iterator[None]:
             owner.generation_config = own
 
 
-def load(name: str, **options: Any) -> tuple[Any, Any]:
+def load(name: str, template: str | None = None, **options: Any) -> tuple[Any, Any]:
     """Load a causal language model and its tokenizer, from a folder or the Hub.
 
     Args:
         name: a local folder or a Hub id.
+        template: `plain` or a jinja file; becomes the tokenizer's chat template, and is saved with it.
         options: further arguments of the model's `from_pretrained`, such as `dtype`.
 
     Raises `DataError` if it can't be loaded or has no chat template, and `MissingExtraError` without
@@ -275,8 +352,13 @@ def load(name: str, **options: Any) -> tuple[Any, Any]:
             f"The model {name!r} can't be loaded: {why:.300}. Give a local folder with "
             f"config.json, weights and tokenizer, or the id of a model on the Hub."
         ) from error
+    if template is not None:
+        tokenizer.chat_template = chat_template(template, tokenizer)
     if tokenizer.chat_template is None:
-        raise DataError(f"The tokenizer of {name!r} has no chat template, so it can't be prompted.")
+        raise DataError(
+            f"The tokenizer of {name!r} has no chat template, so it can't be prompted with messages. A base "
+            f"model takes --template plain (template='plain'), or a jinja file."
+        )
     return model, tokenizer
 
 
@@ -301,10 +383,8 @@ def _bytes_per_token(model: Any) -> float:
     config = model.config.get_text_config()
 
     def number(name: str) -> int:
-        found = (
-            getattr(config, name, None) or 0
-        )  # a model with a state in place of a cache has no heads
-        return max(found) if isinstance(found, list | tuple) else int(found)
+        size = getattr(config, name, None) or 0  # a model with a state for a cache has no heads
+        return max(size) if isinstance(size, list | tuple) else int(size)
 
     heads = number("num_attention_heads")
     head_size = number("head_dim") or number("hidden_size") // max(1, heads)

@@ -167,7 +167,13 @@ def describe(about: dict[str, Any]) -> str:
     model = config.get("model")
     policy = f"model {model}" if isinstance(model, str) else f"policy {config.get('policy', '?')}"
     settings = [policy]
-    names = {"temperature": "temperature", "max_tokens": "max tokens", "seed": "seed"}
+    names = {
+        "temperature": "temperature",
+        "max_tokens": "max tokens",
+        "thinking_tokens": "thinking tokens",
+        "template": "template",
+        "seed": "seed",
+    }
     if about.get("kind") == "train":
         names |= {"trainer": "trainer", "steps": "steps"}
     for name, label in names.items():
@@ -180,7 +186,9 @@ def describe(about: dict[str, Any]) -> str:
 def _part(row: dict[str, Any]) -> str:
     name = f"{row.get('env')} ({row['part']})" if row.get("part") else str(row.get("env"))
     split = [f"{row['split']} split"] if row.get("split") else []
-    return ", ".join([name, *split, f"{row.get('tasks')} tasks", f"k {row.get('k')}"])
+    shots = [f"{row['shots']} shots"] if row.get("shots") else []
+    shots += [f"prompt {row['format']}"] if row.get("format") else []
+    return ", ".join([name, *split, f"{row.get('tasks')} tasks", f"k {row.get('k')}", *shots])
 
 
 def _names(value: Any) -> str:

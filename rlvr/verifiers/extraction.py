@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 from rlvr.core.thinking import after_thinking as after_thinking
 from rlvr.verifiers.statements import closing, named_answer, stated
 
-Mode: TypeAlias = Literal["boxed", "flexible", "whole"]
+Mode: TypeAlias = Literal["boxed", "flexible", "minerva", "whole"]
 MODES: tuple[str, ...] = get_args(Mode)
 
 
@@ -23,6 +23,15 @@ class Found(NamedTuple):
     answer: str | None
     reason: str = ""
     how: str = ""
+
+
+def in_form(answer: str, mode: Mode) -> str:
+    r"""Return a response that gives an answer in the form which a mode asks for; a box for `flexible`."""
+    if mode == "whole":
+        return answer
+    if mode == "minerva":
+        return f"{_MINERVA} ${answer}$. I hope it is correct."
+    return f"\\boxed{{{answer}}}"
 
 
 def find_answer(
@@ -41,6 +50,9 @@ def find_answer(
       `####`, "the answer is", the last `$…$`, the last value in plain text
       (the order of Tülu 3, arXiv:2411.15124). A "final answer is" after the last box goes
       before the box.
+    - `minerva`: what stands in "Final Answer: The final answer is … . I hope it is correct.", the first time, on one
+      line (Lewkowycz et al., arXiv:2206.14858; `get_unnormalized_answer` of lm-evaluation-harness's `minerva_math`).
+      Dollars around all of it are left out.
     - `whole`: everything after the thinking part.
 
     Args:
@@ -54,6 +66,8 @@ def find_answer(
     if mode == "whole":
         stripped = text.strip()
         return Found(stripped or None, "" if stripped else "the response is empty", "whole")
+    if mode == "minerva":
+        return _minerva(text)
     boxed, fboxed = text.rfind("\\boxed"), text.rfind("\\fbox")
     if boxed >= 0 or fboxed >= 0:
         if mode == "boxed":
@@ -67,6 +81,33 @@ def find_answer(
         where = " after </think>" if len(text) < len(response) else ""
         return Found(None, f"no \\boxed{{}}{where}")
     return Found(*named_answer(_tagged(text[-_FLEXIBLE_LENGTH:]), accepts))
+
+
+_MINERVA = "Final Answer: The final answer is"
+_MINERVA_END = re.compile(r"(.*?). I hope it is correct.")
+
+
+def _minerva(text: str) -> Found:
+    """Return the answer in Minerva's closing sentence.
+
+    The harness appends the sentence's end to every response, so that one that stops just before it counts.
+    """
+    text += "I hope it is correct."
+    start = text.find(_MINERVA)
+    while start >= 0:
+        start += len(_MINERVA)
+        line = text.find("\n", start)
+        end = _MINERVA_END.match(text, start, line if line >= 0 else len(text))
+        if end is None:
+            # What a line's first mention has no end for, its later ones have none for.
+            start = text.find(_MINERVA, line) if line >= 0 else -1
+            continue
+        answer = end[1].strip()
+        inner = answer[1:-1].strip()
+        if len(answer) > 1 and answer[0] == answer[-1] == "$" and "$" not in inner:
+            answer = inner
+        return Found(answer or None, "" if answer else "the final answer is empty", "minerva")
+    return Found(None, f"no {_MINERVA!r} with its end on the same line")
 
 
 _FLEXIBLE_LENGTH = 200_000  # characters at the end of a response without a box that are looked at

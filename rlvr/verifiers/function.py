@@ -12,7 +12,7 @@ from rlvr.core.task import Task
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, refused, status_of
 from rlvr.core.verifier import Verifier
-from rlvr.verifiers.extraction import MODES, Mode, find_answer
+from rlvr.verifiers.extraction import MODES, Mode, find_answer, in_form
 
 JudgeFunction = Callable[[Task, Any], Any]
 Sees: TypeAlias = Literal["response", "transcript"]
@@ -74,7 +74,7 @@ class FunctionVerifier(Verifier):
             return self._demonstrate(task)
         if not isinstance(task.reference, str):
             return None
-        return task.reference if self.mode == "whole" else f"\\boxed{{{task.reference}}}"
+        return in_form(task.reference, self.mode)
 
     def settle(self, task: Task, response: Any) -> Verdict | None:
         """Judge here if the author chose `inline=True`, and always if there's no answer."""

@@ -33,7 +33,8 @@ def test_the_test_split_is_measured_and_everything_says_so(
     assert done.stdout.splitlines()[0] == line
     about = read(tmp_path / "run/run.json")
     assert about["config"]["split"] == "test"
-    assert about["asked"] == [{"env": "gsm8k", "part": None, "split": "test", "tasks": 9, "k": 1}]
+    asked = {"env": "gsm8k", "part": None, "split": "test", "tasks": 9, "k": 1}
+    assert about["asked"] == [{**asked, "mode": "boxed", "shots": 0}]
     assert read(tmp_path / "run/report.json")["asked"]["asked"] == about["asked"]
     assert line in rlvr_cli("compare", "run", "run").stdout
     train = rlvr_cli("eval", "gsm8k", "--split", "train", "--policy", "oracle", "--limit", "1", environ=environ)  # fmt: skip

@@ -128,7 +128,7 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     ),
     "an option's wrong value": (
         b'{"reference": "4", "response": "4", "options": {"mode": "box"}}',
-        "mode is one of boxed, flexible, whole",
+        "mode is one of boxed, flexible, minerva, whole",
     ),
     "an option's wrong type": (
         b'{"reference": "4", "response": "4", "options": {"mode": ["boxed"]}}',
@@ -195,7 +195,7 @@ def test_options_of_a_line_are_that_lines_alone(rlvr_cli: CommandLine, tmp_path:
     assert [line["reward"] for line in verdicts(done.stdout)] == [1.0] * 4
     done = rlvr_cli("score", "math", file, "--option", "mode=flexibel")
     assert done.returncode == 2
-    assert "mode is one of boxed, flexible, whole, not 'flexibel'" in done.stderr
+    assert "mode is one of boxed, flexible, minerva, whole, not 'flexibel'" in done.stderr
 
 
 def test_many_different_options_are_each_applied(rlvr_cli: CommandLine, tmp_path: Path) -> None:

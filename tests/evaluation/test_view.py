@@ -153,7 +153,7 @@ def test_viewer_report_and_compare_have_the_same_figures(tmp_path: Path) -> None
         assert [s["slice"] for s in slices] == ["1", "2", "3"]
         assert [s["reward"] for s in slices] == [p["mean"] for p in plain["slices"].values()]
     (comparison,) = compare_runs(*paths, by="metadata.level")
-    for row, part in zip(page["compared"], comparison.parts, strict=True):
+    for row, part in zip(page["compared"][0], comparison.parts, strict=True):
         plain = json.loads(json.dumps(part.to_json()))
         assert {n: row[n] for n in plain if n != "part"} == {
             n: plain[n] for n in plain if n != "part"
@@ -173,7 +173,7 @@ def test_two_runs_are_paired_by_task(tmp_path: Path) -> None:
         write_run(tmp_path / name, [rollout(task, 0, verdict) for task, verdict in rows])
         for name, rows in (("first", first), ("second", second))
     ]
-    (found,) = about(*runs)["compared"]
+    ((found,),) = about(*runs)["compared"]
     assert (found["tasks"], found["left_out"]) == (3, [2, 2])
     assert (found["lower"], found["higher"], found["ties"]) == (1, 1, 1)
     assert found["difference"]["value"] == 0.0

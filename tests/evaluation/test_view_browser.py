@@ -60,10 +60,15 @@ class Page:
     """What a user sees and does."""
 
     def __init__(
-        self, browser: Any, runs: tuple[Path, ...], part: str, show: str | None = None
+        self,
+        browser: Any,
+        runs: tuple[Path, ...],
+        part: str,
+        show: str | None = None,
+        by: str | None = None,
     ) -> None:
         self.browser = browser
-        page = write_view(runs, show=show).path
+        page = write_view(runs, show=show, by=by).path
         browser.get("about:blank")
         browser.get(f"{page.resolve().as_uri()}#{part}")
         self.until(lambda: self.js("return document.documentElement.dataset.ready") == "texts")
@@ -108,8 +113,10 @@ Open = Callable[..., Page]
 def look(chromium: Any) -> Iterator[Open]:
     pages = []
 
-    def opened(*runs: Path, part: str = "rollouts", show: str | None = None) -> Page:
-        pages.append(Page(chromium, runs, part, show))
+    def opened(
+        *runs: Path, part: str = "rollouts", show: str | None = None, by: str | None = None
+    ) -> Page:
+        pages.append(Page(chromium, runs, part, show, by))
         return pages[-1]
 
     yield opened
@@ -292,6 +299,86 @@ def test_two_runs_show_the_tasks_that_flipped_side_by_side(look: Open, tmp_path:
     page.click("#compare [data-show=won]")
     cells = "return document.querySelector('#compare tr[data-at] .c-task').textContent"
     assert page.js(cells) == "won"
+
+
+def judged(reward: float) -> dict[str, Any]:
+    """Return the verdict of two judges, of whom one had no verdict."""
+    one = {"reward": reward, "status": "correct", "feedback": "<b>agrees</b>", "detail": {"votes": [1, 0, 1]}}  # fmt: skip
+    two = {"cause": "judge", "message": "nobody answered", "detail": {}}
+    return {**CORRECT, "reward": reward, "detail": {"parts": {"strict judge": one, "lost": two}}}
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> list[Path]:
+    def rows(rewards: list[float]) -> list[dict[str, Any]]:
+        return [
+            rollout(f"t{i}", 0, judged(reward), metadata={"level": f"L{i % 2}"}, env="e")
+            for i, reward in enumerate(rewards)
+        ]
+
+    rewards = {"base": [1, 1, 0, 0], "first": [0, 1, 1, 0], "second": [0, 0, 0, 1]}
+    return [write_run(tmp_path / name, rows(own)) for name, own in rewards.items()]
+
+
+def test_any_number_of_runs_is_shown_each_against_the_first(look: Open, three: list[Path]) -> None:
+    page = look(*three, part="compare")
+    rows = page.js("return [...document.querySelectorAll('#compare tr.whole th')].map(c => c.textContent)")  # fmt: skip
+    assert rows == ["B e", "C e"]
+    page.click("#compare [data-show=lost]")
+    lost = "return [...document.querySelectorAll('#compare .c-task')].slice(1).map(c => c.textContent).sort()"  # fmt: skip
+    assert page.js(lost) == ["t0"]
+    page.keys(">")
+    page.until(lambda: page.js(lost) == ["t0", "t1"])
+    page.click("#compare tr[data-at]")
+    page.until(page.pane)
+    assert page.js("return document.querySelectorAll('article').length") == 3
+    page.keys("2")
+    page.until(lambda: not page.pane())
+    for name in ("base", "first", "second"):
+        chosen = "return document.querySelector('#run').selectedOptions[0].textContent"
+        assert page.js(chosen).endswith(name)
+        page.keys(">")
+
+
+def test_each_judge_s_votes_and_reason_are_there(look: Open, three: list[Path]) -> None:
+    page = look(three[0])
+    page.click("tr[data-at='0']")
+    page.until(page.pane)
+    cells = "return [...document.querySelectorAll('.judged tbody tr')].map(r => [...r.children].map(c => c.textContent))"  # fmt: skip
+    assert page.js(cells) == [
+        ["strict judge", "correct", "1", "1 0 1", "<b>agrees</b>"],
+        ["lost", "unscored: judge", "–", "", "nobody answered"],
+    ]
+
+
+def test_a_slice_is_a_filter_of_the_rollouts(look: Open, three: list[Path]) -> None:
+    page = look(three[0], by="level")
+    page.js(
+        "const s = document.querySelector('#slice'); s.selectedIndex = 2; s.onchange({target: s})"
+    )
+    page.until(lambda: page.tasks() == ["t1", "t3"])
+
+
+@pytest.mark.parametrize("width", [500, 1000, 1600])
+def test_no_part_is_wider_than_the_window(look: Open, three: list[Path], width: int) -> None:
+    page = look(*three, part="summary", by="level")
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        fits = "const e = document.documentElement; return e.scrollWidth <= e.clientWidth"
+        for part in ("summary", "rollouts", "compare"):
+            page.click(f"a[href='#{part}']")
+            page.until(
+                lambda part=part: not page.js(f"return document.querySelector('#{part}').hidden")
+            )
+            assert page.js(fits), part
+        page.click("#compare tr[data-at]")
+        page.until(page.pane)
+        assert page.js(fits)
+        reasons = "return [...document.querySelectorAll('.judged')].every(t => t.scrollWidth <= t.parentElement.clientWidth)"  # fmt: skip
+        assert page.js(reasons)
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 @pytest.mark.sweep

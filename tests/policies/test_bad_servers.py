@@ -18,7 +18,8 @@ import pytest
 import rlvr
 from rlvr.core.http import fetch, open_client
 from rlvr.policies.base import PolicyError
-from rlvr.policies.openai import OpenAIPolicy, generations
+from rlvr.policies.openai import OpenAIPolicy
+from rlvr.policies.openai_answers import generations
 from tests.bad_server import Bad, ask, models, reply, said
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

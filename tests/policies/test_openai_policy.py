@@ -11,7 +11,8 @@ import rlvr
 from rlvr.evaluation.evaluate import evaluate
 from rlvr.policies.base import Generation, PolicyError, Request
 from rlvr.policies.http import Nonsense
-from rlvr.policies.openai import OpenAIPolicy, generations
+from rlvr.policies.openai import OpenAIPolicy
+from rlvr.policies.openai_answers import generations
 from rlvr.runs.run import Run, read_rollouts
 from tests.stub_server import Stub
 

@@ -65,7 +65,14 @@ def test_a_sum_has_the_parts_by_name_unweighted() -> None:
     assert verdict.reward == 0.75
     assert verdict.status is rlvr.Status.PARTIAL
     assert verdict.components == {"a": 1, "b": 0}
-    assert verdict.detail == {"a": "a", "b": "b"}
+    assert verdict.detail == {
+        "a": "a",
+        "b": "b",
+        "parts": {
+            "a": {"reward": 1.0, "status": "correct", "feedback": "of a", "detail": {"a": "a"}},
+            "b": {"reward": 0.0, "status": "incorrect", "feedback": "of b", "detail": {"b": "b"}},
+        },
+    }
     assert verdict.feedback == "a: of a; b: of b"
 
 
@@ -291,7 +298,11 @@ def test_details_of_the_same_name_are_kept_by_part() -> None:
         for name in ("a", "b", "c")
     ]
     verdict = scored(judges[0] + judges[1] + judges[2])
-    assert verdict.detail["parts"] == {name: {"votes": [name]} for name in ("a", "b", "c")}
+    parts = verdict.detail["parts"]
+    assert {name: part["detail"] for name, part in parts.items()} == {
+        name: {"votes": [name]} for name in ("a", "b", "c")
+    }
+    assert [part["feedback"] for part in parts.values()] == ["a agrees", "b agrees", "c agrees"]
     assert verdict.feedback == "a: a agrees; b: b agrees; c: c agrees"
 
 
@@ -301,7 +312,19 @@ def test_details_of_nested_parts_are_kept_by_part() -> None:
         for name in ("a", "b", "c", "d")
     ]
     verdict = scored((judges[0] >> judges[1]) + AnyOf(judges[2], judges[3]))
-    assert verdict.detail["parts"] == {name: {"votes": [name]} for name in ("a", "b", "c", "d")}
+    parts = verdict.detail["parts"]
+    assert {name: part["detail"] for name, part in parts.items()} == {
+        name: {"votes": [name]} for name in ("a", "b", "c", "d")
+    }
+
+
+def test_a_part_without_a_verdict_is_among_the_parts() -> None:
+    broken = Gives("broken", rlvr.Unscored("judge", "nobody answered"))
+    verdict = scored(1.0 * gives("a", 1) + 0.0 * broken)
+    entry = verdict.detail["parts"]["broken"]
+    assert entry == {"cause": "judge", "message": "nobody answered", "detail": {}}
+    zero = scored(AnyOf(gives("a", 1), broken))
+    assert set(zero.detail["parts"]) == {"a", "broken"}
 
 
 def test_a_part_without_a_name_has_its_class_name() -> None:

@@ -23,7 +23,7 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, correct, refused, status_of
 from rlvr.core.verifier import Verifier
 from rlvr.envs.puzzles.countdown import judge as countdown
-from rlvr.verifiers.extraction import MODES, Mode, find_answer
+from rlvr.verifiers.extraction import MODES, Mode, find_answer, in_form
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.numbers import read_number
 from rlvr.verifiers.math.reader import read
@@ -159,7 +159,7 @@ class ReasoningGym(Verifier):
         answer = task.reference["answer"]
         if answer is None:
             return None
-        return str(answer) if self.mode == "whole" else f"\\boxed{{{answer}}}"
+        return in_form(str(answer), self.mode)
 
     def _wrong(self, why: str) -> Scored:
         return refused(self.name, Status.INCORRECT, why)

@@ -27,6 +27,7 @@ class About:
         sampling: those of temperature, max_tokens and seed that are known.
         began, finished: the times; `finished` is None for a run that was killed or still goes on.
         k: samples per task, if the run says.
+        shots: the examples in the prompts of each environment and part.
         versions: the versions of packages.
         git: the commit and whether it was dirty, or None.
         id: a digest, the same for the same run.
@@ -40,6 +41,7 @@ class About:
     began: datetime
     finished: datetime | None
     k: int | None
+    shots: dict[tuple[str, str | None], int]
     versions: dict[str, str]
     git: dict[str, Any] | None
     id: str
@@ -62,6 +64,7 @@ class About:
             began=began or datetime.fromtimestamp(0, UTC),
             finished=_time(found.get("finished")),
             k=config.get("k") if isinstance(config.get("k"), int) else None,
+            shots=_shots(found.get("asked")),
             versions={name: str(version) for name, version in versions.items()},
             git=git or None,
             id=hashlib.sha256(repr((found.get("began"), config)).encode()).hexdigest()[:22],
@@ -76,6 +79,15 @@ def source_of(run: Path) -> dict[str, str]:
 
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _shots(asked: Any) -> dict[tuple[str, str | None], int]:
+    rows = [row for row in asked if isinstance(row, dict)] if isinstance(asked, list) else []
+    return {
+        (str(row.get("env")), row.get("part")): row["shots"]
+        for row in rows
+        if type(row.get("shots")) is int
+    }
 
 
 def _name(model: str) -> str:

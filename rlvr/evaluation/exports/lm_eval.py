@@ -100,7 +100,7 @@ def _results(found: list[MeasuredPart], about: About) -> dict[str, Any]:
         "group_subtasks": parts,
         "configs": {one.name: _config(one, about, names[one.name]) for one in found},
         "versions": {one.name: about.version for one in found},
-        "n-shot": {one.name: 0 for one in found},
+        "n-shot": {one.name: about.shots.get((one.env, one.part), 0) for one in found},
         "higher_is_better": {
             one.name: {name: name not in _LOWER_IS_BETTER for name in names[one.name]}
             for one in found
@@ -145,7 +145,7 @@ def _config(one: MeasuredPart, about: About, names: list[str]) -> dict[str, Any]
         "task": one.name,
         "dataset_path": one.env,
         "output_type": "generate_until",
-        "num_fewshot": 0,
+        "num_fewshot": about.shots.get((one.env, one.part), 0),
         "repeats": one.k,
         "generation_kwargs": _generation(about),
         "metric_list": [

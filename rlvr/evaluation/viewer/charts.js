@@ -58,7 +58,7 @@ function barChart(label, bars, xLabel) {
     chart.append(
       svg(
         "rect",
-        { class: "bar-" + bar.kind, x: x - wide / 2, y: y(0) - high, width: wide, height: high },
+        { class: "filled " + bar.kind, x: x - wide / 2, y: y(0) - high, width: wide, height: high },
         svg("title", {}, bar.title),
       ),
     );
@@ -91,13 +91,13 @@ function lineChart(label, series, xLabel, { share = false, dots = true, xs = nul
     if (known.length > 1) {
       const edge = (name, list) => list.map((p) => `${x(p.x)},${y(p[name])}`);
       const around = [...edge("low", known), ...edge("high", [...known].reverse())];
-      chart.append(svg("polygon", { class: "band " + kind, points: around.join(" ") }));
+      chart.append(svg("polygon", { class: "band filled " + kind, points: around.join(" ") }));
     }
     const path = own.map((p) => `${x(p.x)},${y(p.y)}`).join(" ");
-    chart.append(svg("polyline", { class: "line " + kind, points: path }));
+    chart.append(svg("polyline", { class: "line-of " + kind, points: path }));
     if (!dots && own.length > 1) continue;
     for (const p of own) {
-      const dot = { class: "dot " + kind, cx: x(p.x), cy: y(p.y), r: 3 };
+      const dot = { class: "filled " + kind, cx: x(p.x), cy: y(p.y), r: 3 };
       chart.append(svg("circle", dot, svg("title", {}, p.title)));
     }
   }

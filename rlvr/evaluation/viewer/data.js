@@ -15,7 +15,7 @@ class Run {
   constructor(number, about) {
     this.number = number;
     this.about = about;
-    this.letter = "AB"[number];
+    this.letter = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[number];
     this.starts = []; // of each block, the number of its first rollout
     this.size = 0;
     this.search = []; // of each rollout, all its texts in lower case; filled by `indexTexts`

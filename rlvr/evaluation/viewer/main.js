@@ -6,7 +6,7 @@ async function start() {
   const data = await unpack("about");
   const runs = data.runs.map((about, number) => new Run(number, about));
   document.title = runs.map((run) => run.about.name).join(" · ") + " · rlvr view";
-  byId("runs").append(inline(runs.map((run) => named(run, runs)).join("  vs  ")));
+  byId("runs").append(inline(runs.map((run) => named(run, runs)).join(" · ")));
   drawSummary(byId("summary"), runs);
   await Promise.all(runs.map((run) => run.load()));
   const app = new App(runs, data.compared, data.show);
@@ -29,7 +29,8 @@ class App {
     this.tables = { rollouts: this.list.table };
     if (compared) {
       byId("to-compare").hidden = false;
-      this.tables.compare = new Comparison(byId("compare"), runs, compared, open).table;
+      this.comparison = new Comparison(byId("compare"), runs, compared, open);
+      this.tables.compare = this.comparison.table;
     }
     addEventListener("hashchange", () => this.visit());
     addEventListener("keydown", (event) => this.key(event));
@@ -115,7 +116,18 @@ class App {
       "]": () => this.pane.sample(1),
       "/": () => this.search(),
       "?": () => byId("help").showModal(),
+      "<": () => this.turn(-1),
+      ">": () => this.turn(1),
+      t: () => byId("theme").click(),
     };
+    PARTS.forEach((part, at) => {
+      if (part !== "compare" || this.comparison) keys[at + 1] = () => this.go(part);
+    });
+    const scrolled = this.pane.isOpen ? this.pane.host : byId("summary");
+    const free = [document.body, this.pane.host].includes(event.target); // a button has its own Space
+    if (free && (this.pane.isOpen || this.part === "summary")) {
+      keys[" "] = () => scrolled.scrollBy({ top: scrolled.clientHeight * (event.shiftKey ? -0.9 : 0.9) });
+    }
     if (onTable && table) {
       keys.ArrowDown = keys.j;
       keys.ArrowUp = keys.k;
@@ -140,6 +152,18 @@ class App {
     if (!table.items.length) return;
     if (this.pane.isOpen) table.choose(table.selected + by);
     else table.select(table.selected + by);
+  }
+
+  /** Another part; an open rollout is closed. */
+  go(part) {
+    if (this.pane.isOpen) this.pane.close();
+    location.hash = "#" + part;
+  }
+
+  /** The next or the previous run, in the part that shows one at a time. */
+  turn(by) {
+    if (this.part === "rollouts") this.list.turn(by);
+    else if (this.part === "compare") this.comparison.turn(by);
   }
 
   search() {

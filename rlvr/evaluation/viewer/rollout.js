@@ -1,5 +1,5 @@
-// One rollout opened: verdict and reasons, answer and gold, each turn, everything else. Where there
-// are two runs, the other's rollout of the same task stands beside it.
+// One rollout opened: verdict and reasons, answer and gold, each turn, everything else. With several runs,
+// the others' rollouts of the same task are beside it.
 
 const LONG = 60_000; // characters of a message before one has to ask for the rest
 
@@ -72,7 +72,7 @@ class RolloutPane {
     ];
     const earned = reward[i] === null ? "no reward" : `reward ${figure(reward[i])}`;
     return el(
-      "article.run-" + kindOf(run),
+      "article." + kindOf(run),
       {},
       el("p.quiet", {}, shown(where.filter(Boolean).join(" · "))),
       this.samples(run, i),
@@ -82,6 +82,7 @@ class RolloutPane {
         el("p.earned", {}, badge(status[i], cause[i]), el("b", {}, earned)),
         texts.feedback ? el("p.feedback", { dir: "auto" }, this.shown(texts.feedback)) : null,
         this.answers(texts),
+        this.parts(texts.parts),
         this.components(texts.components),
       ),
       ...texts.messages.map(([role, text]) => this.message(role, text)),
@@ -122,6 +123,31 @@ class RolloutPane {
       el("dd", { dir: "auto" }, this.limited(text)),
     ]);
     return el("dl.answers", {}, ...parts);
+  }
+
+  /** Each part of the verdict: what it earned, its votes (a judge's) and why. */
+  parts(parts) {
+    if (!parts.length) return null;
+    const voted = parts.some(({ votes }) => votes.length);
+    const heads = ["Part", "Verdict", "Reward", ...(voted ? ["Votes"] : []), "Reason"];
+    const rows = parts.map((part) => {
+      const more = part.more ? el("small", {}, this.shown(part.more)) : null;
+      return el(
+        "tr",
+        {},
+        el("th", { scope: "row" }, inline(part.name)),
+        el("td", {}, badge(part.status, part.cause)),
+        el("td.number", {}, figure(part.reward)),
+        voted ? el("td.votes", {}, shown(part.votes.join(" "))) : null,
+        el("td.reason", { dir: "auto" }, this.shown(part.says), more),
+      );
+    });
+    const head = el("tr", {}, ...heads.map((text) => el("th", { scope: "col" }, text)));
+    return el(
+      "div.wide",
+      { tabIndex: 0, role: "region", ariaLabel: "Parts" },
+      el("table.judged", {}, el("thead", {}, head), el("tbody", {}, ...rows)),
+    );
   }
 
   components(components) {

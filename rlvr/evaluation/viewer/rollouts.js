@@ -1,9 +1,9 @@
-// The table of rollouts with what narrows it: filters, environment, part, step, search.
+// The table of rollouts with what narrows it: filters, environment, part, step, slice, search.
 
 class RolloutList {
   constructor(host, runs, open, show) {
     this.runs = runs;
-    this.wanted = { show, env: null, part: null, step: null, query: "" };
+    this.wanted = { show, env: null, part: null, step: null, slice: null, query: "" };
     this.run = runs[0];
     this.order = null; // {name, down}: a column's head was used
     this.asked = 0;
@@ -38,6 +38,7 @@ class RolloutList {
       several("step") && column("step", "Step", number("step")),
       several("sample") && column("sample", "Sample", number("sample")),
       several("env") && column("env", "Env", text("env")),
+      several("slice") && column("slice", "Slice", text("slice")),
       column("status", "Verdict", (i) => badge(get("status")(i), get("cause")(i))),
       column("reward", "Reward", (i) => figure(get("reward")(i))),
       column("length", this.runs[0].about.unit === "tokens" ? "Tokens" : "Chars", number("length")),
@@ -68,7 +69,7 @@ class RolloutList {
       chip.dataset.show = name;
       return chip;
     });
-    this.selects = ["env", "part", "step"].map((name) => this.makeSelect(name));
+    this.selects = ["env", "part", "step", "slice"].map((name) => this.makeSelect(name));
     return el(
       "div.tools",
       {},
@@ -80,12 +81,20 @@ class RolloutList {
   runSelect() {
     if (this.runs.length < 2) return null;
     const options = this.runs.map((run) => el("option", { value: run.number }, named(run, this.runs)));
-    const choose = (event) => {
-      this.run = this.runs[event.target.value];
+    const choose = () => {
+      this.run = this.runs[this.chosenRun.value];
       this.table.selected = -1;
       this.refresh();
     };
-    return el("select", { id: "run", "aria-label": "Run", onchange: choose }, ...options);
+    this.chosenRun = el("select", { id: "run", "aria-label": "Run", onchange: choose }, ...options);
+    return this.chosenRun;
+  }
+
+  /** The next run, or the one before. */
+  turn(by) {
+    if (this.runs.length < 2) return;
+    this.chosenRun.value = (this.run.number + by + this.runs.length) % this.runs.length;
+    this.chosenRun.onchange();
   }
 
   /** A choice of the values that there are; nothing where there's one alone. */
@@ -93,7 +102,7 @@ class RolloutList {
     const values = [...new Set(this.runs.flatMap((run) => run.columns[name] ?? []))];
     if (values.length < 2) return null;
     values.sort((a, b) => (typeof a === "number" ? a - b : String(a).localeCompare(String(b))));
-    const label = { env: "environments", part: "parts", step: "steps" }[name];
+    const label = { env: "environments", part: "parts", step: "steps", slice: "slices" }[name];
     const options = values.map((value, at) => {
       const title = value === "" || value === null ? "(none)" : value;
       return el("option", { value: at }, name === "step" ? `step ${title}` : String(title));

@@ -28,9 +28,9 @@ const SHOW = [
   },
 ];
 
-/** The rollouts of `wanted`'s environment, part and step (null: any). */
+/** The rollouts of `wanted`'s environment, part, step and slice (null: any). */
 function within(run, wanted) {
-  const limits = ["env", "part", "step"].filter((name) => wanted[name] !== null);
+  const limits = ["env", "part", "step", "slice"].filter((name) => wanted[name] !== null);
   const found = [];
   for (let i = 0; i < run.size; i++) {
     if (limits.every((name) => run.columns[name][i] === wanted[name])) found.push(i);

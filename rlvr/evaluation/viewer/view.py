@@ -1,4 +1,4 @@
-"""`write_view`: one or two runs as a self-contained HTML file.
+"""`write_view`: runs as a self-contained HTML file.
 
 The rollouts are read once and written as they come: their texts in blocks of about a megabyte
 that the page unpacks when it needs them, and the few columns of its table in blocks that it
@@ -22,13 +22,13 @@ from typing import IO, Any
 from rlvr.core.errors import OptionError
 from rlvr.core.files import replacing
 from rlvr.core.verdict import Scored, Unscored
-from rlvr.envs.slices import By
+from rlvr.envs.slices import By, labeller
 from rlvr.evaluation.compare import RunComparison, compare_tallies, corrected
 from rlvr.evaluation.viewer import charts
 from rlvr.evaluation.viewer.page import blob, block, page
 from rlvr.runs.reading import Record
 from rlvr.runs.report import Report
-from rlvr.runs.rollouts import answer_of
+from rlvr.runs.rollouts import answer_of, number, text_of
 from rlvr.runs.saved import SavedRun
 from rlvr.runs.tally import Tallies
 
@@ -38,6 +38,8 @@ _EXCERPT, _CELL = 160, 60
 _LAID_OUT = 20_000  # characters of JSON up to which a person may read it to its end
 _WAITING = 8  # blocks that are being compressed
 
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""The names of runs in a page, as data.js has them."""
 FILTERS = ("all", "wrong", "unparsable", "unscored", "truncated", "disagreed", "longest")
 """The filters of the page's table, as `SHOW` in viewer/rows.js has them."""
 
@@ -58,10 +60,10 @@ def write_view(
     show: str | None = None,
     by: By | None = None,
 ) -> WrittenView:
-    """Write one or two runs to `out`, by default the first one's `report.html`.
+    """Write runs to `out`, by default the first one's `report.html`.
 
     Args:
-        runs: the runs' folders.
+        runs: the runs' folders. With several, each is compared with the first, as `rlvr compare` does.
         out: the file to write.
         progress: called with the number of rollouts that are done.
         show: the filter, of `FILTERS`, that the page opens with; None opens its summary.
@@ -71,6 +73,8 @@ def write_view(
     """
     if show is not None and show not in FILTERS:
         raise OptionError(f"There's no filter {show!r}; there are {', '.join(FILTERS)}.")
+    if not 1 <= len(runs) <= len(LETTERS):
+        raise OptionError(f"A page shows 1 to {len(LETTERS)} runs, not {len(runs)}.")
     opened = [SavedRun.open(path) for path in runs]
     out = opened[0].path / "report.html" if out is None else out
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -88,10 +92,13 @@ def write_view(
             "runs": [_about(run, w) for run, w in zip(opened, written, strict=True)],
             "show": show,
         }
-        if len(written) == 2:
-            (first, second), (before, after) = opened, (w.tallies for w in written)
-            parts = compare_tallies(first, before, second, after)
-            data["compared"] = charts.compared(corrected([RunComparison(second, parts)])[0].parts)
+        if len(written) > 1:
+            first, before = opened[0], written[0].tallies
+            comparisons = [
+                RunComparison(run, compare_tallies(first, before, run, w.tallies))
+                for run, w in zip(opened[1:], written[1:], strict=True)
+            ]
+            data["compared"] = [charts.compared(c.parts) for c in corrected(comparisons)]
         with replacing(out) as binary:
             file = codecs.getwriter("utf-8")(binary)
             file.write(head)
@@ -112,6 +119,7 @@ class _Writer:
         self.rollouts = 0
         self.blocks = 0
         self.has_tokens = True
+        self._slice = labeller(by) if by is not None else lambda task: ""
         self._number = number
         self._index = index
         self._texts = texts
@@ -139,7 +147,7 @@ class _Writer:
     def _pack(self, threads: ThreadPoolExecutor) -> None:
         if not self._block:
             return
-        rows = [_row(record) for record in self._block]
+        rows = [(*_row(record), self._slice(record.rollout.task)) for record in self._block]
         table = {name: [row[i] for row in rows] for i, name in enumerate(_COLUMNS)}
         texts = [_texts(record) for record in self._block]
         name = f"{self._number}-{self.blocks}"
@@ -157,12 +165,12 @@ class _Writer:
 
 _COLUMNS = (
     "task", "sample", "env", "part", "step", "status", "cause", "reward", "tokens", "characters",
-    "truncated", "answer", "gold", "excerpt",
+    "truncated", "answer", "gold", "excerpt", "slice",
 )  # fmt: skip
 
 
 def _row(record: Record) -> tuple[Any, ...]:
-    """Return what the table shows and filters, in the order of `_COLUMNS`."""
+    """Return what the table shows and filters, in the order of `_COLUMNS`, but for the slice."""
     rollout, verdict = record.rollout, record.rollout.verdict
     scored = verdict if isinstance(verdict, Scored) else None
     # The end of the response, where answers are.
@@ -192,7 +200,9 @@ def _texts(record: Record) -> dict[str, Any]:
     rollout, verdict = record.rollout, record.rollout.verdict
     assert verdict is not None
     scored = verdict if isinstance(verdict, Scored) else None
-    notes = [(f"detail: {name}", _text(value)) for name, value in verdict.detail.items()]
+    parts = _parts(verdict.detail)
+    shown = {name: value for name, value in verdict.detail.items() if name != "parts" or not parts}
+    notes = [(f"detail: {name}", _text(value)) for name, value in shown.items()]
     notes += [(name, _text(value)) for name, value in record.labels.items()]
     if rollout.task.metadata:
         notes.append(("metadata", _text(rollout.task.metadata)))
@@ -204,9 +214,33 @@ def _texts(record: Record) -> dict[str, Any]:
         "answer": answer_of(verdict) or "",
         "reference": _text(rollout.task.reference),
         "feedback": verdict.feedback if isinstance(verdict, Scored) else verdict.message,
-        "components": [] if scored is None else list(scored.components.items()),
+        "components": [] if scored is None or parts else list(scored.components.items()),
+        "parts": parts,
         "messages": [(message["role"], _content(message)) for message in rollout.messages],
         "notes": notes,
+    }
+
+
+def _parts(detail: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each part of a composite verdict, and a judge alone as its only part: with its votes and reason."""
+    parts = detail.get("parts")
+    if not isinstance(parts, dict) or not all(isinstance(part, dict) for part in parts.values()):
+        return []
+    return [_part(text_of(name), part) for name, part in parts.items()]
+
+
+def _part(name: str, part: dict[str, Any]) -> dict[str, Any]:
+    detail = part.get("detail")
+    detail = dict(detail) if isinstance(detail, dict) else {}
+    votes = detail.pop("votes", None)
+    return {
+        "name": name,
+        "reward": number(part.get("reward")),
+        "status": text_of(part.get("status", "unscored")),
+        "cause": text_of(part.get("cause", "")),
+        "votes": [text_of(vote) for vote in votes] if isinstance(votes, list) else [],
+        "says": text_of(part.get("feedback", part.get("message", ""))),
+        "more": _text(detail) if detail else "",
     }
 
 

@@ -39,8 +39,14 @@ _NO_FORMULA = re.compile(r"\[asy\].{0,6000}?\[/asy\]|```.{0,6000}?```|\\\$", re.
 
 
 def asked(task: Task) -> str:
-    """Return the last message of the user: earlier examples and turns aren't this task's question."""
+    """Return the last message of the user: earlier examples and turns aren't this task's question.
+
+    If that message holds worked examples too, the question alone is in the metadata (`rlvr.envs.shots`).
+    """
     said = next((m["content"] for m in reversed(task.prompt) if m["role"] == "user"), "")
+    question = task.metadata.get("question")
+    if isinstance(question, str) and question and question in said:
+        said = question
     return said[-_QUESTION_LENGTH:]
 
 

@@ -16,7 +16,7 @@ from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, Unscored, Verdict, correct, refused
 from rlvr.core.verifier import Verifier
-from rlvr.verifiers.extraction import MODES, Found, Mode, find_answer
+from rlvr.verifiers.extraction import MODES, Found, Mode, find_answer, in_form
 from rlvr.verifiers.math.answer import Answer, has_sums, is_plain, is_simplified, readings
 from rlvr.verifiers.math.clean import clean
 from rlvr.verifiers.math.compare import Comparison
@@ -44,7 +44,7 @@ class Math(Verifier):
     for. A list of strings holds alternatives, each of them right.
 
     Args:
-        mode: where the answer is: `boxed` (for training), `flexible`, or `whole`;
+        mode: where the answer is: `boxed` (for training), `flexible`, `minerva`, or `whole`;
             see `rlvr.verifiers.extraction.find_answer`.
         ordered: whether the order of a bare list counts ("1, 2"); tuples are ordered always.
         units: `lenient`: may be missing, but not be others. `required`: must be there where the
@@ -58,6 +58,8 @@ class Math(Verifier):
         rename: accept other names for the variables (in order of appearance).
         restated: accept what the question itself states where the reference has another form:
             x^2-49 for "Factor x^2-49". Off by default: copying it solves nothing.
+        hide_reference: leave the reference out of the feedback, so that the model may read it as the next
+            observation of a conversation.
     """
 
     name = "math"
@@ -65,7 +67,7 @@ class Math(Verifier):
     limit_s = 1.0
     options = (
         "mode", "ordered", "units", "simplified", "unevaluated", "rounded", "tolerance", "rename",
-        "restated",
+        "restated", "hide_reference",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +82,7 @@ class Math(Verifier):
         tolerance: float = 0.0,
         rename: bool = False,
         restated: bool = False,
+        hide_reference: bool = False,
     ) -> None:
         self.mode = mode
         self.ordered = ordered
@@ -90,6 +93,7 @@ class Math(Verifier):
         self.tolerance = tolerance
         self.rename = rename
         self.restated = restated
+        self.hide_reference = hide_reference
         self.check_options()
 
     def check_options(self) -> None:
@@ -98,7 +102,15 @@ class Math(Verifier):
             raise OptionError(f"mode is one of {', '.join(MODES)}, not {self.mode!r}.")
         if self.units not in get_args(Units):
             raise OptionError(f"units is one of {', '.join(get_args(Units))}, not {self.units!r}.")
-        for flag in ("ordered", "simplified", "unevaluated", "rounded", "rename", "restated"):
+        for flag in (
+            "ordered",
+            "simplified",
+            "unevaluated",
+            "rounded",
+            "rename",
+            "restated",
+            "hide_reference",
+        ):
             if not isinstance(getattr(self, flag), bool):
                 raise OptionError(f"{flag} is true or false, not {getattr(self, flag)!r}.")
         if isinstance(self.tolerance, bool) or not isinstance(self.tolerance, int | float):
@@ -191,9 +203,13 @@ class Math(Verifier):
         return verdict
 
     def demonstrate(self, task: Task) -> str | None:
-        r"""`\boxed{reference}`."""
+        r"""Return the reference in the form of the mode, such as `\boxed{reference}`."""
         golds = golds_of(task.reference)
-        return None if isinstance(golds, Unscored) else f"\\boxed{{{golds[0].inside}}}"
+        if isinstance(golds, Unscored):
+            return None
+        # In a sentence the answer is on one line; in math mode a line break is a space.
+        inside = golds[0].inside.replace("\n", " ") if self.mode == "minerva" else golds[0].inside
+        return in_form(inside, "boxed" if self.mode == "whole" else self.mode)
 
     # ------------------------------------------------------------------ one answer, one gold
 
@@ -306,5 +322,6 @@ class Math(Verifier):
     def _verdict(self, stage: str, said: str, gold: Gold, wrong: str = "") -> Scored:
         if not wrong:
             return correct(self.name, "", answer=said[:500], stage=stage)
-        feedback = f"{said[:80]!r} is not {gold.text[:80]!r}: {wrong}"
+        right = "the right answer" if self.hide_reference else repr(gold.text[:80])
+        feedback = f"{said[:80]!r} is not {right}: {wrong}"
         return refused(self.name, Status.INCORRECT, feedback, answer=said[:500], stage=stage)
