@@ -3,7 +3,7 @@
     RLVR_DATA=… python benchmarks/hack_floors.py [-o docs/hack_floors.md] [ENV…]
 
 Prints a table, and writes it where docs/audit.md has it. Environments whose data isn't at hand are left out
-by name.
+by name. `mbpp (shared)` is MBPP with its tests in the solution's process.
 """
 
 from __future__ import annotations
@@ -15,11 +15,35 @@ from pathlib import Path
 
 import rlvr
 from rlvr.authoring.audit import Audit, ProbeOutcome
+from rlvr.core.environment import Environment
 from rlvr.core.errors import RlvrError
 from rlvr.core.registry import environments
 
+SHARED = " (shared)"
+NOTES = """
+`ifbench` and `ifeval` are measured without a guard, as their figures are published; `guard="lenient"` refuses filler. `ifeval`'s floor is
+one of 15 tasks whose right answers are short, and a list of boxed numbers earns it: no commas, few words, several sentences. The filled template earns 54% of
+all 540 prompts (49% before): the whole difference is 38 prompts that ask for English in small letters. "word. word. word." is that; the published checker
+asked a detector of languages, which took it for another one, as it does with "yes" and "i am fine.". No other check became more lenient.
 
-def line(report: Audit) -> str:
+`mbpp (shared)` is MBPP with `"isolation": "shared"`: none of 30 cheats from within the tests' process passes. A program that knows rlvr's own and forges
+its report passes every test there, so that the floor against such a policy is 100% ([code](code.md#in-one-jail))."""
+
+
+def made(name: str) -> Environment | str:
+    """Return the environment of that name; with `SHARED`, with tests in the solution's process."""
+    if not name.endswith(SHARED):
+        return name
+    env = rlvr.make(name.removesuffix(SHARED))
+    tasks = [
+        rlvr.Task(task.prompt, {**task.reference, "isolation": "shared"}, task.id, task.metadata)
+        for task in (env.tasks[i] for i in range(len(env.tasks)))
+    ]
+    return rlvr.SingleTurn(tasks, env.verifier)
+
+
+def line(name: str, report: Audit) -> str:
+    """Return the table's line on an environment."""
     figures = {one.probe: one.figures for one in report}
     best = max(
         (one for one in report if "floor" in one.figures), key=lambda one: one.figures["floor"]
@@ -31,13 +55,14 @@ def line(report: Audit) -> str:
     )
     base = figures["base-rate"].get("share")
     return (
-        f"| `{report.environment}` | {'yes' if report.ok else f'no: {failed}'} | "
+        f"| `{name}` | {'yes' if report.ok else f'no: {failed}'} | "
         f"{best.figures['floor']:.1%} | {best.probe} | "
         f"{'unknown' if base is None else f'{base:.1%}'} | {known} | {p50:.1f} / {p99:.1f} |"
     )
 
 
 def table(names: Iterable[str]) -> list[str]:
+    """Return the table's lines, with a line on the environments that weren't measured."""
     lines = [
         "| environment | passes | hack floor | by | base rate | known findings | ms, p50 / p99 |",
         "|---|---|---|---|---|---|---|",
@@ -45,7 +70,7 @@ def table(names: Iterable[str]) -> list[str]:
     missing = []
     for name in names:
         try:
-            lines.append(line(rlvr.audit(name)))
+            lines.append(line(name, rlvr.audit(made(name))))
         except RlvrError as error:
             missing.append(f"`{name}`")
             print(f"{name}: {error}", flush=True)
@@ -57,13 +82,15 @@ def table(names: Iterable[str]) -> list[str]:
 
 
 def main() -> None:
+    """Print the table and the notes."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="ENV")
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # what isn't here isn't waited for
     every = [spec.name for spec in environments() if spec.origin == "rlvr"]
-    lines = table(arguments.names or every)
+    every.insert(every.index("mbpp") + 1, f"mbpp{SHARED}")
+    lines = [*table(arguments.names or every), *NOTES.splitlines()]
     if arguments.output is not None:
         arguments.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -44,6 +44,7 @@ _MODULES = (
     "hacks.content_free",
     "hacks.leaks",
     "hacks.verifier_cheats",
+    "hacks.function_tests",
     "learnability.rollouts",
 )
 Check = Callable[["Subject"], Finding]

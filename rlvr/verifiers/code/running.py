@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import CannotScore
@@ -103,74 +105,10 @@ async def _solution(
     return Ran(_cut(results) if stop else tuple(results))
 
 
-# Runs tests and a solution in one process. The tests come by standard input, which is read to its end before the solution is
-# loaded, and not in a file; what the solution prints goes nowhere; its built-ins are put back; and only a report with a key that
-# nobody can guess counts. A solution that looks for all that in its own process finds it: no wall is between the two.
-_IN_ONE_JAIL = """
-def main():
-    import builtins, importlib, json, os, sys, types
-    given = json.loads(sys.stdin.buffer.read())
-    told = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    report = {"key": given.pop("key"), "outcomes": []}
-    dumps, write, leave, kept = json.dumps, os.write, os._exit, dict(vars(builtins))
-    def said(error):
-        try: text = str(error)[:2000]
-        except BaseException: text = ""
-        return type(error).__name__ + (": " + text if text else "")
-    def end():
-        data = dumps(report).encode()
-        while data: data = data[write(told, data):]
-        leave(0)
-    def run(source, name, namespace): exec(compile(source, name, "exec", dont_inherit=True), namespace)
-    tests, asked = types.ModuleType("tests"), given["asked"]
-    sys.modules["tests"] = tests
-    try:
-        if asked["refused"]: raise ValueError(asked["refused"])
-        for name, (module, part) in asked["imports"].items():
-            found = importlib.import_module(module)
-            setattr(tests, name, getattr(found, part) if part else found)
-        for name in given["asserts"]: compile(name, "assert", "exec", dont_inherit=True)
-        run(given["prelude"], "prelude", tests.__dict__)
-        shared = dict(tests.__dict__) if given["prelude"] else {}
-        run(given["setup"], "setup", tests.__dict__)
-        run(given["check"], "check", tests.__dict__)
-    except BaseException as error:
-        report["broken"] = said(error)
-        end()
-    main = sys.modules["__main__"]
-    solution = types.ModuleType("solution")
-    sys.modules["solution"] = solution
-    try: code = compile(given["solution"], "solution.py", "exec", dont_inherit=True)
-    except BaseException as error:
-        report["compile_error"] = said(error)
-        end()
-    try:
-        solution.__dict__.update((n, v) for n, v in shared.items() if not n.startswith("__"))
-        exec(code, solution.__dict__)
-    except BaseException as error:
-        report["load_error"] = said(error)
-        end()
-    vars(builtins).update(kept)
-    for name in asked["names"]:
-        if (name not in tests.__dict__ or name == given["entry_point"]) and name in solution.__dict__:
-            setattr(tests, name, solution.__dict__[name])
-    def check():
-        if given["entry_point"] not in solution.__dict__:
-            raise NameError("the solution defines no " + given["entry_point"])
-        tests.check(solution.__dict__[given["entry_point"]])
-    steps = [lambda source=source: run(source, "assert", tests.__dict__) for source in given["asserts"]]
-    for step in steps + [check] * bool(given["check"]):
-        try:
-            step()
-            report["outcomes"].append([True, ""])
-        except BaseException as error:
-            report["outcomes"].append([False, said(error)])
-            if given["stop"]: break
-    end()
-main()
-"""
+@functools.cache
+def _one_jail() -> bytes:
+    """Return the source of the program that runs tests and a solution in one process."""
+    return Path(__file__).with_name("one_jail.py").read_bytes()
 
 
 async def _in_one_jail(
@@ -180,7 +118,7 @@ async def _in_one_jail(
     key = secrets.token_hex(16)
     given = dataclasses.asdict(tests) | {"asked": dataclasses.asdict(asked_of(tests))}
     given |= {"solution": source.decode("utf-8", "surrogatepass"), "key": key, "stop": stop}
-    program = Program(_IN_ONE_JAIL.encode())
+    program = Program(_one_jail())
     run = await sandbox.arun(program, [Input(json.dumps(given).encode())], reference.limits)
     (execution,) = run.executions
     if execution.limit is not None:

@@ -55,7 +55,7 @@ class Code(Verifier):
     """
 
     name = NAME
-    version = 2
+    version = 3
     # The sandbox bounds each run from when it begins: time in its queue must not count.
     limit_s = math.inf
     options = ("reward", "language", "limits", "packages")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -27,13 +28,30 @@ def is_english(text: str) -> bool:
     """
     lower = segmentation.normal(text).lower()
     start = segmentation.unaccented(lower[:_LONGEST])
-    words = [word for word in segmentation.words(start) if not word.isnumeric()]
+    tokens = segmentation.words(start)
+    words = [word for word in tokens if not _is_sign(word)]
     known = sum(map(is_word, words))
-    if words and (known == len(words) or (len(words) > _FEW and known >= _ENOUGH * len(words))):
+    if known == len(words) and any(letter.isalpha() for word in tokens for letter in word):
+        return True
+    if len(words) > _FEW and known >= _ENOUGH * len(words):
         return True
     return resources.language_of(lower) == "en"
 
 
+# The other letters are words somewhere: "y", "o", "e", "w", "z", "k".
+_LETTERS = frozenset("bcdfghjlmnpqrtx")
+
+
+def _is_sign(word: str) -> bool:
+    """Return whether a word is of no language: it has a digit ("3d"), is a letter ("plan b"), or initials ("u.s.")."""
+    if len(word) == 1:
+        return word in _LETTERS or word.isnumeric()
+    if any(map(str.isdigit, word)):
+        return True
+    return not word.isalpha() and all(len(part) <= 1 for part in _APART.split(word))
+
+
+_APART = re.compile("[^a-z]")
 _LONGEST = 20_000  # characters whose words are looked up
 
 
@@ -51,9 +69,11 @@ def is_word(word: str) -> bool:
     head, mark, tail = word.partition("'")
     if mark and tail in _CONTRACTED:
         return head in STOP_WORDS or is_word(head)
+    if _has_stem(word, 2):
+        return True
     if "-" in word:
-        return all(map(is_word, word.split("-")))
-    return word in STOP_WORDS or _has_stem(word, 2)
+        return all(len(part) == 1 or is_word(part) for part in word.split("-"))
+    return word in STOP_WORDS and (len(word) > 1 or word in "ai")  # "y" and "o" are Spanish
 
 
 def _has_stem(word: str, endings: int) -> bool:

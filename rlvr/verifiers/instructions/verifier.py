@@ -94,7 +94,7 @@ class Instructions(Verifier):
     """
 
     name = "instructions"
-    version = 2
+    version = 3
     limit_s = 10.0
     options = ("mode", "reward", "reference_bugs")
 

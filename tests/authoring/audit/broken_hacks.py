@@ -145,3 +145,21 @@ def pays_for_a_template() -> rlvr.Environment:
         for n in range(10)
     ]  # fmt: skip
     return rlvr.SingleTurn(found, rlvr.Instructions())
+
+
+@broken("shared-jail-cheats")
+def asks_shared_tests_for_little() -> rlvr.Environment:
+    found = [
+        rlvr.Task(f"Write f(x), x plus {n}.", {"asserts": [f"assert f(3) < {n + 4}"], "isolation": "shared"})
+        for n in range(10, 16)
+    ]  # fmt: skip
+    return rlvr.SingleTurn(found, rlvr.Code())
+
+
+@broken("emptied-arguments")
+def expects_what_the_solution_leaves() -> rlvr.Environment:
+    found = [
+        rlvr.Task("Write f(a), the list a in order.", {"asserts": [f"a = [3, 1, {n}]\nassert f(a) == sorted(a)"]})
+        for n in range(10, 16)
+    ]  # fmt: skip
+    return rlvr.SingleTurn(found, rlvr.Code())
