@@ -13,7 +13,7 @@ from typing import Any
 
 import gymnasium
 
-from rlvr.core.errors import OptionError, ResetNeededError, ResponseError
+from rlvr.core.errors import OptionError, ResponseError, RlvrError
 from rlvr.core.faults import raised
 from rlvr.core.fixtures import Fixture, as_fixtures
 from rlvr.core.spaces import Text
@@ -21,6 +21,12 @@ from rlvr.core.task import Message, Task
 from rlvr.core.tasks import TaskSet
 from rlvr.core.verdict import Scored, Verdict
 from rlvr.core.verifier import Verifier, a_verifier
+
+
+class ResetNeededError(RlvrError, gymnasium.error.ResetNeeded):
+    """`step` was called where only `reset` makes sense."""
+
+    __module__ = "rlvr.core.errors"
 
 
 class Environment(gymnasium.Env[str, str]):

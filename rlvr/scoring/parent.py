@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 
-from rlvr.core.files import fill_standard_descriptors
 from rlvr.scoring import wire
 
 
@@ -30,6 +29,8 @@ class TemplateProcess:
             "memory_mb": memory_mb,
             "prints": prints,
         }
+        from rlvr.core.files import fill_standard_descriptors  # imports urllib
+
         fill_standard_descriptors()
         self.control, theirs = socket.socketpair()
         try:

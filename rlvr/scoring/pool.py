@@ -28,11 +28,9 @@ from collections import deque
 from concurrent.futures import Future
 from typing import Any
 
-import gymnasium
-
 from rlvr.core.errors import OptionError, PoolError
 from rlvr.core.faults import described
-from rlvr.core.files import fill_standard_descriptors
+from rlvr.core.gymnasium_ids import warn
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier
@@ -83,6 +81,8 @@ class Pool:
         self._template: TemplateProcess | None = None
         self._prints = ""
         self._thread: threading.Thread | None = None
+        from rlvr.core.files import fill_standard_descriptors  # imports urllib
+
         fill_standard_descriptors()
         self._wake_out, self._wake_in = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -405,9 +405,7 @@ class Pool:
         if gone is not None:
             gone.hang_up()
         with contextlib.suppress(Warning):  # where warnings are errors
-            gymnasium.logger.warn(
-                "rlvr: the scoring pool's template process ended; starting another."
-            )
+            warn("rlvr: the scoring pool's template process ended; starting another.")
         with self._lock:
             if not self._closed:
                 self._start_template()

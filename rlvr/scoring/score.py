@@ -7,12 +7,12 @@ each part takes its own lane.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
+from typing import Any
 
 from rlvr.core.compose import Composite, Plan
 from rlvr.core.errors import CannotScore, OptionError, ResponseError, TaskError
@@ -94,6 +94,8 @@ async def ascore(
 
     The arguments are `score`'s.
     """
+    import asyncio  # its import takes as long as a hundred verdicts, and `score` needs none of it
+
     pending: list[asyncio.Future[Verdict]] = []
     _check(tasks, responses, verifier)
     new_batch()
@@ -150,7 +152,9 @@ def submit(
     if settled is not None:
         return checked(verifier.name, settled)
     if verifier.is_async:
-        return lanes.on_the_loop(verifier, task, response, limit_s)
+        from rlvr.scoring.event_loop import on_the_loop
+
+        return on_the_loop(verifier, task, response, limit_s)
     return (pool or lanes.default_pool()).submit(verifier, task, response, limit_s, block)
 
 
@@ -215,7 +219,7 @@ class _Driver:
             if left[0] == 0 and not result.cancelled():
                 self.advance([p.result() if isinstance(p, Future) else p for p in parts])
 
-        callback = lanes.serialised(arrived)
+        callback = _serialised(arrived)
         for part in parts:
             if isinstance(part, Future):
                 part.add_done_callback(callback)
@@ -232,6 +236,17 @@ class _Driver:
         if result.set_running_or_notify_cancel():
             result.set_result(verdict)
         return result
+
+
+def _serialised(callback: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Wrap `callback` so that several threads can call it: one call at a time, in any order."""
+    lock = threading.RLock()
+
+    def guarded(argument: Any) -> None:
+        with lock:
+            callback(argument)
+
+    return guarded
 
 
 def _check(tasks: Sequence[Task], responses: Sequence[str], verifier: Verifier) -> None:
