@@ -7,11 +7,12 @@ each part takes its own lane.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from typing import Any
 
 from rlvr.core.compose import Composite, Plan
@@ -62,6 +63,9 @@ def score(
     _check(tasks, responses, verifier)
     new_batch()
     until = _until(deadline_s)
+    if len(tasks) == 1 and deadline_s is None:
+        only = submit(tasks[0], responses[0], verifier, limit_s=limit_s, pool=pool, wait=True)
+        return [only.result() if isinstance(only, Future) else only]
     verdicts: list[Verdict | Future[Verdict]] = []
     try:
         for task, response in zip(tasks, responses, strict=True):
@@ -72,8 +76,10 @@ def score(
             if isinstance(verdict, Future):
                 (pool or lanes.default_pool()).wait_for_room(_left(until))
         futures = [verdict for verdict in verdicts if isinstance(verdict, Future)]
-        if futures:  # numeric answers have none, and even an empty wait would take measurable time
-            wait(futures, _left(until))
+        # The last is judged last, or nearly: waiting for it first wakes this thread once, not for each verdict.
+        with contextlib.suppress(TimeoutError):
+            for future in reversed(futures):
+                future.result(_left(until))
         return _at_deadline(verdicts, len(tasks), deadline_s)
     finally:
         _cancel(verdicts)
@@ -132,10 +138,12 @@ def submit(
     limit_s: float | None = None,
     pool: Pool | None = None,
     block: bool = True,
+    wait: bool = False,
 ) -> Verdict | Future[Verdict]:
     """Return the verdict if it can be decided at once, otherwise its future, which never raises.
 
     Cancelling the future removes a waiting job from the pool's queue. `block` is `Pool.submit`'s.
+    With `wait`, the pool's verdict is awaited here, which is quicker than waiting for its future.
     """
     if not isinstance(response, str):
         raise ResponseError(f"A response is a str, not {type(response).__name__}.")
@@ -155,7 +163,10 @@ def submit(
         from rlvr.scoring.event_loop import on_the_loop
 
         return on_the_loop(verifier, task, response, limit_s)
-    return (pool or lanes.default_pool()).submit(verifier, task, response, limit_s, block)
+    pool = pool or lanes.default_pool()
+    if wait:
+        return pool.judge(verifier, task, response, limit_s)
+    return pool.submit(verifier, task, response, limit_s, block)
 
 
 class _Driver:
