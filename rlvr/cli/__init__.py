@@ -32,6 +32,7 @@ COMMANDS = {
     "quickstart": "Make a small model and train it, on a CPU, in minutes.",
     "kl": "Plot reward against KL from the starting model, for one run or two.",
     "data": "Clean, filter and split tasks before training.",
+    "bench": "Measure what verdicts cost on this machine.",
     "sandbox": "Build and check the sandbox's image.",
 }
 """The commands and their help texts; `rlvr --help` prints them without importing a command's module."""
