@@ -1,4 +1,7 @@
-"""This process's worker pool, for verifications that `settle` can't decide, and the end of it and of the event loop."""
+"""This process's worker pool, for verifications that `settle` can't decide, and the end of it and of the event loop.
+
+Neither is imported before it is needed: most answers are judged without them.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import atexit
 import os
 import sys
 import threading
+from typing import TYPE_CHECKING
 
-from rlvr.scoring.pool import Pool
+if TYPE_CHECKING:
+    from rlvr.scoring.pool import Pool
 
 _lock = threading.RLock()
 _pool: Pool | None = None
@@ -18,9 +23,18 @@ def default_pool() -> Pool:
     global _pool
     with _lock:
         if _pool is None:
+            from rlvr.scoring.pool import Pool
+
             wanted = os.environ.get("RLVR_WORKERS", "")
             _pool = Pool(int(wanted) if wanted.isascii() and wanted.isdigit() else None)
         return _pool
+
+
+def new_batch() -> None:
+    """Compare each verifier with its pickle again before it judges, since its globals may have changed."""
+    pickles = sys.modules.get("rlvr.scoring.pickles")  # otherwise nothing is pickled yet
+    if pickles is not None:
+        pickles.new_batch()
 
 
 def close() -> None:

@@ -40,8 +40,9 @@ from rlvr.core.verifier import Verifier
 from rlvr.scoring import prints, wire
 from rlvr.scoring.crew import Crew, Judged, deliver
 from rlvr.scoring.handle import WorkerHandle
-from rlvr.scoring.job import Job, Packer
+from rlvr.scoring.job import Job
 from rlvr.scoring.job_queue import JobQueue
+from rlvr.scoring.pickles import Packer
 
 _pools: weakref.WeakSet[Pool] = weakref.WeakSet()  # of this process, for its forks to abandon
 _STARTS = 3  # how often in a row the template may die before the pool gives up

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlvr.core.compose import Composite, Plan
 from rlvr.core.errors import CannotScore, OptionError, ResponseError, TaskError
@@ -22,9 +22,10 @@ from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier, a_verifier
 from rlvr.scoring import lanes
-from rlvr.scoring.job import new_batch
-from rlvr.scoring.pool import Pool
 from rlvr.scoring.prints import judging
+
+if TYPE_CHECKING:
+    from rlvr.scoring.pool import Pool
 
 _GRACE_S = 0.05  # an item whose limit equals the batch's deadline gets its whole time
 _SETTLED = 200_000
@@ -61,7 +62,7 @@ def score(
         N verdicts in the same order. Never raises because of a response. Thread-safe.
     """
     _check(tasks, responses, verifier)
-    new_batch()
+    lanes.new_batch()
     until = _until(deadline_s)
     if len(tasks) == 1 and deadline_s is None:
         only = submit(tasks[0], responses[0], verifier, limit_s=limit_s, pool=pool, wait=True)
@@ -104,7 +105,7 @@ async def ascore(
 
     pending: list[asyncio.Future[Verdict]] = []
     _check(tasks, responses, verifier)
-    new_batch()
+    lanes.new_batch()
     until = _until(deadline_s)
     verdicts: list[Verdict | Future[Verdict]] = []
     try:

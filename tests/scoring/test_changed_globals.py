@@ -9,7 +9,7 @@ import pytest
 from processes import eventually
 
 import rlvr
-from rlvr.scoring import job
+from rlvr.scoring import pickles
 
 RULES = {"tolerance": 0}
 TASK = rlvr.Task("What is 5 + 5?", "10")
@@ -84,10 +84,10 @@ def test_a_list_that_grows_in_place_changes_the_next_verdict() -> None:
 
 
 def test_what_did_not_change_is_sent_once() -> None:
-    packer = job.Packer()
+    packer = pickles.Packer()
     keys = set()
     for _ in range(5):
-        job.new_batch()
+        pickles.new_batch()
         keys.add(packer.pack(near).key)
     assert len(keys) == 1
 
@@ -150,10 +150,10 @@ def test_each_replaced_global_is_noticed_without_pickling(
     verifier: rlvr.Verifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     by_value(monkeypatch)
-    packer = job.Packer()
+    packer = pickles.Packer()
     pickled = packer.pack(verifier)
     assert pickled.watched is not None
-    job.new_batch()
+    pickles.new_batch()
     assert packer.pack(verifier) is pickled
     monkeypatch.setitem(globals(), "LIMIT", 2)
     monkeypatch.setitem(globals(), "PAIR", (2, "unused"))
@@ -182,4 +182,4 @@ def test_a_part_that_can_change_in_place_is_compared_by_its_pickle(part: object)
     def uses(task: rlvr.Task, answer: str) -> bool:
         return bool(part)
 
-    assert job.Packer().pack(rlvr.verifier(uses)).watched is None
+    assert pickles.Packer().pack(rlvr.verifier(uses)).watched is None

@@ -15,7 +15,7 @@ from verifiers_used import CORRECT, TASK, Acts, Echo
 
 import rlvr
 from rlvr.scoring import Pool, score
-from rlvr.scoring.job import Pickled
+from rlvr.scoring.pickles import Pickled
 
 
 @pytest.fixture(autouse=True)
