@@ -10,7 +10,7 @@ the trainers that people use::
     print(verdict.reward if verdict.scored else verdict.message)
 
 Importing it registers every environment with Gymnasium as `rlvr/Name-v0` and loads nothing heavy: other
-modules are imported when first used. Beside the names here there are the modules `rlvr.errors`,
+modules, Gymnasium among them, are imported when first used. Beside the names here there are the modules `rlvr.errors`,
 `rlvr.policies`, `rlvr.authoring`, `rlvr.testing`, and `rlvr.trl`, `rlvr.verl`, `rlvr.openrlhf` for those trainers.
 """
 
@@ -18,10 +18,6 @@ from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
-
-# Imported here rather than where it is used: from six modules deep, NumPy's import takes a quarter longer
-# (its calls then cross a boundary of the interpreter's frame stack again and again).
-import gymnasium  # noqa: F401
 
 from rlvr import envs
 from rlvr.core.families import register_family as _register_family

@@ -15,7 +15,6 @@ import warnings
 import click
 
 from rlvr import __version__
-from rlvr.core.secrets import scrubbed
 
 COMMANDS = {
     "new": "Create a new environment as a package.",
@@ -33,6 +32,7 @@ COMMANDS = {
     "quickstart": "Make a small model and train it, on a CPU, in minutes.",
     "kl": "Plot reward against KL from the starting model, for one run or two.",
     "data": "Clean, filter and split tasks before training.",
+    "bench": "Measure what verdicts cost on this machine.",
     "sandbox": "Build and check the sandbox's image.",
 }
 """The commands and their help texts; `rlvr --help` prints them without importing a command's module."""
@@ -106,7 +106,13 @@ def _check_own(error: SystemExit) -> None:
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    print(scrubbed(f"rlvr: warning: {message}"), file=sys.stderr)
+    _print(f"rlvr: warning: {message}")
+
+
+def _print(message: str, end: str = "\n") -> None:
+    from rlvr.core.secrets import scrubbed  # not at the top: it imports urllib
+
+    print(scrubbed(message), end=end, file=sys.stderr)
 
 
 def _explain(error: Exception, debug: bool) -> None:
@@ -114,21 +120,18 @@ def _explain(error: Exception, debug: bool) -> None:
     from rlvr.core.faults import described, is_authors
 
     if debug:
-        print(scrubbed(traceback.format_exc()), end="", file=sys.stderr)
+        _print(traceback.format_exc(), end="")
     if isinstance(error, RlvrError):
-        print(scrubbed(f"rlvr: {error}"), file=sys.stderr)
+        _print(f"rlvr: {error}")
         raise SystemExit(2)
     if isinstance(error, OSError) and error.strerror:
         about = f": {error.filename}" if error.filename else ""
         print(f"rlvr: {error.strerror}{about}", file=sys.stderr)
         raise SystemExit(2)
     if is_authors(error):
-        print(scrubbed(f"rlvr: {described(error)}"), file=sys.stderr)
+        _print(f"rlvr: {described(error)}")
         print("Run it again with --debug for the traceback.", file=sys.stderr)
         raise SystemExit(2)
-    print(
-        scrubbed(f"rlvr: this shouldn't have happened: {type(error).__name__}: {error}\n")
-        + "Run it again with --debug for the traceback, and please report it.",
-        file=sys.stderr,
-    )
+    _print(f"rlvr: this shouldn't have happened: {type(error).__name__}: {error}")
+    print("Run it again with --debug for the traceback, and please report it.", file=sys.stderr)
     raise SystemExit(1)

@@ -10,13 +10,16 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import click
-from rich.console import Console
 
-from rlvr.core.environment import Environment
 from rlvr.core.registry import make
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rlvr.core.environment import Environment
 
 _UNWRAPPED = 400  # columns
 F = TypeVar("F", bound=Callable[..., Any])
@@ -55,6 +58,8 @@ def make_environment(
 
 def output_console() -> Console:
     """Return a console for standard output; lines aren't wrapped in a file or a pipe, unless COLUMNS is set."""
+    from rich.console import Console
+
     if sys.stdout.isatty() or os.environ.get("COLUMNS"):
         return Console()
     return Console(width=_UNWRAPPED)

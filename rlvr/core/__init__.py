@@ -1,4 +1,4 @@
 """The contract: tasks, verdicts, verifiers, environments, errors, the registry.
 
-Imports numpy and gymnasium and nothing else; everything above imports this.
+Imports numpy and gymnasium, both when first needed, and nothing else; everything above imports this.
 """

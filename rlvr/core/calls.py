@@ -16,11 +16,9 @@ import queue
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 from typing import Any
 
-context: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
-"""Makes the context in which authors' methods run. `rlvr.scoring.prints` sets it, to keep their prints apart."""
+from rlvr.core import author_context
 
 _MOST_FREE = 64  # threads without an episode that are kept for the next
 
@@ -48,7 +46,7 @@ class Calls:
             result = method(*arguments)
         try:
             async with asyncio.timeout(deadline_s) as deadline:
-                with context():
+                with author_context.context():
                     return await result
         except TimeoutError:
             if deadline.expired():
@@ -130,7 +128,7 @@ def _run(
 ) -> None:
     result, error = None, None
     try:
-        with context():
+        with author_context.context():
             result = call()
     except BaseException as raised:
         error = raised
@@ -150,7 +148,7 @@ def in_free_thread(call: Callable[..., Any], *arguments: Any) -> Future[Any]:
 
     def run() -> None:
         try:
-            with context():
+            with author_context.context():
                 result = call(*arguments)
         except BaseException as error:
             future.set_exception(error)

@@ -11,20 +11,28 @@ import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
 from rlvr.core.episode import Episode
-from rlvr.core.errors import OptionError, ResetNeededError, ResponseError
+from rlvr.core.errors import OptionError, ResponseError, RlvrError
 from rlvr.core.fixtures import Fixture, as_fixtures
-from rlvr.core.live_episode import LiveEpisode
 from rlvr.core.spaces import Text
 from rlvr.core.task import Message, Task, content_text
 from rlvr.core.tasks import TaskSet
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Scored, Unscored, Verdict
 from rlvr.core.verifier import Verifier, a_verifier
+
+if TYPE_CHECKING:
+    from rlvr.core.live_episode import LiveEpisode
+
+
+class ResetNeededError(RlvrError, gymnasium.error.ResetNeeded):
+    """`step` was called where only `reset` makes sense."""
+
+    __module__ = "rlvr.core.errors"
 
 
 class Environment(gymnasium.Env[str, str]):
@@ -114,6 +122,8 @@ class Environment(gymnasium.Env[str, str]):
             task: one of the environment's tasks, or another.
             deadline_s: most seconds of each call of an author's method (default: the environment's).
         """
+        from rlvr.core.live_episode import LiveEpisode  # asyncio, which judging alone doesn't need
+
         return LiveEpisode(self, task, deadline_s)
 
     def begin(self, task: Task) -> Any:

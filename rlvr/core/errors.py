@@ -30,9 +30,10 @@ import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import gymnasium
+from rlvr.core.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from rlvr.core.environment import ResetNeededError as ResetNeededError
     from rlvr.core.verdict import Cause, CauseName
 
 
@@ -104,10 +105,6 @@ class ToolError(RlvrError, ValueError):
     """
 
 
-class ResetNeededError(RlvrError, gymnasium.error.ResetNeeded):
-    """`step` was called where only `reset` makes sense."""
-
-
 class PoolError(RlvrError, RuntimeError):
     """The scoring pool is closed, or its processes can't be started."""
 
@@ -155,3 +152,7 @@ def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
     if close:
         return "Did you mean " + " or ".join(repr(candidate) for candidate in close) + "?"
     return "There are: " + ", ".join(known) + "." if known else "There are none."
+
+
+# It derives from Gymnasium's, whose import takes longer than everything else here.
+__getattr__, __dir__ = lazy_exports(__name__, {"ResetNeededError": "rlvr.core.environment"})

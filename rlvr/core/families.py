@@ -8,11 +8,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import gymnasium
-
-from rlvr.core.environment import Environment
 from rlvr.core.errors import UnknownEnvironmentError, nearest
+from rlvr.core.gymnasium_ids import publish
+
+if TYPE_CHECKING:
+    from rlvr.core.environment import Environment
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,7 @@ _families: dict[str, Family] = {}
 def register_family(family: Family) -> None:
     """Add a family, also to Gymnasium."""
     _families[family.name] = family
-    gymnasium.registry.pop(family.gym_id, None)
-    gymnasium.register(
-        family.gym_id,
-        entry_point="rlvr.core.registry:make_member",
-        kwargs={"family": family.name},
-    )
+    publish(family.gym_id, "rlvr.core.registry:make_member", {"family": family.name})
 
 
 def families() -> dict[str, Family]:

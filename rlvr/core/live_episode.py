@@ -15,10 +15,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from rlvr.core import errors
 from rlvr.core.actor import Actor
 from rlvr.core.calls import CallTimeoutError
 from rlvr.core.episode import ModelMessage, Reply
-from rlvr.core.errors import ResetNeededError, ResponseError, TaskError
+from rlvr.core.errors import ResponseError, TaskError
 from rlvr.core.faults import raised
 from rlvr.core.task import Message, Task, as_message, content_text
 from rlvr.core.tool_calls import ToolCall, calls_of
@@ -193,7 +194,7 @@ class LiveEpisode:
         Raises `ResetNeededError` if it is over already, and `ResponseError` for what isn't a message.
         """
         if self.over:
-            raise ResetNeededError(
+            raise errors.ResetNeededError(
                 "Call env.reset() before env.step(): the episode is over or none was begun."
             )
         self.messages.append(self._of_model(message))

@@ -15,16 +15,12 @@ import importlib
 import inspect
 import os
 import re
-import stat
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import gymnasium
-
-from rlvr.core.environment import Environment
+from rlvr.core.entry_points import any_installed, entry_points
 from rlvr.core.environment_file import find_in_file
 from rlvr.core.errors import (
     BrokenEnvironmentError,
@@ -37,16 +33,16 @@ from rlvr.core.errors import (
 )
 from rlvr.core.families import families
 from rlvr.core.faults import described
+from rlvr.core.gymnasium_ids import publish, warn, withdraw
 
 if TYPE_CHECKING:
-    from importlib.metadata import Distribution, EntryPoint
+    from rlvr.core.environment import Environment
 
 GROUP = "rlvr.environments"
 NAMED = "RLVR_ENVIRONMENTS"
 """The environment variable that lists modules that register environments, separated by commas."""
-Factory = TypeVar("Factory", bound=Callable[..., Environment])
+Factory = TypeVar("Factory", bound="Callable[..., Environment]")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_TARGET = re.compile(r"[\w.]+\s*:\s*[\w.]+\s*(?:\[.*\])?")
 _FILE = re.compile(r"(.+\.py)(?::(\w+))?", re.DOTALL)
 _VERSIONED = re.compile(r"(.*?)(?:-v(\d{1,9}))?", re.ASCII | re.DOTALL)
 
@@ -133,12 +129,9 @@ def register(spec: EnvironmentSpec) -> None:
             )
     _specs[spec.name] = spec
     # An id that stayed behind would make the new version under the old one's number.
-    gymnasium.registry.pop(spec.gym_id if there is None else there.gym_id, None)
-    gymnasium.register(
-        spec.gym_id,
-        entry_point="rlvr.core.registry:make",
-        kwargs={"environment": spec.name},
-    )
+    if there is not None:
+        withdraw(there.gym_id)
+    publish(spec.gym_id, "rlvr.core.registry:make", {"environment": spec.name})
 
 
 def _may_replace(spec: EnvironmentSpec, there: EnvironmentSpec) -> bool:
@@ -220,6 +213,8 @@ def make(environment: str, **options: Any) -> Environment:
     factory doesn't take or one that is missing, `BrokenEnvironmentError` if the factory doesn't return
     an environment.
     """
+    from rlvr.core.environment import Environment
+
     spec = find(environment)
     factory = spec.load()
     taken = inspect.signature(factory).parameters
@@ -306,7 +301,7 @@ def environments() -> list[EnvironmentSpec]:
 
 def register_installed() -> None:
     """Register the environments of installed packages. A package that breaks the rules causes a warning only."""
-    if not _any_installed():
+    if not any_installed(GROUP):
         return
     for point, origin in entry_points(GROUP):
         match = _VERSIONED.fullmatch(point.name)
@@ -318,52 +313,7 @@ def register_installed() -> None:
         try:
             register(spec)
         except RegistrationError as error:
-            gymnasium.logger.warn("%s", error)  # a % in it is no format
-
-
-def entry_points(group: str) -> Iterator[tuple[EntryPoint, str]]:
-    """Yield the entry points of a group, each with its distribution's name.
-
-    Distributions are read one by one: a malformed one causes a warning and is left out, and the others are read.
-    """
-    # Not at the top: with its e-mail parser it costs an eighth of `import gymnasium`.
-    import importlib.metadata
-
-    names = set()
-    for distribution in importlib.metadata.distributions():
-        path = getattr(distribution, "_path", None)
-        try:
-            if isinstance(path, os.PathLike):
-                with_group = _mentions(os.path.join(path, "entry_points.txt"), group)
-            else:  # in a zip file, say
-                with_group = group in (distribution.read_text("entry_points.txt") or "")
-        except Exception:
-            continue
-        if not with_group:
-            continue
-        try:
-            name = distribution.metadata["Name"]
-            if not isinstance(name, str) or not re.fullmatch(r"[\w.-]+", name, re.ASCII):
-                raise ValueError("its metadata have no name")
-            points = [point for point in distribution.entry_points if point.group == group]
-            for point in points:
-                if not _TARGET.fullmatch(point.value):
-                    raise ValueError(f"{point.value!r} is no 'module:factory'")
-        except Exception as error:
-            _leave_out(distribution, error)
-            continue
-        normal = re.sub(r"[-_.]+", "-", name).lower()
-        if normal not in names:  # the first on the path is the one that's imported
-            names.add(normal)
-            yield from ((point, name) for point in points)
-
-
-def _leave_out(distribution: Distribution, error: Exception) -> None:
-    where = getattr(distribution, "_path", "an unknown place")
-    gymnasium.logger.warn(
-        "%s",
-        f"The package in {str(where)!r} is left out, as its entry points can't be read: {error}",
-    )
+            warn(str(error))
 
 
 _named: set[str] = set()  # modules imported because `NAMED` lists them
@@ -387,31 +337,6 @@ def import_named() -> bool:
                 f"{type(error).__name__}: {error}."
             ) from error
     return bool(new)
-
-
-def _any_installed() -> bool:
-    """Tell whether any distribution on `sys.path` mentions the group, from the files alone."""
-    for folder in dict.fromkeys(sys.path):
-        try:
-            names = os.listdir(folder or ".")
-        except (OSError, ValueError, TypeError):
-            continue
-        for name in names:
-            if name.endswith((".dist-info", ".egg-info")) and _mentions(
-                os.path.join(folder, name, "entry_points.txt"), GROUP
-            ):
-                return True
-    return False
-
-
-def _mentions(path: str, group: str) -> bool:
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
-            return False
-        with open(path, "rb") as points:
-            return group.encode() in points.read()
-    except (OSError, ValueError):
-        return False
 
 
 def _doc_of_module(factory: Callable[..., Any]) -> str:

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from typing import Any
 
 from rlvr import scoring
-from rlvr.core.calls import in_free_thread
 from rlvr.core.environment import Environment
 from rlvr.core.episode import Episode
 from rlvr.core.errors import OptionError
@@ -38,6 +37,8 @@ class SingleTurn(Environment):
         """Return the verifier's verdict, or that of the author's `judge`, which runs in a thread. Never raises."""
         if self.judges_by_verifier:
             return scoring.submit(task, transcript, self.verifier, block=False)
+        from rlvr.core.calls import in_free_thread
+
         return in_free_thread(self._judged, task, transcript)
 
     def judge(self, task: Task, messages: list[Message]) -> Verdict:

@@ -1,6 +1,7 @@
-"""A few bytes of memory that a worker shares with its scorer: its phase, and when it began to judge.
+"""A few bytes of memory that a worker shares with its scorer: the job it is at, its phase, and when it began to judge.
 
-They stay readable after the worker was killed, which is when the scorer needs them.
+They stay readable after the worker was killed, which is when the scorer needs them. In the other direction they say
+which jobs the scorer has taken back.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import tempfile
 import time
 
 PHASES: tuple[str | None, ...] = (None, "loading", "begun", "reference", "response")
-"""None: the worker hasn't received the job. "loading": it loads the verifier, which isn't on the
+"""None: the worker hasn't received a job. "loading": it loads the verifier, which isn't on the
 clock. "begun": it judges, and hasn't announced a text; the others are
 `rlvr.core.blame`'s."""
 
 _CLOCKS = struct.Struct("<dd")
-_CLOCKS_AT = 8  # aligned, so that each number is written whole
-_SIZE = _CLOCKS_AT + _CLOCKS.size
+_RANGE = struct.Struct("<QQ")
+_NUMBER = struct.Struct("<Q")
+_CLOCKS_AT, _NUMBER_AT, _RANGE_AT = 8, 24, 32  # aligned, so that each number is written whole
+_SIZE = _RANGE_AT + _RANGE.size
 
 
 class Page:
@@ -38,6 +41,22 @@ class Page:
         os.ftruncate(descriptor, _SIZE)
         return cls(descriptor), descriptor
 
+    # ------------------------------------------------------------------ what the worker writes
+
+    def load(self, number: int) -> None:
+        """Announce that the worker is at job `number`, and loads its verifier."""
+        self.phase = (
+            "loading"  # first: the job before was judged, and its phase isn't the next one's
+        )
+        _NUMBER.pack_into(self._bytes, _NUMBER_AT, number)
+
+    def begin(self) -> float:
+        """Start the clock: the worker judges from here on. Returns the time."""
+        now = time.monotonic()
+        _CLOCKS.pack_into(self._bytes, _CLOCKS_AT, now, time.process_time())
+        self.phase = "begun"
+        return now
+
     @property
     def phase(self) -> str | None:
         """The phase that the worker announced last."""
@@ -47,13 +66,25 @@ class Page:
     def phase(self, phase: str | None) -> None:
         self._bytes[0] = PHASES.index(phase)
 
-    def begin(self) -> None:
-        """Start the clock: the worker judges from here on."""
-        _CLOCKS.pack_into(self._bytes, _CLOCKS_AT, time.monotonic(), time.process_time())
-        self.phase = "begun"
+    @property
+    def number(self) -> int:
+        """The job that the worker is at, or was at last; 0 before the first."""
+        number: int = _NUMBER.unpack_from(self._bytes, _NUMBER_AT)[0]
+        return number
 
     @property
     def begun(self) -> tuple[float, float]:
         """The time when it began, on the monotonic clock, and the processor time used by then, in seconds."""
         at, cpu = _CLOCKS.unpack_from(self._bytes, _CLOCKS_AT)
         return at, cpu
+
+    # ------------------------------------------------------------------ what the scorer writes
+
+    def take_back(self, after: int, last: int) -> None:
+        """Tell the worker to pass over the jobs from `after + 1` to `last`."""
+        _RANGE.pack_into(self._bytes, _RANGE_AT, after, last)
+
+    def is_taken_back(self, number: int) -> bool:
+        """Tell whether the worker should pass over the job."""
+        after, last = _RANGE.unpack_from(self._bytes, _RANGE_AT)
+        return bool(after < number <= last)

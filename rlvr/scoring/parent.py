@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 
-from rlvr.core.files import fill_standard_descriptors
 from rlvr.scoring import wire
+
+_CHANGE_S = 1.0  # so long a change of the prints' destination is waited for
 
 
 class TemplateProcess:
@@ -19,17 +22,21 @@ class TemplateProcess:
     Args:
         memory_mb: the memory that one of its workers may add while it judges.
         prints: the destination of its workers' prints; see `rlvr.scoring.prints`.
+        modules: the modules to import before it starts workers.
 
     Raises `OSError` if it can't be started.
     """
 
-    def __init__(self, memory_mb: int, prints: str) -> None:
+    def __init__(self, memory_mb: int, prints: str, modules: Iterable[str]) -> None:
         settings = {
             "parent": os.getpid(),
             "path": [os.path.abspath(p) for p in sys.path],
             "memory_mb": memory_mb,
             "prints": prints,
+            "modules": list(modules),
         }
+        from rlvr.core.files import fill_standard_descriptors  # imports urllib
+
         fill_standard_descriptors()
         self.control, theirs = socket.socketpair()
         try:
@@ -67,10 +74,23 @@ class TemplateProcess:
             self.control.sendall(wire.LIFECYCLE.pack(wire.KILL, pid, 0))
 
     def send_prints_to(self, target: str) -> None:
-        """Change the destination of the workers' prints."""
-        path = os.fsencode(target)
+        """Change the destination of the workers' prints, before the next job prints."""
+        changed, closed_then = os.pipe()
+        try:
+            self._send(wire.PRINTS, os.fsencode(target), closed_then)
+            os.close(closed_then)
+            select.select([changed], [], [], _CHANGE_S)
+        finally:
+            os.close(changed)
+
+    def import_modules(self, modules: Iterable[str]) -> None:
+        """Import modules that the workers started from here on will need."""
+        self._send(wire.IMPORT, ",".join(modules).encode())
+
+    def _send(self, what: bytes, text: bytes, *fds: int) -> None:
         with contextlib.suppress(OSError):
-            self.control.sendall(wire.LIFECYCLE.pack(wire.PRINTS, 0, len(path)) + path)
+            socket.send_fds(self.control, [wire.LIFECYCLE.pack(what, 0, len(text))], fds)
+            self.control.sendall(text)
 
     def read(self) -> tuple[bytes, int, int] | None:
         """Read its next message: SPAWNED or EXITED, the pid, the wait status. None if it is gone."""

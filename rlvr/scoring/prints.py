@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from rlvr.core import calls
+from rlvr.core import author_context
 
 Result = TypeVar("Result")
 
@@ -233,7 +233,7 @@ class judging:
         _judging.reset(self._token)
 
 
-calls.context = judging
+author_context.context = judging
 
 
 def call_judging(function: Callable[..., Result], *arguments: Any) -> Result:

@@ -7,12 +7,13 @@ each part takes its own lane.
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
 
 from rlvr.core.compose import Composite, Plan
 from rlvr.core.errors import CannotScore, OptionError, ResponseError, TaskError
@@ -22,9 +23,10 @@ from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Unscored, Verdict
 from rlvr.core.verifier import Verifier, a_verifier, seen_by
 from rlvr.scoring import lanes
-from rlvr.scoring.job import new_batch
-from rlvr.scoring.pool import Pool
 from rlvr.scoring.prints import judging
+
+if TYPE_CHECKING:
+    from rlvr.scoring.pool import Pool
 
 _GRACE_S = 0.05  # an item whose limit equals the batch's deadline gets its whole time
 _SETTLED = 200_000
@@ -61,8 +63,11 @@ def score(
         N verdicts in the same order. Never raises because of a response. Thread-safe.
     """
     _check(tasks, responses, verifier)
-    new_batch()
+    lanes.new_batch()
     until = _until(deadline_s)
+    if len(tasks) == 1 and deadline_s is None:
+        only = submit(tasks[0], responses[0], verifier, limit_s=limit_s, pool=pool, wait=True)
+        return [only.result() if isinstance(only, Future) else only]
     verdicts: list[Verdict | Future[Verdict]] = []
     try:
         for task, response in zip(tasks, responses, strict=True):
@@ -73,8 +78,10 @@ def score(
             if isinstance(verdict, Future):
                 (pool or lanes.default_pool()).wait_for_room(_left(until))
         futures = [verdict for verdict in verdicts if isinstance(verdict, Future)]
-        if futures:  # numeric answers have none, and even an empty wait would take measurable time
-            wait(futures, _left(until))
+        # The last is judged last, or nearly: waiting for it first wakes this thread once, not for each verdict.
+        with contextlib.suppress(TimeoutError):
+            for future in reversed(futures):
+                future.result(_left(until))
         return _at_deadline(verdicts, len(tasks), deadline_s)
     finally:
         _cancel(verdicts)
@@ -95,9 +102,11 @@ async def ascore(
 
     The arguments are `score`'s.
     """
+    import asyncio  # its import takes as long as a hundred verdicts, and `score` needs none of it
+
     pending: list[asyncio.Future[Verdict]] = []
     _check(tasks, responses, verifier)
-    new_batch()
+    lanes.new_batch()
     until = _until(deadline_s)
     verdicts: list[Verdict | Future[Verdict]] = []
     try:
@@ -131,10 +140,12 @@ def submit(
     limit_s: float | None = None,
     pool: Pool | None = None,
     block: bool = True,
+    wait: bool = False,
 ) -> Verdict | Future[Verdict]:
     """Return the verdict if it can be decided at once, otherwise its future, which never raises.
 
     Cancelling the future removes a waiting job from the pool's queue. `block` is `Pool.submit`'s.
+    With `wait`, the pool's verdict is awaited here, which is quicker than waiting for its future.
     """
     if not isinstance(response, str | Transcript):
         raise ResponseError(f"A response is a str, not {type(response).__name__}.")
@@ -152,8 +163,13 @@ def submit(
     if settled is not None:
         return checked(verifier.name, settled)
     if verifier.is_async:
-        return lanes.on_the_loop(verifier, task, seen, limit_s)
-    return (pool or lanes.default_pool()).submit(verifier, task, seen, limit_s, block)
+        from rlvr.scoring.event_loop import on_the_loop
+
+        return on_the_loop(verifier, task, seen, limit_s)
+    pool = pool or lanes.default_pool()
+    if wait:
+        return pool.judge(verifier, task, seen, limit_s)
+    return pool.submit(verifier, task, seen, limit_s, block)
 
 
 def _size(seen: str | Transcript) -> int:
@@ -224,7 +240,7 @@ class _Driver:
             if left[0] == 0 and not result.cancelled():
                 self.advance([p.result() if isinstance(p, Future) else p for p in parts])
 
-        callback = lanes.serialised(arrived)
+        callback = _serialised(arrived)
         for part in parts:
             if isinstance(part, Future):
                 part.add_done_callback(callback)
@@ -241,6 +257,17 @@ class _Driver:
         if result.set_running_or_notify_cancel():
             result.set_result(verdict)
         return result
+
+
+def _serialised(callback: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Wrap `callback` so that several threads can call it: one call at a time, in any order."""
+    lock = threading.RLock()
+
+    def guarded(argument: Any) -> None:
+        with lock:
+            callback(argument)
+
+    return guarded
 
 
 def _check(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import importlib
+import gc
 import io
 import json
 import os
@@ -26,7 +26,6 @@ from rlvr.scoring.memory import Growth
 from rlvr.scoring.page import Page
 from rlvr.scoring.prints import Outlet
 
-PRELOAD = ("sympy", "cloudpickle", "rlvr.verifiers.math.symbolic")
 _PR_SET_PDEATHSIG = 1
 
 
@@ -37,10 +36,7 @@ def main() -> None:
         sys.stdout.reconfigure(line_buffering=True)  # workers end without flushing
     settings: dict[str, Any] = json.loads(sys.stdin.readline())
     sys.path[:] = settings["path"]
-    for module in PRELOAD:
-        # This only saves time: a verifier that needs the module will report the error itself.
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
+    _import(["cloudpickle", *settings["modules"]])
     control = socket.socket(fileno=int(sys.argv[1]))
     alarm_out, alarm_in = os.pipe()
     os.set_blocking(alarm_in, False)
@@ -81,8 +77,14 @@ def _serve(control: socket.socket, workers: set[int], memory_mb: int, outlet: Ou
     if len(message) < wire.LIFECYCLE.size:
         return False
     what, pid, size = wire.LIFECYCLE.unpack(message)
-    if what == wire.PRINTS:
-        outlet.set(os.fsdecode(control.recv(size, socket.MSG_WAITALL) if size else b""))
+    if what in (wire.PRINTS, wire.IMPORT):
+        text = control.recv(size, socket.MSG_WAITALL) if size else b""
+        if what == wire.PRINTS:
+            outlet.set(os.fsdecode(text))
+        else:
+            _import(text.decode().split(","))
+        for fd in fds:
+            os.close(fd)  # which tells the scorer that it is done
         return True
     if what == wire.KILL:
         if pid in workers:  # not reaped yet, so the pid is still its own
@@ -98,6 +100,12 @@ def _serve(control: socket.socket, workers: set[int], memory_mb: int, outlet: Ou
     workers.add(pid)
     control.sendall(wire.LIFECYCLE.pack(wire.SPAWNED, pid, 0))
     return True
+
+
+def _import(modules: list[str]) -> None:
+    worker.import_early(modules)
+    # Each worker collects its garbage before it loads a verifier: not through all these modules, which stay.
+    gc.freeze()
 
 
 def _become_worker(

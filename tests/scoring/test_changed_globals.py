@@ -9,7 +9,7 @@ import pytest
 from processes import eventually
 
 import rlvr
-from rlvr.scoring import job
+from rlvr.scoring import pickles
 
 RULES = {"tolerance": 0}
 TASK = rlvr.Task("What is 5 + 5?", "10")
@@ -84,11 +84,11 @@ def test_a_list_that_grows_in_place_changes_the_next_verdict() -> None:
 
 
 def test_what_did_not_change_is_sent_once() -> None:
-    packer = job.Packer()
+    packer = pickles.Packer()
     keys = set()
     for _ in range(5):
-        job.new_batch()
-        keys.add(packer.pack(near, TASK, "").key)
+        pickles.new_batch()
+        keys.add(packer.pack(near).key)
     assert len(keys) == 1
 
 
@@ -109,3 +109,77 @@ def test_an_exception_names_the_authors_file(monkeypatch: pytest.MonkeyPatch) ->
     (verdict,) = rlvr.score([TASK], ["\\boxed{x}"], verifier)
     assert isinstance(verdict, rlvr.Unscored)
     assert f"({__file__}, line " in verdict.message
+
+
+LIMIT = 0
+PAIR = (0, "unused")
+
+
+def limit() -> int:
+    return LIMIT
+
+
+@rlvr.verifier
+def by_number(task: rlvr.Task, answer: str) -> bool:
+    return abs(float(answer) - float(task.reference)) <= LIMIT
+
+
+@rlvr.verifier
+def by_tuple(task: rlvr.Task, answer: str) -> bool:
+    return abs(float(answer) - float(task.reference)) <= PAIR[0]
+
+
+@rlvr.verifier
+def by_function(task: rlvr.Task, answer: str) -> bool:
+    return abs(float(answer) - float(task.reference)) <= limit()
+
+
+@rlvr.verifier
+def inside(task: rlvr.Task, answer: str) -> bool:
+    return all(abs(float(text) - float(task.reference)) <= LIMIT for text in [answer])
+
+
+def by_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this module's functions pickled as a script's are."""
+    for function in (limit, by_number.judge, by_tuple.judge, by_function.judge, inside.judge):
+        monkeypatch.setattr(function, "__module__", "__main__")
+
+
+@pytest.mark.parametrize("verifier", [by_number, by_tuple, by_function, inside])
+def test_each_replaced_global_is_noticed_without_pickling(
+    verifier: rlvr.Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_value(monkeypatch)
+    packer = pickles.Packer()
+    pickled = packer.pack(verifier)
+    assert pickled.watched is not None
+    pickles.new_batch()
+    assert packer.pack(verifier) is pickled
+    monkeypatch.setitem(globals(), "LIMIT", 2)
+    monkeypatch.setitem(globals(), "PAIR", (2, "unused"))
+    assert packer.pack(verifier).key != pickled.key
+    assert reward(verifier) == 1.0
+
+
+def test_a_closures_variable_and_a_default_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    tolerance = 0
+
+    def near_enough(task: rlvr.Task, answer: str, more: int = 0) -> bool:
+        return abs(float(answer) - float(task.reference)) <= tolerance + more
+
+    verifier = rlvr.verifier(near_enough)
+    assert reward(verifier) == 0.0
+    tolerance = 2
+    assert reward(verifier) == 1.0
+    tolerance = 0
+    assert reward(verifier) == 0.0
+    near_enough.__defaults__ = (2,)
+    assert reward(verifier) == 1.0
+
+
+@pytest.mark.parametrize("part", [[0], {"a": 0}, {0}, bytearray(b"0"), Listed(), ([0],)])
+def test_a_part_that_can_change_in_place_is_compared_by_its_pickle(part: object) -> None:
+    def uses(task: rlvr.Task, answer: str) -> bool:
+        return bool(part)
+
+    assert pickles.Packer().pack(rlvr.verifier(uses)).watched is None

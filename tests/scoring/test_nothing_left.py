@@ -102,7 +102,7 @@ def test_closing_doesnt_wait_for_a_fork_that_lives_on(script: Callable[..., Scri
         "child = os.fork()\n"
         "if child == 0:\n"
         "    time.sleep(600)\n"
-        "template = pool._template._process\n"
+        "template = pool._crew.template._process\n"
         "pool.close()\n"
         "print(template.returncode, flush=True)\n"
         "os.kill(child, 9)\n"

@@ -89,12 +89,12 @@ def test_a_full_queue_is_not_rebuilt_for_each_job(gate: Path) -> None:
     """Rebuilding it per job made an item of a large batch cost as much as the queue is long."""
     with Pool(1, max_queued=4) as pool:
         running(pool, gate)
-        queue = pool._queue
+        queue = pool._queue._jobs
         futures = []
         for _ in range(40):
             futures.append(pool.submit(Acts(), TASK, "right", block=False))
             pool.wait_for_room(0)
-        assert pool._queue is queue
+        assert pool._queue._jobs is queue
         assert all(future.cancel() for future in futures[:37])
         assert pool.wait_for_room(0)
         assert len(pool._queue) == 3

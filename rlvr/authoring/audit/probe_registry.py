@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rlvr.authoring.audit.finding import Finding, ProbeOutcome, nothing
 from rlvr.authoring.audit.hang_budget import HangBudgetSpentError
+from rlvr.core.entry_points import entry_points
 from rlvr.core.errors import OptionError
 from rlvr.core.faults import described
-from rlvr.core.registry import entry_points
 
 if TYPE_CHECKING:
     from rlvr.authoring.audit.subject import Subject

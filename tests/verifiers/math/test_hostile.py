@@ -99,7 +99,7 @@ def test_a_worker_keeps_its_memory_bounded():
         for i in range(300):
             answer = f"\\boxed{{(x+{i})^{{{i}}} + \\sqrt{{{i}+y}}}}"
             pool.submit(verifier, rlvr.Task("", "x^2+y"), answer).result()
-        (pid,) = pool._workers
+        (pid,) = pool._crew._workers
         status = Path(f"/proc/{pid}/status").read_text()
         resident = int(status.partition("VmHWM:")[2].split()[0]) / 1024
     assert resident < 512
