@@ -19,7 +19,10 @@ from rlvr.sandboxes import FunctionTests, Limits, Sandbox
 from rlvr.verifiers.code import Code
 from rlvr.verifiers.code.reference import Reference
 
-ROWS = [json.loads(line) for line in Path(__file__).with_name("function_kinds.jsonl").open()]
+ROWS = [
+    json.loads(line)
+    for line in Path(__file__).with_name("function_kinds.jsonl").read_text().splitlines()
+]
 PARTS = 12
 LIMITS = Limits(wall_s=20, cpu_s=10)
 
