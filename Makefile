@@ -20,10 +20,12 @@ VENV313 ?= $(CACHE)/python3.13-$(PYTHONS_HASH)
 # Readers of what is exported, and reasoning-gym: for tests alone.
 READERS := $(VENV)/.readers-$(HASH)
 
-# Processes of the main suite; the gate has a second lane beside it.
-JOBS ?= 2
+# Processes of the main suite: one more than most machines' processors here, since many tests wait for other processes.
+JOBS ?= 3
 # Threads of torch that wait for one another spin, and take the processors from everything else.
 export OMP_NUM_THREADS ?= 1
+# Hundreds of processes import what was compiled once, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 export VENV VLLM_VENV TRAINERS_VENV VENV312 VENV313
 
 GATE = $(PYTHON) tools/gate.py --jobs $(JOBS) $(if $(ALL),--all)

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from rlvr import sandboxes
+from rlvr.sandboxes.bubblewrap import Bubblewrap
 from tests.warm import LIGHT, TRAINERS, Warm
 
 pytest_plugins = ["tests.tiers", "tests.missing", "tests.real_model"]
@@ -34,6 +36,10 @@ _ENVIRON = dict(os.environ)  # before any test changes it
 _EARLY = ("PYTHON", "HF_")
 LONGEST_S = 900.0  # that a command may take
 
+# Their programs run in Docker, as they would for its users. Elsewhere they run in bubblewrap's jails in the gate: a
+# container takes ten times as long to start, and what is tested there isn't the jail.
+_IN_DOCKER = ("sandboxes", "test_hidden_tests.py", "test_score_code.py")
+
 CommandLine = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -51,6 +57,29 @@ def _imports_are_no_garbage() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def _quick_jails(pytestconfig: pytest.Config) -> bool:
+    """Return True if bubblewrap is to run the programs of most tests: not under `--all`, and not against a variable."""
+    told = pytestconfig.getoption("--all") or "RLVR_SANDBOX" in os.environ
+    return not told and Bubblewrap().why_not() is None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _jails(request: pytest.FixtureRequest, _quick_jails: bool) -> Iterator[None]:
+    """Choose the backend of a module's programs, and end the jails that another choice has made."""
+    if not _quick_jails:
+        yield
+        return
+    if set(_IN_DOCKER).isdisjoint(request.path.parts):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RLVR_SANDBOX", "bubblewrap")
+            yield
+        return
+    sandboxes.close()
+    yield
+    sandboxes.close()
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +154,9 @@ def rlvr_cli(
                 command, input=given, capture_output=True, cwd=cwd, env=variables, timeout=LONGEST_S
             )
         else:
-            modules = TRAINERS if trains else LIGHT
+            loads = words[:1] == ["eval"] and "--model" in words and "--base-url" not in words
+            loads = loads and not any(name.startswith(_EARLY) for name in changed)
+            modules = TRAINERS if trains or loads else LIGHT
             done = warm(modules).run(words, given, cwd, variables, LONGEST_S)
         out, err = done.stdout.decode(), done.stderr.decode()
         return subprocess.CompletedProcess(done.args, done.returncode, out, err)

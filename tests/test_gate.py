@@ -10,7 +10,7 @@ import pytest
 
 from tests.tiers import spread
 from tools import gate
-from tools.gate import Gate, Part
+from tools.gate import Case, Gate, Part, durations
 
 TESTS = """
 import os, pathlib, pytest
@@ -74,6 +74,24 @@ def test_many_failures_and_no_tests_at_all_are_not_tried_again(
         tried, flaky, printed = run(tmp_path, tests, capfdbinary)
         assert (tried.broken, flaky) == (["it"], [])
         assert "once more" not in printed
+
+
+def test_the_slowest_tests_and_each_rooms_share_are_listed() -> None:
+    cases = [Case(f"tests.core.test_{n}", "test_it[" + "x" * 500, True, n / 10) for n in range(60)]
+    cases += [
+        Case("tests.cli.deep.test_b", "test_long", False, 59.0),
+        Case("tests.test_c", "t", True, 0),
+    ]
+    lines = durations(cases)
+    shares = lines[1 : lines.index("== the 40 slowest tests")]
+    assert [line.split() for line in shares] == [
+        ["177.0", "s", "75.0%", "tests/core"],
+        ["59.0", "s", "25.0%", "tests/cli"],
+        ["0.0", "s", "0.0%", "tests"],
+    ]
+    assert lines[len(shares) + 2].split() == ["59.0", "s", "tests.cli.deep.test_b::test_long"]
+    assert len(lines) == len(shares) + 2 + 40
+    assert max(map(len, lines)) < 130
 
 
 def test_a_command_that_fails_is_printed_whole(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -62,21 +61,3 @@ def sample(pytestconfig: pytest.Config) -> Sample:
     if pytestconfig.getoption("--all"):
         return lambda items, count: list(items)
     return spread
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """With `--durations`, say each room's share of the time, too."""
-    if config.getoption("durations") is None:
-        return
-    seconds: Counter[str] = Counter()
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if isinstance(report, pytest.TestReport):
-                folder = "/".join(report.location[0].split("/")[:-1][:2])
-                seconds[folder] += report.duration
-    terminalreporter.section("share of each room")
-    for room, spent in seconds.most_common():
-        share = spent / seconds.total()
-        terminalreporter.write_line(f"{spent:8.1f} s {share:6.1%}  {room}")

@@ -5,10 +5,12 @@
     make test | make test-all | make test-vllm ALL=1
 
 Two lanes share the processors. The first runs the main suite. The second runs the other parts, one after the
-other; tests that import a trainer are among them, since the import takes ten seconds of each process.
+other; tests that import a trainer are among them, since the import takes ten seconds of each process. The second
+lane is a single process for most of its time, so the first one, of several, is nice to it.
 
-A part that passes is one line; a part that fails is printed whole. A test that fails runs once more at the end,
-by itself: if it passes then, the run passes, and its last lines say `flaky: NAME`.
+A part that passes is one line; a part that fails is printed whole. The slowest tests of all parts and each room's
+share of the time follow. A test that fails runs once more at the end, by itself: if it passes then, the run passes,
+and its last lines say `flaky: NAME`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +36,11 @@ CACHE = ROOT / ".pytest_cache" / "gate"
 MAKE = ("make", "--no-print-directory")
 SILENCE_S = 45.0
 WITHOUT = "torch,transformers,trl,accelerate,peft"  # what tools/python-venv doesn't install
-TRAINING = ("tests/training", "tests/adapters", "tests/recipes", "tests/docs")  # import a trainer
+TRAINING = ("tests/training", "tests/adapters", "tests/recipes", "tests/docs", "tests/policies",
+            "tests/cli/test_eval.py", "tests/cli/test_data_weakest.py",
+            "tests/evaluation/exports/test_training_data.py")  # fmt: skip
+"""Tests that import torch or a trainer: one process does it for all of them."""
+SLOWEST = 40  # tests that are listed
 MOST_RETRIED = 20  # more failures than these have one cause, and it isn't chance
 
 
@@ -67,8 +74,15 @@ class Part:
 
     def arguments(self, *rest: str) -> list[str]:
         """Return the command line that runs `rest`; by default, all of it."""
-        cache = ["-o", f"cache_dir={self.cache}"] if self.is_pytest else []
-        return [*self.command, *cache, *(rest or self.paths)]
+        if not self.is_pytest:
+            return [*self.command, *(rest or self.paths)]
+        notes = ("-o", f"cache_dir={self.cache}", f"--junitxml={self.results}")
+        return [*self.command, *notes, *(rest or self.paths)]
+
+    @property
+    def results(self) -> Path:
+        """The file where pytest notes each test's outcome and seconds."""
+        return self.cache / "results.xml"
 
     def failed(self) -> list[str]:
         """Return the ids of the tests that failed in the last run."""
@@ -160,14 +174,13 @@ class Gate:
         for part, tests in self._retried:
             self.screen.line(f"== {part.name}, once more and alone: {' '.join(tests)}")
             shutil.rmtree(part.cache, ignore_errors=True)
-            results = part.cache / "retry.xml"
-            command = part.arguments(f"--junitxml={results}", *tests)
-            done = self.call(part.name, command, True, **part.environment)
+            done = self.call(part.name, part.arguments(*tests), True, **part.environment)
+            passed = sum(case.passed for case in _cases(part.results))
             still = part.failed()
             # A run that broke off, and a test that is skipped this time, say nothing.
-            if _passed(results) + len(still) == len(tests) and done.status == (1 if still else 0):
+            if passed + len(still) == len(tests) and done.status == (1 if still else 0):
                 flaky += [test for test in tests if test not in still]
-            if done.status or _passed(results) < len(tests):
+            if done.status or passed < len(tests):
                 self.broken.append(part.name)
         return flaky
 
@@ -227,14 +240,52 @@ def _output(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
             yield data
 
 
-def _passed(results: Path) -> int:
-    """Return the number of tests that passed, from pytest's XML."""
+@dataclass(frozen=True)
+class Case:
+    """A test in pytest's XML: its name, whether it passed, and its seconds with setup and teardown."""
+
+    module: str
+    name: str
+    passed: bool
+    seconds: float
+
+    @property
+    def room(self) -> str:
+        """The folder of `tests` that it is in."""
+        return "/".join(self.module.split(".")[:-1][:2])
+
+
+def _cases(results: Path) -> list[Case]:
+    """Return the tests that ran, from pytest's XML."""
     try:
         cases = list(ElementTree.parse(results).iter("testcase"))
     except (OSError, ElementTree.ParseError):
-        return 0
+        return []
     wrong = ("failure", "error", "skipped")
-    return sum(all(case.find(tag) is None for tag in wrong) for case in cases)
+    return [
+        Case(
+            case.get("classname", ""),
+            case.get("name", ""),
+            all(case.find(tag) is None for tag in wrong),
+            float(case.get("time", 0)),
+        )
+        for case in cases
+    ]
+
+
+def durations(cases: Sequence[Case]) -> list[str]:
+    """Return lines with each room's share of the tests' time, and the slowest tests."""
+    rooms: Counter[str] = Counter()
+    for case in cases:
+        rooms[case.room] += case.seconds
+    whole = rooms.total() or 1.0
+    slowest = sorted(cases, key=lambda case: -case.seconds)[:SLOWEST]
+    return [
+        "== seconds of tests, by room",
+        *(f"{spent:8.1f} s {spent / whole:6.1%}  {room}" for room, spent in rooms.most_common()),
+        f"== the {len(slowest)} slowest tests",
+        *(f"{case.seconds:8.1f} s  {case.module}::{case.name:.80}" for case in slowest),
+    ]
 
 
 def parts(jobs: int, everything: bool) -> tuple[list[Part], list[Part]]:
@@ -249,8 +300,9 @@ def parts(jobs: int, everything: bool) -> tuple[list[Part], list[Part]]:
         return Part(name, command, (path,), target, here)
 
     command = [f"{venv}/bin/python", "-m", "pytest", *whole]
+    nice = ["nice", "-n", "5"]
     rest = tuple(f"--ignore={folder}" for folder in TRAINING)
-    main = [Part("main", command, (*spread, *rest))]
+    main = [Part("main", [*nice, *command], (*spread, *rest))]
     beside = [
         Part("lint", [*MAKE, "lint"]),
         Part("types", [*MAKE, "types"]),
@@ -287,6 +339,9 @@ def run(main: Sequence[Part], beside: Sequence[Part]) -> int:
         thread.start()
     for thread in [gate.lane(main, True), gate.lane(beside, False), *fetching]:
         thread.join()
+    cases = [case for part in (*main, *beside) if part.is_pytest for case in _cases(part.results)]
+    for line in durations(cases) if cases else ():
+        gate.screen.line(line)
     flaky = gate.retry()
     for name in dict.fromkeys(gate.broken):
         gate.screen.line(f"failed: {name}")
@@ -301,7 +356,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help="only these (default: every part)")
     parser.add_argument("--all", action="store_true", help="with the exhaustive cases")
     parser.add_argument(
-        "--jobs", type=int, default=2, help="processes of the main suite (default 2)"
+        "--jobs", type=int, default=3, help="processes of the main suite (default 3)"
     )
     options = parser.parse_args()
     lanes = parts(options.jobs, options.all)

@@ -116,7 +116,7 @@ def test_an_episode_through_gymnasiums_wrappers(id: str, strict: None) -> None:
     assert prompt in rendered
 
 
-@pytest.mark.sweep(gate=8)
+@pytest.mark.sweep(gate=5)
 @pytest.mark.parametrize("id", IDS)
 @pytest.mark.parametrize("mode", ["sync", "async"])
 def test_vectors_of_environments(id: str, mode: str) -> None:

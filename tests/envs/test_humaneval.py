@@ -73,13 +73,13 @@ def test_the_helpers_are_the_authors(env: rlvr.Environment) -> None:
 
 
 def test_all_reference_solutions_pass(env: rlvr.Environment, sample: Any) -> None:
-    tasks = sample(env.tasks, 24)
+    tasks = sample(env.tasks, 16)
     right = [env.verifier.demonstrate(task) or "" for task in tasks]
     assert rewards(env, tasks, right) == {1.0}
 
 
 def test_all_spoilt_solutions_fail(env: rlvr.Environment, sample: Any) -> None:
-    tasks = sample(env.tasks, 24)
+    tasks = sample(env.tasks, 16)
     wrong = [
         f"```python\n{spoilt(t.reference['solution'], t.reference['entry_point'])}\n```"
         for t in tasks
@@ -99,7 +99,7 @@ def test_no_name_that_tests_use_is_worth_defining(env: rlvr.Environment, sample:
 def test_all_completions_pass_in_the_bare_form(data: Path, sample: Any) -> None:
     """As a base model answers: the prompt is the code's head, the response its rest."""
     tasks, bodies, blocks = [], [], []
-    for row in sample(rows(data), 24):
+    for row in sample(rows(data), 16):
         reference = {"entry_point": row["entry_point"], "test": row["test"]}
         tasks.append(rlvr.Task(row["prompt"], reference, row["task_id"]))
         bodies.append(row["canonical_solution"])

@@ -154,18 +154,14 @@ def test_a_batch_that_memory_does_not_suffice_for_is_halved(monkeypatch: Any) ->
 
 def test_a_real_model_answers_in_a_batch_as_alone(real_model: Path) -> None:
     """Its tokenizer pads on the right, with its end token."""
-    policy = TransformersPolicy(str(real_model / "float32"), max_new_tokens=12)
+    policy = TransformersPolicy(str(real_model / "float32"), max_new_tokens=10)
     assert policy.tokenizer.padding_side == "right"
     assert policy.tokenizer.pad_token == policy.tokenizer.eos_token
     texts = [
         "What is 7 + 5?",
         "Name the capital of France.",
         "Write one word that rhymes with cat, and nothing else.",
-        "Hi",
         "Repeat this sentence. " * 8,
-        "Is the sun a star? Answer yes or no.",
-        "Count from one to five.",
-        "What colour is the sky on a clear day? " * 3,
     ]
     requests = asked(texts)
     alone = [policy.respond([request])[0] for request in requests]

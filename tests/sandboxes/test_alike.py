@@ -44,7 +44,7 @@ def came(run: ProgramRun, wanted: Wanted) -> Wanted:
     return done.status
 
 
-@pytest.mark.sweep(gate=12)
+@pytest.mark.sweep(gate=9)
 @pytest.mark.parametrize(("language", "row"), ROWS)
 def test_a_program_comes_to_the_same_in_every_jail(
     sandboxes: list[Sandbox], language: str, row: Row

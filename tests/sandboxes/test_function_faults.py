@@ -246,7 +246,7 @@ def the_next_is_right(sandbox: Sandbox, tests: FunctionTests) -> None:
     assert [one.passed for one in run.outcomes] == [True] * len(tests), run
 
 
-@pytest.mark.sweep(gate=16)
+@pytest.mark.sweep(gate=11)
 @pytest.mark.parametrize("form", ["asserts", "careless"])
 @pytest.mark.parametrize("how", ON_THE_CHANNEL)
 def test_whatever_it_says_on_the_channel(sandbox: Sandbox, how: str, form: str) -> None:
@@ -255,7 +255,7 @@ def test_whatever_it_says_on_the_channel(sandbox: Sandbox, how: str, form: str) 
     the_next_is_right(sandbox, FORMS[form])
 
 
-@pytest.mark.sweep(gate=14)
+@pytest.mark.sweep(gate=10)
 @pytest.mark.parametrize("form", ["check", "careless"])
 @pytest.mark.parametrize("how", IN_THE_FUNCTION)
 def test_whatever_the_function_does(sandbox: Sandbox, how: str, form: str) -> None:
@@ -263,7 +263,7 @@ def test_whatever_the_function_does(sandbox: Sandbox, how: str, form: str) -> No
     the_next_is_right(sandbox, FORMS[form])
 
 
-@pytest.mark.sweep(gate=8)
+@pytest.mark.sweep(gate=6)
 @pytest.mark.parametrize("how", OF_THE_SOURCE)
 def test_whatever_the_source_is(sandbox: Sandbox, how: str) -> None:
     has_failed(judged(sandbox, OF_THE_SOURCE[how], ASSERTS), ASSERTS)
@@ -325,7 +325,7 @@ BROKEN = {
 }  # fmt: skip
 
 
-@pytest.mark.sweep(gate=4)
+@pytest.mark.sweep(gate=3)
 @pytest.mark.parametrize("how", BROKEN)
 def test_tests_that_cannot_be_run_are_nobodys_wrong_answer(sandbox: Sandbox, how: str) -> None:
     run = sandbox.run_tests(RIGHT.encode(), BROKEN[how], Limits(wall_s=2, cpu_s=2, memory_mb=256))
@@ -342,7 +342,7 @@ BLAMES = {
 }  # fmt: skip
 
 
-@pytest.mark.sweep(gate=4)
+@pytest.mark.sweep(gate=3)
 @pytest.mark.parametrize("how", BLAMES)
 def test_a_solution_cannot_use_up_the_time_of_its_tests(sandbox: Sandbox, how: str) -> None:
     """Tests that work for long before they first call are over their limit by its doing, not their own."""

@@ -21,7 +21,7 @@ from rlvr.verifiers.code.reference import Reference
 
 ROWS = [
     json.loads(line)
-    for line in (Path(__file__).parent / "function_kinds.jsonl").read_text().splitlines()
+    for line in Path(__file__).with_name("function_kinds.jsonl").read_text().splitlines()
 ]
 PARTS = 12
 LIMITS = Limits(wall_s=20, cpu_s=10)

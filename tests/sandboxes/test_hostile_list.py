@@ -30,7 +30,7 @@ def run(sandbox: Sandbox, source: str, limits: Limits | None = None, language: s
     return execution
 
 
-@pytest.mark.sweep(gate=30)
+@pytest.mark.sweep(gate=22)
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda each: each.name)
 def test_an_attempt_comes_to_what_it_should_and_leaves_nothing(
     every_sandbox: Sandbox, attempt: Attempt

@@ -16,12 +16,12 @@ from rlvr.sandboxes.runner import supervise
 from rlvr.sandboxes.runner.groups import Meters
 from rlvr.sandboxes.simple import is_simple
 
-BURN = b"import time\nend = time.process_time() + 0.7\nwhile time.process_time() < end: pass\nprint('done')"
+BURN = b"import time\nend = time.process_time() + 0.35\nwhile time.process_time() < end: pass\nprint('done')"
 SLEEP = b"import time\ntime.sleep(60)"
-MIXED = b"import time\ntime.sleep(0.95)\nwhile True: pass"
+MIXED = b"import time\ntime.sleep(0.45)\nwhile True: pass"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def crowded(bubblewrap: Bubblewrap) -> Iterator[Sandbox]:
     """A jail on one processor, which another process wants as much."""
     before = os.sched_getaffinity(0)
@@ -37,19 +37,19 @@ def crowded(bubblewrap: Bubblewrap) -> Iterator[Sandbox]:
 
 
 def test_a_program_that_others_keep_from_its_processor_has_more_time(crowded: Sandbox) -> None:
-    (run,) = crowded.run(Program(BURN), [b""], Limits(wall_s=1.0, cpu_s=5.0)).executions
+    (run,) = crowded.run(Program(BURN), [b""], Limits(wall_s=0.5, cpu_s=5.0)).executions
     assert run.stdout == b"done\n"
-    assert run.wall_s > 0.6
+    assert run.wall_s > 0.3
 
 
 def test_who_sleeps_has_none(crowded: Sandbox) -> None:
-    (run,) = crowded.run(Program(SLEEP), [b""], Limits(wall_s=1.0, cpu_s=5.0)).executions
+    (run,) = crowded.run(Program(SLEEP), [b""], Limits(wall_s=0.5, cpu_s=5.0)).executions
     assert run.limit is Limit.WALL
 
 
 def test_nobody_has_more_time_than_it_waited(crowded: Sandbox) -> None:
     """A program that sleeps first and spins at the end has hardly waited."""
-    (run,) = crowded.run(Program(MIXED), [b""], Limits(wall_s=1.0, cpu_s=5.0)).executions
+    (run,) = crowded.run(Program(MIXED), [b""], Limits(wall_s=0.5, cpu_s=5.0)).executions
     assert run.limit is Limit.WALL
 
 
@@ -59,7 +59,7 @@ OTHER = FunctionTests(("assert f(3) == 9",), setup="known = {}\nknown[3] = 9")
 BURNS = b"""
 import time
 def f(n):
-    end = time.process_time() + 0.7
+    end = time.process_time() + 0.35
     while time.process_time() < end: pass
     return n * n
 """
@@ -68,14 +68,14 @@ SLEEPS = b"import time\ndef f(n): time.sleep(60)"
 
 @pytest.mark.parametrize("tests", [SIMPLE, OTHER])
 def test_functions_have_more_time_as_well(crowded: Sandbox, tests: FunctionTests) -> None:
-    run = crowded.run_tests(BURNS, tests, Limits(wall_s=1.0, cpu_s=5.0))
+    run = crowded.run_tests(BURNS, tests, Limits(wall_s=0.5, cpu_s=5.0))
     assert run.limit is None, run
     assert run.outcomes[0].passed
 
 
 @pytest.mark.parametrize("tests", [SIMPLE, OTHER])
 def test_functions_that_sleep_have_none(crowded: Sandbox, tests: FunctionTests) -> None:
-    run = crowded.run_tests(SLEEPS, tests, Limits(wall_s=1.0, cpu_s=5.0))
+    run = crowded.run_tests(SLEEPS, tests, Limits(wall_s=0.5, cpu_s=5.0))
     assert run.limit is Limit.WALL
 
 
@@ -84,7 +84,7 @@ def test_tests_that_dont_end_have_none(crowded: Sandbox, setup: str) -> None:
     """What a solution returns may keep its tests busy: it waits meanwhile, and its own time ends that."""
     tests = FunctionTests(("for _ in f(3): pass",), setup=setup)
     endless = b"def f(n): return range(10**18)"
-    run = crowded.run_tests(endless, tests, Limits(wall_s=1.0, cpu_s=30.0))
+    run = crowded.run_tests(endless, tests, Limits(wall_s=0.5, cpu_s=30.0))
     assert run.limit is Limit.WALL
 
 
@@ -121,5 +121,5 @@ YIELDS = b"import os\nwhile True: os.sched_yield()"
 
 
 def test_a_program_that_lets_others_go_first_has_a_limit_all_the_same(crowded: Sandbox) -> None:
-    (run,) = crowded.run(Program(YIELDS), [b""], Limits(wall_s=1.0, cpu_s=1.0)).executions
+    (run,) = crowded.run(Program(YIELDS), [b""], Limits(wall_s=0.5, cpu_s=1.0)).executions
     assert run.limit in (Limit.WALL, Limit.CPU)

@@ -202,7 +202,7 @@ def test_close_ends_what_is_under_way(bubblewrap: Bubblewrap) -> None:
         for one in waiting:
             with pytest.raises(SandboxError):
                 one.result(120)
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 50
     with pytest.raises(SandboxError, match="closed"):
         pool.run(ECHO, [b"\n"])
     pool.close()

@@ -87,6 +87,7 @@ def test_what_does_not_compile_says_why(sandbox: Sandbox, language: str) -> None
     assert "runner" not in result.compile_error  # nothing of what is none of the program's business
 
 
+@pytest.mark.sweep(gate=3)
 def test_it_ends_where_proceed_says_no(sandbox: Sandbox, language: str) -> None:
     seen: list[tuple[int, bytes]] = []
 

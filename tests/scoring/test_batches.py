@@ -65,13 +65,13 @@ def test_a_response_that_is_no_text_is_refused_before_anything_runs(
 
 @pytest.mark.parametrize("composed", [False, True])
 def test_the_deadline_holds_with_many_hanging_items(composed: bool) -> None:
-    """Two hundred items of twenty seconds, and a queue that is soon full."""
+    """Two hundred items of minutes, and a queue that is soon full."""
     verifier = AnyOf(Acts("response"), Acts("response", "other")) if composed else Acts("response")
     with Pool(2, max_queued=5) as pool:
         pool.submit(Acts(), TASK, "right").result(120)
         began = time.monotonic()
-        verdicts = score([TASK] * 200, ["sleep 20"] * 200, verifier, deadline_s=0.5, pool=pool)
-        assert time.monotonic() - began < 15
+        verdicts = score([TASK] * 200, ["sleep 200"] * 200, verifier, deadline_s=0.5, pool=pool)
+        assert time.monotonic() - began < 100
     assert len(verdicts) == 200
     for verdict in verdicts:
         assert isinstance(verdict, rlvr.Unscored)

@@ -49,6 +49,7 @@ def test_after_the_process_ended_itself(script: Callable[..., Script], end: str)
     assert ended.nothing_left(), ended.left()
 
 
+@pytest.mark.sweep(gate=2)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_after_a_signal(script: Callable[..., Script], number: signal.Signals) -> None:
     ended = script(START + "begin()\ntime.sleep(600)")

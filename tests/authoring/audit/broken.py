@@ -231,7 +231,7 @@ def _slow_pattern(task: rlvr.Task, answer: str) -> bool:
 
 @broken("settling")
 def has_a_slow_pattern_inline() -> rlvr.Environment:
-    return judged(_slow_pattern, inline=True, mode="whole", name="slow", limit_s=2.0,
+    return judged(_slow_pattern, inline=True, mode="whole", name="slow", limit_s=0.6,
                   demonstrate=lambda task: task.reference)  # fmt: skip
 
 

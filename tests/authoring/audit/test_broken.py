@@ -13,7 +13,7 @@ import pytest
 from broken import BROKEN, FACTORIES
 
 import rlvr
-from rlvr.authoring.audit import ProbeOutcome
+from rlvr.authoring.audit import Audit, ProbeOutcome
 from rlvr.core import registry
 
 # What comes last looks at what these saw.
@@ -31,14 +31,18 @@ def registered() -> Iterator[None]:
         gymnasium.registry.pop(registry._specs.pop(name).gym_id)
 
 
-def test_the_healthy_one_passes() -> None:
-    report = rlvr.audit("healthy_square", tasks=30)
-    assert report.ok, str(report)
-    assert report.hack_floor is not None
-    assert report.hack_floor <= 0.06
+@pytest.fixture(scope="module")
+def healthy() -> Audit:
+    return rlvr.audit("healthy_square", tasks=30)
 
 
-@pytest.mark.sweep(gate=24)
+def test_the_healthy_one_passes(healthy: Audit) -> None:
+    assert healthy.ok, str(healthy)
+    assert healthy.hack_floor is not None
+    assert healthy.hack_floor <= 0.06
+
+
+@pytest.mark.sweep(gate=20)
 @pytest.mark.parametrize("name", BROKEN)
 def test_each_is_caught_by_name(name: str) -> None:
     probe = BROKEN[name]
@@ -49,14 +53,10 @@ def test_each_is_caught_by_name(name: str) -> None:
     assert not report.ok
 
 
-def test_none_of_these_faults_is_the_healthy_ones() -> None:
-    report = rlvr.audit("healthy_square", tasks=12, only=sorted(set(BROKEN.values())))
-    wrong = [
-        one
-        for one in report
-        if one.outcome not in (ProbeOutcome.OK, ProbeOutcome.NOTE, ProbeOutcome.NOTHING)
-    ]
-    assert not wrong, str(report)
+def test_none_of_these_faults_is_the_healthy_ones(healthy: Audit) -> None:
+    fine = (ProbeOutcome.OK, ProbeOutcome.NOTE, ProbeOutcome.NOTHING)
+    wrong = [probe for probe in sorted(set(BROKEN.values())) if healthy[probe].outcome not in fine]
+    assert not wrong, str(healthy)
 
 
 def test_there_are_enough() -> None:

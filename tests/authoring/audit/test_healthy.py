@@ -37,7 +37,7 @@ CHEAP = (
 )
 
 
-@pytest.mark.sweep(gate=6)
+@pytest.mark.sweep(gate=5)
 @pytest.mark.parametrize("name", HEALTHY)
 def test_it_passes(name: str) -> None:
     whole = name.removeprefix("healthy_") in WHOLE

@@ -45,7 +45,7 @@ def judged(verifier: Code, form: str, source: str) -> rlvr.Verdict:
     return verdict
 
 
-@pytest.mark.sweep(gate=40)
+@pytest.mark.sweep(gate=30)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("cheat", CHEATS)
 def test_a_cheat_earns_nothing(verifier: Code, cheat: str, form: str) -> None:

@@ -49,7 +49,7 @@ def test_the_canary_would_be_found() -> None:
         assert CANARY in said(verdict)
 
 
-@pytest.mark.sweep(gate=24)
+@pytest.mark.sweep(gate=16)
 @pytest.mark.parametrize("reward", ["all", "fraction"])
 @pytest.mark.parametrize("form", REFERENCES)
 @pytest.mark.parametrize("leak", LEAKS)

@@ -11,6 +11,7 @@ import pytest
 import rlvr
 from rlvr.core.errors import OptionError
 from rlvr.verifiers.coherence import measures
+from tests.tiers import Sample
 
 PROMPT = "Write a short story about a lighthouse keeper who finds a letter in a bottle."
 STORY = (
@@ -101,7 +102,7 @@ def test_a_megabyte_is_judged() -> None:
         assert found.status is not rlvr.Status.LIMIT
 
 
-def test_stored_responses_pass(data: Path) -> None:
+def test_stored_responses_pass(data: Path, sample: Sample) -> None:
     rows = [
         json.loads(line) for line in (data / "ifeval/input_data.jsonl").read_text().splitlines()
     ]
@@ -109,16 +110,14 @@ def test_stored_responses_pass(data: Path) -> None:
     passed, count = {"lenient": 0, "strict": 0}, 0
     for name, file in sets.items():
         lines = (data / f"ifeval/{file}.jsonl").read_text().splitlines()
-        stored = [json.loads(line) for line in lines]
-        tasks = [
-            rlvr.Task(rows[n % 541]["prompt"], rows[n % 541], str(n)) for n in range(len(stored))
-        ]
-        responses = [one["response"] for one in stored]
+        numbered = sample([(n, json.loads(line)) for n, line in enumerate(lines)], 400)
+        tasks = [rlvr.Task(rows[n % 541]["prompt"], rows[n % 541], str(n)) for n, _ in numbered]
+        responses = [stored["response"] for _, stored in numbered]
         for level in passed:
             found = sum(map(float, rlvr.score(tasks, responses, rlvr.Coherent(level))))  # type: ignore[arg-type]
             passed[level] += int(found)
-            assert name != "GPT-4" or found >= 0.995 * len(stored)
-        count += len(stored)
+            assert name != "GPT-4" or found >= 0.995 * len(numbered)
+        count += len(numbered)
     assert passed["lenient"] >= 0.995 * count
 
 

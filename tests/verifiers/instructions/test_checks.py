@@ -82,7 +82,7 @@ def test_what_is_asked_names_each_kwarg(example: Example) -> None:
             assert str(value) in said
 
 
-@pytest.mark.sweep(gate=40)
+@pytest.mark.sweep(gate=28)
 @named
 @given(raw=TEXTS)
 def test_any_text_has_an_answer_and_always_the_same(example: Example, raw: str) -> None:

@@ -13,6 +13,7 @@ from rlvr import Sql, Status
 from rlvr.authoring.audit.hacks.hostile_queries import hostile_queries
 from rlvr.authoring.neighbours.base import Base
 from rlvr.scoring import Pool
+from tests.tiers import Sample
 
 
 def digest(path: Path) -> str:
@@ -42,8 +43,10 @@ def test_hostile_queries_on_a_database(pool: Pool, database: str) -> None:
     )
 
 
-def test_hostile_queries_are_tried_on_real_databases(pool: Pool, data: Path) -> None:
-    for path in sorted((data / "sql/databases").glob("*.sqlite"))[::20]:
+def test_hostile_queries_are_tried_on_real_databases(
+    pool: Pool, data: Path, sample: Sample
+) -> None:
+    for path in sample(sorted((data / "sql/databases").glob("*.sqlite"))[::20], 4):
         schema, before = Base.of(str(path)).schema, digest(path)
         table = next(one for one in schema.tables if not one.is_view)
         reference = {"sql": f'SELECT * FROM "{table.name}"', "databases": [str(path)]}
