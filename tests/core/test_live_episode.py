@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import sqlite3
 import subprocess
@@ -402,3 +403,35 @@ def test_what_is_no_message_is_refused_and_costs_no_turn(message: Any) -> None:
 def test_invalid_options_say_what_to_do(options: dict[str, Any], says: str) -> None:
     with pytest.raises(OptionError, match=says):
         rlvr.MultiTurn([TASK], exact, **{"episode": Log, **options})
+
+
+def test_a_partner_that_fails_costs_its_rows_and_nothing_else(tmp_path: Path) -> None:
+    class Partner(rlvr.Episode):
+        async def reply(self, message: ModelMessage) -> str | None:
+            await asyncio.sleep(0)
+            if int(self.task.id) % 10 < 3 and message.content == "3":
+                raise ConnectionError("the partner is away")
+            return None if message.content == "5" else "no"
+
+    class Policy:
+        name = "counts"
+
+        def respond(self, requests: Any) -> list[str]:
+            return [str(3 + len(request.prompt) // 2) for request in requests]
+
+    tasks = [rlvr.Task("Guess.", "5", str(i)) for i in range(50)]
+    report = rlvr.evaluate(rlvr.MultiTurn(tasks, exact, Partner, max_turns=4), Policy())
+    assert report.unscored == {"internal": 15}
+    assert report.correct.value == 1.0  # of the others
+
+
+def test_an_episode_may_be_played_in_a_forked_child() -> None:
+    env = env_of(Log)
+    env.reset()
+    pid = os.fork()
+    if pid == 0:
+        child = env_of(Log)
+        child.reset()
+        os._exit(0 if child.step("5")[1] == 1.0 else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert env.step("5")[1] == 1.0
