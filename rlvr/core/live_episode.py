@@ -312,7 +312,7 @@ def plain(value: Any) -> Any:
     """Return `value` if it is plain JSON data. Raises `_InvalidError` otherwise."""
     if value is None or isinstance(value, str | bool | int):
         return value
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
