@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 from rlvr.core.errors import OptionError
 from rlvr.core.http import LEAST_BYTES, checked_url, sent_bytes
-from rlvr.core.secrets import api_key, excerpt, scrubbed_answer
+from rlvr.core.secrets import api_key, excerpt, scrubbed_answer, scrubbed_data
+from rlvr.core.task import content_text
 from rlvr.policies.base import Generation, PolicyError, Request
 from rlvr.policies.http import Endpoint, GaveUp, Nonsense, Refused
+from rlvr.policies.openai_tools import returned_calls, sent_messages, tool_fields
 
 _TOO_LONG = (
     "context_length", "context length", "maximum context", "max_model_len", "maximum model length",
@@ -128,9 +130,10 @@ class OpenAIPolicy:
         assert self._endpoint is not None
         body = self._body | {"n": n, "seed": request.seed}
         if self._api == "chat":
-            body["messages"] = list(request.prompt)
+            body["messages"] = sent_messages(request.prompt)
         else:
-            body["prompt"] = "\n\n".join(message["content"] for message in request.prompt)
+            body["prompt"] = "\n\n".join(map(content_text, request.prompt))
+        body |= tool_fields(request.tools, self._api, body)
 
         def read(answer: Any) -> list[Generation]:
             responses = generations(answer, n)
@@ -202,6 +205,11 @@ class OpenAIPolicy:
             hint = " Set the API key's environment variable (OPENAI_API_KEY, or --api-key-env)."
         elif error.status == 404:
             hint = " Is the base URL's path right (it often ends in /v1)?"
+        elif "tool" in error.message.lower():
+            hint = (
+                " The environment offers tools: start the server with a parser for its model's calls (vLLM: "
+                "--enable-auto-tool-choice --tool-call-parser NAME), or use calls='text'."
+            )
         return PolicyError(
             f"The server at {self._base_url} refused the request with {error.status}: "
             f"{error.message}.{hint}"
@@ -233,7 +241,8 @@ def _generation(
     chat = "message" in choice
     text = choice["message"].get("content") if chat else choice["text"]
     reason = choice.get("finish_reason")
-    if text is None and reason in ("stop", "length"):
+    calls = returned_calls(choice["message"]) if chat else ()
+    if text is None and (calls or reason in ("stop", "length", "tool_calls")):
         text = ""  # a parser took all of it, such as reasoning that never ended
     if not isinstance(text, str):
         raise Nonsense(f"a text that is {excerpt(text, 100)!r}")
@@ -247,8 +256,8 @@ def _generation(
         if chat
         else table.get("token_logprobs")
     )
-    safe_text = scrubbed_answer(text)
-    if safe_text != text:
+    safe_text, safe_calls = scrubbed_answer(text), tuple(scrubbed_data(list(calls)))
+    if (safe_text, safe_calls) != (text, calls):
         ids, logprobs = None, None  # they'd spell the secret
     return Generation(
         safe_text,
@@ -257,6 +266,7 @@ def _generation(
         len(ids) if ids is not None else share,
         ids,
         _logprobs(logprobs) if logprobs else None,
+        tool_calls=safe_calls,
     )
 
 

@@ -88,7 +88,7 @@ class TransformersPolicy:
 
     def stream(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Generation]]]:
         """Yield the requests' numbers and responses as `respond` finds them, a batch at a time."""
-        prompts = [self.template.prompt(request.prompt) for request in requests]
+        prompts = [self.template.prompt(request.prompt, request.tools) for request in requests]
         context = context_of(self.model)
         said = f"the prompt doesn't fit the model's context of {context} tokens"
         over = [i for i, prompt in enumerate(prompts) if len(prompt) >= context]
@@ -111,7 +111,7 @@ class TransformersPolicy:
             completions = self._or_less([prompts[i] for i in batch], seeds, limit)
             rows = rows[len(completions) :]
             yield [
-                (i, self._generation(ids, len(prompts[i])))
+                (i, self._generation(ids, len(prompts[i]), requests[i].tools))
                 for i, ids in zip(batch, completions, strict=False)  # the first of the batch
             ]
 
@@ -167,16 +167,20 @@ class TransformersPolicy:
         completions: list[list[int]] = output[:, longest:].tolist()
         return completions
 
-    def _generation(self, ids: list[int], prompt_tokens: int) -> Generation:
+    def _generation(
+        self, ids: list[int], prompt_tokens: int, tools: Sequence[dict[str, Any]]
+    ) -> Generation:
         ends = self._ends
         end = next((place for place, id in enumerate(ids) if id in ends), None)
         own = ids if end is None else ids[: end + 1]  # padding follows
+        message = self.template.message(own, tools)
         return Generation(
-            self.template.text(own),
+            message["content"],
             "length" if end is None else "stop",
             prompt_tokens,
             len(own),
             tuple(own),
+            tool_calls=tuple(message.get("tool_calls", ())),
         )
 
     @property

@@ -58,7 +58,7 @@ class VllmPolicy:
         import vllm
 
         context = self.llm.llm_engine.model_config.max_model_len
-        prompts = [self._template.prompt(request.prompt) for request in requests]
+        prompts = [self._template.prompt(request.prompt, request.tools) for request in requests]
         # The engine would refuse the whole batch because of one prompt that doesn't fit.
         fits = [i for i, prompt in enumerate(prompts) if len(prompt) < context]
         outputs = self.llm.generate(
@@ -69,10 +69,10 @@ class VllmPolicy:
         reason = f"the prompt doesn't fit the model's context of {context} tokens"
         responses = [Generation("", "error", error=reason, overflow=True)] * len(requests)
         for i, output in zip(fits, outputs, strict=True):
-            responses[i] = self._generation(output)
+            responses[i] = self._generation(output, requests[i].tools)
         return responses
 
-    def _generation(self, output: Any) -> Generation:
+    def _generation(self, output: Any, tools: Sequence[dict[str, Any]]) -> Generation:
         (completion,) = output.outputs
         ids = tuple(completion.token_ids)
         logprobs = None
@@ -80,11 +80,13 @@ class VllmPolicy:
             logprobs = tuple(
                 at_token[id].logprob for at_token, id in zip(completion.logprobs, ids, strict=True)
             )
+        message = self._template.message(ids, tools)
         return Generation(
-            self._template.text(ids),
+            message["content"],
             "length" if completion.finish_reason == "length" else "stop",
             len(output.prompt_token_ids),
             len(ids),
             ids,
             logprobs,
+            tool_calls=tuple(message.get("tool_calls", ())),
         )
