@@ -6,6 +6,7 @@ Each reader returns JSON text and the place behind the arguments, or None for a 
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import warnings
@@ -13,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+FIRST_MARK, LAST_MARK = "\U000f0000", "\U000fffff"
+"""The private range whose characters stand for special tokens."""
 Properties = Mapping[str, Any]
 """The JSON schemas of a tool's arguments by name; empty if they aren't known."""
 
@@ -39,10 +42,17 @@ def skip(text: str, at: int) -> int:
     return at
 
 
+@functools.lru_cache(256)
+def spaced(expected: str) -> re.Pattern[str]:
+    """Return a pattern of a template's text, with any white space where it has some and around special tokens."""
+    words = re.findall(rf"[{FIRST_MARK}-{LAST_MARK}]|[^\s{FIRST_MARK}-{LAST_MARK}]+", expected)
+    return re.compile(r"\s*".join(map(re.escape, words)))
+
+
 def literal(text: str, at: int, expected: str) -> int | None:
     """Return the end of `expected` behind white space, or None if it isn't there."""
-    at = skip(text, at)
-    return at + len(expected) if text.startswith(expected, at) else None
+    match = spaced(expected).match(text, skip(text, at))
+    return match.end() if match else None
 
 
 def object_at(text: str, at: int) -> tuple[dict[str, Any], int] | None:

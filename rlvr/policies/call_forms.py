@@ -15,18 +15,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rlvr.policies.call_arguments import (
+    FIRST_MARK,
+    LAST_MARK,
     Arguments,
     Properties,
     literal,
     object_at,
     skip,
+    spaced,
 )
 
 Schemas = Mapping[str, Properties]
 """The arguments' schemas of each tool by its name; empty if they aren't known."""
 
-_NAME = re.compile(r"[^\s<>{}()\[\]\"'=,]{1,200}")
-FIRST_MARK, LAST_MARK = "\U000f0000", "\U000fffff"
+_LONGEST_HEAD = 1000
+_NAME = re.compile(rf"[^\s<>{{}}()\[\]\"'=,{FIRST_MARK}-{LAST_MARK}]{{1,200}}")
 
 
 @dataclass(frozen=True)
@@ -172,9 +175,9 @@ class CallForm:
         if not re.search(rf"\w\w|[{FIRST_MARK}-{LAST_MARK}]", self.opener):
             return self._whole(text, schemas)
         outside, calls, at, searched = "", list[WrittenCall](), 0, 0
-        while (start := text.find(self.opener, searched)) >= 0:
-            before = self._without_head(text[at:start])
-            searched = start + len(self.opener)
+        while match := spaced(self.opener).search(text, searched):
+            before = self._without_head(text[at : match.start()])
+            searched = match.end()
             if before is None:
                 continue
             new, end = self._block(text, searched, schemas)
@@ -195,16 +198,18 @@ class CallForm:
 
     def _without_head(self, text: str) -> str | None:
         """Return the text before an opener without the call's head; None if there should be one and isn't."""
+        near, far = text[-_LONGEST_HEAD:], text[:-_LONGEST_HEAD]
         for head in self.heads:
-            before, changed = re.subn(rf"{head}\s*\Z", "", text)
+            before, changed = re.subn(rf"{head}\s*\Z", "", near)
             if changed:
-                return before
+                return far + before
         return None if self.heads else text
 
     def _whole(self, text: str, schemas: Schemas) -> tuple[str, list[WrittenCall]]:
         bare = without_marks(text).strip()
-        if bare.startswith(self.opener):
-            calls, end = self._block(bare, len(self.opener), schemas)
+        start = literal(bare, 0, self.opener)
+        if start is not None:
+            calls, end = self._block(bare, start, schemas)
             if all(call.name for call in calls) and end == len(bare):
                 return "", calls
         return text, []
@@ -239,9 +244,14 @@ class CallForm:
 
     def _unreadable(self, text: str, at: int) -> tuple[WrittenCall, int]:
         """Return a call that can't be read and its end; -1 if it has none."""
-        closer = self.closer or self.end
-        closing = text.find(closer, at) if closer else -1
-        end = closing + len(self.closer) if closing >= 0 else -1
+        closer = self.closer or self.end or self.between
+        match = spaced(closer).search(text, at) if closer else None
+        if match:
+            closing, end = match.start(), match.end() if self.closer else match.start()
+        else:  # its end may be the message's, in a special token
+            last = text.rstrip()
+            is_ended = bool(last) and FIRST_MARK <= last[-1] <= LAST_MARK
+            closing = end = len(last) - 1 if is_ended and not (self.closer or self.end) else -1
         return WrittenCall("", without_marks(text[at:closing]).strip()), end
 
 

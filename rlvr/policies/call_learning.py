@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 from rlvr.core.errors import DataError
 from rlvr.policies.call_arguments import (
+    FIRST_MARK,
+    LAST_MARK,
     Arguments,
     GemmaArguments,
     JsonArguments,
@@ -21,8 +23,6 @@ from rlvr.policies.call_arguments import (
     object_at,
 )
 from rlvr.policies.call_forms import (
-    FIRST_MARK,
-    LAST_MARK,
     CallBody,
     CallForm,
     Harmony,

@@ -158,7 +158,7 @@ class Template:
         """
         messages = [{"role": "user", "content": reply}] if isinstance(reply, str) else reply
         messages = [plain_message(message) for message in messages]
-        quoted = Quotes(self._frame.markers, messages)
+        quoted = Quotes(self._frame.markers, self._frame.tool_markers, messages)
         hidden = [quoted.hidden(message) for message in messages]
         calls = answered_calls(hidden, _SAID)
         text = self._behind_calls(hidden, calls) if calls else self._after_said(hidden)
@@ -325,12 +325,18 @@ class Template:
         with contextlib.suppress(DataError):
             shown += self._render([{"role": "system", "content": "x"}, _ASKED])
         markers = [t.content for t in added.values() if t.special or t.content in shown]
+        # Tags around a tool's result, which is quoted text; the results of calls as text are in such tags themselves.
+        result = {"role": "tool", "tool_call_id": "rlvr7id01", "name": "x", "content": "x"}
+        with contextlib.suppress(DataError):
+            call = calls_message(answered_calls([result], "x"))
+            shown += self._render([_ASKED, call, result])
         return Frame(
             ends=frozenset(end for end in known if end),
             # A template that closes no message (GLM's) opens the next one there, and that must stay.
             closing=closing if closed else None,
             start=tokenizer.eos_token or next(iter(special), ""),
             markers=markers,
+            tool_markers=[t.content for t in added.values() if t.special or t.content in shown],
             special=special,
         )
 

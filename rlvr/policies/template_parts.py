@@ -20,6 +20,7 @@ class Frame:
         closing: the token that the template closes it with, if it does.
         start: a special token; "" where there's none.
         markers: tokens that mean something to the template.
+        tool_markers: the same, with the tokens around a tool's result.
         special: all special tokens.
     """
 
@@ -27,6 +28,7 @@ class Frame:
     closing: str | None
     start: str
     markers: Sequence[str]
+    tool_markers: Sequence[str]
     special: Sequence[str]
 
 
@@ -66,9 +68,13 @@ def opening_token(text: str, special: Sequence[str]) -> str | None:
 class Quotes:
     """Hides markers that a content spells from the template, and cuts them up for the tokenizer."""
 
-    def __init__(self, markers: Sequence[str], messages: Sequence[Mapping[str, Any]]) -> None:
-        ordered = sorted(markers, key=len, reverse=True)
-        self._markers = re.compile("|".join(map(re.escape, ordered)) or r"(?!)")
+    def __init__(
+        self,
+        markers: Sequence[str],
+        tool_markers: Sequence[str],
+        messages: Sequence[Mapping[str, Any]],
+    ) -> None:
+        self._markers, self._tool_markers = _any_of(markers), _any_of(tool_markers)
         self._hidden: list[str] = []
         words = (f"RLVR{number}QUOTE" for number in itertools.count())
         texts = [str(message.get(key, "")) for message in messages for key in _QUOTED]
@@ -76,18 +82,17 @@ class Quotes:
 
     def hidden(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Return a message with a word in place of each marker in its content and its tool's name."""
+        pattern = self._tool_markers if message.get("role") == "tool" else self._markers
         return {
-            key: self._hide(value) if key in _QUOTED and isinstance(value, str) else value
+            key: pattern.sub(self._hide, value)
+            if key in _QUOTED and isinstance(value, str)
+            else value
             for key, value in message.items()
         }
 
-    def _hide(self, content: str) -> str:
-
-        def word(match: re.Match[str]) -> str:
-            self._hidden.append(match.group())
-            return f"{self._word}{len(self._hidden) - 1}E"
-
-        return self._markers.sub(word, content)
+    def _hide(self, match: re.Match[str]) -> str:
+        self._hidden.append(match.group())
+        return f"{self._word}{len(self._hidden) - 1}E"
 
     def pieces(self, text: str) -> Iterator[str]:
         """Yield the parts of a rendered text; a marker that a content spelled is in two of them."""
@@ -98,3 +103,8 @@ class Quotes:
                 yield from (marker[:1], marker[1:])
             elif part:
                 yield part
+
+
+def _any_of(markers: Sequence[str]) -> re.Pattern[str]:
+    ordered = sorted(markers, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, ordered)) or r"(?!)")
