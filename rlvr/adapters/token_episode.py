@@ -109,7 +109,7 @@ async def play(
                 break
             episode.add_response(generated)
             new = await live.respond(
-                template.message(ids) if env.tool_schemas else template.text(ids)
+                template.message(ids, env.tool_schemas) if env.tool_schemas else template.text(ids)
             )
             if not live.over:
                 tokens = template.reply(ids, new)

@@ -10,6 +10,7 @@ The text form is that of Qwen's and Hermes' chat templates::
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -133,7 +134,32 @@ def _native(call: Any) -> ToolCall:
     arguments = function.get("arguments")
     if not isinstance(arguments, str):  # some templates and servers give an object
         arguments = json.dumps({} if arguments is None else arguments, ensure_ascii=False)
-    return ToolCall(str(function.get("name") or ""), arguments or "{}", str(call.get("id") or ""))
+    name, id = function.get("name"), str(call.get("id") or "")
+    if not name or not isinstance(name, str):
+        return ToolCall("", arguments, id, f"the call can't be read: {arguments:.200}")
+    return ToolCall(name, arguments or "{}", id)
+
+
+def sent_call(call: Any) -> dict[str, Any]:
+    """Return a call in OpenAI's exact form, whose arguments are a JSON object, for servers and templates.
+
+    Many refuse a conversation with other names or arguments; a model that wrote some is to read the error.
+    """
+    read = _native(call)
+    try:
+        is_object = isinstance(json.loads(read.arguments or "{}"), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    arguments = (read.arguments or "{}") if is_object else json.dumps({"invalid": read.arguments})
+    name = read.name if _NAME.fullmatch(read.name) else "invalid"
+    return {
+        "id": read.id,
+        "type": "function",
+        "function": {"name": name, "arguments": arguments},
+    }
+
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def _written(text: str) -> ToolCall:

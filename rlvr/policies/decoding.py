@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr.core.errors import DataError, MissingExtraError, OptionError
+from rlvr.core.task import content_text
 from rlvr.policies.template import Template
 
 CLOSING = "\n</think>\n\n"
@@ -94,6 +95,22 @@ def read_response(
     return text[: len(text) - behind], own, True
 
 
+def calls_in(
+    template: Template, text: str, ids: Sequence[int], cut: bool, tools: Sequence[dict[str, Any]]
+) -> tuple[str, tuple[dict[str, Any], ...]]:
+    """Return a response's text without its calls of tools, and the calls.
+
+    Args:
+        text, ids, cut: what `read_response` returned.
+        tools: the tools that the model was offered.
+    """
+    if not tools:
+        return text, ()
+    message = template.message(ids, tools)
+    calls = tuple(message.get("tool_calls", ()))
+    return (message["content"] if calls or not cut else text), calls
+
+
 class StopStrings:
     """A stopping criterion of transformers: a row is done when its response has a stop string.
 
@@ -164,7 +181,7 @@ def renderer(option: str | None) -> Callable[[Sequence[Mapping[str, str]]], str]
     Raises `DataError` if the template needs a token that only the tokenizer knows.
     """
     if option in (None, PLAIN):
-        return lambda messages: "\n\n".join(message["content"] for message in messages)
+        return lambda messages: "\n\n".join(map(content_text, messages))
     assert option is not None
     environment, tree = _parsed(read_template(option), option)
     from jinja2 import TemplateError, meta

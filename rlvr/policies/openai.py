@@ -14,6 +14,7 @@ from rlvr.policies.base import Generation, PolicyError, Request, seed_of
 from rlvr.policies.decoding import CLOSING, Limits, cut_at, is_thinking, opens_thoughts, renderer
 from rlvr.policies.http import Endpoint, GaveUp, Refused
 from rlvr.policies.openai_answers import generations, read_ids, served_models
+from rlvr.policies.openai_tools import sent_messages, tool_fields
 
 _TOO_LONG = (
     "context_length", "context length", "maximum context", "max_model_len", "maximum model length",
@@ -179,10 +180,10 @@ class OpenAIPolicy:
         """Return the JSON of the request to the server."""
         body = self._body | {"n": n, "seed": request.seed}
         if self._api == "chat":
-            body["messages"] = list(request.prompt)
+            body["messages"] = sent_messages(request.prompt)
         else:
             body["prompt"] = self._render(request.prompt)
-        return body
+        return body | tool_fields(request.tools, self._api, body)
 
     def _as_read(self, response: Generation, opened: bool) -> Generation:
         """Return a response up to its first stop string, whatever the server did, with the tag of its thoughts."""
@@ -344,6 +345,11 @@ class OpenAIPolicy:
             hint = " Set the API key's environment variable (OPENAI_API_KEY, or --api-key-env)."
         elif error.status == 404:
             hint = " Is the base URL's path right (it often ends in /v1)?"
+        elif "tool" in error.message.lower():
+            hint = (
+                " The environment offers tools: start the server with a parser for its model's calls (vLLM: "
+                "--enable-auto-tool-choice --tool-call-parser NAME), or use calls='text'."
+            )
         return PolicyError(
             f"The server at {self._base_url} refused the request with {error.status}: "
             f"{error.message}.{hint}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rlvr.core.secrets import excerpt, scrubbed_answer
+from rlvr.core.secrets import excerpt, scrubbed_answer, scrubbed_data
 from rlvr.policies.base import Generation
 from rlvr.policies.http import Nonsense
+from rlvr.policies.openai_tools import returned_calls
 
 _MOST_TOKENS = 1 << 40
 
@@ -37,7 +38,8 @@ def _generation(
     chat = "message" in choice
     text = choice["message"].get("content") if chat else choice["text"]
     reason = choice.get("finish_reason")
-    if text is None and reason in ("stop", "length"):
+    calls = returned_calls(choice["message"]) if chat else ()
+    if text is None and (calls or reason in ("stop", "length", "tool_calls")):
         text = ""  # a parser took all of it, such as reasoning that never ended
     if not isinstance(text, str):
         raise Nonsense(f"a text that is {excerpt(text, 100)!r}")
@@ -51,8 +53,8 @@ def _generation(
         if chat
         else table.get("token_logprobs")
     )
-    safe_text = scrubbed_answer(text)
-    if safe_text != text:
+    safe_text, safe_calls = scrubbed_answer(text), tuple(scrubbed_data(list(calls)))
+    if (safe_text, safe_calls) != (text, calls):
         ids, logprobs = None, None  # they'd spell the secret
     return Generation(
         safe_text,
@@ -61,6 +63,7 @@ def _generation(
         len(ids) if ids is not None else share,
         ids,
         _logprobs(logprobs) if logprobs else None,
+        tool_calls=safe_calls,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rlvr.core.environment import Environment
 from rlvr.core.errors import DataWarning, OptionError
-from rlvr.core.task import Task
+from rlvr.core.task import Task, content_text
 from rlvr.core.verdict import Scored
 from rlvr.policies.base import Request
 from rlvr.scoring import score
@@ -34,7 +34,7 @@ class Echo:
     def respond(self, requests: Sequence[Request]) -> list[str]:
         """Return each prompt as text: the whole prompt at the first turn, then the last message alone."""
         return [
-            r.task.text if len(r.prompt) <= len(r.task.prompt) else r.prompt[-1]["content"]
+            r.task.text if len(r.prompt) <= len(r.task.prompt) else content_text(r.prompt[-1])
             for r in requests
         ]
 

@@ -14,11 +14,23 @@ import contextlib
 import functools
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rlvr.core.errors import DataError, OptionError
+from rlvr.core.task import Message
+from rlvr.core.thinking import after_thinking
+from rlvr.policies.call_forms import CallForm, Harmony, Marks, without_marks
+from rlvr.policies.call_learning import PROBE_TOOLS, learned, shown_by
+from rlvr.policies.template_messages import (
+    answered_calls,
+    calls_message,
+    message_of,
+    plain_message,
+    schemas_of,
+    variants,
+)
+from rlvr.policies.template_parts import Frame, Quotes, Thoughts, opening_token
 
 _SAID, _REPLY = "RLVR7SAID7RLVR", "RLVR7REPLY7RLVR"
 _ASKED = {"role": "user", "content": "x"}
@@ -59,15 +71,27 @@ class Template:
             self._options["chat_template"] = chat_template
         self._given_ends = ends
 
-    def prompt(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+    def prompt(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+    ) -> list[int]:
         """Return the tokens of a conversation that the model is to continue.
 
-        Raises `DataError` if the template refuses the messages (Gemma's has no system message).
+        Args:
+            messages: in OpenAI's form, with calls of tools and their results.
+            tools: the tools that the model is offered, as JSON schemas in OpenAI's form.
+
+        Raises `DataError` if the template refuses the messages (Gemma's has no system message), and `OptionError` if
+        there are tools and the template has no place for them.
         """
+        if tools:
+            self._check_tools()
+        messages = [plain_message(message) for message in messages]
         if any(message.get("role") == "assistant" for message in messages):
             messages = [self._without_thoughts(message) for message in messages]
         # The template writes the special tokens itself; the tokenizer would put a second one in front.
-        return self._encode(self._render(messages))
+        return self._encode(self._render(messages, tools=tools or ()))
 
     def _without_thoughts(self, message: Mapping[str, str]) -> Mapping[str, str]:
         """Remove the `<think>` tags that `text` added and that this model's template doesn't know."""
@@ -77,11 +101,49 @@ class Template:
             return message
         return {**message, "content": content.partition("</think>")[2]}
 
-    def check(self) -> None:
-        """Raise `OptionError` if the template has no place for a reply."""
+    def check(self, tools: Sequence[Mapping[str, Any]] | None = None) -> None:
+        """Raise `OptionError` if the template has no place for a reply, or for tools if there are some."""
         self._frame  # noqa: B018
+        if tools:
+            self._check_tools()
 
-    def reply(self, response: Sequence[int], reply: str | Sequence[Mapping[str, str]]) -> list[int]:
+    def _check_tools(self) -> None:
+        if self._form is None:
+            raise OptionError(
+                "The model's chat template doesn't show the model its tools, or not how it calls them. Use an "
+                "environment with calls='text', whose prompts explain the tools, or a tokenizer with a template for tools."
+            )
+
+    def message(
+        self, response: Sequence[int], tools: Sequence[Mapping[str, Any]] | None = None
+    ) -> Message:
+        """Return the model's message, with the calls that it makes in the template's form.
+
+        The text outside of the calls is the content, with the thoughts as in `text`. Calls in thoughts don't count. A
+        call that ends and can't be read is one without a name, which an environment answers with an error; a call
+        without its end is text.
+
+        Args:
+            response: token ids.
+            tools: the tools that the model was offered; None if they aren't known. Without tools there are no calls.
+                Where a template writes arguments without quotes, their schemas tell a text from a number.
+        """
+        text = self.text(response)
+        form = self._form if tools is None or tools else None
+        if form is None:
+            return message_of(text, (), response)
+        ids = list(response)
+        # A form with a recipient before each call tells calls from thoughts by itself.
+        decode = self._marks.of_ids
+        marked = decode(ids) if form.has_recipients else self._with_thoughts(ids, decode)
+        answer = marked if form.has_recipients else after_thinking(marked)
+        outside, calls = form.read(answer, schemas_of(tools or ()))
+        if calls:
+            thoughts = marked[: len(marked) - len(answer)]
+            text = without_marks(thoughts + outside).rstrip()
+        return message_of(text, calls, ids)
+
+    def reply(self, response: Sequence[int], reply: str | Sequence[Mapping[str, Any]]) -> list[int]:
         """Return the tokens between the model's `response` and its next one.
 
         Contents are data: if one spells a marker of the template, perhaps because it quotes the model, the marker
@@ -90,19 +152,21 @@ class Template:
         Args:
             response: token ids; only the last matters. If it ends a message, the template's
                 own end isn't written again; if the response was cut, it is.
-            reply: the content of a user's message, or messages.
+            reply: the content of a user's message, or messages, such as the results of tools with their ids.
 
         Raises `OptionError` if the template has no place for such a reply.
         """
         messages = [{"role": "user", "content": reply}] if isinstance(reply, str) else reply
-        quoted = _Quotes(self._frame.markers, [message["content"] for message in messages])
-        hidden = [{**message, "content": quoted.hide(message["content"])} for message in messages]
-        text = self._after_said(hidden)
+        messages = [plain_message(message) for message in messages]
+        quoted = Quotes(self._frame.markers, self._frame.tool_markers, messages)
+        hidden = [quoted.hidden(message) for message in messages]
+        calls = answered_calls(hidden, _SAID)
+        text = self._behind_calls(hidden, calls) if calls else self._after_said(hidden)
         end = self._tokenizer.convert_ids_to_tokens(response[-1]) if response else None
-        closing = self._frame.closing
-        if end in self._frame.ends and end in text:
+        closing, opening = self._frame.closing, opening_token(text, self._frame.special)
+        if end and end in text and (end in self._frame.ends or end == opening):
             text = text.partition(end)[2]
-        elif end in self._frame.ends and closing:
+        elif end in self._frame.ends and closing and closing == opening:
             text = text.partition(closing)[2]
         # Behind a special token, as it will stand: tokenizers treat the start of a text as special.
         start = self._frame.start
@@ -118,12 +182,14 @@ class Template:
         doesn't show; with other templates (DeepSeek-R1's) the prompt opens the thoughts and the model only
         closes them. Unmarked, a thought would be judged as the answer.
         """
-        ids = list(response)
+        return self._with_thoughts(list(response), self.decode)
+
+    def _with_thoughts(self, ids: list[int], decode: Callable[[list[int]], str]) -> str:
         thoughts, answer = self._thoughts.split(ids)
-        before = self.decode(ids[:thoughts])
+        before = decode(ids[:thoughts])
         if answer is None:
             return f"<think>{before}"
-        after = self.decode(ids[answer:])
+        after = decode(ids[answer:])
         closed, opened = answer > 0, self._thoughts.opened
         if closed:
             return f"<think>{before}</think>{after}" if before or opened else after
@@ -159,26 +225,41 @@ class Template:
     def _encode(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _render(self, messages: Sequence[Mapping[str, Any]], opened: bool = True) -> str:
+    def _render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        opened: bool = True,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> str:
         if self._in_parts:
             messages = [_with_parts(message) for message in messages]
         try:
-            return self._apply(messages, opened)
+            return self._apply(messages, opened, tools)
         except _Refusal as error:
+            for variant in variants(messages):
+                with contextlib.suppress(_Refusal):
+                    return self._apply(variant, opened, tools)
             roles = ", ".join(str(message.get("role")) for message in messages)
             raise DataError(
                 f"The model's chat template refuses these messages ({roles}): {error}. Ask in other "
                 f"roles, or give the tokenizer a template that takes them."
             ) from error
 
-    def _apply(self, messages: Sequence[Mapping[str, Any]], opened: bool) -> str:
+    def _apply(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        opened: bool,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> str:
         from jinja2 import TemplateError
 
+        given = {"tools": [dict(tool) for tool in tools]} if tools else {}
         try:
             text = self._tokenizer.apply_chat_template(
                 [dict(message) for message in messages],
                 add_generation_prompt=opened,
                 tokenize=False,
+                **given,
                 **self._options,
             )
         except (TemplateError, TypeError) as error:  # a TypeError of an expression in the template
@@ -197,16 +278,54 @@ class Template:
                 continue
         raise DataError("The model's chat template doesn't show what a user's message says.")
 
-    def _after_said(self, messages: Sequence[Mapping[str, str]], opened: bool = True) -> str:
+    def _after_said(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        opened: bool = True,
+        before: Sequence[Mapping[str, Any]] = _BEFORE,
+    ) -> str:
         """Return what the template writes behind a message of the model."""
         try:
-            text = self._render([*_BEFORE, *messages], opened)
+            text = self._render([*before, *messages], opened)
         except DataError as error:
             raise OptionError(f"A conversation can't be continued: {error}") from error
         return text.partition(_SAID)[2]
 
+    def _behind_calls(
+        self, messages: Sequence[Mapping[str, Any]], calls: Sequence[Mapping[str, Any]]
+    ) -> str:
+        """Return what the template writes behind a message of the model that makes these calls."""
+        before = (_ASKED, calls_message(calls))
+        text = self._after_said(messages, before=before)
+        alone = self._after_said([], opened=False, before=before)
+        plain = self._after_said([], opened=False)
+        if alone.endswith(plain):
+            rest = alone[: len(alone) - len(plain)]
+        else:  # it ends in a token of its own, such as gpt-oss's <|call|>
+            rest = alone[: max(alone.rfind(token) for token in self._frame.special)]
+        if not text.startswith(rest):
+            raise OptionError("The chat template doesn't show a call and then the tool's result.")
+        return text[len(rest) :]
+
     @functools.cached_property
-    def _frame(self) -> _Frame:
+    def _marks(self) -> Marks:
+        return Marks(self._tokenizer)
+
+    @functools.cached_property
+    def _form(self) -> CallForm | Harmony | None:
+        """The form in which the template has the model call tools; None if it has no tools."""
+        name = PROBE_TOOLS[0]["function"]["name"]
+        try:
+            if name not in self._apply([_ASKED], True, PROBE_TOOLS):
+                return None
+        except _Refusal:
+            return None
+
+        plain_end = self._marks.of_text(self._after_said([], opened=False))
+        return learned(shown_by(self._render, _ASKED, self._marks), self._marks, plain_end)
+
+    @functools.cached_property
+    def _frame(self) -> Frame:
         """Return what stands around a reply."""
         text = self._after_said([{"role": "user", "content": _REPLY}])
         between, found, _ = text.partition(_REPLY)
@@ -218,8 +337,8 @@ class Template:
         tokenizer = self._tokenizer
         added = {id: token for id, token in tokenizer.added_tokens_decoder.items() if token.content}
         special = [token.content for token in added.values() if token.special]
-        closed = _opening(self._after_said([], opened=False), special)
-        closing = _opening(between, special)
+        closed = opening_token(self._after_said([], opened=False), special)
+        closing = opening_token(between, special)
         ends = self._given_ends
         known = (
             tokenizer.convert_ids_to_tokens(list(ends)) if ends is not None else [closing, closed]
@@ -230,16 +349,23 @@ class Template:
         with contextlib.suppress(DataError):
             shown += self._render([{"role": "system", "content": "x"}, _ASKED])
         markers = [t.content for t in added.values() if t.special or t.content in shown]
-        return _Frame(
+        # Tags around a tool's result, which is quoted text; the results of calls as text are in such tags themselves.
+        result = {"role": "tool", "tool_call_id": "rlvr7id01", "name": "x", "content": "x"}
+        with contextlib.suppress(DataError):
+            call = calls_message(answered_calls([result], "x"))
+            shown += self._render([_ASKED, call, result])
+        return Frame(
             ends=frozenset(end for end in known if end),
             # A template that closes no message (GLM's) opens the next one there, and that must stay.
             closing=closing if closed else None,
             start=tokenizer.eos_token or next(iter(special), ""),
             markers=markers,
+            tool_markers=[t.content for t in added.values() if t.special or t.content in shown],
+            special=special,
         )
 
     @functools.cached_property
-    def _thoughts(self) -> _Thoughts:
+    def _thoughts(self) -> Thoughts:
         """Read off the template how the model's thoughts begin and end."""
         tokenizer = self._tokenizer
         source = str(self._options.get("chat_template") or tokenizer.chat_template)
@@ -275,7 +401,7 @@ class Template:
             for pair in itertools.product(named, named)
             if pair[1] not in closers and left_out(named[pair[0]], named[pair[1]])
         }
-        return _Thoughts(
+        return Thoughts(
             opened=tail.rfind("<think>") > tail.rfind("</think>"),
             opening=opening,
             openers={
@@ -287,85 +413,5 @@ class Template:
         )
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """Holds what stands around a reply in a template.
-
-    Attributes:
-        ends: tokens that end a message of the model.
-        closing: the token that the template closes it with, if it does.
-        start: a special token; "" where there's none.
-        markers: tokens that mean something to the template.
-    """
-
-    ends: frozenset[str]
-    closing: str | None
-    start: str
-    markers: Sequence[str]
-
-
-@dataclass(frozen=True)
-class _Thoughts:
-    """Tells a model's thoughts from its answer.
-
-    Attributes:
-        opened: the prompt opens `<think>`.
-        opening: tokens that an answer begins with, behind the thoughts; often none.
-        openers: special tokens that thoughts may begin with.
-        closers: special tokens that they end with.
-    """
-
-    opened: bool
-    opening: list[int]
-    openers: Set[int]
-    closers: Set[int]
-
-    def split(self, ids: list[int]) -> tuple[int, int | None]:
-        """Return where the thoughts end, and where the answer begins; None if there's no answer."""
-        length = len(self.opening)
-        for at in range(len(ids) - length, -1, -1) if length else ():
-            if ids[at : at + length] == self.opening:
-                return at, at + length
-        closed = max((at for at, id in enumerate(ids) if id in self.closers), default=-1)
-        if self.openers & set(ids[closed + 1 :]):
-            return len(ids), None
-        return max(closed, 0), closed + 1
-
-
 def _with_parts(message: Mapping[str, Any]) -> dict[str, Any]:
     return {**message, "content": [{"type": "text", "text": message["content"]}]}
-
-
-def _opening(text: str, special: Sequence[str]) -> str | None:
-    """Return the special token that a text begins with, behind its white space."""
-    return max((s for s in special if text.lstrip().startswith(s)), key=len, default=None)
-
-
-class _Quotes:
-    """Hides markers that a content spells from the template, and cuts them up for the tokenizer."""
-
-    def __init__(self, markers: Sequence[str], contents: Sequence[str]) -> None:
-        ordered = sorted(markers, key=len, reverse=True)
-        self._markers = re.compile("|".join(map(re.escape, ordered)) or r"(?!)")
-        self._hidden: list[str] = []
-        words = (f"RLVR{number}QUOTE" for number in itertools.count())
-        self._word = next(word for word in words if not any(word in one for one in contents))
-
-    def hide(self, content: str) -> str:
-        """Return `content` with a word in place of each marker."""
-
-        def word(match: re.Match[str]) -> str:
-            self._hidden.append(match.group())
-            return f"{self._word}{len(self._hidden) - 1}E"
-
-        return self._markers.sub(word, content)
-
-    def pieces(self, text: str) -> Iterator[str]:
-        """Yield the parts of a rendered text; a marker that a content spelled is in two of them."""
-        parts = re.split(rf"{self._word}(\d+)E", text)
-        for number, part in enumerate(parts):
-            if number % 2:
-                marker = self._hidden[int(part)]
-                yield from (marker[:1], marker[1:])
-            elif part:
-                yield part

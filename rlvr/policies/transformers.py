@@ -15,7 +15,7 @@ import numpy as np
 
 from rlvr.core.errors import DataError, MissingExtraError
 from rlvr.policies.base import Generation, PolicyError, Request
-from rlvr.policies.decoding import Limits, StopStrings, chat_template, read_response
+from rlvr.policies.decoding import Limits, StopStrings, calls_in, chat_template, read_response
 from rlvr.policies.template import Template
 
 _MOST_ON_GPU, _MOST_ELSEWHERE = 256, 32  # sequences of a batch; processors gain nothing by more
@@ -109,7 +109,7 @@ class TransformersPolicy:
 
     def stream(self, requests: Sequence[Request]) -> Iterator[list[tuple[int, Generation]]]:
         """Yield the requests' numbers and responses as `respond` finds them, a batch at a time."""
-        prompts = [self.template.prompt(request.prompt) for request in requests]
+        prompts = [self.template.prompt(request.prompt, request.tools) for request in requests]
         context = context_of(self.model)
         reason = f"the prompt doesn't fit the model's context of {context} tokens"
         over = [i for i, prompt in enumerate(prompts) if len(prompt) >= context]
@@ -132,7 +132,7 @@ class TransformersPolicy:
             completions = self._or_less([prompts[i] for i in batch], seeds, limit)
             rows = rows[len(completions) :]
             yield [
-                (i, self._generation(ids, len(prompts[i])))
+                (i, self._generation(ids, len(prompts[i]), requests[i].tools))
                 for i, ids in zip(batch, completions, strict=False)  # the first of the batch
             ]
 
@@ -240,17 +240,21 @@ class TransformersPolicy:
         completions: list[list[int]] = output[:, longest:].tolist()
         return completions
 
-    def _generation(self, ids: list[int], prompt_tokens: int) -> Generation:
+    def _generation(
+        self, ids: list[int], prompt_tokens: int, tools: Sequence[dict[str, Any]]
+    ) -> Generation:
         ends = self._ends
         end = next((place for place, id in enumerate(ids) if id in ends), None)
         own = ids if end is None else ids[: end + 1]  # padding follows
         text, own, cut = read_response(self.template, own, self.stop)
+        text, calls = calls_in(self.template, text, own, cut, tools)
         return Generation(
             text,
             "stop" if cut or end is not None else "length",
             prompt_tokens,
             len(own),
             tuple(own),
+            tool_calls=calls,
         )
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 from rlvr.core.errors import MissingExtraError, OptionError
 from rlvr.policies.base import Generation, Request, seed_of
-from rlvr.policies.decoding import Limits, chat_template, read_response
+from rlvr.policies.decoding import Limits, calls_in, chat_template, read_response
 from rlvr.policies.template import Template
 
 
@@ -73,7 +73,7 @@ class VllmPolicy:
     def respond(self, requests: Sequence[Request]) -> list[Generation]:
         """Return one response per request, each sampled with its own seed."""
         context = self.llm.llm_engine.model_config.max_model_len
-        prompts = [self._template.prompt(request.prompt) for request in requests]
+        prompts = [self._template.prompt(request.prompt, request.tools) for request in requests]
         # The engine would refuse the whole batch because of one prompt that doesn't fit.
         fits = [i for i, prompt in enumerate(prompts) if len(prompt) < context]
         outputs = self._generate(
@@ -84,7 +84,7 @@ class VllmPolicy:
         reason = f"the prompt doesn't fit the model's context of {context} tokens"
         responses = [Generation("", "error", error=reason, overflow=True)] * len(requests)
         for i, output in zip(fits, outputs, strict=True):
-            responses[i] = self._generation(output)
+            responses[i] = self._generation(output, requests[i].tools)
         if self.limits.first < self.limits.max_tokens:
             interrupted = [i for i in fits if responses[i].stop == "length"]
             self._go_on(requests, prompts, interrupted, responses)
@@ -112,7 +112,7 @@ class VllmPolicy:
             [self.limits.max_tokens - len(ids) for ids in begun.values()],
         )
         for (i, ids), output in zip(begun.items(), outputs, strict=True):
-            responses[i] = self._generation(output, ids)
+            responses[i] = self._generation(output, requests[i].tools, ids)
 
     def _generate(
         self, prompts: Sequence[list[int]], seeds: Sequence[int], limits: Sequence[int]
@@ -131,7 +131,9 @@ class VllmPolicy:
         )
         return outputs
 
-    def _generation(self, output: Any, before: Sequence[int] = ()) -> Generation:
+    def _generation(
+        self, output: Any, tools: Sequence[dict[str, Any]], before: Sequence[int] = ()
+    ) -> Generation:
         """Return a response, whose tokens `before` the prompt held already."""
         (completion,) = output.outputs
         text, own, cut = read_response(
@@ -146,6 +148,7 @@ class VllmPolicy:
                     completion.logprobs, ids, strict=False
                 )  # up to a stop string
             )
+        text, calls = calls_in(self._template, text, own, cut, tools)
         return Generation(
             text,
             "length" if completion.finish_reason == "length" and not cut else "stop",
@@ -153,4 +156,5 @@ class VllmPolicy:
             len(ids),
             ids,
             logprobs,
+            tool_calls=calls,
         )

@@ -162,7 +162,7 @@ class _BatchPlayer:
             episode.add_response(ids, own_logprobs)
             cut = len(ids) == limits[i] and ids[-1] not in backend.stop_token_ids
             template, tools = backend.template, episode.env.tool_schemas
-            said = template.message(ids) if tools else template.text(ids)
+            said = template.message(ids, tools) if tools else template.text(ids)
             reply = live_of(episode).begin_respond(said, "length" if cut else "stop", last=cut)
             replies[reply] = episode
         return replies
