@@ -63,6 +63,10 @@ _HOME = {
     "instruction": "rlvr.verifiers.instructions",
     "Math": "rlvr.verifiers.math",
     "Sql": "rlvr.verifiers.sql",
+    "Citations": "rlvr.verifiers.citations",
+    "Outcome": "rlvr.verifiers.transcript",
+    "Turns": "rlvr.verifiers.transcript",
+    "UsedTool": "rlvr.verifiers.transcript",
     "SingleTurn": "rlvr.envs.turns",
     "MultiTurn": "rlvr.envs.turns",
     "Mixture": "rlvr.envs.mixture",
@@ -113,6 +117,7 @@ if TYPE_CHECKING:
     from rlvr.scoring import ascore, score
     from rlvr.training.config import Source, TrainConfig
     from rlvr.training.train import train
+    from rlvr.verifiers.citations import Citations
     from rlvr.verifiers.code import Code
     from rlvr.verifiers.coherence import Coherent
     from rlvr.verifiers.function import verifier
@@ -121,12 +126,14 @@ if TYPE_CHECKING:
     from rlvr.verifiers.math import Math
     from rlvr.verifiers.sql import Sql
     from rlvr.verifiers.text import Format
+    from rlvr.verifiers.transcript import Outcome, Turns, UsedTool
 
 __all__ = [
     "AllOf",
     "AnyOf",
     "CannotScore",
     "Cause",
+    "Citations",
     "Code",
     "Coherent",
     "Environment",
@@ -138,6 +145,7 @@ __all__ = [
     "Math",
     "Mixture",
     "MultiTurn",
+    "Outcome",
     "Prompt",
     "Reply",
     "RlvrError",
@@ -152,7 +160,9 @@ __all__ = [
     "ToolError",
     "TrainConfig",
     "Transcript",
+    "Turns",
     "Unscored",
+    "UsedTool",
     "Verdict",
     "Verifier",
     "agreement",

@@ -81,8 +81,8 @@ def _show_fixture(console: Console, fixture: Fixture, verdict: Verdict) -> None:
     console.print(f"\n{expected}  {mark}{_earned(verdict)}", soft_wrap=True)
     if fixture.why:
         console.print(f"[italic]{escape(fixture.why)}[/italic]", soft_wrap=True)
-    for number, response in enumerate(fixture.turns, 1):
-        if len(fixture.turns) > 1:
+    for number, response in enumerate(fixture.texts, 1):
+        if len(fixture.texts) > 1:
             console.print(f"[dim]response {number}[/dim]")
         _as_it_is(console, _cut(response) or "(nothing)")
 

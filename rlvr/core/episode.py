@@ -21,7 +21,7 @@ from rlvr.core.calls import CallTimeoutError
 from rlvr.core.errors import ResetNeededError, ResponseError, TaskError
 from rlvr.core.faults import raised
 from rlvr.core.task import Message, Task, as_message, content_text
-from rlvr.core.tool_calls import ToolCall, calls_of
+from rlvr.core.tool_calls import ToolCall, calls_of, openai_call
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Unscored, Verdict
 
@@ -51,8 +51,10 @@ class ModelMessage:
 class Reply:
     """An environment's reply with more than its text.
 
-        return rlvr.Reply("Two letters are right.", reward=0.2)
-        return rlvr.Reply("You found it.", reward=1.0, over=True)
+        def reply(self, message):
+            if message.content == self.task.reference:
+                return rlvr.Reply("You found it.", reward=1.0, over=True)
+            return rlvr.Reply("Two letters are right.", reward=0.2)
 
     Attributes:
         content: text, or a list of parts; it becomes a user's message.
@@ -77,7 +79,7 @@ class Reply:
 
 
 class Episode:
-    """What happens in one episode of an environment; one object per episode. Subclass it and write `reply`::
+    """The environment's side of one episode. Subclass it and write `reply`; each episode has an object of its own::
 
         class Guess(rlvr.Episode):
             def __init__(self, task):
@@ -139,7 +141,7 @@ class LiveEpisode:
         turns: the number of the model's messages.
         over: True if no further message of the model is wanted.
         stop: why the last message ended (`stop`, `length`), or `turns` if the environment had more to say and no turns
-            were left; `length`, too, if a reply didn't fit any more.
+            were left; `length`, too, if a reply didn't fit any more; `error` after a fault.
         step_rewards: one per turn.
         fault: the unscored verdict of an episode in which an author's method failed.
     """
@@ -210,7 +212,7 @@ class LiveEpisode:
             raise error
         if isinstance(error, NotImplementedError) and what == "the reply":
             raise error  # the author hasn't written the method yet
-        self.over = True
+        self.over, self.stop = True, "error"
         if self.fault is not None:
             return
         where = f"{what} of {self._env.name}"
@@ -366,7 +368,7 @@ class LiveEpisode:
         calls = said.get("tool_calls")
         if calls:
             said["tool_calls"] = [
-                _openai_call(call, f"call_{self.turns + 1}_{number}")
+                openai_call(call, f"call_{self.turns + 1}_{number}")
                 for number, call in enumerate(calls, 1)
             ]
         return said
@@ -391,14 +393,6 @@ def _as_reply(value: Any) -> Reply | None:
     if isinstance(value, str):
         return Reply(value)
     raise TypeError(f"a reply is a str, an rlvr.Reply or None, not {type(value).__name__}")
-
-
-def _openai_call(call: Any, id: str) -> dict[str, Any]:
-    """Return a call in OpenAI's form, with an id, whatever a server left out."""
-    call = call if isinstance(call, Mapping) else {}
-    function = call.get("function")
-    function = dict(function) if isinstance(function, Mapping) else {}
-    return {"id": str(call.get("id") or id), "type": "function", "function": function}
 
 
 def _done(value: Any) -> Future[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from rlvr.core.environment import Environment
@@ -44,22 +44,21 @@ class Rescored:
 def rescore(
     env: Environment, rollouts: Iterable[Rollout], cache: VerdictCache | None = None
 ) -> Iterator[Rescored]:
-    """EpisodeJudge each rollout of `env` again, in order and in flat memory.
+    """Judge each rollout of `env` again, in order and in flat memory.
 
     A rollout that never had a response (stop `error`) or ended in the environment's own fault keeps its verdict.
     """
     waiting: deque[tuple[Rollout, Verdict | Future[Verdict]]] = deque()
-    with ThreadPoolExecutor(8, "rlvr-rescore") as threads:
-        judge = EpisodeJudge(env, threads, cache)
-        for rollout in rollouts:
-            assert rollout.verdict is not None
-            answered = rollout.messages[-1]["role"] == "assistant" and rollout.stop != "error"
-            new = judge(rollout.task, rollout.messages) if answered else rollout.verdict
-            waiting.append((rollout, new))
-            while waiting and (len(waiting) > _WINDOW or _is_there(waiting[0][1])):
-                yield _judged(*waiting.popleft())
-        while waiting:
+    judge = EpisodeJudge(env, cache)
+    for rollout in rollouts:
+        assert rollout.verdict is not None
+        answered = rollout.messages[-1]["role"] == "assistant" and rollout.stop != "error"
+        new = judge(rollout.task, rollout.transcript) if answered else rollout.verdict
+        waiting.append((rollout, new))
+        while waiting and (len(waiting) > _WINDOW or _is_there(waiting[0][1])):
             yield _judged(*waiting.popleft())
+    while waiting:
+        yield _judged(*waiting.popleft())
 
 
 def changes(rescored: Iterable[Rescored]) -> Counter[tuple[str, str]]:
