@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import get_type_hints
 
 from rlvr.authoring.audit.finding import Finding, fail, nothing, ok
+from rlvr.authoring.audit.playing import call_message, in_order
 from rlvr.authoring.audit.probe_registry import probe
 from rlvr.authoring.audit.subject import HANGS, SINGLE_TURN, Subject, excerpt
-from rlvr.core.errors import RlvrError
-from rlvr.envs.tools import ToolEnv, call
+from rlvr.core.task import content_text
+from rlvr.envs.tools import ToolEnv
 
 _EPISODES = 8
 _BLANK = ("?", "I don't know.", "0")
@@ -35,8 +36,8 @@ def replies_tell(subject: Subject) -> Finding:
             continue
         asked += 1
         for text in _BLANK:
-            reply = subject.reply(task, [text])
-            if reply is not None and _contains(reference, reply):
+            reply = "\n".join(subject.play(task, in_order([text])).replies)
+            if _contains(reference, reply):
                 leaks.append(f"{task.id}, after {text!r}: {excerpt(reply, 160)}")
                 break
     if not asked:
@@ -60,13 +61,11 @@ def tools_tell(subject: Subject) -> Finding:
     tasks = [task for task in subject.tasks[:_EPISODES] if str(task.reference).strip()]
     for task in tasks:
         for name, function in env.tools.items():
-            arguments = _blank_arguments(function, task.prompt[-1]["content"])
+            arguments = _blank_arguments(function, content_text(task.prompt[-1]))
             if arguments is None:
                 continue
-            try:
-                result = call(env.tools, env.toolbox(task), name, arguments)
-            except RlvrError:
-                continue
+            message = call_message((name, arguments))
+            result = "\n".join(subject.play(task, in_order([message])).replies)
             if result.strip().strip('"') == str(task.reference).strip():
                 leaks.setdefault(name, []).append(f"{task.id}, {name}(…): {excerpt(result)}")
     name = max(leaks, key=lambda tool: len(leaks[tool]), default="")
