@@ -9,11 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from rlvr.cli.options import environment_options, make_environment
-from rlvr.core.environment import Environment
+from rlvr.core.environment import Environment, judged_alone
 from rlvr.core.fixtures import Fixture
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Verdict
-from rlvr.scoring import score
 from rlvr.testing.fixtures import judge_fixtures, task_of
 
 _SHOWN = 500  # characters of an example
@@ -52,7 +51,7 @@ def command(
             soft_wrap=True,
         )
     for name, response in _examples(environment, chosen).items():
-        (verdict,) = score([chosen], [response], environment.verifier)
+        verdict = judged_alone(environment, chosen, response)
         console.print(f"\n[dim]{name}[/dim]  {_earned(verdict)}", soft_wrap=True)
         _as_it_is(console, response[:_SHOWN] or "(nothing)")
     if environment.fixtures:

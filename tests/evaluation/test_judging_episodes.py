@@ -11,8 +11,10 @@ import pytest
 
 import rlvr
 from rlvr.cli.lines import verdict_lines
+from rlvr.core.environment import judged_alone
 from rlvr.core.errors import DataError
 from rlvr.core.fixtures import read_fixtures
+from rlvr.evaluation.preflight import NotReadyError, check_verifier
 from rlvr.evaluation.rescore import rescore
 from rlvr.runs.rollouts import Rollout
 from rlvr.testing.fixtures import judge_fixtures
@@ -162,6 +164,18 @@ def test_a_run_is_judged_again_by_the_whole_episode() -> None:
     stricter = till()
     stricter.verifier = rlvr.Outcome({"paid": []})
     assert [float(row.verdict) for row in rescore(stricter, saved)] == [0.25, 1]
+
+
+def test_an_evaluation_begins_though_a_bare_response_has_no_outcome() -> None:
+    """The checks before it play an episode."""
+    check_verifier(till(), 1)
+    assert float(judged_alone(till(), TASK, "done")) == 0
+    broken = till()
+    broken.verifier = rlvr.Outcome(path="paid")
+    broken.episode_class = None  # type: ignore[attr-defined]
+    broken.toolbox = type("Silent", (Till,), {"outcome": lambda self: None})  # type: ignore[attr-defined]
+    with pytest.raises(NotReadyError, match="gave no outcome"):
+        check_verifier(broken, 1)
 
 
 def test_a_fault_of_the_environment_stays_one_when_judged_again() -> None:
