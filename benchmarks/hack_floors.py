@@ -12,6 +12,7 @@ import argparse
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import rlvr
 from rlvr.authoring.audit import Audit, ProbeOutcome
@@ -81,6 +82,46 @@ def table(names: Iterable[str]) -> list[str]:
     return lines
 
 
+SEVERAL_TURNS: dict[str, dict[str, Any]] = {
+    "code_repair": {},
+    "if_rlvr": {"level": 3, "turns": 3},
+    "shop": {},
+    "sql_explore": {},
+}
+POLICIES = (
+    "never-acts",
+    "calls-every-tool",
+    "loops-to-the-limit",
+    "quotes-results",
+    "repeated-step",
+)
+
+
+def of_episodes() -> list[str]:
+    """Return a table of policies that act, in the environments of several turns."""
+    lines = [
+        "",
+        "In episodes of several turns, the share of the full reward that policies earn without solving anything:",
+        "",
+        f"| environment | {' | '.join(POLICIES)} |",
+        f"|---|{'---|' * len(POLICIES)}",
+    ]
+    for name, options in SEVERAL_TURNS.items():
+        try:
+            report = rlvr.audit(name, only=POLICIES, **options)
+        except RlvrError as error:
+            print(f"{name}: {error}", flush=True)
+            continue
+        shown = ", ".join(f"{option}={value}" for option, value in options.items())
+        shares = [
+            f"{report[p].figures['share']:.1%}" if "share" in report[p].figures else "–"
+            for p in POLICIES
+        ]
+        lines.append(f"| `{name}`{f', {shown}' if shown else ''} | {' | '.join(shares)} |")
+        print(lines[-1], flush=True)
+    return lines
+
+
 def main() -> None:
     """Print the table and the notes."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -91,6 +132,8 @@ def main() -> None:
     every = [spec.name for spec in environments() if spec.origin == "rlvr"]
     every.insert(every.index("mbpp") + 1, f"mbpp{SHARED}")
     lines = [*table(arguments.names or every), *NOTES.splitlines()]
+    if not arguments.names:
+        lines += of_episodes()
     if arguments.output is not None:
         arguments.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

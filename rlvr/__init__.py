@@ -59,6 +59,10 @@ _HOME = {
     "instruction": "rlvr.verifiers.instructions",
     "Math": "rlvr.verifiers.math",
     "Sql": "rlvr.verifiers.sql",
+    "Citations": "rlvr.verifiers.citations",
+    "Outcome": "rlvr.verifiers.transcript",
+    "Turns": "rlvr.verifiers.transcript",
+    "UsedTool": "rlvr.verifiers.transcript",
     "SingleTurn": "rlvr.envs.turns",
     "MultiTurn": "rlvr.envs.turns",
     "Mixture": "rlvr.envs.mixture",
@@ -109,6 +113,7 @@ if TYPE_CHECKING:
     from rlvr.scoring import ascore, score
     from rlvr.training.config import Source, TrainConfig
     from rlvr.training.train import train
+    from rlvr.verifiers.citations import Citations
     from rlvr.verifiers.code import Code
     from rlvr.verifiers.coherence import Coherent
     from rlvr.verifiers.format import Format
@@ -117,12 +122,14 @@ if TYPE_CHECKING:
     from rlvr.verifiers.judge import Judge
     from rlvr.verifiers.math import Math
     from rlvr.verifiers.sql import Sql
+    from rlvr.verifiers.transcript import Outcome, Turns, UsedTool
 
 __all__ = [
     "AllOf",
     "AnyOf",
     "CannotScore",
     "Cause",
+    "Citations",
     "Code",
     "Coherent",
     "Environment",
@@ -134,6 +141,7 @@ __all__ = [
     "Math",
     "Mixture",
     "MultiTurn",
+    "Outcome",
     "Prompt",
     "Reply",
     "RlvrError",
@@ -148,7 +156,9 @@ __all__ = [
     "ToolError",
     "TrainConfig",
     "Transcript",
+    "Turns",
     "Unscored",
+    "UsedTool",
     "Verdict",
     "Verifier",
     "agreement",

@@ -37,9 +37,9 @@ def command(
     """Judge each line of FILE (JSONL; "-" for standard input) by ENV's verifier.
 
     ENV is an environment, or a kind of verifier: math, code, sql, ifeval or ifbench. A line in has
-    "reference" and "response", and may have "id", "prompt" and "options". A line out, in the same
-    order, has "id", "scored", and either "reward", "status", "components" and "feedback", or "cause"
-    and "message".
+    "reference" and "response", and may have "id", "prompt" and "options". A whole episode has "messages" in place of
+    "response", and may have "outcome" and "step_rewards". A line out, in the same order, has "id", "scored", and either
+    "reward", "status", "components" and "feedback", or "cause" and "message".
 
     Exit status: 0 where all were scored, 3 where some were not, 2 for bad usage.
     """

@@ -9,11 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from rlvr.cli.options import environment_options, make_environment
-from rlvr.core.environment import Environment
+from rlvr.core.environment import Environment, judged_alone
 from rlvr.core.fixtures import Fixture
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Verdict
-from rlvr.scoring import score
 from rlvr.testing.fixtures import judge_fixtures, task_of
 
 _SHOWN = 500  # characters of an example
@@ -52,7 +51,7 @@ def command(
             soft_wrap=True,
         )
     for name, response in _examples(environment, chosen).items():
-        (verdict,) = score([chosen], [response], environment.verifier)
+        verdict = judged_alone(environment, chosen, response)
         console.print(f"\n[dim]{name}[/dim]  {_earned(verdict)}", soft_wrap=True)
         _as_it_is(console, response[:_SHOWN] or "(nothing)")
     if environment.fixtures:
@@ -81,8 +80,8 @@ def _show_fixture(console: Console, fixture: Fixture, verdict: Verdict) -> None:
     console.print(f"\n{expected}  {mark}{_earned(verdict)}", soft_wrap=True)
     if fixture.why:
         console.print(f"[italic]{escape(fixture.why)}[/italic]", soft_wrap=True)
-    for number, response in enumerate(fixture.turns, 1):
-        if len(fixture.turns) > 1:
+    for number, response in enumerate(fixture.texts, 1):
+        if len(fixture.texts) > 1:
             console.print(f"[dim]response {number}[/dim]")
         _as_it_is(console, _cut(response) or "(nothing)")
 

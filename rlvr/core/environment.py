@@ -261,6 +261,26 @@ def judged(env: Environment, episode: LiveEpisode) -> Verdict:
     return ended.with_step_rewards(verdict.result() if isinstance(verdict, Future) else verdict)
 
 
+def judged_alone(env: Environment, task: Task, response: str) -> Verdict:
+    """Return the verdict on an episode in which the model says this alone.
+
+    It is played only if the verifier sees whole episodes: they have an outcome, and a bare response has none.
+    """
+    if env.verifier.sees != "transcript" or not env.is_interactive:
+        verdict = env.submit(task, Transcript.of(task, response))
+        return verdict.result() if isinstance(verdict, Future) else verdict
+    episode = env.episode(task)
+    try:
+        episode.begin_open().result()
+        if not episode.over:
+            episode.begin_respond(response).result()
+        if not episode.over:
+            episode.cut("turns")
+        return judged(env, episode)
+    finally:
+        episode.begin_close().result()
+
+
 class _Replies(Episode):
     """An episode of an environment with a method `reply(task, messages)`, which keeps no state."""
 

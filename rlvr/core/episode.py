@@ -33,8 +33,10 @@ class ModelMessage:
 class Reply:
     """An environment's reply with more than its text.
 
-        return rlvr.Reply("Two letters are right.", reward=0.2)
-        return rlvr.Reply("You found it.", reward=1.0, over=True)
+        def reply(self, message):
+            if message.content == self.task.reference:
+                return rlvr.Reply("You found it.", reward=1.0, over=True)
+            return rlvr.Reply("Two letters are right.", reward=0.2)
 
     Attributes:
         content: text, or a list of parts; it becomes a user's message.
@@ -59,7 +61,7 @@ class Reply:
 
 
 class Episode:
-    """What happens in one episode of an environment; one object per episode. Subclass it and write `reply`::
+    """The environment's side of one episode. Subclass it and write `reply`; each episode has an object of its own::
 
         class Guess(rlvr.Episode):
             def __init__(self, task):

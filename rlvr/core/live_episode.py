@@ -22,7 +22,7 @@ from rlvr.core.episode import ModelMessage, Reply
 from rlvr.core.errors import ResponseError, TaskError
 from rlvr.core.faults import raised
 from rlvr.core.task import Message, Task, as_message, content_text
-from rlvr.core.tool_calls import ToolCall, calls_of
+from rlvr.core.tool_calls import ToolCall, calls_of, openai_call
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Unscored, Verdict
 
@@ -48,7 +48,7 @@ class LiveEpisode:
         turns: the number of the model's messages.
         over: True if no further message of the model is wanted.
         stop: why the last message ended (`stop`, `length`), or `turns` if the environment had more to say and no turns
-            were left; `length`, too, if a reply didn't fit any more.
+            were left; `length`, too, if a reply didn't fit any more; `error` after a fault.
         step_rewards: one per turn.
         outcome: what the author's `outcome` returned, after the end.
         fault: the unscored verdict of an episode in which an author's method failed.
@@ -129,7 +129,7 @@ class LiveEpisode:
             raise error
         if isinstance(error, NotImplementedError) and what == "the reply":
             raise error  # the author hasn't written the method yet
-        self.over = True
+        self.over, self.stop = True, "error"
         if self.fault is not None:
             return
         where = f"{what} of {self._env.name}"
@@ -302,7 +302,7 @@ class LiveEpisode:
         calls = said.get("tool_calls")
         if calls:
             said["tool_calls"] = [
-                _openai_call(call, f"call_{self.turns + 1}_{number}")
+                openai_call(call, f"call_{self.turns + 1}_{number}")
                 for number, call in enumerate(calls, 1)
             ]
         return said
@@ -339,14 +339,6 @@ def _encodable(message: Message) -> Message:
     if isinstance(content, str) and not content.isascii():
         message["content"] = content.encode("utf-8", "replace").decode()
     return message
-
-
-def _openai_call(call: Any, id: str) -> dict[str, Any]:
-    """Return a call in OpenAI's form, with an id, whatever a server left out."""
-    call = call if isinstance(call, Mapping) else {}
-    function = call.get("function")
-    function = dict(function) if isinstance(function, Mapping) else {}
-    return {"id": str(call.get("id") or id), "type": "function", "function": function}
 
 
 def _done(value: Any) -> Future[Any]:

@@ -50,6 +50,31 @@ def calls_of(message: Mapping[str, Any]) -> list[ToolCall]:
     return [_written(text) for text in texts_of_calls(content_text(message))]
 
 
+def openai_call(call: Any, id: str) -> dict[str, Any]:
+    """Return a call in OpenAI's form, with an id and arguments as text, whatever a server left out."""
+    call = call if isinstance(call, Mapping) else {}
+    function = call.get("function")
+    function = dict(function) if isinstance(function, Mapping) else {}
+    if "arguments" in function:
+        function["arguments"] = _arguments_text(function["arguments"])
+    return {"id": str(call.get("id") or id), "type": "function", "function": function}
+
+
+def nests_deeper(value: Any, most: int = 64) -> bool:
+    """Return whether a JSON value has more levels than that, which copying or pickling it may not survive."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            item
+            for outer in level
+            if isinstance(outer, Mapping | list | tuple)
+            for item in (outer.values() if isinstance(outer, Mapping) else outer)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def texts_of_calls(content: str) -> list[str]:
     """Return the text of each call that a content spells, without its tags; thoughts don't count."""
     text = after_thinking(content)
@@ -116,15 +141,28 @@ def _results(calls: Sequence[ToolCall], after: Sequence[Message]) -> Iterator[st
             break
         replies.append(message)
     if calls and calls[0].id:
-        known = {reply.get("tool_call_id"): content_text(reply) for reply in replies}
-        yield from (known.get(call.id) for call in calls)
+        by_id: dict[Any, list[str]] = {}
+        for reply in replies:
+            by_id.setdefault(reply.get("tool_call_id"), []).append(content_text(reply))
+        # In order, since a model may give two of its calls the same id.
+        for call in calls:
+            results = by_id.get(call.id)
+            yield results.pop(0) if results else None
         return
     if replies and replies[0]["role"] == "tool":  # without ids, as TRL writes them
         yield from map(content_text, replies)
         return
-    text = content_text(replies[0]) if replies else ""
-    for part in text.split(_RESULT_OPENS)[1:]:
-        yield part.partition(_RESULT_CLOSES)[0]
+    yield from _written_results(content_text(replies[0]) if replies else "", len(calls))
+
+
+def _written_results(text: str, most: int) -> Sequence[str]:
+    """Return the results in a message of `results_message`; none in any other, such as one that quotes the model."""
+    if not (text.startswith(_RESULT_OPENS) and text.endswith(_RESULT_CLOSES)):
+        return []
+    inner = text[len(_RESULT_OPENS) : -len(_RESULT_CLOSES)]
+    results = inner.split(f"{_RESULT_CLOSES}\n{_RESULT_OPENS}")
+    whole = len(results) <= most and not any("tool_response>" in result for result in results)
+    return results if whole else []
 
 
 def _native(call: Any) -> ToolCall:
@@ -132,8 +170,7 @@ def _native(call: Any) -> ToolCall:
     if not isinstance(function, Mapping):
         return ToolCall("", "", error="the call has no function")
     arguments = function.get("arguments")
-    if not isinstance(arguments, str):  # some templates and servers give an object
-        arguments = json.dumps({} if arguments is None else arguments, ensure_ascii=False)
+    arguments = _arguments_text(arguments)
     name, id = function.get("name"), str(call.get("id") or "")
     if not name or not isinstance(name, str):
         return ToolCall("", arguments, id, f"the call can't be read: {arguments:.200}")
@@ -157,6 +194,18 @@ def sent_call(call: Any) -> dict[str, Any]:
         "type": "function",
         "function": {"name": name, "arguments": arguments},
     }
+
+
+def _arguments_text(arguments: Any) -> str:
+    """Return a call's arguments as text: some templates and servers give an object."""
+    if isinstance(arguments, str):
+        return arguments
+    if arguments is None:
+        return ""
+    try:
+        return json.dumps(arguments, ensure_ascii=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        return f"(no JSON: {error!s:.100})"  # the model reads that it isn't JSON
 
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")

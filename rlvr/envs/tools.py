@@ -26,7 +26,13 @@ from rlvr.core.errors import CannotScore, OptionError, ToolError
 from rlvr.core.fixtures import Fixture
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.core.tool_calls import MOST_CHARACTERS, ToolCall, results_message, tool_message
+from rlvr.core.tool_calls import (
+    MOST_CHARACTERS,
+    ToolCall,
+    nests_deeper,
+    results_message,
+    tool_message,
+)
 from rlvr.core.verifier import Verifier
 from rlvr.envs.tool_types import fits, is_known, schema_of, shown
 from rlvr.envs.turns import MultiTurn
@@ -259,6 +265,8 @@ def read_call(
         arguments = json.loads(call.arguments or "{}")
     except (ValueError, RecursionError) as error:
         raise ToolError(f"the arguments aren't JSON: {error!s:.200}") from error
+    if nests_deeper(arguments):
+        raise ToolError("the arguments are nested too deeply")
     if not isinstance(arguments, dict):
         raise ToolError('"arguments" is an object with a value for each argument')
     parameters = dict(list(inspect.signature(function).parameters.items())[1:])

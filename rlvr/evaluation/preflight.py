@@ -11,7 +11,7 @@ import inspect
 from typing import Any
 
 from rlvr.core.compose import leaves
-from rlvr.core.environment import Environment
+from rlvr.core.environment import Environment, judged_alone
 from rlvr.core.errors import MissingExtraError, OptionError, RlvrError
 from rlvr.core.registry import find, make
 from rlvr.core.task import Task
@@ -94,7 +94,7 @@ def check_verifier(env: Environment, tasks: int, thorough: bool = False) -> None
     faults: list[tuple[Task, Unscored]] = []
     for place in dict.fromkeys((0, tasks // 2, tasks - 1)):
         task = env.tasks[place]
-        (verdict,) = score([task], [_response(env, task)], env.verifier)
+        verdict = judged_alone(env, task, _response(env, task))
         if not isinstance(verdict, Unscored) or verdict.cause not in (
             Cause.SANDBOX,
             Cause.INTERNAL,

@@ -14,9 +14,9 @@ from rlvr.sandboxes.base import (
     Input,
     Limit,
     Limits,
-    Outcome,
     Program,
     ProgramRun,
+    TestOutcome,
     TestRun,
 )
 
@@ -31,10 +31,10 @@ __all__ = [
     "Limit",
     "Limits",
     "Needs",
-    "Outcome",
     "Program",
     "ProgramRun",
     "Sandbox",
+    "TestOutcome",
     "TestRun",
     "close",
     "default_sandbox",

@@ -194,7 +194,7 @@ class FunctionTests:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TestOutcome:
     """One test of a solution: whether it passed, and else why not ("AssertionError", "TypeError: …")."""
 
     passed: bool
@@ -218,7 +218,7 @@ class TestRun:
 
     __test__ = False  # no test class of pytest's
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[TestOutcome, ...]
     compile_error: str | None = None
     load_error: str | None = None
     limit: Limit | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from rlvr.core.errors import JailError
 from rlvr.sandboxes.asked import asked_of
-from rlvr.sandboxes.base import FunctionTests, Limit, Outcome, TestRun
+from rlvr.sandboxes.base import FunctionTests, Limit, TestOutcome, TestRun
 from rlvr.sandboxes.carried import carried_of
 from rlvr.sandboxes.runner import report
 from rlvr.sandboxes.simple import is_simple
@@ -70,7 +70,7 @@ def _result(
     explained = limit or broken or compile_error is not None or load_error is not None
     if not explained and len(outcomes) < len(tests) and all(one.passed for one in outcomes):
         # The tests' process is gone, and the solution has had a part in it: so it's a test that failed.
-        outcomes.append(Outcome(False, f"the test {_ending(judge)}"))
+        outcomes.append(TestOutcome(False, f"the test {_ending(judge)}"))
     return TestRun(
         outcomes=tuple(outcomes),
         compile_error=compile_error,
@@ -88,10 +88,12 @@ def _on_their_own(at: str) -> bool:
     return at[:1] in ("", _PREPARING) or (at[:1] == _TESTING and at[1:] != _ANSWERED)
 
 
-def _outcome(entry: dict[str, Any], solution: dict[str, Any]) -> Outcome:
+def _outcome(entry: dict[str, Any], solution: dict[str, Any]) -> TestOutcome:
     if "gone" in entry:
-        return Outcome(False, f"the solution {_gone(entry['gone'], solution)} before it answered")
-    return Outcome(bool(entry["passed"]), str(entry.get("error", "")))
+        return TestOutcome(
+            False, f"the solution {_gone(entry['gone'], solution)} before it answered"
+        )
+    return TestOutcome(bool(entry["passed"]), str(entry.get("error", "")))
 
 
 def _gone(why: str, solution: dict[str, Any]) -> str:

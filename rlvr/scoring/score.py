@@ -11,7 +11,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +176,17 @@ def _size(seen: str | Transcript) -> int:
     """Return the number of characters."""
     if isinstance(seen, str):
         return len(seen)
-    return sum(len(content_text(message)) for message in seen.messages)
+    calls = (call for message in seen.messages for call in message.get("tool_calls") or ())
+    return sum(len(content_text(message)) for message in seen.messages) + sum(
+        map(_call_size, calls)
+    )
+
+
+def _call_size(call: Any) -> int:
+    function = call.get("function") if isinstance(call, Mapping) else None
+    arguments = function.get("arguments") if isinstance(function, Mapping) else None
+    # Some servers give an object, whose text isn't made here: it goes to a worker.
+    return len(arguments) if isinstance(arguments, str) else 0 if not arguments else _SETTLED
 
 
 class _Driver:

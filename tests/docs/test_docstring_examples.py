@@ -58,6 +58,7 @@ def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "verifier": rlvr.Math(),
         "exact": exact,
         "anagram": exact,
+        "Guess": type("Guess", (rlvr.Episode,), {"reply": lambda self, message: None}),
         "puzzle": lambda rng, level: rlvr.Task(str(rng.integers(1 << 40)), str(level)),
     }
 

@@ -33,6 +33,7 @@ GROUPS = ("conformance", "truth", "hacks", "learnability")
 ENTRY_POINTS = "rlvr.probes"
 _MODULES = (
     "conformance.environment_api",
+    "conformance.episode_rules",
     "conformance.task_sets",
     "conformance.verdicts",
     "conformance.side_effects",
@@ -42,6 +43,7 @@ _MODULES = (
     "truth.answer_variants",
     "truth.task_texts",
     "hacks.content_free",
+    "hacks.episode_policies",
     "hacks.leaks",
     "hacks.verifier_cheats",
     "hacks.function_tests",

@@ -12,17 +12,18 @@ from typing import Any, TypeVar
 from rlvr import scoring
 from rlvr.authoring.audit.finding import Finding, nothing
 from rlvr.authoring.audit.hang_budget import HangBudget
+from rlvr.authoring.audit.playing import EpisodePolicy, Played, in_order, play, repeating
 from rlvr.core.compose import leaves
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
 from rlvr.core.fixtures import Fixture
 from rlvr.core.registry import find, make
 from rlvr.core.task import Task
+from rlvr.core.thinking import after_thinking
+from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Scored, Status, Unscored, Verdict
 from rlvr.core.verifier import Verifier
-from rlvr.envs.turns import MultiTurn, SingleTurn
-from rlvr.testing.fixtures import judge_fixtures, task_of
-from rlvr.verifiers.extraction import after_thinking
+from rlvr.testing.fixtures import judge_fixtures, judges_by_verifier, task_of
 
 V = TypeVar("V", bound=Verifier)
 Form = Callable[[Task], str | None]
@@ -97,13 +98,24 @@ class Subject:
 
     @property
     def by_verifier(self) -> bool:
-        """True if an episode's verdict is the verifier's on its last message."""
-        return type(self.env).judge in (SingleTurn.judge, MultiTurn.judge)
+        """True if an episode's verdict is the verifier's, on its last message or on the whole of it."""
+        return judges_by_verifier(self.env)
 
     @property
     def several_turns(self) -> bool:
         """True if an episode may have several turns."""
-        return type(self.env).reply is not Environment.reply
+        return self.env.is_interactive
+
+    @property
+    def by_response(self) -> bool:
+        """True if the last message alone decides the verdict, so that no episode has to be played for it."""
+        judged_whole = self.env.verifier.sees == "transcript" and self.several_turns
+        return self.by_verifier and not judged_whole
+
+    @property
+    def replies_vary(self) -> bool:
+        """True if the author has declared that the same messages may get other replies the next time."""
+        return bool(getattr(self.env, "replies_vary", False))
 
     @property
     def pace_s(self) -> float:
@@ -136,68 +148,45 @@ class Subject:
 
     def _batch(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
         start = time.monotonic()
-        if self.by_verifier:
+        if self.by_response:
             limit = self.hang_budget.limit_s
             verdicts = scoring.score(tasks, responses, self.env.verifier, limit_s=limit)
         else:
             verdicts = [
-                self.judge_messages(task, [response])
+                play(self.env, task, in_order([response])).unrewarded
                 for task, response in zip(tasks, responses, strict=True)
             ]
         self.hang_budget.spend(time.monotonic() - start, verdicts)
         return verdicts
 
-    def judge_messages(self, task: Task, responses: Sequence[str]) -> Verdict:
-        """Return the verdict of the environment's `judge` on a conversation of these responses.
+    def judged(self, task: Task, response: str) -> str | Transcript:
+        """Return what the verifier judges if the model says no more than this response."""
+        if self.by_response:
+            return response
+        return play(self.env, task, in_order([response])).transcript
 
-        The environment's replies are inserted between them until it stops replying.
+    def play(self, task: Task, policy: EpisodePolicy, env: Environment | None = None) -> Played:
+        """Return a whole episode, played by a policy.
+
+        Args:
+            env: another environment than the subject's, such as one with more turns.
         """
-        messages = [dict(message) for message in task.prompt]
-        for i, response in enumerate(responses):
-            messages.append({"role": "assistant", "content": response})
-            reply = self.env.reply(task, messages) if i + 1 < len(responses) else None
-            if reply is not None:
-                messages.append({"role": "user", "content": reply})
-        return self.env.judge(task, messages)
-
-    def play(self, task: Task, answer: Callable[[int], str]) -> Verdict:
-        """Return the verdict of a whole episode; `answer(turn)` makes the response of each turn."""
         self.hang_budget.check()
-        start = time.monotonic()
-        self.env.reset(options={"task": task})
-        for turn in range(self.env.max_turns):
-            response = answer(turn)
-            *_, terminated, truncated, info = self.env.step(response)
-            if terminated or truncated:
-                verdict: Verdict = info["verdict"]
-                self.hang_budget.spend(time.monotonic() - start, [verdict])
-                self.seen.append((task, response, verdict))
-                return verdict
-        raise AssertionError("an episode ends at its last turn")
+        begun = time.monotonic()
+        played = play(env or self.env, task, policy)
+        self.hang_budget.spend(time.monotonic() - begun, [played.verdict])
+        said = played.response if self.by_response else played.said
+        self.seen.append((task, said, played.unrewarded))
+        return played
 
     def episodes(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
         """Return the verdict on each response, given at every turn of an episode of its own."""
-        if self.env.max_turns == 1 and not self.several_turns:
+        if not self.several_turns:
             return self.judge(tasks, responses)
         return [
-            self.play(task, lambda _, response=response: response)  # type: ignore[misc]
+            self.play(task, repeating(response)).verdict
             for task, response in zip(tasks, responses, strict=True)
         ]
-
-    def reply(self, task: Task, texts: Sequence[str]) -> str | None:
-        """Return the environment's reply to the last of these messages; None if the episode is over or `reply` raises."""
-        messages = [dict(message) for message in task.prompt]
-        reply: str | None = None
-        for text in texts:
-            messages.append({"role": "assistant", "content": text})
-            try:
-                reply = self.env.reply(task, messages)
-            except Exception:  # right-episode and gymnasium-api report it
-                return None
-            if reply is None:
-                return None
-            messages.append({"role": "user", "content": reply})
-        return reply
 
     # ------------------------------------------------------------------ right answers
 
@@ -231,11 +220,8 @@ class Subject:
 
     @functools.cached_property
     def _demonstrates(self) -> bool:
-        """True if the verifier's demonstrations are right answers.
-
-        If the environment has its own `judge`, one of them must earn full reward.
-        """
-        if self.by_verifier:
+        """True if the verifier's demonstrations count: with a `judge` of the environment's own, if one is right."""
+        if self.by_response:
             return True
         demonstrations = [
             (task, answer)
@@ -257,6 +243,7 @@ class Subject:
             if (
                 fixture.kind == "right"
                 and len(fixture.turns) == 1
+                and isinstance(fixture.turns[0], str)
                 and not isinstance(task, Unscored)
             ):
                 pairs.setdefault(task.id, (task, fixture.turns[0]))
@@ -269,7 +256,7 @@ class Subject:
     def _form(self) -> Form | None:
         """The written form of references that earns full reward most often; None if none does."""
         tasks = [task for task in self.tasks[:_FORMED] if not self._demonstrated(task)]
-        if not tasks or not self.by_verifier:
+        if not tasks or not self.by_response:
             return None
         forms = list(reference_forms())
         counts = [sum(map(full, self._judge_form(tasks, form))) for form in forms]
@@ -288,7 +275,7 @@ class Subject:
             for task in self.tasks[:_FORMED]
             if isinstance(task.reference, int | float)
             and self.right(task) is None
-            and self.by_verifier
+            and self.by_response
             and any(
                 any(map(full, self._judge_form([as_text(task)], form)))
                 for form in reference_forms()

@@ -6,7 +6,7 @@ import builtins
 import re
 from dataclasses import dataclass
 
-from rlvr.sandboxes.base import Execution, Limit, Outcome
+from rlvr.sandboxes.base import Execution, Limit, TestOutcome
 from rlvr.verifiers.code.reference import Case
 
 _SHOWN = 400  # characters of an input, an output or a message in feedback
@@ -54,7 +54,7 @@ def of_execution(case: Case, execution: Execution, difference: str) -> Result:
     return Result(False, execution.limit is not None, ending, "\n".join(lines))
 
 
-def of_outcome(test: str, outcome: Outcome, entry_point: str) -> Result:
+def of_outcome(test: str, outcome: TestOutcome, entry_point: str) -> Result:
     """Return the result of a test that calls functions."""
     if outcome.passed:
         return PASSED

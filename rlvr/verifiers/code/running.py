@@ -14,7 +14,7 @@ from rlvr.core.errors import CannotScore
 from rlvr.core.verdict import Cause
 from rlvr.sandboxes import Sandbox
 from rlvr.sandboxes.asked import asked_of
-from rlvr.sandboxes.base import Execution, FunctionTests, Input, Outcome, Program, TestRun
+from rlvr.sandboxes.base import Execution, FunctionTests, Input, Program, TestOutcome, TestRun
 from rlvr.verifiers.code.checker import CheckerQuestion, refusals
 from rlvr.verifiers.code.compare import OutputComparison
 from rlvr.verifiers.code.reference import Case, Reference
@@ -127,13 +127,13 @@ async def _in_one_jail(
         report: Any = json.loads(execution.stdout)
         if report["key"] == key:
             outcomes = tuple(
-                Outcome(bool(passed), str(error)) for passed, error in report["outcomes"]
+                TestOutcome(bool(passed), str(error)) for passed, error in report["outcomes"]
             )
             broken = str(report.get("broken", ""))
             if broken and source:
                 # A solution that found the key could say so as well. Without one, the tests say it themselves.
                 again = await _in_one_jail(sandbox, b"", reference, tests, stop)
-                outcomes, broken = (Outcome(False, "the test broke off"),), again.broken
+                outcomes, broken = (TestOutcome(False, "the test broke off"),), again.broken
             compile_error, load_error = map(report.get, ("compile_error", "load_error"))
             return TestRun(
                 outcomes,
@@ -143,7 +143,7 @@ async def _in_one_jail(
             )
     except (ValueError, RecursionError, TypeError, KeyError):
         pass  # the solution wrote it, or nobody did
-    return TestRun((Outcome(False, f"the test ended without a word: {execution.ending}"),))
+    return TestRun((TestOutcome(False, f"the test ended without a word: {execution.ending}"),))
 
 
 def _cut(results: list[Result]) -> tuple[Result, ...]:

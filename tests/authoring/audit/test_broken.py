@@ -53,6 +53,16 @@ def test_each_is_caught_by_name(name: str) -> None:
     assert not report.ok
 
 
+def test_a_healthy_one_with_tools_and_state_passes() -> None:
+    report = rlvr.audit("healthy_accounts", tasks=12)
+    assert report.ok, str(report)
+    for name in (
+        "replies-again", "episodes-apart", "calls-once", "episode-leaves-nothing", "never-acts", "calls-every-tool",
+        "loops-to-the-limit", "quotes-results", "repeated-step", "right-answers-known",
+    ):  # fmt: skip
+        assert report[name].outcome in (ProbeOutcome.OK, ProbeOutcome.NOTE), str(report)
+
+
 def test_none_of_these_faults_is_the_healthy_ones(healthy: Audit) -> None:
     fine = (ProbeOutcome.OK, ProbeOutcome.NOTE, ProbeOutcome.NOTHING)
     wrong = [probe for probe in sorted(set(BROKEN.values())) if healthy[probe].outcome not in fine]

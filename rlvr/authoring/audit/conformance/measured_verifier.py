@@ -8,6 +8,7 @@ import json
 import os
 import threading
 import time
+from typing import Any
 
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, Unscored, Verdict
@@ -26,9 +27,10 @@ class MeasuredVerifier(Verifier):
     def __init__(self, inner: Verifier, settle: bool) -> None:
         self._inner = inner
         self._settle = settle
+        self.sees = inner.sees
         self.limit_s = max(5.0, inner.limit_s)
 
-    def verify(self, task: Task, response: str) -> Verdict:
+    def verify(self, task: Task, response: Any) -> Verdict:
         """Return a verdict whose detail has the measurements."""
         before, folder, printed = fingerprint(task), os.getcwd(), _Counter()
         start = time.process_time()  # no wall time: other workers may have the processor

@@ -43,6 +43,10 @@ _TIMEOUT_S = 120
 def verdicts_elsewhere(subject: Subject) -> Finding:
     """Check that a trainer's process on another machine gives the same verdicts."""
     parts = leaves(subject.env.verifier)
+    if not subject.by_response and subject.by_verifier:
+        return nothing(
+            "its verifier sees whole episodes, which same-verdict judges in a new process"
+        )
     if not subject.by_verifier or not any(_own(part) for part in parts):
         return nothing("its verifier is rlvr's own")
     if any(part.is_async for part in parts):

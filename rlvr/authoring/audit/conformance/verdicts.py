@@ -130,8 +130,9 @@ def same_verdict(subject: Subject) -> Finding:
         "once more": [verdict.to_json() for verdict in subject.judge(tasks, responses)],
     }
     if subject.by_verifier:
+        seen = [subject.judged(task, text) for task, text in zip(tasks, responses, strict=True)]
         with Pool(workers=1) as pool:
-            fresh = score(tasks, responses, subject.env.verifier, pool=pool)
+            fresh = score(tasks, seen, subject.env.verifier, pool=pool)
         rounds["in a new process"] = [verdict.to_json() for verdict in fresh]
     changed = [
         f"{when}, {tasks[i].id} {excerpt(responses[i])}: {_brief(first[i])}, then {_brief(verdicts[i])}"

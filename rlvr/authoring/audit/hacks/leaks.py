@@ -7,7 +7,6 @@ that folder doesn't exist.
 from __future__ import annotations
 
 import inspect
-import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,11 +14,10 @@ from pathlib import Path
 from typing import get_type_hints
 
 from rlvr.authoring.audit.finding import Finding, fail, nothing, ok
+from rlvr.authoring.audit.playing import call_message, in_order
 from rlvr.authoring.audit.probe_registry import probe
 from rlvr.authoring.audit.subject import HANGS, SINGLE_TURN, Subject, excerpt
-from rlvr.core.errors import CannotScore
-from rlvr.core.task import Task
-from rlvr.core.tool_calls import ToolCall
+from rlvr.core.task import content_text
 from rlvr.envs.tools import ToolEnv
 
 _EPISODES = 8
@@ -38,8 +36,8 @@ def replies_tell(subject: Subject) -> Finding:
             continue
         tried += 1
         for text in _BLANK:
-            reply = subject.reply(task, [text])
-            if reply is not None and _contains(reference, reply):
+            reply = "\n".join(subject.play(task, in_order([text])).replies)
+            if _contains(reference, reply):
                 leaks.append(f"{task.id}, after {text!r}: {excerpt(reply, 160)}")
                 break
     if not tried:
@@ -63,10 +61,11 @@ def tools_tell(subject: Subject) -> Finding:
     tasks = [task for task in subject.tasks[:_EPISODES] if str(task.reference).strip()]
     for task in tasks:
         for name, function in env.tools.items():
-            arguments = _blank_arguments(function, task.prompt[-1]["content"])
+            arguments = _blank_arguments(function, content_text(task.prompt[-1]))
             if arguments is None:
                 continue
-            result = _result(env, task, ToolCall(name, json.dumps(arguments)))
+            message = call_message((name, arguments))
+            result = "\n".join(subject.play(task, in_order([message])).replies)
             if result.strip().strip('"') == str(task.reference).strip():
                 leaks.setdefault(name, []).append(f"{task.id}, {name}(…): {excerpt(result)}")
     name = max(leaks, key=lambda tool: len(leaks[tool]), default="")
@@ -106,18 +105,6 @@ def runs_nothing(subject: Subject) -> Finding:
             "json.loads, rlvr.Math()); run programs with rlvr.Code and queries with rlvr.Sql.",
         )
     return ok(f"{len(cases)} responses with code in them: none was run")
-
-
-def _result(env: ToolEnv, task: Task, call: ToolCall) -> str:
-    """Return the result of one call in an episode of its own."""
-    episode = env.episode(task)
-    try:
-        episode.begin_open().result()
-        return str(episode.begin_call(call).result().content)
-    except CannotScore:
-        return ""
-    finally:
-        episode.begin_close().result()
 
 
 def _contains(answer: str, text: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from rlvr.authoring.audit.finding import Finding, fail, note, nothing, ok
+from rlvr.authoring.audit.playing import in_order, repeating
 from rlvr.authoring.audit.probe_registry import probe
 from rlvr.authoring.audit.subject import SINGLE_TURN, Subject, excerpt, full, shown
 from rlvr.core.task import Task
-from rlvr.core.verdict import Unscored, Verdict
+from rlvr.core.verdict import Unscored
 from rlvr.testing.fixtures import task_of
 
 
@@ -21,13 +22,14 @@ def right_episode(subject: Subject) -> Finding:
     unpaid: list[str] = []
     cut = 0
     for task, response in subject.solved[:4]:
-        verdict, truncated = _played(subject, task, response)
+        played = subject.play(task, repeating(response))
+        verdict = played.verdict
         line = f"{task.id}, {excerpt(response)} at each turn: {shown(verdict)}"
         if isinstance(verdict, Unscored):
             broken.append(line)
         elif not full(verdict):
             unpaid.append(line)
-        cut += truncated
+        cut += played.stop == "turns"
     if broken:
         return fail(f"{len(broken)} episodes with right answers have no verdict", broken,
                     "Probably `reply` raises: it must answer anything that a model writes.")  # fmt: skip
@@ -48,29 +50,12 @@ def right_episode(subject: Subject) -> Finding:
     return ok("right answers end their episodes, with full reward")
 
 
-def _played(subject: Subject, task: Task, response: str) -> tuple[Verdict, bool]:
-    """Return the verdict of an episode with the same response at each turn, and True if it was cut."""
-    env = subject.env
-    env.reset(options={"task": task})
-    for _ in range(env.max_turns):
-        *_, terminated, truncated, info = env.step(response)
-        if terminated or truncated:
-            break
-    return info["verdict"], truncated
-
-
 def _fixture_ends(subject: Subject) -> bool:
-    """Return True if some right fixture's episode ends by itself, with full reward."""
-    env = subject.env
-    for fixture in env.fixtures:
-        task = task_of(env, fixture)
-        if fixture.kind != "right" or not isinstance(task, Task):
-            continue
-        env.reset(options={"task": task})
-        for response in fixture.turns:
-            *_, terminated, truncated, info = env.step(response)
-            if terminated and full(info["verdict"]):
+    """Return whether some right fixture's episode ends by itself, with full reward."""
+    for fixture in subject.env.fixtures:
+        task = task_of(subject.env, fixture)
+        if fixture.kind == "right" and isinstance(task, Task) and not fixture.messages:
+            played = subject.play(task, in_order(fixture.turns))
+            if played.stop != "turns" and full(played.verdict):
                 return True
-            if terminated or truncated:
-                break
     return False

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from rlvr import scoring
 from rlvr.authoring.audit.finding import Finding, fail, note, nothing, ok
+from rlvr.authoring.audit.playing import in_order
 from rlvr.authoring.audit.probe_registry import probe
 from rlvr.authoring.audit.subject import Subject, apart, columns, excerpt, full, shown
 from rlvr.core.errors import CannotScore
@@ -114,7 +115,7 @@ def own_judge(subject: Subject) -> Finding:
         return subject.lacks_right_answer()
     wrong = []
     for (task, turns), (other_task, other_turns) in zip(right, _rotated(right), strict=True):
-        first, again = (subject.judge_messages(task, turns) for _ in range(2))
+        first, again = (subject.play(task, in_order(turns)).unrewarded for _ in range(2))
         if first != again:
             wrong.append(f"{task.id}: {shown(first)}, then {shown(again)}")
         for name, texts in (
@@ -122,7 +123,7 @@ def own_judge(subject: Subject) -> Finding:
             ("with its messages in the prompt's words", [task.text] * len(turns)),
             ("with the messages right for another task", other_turns if other_task.reference != task.reference else ()),
         ):  # fmt: skip
-            if texts and full(verdict := subject.judge_messages(task, texts)):
+            if texts and full(verdict := subject.play(task, in_order(texts)).unrewarded):
                 wrong.append(f"{task.id} {name}: {shown(verdict)}")
     if wrong:
         return fail(
@@ -215,7 +216,7 @@ def fixtures(subject: Subject) -> Finding:
             'Give fixtures a task of their own ("prompt" and "reference").',
         )
     wrong = [
-        f"{fixture.kind}, {excerpt(' / '.join(fixture.turns))}: {shown(verdict)}, not {fixture.expected}"
+        f"{fixture.kind}, {excerpt(' / '.join(fixture.texts))}: {shown(verdict)}, not {fixture.expected}"
         for fixture, verdict in judged
         if not fixture.holds(verdict)
     ]
