@@ -145,9 +145,7 @@ class _Run(NamedTuple):
     line_end: int
 
 
-_RUN = re.compile(
-    r"\n|(?<!`)`{3,}+(?![\"'])|^~{3,}+|(?<!~)~{3,}+(?=[ \t\r]{0,20}$)", re.MULTILINE
-)
+_RUN = re.compile(r"\n|(?<!`)`{3,}+(?![\"'])|^~{3,}+|(?<!~)~{3,}+(?=[ \t\r]{0,20}$)", re.MULTILINE)
 _MARKDOWN = frozenset(("", "markdown", "md"))
 _INDENT = re.compile(_BEFORE)
 _MOST_MARKS = 5_000  # in a text that is read in more than one way
