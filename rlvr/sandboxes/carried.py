@@ -62,7 +62,7 @@ class Carried:
     """The features that tests use besides calls.
 
     Attributes:
-        surroundings: "random", "files", "files back", "environment": see `runner/surroundings.py`.
+        surroundings: "random", "files", "files back", "environment", "recursion": see `runner/surroundings.py`.
         objects: names of the solution's classes of which the tests use what only objects have, and use operators on
             objects that they made.
         asserts_within: whether a `with` of theirs holds assertions, so that no `__exit__` may end an exception.
@@ -98,6 +98,8 @@ def carried_of(tests: FunctionTests) -> Carried:
         surroundings.add("files")
         if tops <= _READ_AS_DATA and not _RUN & names:
             surroundings.add("files back")
+    if "setrecursionlimit" in names | attributes:
+        surroundings.add("recursion")
     if _ENVIRONMENT & (names | attributes):
         surroundings.add("environment")
     capitals = {name for name in asked.names if name[:1].isupper()}

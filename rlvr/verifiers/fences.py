@@ -98,15 +98,20 @@ def readings(text: str, languages: Collection[str] = ()) -> Iterator[list[Block]
     marks in it (`holds_marks`), or none begins like a query.
 
     1. `fenced_blocks`: fences are alone on their lines, as CommonMark requires.
-    2. Marks anywhere: at the end of the code's last line, after prose or a tag, followed by `<|im_end|>`, by
+    2. Blocks within a block of Markdown: a whole answer that is fenced.
+    3. Marks anywhere: at the end of the code's last line, after prose or a tag, followed by `<|im_end|>`, by
        `</answer>` or by prose; or an opening fence with its code on the same line. Marks in quotes are text, and
        so are those on a line of their own that is indented further than the opening.
-    3. A block that the prompt opened: all text before the first marks.
+    4. A block that the prompt opened: all text before the first marks.
 
     Args:
         languages: names, in lower case, that are a language if they are between the marks and code on one line.
     """
-    yield fenced_blocks(text)
+    blocks = fenced_blocks(text)
+    yield blocks
+    for block in blocks:
+        if block.language in _MARKDOWN and holds_marks(block.text):
+            yield fenced_blocks(block.text)
     if 0 < text.count("```") + text.count("~~~") <= _MOST_MARKS:
         runs = _runs(text)
         yield _loose_blocks(text, runs, languages)
@@ -122,7 +127,7 @@ def holds_marks(block: str) -> bool:
 
 
 class _Run(NamedTuple):
-    """Three or more backticks in a row, or as many tildes at a line's start.
+    """Three or more backticks in a row, or as many tildes at a line's start or end.
 
     Attributes:
         indent: characters before it on its line.
@@ -140,7 +145,8 @@ class _Run(NamedTuple):
     line_end: int
 
 
-_RUN = re.compile(r"\n|(?<!`)`{3,}+(?![\"'])|^~{3,}+", re.MULTILINE)
+_RUN = re.compile(r"\n|(?<!`)`{3,}+(?![\"'])|^~{3,}+|(?<!~)~{3,}+(?=[ \t\r]{0,20}$)", re.MULTILINE)
+_MARKDOWN = frozenset(("", "markdown", "md"))
 _INDENT = re.compile(_BEFORE)
 _MOST_MARKS = 5_000  # in a text that is read in more than one way
 _MAY_FOLLOW = " \t\r\n<.,;:)*"  # marks that are glued to a string's closing quote
@@ -227,7 +233,7 @@ def _without_indent(body: str, indent: int) -> str:
 
 # ---------------------------------------------------------------- code spans and tags
 
-_TAG = re.compile(r"<(/?)([A-Za-z][\w-]{0,40})>")
+_TAG = re.compile(r"<(/?)([A-Za-z][\w-]{0,40})(?:[ \t][^<>\n]{0,100})?>")
 
 
 def code_spans(text: str) -> list[str]:

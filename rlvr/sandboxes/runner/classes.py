@@ -71,6 +71,15 @@ def by_name(module: str, name: str) -> Any:
     return kind
 
 
+def python_bases(about: dict[str, Any], bases: list[Any]) -> list[type]:
+    """Return the classes of Python's that the other side's class is or is made from, if they are imported here."""
+    module = str(about.get("module", ""))
+    same = None
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        same = getattr(sys.modules.get(module), str(about["name"]), None)
+    return [kind for kind in (same, *bases) if isinstance(kind, type) and "_is" not in vars(kind)]
+
+
 # ---------------------------------------------------------------- exceptions
 
 # Raised inside a test's `for` or `all(…)`, these would end it as though all were done.

@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .classes import python_bases
+
 _NO_DATA = "%s is asked of plain data, and this is none"
 # Special attributes that are data about an object, and say nothing else.
 _ABOUT = frozenset(
@@ -169,11 +171,28 @@ def mirror(
             namespace[name] = property(_getter(name))
     if about.get("plain"):
         namespace.update(_OF_PLAIN)
+    namespace["_python"] = tuple(python_bases(about, bases))
     bases = [base for base in bases if type(base) is RemoteType and "_is" in vars(base)]
     try:
         return RemoteType(str(about["name"]), (*bases, *(() if bases else (Handle,))), namespace)
     except TypeError:  # bases that Python would order in another way
         return RemoteType(str(about["name"]), (Handle,), namespace)
+
+
+def is_instance(value: Any, kinds: Any) -> bool:
+    """Return what `isinstance` returns where the solution's classes have the bases of Python's that they have there."""
+    return isinstance(value, kinds) or _has_base(type(value), kinds)
+
+
+def is_subclass(kind: Any, kinds: Any) -> bool:
+    """Return what `issubclass` returns, likewise."""
+    return issubclass(kind, kinds) or _has_base(kind, kinds)
+
+
+def _has_base(kind: Any, kinds: Any) -> bool:
+    return type(kind) is RemoteType and any(
+        issubclass(base, kinds) for one in kind.__mro__ for base in vars(one).get("_python", ())
+    )
 
 
 class _Method:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .binding import Missing, bind, is_built_in, text
 from .classes import text_of
+from .handles import is_instance, is_subclass
 from .remote import Broken, Remote
 from .report import TESTING, WAITING, TestReport
 
@@ -41,6 +42,7 @@ class Session:
         tests = types.ModuleType("tests")
         sys.modules["tests"] = tests
         namespace = tests.__dict__
+        namespace.update(isinstance=is_instance, issubclass=is_subclass)
         for what in ("prelude", "setup"):
             if self._message[what]:
                 _execute(self._message[what], what, namespace)

@@ -26,7 +26,7 @@ class OfTests:
     """The tests' side.
 
     Args:
-        used: which surroundings the tests use: "random", "files", "files back", "environment".
+        used: which surroundings the tests use: "random", "files", "files back", "environment", "recursion".
     """
 
     def __init__(self, peer: Any, used: list[str]) -> None:
@@ -77,6 +77,8 @@ class OfTests:
                     news[name] = state_of()
                     step()
                     self._sent[name] = state_of()
+        if "recursion" in self._used and sys.getrecursionlimit() != self._sent.get("recursion"):
+            news["recursion"] = self._sent["recursion"] = sys.getrecursionlimit()
         if "environment" in self._used:
             now, before = dict(os.environ), self._environment
             changed: dict[str, Any] = {
@@ -147,6 +149,8 @@ class OfSolution:
             import numpy
 
             numpy.random.set_state(tuple(message["numpy"]))
+        if message.get("recursion", 0) > sys.getrecursionlimit():
+            sys.setrecursionlimit(message["recursion"])
         for name, value in message.get("environment", {}).items():
             if value is None:
                 os.environ.pop(name, None)
@@ -189,7 +193,9 @@ class OfSolution:
         return news
 
 
-_HEARD = frozenset(("capture", "patched", "random", "numpy", "environment", "files", "folder"))
+_HEARD = frozenset(
+    ("capture", "patched", "random", "numpy", "recursion", "environment", "files", "folder")
+)
 
 
 class Files:

@@ -20,6 +20,8 @@ _MOST_CANDIDATES = 6
 # Tags and end tokens behind a program: `</answer>`, `<|im_end|>`, `<｜end▁of▁sentence｜>`.
 _END_TOKENS = re.compile(r"(?:(?<!\s)\s*+<[^<>\n]{1,40}>){1,10}\s*+\Z")
 _TAIL = 500  # characters in which these are looked for
+# A model that goes on behind its end: `<|im_end|>`, then another turn.
+_SPECIAL_TOKEN = re.compile(r"<[|｜][^<>|｜\n]{1,40}[|｜]>")
 _BRACKETED = re.compile(r"\s*\[[A-Z]{1,20}\][ \t]*\r?\n(.*)\n[ \t]*\[/?[A-Z]{1,20}\]\s*", re.DOTALL)
 _WRAPPERS = frozenset(
     ("answer", "final_answer", "solution", "code", "program", "output", "response")
@@ -155,11 +157,12 @@ def _unfenced(text: str) -> Iterator[FoundProgram]:
 
 
 def _with_tokens_cut(source: str, fenced: bool) -> Iterator[FoundProgram]:
-    """Return a source as it is, and without the tags and end tokens behind it."""
+    """Return a source as it is, without the tags and end tokens behind it, and up to its first special token."""
     yield FoundProgram(source, "", fenced)
-    tokens = _END_TOKENS.search(source, max(0, len(source) - _TAIL))
-    if tokens is not None and source[: tokens.start()].strip():
-        yield FoundProgram(source[: tokens.start()] + "\n", "", fenced)
+    ends = (_END_TOKENS.search(source, max(0, len(source) - _TAIL)), _SPECIAL_TOKEN.search(source))
+    for end in ends:
+        if end is not None and source[: end.start()].strip():
+            yield FoundProgram(source[: end.start()] + "\n", "", fenced)
 
 
 def _chosen(
@@ -220,9 +223,11 @@ def _indented_part(source: str) -> str:
 
 
 def defines(source: str, name: str) -> bool:
-    """Return whether Python code defines `name` at a line's start: a function, a class, an assignment."""
+    """Return whether Python code defines `name` at a line's start: a function, a class, an assignment, an import."""
+    named = re.escape(name)
     pattern = (
-        rf"^(?:(?:async[ \t]++)?+def|class)[ \t]++{re.escape(name)}\b"
-        rf"|^{re.escape(name)}[ \t]*+(?::[^=\n]*+)?+=(?!=)"
+        rf"^(?:(?:async[ \t]++)?+def|class)[ \t]++{named}\b"
+        rf"|^(?:(?!{named}\b)[^\W\d]\w*+[ \t]*+=(?!=)[ \t]*+)*+{named}[ \t]*+(?::[^=\n]*+)?+=(?!=)"
+        rf"|^(?:from[ \t]++[\w.]++[ \t]++import|import)\b[^\n#]{{0,300}}\b{named}[ \t]*+(?:[,)#;]|$)"
     )
     return re.search(pattern, source, re.MULTILINE) is not None

@@ -187,6 +187,12 @@ def test_defines_is_no_search_in_words() -> None:
     assert not defines("undef f(x): ...", "f")
     assert not defines("def f_(x): ...", "f")
     assert not defines("x = f", "f")
+    assert defines("from operator import add as g, f", "f")
+    assert defines("from a.b import g as f", "f")
+    assert defines("import c.d as f", "f")
+    assert defines("g = f = lambda: 1", "f")
+    assert not defines("from f import g", "f")
+    assert not defines("from a import f as g", "f")
 
 
 READS, WRONG = "print(sum(map(int, input().split())))\n", "print(7)\n"
@@ -235,6 +241,11 @@ def test_the_block_that_is_a_program(response: str, language: str, first: str) -
         f"{READS}<\uff5cend\u2581of\u2581sentence\uff5c>",
         f"```python\n{READS[:-1]}<|endoftext|>",
         f"`{READS[:-1]}`",
+        f"~~~python\n{READS[:-1]}~~~",
+        f"````markdown\nSo:\n```python\n{READS}```\n````",
+        f'<pre><code class="language-python">{READS}</code></pre>',
+        f"{READS[:-1]}<|im_end|>\n<|im_start|>user\nThanks!",
+        f"```python\n{READS}\n<|eot_id|>\nassistant\n\nMore text",
     ],
 )
 def test_what_surrounds_a_program_loosely(response: str) -> None:
