@@ -108,7 +108,7 @@ def evaluate(
             price=price,
             by=by,
         )
-        evaluation.check(thorough=True)
+        evaluation.check()
         reports = evaluation.run()
         if opened is not None and not isinstance(run, Run):
             finish(opened, reports)

@@ -166,11 +166,8 @@ class Evaluation:
         asked = {part.key: EvaluationSize(part.tasks, part.k) for part in self.parts}
         return reports_of(self.table, asked, self.table.is_sliced, self._price)
 
-    def check(self, thorough: bool = False) -> dict[str, Any]:
+    def check(self) -> dict[str, Any]:
         """Make sure that verdicts can be reached on this machine, and return facts for a run's record.
-
-        Args:
-            thorough: look for tasks that need a missing package as well.
 
         Raises `RlvrError` that says what is missing and how to get it.
         """
@@ -182,7 +179,7 @@ class Evaluation:
                 check_stop(self.policy, part.stop, part.key[0])
                 tasks = part.env.tasks
                 self._facts |= part.env.verifier.prepare(tasks[i] for i in range(part.tasks))
-                check_verifier(part.env, part.tasks, thorough)
+                check_verifier(part.env, part.tasks)
         return self._facts
 
     async def _play(self) -> None:

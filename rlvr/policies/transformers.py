@@ -15,7 +15,7 @@ import numpy as np
 
 from rlvr.core.errors import DataError, MissingExtraError
 from rlvr.policies.base import Generation, PolicyError, Request
-from rlvr.policies.decoding import Limits, StopStrings, chat_template, read_response
+from rlvr.policies.decoding import ResponseLimits, StopStrings, chat_template, read_response
 from rlvr.policies.template import Template
 
 _MOST_ON_GPU, _MOST_ELSEWHERE = 256, 32  # sequences of a batch; processors gain nothing by more
@@ -62,7 +62,7 @@ class TransformersPolicy:
         thinking_tokens: int | None = None,
         template: str | None = None,
     ) -> None:
-        self.limits = Limits(max_new_tokens, stop, thinking_tokens)
+        self.limits = ResponseLimits(max_new_tokens, stop, thinking_tokens)
         self.stop = self.limits.stop
         if isinstance(model, str):
             self.name = model
