@@ -122,9 +122,10 @@ class Driver:
     ) -> bool:
         """One request for all of `rollouts`; whether their episodes are over."""
         began = time.monotonic()
-        found = await policy.generate(self._request(rollouts[0], turn), len(rollouts))
+        responses = await policy.generate(self._request(rollouts[0], turn), len(rollouts))
         seconds = time.monotonic() - began
-        _check(name_of(policy), found, len(rollouts))
+        _check(name_of(policy), responses, len(rollouts))
+        found = list(map(_generation, responses))
         over = True
         rollouts[0].sent_tokens += found[0].prompt_tokens or 0  # one prompt, however many samples
         for rollout, generation in zip(rollouts, found, strict=True):

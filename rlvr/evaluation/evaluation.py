@@ -12,7 +12,13 @@ from rlvr.core.errors import OptionError
 from rlvr.envs.shots import prompting_of
 from rlvr.envs.slices import By
 from rlvr.evaluation.drive import AnyPolicy, Driver, TaskSamples
-from rlvr.evaluation.preflight import check_server, check_stop, check_verifier, run_to_end
+from rlvr.evaluation.preflight import (
+    check_policy,
+    check_server,
+    check_stop,
+    check_verifier,
+    run_to_end,
+)
 from rlvr.runs.cache import VerdictCache
 from rlvr.runs.reading import read_records
 from rlvr.runs.report import EvaluationSize, Report
@@ -175,6 +181,7 @@ class Evaluation:
             self._facts = {}
             if self._by is not None:
                 check_by(self._by, (p.env.tasks[i] for p in self.parts for i in range(p.tasks)))
+            check_policy(self.policy)
             for part in self.parts:
                 check_stop(self.policy, part.stop, part.key[0])
                 tasks = part.env.tasks

@@ -17,6 +17,7 @@ from rlvr.core.registry import find, make
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored
 from rlvr.envs.turns import MultiTurn, SingleTurn
+from rlvr.policies.base import name_of
 from rlvr.policies.openai import OpenAIPolicy
 from rlvr.scoring import score
 
@@ -59,6 +60,26 @@ def check_sampling(k: int, temperature: float, flags: bool = False) -> None:
             f"With {zero} 0 the {k} samples of a task are the same greedy answer, and pass@k says "
             f"nothing. Set {zero} above 0 (such as {zero}{' ' if flags else '='}0.7), or {many} to 1."
         )
+
+
+def check_policy(policy: Any) -> None:
+    """Raise `OptionError` if a policy's method can't be called as `rlvr.policies.base` says."""
+    asynchronous = hasattr(policy, "generate")
+    method = getattr(policy, "generate" if asynchronous else "respond", None)
+    try:
+        signature = inspect.signature(method)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return
+    wanted = (
+        "async def generate(self, request, n=1)" if asynchronous else "def respond(self, requests)"
+    )
+    try:
+        signature.bind(None, 1) if asynchronous else signature.bind([])
+    except TypeError:
+        raise OptionError(
+            f"The policy {name_of(policy)!r} has {method.__name__}{signature}; it is called as "  # type: ignore[union-attr]
+            f"`{wanted}`."
+        ) from None
 
 
 def check_stop(policy: Any, stop: tuple[str, ...], env: str) -> None:

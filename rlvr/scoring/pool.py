@@ -121,7 +121,9 @@ class Pool:
             return _done(
                 Unscored(
                     Cause.INTERNAL,
-                    f"{verifier.name} or its task can't be sent to a worker: {described(error)}",
+                    f"{verifier.name} or its task can't be sent to a worker: {described(error)}. Make what "
+                    f"can't be sent (a lock, a connection) inside the verifier's function, or judge in this "
+                    f"process with inline=True.",
                 )
             )
         with self._lock:
