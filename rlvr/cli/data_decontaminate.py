@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rlvr.cli.printable import printable
+from rlvr.runs.rendering import printable
 
 if TYPE_CHECKING:
     from rlvr.authoring.decontamination import DecontaminationReport

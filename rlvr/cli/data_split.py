@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rlvr.cli.printable import printable
+from rlvr.runs.rendering import printable
 
 
 @click.command("split", short_help="train and test that share no group")

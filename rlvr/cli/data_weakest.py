@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rlvr.cli.printable import printable
+from rlvr.runs.rendering import printable
 
 if TYPE_CHECKING:
     from rlvr.runs.report import Report
@@ -56,7 +56,7 @@ def _rows(
     saved: SavedRun, report: Report, by: str, split: str, data: str | None
 ) -> list[dict[str, Any]]:
     from rlvr.envs.slices import ABSENT, option_of, slice_name
-    from rlvr.runs.report import FEW
+    from rlvr.runs.rendering import FEW
 
     options = _options(saved)
     changed = option_of(report.env, by)

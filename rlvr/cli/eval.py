@@ -143,7 +143,7 @@ def command(
     check_server(policy)
     console = Console()
     with _cache(flags["cache"]) as cache:
-        Evaluation(parts, policy, by=flags["by"]).check(thorough=True)
+        Evaluation(parts, policy, by=flags["by"]).check()
         asked = {"config": config, "asked": [part.to_json() for part in parts]}
         console.print(describe(asked), highlight=False, markup=False, soft_wrap=True)
         with (

@@ -10,7 +10,7 @@ import click
 
 from rlvr.evaluation.exports import FORMATS, export
 
-# Which format each option is of.
+# The formats that have each option.
 _OF = {
     "margin": ("preferences",),
     "pairs": ("preferences",),
@@ -23,18 +23,28 @@ _OF = {
 
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--to", required=True, type=click.Choice(list(FORMATS)), help="The form.")
+@click.option("--to", required=True, type=click.Choice(list(FORMATS)), help="The format to write.")
 @click.option("-o", "--out", type=click.Path(path_type=Path),
-              help="A file, or a folder for inspect and lm-eval; by default in RUN/exports.")  # fmt: skip
-@click.option("--step", type=int, help="Only rollouts of this step of training.")
-@click.option("--margin", type=float, help="preferences: the least difference of rewards.")
+              help="The file to write, or the folder for inspect and lm-eval (default: in RUN/exports).")  # fmt: skip
+@click.option(
+    "--step", type=int, help="Write only the rollouts of this training step (default: all)."
+)
+@click.option(
+    "--margin",
+    type=float,
+    help="For preferences: the least difference of two rewards (default: any).",
+)
 @click.option("--pairs", type=click.Choice(["best", "all"]),
-              help="preferences: the best against the worst of a task (the default), or all pairs.")  # fmt: skip
-@click.option("--threshold", type=float, help="sft: the least reward, by default 1.")
-@click.option("--per-task", type=int, help="sft: so many of a task at most, by default 1.")
-@click.option("--seed", type=int, help="sft: which of a task's, by default 0.")
+              help="For preferences: pair the best with the worst response of a task, or write all pairs (default best).")  # fmt: skip
+@click.option(
+    "--threshold", type=float, help="For sft: the least reward of a response (default 1)."
+)
+@click.option("--per-task", type=int, help="For sft: the most responses per task (default 1).")
+@click.option(
+    "--seed", type=int, help="For sft: the seed of the choice among a task's responses (default 0)."
+)
 @click.option("--truncated", is_flag=True, default=None,
-              help="preferences, sft: let truncated responses be learned from.")  # fmt: skip
+              help="For preferences and sft: write truncated responses too (default: leave them out).")  # fmt: skip
 def command(run: Path, to: str, out: Path | None, step: int | None, **options: Any) -> None:
     """Write RUN's rollouts for another tool, and print the paths of what was written.
 

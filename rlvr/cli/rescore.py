@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from rlvr.cli.figures import figure, print_report
+from rlvr.cli.figures import print_report
 from rlvr.cli.options import environment_options, named_values
 from rlvr.core.environment import Environment
 from rlvr.core.errors import DataError
@@ -19,6 +19,7 @@ from rlvr.core.verdict import Scored
 from rlvr.evaluation.evaluate import finish
 from rlvr.evaluation.rescore import report_modes, rescore
 from rlvr.runs.cache import VerdictCache
+from rlvr.runs.rendering import figure
 from rlvr.runs.report import Report
 from rlvr.runs.run import Run, about
 from rlvr.runs.saved import SavedRun

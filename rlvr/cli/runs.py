@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from rlvr.cli.printable import printable
 from rlvr.core.errors import OptionError, nearest
 from rlvr.core.secrets import scrubbed_options
+from rlvr.runs.rendering import printable
 
 _COLUMNS = ("run", "kind", "environment", "split", "policy", "k", "temperature", "tasks", "reward", "correct", "unscored")  # fmt: skip
 

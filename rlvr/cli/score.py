@@ -25,11 +25,22 @@ UNSCORED = 3
 @click.argument("env")
 @click.argument("file", type=click.File("rb"))
 @click.option(
-    "-o", "--output", type=click.File("wb"), default="-", help="By default: standard output."
+    "-o",
+    "--output",
+    type=click.File("wb"),
+    default="-",
+    help="The file to write (default: standard output).",
 )
-@click.option("--option", multiple=True, metavar="NAME=VALUE", help="An option for every line.")
 @click.option(
-    "--limit-s", type=click.FloatRange(min=0, min_open=True), help="Seconds for one line."
+    "--option",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Option of the verifier for every line, such as mode=flexible; repeatable.",
+)
+@click.option(
+    "--limit-s",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds of processor time per line (default: the verifier's own limit).",
 )
 def command(
     env: str, file: IO[bytes], output: IO[bytes], option: tuple[str, ...], limit_s: float | None
@@ -39,9 +50,10 @@ def command(
     ENV is an environment, or a kind of verifier: math, code, sql, ifeval or ifbench. A line in has
     "reference" and "response", and may have "id", "prompt" and "options". A whole episode has "messages" in place of
     "response", and may have "outcome" and "step_rewards". A line out, in the same order, has "id", "scored", and either
-    "reward", "status", "components" and "feedback", or "cause" and "message".
+    "reward", "status", "components" and "feedback" (and "parts", by name, if the verifier is made of several), or
+    "cause" and "message".
 
-    Exit status: 0 where all were scored, 3 where some were not, 2 for bad usage.
+    Exit status: 0 if all lines were scored, 3 if some were not, 2 for bad usage.
     """
     verifier = _verifier(env).configure(**named_values("--option", option))
     _check_apart(file, output)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import json
+import os
 import re
 import time
 import zlib
@@ -184,6 +185,18 @@ def fetch_now(method: str, url: str, body: Any = None, *, timeout_s: float) -> H
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, go()).result()
+
+
+def hub_answers(timeout_s: float = 5.0) -> bool:
+    """Return False if the Hugging Face Hub can't be reached.
+
+    Its own client tries for a minute before it says so; callers use what is in its cache instead, or fail at once.
+    """
+    try:
+        httpx.head(os.environ.get("HF_ENDPOINT") or "https://huggingface.co", timeout=timeout_s)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+    return True
 
 
 def described(error: BaseException) -> str:

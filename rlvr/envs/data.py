@@ -72,6 +72,11 @@ class DataSource:
             path = Path(folder) / self.files[split]
             if path.is_file():
                 return path
+            warnings.warn(
+                f"RLVR_DATA={folder} has no {self.files[split]}: asking the Hub for {self.hub_id}.",
+                DataWarning,
+                stacklevel=2,
+            )
         return None
 
     def _from_hub(self, split: str) -> list[Row]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from rlvr.core.errors import DataError, OptionError
 from rlvr.envs.slices import By
-from rlvr.runs.report import FEW
+from rlvr.runs.rendering import FEW
 from rlvr.runs.saved import SavedRun
 from rlvr.runs.statistics import Floats, PairedDifference, holm, paired
 from rlvr.runs.tally import PartKey, Tallies, Tally

@@ -160,9 +160,10 @@ class Driver:
     async def _ask(self, policy: AsyncPolicy, plays: list[_Play]) -> None:
         """Make one request for all of `plays`, and see to those that are over then."""
         began = time.monotonic()
-        generations = await policy.generate(plays[0].request(self._seed), len(plays))
+        responses = await policy.generate(plays[0].request(self._seed), len(plays))
         seconds = time.monotonic() - began
-        _check(name_of(policy), generations, len(plays))
+        _check(name_of(policy), responses, len(plays))
+        generations = list(map(_generation, responses))
         # One prompt, however many samples.
         plays[0].rollout.sent_tokens += generations[0].prompt_tokens or 0
         for play, generation in zip(plays, generations, strict=True):

@@ -83,6 +83,11 @@ def evaluate(
         asked = dict(options or {})
         asked |= {n: v for n, v in (("split", split), ("data", data)) if v is not None}
         env, split = make_to_evaluate(env, **asked)
+    elif not isinstance(env, Environment):
+        raise OptionError(
+            f"rlvr.evaluate takes one environment or its name, not {env!r:.80}; evaluate those of a mixture "
+            f"one by one, or several by `rlvr eval --suite`."
+        )
     elif split is not None or data is not None or options:
         raise OptionError(
             "split, data and options are for an environment that is given by its name: this one "
@@ -108,7 +113,7 @@ def evaluate(
             price=price,
             by=by,
         )
-        evaluation.check(thorough=True)
+        evaluation.check()
         reports = evaluation.run()
         if opened is not None and not isinstance(run, Run):
             finish(opened, reports)

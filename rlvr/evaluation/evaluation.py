@@ -12,7 +12,13 @@ from rlvr.core.errors import OptionError
 from rlvr.envs.shots import prompting_of
 from rlvr.envs.slices import By
 from rlvr.evaluation.drive import AnyPolicy, Driver, TaskSamples
-from rlvr.evaluation.preflight import check_server, check_stop, check_verifier, run_to_end
+from rlvr.evaluation.preflight import (
+    check_policy,
+    check_server,
+    check_stop,
+    check_verifier,
+    run_to_end,
+)
 from rlvr.runs.cache import VerdictCache
 from rlvr.runs.reading import read_records
 from rlvr.runs.report import EvaluationSize, Report
@@ -166,11 +172,8 @@ class Evaluation:
         asked = {part.key: EvaluationSize(part.tasks, part.k) for part in self.parts}
         return reports_of(self.table, asked, self.table.is_sliced, self._price)
 
-    def check(self, thorough: bool = False) -> dict[str, Any]:
+    def check(self) -> dict[str, Any]:
         """Make sure that verdicts can be reached on this machine, and return facts for a run's record.
-
-        Args:
-            thorough: look for tasks that need a missing package as well.
 
         Raises `RlvrError` that says what is missing and how to get it.
         """
@@ -178,11 +181,12 @@ class Evaluation:
             self._facts = {}
             if self._by is not None:
                 check_by(self._by, (p.env.tasks[i] for p in self.parts for i in range(p.tasks)))
+            check_policy(self.policy)
             for part in self.parts:
                 check_stop(self.policy, part.stop, part.key[0])
                 tasks = part.env.tasks
                 self._facts |= part.env.verifier.prepare(tasks[i] for i in range(part.tasks))
-                check_verifier(part.env, part.tasks, thorough)
+                check_verifier(part.env, part.tasks)
         return self._facts
 
     async def _play(self) -> None:

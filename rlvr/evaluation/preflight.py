@@ -17,12 +17,10 @@ from rlvr.core.registry import find, make
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored
 from rlvr.envs.turns import MultiTurn, SingleTurn
+from rlvr.policies.base import name_of
 from rlvr.policies.openai import OpenAIPolicy
-from rlvr.scoring import score
 
 TEST = "test"
-_SPREAD = 200  # tasks, evenly spread, on which missing packages are looked for
-_SENTENCE = "This is a sentence. Here is another one."
 _PATIENCE_S = 5.0  # for a server's first answer; later it may be away for minutes
 
 
@@ -63,6 +61,26 @@ def check_sampling(k: int, temperature: float, flags: bool = False) -> None:
         )
 
 
+def check_policy(policy: Any) -> None:
+    """Raise `OptionError` if a policy's method can't be called as `rlvr.policies.base` says."""
+    asynchronous = hasattr(policy, "generate")
+    method = getattr(policy, "generate" if asynchronous else "respond", None)
+    try:
+        signature = inspect.signature(method)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return
+    wanted = (
+        "async def generate(self, request, n=1)" if asynchronous else "def respond(self, requests)"
+    )
+    try:
+        signature.bind(None, 1) if asynchronous else signature.bind([])
+    except TypeError:
+        raise OptionError(
+            f"The policy {name_of(policy)!r} has {method.__name__}{signature}; it is called as "  # type: ignore[union-attr]
+            f"`{wanted}`."
+        ) from None
+
+
 def check_stop(policy: Any, stop: tuple[str, ...], env: str) -> None:
     """Raise `OptionError` if a policy doesn't end responses where the environment's prompt has them end.
 
@@ -76,21 +94,15 @@ def check_stop(policy: Any, stop: tuple[str, ...], env: str) -> None:
         )
 
 
-def check_verifier(env: Environment, tasks: int, thorough: bool = False) -> None:
+def check_verifier(env: Environment, tasks: int) -> None:
     """Judge a response before the first request, and if that fails two more, of other tasks.
 
     Raises `NotReadyError` if none can be judged, for a cause that is this machine's or the verifier's own.
-
-    Args:
-        thorough: judge a plain sentence on many tasks too, and raise if one needs a package that is not
-            installed: some tasks of an environment may need it and others not.
     """
     if tasks == 0 or type(env).judge not in (SingleTurn.judge, MultiTurn.judge):
         return
     if any(_asks_a_model(leaf) for leaf in leaves(env.verifier)):
         return
-    if thorough and any(_may_lack_packages(leaf) for leaf in leaves(env.verifier)):
-        _check_extras(env, tasks)
     faults: list[tuple[Task, Unscored]] = []
     for place in dict.fromkeys((0, tasks // 2, tasks - 1)):
         task = env.tasks[place]
@@ -107,18 +119,6 @@ def check_verifier(env: Environment, tasks: int, thorough: bool = False) -> None
         f"{tried} of {env.name!r} that {'was' if len(faults) == 1 else 'were'} tried before asking the "
         f"policy can't be judged. Task {task.id} is unscored ({verdict.cause}): {verdict.message}"
     )
-
-
-def _check_extras(env: Environment, tasks: int) -> None:
-    places = sorted({i * tasks // _SPREAD for i in range(_SPREAD)})
-    spread = [env.tasks[i] for i in places]
-    for task, verdict in zip(
-        spread, score(spread, [_SENTENCE] * len(spread), env.verifier), strict=True
-    ):
-        if isinstance(verdict, Unscored) and "pip install" in verdict.message:
-            raise NotReadyError(
-                f"Some tasks of {env.name!r} can't be judged here, such as {task.id}: {verdict.message}"
-            )
 
 
 def check_server(policy: Any) -> None:
@@ -157,11 +157,6 @@ def _response(env: Environment, task: Task) -> str:
         return env.verifier.demonstrate(task) or "\\boxed{0}"
     except Exception:
         return "\\boxed{0}"
-
-
-def _may_lack_packages(verifier: Any) -> bool:
-    # Of rlvr's own verifiers only these need packages for some tasks; an author's may be slow.
-    return type(verifier).__module__.startswith("rlvr.verifiers.instructions")
 
 
 def _asks_a_model(verifier: Any) -> bool:

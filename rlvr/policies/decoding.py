@@ -30,7 +30,7 @@ _OF_TOKENIZER = {"bos_token", "eos_token", "pad_token", "unk_token"}
 
 
 @dataclass(frozen=True)
-class Limits:
+class ResponseLimits:
     """The point at which a response ends.
 
     Attributes:

@@ -11,7 +11,14 @@ from rlvr.core.errors import DataError, OptionError
 from rlvr.core.http import LEAST_BYTES, checked_url, sent_bytes
 from rlvr.core.secrets import api_key, excerpt
 from rlvr.policies.base import Generation, PolicyError, Request, seed_of
-from rlvr.policies.decoding import CLOSING, Limits, cut_at, is_thinking, opens_thoughts, renderer
+from rlvr.policies.decoding import (
+    CLOSING,
+    ResponseLimits,
+    cut_at,
+    is_thinking,
+    opens_thoughts,
+    renderer,
+)
 from rlvr.policies.http import Endpoint, GaveUp, Refused
 from rlvr.policies.openai_answers import generations, read_ids, served_models
 from rlvr.policies.openai_tools import sent_messages, tool_fields
@@ -21,7 +28,7 @@ _TOO_LONG = (
     "longer than the maximum", "prompt is too long",
 )  # fmt: skip
 
-# Limits on the size of a server's answer: generous for every honest one, and bounded.
+# ResponseLimits on the size of a server's answer: generous for every honest one, and bounded.
 _TOKEN_BYTES = 64
 _LOGPROB_BYTES = 256
 _CONTEXT = 1 << 17  # tokens, if only the server knows how many it may generate
@@ -81,7 +88,7 @@ class OpenAIPolicy:
             raise OptionError(
                 "A chat server uses its own template: with a template of yours, api is 'completions'."
             )
-        self.limits = Limits(max_tokens, stop, thinking_tokens)
+        self.limits = ResponseLimits(max_tokens, stop, thinking_tokens)
         self.stop = self.limits.stop
         if thinking_tokens is not None and template in (None, "plain"):
             raise OptionError(

@@ -7,15 +7,21 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rlvr.core.errors import DataError, MissingExtraError
+from rlvr.core.http import hub_answers
 from rlvr.policies.base import Generation, PolicyError, Request
-from rlvr.policies.decoding import Limits, StopStrings, calls_in, chat_template, read_response
+from rlvr.policies.decoding import (
+    ResponseLimits,
+    StopStrings,
+    calls_in,
+    chat_template,
+    read_response,
+)
 from rlvr.policies.template import Template
 
 _MOST_ON_GPU, _MOST_ELSEWHERE = 256, 32  # sequences of a batch; processors gain nothing by more
@@ -42,7 +48,7 @@ class TransformersPolicy:
         thinking_tokens: the tokens after which thoughts are closed and the answer begins; None for no such limit.
         template: `plain` or a jinja file, in place of the tokenizer's chat template (`rlvr.policies.decoding`).
 
-    Raises `DataError` if the model can't be loaded or its tokenizer has no chat template and none is given.
+    Raises `DataError` if the model can't be loaded or its tokenizer has no chat template.
 
     Example:
         >>> policy = TransformersPolicy("path/to/model", max_new_tokens=256)  # doctest: +SKIP
@@ -62,7 +68,7 @@ class TransformersPolicy:
         thinking_tokens: int | None = None,
         template: str | None = None,
     ) -> None:
-        self.limits = Limits(max_new_tokens, stop, thinking_tokens)
+        self.limits = ResponseLimits(max_new_tokens, stop, thinking_tokens)
         self.stop = self.limits.stop
         if isinstance(model, str):
             self.name = model
@@ -81,15 +87,6 @@ class TransformersPolicy:
         self.temperature = temperature
         on_gpu = self.model.device.type == "cuda"
         self.batch_size = batch_size or (_MOST_ON_GPU if on_gpu else _MOST_ELSEWHERE)
-
-    @property
-    def max_new_tokens(self) -> int:
-        """The most tokens of a response."""
-        return self.limits.max_tokens
-
-    @max_new_tokens.setter
-    def max_new_tokens(self, value: int) -> None:
-        self.limits = replace(self.limits, max_tokens=value)
 
     @property
     def window(self) -> int:
@@ -120,13 +117,13 @@ class TransformersPolicy:
         rows = [i for i in order if len(prompts[i]) < context]
         while rows:
             longest = len(prompts[rows[0]])
-            limit = min(self.max_new_tokens, context - longest)
+            limit = min(self.limits.max_tokens, context - longest)
             size = self._suffices_for(longest + limit)
             # All rows of a batch have the same limit: prompts with less room get their own batch.
             batch = [
                 i
                 for i in rows[:size]
-                if min(self.max_new_tokens, context - len(prompts[i])) == limit
+                if min(self.limits.max_tokens, context - len(prompts[i])) == limit
             ]
             seeds = [requests[i].seed for i in batch]
             completions = self._or_less([prompts[i] for i in batch], seeds, limit)
@@ -328,7 +325,7 @@ def load(name: str, template: str | None = None, **options: Any) -> tuple[Any, A
 
     Args:
         name: a local folder or a Hub id.
-        template: `plain` or a jinja file; becomes the tokenizer's chat template, and is saved with it.
+        template: `plain` or a jinja file; becomes the tokenizer's chat template.
         options: further arguments of the model's `from_pretrained`, such as `dtype`.
 
     Raises `DataError` if it can't be loaded or has no chat template, and `MissingExtraError` without
@@ -347,8 +344,11 @@ def load(name: str, template: str | None = None, **options: Any) -> tuple[Any, A
         raise DataError(f"There's {what} {name!r}. A model's folder has config.json and weights.")
     transformers.logging.disable_progress_bar()
     source = str(folder) if name.startswith("~") else name
+    # Without the Hub its cache, or an error at once: the library would try for a minute.
+    options["local_files_only"] = not folder.exists() and not hub_answers()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        only = options["local_files_only"]
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=only)
         model = AutoModelForCausalLM.from_pretrained(source, **options)
     except (OSError, ValueError) as error:
         why = " ".join(str(error).split())  # theirs has many lines

@@ -7,7 +7,7 @@ from typing import Any
 
 from rlvr.core.errors import MissingExtraError, OptionError
 from rlvr.policies.base import Generation, Request, seed_of
-from rlvr.policies.decoding import Limits, calls_in, chat_template, read_response
+from rlvr.policies.decoding import ResponseLimits, calls_in, chat_template, read_response
 from rlvr.policies.template import Template
 
 
@@ -50,7 +50,7 @@ class VllmPolicy:
             raise MissingExtraError(
                 "vLLM in process needs vllm: pip install 'rlvr[vllm]'."
             ) from error
-        self.limits = Limits(max_tokens, stop, thinking_tokens)
+        self.limits = ResponseLimits(max_tokens, stop, thinking_tokens)
         self.stop = self.limits.stop
         if logprobs and thinking_tokens is not None:
             raise OptionError(

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 
 from rlvr.core.verdict import Status
+from rlvr.runs.rendering import FEW, report_html, report_lines
 from rlvr.runs.statistics import Estimate, Floats, bootstrap, majority, pass_at_k
 from rlvr.runs.tally import Tally
-
-FEW = 20
-"""Tasks below which an interval is too narrow to rank by."""
 
 Bounds = tuple[float, float]
 
@@ -86,6 +84,13 @@ class Report:
     bounds: dict[str, Bounds] = field(default_factory=dict)
     examples: dict[str, tuple[str, str]] = field(default_factory=dict)
     slices: dict[str, Report] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Return the figures as `rlvr eval` prints them."""
+        return "\n".join(report_lines(self))
+
+    def _repr_html_(self) -> str:
+        return report_html(self)
 
     @classmethod
     def of(

@@ -45,7 +45,10 @@ class Run:
     def check_free(path: str | Path | None) -> None:
         """Raise `DataError` where there's a run at `path`; for those who have long work to do before."""
         if path is not None and any((Path(path) / file).exists() for file in _FILES):
-            raise DataError(f"There's a run in {str(path)!r} already. Choose another folder.")
+            raise DataError(
+                f"There's a run in {str(path)!r} already. Choose another folder, or go on with it: "
+                f"--run {path} --resume."
+            )
 
     @classmethod
     def create(cls, path: str | Path | None, kind: str, config: dict[str, Any]) -> Run:

@@ -46,6 +46,7 @@ class FunctionVerifier(Verifier):
         self.name = name or str(getattr(judge, "__name__", ""))
         if not self.name:
             raise OptionError(f"{judge!r:.100} has no name of its own: give one, `name='…'`.")
+        _check_signature(judge, self.name)
         self.version = version
         self.limit_s = limit_s
         self.inline = inline
@@ -174,3 +175,17 @@ def verifier(
         return FunctionVerifier(judge, mode, name, version, limit_s, inline, demonstrate, sees)
 
     return decorate if judge is None else decorate(judge)
+
+
+def _check_signature(judge: JudgeFunction, name: str) -> None:
+    """Raise `OptionError` if a function can't be called with a task and an answer."""
+    try:
+        signature = inspect.signature(judge)
+    except (TypeError, ValueError):
+        return  # a builtin may not say
+    try:
+        signature.bind(None, "")
+    except TypeError as error:
+        raise OptionError(
+            f"A verifier function takes a task and an answer, and {name}{signature} can't be called so: {error}."
+        ) from None

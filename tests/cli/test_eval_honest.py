@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -10,11 +11,12 @@ from typing import Any, TypeAlias
 import pytest
 
 import rlvr
-from rlvr.core.errors import OptionError
+from rlvr.core.errors import MissingExtraError, OptionError
 from rlvr.evaluation.preflight import NotReadyError
 from rlvr.runs.report import EvaluationSize, Report
 from rlvr.runs.rollouts import Rollout
 from rlvr.runs.tally import Tally
+from rlvr.verifiers.instructions import resources
 from tests.stub_server import Stub
 
 CommandLine: TypeAlias = Any  # the fixture of tests/conftest.py
@@ -227,3 +229,22 @@ def test_a_planted_weakness_is_named() -> None:
         report = Report.of(next(iter(by_subject.values())), slices=by_subject)
         named += report.weakest()[0] == "subject-4"
     assert named == 20
+
+
+def test_one_task_that_needs_a_missing_package_is_an_error_before_the_first_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def wants(id: str, **kwargs: Any) -> dict[str, Any]:
+        return {"instruction_id_list": [id], "kwargs": [kwargs]}
+
+    tasks = [rlvr.Task("q", wants("punctuation:no_comma"), str(i)) for i in range(300)]
+    tasks[77] = rlvr.Task("q", wants("language:response_language", language="de"), "german")
+    for resource in vars(resources).values():
+        if hasattr(resource, "cache_clear"):
+            resource.cache_clear()
+    monkeypatch.setitem(sys.modules, "langdetect", None)  # as if it weren't installed
+    policy = Counts()
+    env = rlvr.SingleTurn(tasks, 0.5 * rlvr.Instructions() + 0.5 * rlvr.Format.think())
+    with pytest.raises(MissingExtraError, match=r"such as german .*pip install 'rlvr\[ifeval\]'"):
+        rlvr.evaluate(env, policy)
+    assert policy.asked == 0

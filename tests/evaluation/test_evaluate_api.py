@@ -131,3 +131,20 @@ def test_a_policy_needs_a_method_alone() -> None:
 def test_what_is_no_policy_is_refused_with_what_one_has() -> None:
     with pytest.raises(OptionError, match=r"respond\(requests\)"):
         rlvr.evaluate("arithmetic", object(), limit=3)
+
+
+def test_a_report_prints_as_the_command_does_and_is_a_table_in_a_notebook() -> None:
+    tasks = [rlvr.Task("q", "1", f"<b>{i}", {"level": f"<i>{i % 2}"}) for i in range(4)]
+    env = rlvr.SingleTurn(tasks, rlvr.Math(), name="<script>")
+    report = rlvr.evaluate(env, "oracle", by="level")
+    lines = str(report).splitlines()
+    assert lines[0] == (
+        "reward 1.0000 ± 0.0000 · correct 1.0000 ± 0.0000 · 4 scored, 0 unscored of 4"
+    )
+    assert "    <i>0      2 tasks  reward 1.0000" in str(report)
+    table = report._repr_html_()
+    assert table.startswith("<table>")
+    assert "<script>" not in table
+    assert "<i>" not in table
+    assert "&lt;script&gt;: 4 scored, 0 unscored of 4" in table
+    assert "slice &lt;i&gt;1" in table

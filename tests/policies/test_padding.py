@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def test_the_models_own_sampling_settings_are_set_aside_and_come_back() -> None:
 
 def test_samples_follow_the_models_probabilities() -> None:
     policy = made(_right, temperature=2.5)
-    policy.max_new_tokens = 1
+    policy.limits = replace(policy.limits, max_tokens=1)
     requests = [Request.of(rlvr.Task("2+2=", "4"), seed) for seed in range(3000)]
     first = [response.token_ids[0] for response in policy.respond(requests)]
     ids = torch.tensor([policy.template.prompt(requests[0].prompt)])

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlvr.evaluation.compare import Compared
-from rlvr.runs.report import FEW, Report
+from rlvr.runs.rendering import FEW
+from rlvr.runs.report import Report
 from rlvr.runs.rollouts import number, text_of
 from rlvr.runs.statistics import Estimate, bootstrap
 from rlvr.runs.tally import Tally

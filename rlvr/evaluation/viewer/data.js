@@ -47,6 +47,7 @@ class Run {
       if (samples) samples.push(i);
       else this.groups.set(key, [i]);
     }
+    this.order = this.naturalOrder();
     this.samples = new Array(this.size);
     this.disagreement = new Float64Array(this.size);
     for (const samples of this.groups.values()) {
@@ -58,6 +59,21 @@ class Run {
         this.disagreement[i] = rewards.length > 1 ? Math.sqrt(spread) : 0;
       }
     }
+  }
+
+  /** Environments, parts and steps as they came, and in each the tasks by name: test-2 before test-12. */
+  naturalOrder() {
+    const places = new Map();
+    const groups = [...this.groups].map(([key, samples]) => {
+      const [env, part, step, task] = JSON.parse(key);
+      const where = JSON.stringify([env, part, step]);
+      if (!places.has(where)) places.set(where, places.size);
+      return { place: places.get(where), task, samples };
+    });
+    const { compare } = new Intl.Collator("en", { numeric: true });
+    groups.sort((a, b) => a.place - b.place || compare(a.task, b.task));
+    const { sample } = this.columns;
+    return groups.flatMap(({ samples }) => samples.sort((i, j) => (sample[i] ?? 0) - (sample[j] ?? 0) || i - j));
   }
 
   /** Rollouts of the part's last step alone: the ones that figures are about. */

@@ -46,15 +46,15 @@ const inline = (text) => el("bdi", {}, shown(text));
 
 const count = (number) => number.toLocaleString("en-US");
 
-/** 0.7342 as "0.734", 12345.6 as "12,346", nothing as a dash. */
+/** 0.73424 as "0.7342", 12345.6 as "12,346", nothing as a dash. */
 function figure(number) {
   if (number === null || number === undefined) return "–";
   const size = Math.abs(number);
   if (size >= 1000) return count(Math.round(number));
-  return size !== 0 && size < 0.001 ? number.toExponential(1) : String(+number.toFixed(3));
+  return size !== 0 && size < 0.001 ? number.toExponential(1) : String(+number.toFixed(4));
 }
 
-const percent = (share) => (share === null || share === undefined ? "–" : (100 * share).toFixed(1) + "%");
+const percent = (share) => (share === null || share === undefined ? "–" : +(100 * share).toFixed(2) + "%");
 
 /** A figure with its interval: "73.4%" and, quieter, "71.2% to 75.6%". */
 function interval({ value, low, high }, show = figure, note = "", more = "") {

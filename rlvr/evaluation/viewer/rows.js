@@ -32,7 +32,7 @@ const SHOW = [
 function within(run, wanted) {
   const limits = ["env", "part", "step", "slice"].filter((name) => wanted[name] !== null);
   const found = [];
-  for (let i = 0; i < run.size; i++) {
+  for (const i of run.order) {
     if (limits.every((name) => run.columns[name][i] === wanted[name])) found.push(i);
   }
   return found;

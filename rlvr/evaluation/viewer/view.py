@@ -170,7 +170,7 @@ _COLUMNS = (
 
 
 def _row(record: Record) -> tuple[Any, ...]:
-    """Return what the table shows and filters, in the order of `_COLUMNS`, but for the slice."""
+    """Return what the table shows and filters, in the order of `_COLUMNS`, without the slice."""
     rollout, verdict = record.rollout, record.rollout.verdict
     scored = verdict if isinstance(verdict, Scored) else None
     # The end of the response, where answers are.

@@ -13,6 +13,11 @@ from typing import Any
 from rlvr.core.errors import CannotScore
 from rlvr.core.verdict import Cause
 
+
+class MissingResource(CannotScore):
+    """A package or a file that a check needs isn't on this machine."""
+
+
 NLTK_PACKAGES = {
     "punkt_tab": "tokenizers/punkt_tab/english/",
     "averaged_perceptron_tagger_eng": "taggers/averaged_perceptron_tagger_eng/",
@@ -138,15 +143,15 @@ def _package(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise CannotScore(
+        raise MissingResource(
             Cause.INTERNAL,
             f"this instruction needs the package {name.partition('.')[0]!r}: "
             f"pip install 'rlvr[ifeval]'.",
         ) from error
 
 
-def _missing(package: str) -> CannotScore:
-    return CannotScore(
+def _missing(package: str) -> MissingResource:
+    return MissingResource(
         Cause.INTERNAL,
         f"this instruction needs nltk's {package!r}, and it isn't in NLTK_DATA nor in nltk's own "
         f"places: run `rlvr data nltk` once.",

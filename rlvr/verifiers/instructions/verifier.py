@@ -10,12 +10,12 @@ detector run in a worker.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from rlvr.core.blame import working_on
-from rlvr.core.errors import CannotScore, OptionError
+from rlvr.core.errors import CannotScore, MissingExtraError, OptionError
 from rlvr.core.faults import raised
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, Unscored, Verdict, status_of
@@ -24,11 +24,13 @@ from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.instructions import registry
 from rlvr.verifiers.instructions.kwargs import Judge, wrong
 from rlvr.verifiers.instructions.registry import Check, find
+from rlvr.verifiers.instructions.resources import MissingResource
 from rlvr.verifiers.instructions.text import ResponseText, variants
 
 Strictness: TypeAlias = Literal["strict", "loose"]
 Reward: TypeAlias = Literal["all", "fraction"]
 _INLINE_LENGTH = 20_000  # characters of a response that is judged in the caller's thread
+_SENTENCE = "This is a sentence. Here is another one."
 _FORM = '{"instruction_id_list": [id, …], "kwargs": [{…}, …]}'
 
 
@@ -126,6 +128,32 @@ class Instructions(Verifier):
         """Take authors' checks along: a new value of an attribute goes to the workers."""
         if self.added is not registry.added():
             self.added = registry.added()
+
+    def prepare(self, tasks: Iterable[Task]) -> dict[str, Any]:
+        """Check a sentence by each kind of instruction in the tasks.
+
+        Raises `MissingExtraError` if one needs a package or data that this machine lacks, however few tasks have it.
+        """
+        tried: set[str] = set()
+        for task in tasks:
+            try:
+                wanted = read(task.reference)
+            except CannotScore:
+                continue  # the verdict on this task will say so
+            for item in wanted:
+                if item.check.id in tried:
+                    continue
+                tried.add(item.check.id)
+                try:
+                    self._function(item.check)(variants(_SENTENCE)[0], **item.kwargs)
+                except MissingResource as error:
+                    raise MissingExtraError(
+                        f"Some tasks can't be judged on this machine, such as {task.id} with "
+                        f"{item.check.id}: {error.message}"
+                    ) from error
+                except Exception:  # an author's check that fails is a verdict's matter, too
+                    continue
+        return {}
 
     def settle(self, task: Task, response: str) -> Verdict | None:
         """Return the verdict if all checks are cheap and the response is short, or the reference is invalid."""
