@@ -211,7 +211,7 @@ def _to_base_ten(tree: Tree) -> Tree:
 
 
 def is_plain(tree: Tree) -> bool:
-    """Tell whether it is a number in the form of a result: 7, -3/4, 2 1/2, 5%, 3*10^8, x = 7; not 6*7."""
+    """Return True if it is a number in the form of a result: 7, -3/4, 2 1/2, 5%, 3*10^8, x = 7; not 6*7."""
     if isinstance(tree, Relation):
         values = [side for side in tree.sides if not is_name(side)]
         return not values or is_plain(values[-1])
@@ -257,7 +257,7 @@ def _is_power_of_ten(tree: Tree) -> bool:
 
 
 def is_name(tree: Tree) -> bool:
-    """Tell whether it names a quantity and has no value of its own: x, f(x), |AB|, NO/BO, AB:CD, "the area"."""
+    """Return True if it names a quantity and has no value of its own: x, f(x), |AB|, NO/BO, AB:CD, "the area"."""
     if isinstance(tree, Sym):
         return tree.name not in ("pi", "e", "i", "oo", "empty")
     if isinstance(tree, Word):
@@ -277,7 +277,7 @@ def is_name(tree: Tree) -> bool:
 
 
 def is_quantity(tree: Tree) -> bool:
-    """Tell whether it says which quantity was asked for, without determining its symbols: m + n, sin A, P(2), |a + b|.
+    """Return True if it says which quantity was asked for, without determining its symbols: m + n, sin A, P(2), |a + b|.
 
     2x isn't one, nor x + 1: an answer 2x = 10 isn't solved for x yet.
     """
@@ -305,7 +305,7 @@ def _is_value_of_function(tree: Tree) -> bool:
 
 
 def _is_unsolved(tree: Call) -> bool:
-    """Tell whether it's still on the way to x: |x|, and ax with a coefficient."""
+    """Return True if it's still on the way to x: |x|, and ax with a coefficient."""
     if not all(isinstance(arg, Sym) for arg in tree.args):
         return False
     names = [arg.name for arg in tree.args if isinstance(arg, Sym)]
@@ -325,7 +325,7 @@ def _unknowns(tree: Tree) -> list[Tree]:
 
 
 def _is_application(tree: Tree) -> bool:
-    """Tell whether it's a function's value rather than a product or a power: P(2), f'(1), f^{-1}(x), A^{-1}."""
+    """Return True if it's a function's value rather than a product or a power: P(2), f'(1), f^{-1}(x), A^{-1}."""
     if not isinstance(tree, Call) or tree.name not in ("mul", "pow"):
         return False
     first = tree.args[0]
@@ -341,14 +341,14 @@ def _is_application(tree: Tree) -> bool:
 
 
 def has_sums(tree: Tree) -> bool:
-    """Tell whether a sum, product, integral or limit is left in it to work out."""
+    """Return True if a sum, product, integral or limit is left in it to work out."""
     if isinstance(tree, Relation):
         tree = tree.sides[-1]
     return any(isinstance(node, Call) and node.name.startswith("big:") for node in nodes(tree))
 
 
 def is_simplified(tree: Tree) -> bool:
-    r"""Tell whether its numbers are fully simplified: no \frac{2}{4}, √8, 1/√2 or 2+3."""
+    r"""Return True if its numbers are fully simplified: no \frac{2}{4}, √8, 1/√2 or 2+3."""
     if not all(map(is_simplified, children(tree))):
         return False
     if not isinstance(tree, Call):

@@ -88,7 +88,7 @@ def _text(reader: Atoms, at: int) -> str:
 
 
 def _is_count(n: Tree, k: Tree, least: int) -> bool:
-    """Tell whether so many of so many can be meant, and not C_1 squared, or a point C."""
+    """Return True if so many of so many can be meant, and not C_1 squared, or a point C."""
     if isinstance(n, Num) and isinstance(k, Num):
         whole = n.value.denominator == k.value.denominator == 1
         return whole and n.value >= least and Fraction(0) <= k.value <= n.value

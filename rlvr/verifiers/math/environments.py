@@ -294,7 +294,7 @@ def _same_at_points(
     variable: str,
     same: Callable[[Tree, Tree], bool | None],
 ) -> bool | None:
-    """Tell whether two expressions agree on a set of points alone, like x^2 and 4 at 2."""
+    """Return True if two expressions agree on a set of points alone, like x^2 and 4 at 2."""
     truth: bool | None = True
     for interval in where.intervals:
         if interval.low is None or interval.low != interval.high:
@@ -307,7 +307,7 @@ def _same_at_points(
 def _same_rows(
     gold: Group, answer: Group, same: Callable[[Tree, Tree], bool | None]
 ) -> bool | None:
-    """Tell whether the rows are the same in some order, value by value and condition by condition."""
+    """Return True if the rows are the same in some order, value by value and condition by condition."""
     if len(gold.items) != len(answer.items):
         return False
     left = [children(row) for row in answer.items]

@@ -39,7 +39,7 @@ def sign(tree: Tree, at: Mapping[str, float] | None = None) -> int:
 
 
 def apart(one: Tree, other: Tree) -> bool:
-    """Tell whether two expressions have different values for sure, at one point that answers are meant to hold at.
+    """Return True if two expressions have different values for sure, at one point that answers are meant to hold at.
 
     Of most wrong answers it says so. False says nothing: the values may be too near, or not to be had.
     """

@@ -66,7 +66,7 @@ class Gold:
         return self.number is not None
 
     def accepts(self, candidate: str) -> bool:
-        """Tell whether `candidate` could be an answer of this kind: for a number, an expression with a value."""
+        """Return True if `candidate` could be an answer of this kind: for a number, an expression with a value."""
         if self.number is None or read_integer(candidate) is not None:
             return True
         if len(candidate) > INLINE_LENGTH:
@@ -85,7 +85,7 @@ class Gold:
 
 
 def _has_value(tree: Tree) -> bool:
-    """Tell whether it is a number, worked out or not, or states one."""
+    """Return True if it is a number, worked out or not, or states one."""
     if isinstance(tree, Relation):
         return _has_value(tree.sides[-1])
     if isinstance(tree, Group):

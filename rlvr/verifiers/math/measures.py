@@ -98,5 +98,5 @@ def _temperature(unit: Unit) -> Unit:
 
 
 def is_unit(tree: Tree) -> bool:
-    """Tell whether it's a unit alone, without a number."""
+    """Return True if it's a unit alone, without a number."""
     return isinstance(tree, Call) and tree.name == "unit" and tree.args[0] == ONE

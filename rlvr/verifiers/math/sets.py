@@ -28,14 +28,14 @@ SIGNS = {
     "=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", "le": "<=", "ge": ">=",
     "ne": "!=", "in": "in", "notin": "notin", "approx": "~", "equiv": "=", "sim": "~", "≈": "~",
 }  # fmt: skip
-"""How relations are written, and what they are in trees."""
+"""The notations of relations, with their signs in trees."""
 
 INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!=", "in", "notin"})
 _VALUES = Num | Sym | Call
 
 
 class Described(NamedTuple):
-    """A set, and the variable whose values it holds; "" for a set as such."""
+    """A set, and the variable whose values it holds; "" if the set belongs to no variable."""
 
     values: RealSet
     variable: str
@@ -58,7 +58,7 @@ def sets_of(gold: Tree, answer: Tree) -> tuple[RealSet, RealSet] | None:
 
 
 def is_set(tree: Tree) -> bool:
-    """Return whether it can't be but a set: an inequality or a union, not a pair or a list of values."""
+    """Return True if a tree can only be a set: an inequality or a union, not a pair or a list of values."""
     if isinstance(tree, Relation):
         return not INEQUALITIES.isdisjoint(tree.signs)
     if isinstance(tree, Sym):
