@@ -16,6 +16,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from rlvr.core.task import Message
 from rlvr.policies.template import Template
+from rlvr.training.quickstart.model import supervised_step
 
 _TEMPLATE = (
     "{% for m in messages %}<{{ 'bot' if m['role'] == 'assistant' else m['role'] }}>"
@@ -97,25 +98,7 @@ def memorise(
     last = float("nan")
     for _ in range(steps):
         batch = [encoded[rng.randrange(len(encoded))] for _ in range(batch_size)]
-        longest = max(len(ids) for ids, _ in batch)
-        # Padded on the right, which causal attention never sees.
-        inputs = torch.zeros(batch_size, longest, dtype=torch.long)
-        labels = torch.full((batch_size, longest), -100)
-        for row, (ids, prompt) in enumerate(batch):
-            inputs[row, : len(ids)] = torch.tensor(ids)
-            labels[row, prompt : len(ids)] = torch.tensor(ids[prompt:])
-        logits = model(input_ids=inputs.to(model.device)).logits
-        loss = torch.nn.functional.cross_entropy(
-            logits[:, :-1].flatten(0, 1),
-            labels[:, 1:].flatten().to(model.device),
-            ignore_index=-100,
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        last = loss.item()
+        last = supervised_step(model, batch, optimizer, schedule)
     return last
 
 

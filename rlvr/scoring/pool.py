@@ -358,8 +358,12 @@ def usable_processors() -> int:
 
 
 def _unsendable(verifier: Verifier, error: Exception) -> Verdict:
-    message = f"{verifier.name} or its task can't be sent to a worker: {described(error)}"
-    return Unscored(Cause.INTERNAL, message)
+    return Unscored(
+        Cause.INTERNAL,
+        f"{verifier.name} or its task can't be sent to a worker: {described(error)}. Make what "
+        f"can't be sent (a lock, a connection) inside the verifier's function, or judge in this "
+        f"process with inline=True.",
+    )
 
 
 def _wait_for(sock: socket.socket, seconds: float) -> None:

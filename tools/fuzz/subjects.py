@@ -6,9 +6,7 @@ automatically. `subjects` raises for a class that it can't make without argument
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 import random
 import sqlite3
 import tempfile
@@ -26,6 +24,7 @@ from rlvr.core.errors import MissingExtraError, OptionError
 from rlvr.core.families import families
 from rlvr.core.verifier import Verifier
 from rlvr.verifiers.instructions import registry as instructions
+from tools.fuzz.patterns import modules
 
 NUMBERS = {float: (0.0, 1e-6, 0.01, 1e9), int: (1, 1000, 50_000)}
 """Values of options that may be any number."""
@@ -146,12 +145,7 @@ def _replying(subject: Subject, env: Any, name: str) -> Subject:
 @cache
 def verifier_classes() -> tuple[type[Verifier], ...]:
     """Return every verifier class of rlvr that isn't abstract, by name."""
-    for package in ("rlvr.verifiers", "rlvr.envs"):
-        for module in pkgutil.walk_packages(
-            importlib.import_module(package).__path__, f"{package}."
-        ):
-            if not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
+    list(modules())  # imports those that define verifiers
     classes: set[type[Verifier]] = set()
     todo = [Verifier]
     while todo:

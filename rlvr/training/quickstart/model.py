@@ -125,23 +125,32 @@ def warm_up(
     model.train()
     for step in range(steps):
         batch = tasks[step * batch_size : (step + 1) * batch_size]
-        inputs, labels = (
-            tensor.to(model.device)
-            for tensor in _encode([_example(task, tokenizer, rng) for task in batch], tokenizer)
-        )
-        # Padding is on the right, which causal attention never sees. Autocast ends with each forward pass, since it
-        # keeps copies of the weights until it ends.
-        with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
-            logits = model(input_ids=inputs).logits
-        loss = torch.nn.functional.cross_entropy(
-            logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        progress(step + 1, loss.item())
+        examples = [_example(task, tokenizer, rng) for task in batch]
+        progress(step + 1, supervised_step(model, examples, optimizer, schedule, dtype))
+
+
+def supervised_step(
+    model: PreTrainedModel,
+    examples: Sequence[tuple[list[int], int]],
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LambdaLR,
+    dtype: torch.dtype = torch.float32,
+) -> float:
+    """Train on a batch of token ids, each with its number of prompt tokens, and return the loss in nats per token."""
+    inputs, labels = (tensor.to(model.device) for tensor in _padded(examples))
+    # Padding is on the right, which causal attention never sees. Autocast ends with each forward pass, since it
+    # keeps copies of the weights until it ends.
+    with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
+        logits = model(input_ids=inputs).logits
+    loss = torch.nn.functional.cross_entropy(
+        logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100
+    )
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    schedule.step()
+    return float(loss.item())
 
 
 def _rate(step: int, steps: int) -> float:
@@ -160,9 +169,7 @@ def _example(
     return ids["input_ids"], len(tokenizer(prompt, add_special_tokens=False)["input_ids"])
 
 
-def _encode(
-    examples: Sequence[tuple[list[int], int]], tokenizer: PreTrainedTokenizerFast
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _padded(examples: Sequence[tuple[list[int], int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return token ids and labels, both (batch, length); prompts and padding have no label."""
     longest = max(len(ids) for ids, _ in examples)
     inputs = torch.zeros(len(examples), longest, dtype=torch.long)

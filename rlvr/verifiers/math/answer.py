@@ -1,4 +1,4 @@
-"""An answer as it is compared: its tree, with units and names of quantities taken off and kept apart."""
+"""`Answer`: an answer prepared for comparison, as a tree without units and names, which are kept beside it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Answer:
 
     @property
     def value(self) -> Tree:
-        """The tree, of a percentage its hundredth."""
+        """The tree; for a percentage its hundredth."""
         percentage = is_percentage(quantity(self.written))
         return Call("div", (self.tree, Num(Fraction(100)))) if percentage else self.tree
 
@@ -196,14 +196,14 @@ def _formulas(written: Tree, conditions: tuple[Tree, ...]) -> list[Answer]:
 
 
 def _of_plane(elements: Tree, condition: Tree) -> list[Answer]:
-    r"""Return the line that a set of points is by its equation: y = 2x of \{(x, y): y = 2x\}."""
+    r"""Return the equation of a set of points: y = 2x for \{(x, y): y = 2x\}."""
     plane = isinstance(elements, Group) and all(isinstance(one, Sym) for one in elements.items)
     equation = isinstance(condition, Relation) and condition.signs == ("=",)
     return [Answer(condition, condition)] if plane and equation else []
 
 
 def _to_base_ten(tree: Tree) -> Tree:
-    """Logarithms without a base, which are natural to some, as decimal ones."""
+    """Return a tree with logarithms without a base, which may be natural ones, as decimal ones."""
     inside = tuple(map(_to_base_ten, children(tree)))
     if isinstance(tree, Call) and tree.name == "log" and len(inside) == 1:
         return Call("log", (*inside, Num(Fraction(10))))
@@ -211,7 +211,7 @@ def _to_base_ten(tree: Tree) -> Tree:
 
 
 def is_plain(tree: Tree) -> bool:
-    """Tell whether it is a number in the form of a result: 7, -3/4, 2 1/2, 5%, 3*10^8, x = 7; not 6*7."""
+    """Return True for a number in the form of a result: 7, -3/4, 2 1/2, 5%, 3*10^8, x = 7; not 6*7."""
     if isinstance(tree, Relation):
         values = [side for side in tree.sides if not is_name(side)]
         return not values or is_plain(values[-1])
@@ -257,7 +257,7 @@ def _is_power_of_ten(tree: Tree) -> bool:
 
 
 def is_name(tree: Tree) -> bool:
-    """Tell whether it names a quantity and has no value of its own: x, f(x), |AB|, NO/BO, AB:CD, "the area"."""
+    """Return True for a name of a quantity, which has no value of its own: x, f(x), |AB|, NO/BO, AB:CD, "the area"."""
     if isinstance(tree, Sym):
         return tree.name not in ("pi", "e", "i", "oo", "empty")
     if isinstance(tree, Word):
@@ -277,7 +277,7 @@ def is_name(tree: Tree) -> bool:
 
 
 def is_quantity(tree: Tree) -> bool:
-    """Tell whether it says which quantity was asked for, without determining its symbols: m + n, sin A, P(2), |a + b|.
+    """Return True if a tree names the requested quantity without determining its symbols: m + n, sin A, P(2), |a + b|.
 
     2x isn't one, nor x + 1: an answer 2x = 10 isn't solved for x yet.
     """
@@ -305,7 +305,7 @@ def _is_value_of_function(tree: Tree) -> bool:
 
 
 def _is_unsolved(tree: Call) -> bool:
-    """Tell whether it's still on the way to x: |x|, and ax with a coefficient."""
+    """Return True for a side of an equation that is still to be solved for x: |x|, and ax with a coefficient."""
     if not all(isinstance(arg, Sym) for arg in tree.args):
         return False
     names = [arg.name for arg in tree.args if isinstance(arg, Sym)]
@@ -318,14 +318,14 @@ _ALGEBRA = ("add", "mul", "div", "pow", "neg", "root", "unit", "pm", "mp")
 
 
 def _unknowns(tree: Tree) -> list[Tree]:
-    """Return what arithmetic is done with in it: symbols, functions' values."""
+    """Return the operands of a tree's arithmetic: symbols and functions' values."""
     if isinstance(tree, Call) and tree.name in _ALGEBRA and not _is_application(tree):
         return [one for arg in tree.args for one in _unknowns(arg)]
     return [tree]
 
 
 def _is_application(tree: Tree) -> bool:
-    """Tell whether it's a function's value rather than a product or a power: P(2), f'(1), f^{-1}(x), A^{-1}."""
+    """Return True for a function's value rather than a product or a power: P(2), f'(1), f^{-1}(x), A^{-1}."""
     if not isinstance(tree, Call) or tree.name not in ("mul", "pow"):
         return False
     first = tree.args[0]
@@ -341,14 +341,14 @@ def _is_application(tree: Tree) -> bool:
 
 
 def has_sums(tree: Tree) -> bool:
-    """Tell whether a sum, product, integral or limit is left in it to work out."""
+    """Return True if a tree has a sum, product, integral or limit that is still to be evaluated."""
     if isinstance(tree, Relation):
         tree = tree.sides[-1]
     return any(isinstance(node, Call) and node.name.startswith("big:") for node in nodes(tree))
 
 
 def is_simplified(tree: Tree) -> bool:
-    r"""Tell whether its numbers are fully simplified: no \frac{2}{4}, √8, 1/√2 or 2+3."""
+    r"""Return True if a tree's numbers are fully simplified: no \frac{2}{4}, √8, 1/√2 or 2+3."""
     if not all(map(is_simplified, children(tree))):
         return False
     if not isinstance(tree, Call):
@@ -370,7 +370,7 @@ def is_simplified(tree: Tree) -> bool:
 
 
 def gold_text(reference: str) -> str:
-    r"""Return the part of a reference that is the answer: what it boxes or states as one, else all of it."""
+    r"""Return the part of a reference that it boxes or states as the answer; otherwise all of it."""
     if "\\boxed" in reference or "\\fbox" in reference:
         found = find_answer(reference, "boxed")
         if found.answer is not None:

@@ -39,7 +39,7 @@ _OVERLAID = re.compile(r"([=<>])\u0338")
 
 
 def ascii_of(text: str) -> str:
-    """Return `text` with what Unicode writes in one sign as LaTeX; letters of other scripts stay."""
+    """Return `text` with Unicode's mathematical characters as LaTeX; letters of other scripts stay."""
     text = _MICRO.sub("\\\\text{µ}", text) if "µ" in text or "μ" in text else text
     text = _OVERLAID.sub(r"\\ne ", text)
     text = _REPEATED.sub(lambda m: rf"\overline{{{re.sub(r'[^0-9]', '', m.group())}}}", text)
@@ -55,7 +55,7 @@ def _plain(text: str) -> str:
 
 
 def _fraction(char: str) -> str:
-    """½ as \\frac{1}{2}."""
+    """Return ½ as \\frac{1}{2}."""
     if char.isascii() or unicodedata.category(char) != "No":
         return char
     top, slash, bottom = unicodedata.normalize("NFKC", char).partition("⁄")

@@ -1,7 +1,7 @@
 r"""Conditions beside an answer's value: "x > 0" in "x^2, x > 0", a parameter's range in "k\pi, k \in \mathbb{Z}".
 
-They are often left out, so they're kept apart: either side may do without, but two that differ as sets aren't the
-same answer. A list of inequalities or of values is no value with a condition; see `_holds_for`.
+They are often left out, so they are separated from the value: either side may lack them, but two conditions that differ
+as sets aren't the same answer. A list of inequalities or of values is no value with a condition; see `_holds_for`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from rlvr.verifiers.math.vocabulary import Unreadable
 Same = Callable[[Tree, Tree], "bool | None"]
 
 ANY = Sym("any")
-"""The range of a parameter that is only said to be any: "for all x", "a constant C"."""
+"""The range of a parameter without a named range: "for all x", "a constant C"."""
 
 _LONGEST = 160  # characters of a condition
-_ATTEMPTS = 16  # tails of one answer that are looked at
+_ATTEMPTS = 16  # tails of one answer that are tried
 
 _SAID = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mbox)\s*+\{([^{}]*+)\}")
 _MAY_HAVE = re.compile(
@@ -66,34 +66,36 @@ _ORDERED = re.compile(r"[<>]|\\(?:le|ge|ne)(?![a-z])|!=")
 
 
 def without_conditions(text: str) -> tuple[str, tuple[Tree, ...]]:
-    r"""Return cleaned `text` without the conditions at its end, and those: "2k" and k ∈ Z of "2k, k \in \mathbb{Z}"."""
+    r"""Split cleaned `text` into its value and the conditions at its end: "2k, k \in \mathbb{Z}" into "2k" and k ∈ Z."""
     if not _MAY_HAVE.search(text):
         return text, ()
-    rest = text
+    value_text = text
     conditions: list[Tree] = []
-    attempts, bracketed, spelled = _ATTEMPTS, False, ""
+    attempts, bracketed, conditions_text = _ATTEMPTS, False, ""
     while attempts > 0:
-        for start, tail in _tails(rest):
+        for start, tail in _tails(value_text):
             attempts -= 1
-            shorter = rest[:start].rstrip(" ,;")
-            read_there = _condition(tail) if shorter and attempts >= 0 else None
-            if read_there is not None:
-                bracketed = bracketed or rest[start] == "("
-                spelled = f"{tail}, {spelled}" if spelled else tail
-                rest, more = _with_names(shorter, read_there)
-                conditions = [*more, *conditions]
+            shorter = value_text[:start].rstrip(" ,;")
+            relations = _condition(tail) if shorter and attempts >= 0 else None
+            if relations is not None:
+                bracketed = bracketed or value_text[start] == "("
+                conditions_text = f"{tail}, {conditions_text}" if conditions_text else tail
+                value_text, declared = _with_names(shorter, relations)
+                conditions = [*declared, *conditions]
                 break
         else:
             break
     if not conditions:
         return text, ()
-    if not all(_holds_for(rest, condition) for condition in conditions):
-        return (f"{rest}, {spelled}" if bracketed else text), ()  # 0 < x < 2 (x \\ne 1)
-    return rest, tuple(conditions)
+    if not all(_holds_for(value_text, condition) for condition in conditions):
+        return (
+            f"{value_text}, {conditions_text}" if bracketed else text
+        ), ()  # 0 < x < 2 (x \\ne 1)
+    return value_text, tuple(conditions)
 
 
 def of_elements(tree: Tree) -> tuple[Tree, tuple[Tree, ...]]:
-    r"""Return a set like \{k\pi \mid k \in \mathbb{Z}\} as the elements k\pi and their condition; another tree as it is."""
+    r"""Split a set like \{k\pi \mid k \in \mathbb{Z}\} into the elements k\pi and their condition; other trees stay."""
     if not isinstance(tree, Group) or tree.kind != "builder":
         return tree, ()
     elements, condition = tree.items
@@ -105,35 +107,41 @@ def of_elements(tree: Tree) -> tuple[Tree, tuple[Tree, ...]]:
         for part in parts
         if isinstance(part, Relation) and part.signs == ("in",) and part.sides[0] != elements
     ]
-    others = [part for part in parts if part not in ranges]
-    if not ranges or not all(isinstance(one.sides[0], Sym) for one in ranges):
+    other_parts = [part for part in parts if part not in ranges]
+    if not ranges or not all(isinstance(part_range.sides[0], Sym) for part_range in ranges):
         return tree, ()
-    if any(_is_finite(one.sides[1]) for one in ranges):
+    if any(_is_finite(part_range.sides[1]) for part_range in ranges):
         return tree, ()
-    if not others and not isinstance(elements, Sym | Relation):
+    if not other_parts and not isinstance(elements, Sym | Relation):
         return elements, tuple(ranges)
-    if len(others) == 1 and isinstance(others[0], Relation) and others[0].signs == ("=",):
-        return (others[0], tuple(ranges)) if others[0].sides[0] == elements else (tree, ())
+    if (
+        len(other_parts) == 1
+        and isinstance(other_parts[0], Relation)
+        and other_parts[0].signs == ("=",)
+    ):
+        return (
+            (other_parts[0], tuple(ranges)) if other_parts[0].sides[0] == elements else (tree, ())
+        )
     return tree, ()
 
 
-def _with_names(rest: str, conditions: list[Tree]) -> tuple[str, list[Tree]]:
-    r"""Move the names before "t \in \mathbb{R}" in "s, t \in \mathbb{R}" from the rest to the condition."""
+def _with_names(value_text: str, conditions: list[Tree]) -> tuple[str, list[Tree]]:
+    r"""Move the names before "t \in \mathbb{R}" in "s, t \in \mathbb{R}" from the value to the condition."""
     last = conditions[0]
-    beyond = max(0, len(rest) - _LONGEST)
-    listed = re.search(rf"(?:,\s*{_NAME})+$", rest[beyond:])
-    if listed is None or not isinstance(last, Relation) or last.signs != ("in",):
-        return rest, conditions
-    names = _names(listed.group())
-    shorter = rest[: beyond + listed.start()]
+    beyond = max(0, len(value_text) - _LONGEST)
+    names_before = re.search(rf"(?:,\s*{_NAME})+$", value_text[beyond:])
+    if names_before is None or not isinstance(last, Relation) or last.signs != ("in",):
+        return value_text, conditions
+    names = _names(names_before.group())
+    shorter = value_text[: beyond + names_before.start()]
     if not all(_mentions(shorter, name.name) for name in names):
-        return rest, conditions
+        return value_text, conditions
     return shorter, [*(Relation(("in",), (name, last.sides[1])) for name in names), *conditions]
 
 
 def _tails(text: str) -> list[tuple[int, str]]:
-    """Return the ends of `text` that may be a condition, the shortest first: behind a comma or a word, or in brackets."""
-    found: list[tuple[int, str]] = []
+    """Return the ends of `text` that may be a condition, the shortest first: after a comma or a word, or in brackets."""
+    tails: list[tuple[int, str]] = []
     depth, opened = 0, 0
     earliest = len(text) - _LONGEST
     for mark in _MARK.finditer(text):
@@ -150,39 +158,39 @@ def _tails(text: str) -> list[tuple[int, str]]:
                 and mark.end() == len(text)
                 and opened >= earliest
             ):
-                found.append((opened, text[opened + 1 : at]))
+                tails.append((opened, text[opened + 1 : at]))
         elif depth == 0 and at >= earliest:
-            found.append((at, text[at:].lstrip(",; ")))
-    return found[::-1]
+            tails.append((at, text[at:].lstrip(",; ")))
+    return tails[::-1]
 
 
 def _condition(tail: str) -> list[Tree] | None:
-    """Return the relations that a tail says, or None if it's no condition."""
-    said = _SAID.sub(
+    """Return the relations in a tail, or None if it is no condition."""
+    text = _SAID.sub(
         lambda m: f" {m.group(1)} " if len(m.group(1).strip()) != 1 else m.group(1), tail
     )
-    said = said.strip(" ,;")
-    said = said if said.endswith("...") else said.rstrip(" .")
-    if said.startswith("(") and said.endswith(")") and said.count("(") == 1:
-        said = said[1:-1].strip()
-    lead = _LEADING.match(said)
-    spoken = lead is not None and lead.group().strip(" ,") != ""
-    said = said[lead.end() :].strip() if lead is not None else said
+    text = text.strip(" ,;")
+    text = text if text.endswith("...") else text.rstrip(" .")
+    if text.startswith("(") and text.endswith(")") and text.count("(") == 1:
+        text = text[1:-1].strip()
+    lead = _LEADING.match(text)
+    has_lead = lead is not None and lead.group().strip(" ,") != ""
+    text = text[lead.end() :].strip() if lead is not None else text
     for pattern in (_NAMES_ARE, _OF_NAMES):
-        worded = pattern.fullmatch(said)
+        worded = pattern.fullmatch(text)
         if worded is not None:
             within = _spoken_set(worded.group("words"))
             if within is not None:
                 return [Relation(("in",), (name, within)) for name in _names(worded.group("names"))]
-    if _ALONE.fullmatch(said):
-        return [Relation(("in",), (name, ANY)) for name in _names(said)] if spoken else None
-    counted = _COUNTED.fullmatch(said)
+    if _ALONE.fullmatch(text):
+        return [Relation(("in",), (name, ANY)) for name in _names(text)] if has_lead else None
+    counted = _COUNTED.fullmatch(text)
     if counted is not None:
         return _counted(counted)
-    if not _RELATED.search(said):
+    if not _RELATED.search(text):
         return None
     try:
-        member = _WITHIN.fullmatch(said)
+        member = _WITHIN.fullmatch(text)
         if member is not None:
             values = read(f"x\\in {member.group('set')}")
             if (
@@ -193,7 +201,7 @@ def _condition(tail: str) -> list[Tree] | None:
                 return None
             names = _names(member.group("names"))
             return [Relation(("in",), (name, values.sides[1])) for name in names]
-        tree = read(said)
+        tree = read(text)
     except Unreadable:
         return None
     relations = [node for node in nodes(tree) if isinstance(node, Relation)]
@@ -208,19 +216,19 @@ def _condition(tail: str) -> list[Tree] | None:
 
 
 def _is_place(tree: Tree) -> bool:
-    """Tell whether it says at what value of a symbol something holds: x = 2."""
+    """Return True if a condition fixes a symbol's value: x = 2."""
     if not isinstance(tree, Relation) or tree.signs != ("=",):
         return False
     return isinstance(tree.sides[0], Sym) and not symbols(tree.sides[1])
 
 
 def _is_finite(tree: Tree) -> bool:
-    r"""Tell whether a range names its values: 2k with k \in \\{1, 2\\} is those two, and not 2k."""
+    r"""Return True if a range names its values: 2k with k \in \\{1, 2\\} is those two, and not 2k."""
     return isinstance(tree, Group) and tree.kind == "{}"
 
 
 def _spoken_set(words: str) -> Tree | None:
-    """Return the set that "positive integer" or "arbitrary constant" names; a word for what isn't known as one."""
+    """Return the set that "positive integer" or "arbitrary constant" names; a `Word` for an unknown set of numbers."""
     parts = words.replace("-", " ").split()
     if not parts or not any(
         part.rstrip("s") in ("integer", "number", "real", "constant", "natural") for part in parts
@@ -234,15 +242,15 @@ def _spoken_set(words: str) -> Tree | None:
     return numbers if numbers is not None else Word(" ".join(part.rstrip("s") for part in parts))
 
 
-def _names(said: str) -> list[Sym]:
+def _names(text: str) -> list[Sym]:
     return [
         Sym(re.sub(r"[\\{}]", "", name))
-        for name in re.findall(_NAME, re.sub(r"\band\b", ",", said))
+        for name in re.findall(_NAME, re.sub(r"\band\b", ",", text))
     ]
 
 
 def _counted(counted: re.Match[str]) -> list[Tree]:
-    r"""n = 1, 2, 3, \ldots as the integers from 1 on."""
+    r"""Return n = 1, 2, 3, \ldots as the integers from 1 on."""
     (name,) = _names(counted.group("name"))
     integers = Relation(("in",), (name, Sym("bb:Z")))
     if "p" in counted.group("more"):  # 0, \pm 1, \pm 2, …
@@ -250,37 +258,41 @@ def _counted(counted: re.Match[str]) -> list[Tree]:
     return [integers, Relation((">=",), (name, Num(Fraction(int(counted.group("first"))))))]
 
 
-def _holds_for(rest: str, condition: Tree) -> bool:
-    """Tell whether a condition is one on the value that's left: on a symbol in it, and not on the unknown it determines."""
+def _holds_for(value_text: str, condition: Tree) -> bool:
+    """Return True if a condition is about a symbol in the value, and not about the unknown that the value determines."""
     declared = isinstance(condition, Relation) and condition.signs == ("in",)
     everything = (
         declared
         and isinstance(condition, Relation)
         and condition.sides[1] in (ANY, Sym("bb:R"), Sym("bb:C"))
     )
-    ordered_rest = _ORDERED.search(rest) is not None
-    named = False
+    is_ordered = _ORDERED.search(value_text) is not None
+    is_mentioned = False
     if _is_place(condition):
-        return not any(_mentions(rest, name) for name in symbols(condition))  # not x^2 when x = 2
-    if _selects(rest, condition):
+        return not any(
+            _mentions(value_text, name) for name in symbols(condition)
+        )  # not x^2 when x = 2
+    if _selects(value_text, condition):
         return False
     for name in symbols(condition):
         lone = re.compile(_LONE.replace("NAME", rf"\\?{re.escape(name)}"))
-        if not everything and ordered_rest and lone.search(rest):
+        if not everything and is_ordered and lone.search(value_text):
             return False
-        named = named or _mentions(rest if declared else lone.sub(" ", rest), name)
-    return named and (declared or not ordered_rest)
+        is_mentioned = is_mentioned or _mentions(
+            value_text if declared else lone.sub(" ", value_text), name
+        )
+    return is_mentioned and (declared or not is_ordered)
 
 
-def _selects(rest: str, condition: Tree) -> bool:
-    r"""Tell whether a condition takes some of the values that are left: x \in (0, 5) of x = k\pi."""
+def _selects(value_text: str, condition: Tree) -> bool:
+    r"""Return True if a condition excludes some of the values: x \in (0, 5) of x = k\pi."""
     if not isinstance(condition, Relation) or condition.signs != ("in",):
         return False
     name, within = condition.sides
     if within == ANY or (isinstance(within, Sym) and within.name.startswith("bb:")):
         return False
     return isinstance(name, Sym) and bool(
-        re.search(rf"(?:^|[,;])\s*\\?{re.escape(name.name)}\s*=", rest)
+        re.search(rf"(?:^|[,;])\s*\\?{re.escape(name.name)}\s*=", value_text)
     )
 
 
@@ -300,44 +312,44 @@ def _mentions(text: str, name: str) -> bool:
 
 
 def agree(gold: Sequence[Tree], answer: Sequence[Tree], same: Same) -> bool | None:
-    """Return whether no condition of one contradicts the other's; None if a worker has to find out."""
+    """Return True if no condition of one answer contradicts the other's; None if a worker must decide."""
     if not gold or not answer:
         return True
-    ours, our_rest = _by_variable(gold)
-    theirs, their_rest = _by_variable(answer)
+    ours, our_others = _by_variable(gold)
+    theirs, their_others = _by_variable(answer)
     truths = [_same_range(name, ours[name], theirs[name], same) for name in ours if name in theirs]
     if _bounded(gold) - {*theirs} and _bounded(answer) - {*ours}:
         return False  # one says x > 0, and the other y > 0
-    for one, other in ((our_rest, theirs), (their_rest, ours)):
-        for condition in one:
-            if not symbols(condition).isdisjoint(other):
+    for conditions_left, ranges in ((our_others, theirs), (their_others, ours)):
+        for condition in conditions_left:
+            if not symbols(condition).isdisjoint(ranges):
                 return False
-    if our_rest and their_rest:
-        for condition in our_rest:
-            truths.append(_any([same(condition, other) for other in their_rest]))
-        for condition in their_rest:
-            truths.append(_any([same(other, condition) for other in our_rest]))
+    if our_others and their_others:
+        for condition in our_others:
+            truths.append(_any([same(condition, ranges) for ranges in their_others]))
+        for condition in their_others:
+            truths.append(_any([same(ranges, condition) for ranges in our_others]))
     if False in truths:
         return False
     return None if None in truths else True
 
 
 def _by_variable(conditions: Sequence[Tree]) -> tuple[Mapping[str, RealSet], list[Tree]]:
-    """Return the set of each symbol's values, and the conditions that are about none or several."""
+    """Return the set of each symbol's values, and the conditions on no symbol or on several."""
     ranges: dict[str, RealSet] = {}
-    rest: list[Tree] = []
+    others: list[Tree] = []
     for condition in conditions:
         if isinstance(condition, Relation) and condition.sides[-1] == ANY:
             continue
         described = describe(condition)
         if described is None or not described.variable:
-            rest.append(condition)
+            others.append(condition)
         elif described.variable in ranges:
             both = (ranges[described.variable], described.values)
             ranges[described.variable] = Combined("and", both)
         else:
             ranges[described.variable] = described.values
-    return ranges, rest
+    return ranges, others
 
 
 def _bounded(conditions: Sequence[Tree]) -> set[str]:
@@ -351,11 +363,11 @@ def _bounded(conditions: Sequence[Tree]) -> set[str]:
 
 
 def _same_range(name: str, gold: RealSet, answer: RealSet, same: Same) -> bool | None:
-    """Tell whether two ranges are the same; n ≥ 1 is the positive integers, as n > 0 is."""
+    """Return True if two ranges are the same; n ≥ 1 is the positive integers, as n > 0 is."""
     if LINE in (gold, answer) and is_integral(gold) != is_integral(answer):
         return False  # all real numbers, and the integers
     if name in ("n", "m", "k") or is_integral(gold) or is_integral(answer):
-        gold, answer = (Combined("and", (INTEGERS, one)) for one in (gold, answer))
+        gold, answer = (Combined("and", (INTEGERS, values)) for values in (gold, answer))
     try:
         return same_set(gold, answer, partial(ordered, same=same), same)
     except Undecided:
@@ -371,7 +383,7 @@ def _any(truths: Sequence[bool | None]) -> bool | None:
 
 
 def parameters(conditions: Sequence[Tree]) -> dict[str, Tree]:
-    """Return the symbols that are declared to range over a set, with it; k of k \\ge 1 ranges over integers."""
+    """Return the symbols that are declared to range over a set, with that set; k in k \\ge 1 ranges over integers."""
     counted = {
         side.name: Sym("bb:Z")
         for condition in conditions

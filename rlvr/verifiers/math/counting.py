@@ -16,7 +16,7 @@ _COUNTS = {"n", "m", "k", "r", "p", "N", "M"}
 
 
 def before_letter(reader: Atoms) -> Tree:
-    """Read the n, C and k of `_nC_k` or `^nC_k`, behind the first mark."""
+    """Read the n, C and k of `_nC_k` or `^nC_k`, after the first mark."""
     n = reader.argument()
     letter = reader.take()
     if letter.kind != "name" or letter.text not in ("C", "P") or not reader.skip("_"):
@@ -25,7 +25,7 @@ def before_letter(reader: Atoms) -> Tree:
 
 
 def behind_letter(reader: Atoms, letter: str) -> Tree | None:
-    """Read what follows a C, A or P if that makes it a number of choices; else read nothing."""
+    """Read the indices after a C, A or P if they make it a number of choices; otherwise read nothing."""
     if letter == "C" and reader.peek().text == "(" and _has_two_items(reader):
         inside = reader.atom()
         if isinstance(inside, Group) and inside.kind == "()" and len(inside.items) == 2:
@@ -68,7 +68,7 @@ def _has_two_items(reader: Atoms) -> bool:
 
 
 def _script_end(reader: Atoms, at: int) -> int | None:
-    """Return the position behind the script whose mark is at `at`; None if it isn't plain."""
+    """Return the position after the script whose mark is at `at`; None if the script isn't a plain one."""
     tokens = reader.tokens
     if at + 1 >= len(tokens):
         return None
@@ -88,7 +88,7 @@ def _text(reader: Atoms, at: int) -> str:
 
 
 def _is_count(n: Tree, k: Tree, least: int) -> bool:
-    """Tell whether so many of so many can be meant, and not C_1 squared, or a point C."""
+    """Return True if k of n can be meant, and not C_1 squared or a point C."""
     if isinstance(n, Num) and isinstance(k, Num):
         whole = n.value.denominator == k.value.denominator == 1
         return whole and n.value >= least and Fraction(0) <= k.value <= n.value

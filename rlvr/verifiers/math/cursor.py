@@ -11,7 +11,7 @@ MAX_DEPTH = 50
 
 
 class Cursor:
-    """A position in the tokens, and how deep the construct is that's read there."""
+    """A position in the tokens, with the depth of the construct that is being read."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
@@ -19,20 +19,20 @@ class Cursor:
         self.depth = 0
 
     def peek(self, ahead: int = 0) -> Token:
-        """Return the next token, or one behind it; `END` past the last."""
+        """Return the next token, or one after it; `END` past the last."""
         try:
             return self.tokens[self.at + ahead]
         except IndexError:
             return END
 
     def take(self) -> Token:
-        """Return the next token, which is passed over."""
+        """Return the next token and move past it."""
         token = self.peek()
         self.at += 1
         return token
 
     def skip(self, *texts: str) -> bool:
-        """Take the next token if it's one of these (and not a number)."""
+        """Move past the next token if it is one of these and not a number, and return True if it was."""
         kind, text = self.peek()
         if text in texts and kind != "num":
             self.at += 1
@@ -40,7 +40,7 @@ class Cursor:
         return False
 
     def expect(self, *texts: str) -> str:
-        """Take the next token, which must be one of these."""
+        """Move past the next token, which must be one of these."""
         token = self.take()
         if token.text not in texts:
             wanted = " or ".join(texts)
@@ -48,7 +48,7 @@ class Cursor:
         return token.text
 
     def remark(self) -> str:
-        """Pass over words, which stand at the beginning or the end of a value; "" where there are none."""
+        """Move past words at the beginning or the end of a value, and return them; "" if there are none."""
         return self.take().text if self.peek().kind == "said" else ""
 
     def deeper(self, construct: Callable[[], Tree]) -> Tree:

@@ -60,10 +60,10 @@ class Environments(Cursor, ABC):
 
     @abstractmethod
     def listing(self) -> Tree:
-        """Values joined by commas, "and" or "or"."""
+        """Read values joined by commas, "and" or "or"."""
 
     def braced(self) -> Tree:
-        """Read a system or a piecewise function behind one brace, and what closes that."""
+        """Read a system or a piecewise function after one brace, and its closing mark."""
         tree = self.system(self.take().text[6:])
         self.skip(".")
         return Group("{}", (tree,)) if self.skip("\\}") else tree
@@ -95,7 +95,7 @@ class Environments(Cursor, ABC):
         return Group(kind, tuple(Group("row", row) for row in rows))
 
     def system(self, name: str) -> Tree:
-        """Equations in rows, or the rows of a piecewise function: a value and its condition."""
+        """Read equations in rows, or the rows of a piecewise function: a value and its condition."""
         self.tokens[self.at :] = aligned(self.tokens[self.at :], name)
         rows: list[tuple[Tree, ...]] = []
         row: list[Tree] = []
@@ -108,7 +108,7 @@ class Environments(Cursor, ABC):
         return system_of([one for one in (*rows, tuple(row)) if one])
 
     def cell(self) -> Tree:
-        """Read a value, a condition, or the words that stand for one."""
+        """Read a value, a condition, or words in its place."""
         stop = self.at
         while stop < len(self.tokens) and self.tokens[stop].text not in ("&", "\\\\"):
             if self.tokens[stop].text.startswith("end:"):
@@ -161,7 +161,7 @@ def _is_sign(token: Token) -> bool:
 
 
 def words_in(tokens: Sequence[Token]) -> Word:
-    """Return a cell that isn't mathematics, like "n is odd", without the words that say nothing."""
+    """Return a cell that isn't mathematics, such as "n is odd", without fillers."""
     said = " ".join(token.text for token in tokens if token.text != "=").lower().split()
     return Word(" ".join(word for word in said if word not in _CONNECTIVES))
 
@@ -220,7 +220,7 @@ def with_condition(tree: Tree) -> tuple[Tree, Tree] | None:
 def same_cases(
     gold: Group, answer: Group, same: Callable[[Tree, Tree], bool | None]
 ) -> bool | None:
-    """Return whether two piecewise functions have the same value everywhere."""
+    """Return True if two piecewise functions have the same value everywhere; None if a worker must decide."""
     ours, theirs = _pieces(gold), _pieces(answer)
     if ours is None or theirs is None or ours[1] != theirs[1]:
         return _same_rows(gold, answer, same)
@@ -240,7 +240,7 @@ def _integral(pieces: _Pieces) -> _Pieces:
 
 
 def _pieces(cases: Group) -> _Pieces | None:
-    """Each row's set, less those of the rows before it, with its value; and their one variable."""
+    """Return each row's set, without those of the rows before it, with its value; and the rows' one variable."""
     if len(cases.items) > MAX_ROWS:
         return None
     found: list[tuple[RealSet, Tree]] = []
@@ -294,7 +294,7 @@ def _same_at_points(
     variable: str,
     same: Callable[[Tree, Tree], bool | None],
 ) -> bool | None:
-    """Tell whether two expressions agree on a set of points alone, like x^2 and 4 at 2."""
+    """Return True if two expressions agree at all points of a finite set, such as x^2 and 4 at 2."""
     truth: bool | None = True
     for interval in where.intervals:
         if interval.low is None or interval.low != interval.high:
@@ -307,7 +307,7 @@ def _same_at_points(
 def _same_rows(
     gold: Group, answer: Group, same: Callable[[Tree, Tree], bool | None]
 ) -> bool | None:
-    """Tell whether the rows are the same in some order, value by value and condition by condition."""
+    """Return True if the rows are the same in some order, value by value and condition by condition."""
     if len(gold.items) != len(answer.items):
         return False
     left = [children(row) for row in answer.items]
@@ -325,7 +325,7 @@ def _same_rows(
 
 
 def both(first: bool | None, second: bool | None) -> bool | None:
-    """Return whether both are so; None if it can't be said."""
+    """Return True if both truths are True; None if that is undecided."""
     if first is False or second is False:
         return False
     return True if first and second else None

@@ -14,7 +14,7 @@ from rlvr.verifiers.math.tree import Call, Num, Sym, Tree, symbols
 
 
 class Bounded(NamedTuple):
-    """A value that is off by at most `error`. While it's worked out it may be a complex number; see `_finite`."""
+    """A value with an error of at most `error`. Intermediate values may be complex; see `_finite`."""
 
     value: float
     error: float
@@ -25,13 +25,13 @@ _CONSTANTS: dict[str, Any] = {"pi": math.pi, "e": math.e, "i": 1j}
 
 
 def estimate(tree: Tree, at: Mapping[str, float] | None = None) -> Bounded | None:
-    """Return the real value of `tree` with the symbols' values `at`; None if there is none to be had."""
+    """Return the real value of `tree` with the symbols' values `at`; None if it can't be computed."""
     bounded = _finite(tree, at or {})
     return None if bounded is None or isinstance(bounded.value, complex) else bounded
 
 
 def sign(tree: Tree, at: Mapping[str, float] | None = None) -> int:
-    """Return 1 or -1; 0 if the estimate doesn't tell."""
+    """Return 1 or -1; 0 if the estimate doesn't decide the sign."""
     bounded = estimate(tree, at)
     if bounded is None or abs(bounded.value) <= bounded.error:
         return 0
@@ -39,7 +39,7 @@ def sign(tree: Tree, at: Mapping[str, float] | None = None) -> int:
 
 
 def apart(one: Tree, other: Tree) -> bool:
-    """Tell whether two expressions have different values for sure, at one point that answers are meant to hold at.
+    """Return True if two expressions certainly have different values at a point at which answers are meant to hold.
 
     Of most wrong answers it says so. False says nothing: the values may be too near, or not to be had.
     """
@@ -55,7 +55,7 @@ def apart(one: Tree, other: Tree) -> bool:
 
 
 def _finite(tree: Tree, at: Mapping[str, float]) -> Bounded | None:
-    """Return the real or complex value of `tree`; None if there is none to be had."""
+    """Return the real or complex value of `tree`; None if it can't be computed."""
     try:
         bounded = _estimate(tree, at)
     except (ArithmeticError, ValueError, TypeError):  # beyond a float, or of a complex number
@@ -144,7 +144,7 @@ def _logarithm(a: Bounded, base: Bounded | None = None) -> Bounded | None:
 
 
 def _smooth(function: Callable[[float], float]) -> Callable[[Bounded], Bounded]:
-    """Return the rule of a function whose slope is at most 1, like sin."""
+    """Return the rule of a function whose slope is at most 1, such as sin."""
     return lambda a: _rounded(function(a.value), a.error + _EPSILON)
 
 

@@ -15,7 +15,7 @@ from rlvr.verifiers.math.tree import Group, Relation, Tree, Word, symbols
 from rlvr.verifiers.math.vocabulary import Unreadable
 
 INLINE_LENGTH = 300
-"""Characters of an answer whose tree is looked at in the caller's thread."""
+"""Most characters of an answer whose tree is made in the caller's thread."""
 
 
 class Gold:
@@ -36,7 +36,7 @@ class Gold:
 
     @property
     def readings(self) -> tuple[Answer, ...] | None:
-        """The ways to read it; None for prose, which is compared as text."""
+        """The ways to read the gold; None for prose, which is compared as text."""
         if self._readings is False:
             try:
                 self._readings = readings(self.cleaned)
@@ -45,7 +45,7 @@ class Gold:
         return self._readings
 
     def rehearse(self) -> None:
-        """Work its values out once, so that what they take isn't on a response's account."""
+        """Evaluate the gold once, so that its cost isn't counted against a response."""
         if not self._rehearsed:
             from rlvr.verifiers.math.numeric import rehearse
 
@@ -54,7 +54,7 @@ class Gold:
             self._rehearsed = True
 
     def parts(self) -> int:
-        """Return how many values it lists; 1 for anything but a bare list."""
+        """Return the number of values in a bare list; 1 for any other gold."""
         if self.number is not None:
             return 1
         tree = self.readings[0].tree if self.readings else None
@@ -62,11 +62,11 @@ class Gold:
 
     @property
     def plain(self) -> bool:
-        """True if it is a plain number."""
+        """True for a plain number."""
         return self.number is not None
 
     def accepts(self, candidate: str) -> bool:
-        """Tell whether `candidate` could be an answer of this kind: for a number, an expression with a value."""
+        """Return True if `candidate` could be an answer of this kind: for a number, an expression with a value."""
         if self.number is None or read_integer(candidate) is not None:
             return True
         if len(candidate) > INLINE_LENGTH:
@@ -85,7 +85,7 @@ class Gold:
 
 
 def _has_value(tree: Tree) -> bool:
-    """Tell whether it is a number, worked out or not, or states one."""
+    """Return True for a number, evaluated or not, or a statement of one."""
     if isinstance(tree, Relation):
         return _has_value(tree.sides[-1])
     if isinstance(tree, Group):

@@ -17,7 +17,7 @@ from rlvr.verifiers.math.estimates import estimate
 from rlvr.verifiers.math.tree import Call, Num, Sym, Tree, symbols
 
 MAX_ENDS = 200
-"""Endpoints of a set; one with more is equal only to the same text."""
+"""Most endpoints of a set; a set with more is equal only to the same text."""
 
 _INFINITE = Sym("oo")
 
@@ -27,12 +27,12 @@ class Unordered(Exception):
 
 
 class Undecided(Exception):
-    """Two endpoints that may be equal: for a worker to find out."""
+    """Two endpoints that may be equal, which a worker must decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An interval, or a point where both ends are one; None for an end without a bound."""
+    """An interval, or a point if both ends are the same; an end without a bound is None."""
 
     low: Tree | None
     high: Tree | None
@@ -76,7 +76,7 @@ def interval(low: Tree | None, high: Tree | None, closed: tuple[bool, bool]) -> 
     return Interval(below, above, ends)
 
 
-# ---------------------------------------------------------------------- one form
+# ---------------------------------------------------------------------- the canonical form
 
 Order: TypeAlias = Callable[[Tree, Tree], int]
 """Return a negative number, 0 or a positive one; raise `Unordered` or `Undecided`."""
@@ -85,7 +85,7 @@ Same: TypeAlias = Callable[[Tree, Tree], "bool | None"]
 
 
 def ordered(gold: Tree, answer: Tree, same: Same) -> int:
-    """Return how two endpoints are ordered; `same` tells if they are equal, or None if it can't."""
+    """Return the order of two endpoints; `same` returns True if they are equal, and None if it can't decide."""
     if gold == answer:
         return 0
     if isinstance(gold, Num) and isinstance(answer, Num):
@@ -104,7 +104,7 @@ def ordered(gold: Tree, answer: Tree, same: Same) -> int:
 
 
 def canonical(values: RealSet, order: Order, first_natural: int = 1) -> Canonical:
-    """Return the one form of a set. Raises `Unordered` or `Undecided`."""
+    """Return the canonical form of a set. Raises `Unordered` or `Undecided`."""
     integral = is_integral(values)
     if integral is None:
         raise Unordered
@@ -114,7 +114,7 @@ def canonical(values: RealSet, order: Order, first_natural: int = 1) -> Canonica
 
 
 def same_set(gold: RealSet, answer: RealSet, order: Order, same: Same) -> bool | None:
-    """Return whether two sets are one, by any one start of the natural numbers. Raises as `canonical`."""
+    """Return True if two sets are equal, with natural numbers from 1 or from 0. Raises as `canonical`."""
     truths = []
     for first in (1, 0) if has_naturals(gold) or has_naturals(answer) else (1,):
         ours, theirs = canonical(gold, order, first), canonical(answer, order, first)
@@ -126,10 +126,13 @@ def _same_intervals(gold: Canonical, answer: Canonical, same: Same) -> bool | No
     if gold.integral != answer.integral or len(gold.intervals) != len(answer.intervals):
         return False
     truths: list[bool | None] = []
-    for one, other in zip(gold.intervals, answer.intervals, strict=True):
-        if one.closed != other.closed:
+    for our_interval, their_interval in zip(gold.intervals, answer.intervals, strict=True):
+        if our_interval.closed != their_interval.closed:
             return False
-        for mine, yours in ((one.low, other.low), (one.high, other.high)):
+        for mine, yours in (
+            (our_interval.low, their_interval.low),
+            (our_interval.high, their_interval.high),
+        ):
             if mine is not None and yours is not None:
                 truths.append(same(mine, yours))
             elif mine is not yours:
@@ -138,14 +141,14 @@ def _same_intervals(gold: Canonical, answer: Canonical, same: Same) -> bool | No
 
 
 def has_naturals(values: RealSet) -> bool:
-    """Return whether the set depends on whether 0 is a natural number."""
+    """Return True if the set depends on 0 being a natural number."""
     return isinstance(values, Combined) and (
         values.operator == "naturals" or any(map(has_naturals, values.parts))
     )
 
 
 def is_integral(values: RealSet) -> bool | None:
-    """Return whether the set holds integers alone; None for a mixture, like all but the integers."""
+    """Return True if the set holds integers alone; None for a mixture, such as all numbers except the integers."""
     if isinstance(values, Interval):
         return False
     if values.operator in ("integers", "naturals"):
@@ -175,7 +178,7 @@ class _Line:
         self.all = (1 << (2 * len(self.points) + 1)) - 1
 
     def mask(self, values: RealSet) -> int:
-        """Return the cells of a set. Conditions between commas hold at once, unless they can't: then any of them."""
+        """Return the cells of a set. Conditions between commas hold together or, if they exclude each other, singly."""
         if isinstance(values, Interval):
             return self._interval(values)
         if values.operator == "integers":
@@ -200,12 +203,12 @@ class _Line:
         if interval.high is not None:
             stop = 2 * self.places[interval.high] + (1 if interval.closed[1] else 0)
         if start > stop:
-            raise Unordered  # (5, 2) or 5 < x < 2: whatever it is, not the empty set
+            raise Unordered  # (5, 2) and 5 < x < 2 aren't meant as the empty set
         return ((1 << (stop - start + 1)) - 1) << start
 
     def intervals(self, mask: int) -> tuple[Interval, ...]:
         """Return the runs of cells in a mask."""
-        found: list[Interval] = []
+        runs: list[Interval] = []
         while mask:
             start = (mask & -mask).bit_length() - 1
             run = mask >> start
@@ -214,8 +217,8 @@ class _Line:
             mask &= ~(((1 << length) - 1) << start)
             low = self.points[(start - 1) // 2] if start else None
             high = self.points[stop // 2] if stop < 2 * len(self.points) else None
-            found.append(Interval(low, high, (start % 2 == 1, stop % 2 == 1)))
-        return tuple(found)
+            runs.append(Interval(low, high, (start % 2 == 1, stop % 2 == 1)))
+        return tuple(runs)
 
 
 def _ends(values: RealSet, first: Interval) -> list[Tree]:
@@ -238,20 +241,20 @@ def _integers(intervals: Sequence[Interval]) -> Canonical:
             runs[-1] = (runs[-1][0], high)
         else:
             runs.append((low, high))
-    found: list[Interval] = []
+    pieces: list[Interval] = []
     endless = False
     for low, high in runs:
         if low is None or high is None or high - low > MAX_ENDS:
             endless = True
             ends = [None if end is None else Num(Fraction(end)) for end in (low, high)]
-            found.append(Interval(ends[0], ends[1], (low is not None, high is not None)))
+            pieces.append(Interval(ends[0], ends[1], (low is not None, high is not None)))
         else:
-            found += [point(Num(Fraction(n))) for n in range(low, high + 1)]
-    return Canonical(tuple(found), endless)
+            pieces += [point(Num(Fraction(n))) for n in range(low, high + 1)]
+    return Canonical(tuple(pieces), endless)
 
 
 def _below(end: Tree, closed: bool, turn: int) -> int:
-    """Return the last integer that's at most `turn` times `end`, or below it unless it's closed."""
+    """Return the largest integer that is at most `turn` times `end`, or less than it if the end is open."""
     if isinstance(end, Num):
         value = turn * end.value
         return math.floor(value) if closed or value.denominator > 1 else int(value) - 1
@@ -270,7 +273,7 @@ def _below(end: Tree, closed: bool, turn: int) -> int:
 def same_as_written(
     gold: RealSet, answer: RealSet, same: Same
 ) -> bool | Literal["unordered"] | None:
-    """Return whether two sets have the same intervals, in any order; "unordered" if those aren't plain to see."""
+    """Return True if two sets have the same intervals, in any order; "unordered" if those aren't written out."""
     ours, theirs = _written(gold), _written(answer)
     if ours is None or theirs is None or max(len(ours), len(theirs)) > MAX_ENDS:
         return "unordered"
@@ -297,8 +300,8 @@ def _written(values: RealSet) -> list[Interval] | None:
         return [Interval(None, point, (False, False)), Interval(point, None, (False, False))]
     if values.operator == "or" or len(intervals) < 2:
         return intervals
-    lows = [one for one in intervals if one.high is None and one.low is not None]
-    highs = [one for one in intervals if one.low is None and one.high is not None]
+    lows = [piece for piece in intervals if piece.high is None and piece.low is not None]
+    highs = [piece for piece in intervals if piece.low is None and piece.high is not None]
     if len(intervals) != 2 or len(lows) != 1 or len(highs) != 1:
         return None
     return [Interval(lows[0].low, highs[0].high, (lows[0].closed[0], highs[0].closed[1]))]

@@ -1,4 +1,4 @@
-"""Lists of values: their forms, what tells their values apart, and choices and words among them."""
+"""Lists of values: their forms, the labels of their values, and choices and words among them."""
 
 from __future__ import annotations
 
@@ -33,15 +33,19 @@ from rlvr.verifiers.math.vectors import is_vector
 
 
 def same_phrase(gold: Quantity, answer: Quantity) -> bool:
-    """Tell whether one is a symbol with the words that the other one is: "odd primes p" and "all odd primes"."""
-    for one, other in ((gold, answer), (answer, gold)):
-        if isinstance(one.tree, Sym) and isinstance(other.tree, Word) and one.leading:
-            return one.leading == content(other.tree.text)
+    """Return True if one is a symbol with the same words as the other: "odd primes p" and "all odd primes"."""
+    for symbol_side, word_side in ((gold, answer), (answer, gold)):
+        if (
+            isinstance(symbol_side.tree, Sym)
+            and isinstance(word_side.tree, Word)
+            and symbol_side.leading
+        ):
+            return symbol_side.leading == content(word_side.tree.text)
     return False
 
 
 def is_listed(tree: Tree) -> bool:
-    """Tell whether it's a value, or values side by side, each with a unit and a remark of its own."""
+    """Return True for a value, or values side by side, each with its own unit and remark."""
     if isinstance(tree, Group):
         return tree.kind in ("", "()", "{}", "letters")
     return not isinstance(tree, Relation)
@@ -52,7 +56,7 @@ _ALONE = (Num, Word, Unit)
 
 
 def is_single(tree: Tree) -> bool:
-    """Tell whether it's one value for sure: no list, set or relation, nor anything made of those."""
+    """Return True if a tree is certainly one value: no list, set or relation, and nothing made of those."""
     for node in nodes(tree):
         if isinstance(node, Call):
             if node.name in _SEVERAL:
@@ -66,8 +70,8 @@ def is_single(tree: Tree) -> bool:
 
 
 def same_choices(gold: Group, answer: Group) -> bool:
-    """Letters of choices count in any order, unless the gold's are out of theirs: CAB is a sequence."""
-    ours, theirs = [repr(one) for one in gold.items], [repr(one) for one in answer.items]
+    """Return True for the same letters of choices, in any order unless the gold's aren't sorted: CAB is a sequence."""
+    ours, theirs = [repr(item) for item in gold.items], [repr(item) for item in answer.items]
     return ours == theirs or (ours == sorted(ours) and ours == sorted(theirs))
 
 
@@ -82,24 +86,24 @@ def lettered(group: Group) -> Group:
 
 
 def are_told_apart(gold: Group, answer: Group) -> bool:
-    """Tell whether one list has names, units or remarks that tell its values apart, and the other doesn't have those.
+    """Return True if one list has names, units or remarks that identify its values, and the other list has none of them.
 
-    Then its order says which is which: "4, 3" isn't "x = 3, y = 4", nor "3 apples, 4 pears".
+    Then the order identifies the other's values: "4, 3" isn't "x = 3, y = 4", nor "3 apples, 4 pears".
     """
     ours, theirs = ([label(item) for item in group.items] for group in (gold, answer))
-    for labels, others in ((ours, theirs), (theirs, ours)):
-        if None not in labels and len(set(labels)) > 1 and not set(labels) & set(others):
+    for labels, other_labels in ((ours, theirs), (theirs, ours)):
+        if None not in labels and len(set(labels)) > 1 and not set(labels) & set(other_labels):
             return True
     return False
 
 
 def marks_some(group: Group) -> bool:
-    """Tell whether some of its values have a unit, and others don't."""
+    """Return True if some of a list's values have a unit and others don't."""
     return len({quantity(item).unit is None for item in group.items}) == 2
 
 
 def systems(group: Group) -> Group:
-    """`x = 1, y = 2, x = 3, y = 4` as two systems of two equations each."""
+    """Return `x = 1, y = 2, x = 3, y = 4` as two systems of two equations each."""
     if group.kind not in ("", "{}") or not all(isinstance(item, Relation) for item in group.items):
         return group
     labels = [label(item) for item in group.items]
@@ -113,7 +117,7 @@ def systems(group: Group) -> Group:
 
 
 def added_up(tree: Tree) -> Tree:
-    """`3 hours, 20 minutes` as the one quantity it may be."""
+    """Return `3 hours, 20 minutes` as the single quantity that it may be."""
     if not isinstance(tree, Group) or tree.kind != "" or len(tree.items) < 2:
         return tree
     units = [quantity(item).unit for item in tree.items]
@@ -124,7 +128,7 @@ def added_up(tree: Tree) -> Tree:
 
 
 def are_comparable(gold: Group, answer: Group) -> bool:
-    """Compare groups of different kinds that may still be the same: a bare list and a set, a column and a tuple."""
+    """Return True if groups of different kinds may be equal: a bare list and a set, a column and a tuple."""
     kinds = {gold.kind, answer.kind}
     if kinds == {"", "{}"}:
         return True
@@ -136,7 +140,7 @@ def are_comparable(gold: Group, answer: Group) -> bool:
 
 
 def as_lists(gold: Tree, answer: Tree) -> tuple[Tree, Tree]:
-    """Conditions that aren't of one variable, as lists; and finite sets united."""
+    """Return conditions on several variables as lists, and unions of finite sets as one set."""
     if isinstance(gold, Group) and isinstance(answer, Group):
         if {gold.kind, answer.kind} == {"and", "or"}:
             return gold, answer
@@ -153,7 +157,7 @@ def _as_list(group: Group) -> Group:
 
 
 def may_be_time(ratio: Tree) -> bool:
-    """Tell whether it could be a time of day, and hardly a ratio, which would have been reduced."""
+    """Return True if a ratio may be a time of day, since as a ratio it would have been reduced."""
     values = [item.value for item in children(ratio) if isinstance(item, Num)]
     if len(values) != 2 or any(value.denominator != 1 for value in values):
         return False
@@ -162,36 +166,38 @@ def may_be_time(ratio: Tree) -> bool:
 
 
 def as_point(group: Group) -> Group:
-    """`y = 2, x = 1` as the point (1, 2), where its names are neighbours in the alphabet."""
-    named: dict[str, Tree] = {}
+    """Return `y = 2, x = 1` as the point (1, 2) if its names are neighbours in the alphabet."""
+    values: dict[str, Tree] = {}
     for item in group.items:
         if not isinstance(item, Relation) or item.signs != ("=",):
             return group
         name, value = item.sides
-        if not isinstance(name, Sym) or len(name.name) != 1 or name.name in named:
+        if not isinstance(name, Sym) or len(name.name) != 1 or name.name in values:
             return group
-        named[name.name] = value
-    names = sorted(named)
+        values[name.name] = value
+    names = sorted(values)
     if len(names) < 2 or ord(names[-1]) - ord(names[0]) != len(names) - 1:
         return (
-            Group("()", tuple(named.values())) if list(named) == names and len(names) > 1 else group
+            Group("()", tuple(values.values()))
+            if list(values) == names and len(names) > 1
+            else group
         )
-    return Group("()", tuple(named[name] for name in names))
+    return Group("()", tuple(values[name] for name in names))
 
 
 def spread(tree: Tree) -> Tree:
-    """± stands for two values, so an expression with it is a list of two."""
+    """Return an expression with ± as a list of two values."""
     if isinstance(tree, Group) and tree.kind in ("", "{}", "and", "or"):
         items: list[Tree] = []
         for item in tree.items:
-            both = spread(item)
-            items += both.items if isinstance(both, Group) and both.kind == "" else [both]
+            parts = spread(item)
+            items += parts.items if isinstance(parts, Group) and parts.kind == "" else [parts]
         return Group(tree.kind, tuple(items))
     if isinstance(tree, Relation) and tree.signs in (("=",), ("!=",)):
         right = spread(tree.sides[1])
         if isinstance(right, Group) and right.kind == "" and is_name(tree.sides[0]):
             return Group(
-                "", tuple(Relation(tree.signs, (tree.sides[0], one)) for one in right.items)
+                "", tuple(Relation(tree.signs, (tree.sides[0], value)) for value in right.items)
             )
     if isinstance(tree, Call) and any(
         isinstance(node, Call) and node.name in ("pm", "mp") for node in nodes(tree)
@@ -201,7 +207,7 @@ def spread(tree: Tree) -> Tree:
 
 
 def _opposite(tree: Tree) -> Tree:
-    """Return a point or a vector turned around."""
+    """Return the negative of a point or a vector."""
     if isinstance(tree, Group):
         return Group(tree.kind, tuple(map(_opposite, tree.items)))
     return Call("neg", (tree,))
@@ -221,7 +227,7 @@ _NAMED = re.compile(r"[a-z]+ (?P<name>[ivxlc]+|[a-z]|\d+)")
 
 
 def same_words(gold: Tree, answer: Tree) -> Truth:
-    """Words, and single letters however they are cased: a choice (B) against b; "quadrant iv" against "iv"."""
+    """Compare words, and single letters in upper or lower case: a choice (B) and b, "quadrant iv" and "iv"."""
     texts = [
         tree.text if isinstance(tree, Word) else tree.name.lower()
         for tree in (gold, answer)
@@ -231,8 +237,12 @@ def same_words(gold: Tree, answer: Tree) -> Truth:
         return False
     if texts[0] == texts[1]:
         return True
-    for one, other in (texts, texts[::-1]):
-        named = _NAMED.fullmatch(one)
-        if named is not None and named["name"] == other and not CHANGING.intersection(one.split()):
+    for phrase, name in (texts, texts[::-1]):
+        match = _NAMED.fullmatch(phrase)
+        if (
+            match is not None
+            and match["name"] == name
+            and not CHANGING.intersection(phrase.split())
+        ):
             return True
     return False

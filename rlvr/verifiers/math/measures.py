@@ -1,4 +1,4 @@
-"""Reads units of measure: those behind a value, and fractions of units."""
+"""The reader's part for units of measure: those after a value, and fractions of units."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Measures(Cursor, ABC):
         return Call("div", (top, bottom))
 
     def unit(self) -> Unit:
-        """Units of measure that stand together: cm^2, km/h, kg m s^{-2}."""
+        """Read units of measure that belong together: cm^2, km/h, kg m s^{-2}."""
         found, power, sign = NOTHING, 1, 1
         while True:
             token, after = self.peek(), self.peek(1)
@@ -90,7 +90,7 @@ class Measures(Cursor, ABC):
 
 
 def _temperature(unit: Unit) -> Unit:
-    """Degrees Celsius as such, where both words stand there."""
+    """Return degrees Celsius or Fahrenheit for "degrees" followed by the scale's name."""
     bases = {base for base, _ in unit.powers}
     if "deg" in bases and bases & {"degC", "degF"}:
         return Unit(unit.scale, tuple(power for power in unit.powers if power[0] != "deg"))
@@ -98,5 +98,5 @@ def _temperature(unit: Unit) -> Unit:
 
 
 def is_unit(tree: Tree) -> bool:
-    """Tell whether it's a unit alone, without a number."""
+    """Return True for a unit alone, without a number."""
     return isinstance(tree, Call) and tree.name == "unit" and tree.args[0] == ONE

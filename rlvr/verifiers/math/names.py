@@ -21,7 +21,7 @@ from rlvr.verifiers.math.tree import (
 
 
 def states_a_value(answer: Tree) -> bool:
-    """Tell whether it's an equation of values, none of which names a quantity."""
+    """Return True for an equation of values, none of which names a quantity."""
     return (
         isinstance(answer, Relation)
         and set(answer.signs) == {"="}
@@ -30,14 +30,14 @@ def states_a_value(answer: Tree) -> bool:
 
 
 def is_open(tree: Tree) -> bool:
-    """Tell whether its value depends on something: a symbol, a function that nobody knows, a sum's terms."""
+    """Return True if a value depends on a symbol, an unknown function or a sum's terms."""
     return bool(symbols(tree)) or any(
         isinstance(node, Call) and node.name.startswith(("apply:", "big:")) for node in nodes(tree)
     )
 
 
 def consistent(answer: Tree) -> Tree:
-    """Turn a chain `x = 5 + 6 = 11` into `x = 11`; `x = 5 = 11` says two things and is marked so."""
+    """Turn a chain `x = 5 + 6 = 11` into `x = 11`; `x = 5 = 11` contradicts itself and becomes a relation "?"."""
     answer = exact_side(answer)
     if not isinstance(answer, Relation):
         return answer
@@ -55,14 +55,14 @@ def consistent(answer: Tree) -> Tree:
 
 
 def exact_side(answer: Tree) -> Tree:
-    """`x = 1/3 ≈ 0.33`: the exact value was meant, the decimals are a courtesy; `5 ≈ 7` says two things."""
+    """Return the exact side of `x = 1/3 ≈ 0.33`; `5 ≈ 7` contradicts itself and becomes a relation "?"."""
     if isinstance(answer, Relation) and answer.signs[-1] == "~" and len(answer.sides) >= 2:
-        kept = answer.sides[:-1]
-        if is_name(kept[-1]):  # x ≈ 0.33 has no other value
+        sides = answer.sides[:-1]
+        if is_name(sides[-1]):  # x ≈ 0.33 has no other value
             return Relation((*answer.signs[:-1], "="), answer.sides)
-        if not _is_near(kept[-1], answer.sides[-1]):
+        if not _is_near(sides[-1], answer.sides[-1]):
             return Relation(("?",), answer.sides[-2:])
-        return kept[0] if len(kept) == 1 else Relation(answer.signs[:-1], kept)
+        return sides[0] if len(sides) == 1 else Relation(answer.signs[:-1], sides)
     return answer
 
 
@@ -70,15 +70,17 @@ _NEAR = 0.05  # of the value, for generous rounding
 
 
 def _is_near(exact: Tree, rounded: Tree) -> bool:
-    """Tell whether a value may be rounded to another one; so it may be where either can't be estimated."""
-    one, other = estimate(bare(exact)), estimate(bare(rounded))
-    if one is None or other is None:
+    """Return True if a value may be rounded to another one, or if either can't be estimated."""
+    exact_estimate, rounded_estimate = estimate(bare(exact)), estimate(bare(rounded))
+    if exact_estimate is None or rounded_estimate is None:
         return True
-    return abs(one.value - other.value) <= _NEAR * max(abs(one.value), abs(other.value))
+    return abs(exact_estimate.value - rounded_estimate.value) <= _NEAR * max(
+        abs(exact_estimate.value), abs(rounded_estimate.value)
+    )
 
 
 def without_names(gold: Tree, answer: Tree) -> tuple[Tree, Tree]:
-    """`x = 5` against `5`: a name of the value is dropped where the other side has none."""
+    """Drop a value's name if the other side has none: `x = 5` against `5`."""
     if isinstance(gold, Group) and isinstance(answer, Group) and gold.kind in ("", "{}"):
         return gold, answer  # item by item
     gold_value = _named_value(gold) or _worked_out(gold)
@@ -100,20 +102,20 @@ def without_names(gold: Tree, answer: Tree) -> tuple[Tree, Tree]:
 
 
 def _is_choice(tree: Tree) -> bool:
-    """Tell whether it's a letter that choices have."""
+    """Return True for a letter of a choice."""
     name = tree.text if isinstance(tree, Word) else tree.name if isinstance(tree, Sym) else ""
     return len(name) == 1 and name in "ABCDEFGHIJabcdefghij"
 
 
 def names_agree(ours: Tree, theirs: Tree) -> bool:
-    """Tell whether two names of a value fit: "the area" and "area of ABC"; a word and a letter may."""
+    """Return True if two names of a value may be the same: "the area" and "area of ABC", or a word and a letter."""
     if isinstance(ours, Sym) and isinstance(theirs, Sym) and ours != theirs:
-        bases = {one.name.partition("_")[0] for one in (ours, theirs)}
+        bases = {name.name.partition("_")[0] for name in (ours, theirs)}
         return len(bases) == 1 and bases <= {ours.name, theirs.name}  # \\lambda = 2, 5
     ours, theirs = _applied(ours, theirs), _applied(theirs, ours)
     if isinstance(ours, Word) and isinstance(theirs, Word):
-        mine, other = content(ours.text), content(theirs.text)
-        return mine <= other or other <= mine
+        our_words, their_words = content(ours.text), content(theirs.text)
+        return our_words <= their_words or their_words <= our_words
     return isinstance(ours, Word) or isinstance(theirs, Word) or ours == theirs
 
 
@@ -128,21 +130,28 @@ def _applied(name: Tree, other: Tree) -> Tree:
 
 
 def in_order(gold: Tree, answer: Tree) -> Tree:
-    """`(m, n) = (2, 1)`, or `m = 2, n = 1`, as the gold's `(n, m) = (1, 2)`; beside a bare tuple x, y, z have an order."""
+    """Return `(m, n) = (2, 1)`, or `m = 2, n = 1`, in the gold's order `(n, m) = (1, 2)`.
+
+    For a bare tuple, x, y and z have their alphabetical order.
+    """
     if not isinstance(gold, Relation) and not (isinstance(gold, Group) and gold.kind == "()"):
         return answer
-    named = _named_entries(answer)
+    entries = _named_entries(answer)
     names = list(_named_entries(gold))
-    if isinstance(gold, Group) and isinstance(answer, Relation) and {*named} <= {*"xyz"}:
-        names = sorted(named)
-    if not names or {*names} != {*named} or (isinstance(answer, Relation) and names == list(named)):
+    if isinstance(gold, Group) and isinstance(answer, Relation) and {*entries} <= {*"xyz"}:
+        names = sorted(entries)
+    if (
+        not names
+        or {*names} != {*entries}
+        or (isinstance(answer, Relation) and names == list(entries))
+    ):
         return answer
-    sides = (tuple(map(Sym, names)), tuple(named[name] for name in names))
+    sides = (tuple(map(Sym, names)), tuple(entries[name] for name in names))
     return Relation(("=",), (Group("()", sides[0]), Group("()", sides[1])))
 
 
 def _named_entries(tree: Tree) -> dict[str, Tree]:
-    """Return the values of a tuple or a list by their names; none if not each of them has one."""
+    """Return the values of a tuple or a list by their names; none if one of them has no name."""
     if isinstance(tree, Group) and tree.kind == "":
         pairs = [
             item.sides for item in tree.items if isinstance(item, Relation) and item.signs == ("=",)
@@ -160,21 +169,21 @@ def _named_entries(tree: Tree) -> dict[str, Tree]:
         pairs = list(zip(left.items, right.items, strict=True))
     else:
         return {}
-    found = {name.name: value for name, value in pairs if isinstance(name, Sym)}
-    return found if len(found) == len(pairs) > 1 else {}
+    entries = {name.name: value for name, value in pairs if isinstance(name, Sym)}
+    return entries if len(entries) == len(pairs) > 1 else {}
 
 
 def _value_of_quantity(answer: Tree, gold: Tree) -> Tree | None:
-    """Return the 42 of `m + n = 42`, where the gold is a bare value."""
+    """Return the 42 of `m + n = 42` if the gold is a bare value."""
     if not isinstance(answer, Relation) or answer.signs != ("=",) or isinstance(gold, Relation):
         return None
-    quantity, found = answer.sides
-    bare = not symbols(found) and not symbols(gold) and found != ZERO  # x + y = 0 is an equation
-    return found if bare and is_quantity(quantity) else None
+    quantity, value = answer.sides
+    bare = not symbols(value) and not symbols(gold) and value != ZERO  # x + y = 0 is an equation
+    return value if bare and is_quantity(quantity) else None
 
 
 def _worked_out(gold: Tree) -> Tree | None:
-    """Return the 42 of a gold `6 * 7 = 42`, or the value of a sum or a limit: what's before it needs no solving."""
+    """Return the 42 of a gold `6 * 7 = 42`, or the value of a sum or a limit, whose left side needs no solving."""
     if not isinstance(gold, Relation) or gold.signs != ("=",):
         return None
     before, value = gold.sides
@@ -185,7 +194,7 @@ def _worked_out(gold: Tree) -> Tree | None:
 
 
 def _named_value(tree: Tree) -> Tree | None:
-    """Return the value in `name = value` or `name ∈ value`, where the name isn't in the value."""
+    """Return the value in `name = value` or `name ∈ value` if the name isn't in the value."""
     if (
         not isinstance(tree, Relation)
         or len(tree.signs) != 1

@@ -1,7 +1,7 @@
-r"""An answer's variables under the gold's names.
+r"""Rename an answer's variables as in the gold.
 
-Names that say nothing are always free: a function's own argument (f(z) = z), a parameter that is declared to range
-over a set (n \in \mathbb{Z}), a constant of integration. The variables themselves only if an author allows it.
+Some names are always free: a function's own argument (f(z) = z), a parameter that is declared to range
+over a set (n \in \mathbb{Z}), and a constant of integration. Other variables are renamed only if an author allows it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rlvr.verifiers.math.tree import (
 
 
 def renamed(gold: Tree, answer: Tree) -> Tree:
-    """`answer` with its variables named as the gold's, in order of appearance."""
+    """Return `answer` with its variables named as the gold's, in order of appearance."""
     ours, theirs = _appearing(gold), _appearing(answer)
     if len(ours) != len(theirs) or set(ours) == set(theirs):
         return answer
@@ -41,7 +41,7 @@ def _appearing(tree: Tree) -> list[str]:
 
 
 def replaced(tree: Tree, values: Mapping[str, Tree]) -> Tree:
-    """Return `tree` with other trees in the place of some symbols."""
+    """Return `tree` with some symbols replaced by other trees."""
     if isinstance(tree, Sym):
         return values.get(tree.name, tree)
     inside = children(tree)
@@ -49,7 +49,7 @@ def replaced(tree: Tree, values: Mapping[str, Tree]) -> Tree:
 
 
 def rebound(gold: Group, answer: Group) -> Group:
-    r"""Return a set by its condition with its own variables as the gold names them: \{(a, b) \mid a > b\}."""
+    r"""Return a set with a condition, with its bound variables named as in the gold: \{(a, b) \mid a > b\}."""
     ours, theirs = _bound(gold), _bound(answer)
     if len(ours) != len(theirs) or not (symbols(answer) - {*theirs}).isdisjoint(ours):
         return answer
@@ -58,7 +58,7 @@ def rebound(gold: Group, answer: Group) -> Group:
 
 
 def _bound(builder: Group) -> list[str]:
-    """Return the variables of a set's own: those that its elements are, or that a condition takes from a set."""
+    """Return the bound variables of a set: those of its elements, and those that a condition draws from a set."""
     elements, condition = builder.items
     names: list[Tree] = list(children(elements)) if isinstance(elements, Group) else [elements]
     names += children(condition) if isinstance(condition, Group) else (condition,)
@@ -83,9 +83,9 @@ _INDEXED = re.compile(r"([a-zA-Z]+)_([a-z])")
 def renamings(
     gold: Tree, answer: Tree, ours: Mapping[str, Tree], theirs: Mapping[str, Tree]
 ) -> Iterator[dict[str, Tree]]:
-    """Return the ways to put the gold's free names in an answer, the names as they are first.
+    """Yield the ways to rename an answer's free names as in the gold; the first keeps the names.
 
-    `ours` and `theirs` are the parameters that each side declares, with what they range over.
+    `ours` and `theirs` are the parameters that each side declares, with their ranges.
     """
     if isinstance(gold, (Num, Word)) or isinstance(answer, (Num, Word)):
         yield {}
@@ -99,23 +99,31 @@ def renamings(
 def _of_parameters(
     gold: Tree, answer: Tree, ours: Mapping[str, Tree], theirs: Mapping[str, Tree]
 ) -> Iterator[dict[str, Tree]]:
-    here, there = symbols(gold), symbols(answer)
-    if not here or not there:
+    our_symbols, their_symbols = symbols(gold), symbols(answer)
+    if not our_symbols or not their_symbols:
         return
-    mine = [name for name in sorted(here) if _is_free(name, ours) or name in _constants(gold)]
-    yours = [name for name in sorted(there) if _is_free(name, theirs) or _CONSTANT.fullmatch(name)]
+    mine = [
+        name for name in sorted(our_symbols) if _is_free(name, ours) or name in _constants(gold)
+    ]
+    yours = [
+        name
+        for name in sorted(their_symbols)
+        if _is_free(name, theirs) or _CONSTANT.fullmatch(name)
+    ]
     if any(_is_free(name, ours) for name in mine) and not any(
         _is_free(name, theirs) for name in yours
     ):
-        yours = sorted({*yours, *(there - here)})  # n\pi beside k\pi, k \in \mathbb{Z}
+        yours = sorted(
+            {*yours, *(their_symbols - our_symbols)}
+        )  # n\pi beside k\pi, k \in \mathbb{Z}
     if any(_is_free(name, theirs) for name in yours) and not any(
         _is_free(name, ours) for name in mine
     ):
-        mine = sorted({*mine, *(here - there)})
-    kept = {*mine} & {*yours}
+        mine = sorted({*mine, *(our_symbols - their_symbols)})
+    shared = {*mine} & {*yours}
     apart = (
-        [name for name in mine if name not in kept],
-        [name for name in yours if name not in kept],
+        [name for name in mine if name not in shared],
+        [name for name in yours if name not in shared],
     )
     for left, right in ((mine, yours), apart):
         if len(left) == len(right) and left:
@@ -132,7 +140,7 @@ def _renaming(theirs: Sequence[str], ours: Sequence[str]) -> dict[str, Tree]:
 
 
 def _is_free(name: str, declared: Mapping[str, Tree]) -> bool:
-    """Tell whether it's a parameter: declared, and over the reals none of the letters for unknowns."""
+    """Return True for a declared parameter, which over the reals isn't one of the letters for unknowns."""
     if name not in declared:
         return False
     within = declared[name]
@@ -150,11 +158,11 @@ def _constants(tree: Tree) -> frozenset[str]:
     names = [
         node.name for node in nodes(tree) if isinstance(node, Sym) and node.name not in CONSTANTS
     ]
-    others = {name for name in names if not _CONSTANT.fullmatch(name)}
-    if not others:
+    variables = {name for name in names if not _CONSTANT.fullmatch(name)}
+    if not variables:
         return frozenset()
-    plain = all(map(_UNKNOWN.fullmatch, others))
-    found: set[str] = set()
+    plain = all(map(_UNKNOWN.fullmatch, variables))
+    constants: set[str] = set()
     for node in nodes(tree):
         if not isinstance(node, Call) or node.name not in ("add", "mul", "div"):
             continue
@@ -171,25 +179,25 @@ def _constants(tree: Tree) -> frozenset[str]:
                 or (arg.name == "c" and plain and (term or _transcendental(node)))
                 or (arg.name in ("A", "B") and plain and _transcendental(node))
             ):
-                found.add(arg.name)
-    return frozenset(found)
+                constants.add(arg.name)
+    return frozenset(constants)
 
 
 def without_constant(tree: Tree) -> Tree | None:
-    """Return an antiderivative without its constant of integration; None where it has none."""
+    """Return an antiderivative without its constant of integration; None if it has none."""
     constants = {name for name in _constants(tree) if name[0] in "CK"}
     if not constants or not isinstance(tree, Call) or tree.name != "add":
         return None
     first, last = tree.args[0], tree.args[-1]
-    for constant, rest in ((last, tree.args[:-1]), (first, tree.args[1:])):
+    for constant, terms in ((last, tree.args[:-1]), (first, tree.args[1:])):
         if isinstance(constant, Sym) and constant.name in constants:
-            return rest[0] if len(rest) == 1 else Call("add", rest)
+            return terms[0] if len(terms) == 1 else Call("add", terms)
     inner = without_constant(first)
     return None if inner is None else Call("add", (inner, *tree.args[1:]))
 
 
 def _transcendental(tree: Tree) -> bool:
-    """Tell whether a function or a power of a variable's stands in it, as in the solution of a differential equation."""
+    """Return True if a tree has a function, or a power with a variable exponent, as solutions of differential equations."""
     return any(
         isinstance(node, Call)
         and (
@@ -201,32 +209,46 @@ def _transcendental(tree: Tree) -> bool:
 
 
 def _arguments(gold: Tree, answer: Tree) -> dict[str, Tree]:
-    """Return the answer's names of a function's arguments as the gold's: z of f(z) = z as x of f(x) = x."""
+    """Return the gold's names for the answer's arguments of a function: x of f(x) = x for z of f(z) = z."""
     ours, theirs = _left_sides(gold), _left_sides(answer)
     if len(ours) != 1 or len(theirs) != 1:
         return {}
-    (left,), (other,) = ours, theirs
-    if isinstance(left, Sym) and isinstance(other, Sym):
-        one, two = _INDEXED.fullmatch(left.name), _INDEXED.fullmatch(other.name)
-        if one is None or two is None or one.group(1) != two.group(1) or left == other:
+    (left,), (their_left,) = ours, theirs
+    if isinstance(left, Sym) and isinstance(their_left, Sym):
+        our_index, their_index = _INDEXED.fullmatch(left.name), _INDEXED.fullmatch(their_left.name)
+        if (
+            our_index is None
+            or their_index is None
+            or our_index.group(1) != their_index.group(1)
+            or left == their_left
+        ):
             return {}
-        names: dict[str, Tree] = {two.group(2): Sym(one.group(2)), other.name: left}
-    elif isinstance(left, Call) and isinstance(other, Call) and left.name == other.name:
-        if left == other or not all(isinstance(arg, Sym) for arg in (*left.args, *other.args)):
+        names: dict[str, Tree] = {
+            their_index.group(2): Sym(our_index.group(2)),
+            their_left.name: left,
+        }
+    elif isinstance(left, Call) and isinstance(their_left, Call) and left.name == their_left.name:
+        if left == their_left or not all(
+            isinstance(arg, Sym) for arg in (*left.args, *their_left.args)
+        ):
             return {}
-        mine, yours = _appearing(left), _appearing(other)
-        if len(mine) != len(left.args) or len(mine) != len(yours) or len(yours) != len(other.args):
+        mine, yours = _appearing(left), _appearing(their_left)
+        if (
+            len(mine) != len(left.args)
+            or len(mine) != len(yours)
+            or len(yours) != len(their_left.args)
+        ):
             return {}
         names = _renaming(yours, mine)
     else:
         return {}
-    rest = symbols(answer) - {*names}
-    taken = {there.name for there in names.values() if isinstance(there, Sym)}
-    return {} if rest & taken else names
+    other_symbols = symbols(answer) - {*names}
+    new_names = {symbol.name for symbol in names.values() if isinstance(symbol, Sym)}
+    return {} if other_symbols & new_names else names
 
 
 def _of_lines(gold: Tree, answer: Tree) -> dict[str, Tree]:
-    """Return the answer's parameter as the gold's: s of x = 1 + s, y = 2s as t of x = 1 + t, y = 2t."""
+    """Return the gold's name for the answer's parameter of a line: t of x = 1 + t, y = 2t for s of x = 1 + s, y = 2s."""
     ours, theirs = _parameters_of_lines(gold), _parameters_of_lines(answer)
     if len(ours) != 1 or len(theirs) != 1 or ours == theirs:
         return {}
@@ -234,7 +256,7 @@ def _of_lines(gold: Tree, answer: Tree) -> dict[str, Tree]:
 
 
 def _parameters_of_lines(tree: Tree) -> set[str]:
-    """Return the symbols that several equations use, and none determines."""
+    """Return the symbols that several equations use and none determines."""
     if not isinstance(tree, Group) or len(tree.items) < 2:
         return set()
     left: set[str] = set()
@@ -250,16 +272,16 @@ def _parameters_of_lines(tree: Tree) -> set[str]:
 
 
 def _left_sides(tree: Tree) -> set[Tree]:
-    """Return what is before the equals signs, where everything has one."""
+    """Return the left sides if all items are equations."""
     if not isinstance(tree, Group | Relation):
         return set()
     items = tree.items if isinstance(tree, Group) and tree.kind == "" else (tree,)
     sides = {item.sides[0] for item in items if isinstance(item, Relation) and item.signs == ("=",)}
     if not all(isinstance(item, Relation) for item in items):
         return set()
-    named: set[Tree] = {
+    names: set[Tree] = {
         s
         for s in sides
         if isinstance(s, Sym) or (isinstance(s, Call) and s.name.startswith("apply:"))
     }
-    return named if named == sides else set()
+    return names if names == sides else set()

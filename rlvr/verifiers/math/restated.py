@@ -1,15 +1,15 @@
-r"""Recognize answers that still are the question's expression: x² - 49 for "Factor x² - 49".
+r"""Recognize answers that repeat the question's expression: x² - 49 for "Factor x² - 49".
 
-Equal in value isn't solved where the question itself states an expression of that value and asks for
-another form of it ("Simplify", "Compute tan 75°"): copying it would be paid for nothing. So
-an answer of the gold's value doesn't count
+If the question states an expression of the gold's value and asks for another form of it ("Simplify",
+"Compute tan 75°"), a copy of the expression has the right value and solves nothing. So an answer with the gold's value is
+refused if
 
-- where it is, or contains, an expression of that value which the question asks for (see `question`), except for the order
-  of terms and factors, and the reference is written otherwise;
-- where the question says to factor or to expand such an expression, and the answer is less factored or
+- it is, or contains, an expression of that value that the question asks about (see `question`), up to the order
+  of terms and factors, and the reference has another form;
+- the question says to factor or to expand such an expression, and the answer is less factored or
   expanded than the reference;
-- where such an expression is a function's value or matrices to work out ("Compute cos 72°"), and the
-  answer is one still, unlike the reference.
+- such an expression is a function's value or matrices to evaluate ("Compute cos 72°"), and the
+  answer, unlike the reference, is still one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from rlvr.verifiers.math.written import (
 
 RESTATED = "it's what the question states, in that form"
 
-# The verb, and a formula right behind it: "Factor in all cases" asks for nothing.
+# The verb, and a formula right after it: "Factor in all cases" asks for nothing.
 _THIS = (
     r"(?: (?:the|this|following|given|product|expression|polynomial|quadratic|trinomial|and|simplify|completely|fully"
     r"|as|far|possible))*:?\s{0,3}(?:\$|\\\[|\\\(|\\begin|[(\d]|[a-z](?![a-z]))"
@@ -47,7 +47,7 @@ _EXPAND = re.compile(
     r"(?:^|[.!?:,]\s|\n) ?(?:[Ee]xpand|[Mm]ultiply out)\b" + _THIS
     + r"|(?:\$|\\\]|\\\)|\w) in expanded form"
 )  # fmt: skip
-# Another form of a number is asked for. Else a number of the question may well be the answer too.
+# The question asks for another form of a number. Otherwise a number of the question may be the answer, too.
 _CONVERT = re.compile(
     r"\b(?:as|to|into|in|of) (?:an? |its |the )?(?:[a-z-]+ ){0,3}"
     r"(?:decimal|fraction|percent|percentage|mixed number|scientific notation)\b"
@@ -56,7 +56,7 @@ _CONVERT = re.compile(
     r"|\b(?:[Ss]implify|[Rr]educe|[Cc]onvert)\b(?! your| my| the (?:answer|result)| all| any| as| each| where| if)",
     re.DOTALL,
 )
-# Of what is stated one is to be chosen.
+# The question asks to choose among the values that it states.
 _CHOICE = re.compile(
     r"(?:^|[.?!:,]\s|\n)(?:[Ww]hich|[Oo]f)\b|\bwhich (?:of|one|is (?:the )?(?:larg|small|great|bigg|least|most))"
 )
@@ -64,12 +64,12 @@ _REWRITE = re.compile(r"\b(?:form|[Ss]implify|[Rr]ewrite)\b")
 
 
 def asks_for_a_form(question: str) -> bool:
-    """Tell whether a question asks for another form of a number."""
+    """Return True if a question asks for another form of a number."""
     return _CONVERT.search(question) is not None and not _CHOICE.search(question)
 
 
 def restates(question: str, gold: str, answer: str, leaf: Leaf = quick) -> bool:
-    """`restated` of texts that are known to be equal; False where one can't be read."""
+    """Return True if `restated` gives a reason for two texts of equal value; False if one can't be read."""
     try:
         golds, answers = readings(clean(gold)), readings(clean(answer))
     except Unreadable:
@@ -78,12 +78,14 @@ def restates(question: str, gold: str, answer: str, leaf: Leaf = quick) -> bool:
 
 
 def restated(question: str, gold: Tree, answer: Tree, leaf: Leaf) -> str | None:
-    """Return the reason why an answer of the gold's value isn't in the form asked for; "" if it is, None if `leaf` can't tell.
+    """Return the reason why an answer with the gold's value isn't in the requested form.
+
+    The result is "" if the answer is in that form, and None if `leaf` can't decide.
 
     Args:
-        question: what the task's user said last; see `rlvr.verifiers.math.question`.
+        question: the last message of the task's user; see `rlvr.verifiers.math.question`.
         gold: the reference's tree, without units.
-        answer: the answer's.
+        answer: the answer's tree.
         leaf: compares two expressions.
     """
     if not question or gold == answer or _CHOICE.search(question):
@@ -92,33 +94,33 @@ def restated(question: str, gold: Tree, answer: Tree, leaf: Leaf) -> str | None:
         return _equation(question, gold, answer)
     answer = spread(answer)
     if isinstance(answer, Group) and answer.kind == "" and not isinstance(gold, Group):
-        found = [restated(question, gold, item, leaf) for item in answer.items]
-        return next((one for one in found if one), None if None in found else "")
+        reasons = [restated(question, gold, item, leaf) for item in answer.items]
+        return next((reason for reason in reasons if reason), None if None in reasons else "")
     # Of `question = result` and `result = question` the result counts.
-    found = [_side(question, _last(gold), side, leaf) for side in _values(answer)]
-    if "" in found or not found:
+    reasons = [_side(question, _last(gold), side, leaf) for side in _values(answer)]
+    if "" in reasons or not reasons:
         return ""
-    return None if None in found else found[-1]
+    return None if None in reasons else reasons[-1]
 
 
 def _side(question: str, gold: Tree, answer: Tree, leaf: Leaf) -> str | None:
-    written, wanted = shape(answer), shape(gold)
-    if written == wanted or not isinstance(answer, Call | Num):
+    answer_shape, gold_shape = shape(answer), shape(gold)
+    if answer_shape == gold_shape or not isinstance(answer, Call | Num):
         return ""
-    asked = asks_for_a_form(question)
-    there = [
+    converts = asks_for_a_form(question)
+    candidates = [
         (tree, form)
         for tree, form in stated(question)
-        if form != wanted and (asked or not is_plain(tree))
+        if form != gold_shape and (converts or not is_plain(tree))
     ]
-    if any(form == written for _, form in there):
+    if any(form == answer_shape for _, form in candidates):
         return RESTATED
-    if not there or is_plain(answer):
+    if not candidates or is_plain(answer):
         return ""
     for why, trees in (
-        (RESTATED, [tree for tree, form in there if contains(written, form)]),
-        (_unfinished(question, gold, answer), [tree for tree, _ in there]),
-        (_NOT_DONE, _left_to_do(gold, answer, [tree for tree, _ in there])),
+        (RESTATED, [tree for tree, form in candidates if contains(answer_shape, form)]),
+        (_unfinished(question, gold, answer), [tree for tree, _ in candidates]),
+        (_NOT_DONE, _left_to_do(gold, answer, [tree for tree, _ in candidates])),
     ):
         if why and trees:
             same = _any_equal(gold, trees, leaf)
@@ -139,7 +141,7 @@ def _unfinished(question: str, gold: Tree, answer: Tree) -> str:
 
 
 def _left_to_do(gold: Tree, answer: Tree, trees: list[Tree]) -> list[Tree]:
-    """Return the question's expression that is to be worked out, if the answer still has it."""
+    """Return the question's expressions that are still to be evaluated, if the answer has such expressions, too."""
     if not symbols(gold) and has_functions(answer) and not has_functions(gold):
         return [tree for tree in trees if has_functions(tree)]
     if has_products_of_matrices(answer) and not has_products_of_matrices(gold):

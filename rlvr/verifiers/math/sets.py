@@ -28,14 +28,14 @@ SIGNS = {
     "=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "!=", "le": "<=", "ge": ">=",
     "ne": "!=", "in": "in", "notin": "notin", "approx": "~", "equiv": "=", "sim": "~", "≈": "~",
 }  # fmt: skip
-"""How relations are written, and what they are in trees."""
+"""The notations of relations, with their signs in trees."""
 
 INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!=", "in", "notin"})
 _VALUES = Num | Sym | Call
 
 
 class Described(NamedTuple):
-    """A set, and the variable whose values it holds; "" for a set as such."""
+    """A set, and the variable whose values it holds; "" if the set belongs to no variable."""
 
     values: RealSet
     variable: str
@@ -58,7 +58,7 @@ def sets_of(gold: Tree, answer: Tree) -> tuple[RealSet, RealSet] | None:
 
 
 def is_set(tree: Tree) -> bool:
-    """Return whether it can't be but a set: an inequality or a union, not a pair or a list of values."""
+    """Return True if a tree can only be a set: an inequality or a union, not a pair or a list of values."""
     if isinstance(tree, Relation):
         return not INEQUALITIES.isdisjoint(tree.signs)
     if isinstance(tree, Sym):
@@ -73,7 +73,7 @@ def is_set(tree: Tree) -> bool:
 
 
 def _solves_one(items: Sequence[Tree]) -> bool:
-    """Return whether it's `x = 1 or x = 2`, or `x = 1, 2`: several values of one variable."""
+    """Return True for several values of one variable: `x = 1 or x = 2`, or `x = 1, 2`."""
     first = items[0] if items else None
     if not isinstance(first, Relation) or first.signs != ("=",):
         return False
@@ -86,7 +86,7 @@ def _solves_one(items: Sequence[Tree]) -> bool:
 
 
 def _about(tree: Tree, other: Tree) -> str:
-    """Return the variable that a tree's relations all bound, where it's plain from the other side which it is."""
+    """Return the variable that all of a tree's relations bound, if the other side determines it."""
     items = tree.items if isinstance(tree, Group) else (tree,)
     relations = [item for item in items if isinstance(item, Relation)]
     if not relations or not symbols(tree):
@@ -166,21 +166,21 @@ def _of_distance(relation: Relation) -> Described | None:
 
 
 def _variable(sides: tuple[Tree, ...]) -> str:
-    """Return the symbol whose values a relation bounds: the middle of a chain, else the first side that is one."""
+    """Return the symbol whose values a relation bounds: the middle of a chain, otherwise the first side that is a symbol."""
     places = sides[1:2] if len(sides) == 3 else sides
     names = [side.name for side in places if isinstance(side, Sym)]
     return next((name for name in names if name not in CONSTANTS), "")
 
 
 def _blackboard(tree: Tree) -> Tree:
-    r"""Behind \in, a plain R is the set of real numbers."""
+    r"""Return the set of real numbers for a plain R after \in."""
     if isinstance(tree, Sym) and tree.name in ("R", "Z", "N"):
         return Sym(f"bb:{tree.name}")
     return tree
 
 
 def _of_list(group: Group, about: str) -> Described | None:
-    """`x < 1 or x > 2`, `x \\ne 1, 2`; intervals one beside the other are their union."""
+    """Return the set of `x < 1 or x > 2` or `x \\ne 1, 2`; intervals side by side are a union."""
     parts: list[RealSet] = []
     variables: set[str] = set()
     relations: list[Relation] = []
@@ -211,7 +211,7 @@ def _of_list(group: Group, about: str) -> Described | None:
 
 
 def _of_object(tree: Tree) -> RealSet | None:
-    r"""Return the set that an interval, a union, `\mathbb{R}` or `\{1, 2\}` is."""
+    r"""Return the set of an interval, a union, `\mathbb{R}` or `\{1, 2\}`."""
     if isinstance(tree, Sym):
         return EMPTY if tree.name == "empty" else _domain(tree.name)
     if isinstance(tree, Call):
@@ -286,7 +286,7 @@ _RANGES: dict[str, RealSet] = {
 
 
 def _domain(name: str) -> RealSet | None:
-    r"""Return the set of a symbol like bb:Z or bb:R+, as the reader names \mathbb{Z} and \mathbb{R}^{+}."""
+    r"""Return the set of a symbol such as bb:Z or bb:R+, the reader's names for \mathbb{Z} and \mathbb{R}^{+}."""
     letter, part = name[3:4], name[4:]
     if not name.startswith("bb:") or letter not in "RZN" or part not in _RANGES:
         return None

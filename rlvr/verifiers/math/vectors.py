@@ -24,7 +24,7 @@ def transposed(group: Group) -> Group | None:
 
 
 def is_vector(group: Group) -> bool:
-    """Return whether it's a tuple, a list in brackets, or a matrix of one row or column."""
+    """Return True for a tuple, a list in brackets, or a matrix of one row or column."""
     if group.kind in ("()", "[]"):
         return True
     return len(group.items) == 1 or all(len(children(row)) == 1 for row in group.items)
@@ -38,7 +38,7 @@ def entries(group: Group) -> tuple[Tree, ...]:
 
 
 def in_basis(tree: Tree) -> Tree:
-    r"""Return 3\hat{i} - 2\hat{j} as the tuple (3, -2); any other tree as it is.
+    r"""Return 3\hat{i} - 2\hat{j} as the tuple (3, -2); other trees are returned unchanged.
 
     A lone i is the imaginary unit, so there has to be a j or a k, or a hat.
     """
@@ -62,7 +62,7 @@ def _place(tree: Tree) -> int | None:
 
 
 def _shares(tree: Tree) -> dict[int, Tree] | None:
-    """Each unit vector's factor in a sum of multiples of them; None if it's no such sum."""
+    """Return each unit vector's factor in a sum of their multiples; None for any other tree."""
     place = _place(tree)
     if place is not None:
         return {place: ONE}
@@ -99,5 +99,5 @@ def _scaled(tree: Tree, scale: Callable[[Tree], Tree]) -> dict[int, Tree] | None
 
 
 def has_rows(tree: Tree) -> bool:
-    """Tell whether a matrix is in it."""
+    """Return True if a tree has a matrix."""
     return any(isinstance(node, Group) and node.kind == "rows" for node in nodes(tree))

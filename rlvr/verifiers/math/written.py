@@ -1,4 +1,4 @@
-"""An expression as it is written, whatever it's worth: its shape, its factors, what is left to do in it."""
+"""The written form of an expression, apart from its value: its shape, its factors, and its unevaluated parts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def shape(tree: Tree) -> Tree:
 
 
 def contains(tree: Tree, part: Tree) -> bool:
-    """Tell whether a shape contains another one, or its opposite: as a part, or among its terms or factors."""
+    """Return True if a shape contains another one, or its opposite: as a part, or among its terms or factors."""
     wanted = (part, _opposite(part))
     return any(node == one or _has_among(node, one) for node in nodes(tree) for one in wanted)
 
@@ -130,7 +130,7 @@ def _negated(tree: Tree) -> Tree:
 
 
 def has_functions(tree: Tree) -> bool:
-    """Tell whether a function's value is left to work out: sin 18°, arccos(1/2), 5!, log₂ 5; a root isn't one."""
+    """Return True if a function's value is still to be evaluated: sin 18°, arccos(1/2), 5!, log₂ 5; roots don't count."""
     return any(
         isinstance(node, Call)
         and (node.name in _FUNCTIONS or node.name.startswith((*_TRIGONOMETRIC, "big:")))
@@ -139,7 +139,7 @@ def has_functions(tree: Tree) -> bool:
 
 
 def has_products_of_matrices(tree: Tree) -> bool:
-    """Tell whether matrices are left to add up or to multiply; a number before one may stay."""
+    """Return True if matrices are still to be added or multiplied; a number before a matrix may stay."""
     if not isinstance(tree, Call):
         return False
     matrices = [node for node in nodes(tree) if isinstance(node, Group) and node.kind == "rows"]
@@ -151,7 +151,7 @@ def has_products_of_matrices(tree: Tree) -> bool:
 
 
 def factors(tree: Tree) -> int:
-    """Count the written factors with a symbol in them, powers as often as they say."""
+    """Count the written factors that have a symbol, a power by its exponent."""
     if not symbols(tree):
         return 0
     if not isinstance(tree, Call):
@@ -168,7 +168,7 @@ def factors(tree: Tree) -> int:
 
 
 def is_expanded(tree: Tree) -> bool:
-    """Tell whether no product or whole power of a sum is left in it."""
+    """Return True if an expression has no product and no whole power of a sum."""
     return not any(map(_is_product_of_sum, nodes(tree)))
 
 
