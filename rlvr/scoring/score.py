@@ -104,7 +104,7 @@ async def ascore(
     """
     import asyncio  # its import takes as long as a hundred verdicts, and `score` needs none of it
 
-    pending: list[asyncio.Future[Verdict]] = []
+    pending: asyncio.Future[Verdict] | None = None
     _check(tasks, responses, verifier)
     lanes.new_batch()
     until = _until(deadline_s)
@@ -122,14 +122,18 @@ async def ascore(
                     if (pool or lanes.default_pool()).wait_for_room(0):
                         break
                     await asyncio.sleep(0.01)
-        pending = [asyncio.wrap_future(future) for future in verdicts if isinstance(future, Future)]
-        if pending:
-            await asyncio.wait(pending, timeout=_left(until))
+        # The last is judged last, or nearly: then one future is wrapped, and not each of them.
+        for future in reversed(verdicts):
+            if isinstance(future, Future) and not future.done():
+                pending = asyncio.wrap_future(future)
+                await asyncio.wait([pending], timeout=_left(until))
+                if not pending.done():
+                    break
         return _at_deadline(verdicts, len(tasks), deadline_s)
     finally:
         _cancel(verdicts)
-        for future in pending:  # otherwise a late verdict would call a loop that is closed by then
-            future.cancel()
+        if pending is not None:
+            pending.cancel()  # otherwise a late verdict would call a loop that is closed by then
 
 
 def submit(

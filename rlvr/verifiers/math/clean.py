@@ -6,12 +6,14 @@ String work alone: linear, bounded, safe in the caller's thread.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from rlvr.verifiers.math.characters import ascii_of
 from rlvr.verifiers.statements import closing
 
 MAX_LENGTH = 20_000
 """Characters; a longer answer isn't read."""
+_REMEMBERED = 200  # characters
 
 _RENAMES = {
     "\\dfrac": "\\frac",
@@ -122,6 +124,12 @@ def clean(answer: str) -> str:
     """
     if len(answer) > MAX_LENGTH:
         return ""
+    if len(answer) > _REMEMBERED:
+        return _cleaned(answer)
+    return _remembered(answer)
+
+
+def _cleaned(answer: str) -> str:
     text = answer.strip()
     if text.endswith("\\") and not text.endswith("\\\\"):  # "\\ 21\\ ", whose last space is gone
         text = text[:-1].rstrip()
@@ -184,6 +192,10 @@ def clean(answer: str) -> str:
     if text.endswith(("^", "_")):
         text += "*"  # of \mathbb{N}^*, and no emphasis
     return " ".join(text.split())
+
+
+# A group's answers are often the same, and a right one is often written as the reference is.
+_remembered = lru_cache(maxsize=2048)(_cleaned)
 
 
 def _repeating(match: re.Match[str]) -> str:
