@@ -20,7 +20,7 @@ VENV313 ?= $(CACHE)/python3.13-$(PYTHONS_HASH)
 # Readers of what is exported, and reasoning-gym: for tests alone.
 READERS := $(VENV)/.readers-$(HASH)
 
-# Processes of the main suite: one more than most machines' processors here, since many tests wait for other processes.
+# Processes of the main suite: enough for two processors, since many tests wait for other processes.
 JOBS ?= 3
 # Threads of torch that wait for one another spin, and take the processors from everything else.
 export OMP_NUM_THREADS ?= 1

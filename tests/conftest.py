@@ -26,10 +26,11 @@ if "RLVR_DATA" in os.environ:  # before any worker is started
 # A shell's background job ignores interrupts, and tests of theirs would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Each is given to one of the processes that run tests side by side: the longest ones first.
-_LONG = ("test_new_packages", "test_ppo_learning", "test_recipes", "test_train", "test_quickstart",
-         "test_ppo", "test_ppo_keeps", "test_function_faults", "test_kl_runs", "test_broken", "test_built_in",
-         "test_openai_policy", "test_function_cheats", "test_score_process")  # fmt: skip
+# Each is given to one of the processes that run tests side by side: the longest ones first, so that none ends late.
+_LONG = ("test_new_packages", "test_broken", "test_pool", "test_programs", "test_docker_restart", "test_built_in",
+         "test_function_faults", "test_code_verifier", "test_score_code", "test_pairs", "test_nothing_left",
+         "test_hangs", "test_reasoning_gym", "test_use_is_counted", "test_instruction_envs", "test_host_files",
+         "test_hostile_list", "test_fuzz", "test_score_process")  # fmt: skip
 
 _ENVIRON = dict(os.environ)  # before any test changes it
 # Read when the interpreter starts, or with the Hub's library, which the trainers import.
