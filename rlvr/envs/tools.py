@@ -26,7 +26,7 @@ from rlvr.core.errors import CannotScore, OptionError, ToolError
 from rlvr.core.fixtures import Fixture
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
-from rlvr.core.tool_calls import MOST_CHARACTERS, ToolCall, results_message, tool_message
+from rlvr.core.tool_calls import MOST_CHARACTERS, ToolCall, encodable, results_message, tool_message
 from rlvr.core.verifier import Verifier
 from rlvr.envs.tool_types import fits, is_known, schema_of, shown
 from rlvr.envs.turns import MultiTurn
@@ -169,6 +169,7 @@ class ToolSession(Episode):
         except ToolError as error:
             reply = Reply(f"error: {error}")
         text = reply.content if isinstance(reply.content, str) else _as_text(reply.content)
+        text = encodable(text)  # a tool may return what the model wrote as an escape
         if len(text) > MOST_CHARACTERS:
             text = f"{text[:MOST_CHARACTERS]}… (cut)"
         return Reply(text, reply.reward, reply.over)
