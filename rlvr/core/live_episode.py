@@ -22,7 +22,7 @@ from rlvr.core.episode import ModelMessage, Reply
 from rlvr.core.errors import ResponseError, TaskError
 from rlvr.core.faults import raised
 from rlvr.core.task import Message, Task, as_message, content_text
-from rlvr.core.tool_calls import ToolCall, calls_of, openai_call
+from rlvr.core.tool_calls import ToolCall, calls_of, encodable, openai_call
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Unscored, Verdict
 
@@ -337,7 +337,7 @@ def _encodable(message: Message) -> Message:
     """Return a message without halves of surrogate pairs, which a model may write as escapes and a tool may echo."""
     content = message.get("content")
     if isinstance(content, str) and not content.isascii():
-        message["content"] = content.encode("utf-8", "replace").decode()
+        message["content"] = encodable(content)
     return message
 
 

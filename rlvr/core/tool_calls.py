@@ -183,11 +183,12 @@ def sent_call(call: Any) -> dict[str, Any]:
     Many refuse a conversation with other names or arguments; a model that wrote some is to read the error.
     """
     read = _native(call)
+    arguments = encodable(read.arguments) or "{}"
     try:
-        is_object = isinstance(json.loads(read.arguments or "{}"), dict)
+        is_object = isinstance(json.loads(arguments), dict)
     except (ValueError, RecursionError):
         is_object = False
-    arguments = (read.arguments or "{}") if is_object else json.dumps({"invalid": read.arguments})
+    arguments = arguments if is_object else json.dumps({"invalid": arguments})
     name = read.name if _NAME.fullmatch(read.name) else "invalid"
     return {
         "id": read.id,
@@ -206,6 +207,11 @@ def _arguments_text(arguments: Any) -> str:
         return json.dumps(arguments, ensure_ascii=False)
     except (ValueError, TypeError, RecursionError) as error:
         return f"(no JSON: {error!s:.100})"  # the model reads that it isn't JSON
+
+
+def encodable(text: str) -> str:
+    """Return a text with a question mark for each half of a character, which no request to a server can hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")

@@ -128,8 +128,8 @@ def make(
     Args:
         split: train, dev or test.
         level: 1 to 5: more lines, then sets of items, then a delivery.
-        calls: `text`: the prompt says how to call the tools. `native`: it doesn't, because the
-            chat template does (`rlvr.trl.environment_factory`).
+        calls: `text`: the prompt says how to call the tools. `native`: it doesn't, because the model's server or
+            its chat template does.
         max_turns: responses an episode may take, the answer included.
         prompt: may use {order} and {tools}.
         size: how many tasks the split has.

@@ -29,6 +29,7 @@ from rlvr.core.tasks import TaskSet
 from rlvr.core.tool_calls import (
     MOST_CHARACTERS,
     ToolCall,
+    encodable,
     nests_deeper,
     results_message,
     tool_message,
@@ -175,6 +176,7 @@ class ToolSession(Episode):
         except ToolError as error:
             reply = Reply(f"error: {error}")
         text = reply.content if isinstance(reply.content, str) else _as_text(reply.content)
+        text = encodable(text)  # a tool may return what the model wrote as an escape
         if len(text) > MOST_CHARACTERS:
             text = f"{text[:MOST_CHARACTERS]}… (cut)"
         return Reply(text, reply.reward, reply.over)

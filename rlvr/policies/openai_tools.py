@@ -8,7 +8,7 @@ from typing import Any
 
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Message
-from rlvr.core.tool_calls import sent_call
+from rlvr.core.tool_calls import encodable, sent_call
 
 _LONGEST_ID = 256
 
@@ -35,6 +35,8 @@ def sent_messages(messages: Sequence[Message]) -> list[Message]:
     """
     sent = []
     for message in messages:
+        if message["role"] == "assistant" and isinstance(message.get("content"), str):
+            message = {**message, "content": encodable(message["content"])}
         if message.get("tool_calls"):
             calls = [sent_call(call) for call in message["tool_calls"]]
             message = {**message, "content": message.get("content") or None, "tool_calls": calls}
