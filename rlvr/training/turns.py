@@ -31,11 +31,12 @@ class KeepsStepRewards(TrlTrainer):
 
     def _calculate_rewards(self, inputs: list[dict[str, Any]], *args: Any, **kwargs: Any) -> Tensor:
         self.kept_rewards: Tensor = super()._calculate_rewards(inputs, *args, **kwargs)
-        weight = sum(
+        weights: list[float] = [
             float(weight)
             for function, weight in zip(self.reward_funcs, self.reward_weights, strict=True)
             if getattr(function, "has_step_rewards", False)
-        )
+        ]
+        weight = sum(weights)
         episodes = [row.get(EPISODE_COLUMN) for row in inputs]
         self.kept_steps = [
             [weight * reward for reward in getattr(episode, "step_rewards", ())]

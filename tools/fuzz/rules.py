@@ -91,7 +91,9 @@ def look_at_length(subject: Subject, unit: str) -> Iterator[Finding]:
                 (
                     f"settle of {leaf.name}",
                     _SETTLED,
-                    lambda text, settle=settle: settle(subject.task, text),
+                    lambda text, settle=settle, leaf=leaf: settle(
+                        subject.task, subject.seen(text, leaf)
+                    ),
                 )
             )
     for stage, length, function in work:
@@ -149,12 +151,13 @@ def _settled(subject: Subject, response: str) -> Iterator[Finding]:
             response,
             f"settle of {leaf.name}",
             lambda text, leaf=leaf, verdicts=verdicts: verdicts.append(
-                leaf.settle(subject.task, text)
+                leaf.settle(subject.task, subject.seen(text, leaf))
             ),
         )
         if verdicts and verdicts[0] is not None:
             try:
-                deep = at_depth(DEEP, lambda leaf=leaf: leaf.settle(subject.task, response))
+                seen = subject.seen(response, leaf)
+                deep = at_depth(DEEP, lambda leaf=leaf, seen=seen: leaf.settle(subject.task, seen))
             except RecursionError:
                 continue  # then a worker judges
             if deep != verdicts[0]:
@@ -165,7 +168,8 @@ def _judged(subject: Subject, responses: Sequence[str], limit_s: float | None) -
     verifier = subject.verifier
 
     def verdicts(texts: Sequence[str], limit_s: float | None = limit_s) -> list[rlvr.Verdict]:
-        return rlvr.score([subject.task] * len(texts), texts, verifier, limit_s=limit_s)
+        seen = [subject.seen(text) for text in texts]
+        return rlvr.score([subject.task] * len(texts), seen, verifier, limit_s=limit_s)
 
     firsts, seconds = verdicts(responses), verdicts(responses)
     for response, first, second in zip(responses, firsts, seconds, strict=True):
@@ -180,7 +184,8 @@ def _judged(subject: Subject, responses: Sequence[str], limit_s: float | None) -
         elif not _alike(first, second) and subject.options.get("reward") != "r_ves":
             yield Finding(subject, response, f"two verdicts: {first} and {second}")
     if responses and isinstance(firsts[0], rlvr.Scored):
-        deep = at_depth(DEEP, lambda: submit(subject.task, responses[0], verifier, limit_s=limit_s))
+        seen = subject.seen(responses[0])
+        deep = at_depth(DEEP, lambda: submit(subject.task, seen, verifier, limit_s=limit_s))
         deep = deep if isinstance(deep, rlvr.Scored | rlvr.Unscored) else deep.result()
         if not _alike(firsts[0], deep) and subject.options.get("reward") != "r_ves":
             yield Finding(subject, responses[0], f"from a deep caller {deep}, not {firsts[0]}")

@@ -6,6 +6,7 @@ automatically. `subjects` raises for a class that it can't make without argument
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import random
 import sqlite3
@@ -22,7 +23,9 @@ from rlvr.core import registry
 from rlvr.core.compose import leaves
 from rlvr.core.errors import MissingExtraError, OptionError
 from rlvr.core.families import families
+from rlvr.core.tool_calls import MOST_CHARACTERS, calls_of, results_message
 from rlvr.core.verifier import Verifier
+from rlvr.envs.tools import read_call
 from rlvr.verifiers.instructions import registry as instructions
 from tools.fuzz.patterns import modules
 
@@ -68,6 +71,22 @@ class Subject:
     reply: Callable[[str], object] | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
+    def seen(self, text: str, verifier: Verifier | None = None) -> str | rlvr.Transcript:
+        """Return what the verifier sees of a text: the text, or an episode that has it in each place."""
+        if (verifier or self.verifier).sees != "transcript":
+            return text
+        part = text[:MOST_CHARACTERS]
+        call = {"id": "a", "type": "function", "function": {"name": "search", "arguments": part}}
+        messages = [
+            *self.task.prompt,
+            {"role": "assistant", "content": part},
+            results_message([part]),
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "a", "content": part},
+            {"role": "assistant", "content": text},
+        ]
+        return rlvr.Transcript(messages, {"text": text}, (), len(self.task.prompt))
+
 
 def subjects(seed: int, members: bool = False) -> Iterator[Subject]:
     """Yield all subjects, each with a task and options drawn by `seed`; with `members` some members of families, too."""
@@ -83,7 +102,7 @@ def subjects(seed: int, members: bool = False) -> Iterator[Subject]:
         yield _with_options(rng, "composition", parts, _tasks_of(rlvr.Math), options_of(rlvr.Math))
     for name, env in _environments().items():
         tasks = [
-            (fixture.task, fixture.turns[-1])
+            (fixture.task, fixture.texts[-1])
             for fixture in env.fixtures
             if isinstance(fixture.task, rlvr.Task)
         ]
@@ -91,7 +110,7 @@ def subjects(seed: int, members: bool = False) -> Iterator[Subject]:
             rng, f"env {name}", env.verifier, tasks, {"mode": ("boxed", "flexible", "whole")}
         )
         yield subject
-        if hasattr(env, "reply") and subject.judged:
+        if env.is_interactive and subject.judged:
             yield _replying(subject, env, name)
     if members:
         yield from _members(rng)
@@ -132,6 +151,13 @@ def _text(reference: Any) -> str:
 
 def _replying(subject: Subject, env: Any, name: str) -> Subject:
     def reply(message: str) -> object:
+        if isinstance(
+            env, rlvr.ToolEnv
+        ):  # reading the calls: tools run in a thread of the episode's
+            for call in calls_of({"role": "assistant", "content": message}):
+                with contextlib.suppress(rlvr.ToolError):
+                    read_call(env.tools, call)
+            return None
         return env.reply(
             subject.task, [*subject.task.prompt, {"role": "assistant", "content": message}]
         )
@@ -184,6 +210,14 @@ def _verifiers_of(kind: type[Verifier]) -> list[Verifier]:
                 "It passes if it says the reference.", model="m", base_url="http://127.0.0.1:9/v1"
             )
         ]
+    if name == "UsedTool":
+        return [rlvr.UsedTool("search"), rlvr.UsedTool("search", most=2, arguments={"query": "x"})]
+    if name == "Outcome":
+        return [rlvr.Outcome("Rivers flow.", "text")]
+    if name == "Turns":
+        return [rlvr.Turns(2)]
+    if name == "Citations":
+        return [rlvr.Citations(), rlvr.Citations("quotes")]
     if name in ("FunctionVerifier", "ReasoningGym", "Weighted", "Gate", "AllOf", "AnyOf"):
         return []  # those of environments; compositions have subjects of their own
     needed = [
@@ -202,7 +236,7 @@ def _verifiers_of(kind: type[Verifier]) -> list[Verifier]:
 def _tasks_of(kind: type[Verifier]) -> list[tuple[rlvr.Task, str]]:
     """Return tasks for a class, each with a response: those of environments that use it, and some made here."""
     tasks = [
-        (fixture.task, fixture.turns[-1])
+        (fixture.task, fixture.texts[-1])
         for env in _environments().values()
         if any(type(leaf) is kind for leaf in leaves(env.verifier))
         for fixture in env.fixtures

@@ -35,6 +35,10 @@ class Accelerator(Protocol):
         """Return the rows of all processes."""
         raise NotImplementedError
 
+    def pad_across_processes(self, tensor: Tensor, dim: int, pad_index: float) -> Tensor:
+        """Return the tensor padded to the largest size that it has in any process."""
+        raise NotImplementedError
+
     def reduce(self, tensor: Tensor, reduction: str) -> Tensor:
         """Return the sum or mean over all processes."""
         raise NotImplementedError
@@ -87,6 +91,10 @@ class TrlTrainer:
     num_generations_eval: int
     temperature: float
     beta: float
+    reward_funcs: list[Any]
+    reward_weights: Tensor
+    scale_rewards: str
+    multi_objective_aggregation: str
     tools: Sequence[Any] | None
     rollout_func: RolloutFunction | None
     use_vllm: bool

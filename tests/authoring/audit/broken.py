@@ -140,7 +140,7 @@ def reads_unscored_as_zero() -> rlvr.Environment:
 class TellsTheReference(rlvr.SingleTurn):
     def reset(self, **options: Any) -> Any:
         prompt, info = super().reset(**options)
-        return prompt, info | {"label": self._task.reference}
+        return prompt, info | {"label": self._episode.task.reference}
 
 
 @broken("episode")
@@ -209,11 +209,11 @@ class Shared(rlvr.SingleTurn):
 
     def reset(self, **options: Any) -> Any:
         found = super().reset(**options)
-        Shared.shared["task"], Shared.shared["messages"] = self._task, self._messages
+        Shared.shared["episode"] = self._episode
         return found
 
     def step(self, action: str) -> Any:
-        self._task, self._messages = Shared.shared["task"], Shared.shared["messages"]
+        self._episode = Shared.shared["episode"]
         return super().step(action)
 
 

@@ -70,5 +70,5 @@ def test_none_of_these_faults_is_the_healthy_ones(healthy: Audit) -> None:
 
 
 def test_there_are_enough() -> None:
-    assert len(BROKEN) >= 80
-    assert len(set(BROKEN.values())) >= 38
+    assert len(BROKEN) >= 100
+    assert len(set(BROKEN.values())) >= 45

@@ -155,9 +155,13 @@ def vectors(subject: Subject) -> Finding:
     first, second = subject.make(), subject.make()
     first.reset(options={"task": a})
     second.reset(options={"task": b})
-    *_, first_info = first.step("first")
-    *_, second_info = second.step("second")
     wrong = []
+    *_, first_info = first.step("first")
+    try:
+        *_, second_info = second.step("second")
+    except ResetNeededError:
+        second_info = {}
+        wrong.append(f"the episode of {b.id} was over when the one of {a.id} ended")
     for info, task, response, strange in (
         (first_info, a, "first", "second"),
         (second_info, b, "second", "first"),
