@@ -53,7 +53,7 @@ class Verifier(ABC):
     options: ClassVar[tuple[str, ...]] = ()
     """Attributes that `configure` may set."""
 
-    imports: ClassVar[tuple[str, ...]] = ()
+    worker_imports: ClassVar[tuple[str, ...]] = ()
     """Modules that `verify` imports when it needs them, and workers import before, off the clock."""
 
     def __init_subclass__(cls, **options: Any) -> None:

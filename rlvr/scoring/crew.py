@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from rlvr.core.verdict import Verdict
-from rlvr.core.verifier import Verifier
 from rlvr.scoring import prints
 from rlvr.scoring.handle import WorkerHandle, loaded
 from rlvr.scoring.job import Job, killed, lost, orphaned
@@ -62,9 +61,9 @@ class Crew:
         for _ in range(self._size):
             self._request()
 
-    def expect(self, verifier: Verifier) -> None:
+    def expect(self, modules: tuple[str, ...]) -> None:
         """Have workers import a verifier's modules when they start: together that takes as long as for one."""
-        new = [module for module in verifier.imports if module not in self._modules]
+        new = [module for module in modules if module not in self._modules]
         if new:
             self._modules.update(dict.fromkeys(new))
             if self.template is not None:

@@ -29,6 +29,7 @@ class Job(Future[Verdict]):
         name: the verifier's.
         pickled: the verifier's pickle.
         payload: the task and the response, pickled.
+        imports: modules for workers to import.
         limit_s: seconds that it may take.
         attempts: how often it was begun in a worker that then died or was killed.
         waiting: True while it is in the pool's queue and hasn't been cancelled.
@@ -48,6 +49,7 @@ class Job(Future[Verdict]):
         self.pickled = pickled
         self.payload = pickle.dumps((task, response), protocol=5)
         self.limit_s = float(verifier.limit_s if limit_s is None else limit_s)
+        self.imports = tuple(map(str, verifier.worker_imports))
         self.attempts = 0
         self.waiting = False
         self._begun = False

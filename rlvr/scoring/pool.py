@@ -119,7 +119,7 @@ class Pool:
         except Exception as error:
             return _done(_unsendable(verifier, error))
         with self._lock:
-            self._crew.expect(verifier)
+            self._crew.expect(job.imports)
             self._ensure_started()
             # The dispatcher makes the room, so it can't wait for it (when a callback submits).
             if block and threading.current_thread() is not self._thread:
@@ -145,7 +145,7 @@ class Pool:
         except Exception as error:
             return _unsendable(verifier, error)
         with self._lock:
-            self._crew.expect(verifier)
+            self._crew.expect(job.imports)
             self._ensure_started()
             worker = self._crew.lend(job)
         if worker is None:
@@ -246,7 +246,7 @@ class Pool:
                 self._room.notify_all()
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(OSError):
             self._wake_in.send(b"!")
 
     # ------------------------------------------------------------------ the dispatcher's thread

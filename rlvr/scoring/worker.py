@@ -109,7 +109,7 @@ def _verifier(key: int, verifiers: wire.LastUsed[Any], growth: Growth) -> Verifi
             path, pickled = pickle.loads(kept)
             sys.path += [entry for entry in path if entry not in sys.path]
             verifiers[key] = kept = pickle.loads(pickled)
-            import_early(kept.imports)
+            import_early(kept.worker_imports)
     verifier: Verifier = kept
     return verifier
 

@@ -133,6 +133,22 @@ def test_close_leaves_nobody_waiting(gate: Path) -> None:
         assert "closed" in verdict.message
 
 
+def test_close_ends_a_caller_that_waits_for_its_worker(gate: Path) -> None:
+    pool = Pool(1)
+    assert pool.submit(Acts(), TASK, "right").result(120) == CORRECT
+    verdicts: list[rlvr.Verdict] = []
+    began = gate.with_name("began")
+    thread = threading.Thread(
+        target=lambda: verdicts.extend(score([TASK], [f"first {began}"], Acts(), pool=pool))
+    )
+    thread.start()
+    assert eventually(began.exists)
+    pool.close()
+    thread.join(120)
+    assert isinstance(verdicts[0], rlvr.Unscored)
+    assert "closed" in verdicts[0].message
+
+
 def test_a_composite_between_two_parts_is_unscored_when_the_pool_closes(gate: Path) -> None:
     """Its second part can't be submitted any more, in a callback that nobody sees fail."""
     pool = Pool(1)

@@ -139,7 +139,7 @@ class NeedsModule(rlvr.Verifier):
     """Tells whether a module is imported that nothing else here imports."""
 
     name = "needs_module"
-    imports = ("this_is_no_module", "xml.dom.pulldom")
+    worker_imports = ("this_is_no_module", "xml.dom.pulldom")
 
     def verify(self, task: rlvr.Task, response: str) -> rlvr.Verdict:
         import sys

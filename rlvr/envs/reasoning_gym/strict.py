@@ -89,7 +89,7 @@ class ReasoningGym(Verifier):
     """
 
     name = "reasoning_gym"
-    imports = ("sympy",)
+    worker_imports = ("sympy",)
     limit_s = 30.0  # the first in a worker imports the library; some entries take seconds to make
     options = ("mode", "scoring")
 

@@ -65,7 +65,7 @@ class Math(Verifier):
     name = "math"
     version = 7
     limit_s = 1.0
-    imports = ("sympy", "rlvr.verifiers.math.symbolic")
+    worker_imports = ("sympy", "rlvr.verifiers.math.symbolic")
     options = (
         "mode", "ordered", "units", "simplified", "unevaluated", "rounded", "tolerance", "rename",
         "restated", "hide_reference",
