@@ -226,12 +226,14 @@ def shares_its_state() -> rlvr.Environment:
 
 
 def _slow_pattern(task: rlvr.Task, answer: str) -> bool:
-    return bool(re.fullmatch(r"(a+)+b|\d+", answer)) and answer == task.reference
+    # On a long sum it takes a second or two: an endless one would have to be ended several times.
+    slow = r"\\boxed\{(?:\d\+){0,4000}(?:\d\+)*x|\d+"
+    return bool(re.fullmatch(slow, answer)) and answer == task.reference
 
 
 @broken("settling")
 def has_a_slow_pattern_inline() -> rlvr.Environment:
-    return judged(_slow_pattern, inline=True, mode="whole", name="slow", limit_s=0.6,
+    return judged(_slow_pattern, inline=True, mode="whole", name="slow", limit_s=2.0,
                   demonstrate=lambda task: task.reference)  # fmt: skip
 
 
