@@ -1,4 +1,4 @@
-"""How a chat template writes tool calls, learned from messages that it renders.
+"""Learn the form in which a chat template writes tool calls, from messages that it renders.
 
 A template shows a known message with one call, and one with two. The places of the names, keys and values tell the form.
 """

@@ -56,14 +56,16 @@ def words(clerk: Clerk, request: Request) -> str:
 class Constrained(OpenAIPolicy):
     """The client of a server that has its model write a clerk's words."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.asked: list[Request] = []
+        self.answers: list[Generation] = []
+
     async def generate(self, request: Request, n: int = 1) -> Sequence[Generation]:
         self._body["structured_outputs"] = {"choice": [words(Clerk("native"), request)]}
         self.asked.append(request)
         self.answers += await super().generate(request, n)
         return self.answers[-n:]
-
-    asked: list[Request] = []
-    answers: list[Generation] = []
 
 
 @pytest.fixture(scope="module")
