@@ -30,7 +30,7 @@ from rlvr.policies.template_messages import (
     schemas_of,
     variants,
 )
-from rlvr.policies.template_parts import Frame, Quotes, Thoughts, opening_token
+from rlvr.policies.template_parts import Quotes, TemplateFrame, Thoughts, opening_token
 
 _SAID, _REPLY = "RLVR7SAID7RLVR", "RLVR7REPLY7RLVR"
 _ASKED = {"role": "user", "content": "x"}
@@ -325,7 +325,7 @@ class Template:
         return learned(shown_by(self._render, _ASKED, self._marks), self._marks, plain_end)
 
     @functools.cached_property
-    def _frame(self) -> Frame:
+    def _frame(self) -> TemplateFrame:
         """Return what stands around a reply."""
         text = self._after_said([{"role": "user", "content": _REPLY}])
         between, found, _ = text.partition(_REPLY)
@@ -354,7 +354,7 @@ class Template:
         with contextlib.suppress(DataError):
             call = calls_message(answered_calls([result], "x"))
             shown += self._render([_ASKED, call, result])
-        return Frame(
+        return TemplateFrame(
             ends=frozenset(end for end in known if end),
             # A template that closes no message (GLM's) opens the next one there, and that must stay.
             closing=closing if closed else None,

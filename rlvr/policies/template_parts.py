@@ -12,7 +12,7 @@ _QUOTED = ("content", "name")  # a tool's name is what the model wrote
 
 
 @dataclass(frozen=True)
-class Frame:
+class TemplateFrame:
     """Holds what stands around a reply in a template.
 
     Attributes:
