@@ -21,7 +21,7 @@ from tests.evaluation.test_native_calls import Clerk, shop, verdicts
 from tests.policies.families import tokenizer_of
 from tests.vllm_cpu.conftest import NAME, Server, serve, stop
 
-SIZE = 12
+SIZE = 6
 
 
 @pytest.fixture(scope="module")
