@@ -113,8 +113,9 @@ def as_message(value: Mapping[str, Any]) -> Message:
     try:
         message: Message = {"role": value["role"], "content": value.get("content")}
         message |= {key: value[key] for key in _OPTIONAL if value.get(key) is not None}
-        content = message["content"]
-        valid = isinstance(message["role"], str) and (
+        content, calls = message["content"], message.get("tool_calls", ())
+        valid = isinstance(message["role"], str) and isinstance(calls, list | tuple)
+        valid = valid and (
             isinstance(content, str)
             or (isinstance(content, list | tuple) and all(map(_is_part, content)))
             or (content is None and bool(message.get("tool_calls")))

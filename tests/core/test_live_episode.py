@@ -383,7 +383,15 @@ def test_a_transcript_is_judged_beside_the_last_response() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [7, None, {"content": 7}, {"role": "assistant"}, {"content": [{"text": "x"}]}]
+    "message",
+    [
+        7,
+        None,
+        {"content": 7},
+        {"role": "assistant"},
+        {"content": [{"text": "x"}]},
+        {"content": "", "tool_calls": 7},
+    ],
 )
 def test_what_is_no_message_is_refused_and_costs_no_turn(message: Any) -> None:
     episode = env_of(Log).episode(TASK)
