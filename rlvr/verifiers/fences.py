@@ -97,11 +97,11 @@ def readings(text: str, languages: Collection[str] = ()) -> Iterator[list[Block]
     Try the next reading only if the one before has no block that can be right: for example, if a block has a fence's
     marks in it (`holds_marks`), or none begins like a query.
 
-    1. `fenced_blocks`: fences stand alone on their lines, as CommonMark has it.
-    2. Marks anywhere: glued to the code's last line, behind prose or a tag, followed by `<|im_end|>`, by
-       `</answer>` or by prose; an opening fence with its code on the same line. Marks in quotes are text, and
-       so are those on a line of their own that is further in than the opening.
-    3. A block that the prompt opened: all before the first marks.
+    1. `fenced_blocks`: fences are alone on their lines, as CommonMark requires.
+    2. Marks anywhere: at the end of the code's last line, after prose or a tag, followed by `<|im_end|>`, by
+       `</answer>` or by prose; or an opening fence with its code on the same line. Marks in quotes are text, and
+       so are those on a line of their own that is indented further than the opening.
+    3. A block that the prompt opened: all text before the first marks.
 
     Args:
         languages: names, in lower case, that are a language if they are between the marks and code on one line.
