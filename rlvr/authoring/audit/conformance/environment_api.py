@@ -97,7 +97,10 @@ def episode(subject: Subject) -> Finding:
     turns, earned = 0, 0.0
     while turns <= env.max_turns:
         turns += 1
-        _, reward, terminated, truncated, info = env.step("x")
+        try:
+            _, reward, terminated, truncated, info = env.step("x")
+        except ResetNeededError:  # it's over, and the last step didn't say so
+            break
         earned += reward
         if terminated or truncated:
             break
