@@ -39,9 +39,9 @@ def test_the_others_are_judged_and_the_bad_one_is_named(
     pair: Pool, bad: str, status: str | None
 ) -> None:
     responses = ["right"] * 60
-    for place in (3, 4, 40):
+    for place in (3, 40):
         responses[place] = bad
-    verdicts = score([TASK] * 60, responses, Acts("response"), limit_s=1.0, pool=pair)
+    verdicts = score([TASK] * 60, responses, Acts("response"), limit_s=0.3, pool=pair)
     for response, verdict in zip(responses, verdicts, strict=True):
         if response == "right":
             assert verdict == CORRECT
