@@ -148,3 +148,29 @@ def test_a_report_prints_as_the_command_does_and_is_a_table_in_a_notebook() -> N
     assert "<i>" not in table
     assert "&lt;script&gt;: 4 scored, 0 unscored of 4" in table
     assert "slice &lt;i&gt;1" in table
+
+
+class _OneArgument:
+    async def generate(self, request: Any) -> list[str]:
+        return []
+
+
+class _NoArgument:
+    def respond(self) -> list[str]:
+        return []
+
+
+class _Texts:
+    async def generate(self, request: Any, n: int = 1) -> list[str]:
+        return ["\\boxed{1}"] * n
+
+
+def test_a_policy_with_another_signature_is_told_the_right_one() -> None:
+    env = rlvr.SingleTurn([rlvr.Task("q", "1")], rlvr.Math())
+    with pytest.raises(OptionError, match=r"async def generate\(self, request, n=1\)"):
+        rlvr.evaluate(env, _OneArgument())  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match=r"def respond\(self, requests\)"):
+        rlvr.evaluate(env, _NoArgument())  # type: ignore[arg-type]
+    assert rlvr.evaluate(env, _Texts(), k=2).mean.value == 1.0  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="one environment or its name"):
+        rlvr.evaluate(rlvr.Mixture([env]), "oracle")  # type: ignore[arg-type]

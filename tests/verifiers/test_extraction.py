@@ -1,5 +1,7 @@
 """Where the answer is in a response."""
 
+import random
+import re
 import time
 
 import pytest
@@ -365,3 +367,37 @@ def test_backslashes_before_a_box_are_no_fault(count):
     for gold, reward in (("5", 1.0), ("6", 0.0)):
         verdict = rlvr.Math().verify(rlvr.Task("", gold), "\\" * count + "boxed{5}")
         assert verdict.reward == reward
+
+
+def harness_minerva(text: str) -> str | None:
+    """What `get_unnormalized_answer` of lm-evaluation-harness's minerva_math finds."""
+    text += "I hope it is correct."
+    found = re.search(r"Final Answer: The final answer is(.*?). I hope it is correct.", text)
+    return found[1].strip() if found else None
+
+
+def test_minerva_reads_what_the_harness_reads() -> None:
+    draw = random.Random(3)
+    bits = ["Final Answer: The final answer is", " I hope it is correct.", "I hope it is correct.", " ", "\n", "$", "5", ".", "x", "\r"]  # fmt: skip
+    answers = 0
+    for _ in range(20_000):
+        text = "".join(draw.choice(bits) for _ in range(draw.randrange(12)))
+        expected = harness_minerva(text)
+        answers += bool(expected)
+        if expected and len(expected) > 1 and expected[0] == expected[-1] == "$":
+            inner = expected[1:-1].strip()
+            expected = expected if "$" in inner else inner
+        assert find_answer(text, "minerva").answer == (expected or None), text
+    assert answers > 1000
+
+
+@pytest.mark.parametrize("gold", ["5", "\\frac{1}{2}", "[2,5)", "(1,2)", "\\text{even}", "1{,}000"])
+def test_minervas_sentence_is_judged_as_a_box_is(gold: str) -> None:
+    task = rlvr.Task("?", gold)
+    response = f"So.\nFinal Answer: The final answer is ${gold}$. I hope it is correct."
+    assert rlvr.score([task], [response], rlvr.Math("minerva"))[0].reward == 1.0
+    assert (
+        rlvr.score([task], [f"\\boxed{{{gold}}}"], rlvr.Math("minerva"))[0].status == "unparsable"
+    )
+    shown = rlvr.Math("minerva").demonstrate(task)
+    assert rlvr.score([task], [shown], rlvr.Math("minerva"))[0].reward == 1.0

@@ -202,3 +202,11 @@ def test_verdicts_pickle_whole(verdict: rlvr.Verdict) -> None:
     assert back.scored is verdict.scored
     if isinstance(verdict, rlvr.Scored):
         assert back.status is verdict.status
+
+
+@pytest.mark.parametrize(
+    "judge", [lambda task: True, lambda task, answer, extra: True, lambda: True]
+)
+def test_a_wrong_signature_is_refused_by_the_decorator(judge: Any) -> None:
+    with pytest.raises(OptionError, match="takes a task and an answer"):
+        rlvr.verifier(name="v")(judge)

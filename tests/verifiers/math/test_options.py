@@ -72,3 +72,19 @@ def test_configure_leaves_the_original_alone():
     changed = verifier.configure(mode="flexible", unevaluated=True)
     assert (verifier.mode, verifier.unevaluated) == ("boxed", False)
     assert (changed.mode, changed.unevaluated) == ("flexible", True)
+
+
+def test_feedback_for_the_model_does_not_have_the_reference() -> None:
+    hiding = rlvr.Math(hide_reference=True)
+    for gold, answer in (
+        ("739", "12"),
+        ("x^2+739", "x"),
+        ("739 cm", "739 kg"),
+        ("\\{739\\}", "{1}"),
+    ):
+        (verdict,) = rlvr.score([rlvr.Task("?", gold)], [f"\\boxed{{{answer}}}"], hiding)
+        assert verdict.status == "incorrect"
+        assert verdict.feedback.startswith(f"'{answer}' is not the right answer")
+        assert gold not in verdict.feedback
+        (open_,) = rlvr.score([rlvr.Task("?", gold)], [f"\\boxed{{{answer}}}"], rlvr.Math())
+        assert open_.reward == verdict.reward
