@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from rlvr.verifiers.instructions import resources, segmentation
@@ -30,7 +30,7 @@ def is_english(text: str) -> bool:
     start = segmentation.unaccented(lower[:_LONGEST])
     tokens = segmentation.words(start)
     words = [word for word in tokens if not _is_sign(word)]
-    known = sum(map(is_word, words))
+    known = sum(is_word(word) for word in words if len(word) <= _LONGEST_WORD)
     if known == len(words) and any(letter.isalpha() for word in tokens for letter in word):
         return True
     if len(words) > _FEW and known >= _ENOUGH * len(words):
@@ -46,12 +46,13 @@ def _is_sign(word: str) -> bool:
     """Return whether a word is of no language: it has a digit ("3d"), is a letter ("plan b"), or initials ("u.s.")."""
     if len(word) == 1:
         return word in _LETTERS or word.isnumeric()
-    if any(map(str.isdigit, word)):
-        return True
-    return not word.isalpha() and all(len(part) <= 1 for part in _APART.split(word))
+    if word.isalpha():
+        return False
+    return any(map(str.isdigit, word)) or all(len(part) <= 1 for part in _APART.split(word))
 
 
 _APART = re.compile("[^a-z]")
+_LONGEST_WORD = 60  # characters
 _LONGEST = 20_000  # characters whose words are looked up
 
 
@@ -64,6 +65,7 @@ def _lexicon() -> dict[str, frozenset[str]]:
     return {name: frozenset(words.split()) for name, _, words in lists}
 
 
+@lru_cache(maxsize=4096)
 def is_word(word: str) -> bool:
     """Return whether a word in lower case is English, inflected by rule or contracted."""
     head, mark, tail = word.partition("'")

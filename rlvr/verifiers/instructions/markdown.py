@@ -70,6 +70,8 @@ def emphases(lines: list[str]) -> int:
 
 
 def _emphases(line: str) -> int:
+    if "*" not in line and "_" not in line:
+        return 0
     item = _BULLET.match(line)
     line = item[3] if item else line
     if "`" in line:

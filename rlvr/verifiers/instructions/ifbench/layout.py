@@ -259,6 +259,7 @@ def explained(text: str) -> bool:
 
 
 _CLOSES = {")": "(", "]": "[", "}": "{"}
+_BRACKET = re.compile(r"[()\[\]{}]")
 
 
 @instruction(
@@ -270,17 +271,16 @@ def parentheses(text: ResponseText) -> bool:
     """Count the groups that are nested five deep; a bracket of another kind starts all over."""
     open_: list[str] = []
     deepest = 0
-    for sign in text.raw:
+    for sign in _BRACKET.findall(text.raw):
         if sign in "([{":
             open_.append(sign)
             deepest = max(deepest, len(open_))
-        elif sign in ")]}":
-            if open_ and open_[-1] == _CLOSES[sign]:
-                open_.pop()
-                if deepest >= 5:
-                    return True
-            else:
-                open_, deepest = [], 0
+        elif open_ and open_[-1] == _CLOSES[sign]:
+            open_.pop()
+            if deepest >= 5:
+                return True
+        else:
+            open_, deepest = [], 0
     return False
 
 

@@ -217,8 +217,8 @@ def _closes_early(body: str) -> bool:
     """
     first, last = body[0], body[-1]
     depth = 0
-    for place in range(len(body) - 1):
-        sign = body[place]
+    for mark in re.finditer(f"[{first}{last}]", body[:-1]):
+        place, sign = mark.start(), mark[0]
         if sign == first == last:
             before = body[place - 1] if place else " "
             if before.isdigit():

@@ -93,9 +93,6 @@ def english_lowercase(text: ResponseText) -> bool:
     return text.raw.islower() and english.is_english(text.raw)
 
 
-_POSSESSIVE = re.compile("'s$")
-
-
 @instruction(
     "change_case:capital_word_frequency",
     says="Use words in all capital letters {capital_relation} {capital_frequency} times.",
@@ -110,7 +107,7 @@ def capital_word_frequency(
 
 
 def _is_capital(word: str) -> bool:
-    word = _POSSESSIVE.sub("", word)
+    word = word.removesuffix("'s")
     return word.isupper() and sum(map(str.isalpha, word)) > 1
 
 
