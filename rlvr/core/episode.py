@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from rlvr.core.task import Message, Task, as_message
 from rlvr.core.tool_calls import ToolCall
@@ -88,6 +88,16 @@ class Episode:
 
     conversation: Sequence[Message] = ()
     """The messages so far, with the one to reply to. Read it; rlvr keeps it."""
+
+    task: Task
+    """The task of the episode. It is there before `__init__` runs, which needn't set it."""
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:
+        """Make the object, with its task."""
+        episode = super().__new__(cls)
+        if arguments and isinstance(arguments[0], Task):
+            episode.task = arguments[0]
+        return episode
 
     def __init__(self, task: Task) -> None:
         self.task = task

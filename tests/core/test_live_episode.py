@@ -195,6 +195,19 @@ def test_a_failing_method_is_a_fault_and_close_follows(
     assert calls is None or logs[0].calls == calls
 
 
+def test_the_task_is_there_without_a_call_of_the_base_class() -> None:
+    class Wordle(rlvr.Episode):
+        def __init__(self, task: rlvr.Task) -> None:
+            self.left = int(self.task.reference)
+
+        def reply(self, message: ModelMessage) -> rlvr.Reply | None:
+            self.left -= 1
+            return rlvr.Reply(self.task.reference, reward=0.0) if self.left else None
+
+    episode, _ = played(env_of(Wordle, max_turns=9), *"12345")
+    assert (episode.turns, episode.stop, episode.messages[2]["content"]) == (5, "stop", "5")
+
+
 def test_a_fault_says_where_it_was_raised() -> None:
     _, verdict = played(env_of(FailsToOpen), "5")
     assert isinstance(verdict, rlvr.Unscored)
