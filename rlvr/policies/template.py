@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -30,11 +28,17 @@ from rlvr.policies.template_messages import (
     schemas_of,
     variants,
 )
-from rlvr.policies.template_parts import Quotes, TemplateFrame, Thoughts, opening_token
-
-_SAID, _REPLY = "RLVR7SAID7RLVR", "RLVR7REPLY7RLVR"
-_ASKED = {"role": "user", "content": "x"}
-_BEFORE = (_ASKED, {"role": "assistant", "content": _SAID})
+from rlvr.policies.template_parts import (
+    ASKED,
+    BEFORE,
+    REPLY,
+    SAID,
+    Quotes,
+    TemplateFrame,
+    Thoughts,
+    learn_thoughts,
+    opening_token,
+)
 
 
 class _Refusal(Exception):
@@ -160,7 +164,7 @@ class Template:
         messages = [plain_message(message) for message in messages]
         quoted = Quotes(self._frame.markers, self._frame.tool_markers, messages)
         hidden = [quoted.hidden(message) for message in messages]
-        calls = answered_calls(hidden, _SAID)
+        calls = answered_calls(hidden, SAID)
         text = self._behind_calls(hidden, calls) if calls else self._after_said(hidden)
         end = self._tokenizer.convert_ids_to_tokens(response[-1]) if response else None
         closing, opening = self._frame.closing, opening_token(text, self._frame.special)
@@ -269,10 +273,10 @@ class Template:
     @functools.cached_property
     def _in_parts(self) -> bool:
         """True if the template shows a content only in parts, as those of models that see images do."""
-        asked = {**_ASKED, "content": _REPLY}
+        asked = {**ASKED, "content": REPLY}
         for one in (asked, _with_parts(asked)):
             try:
-                if _REPLY in self._apply([one], True):
+                if REPLY in self._apply([one], True):
                     return one is not asked
             except _Refusal:
                 continue
@@ -282,20 +286,20 @@ class Template:
         self,
         messages: Sequence[Mapping[str, Any]],
         opened: bool = True,
-        before: Sequence[Mapping[str, Any]] = _BEFORE,
+        before: Sequence[Mapping[str, Any]] = BEFORE,
     ) -> str:
         """Return what the template writes behind a message of the model."""
         try:
             text = self._render([*before, *messages], opened)
         except DataError as error:
             raise OptionError(f"A conversation can't be continued: {error}") from error
-        return text.partition(_SAID)[2]
+        return text.partition(SAID)[2]
 
     def _behind_calls(
         self, messages: Sequence[Mapping[str, Any]], calls: Sequence[Mapping[str, Any]]
     ) -> str:
         """Return what the template writes behind a message of the model that makes these calls."""
-        before = (_ASKED, calls_message(calls))
+        before = (ASKED, calls_message(calls))
         text = self._after_said(messages, before=before)
         alone = self._after_said([], opened=False, before=before)
         plain = self._after_said([], opened=False)
@@ -316,19 +320,19 @@ class Template:
         """The form in which the template has the model call tools; None if it has no tools."""
         name = PROBE_TOOLS[0]["function"]["name"]
         try:
-            if name not in self._apply([_ASKED], True, PROBE_TOOLS):
+            if name not in self._apply([ASKED], True, PROBE_TOOLS):
                 return None
         except _Refusal:
             return None
 
         plain_end = self._marks.of_text(self._after_said([], opened=False))
-        return learned(shown_by(self._render, _ASKED, self._marks), self._marks, plain_end)
+        return learned(shown_by(self._render, ASKED, self._marks), self._marks, plain_end)
 
     @functools.cached_property
     def _frame(self) -> TemplateFrame:
         """Return what stands around a reply."""
-        text = self._after_said([{"role": "user", "content": _REPLY}])
-        between, found, _ = text.partition(_REPLY)
+        text = self._after_said([{"role": "user", "content": REPLY}])
+        between, found, _ = text.partition(REPLY)
         if not found:
             raise OptionError(
                 "The chat template doesn't show an assistant's message and the user's after it, in "
@@ -345,15 +349,15 @@ class Template:
         )
         known += [tokenizer.eos_token] if ends is None else []
         # DeepSeek's markers of turns aren't special to its tokenizers, but begin turns all the same.
-        shown = self._render([*_BEFORE, _ASKED])
+        shown = self._render([*BEFORE, ASKED])
         with contextlib.suppress(DataError):
-            shown += self._render([{"role": "system", "content": "x"}, _ASKED])
+            shown += self._render([{"role": "system", "content": "x"}, ASKED])
         markers = [t.content for t in added.values() if t.special or t.content in shown]
         # Tags around a tool's result, which is quoted text; the results of calls as text are in such tags themselves.
         result = {"role": "tool", "tool_call_id": "rlvr7id01", "name": "x", "content": "x"}
         with contextlib.suppress(DataError):
             call = calls_message(answered_calls([result], "x"))
-            shown += self._render([_ASKED, call, result])
+            shown += self._render([ASKED, call, result])
         return TemplateFrame(
             ends=frozenset(end for end in known if end),
             # A template that closes no message (GLM's) opens the next one there, and that must stay.
@@ -367,50 +371,8 @@ class Template:
     @functools.cached_property
     def _thoughts(self) -> Thoughts:
         """Read off the template how the model's thoughts begin and end."""
-        tokenizer = self._tokenizer
-        source = str(self._options.get("chat_template") or tokenizer.chat_template)
-        special = {
-            id: token.content
-            for id, token in tokenizer.added_tokens_decoder.items()
-            if token.special and token.content
-        }
-        _, _, tail = self._render([{**_ASKED, "content": _REPLY}]).partition(_REPLY)
-        asked = self._render([_ASKED])
-        whole = self._render([*_BEFORE], opened=False)
-        opening: list[int] = []
-        if whole.startswith(asked):
-            between = re.sub("</?think>", "", whole[len(asked) :].partition(_SAID)[0])
-            ids = self._encode(between)
-            opening = ids if special.keys() & set(ids) else []
-
-        def left_out(opener: str, closer: str) -> bool:
-            """Return True if the template leaves out what an earlier message has between the two."""
-            said = {"role": "assistant", "content": f"{opener}{_REPLY}{closer}{_SAID}"}
-            try:
-                text = self._render([_ASKED, said, _ASKED])
-            except DataError:
-                return False
-            return _SAID in text and _REPLY not in text
-
-        named = {id: token for id, token in special.items() if token in source}
-        closers = {id for id, token in named.items() if left_out("", token)}
-        say_so = {id: token for id, token in special.items() if "think" in token.lower()}
-        say_end = {id for id, token in say_so.items() if re.search("/|end", token.lower())}
-        pairs = {
-            pair
-            for pair in itertools.product(named, named)
-            if pair[1] not in closers and left_out(named[pair[0]], named[pair[1]])
-        }
-        return Thoughts(
-            opened=tail.rfind("<think>") > tail.rfind("</think>"),
-            opening=opening,
-            openers={
-                *(special.keys() & set(opening)),
-                *(opener for opener, _ in pairs),
-                *(say_so.keys() - say_end),
-            },
-            closers={*closers, *(closer for _, closer in pairs), *say_end},
-        )
+        source = str(self._options.get("chat_template") or self._tokenizer.chat_template)
+        return learn_thoughts(self._tokenizer, source, self._render, self._encode)
 
 
 def _with_parts(message: Mapping[str, Any]) -> dict[str, Any]:

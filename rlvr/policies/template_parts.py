@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
+
+from rlvr.core.errors import DataError
+
+SAID, REPLY = "RLVR7SAID7RLVR", "RLVR7REPLY7RLVR"
+ASKED = {"role": "user", "content": "x"}
+BEFORE = (ASKED, {"role": "assistant", "content": SAID})
 
 _QUOTED = ("content", "name")  # a tool's name is what the model wrote
 
@@ -108,3 +114,61 @@ class Quotes:
 def _any_of(markers: Sequence[str]) -> re.Pattern[str]:
     ordered = sorted(markers, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, ordered)) or r"(?!)")
+
+
+def learn_thoughts(
+    tokenizer: Any,
+    source: str,
+    render: Callable[..., str],
+    encode: Callable[[str], list[int]],
+) -> Thoughts:
+    """Read off a template how the model's thoughts begin and end.
+
+    Args:
+        tokenizer: the model's.
+        source: the template's text.
+        render: renders messages; with `opened=False` without the beginning of the next one.
+        encode: returns the tokens of a text.
+    """
+    special = {
+        id: token.content
+        for id, token in tokenizer.added_tokens_decoder.items()
+        if token.special and token.content
+    }
+    _, _, tail = render([{**ASKED, "content": REPLY}]).partition(REPLY)
+    asked = render([ASKED])
+    whole = render([*BEFORE], opened=False)
+    opening: list[int] = []
+    if whole.startswith(asked):
+        between = re.sub("</?think>", "", whole[len(asked) :].partition(SAID)[0])
+        ids = encode(between)
+        opening = ids if special.keys() & set(ids) else []
+
+    def left_out(opener: str, closer: str) -> bool:
+        """Return True if the template leaves out what an earlier message has between the two."""
+        said = {"role": "assistant", "content": f"{opener}{REPLY}{closer}{SAID}"}
+        try:
+            text = render([ASKED, said, ASKED])
+        except DataError:
+            return False
+        return SAID in text and REPLY not in text
+
+    named = {id: token for id, token in special.items() if token in source}
+    closers = {id for id, token in named.items() if left_out("", token)}
+    say_so = {id: token for id, token in special.items() if "think" in token.lower()}
+    say_end = {id for id, token in say_so.items() if re.search("/|end", token.lower())}
+    pairs = {
+        pair
+        for pair in itertools.product(named, named)
+        if pair[1] not in closers and left_out(named[pair[0]], named[pair[1]])
+    }
+    return Thoughts(
+        opened=tail.rfind("<think>") > tail.rfind("</think>"),
+        opening=opening,
+        openers={
+            *(special.keys() & set(opening)),
+            *(opener for opener, _ in pairs),
+            *(say_so.keys() - say_end),
+        },
+        closers={*closers, *(closer for _, closer in pairs), *say_end},
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from rlvr.policies.decoding import (
     chat_template,
     read_response,
 )
+from rlvr.policies.memory import bytes_per_token, free_bytes
 from rlvr.policies.template import Template
 
 _MOST_ON_GPU, _MOST_ELSEWHERE = 256, 32  # sequences of a batch; processors gain nothing by more
@@ -135,8 +135,8 @@ class TransformersPolicy:
 
     def _suffices_for(self, tokens: int) -> int:
         """Return the batch size for sequences of `tokens` tokens that fits into free memory: at least 1."""
-        free = _free_bytes(self.model.device)
-        rows = _SHARE_OF_MEMORY * free / (tokens * _bytes_per_token(self.model))
+        free = free_bytes(self.model.device)
+        rows = _SHARE_OF_MEMORY * free / (tokens * bytes_per_token(self.model))
         return max(1, int(min(self.batch_size, rows)))
 
     def _or_less(
@@ -364,38 +364,6 @@ def load(name: str, template: str | None = None, **options: Any) -> tuple[Any, A
             f"model takes --template plain (template='plain'), or a jinja file."
         )
     return model, tokenizer
-
-
-def _free_bytes(device: Any) -> float:
-    """Return the free memory of a device in bytes."""
-    import torch
-
-    if device.type == "cuda":
-        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return float(torch.cuda.mem_get_info(device)[0] + cached)
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return math.inf  # not Linux: only `batch_size` bounds a batch
-    return next(
-        (1024.0 * int(s.split()[1]) for s in lines if s.startswith("MemAvailable")), math.inf
-    )
-
-
-def _bytes_per_token(model: Any) -> float:
-    """Estimate the memory per token of a sequence while a batch is generated, in bytes."""
-    config = model.config.get_text_config()
-
-    def number(name: str) -> int:
-        size = getattr(config, name, None) or 0  # a model with a state for a cache has no heads
-        return max(size) if isinstance(size, list | tuple) else int(size)
-
-    heads = number("num_attention_heads")
-    head_size = number("head_dim") or number("hidden_size") // max(1, heads)
-    cached = 2 * number("num_hidden_layers") * (number("num_key_value_heads") or heads)
-    inner = number("intermediate_size") or 4 * number("hidden_size")
-    # Twice the keys and values: as it grows the cache is copied. And a layer's activations.
-    return float((2 * cached * head_size + 4 * max(1, inner)) * model.dtype.itemsize)
 
 
 def context_of(model: Any) -> int:

@@ -76,21 +76,21 @@ def test_answers_come_a_batch_at_a_time_the_longest_prompts_first(model: Any) ->
 def test_a_batch_is_as_large_as_memory_suffices_for(model: Any, monkeypatch: Any) -> None:
     one, sizes, generate = policy(model), [], model.generate
     tokens = max(len(one.template.prompt(request.prompt)) for request in requests()) + 12
-    for_six = 6.5 * tokens * transformers._bytes_per_token(model) / transformers._SHARE_OF_MEMORY
+    for_six = 6.5 * tokens * transformers.bytes_per_token(model) / transformers._SHARE_OF_MEMORY
     whole = one.respond(requests())
 
     def counted(input_ids: Any, **options: Any) -> Any:
         sizes.append(len(input_ids))
         return generate(input_ids=input_ids, **options)
 
-    monkeypatch.setattr(transformers, "_free_bytes", lambda device: for_six)
+    monkeypatch.setattr(transformers, "free_bytes", lambda device: for_six)
     monkeypatch.setattr(model, "generate", counted)
     assert one.respond(requests()) == whole
     assert sizes[0] == 6
     assert sum(sizes) == 24
-    monkeypatch.setattr(transformers, "_free_bytes", lambda device: math.inf)  # no Linux
+    monkeypatch.setattr(transformers, "free_bytes", lambda device: math.inf)  # no Linux
     assert one.respond(requests()) == whole
-    monkeypatch.setattr(transformers, "_free_bytes", lambda device: 0.0)
+    monkeypatch.setattr(transformers, "free_bytes", lambda device: 0.0)
     sizes.clear()
     assert one.respond(requests()[:3]) == whole[:3]
     assert sizes == [1, 1, 1]
@@ -102,7 +102,7 @@ def test_the_estimate_of_memory_is_of_the_model_s_cache(model: Any) -> None:
     with torch.no_grad():
         cache = model(ids, use_cache=True).past_key_values
     kept = sum(x.nbytes for layer in cache.layers for x in (layer.keys, layer.values)) / 64
-    assert 2 * kept <= transformers._bytes_per_token(model) < 10 * kept
+    assert 2 * kept <= transformers.bytes_per_token(model) < 10 * kept
 
 
 def test_a_seed_gives_the_same_samples_and_another_others(model: Any) -> None:
