@@ -92,10 +92,12 @@ def dataclass_options(config: type, *names: str) -> Callable[[F], F]:
     def add(function: F) -> F:
         for name in reversed(names):  # click shows the last decorator's option first
             kind, several = _click_type(hints[name])
+            flag = name.replace("_", "-")
             function = click.option(
-                f"--{name.replace('_', '-')}",
+                f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}",
                 name,
                 type=kind,
+                default=None,
                 multiple=several,
                 help=_with_default(helps[name], by_name[name].default),
             )(function)

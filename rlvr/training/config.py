@@ -85,8 +85,8 @@ class TrainConfig:
         learning_rate: Learning rate, constant after the warm-up.
         warmup_steps: Steps until the learning rate is reached.
         beta: Weight of the KL to the reference in the loss.
-        turn_returns: Credit each turn with what was earned from it on, instead of the whole sum; for grpo, in
-            environments with step rewards. (ppo credits single tokens anyway.)
+        turn_returns: Credit each turn with what was earned from it on, instead of the whole sum. It is grpo's, for
+            environments with step rewards; ppo credits single tokens anyway.
         lora: Rank of LoRA adapters to train (default: train all weights).
         vllm: Generate with transformers (none), with vLLM in the training processes (colocate), or with a vLLM
             server at base_url (server).

@@ -70,6 +70,7 @@ READS: dict[tuple[str, str], Callable[[str, Path], None]] = {
     ("docs/evaluators.md", "json"): _score,
     ("docs/evaluators.md", "toml"): _suite,
     ("docs/faults.md", "json"): _score,
+    ("docs/judging_episodes.md", "json"): _fixtures,
     ("docs/training.md", "toml"): _training,
 }
 """What reads a page's blocks in a language."""
