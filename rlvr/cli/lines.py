@@ -149,6 +149,8 @@ def _episode(row: dict[str, Any]) -> Transcript:
             raise _Malformed(f'"{part}" is nested too deeply')
     messages = []
     for number, message in enumerate(row["messages"], 1):
+        if isinstance(message, dict) and not isinstance(message.get("tool_calls") or [], list):
+            raise _Malformed(f'message {number} of "messages" has "tool_calls" that are no list')
         try:
             messages.append(as_message(message))
         except TaskError as error:
@@ -157,8 +159,6 @@ def _episode(row: dict[str, Any]) -> Transcript:
             raise _Malformed(
                 f'message {number} of "messages" has the role {messages[-1]["role"]!r:.40}; roles are: {", ".join(_ROLES)}'
             )
-        if not isinstance(message.get("tool_calls") or [], list):
-            raise _Malformed(f'message {number} of "messages" has "tool_calls" that are no list')
         if message.get("tool_calls"):
             calls = [
                 openai_call(call, f"{number}_{i}") for i, call in enumerate(message["tool_calls"])

@@ -294,8 +294,11 @@ class LiveEpisode:
         if isinstance(message, str):
             return {"role": "assistant", "content": message}
         try:
-            said = as_message({**message, "role": "assistant"})
-        except (TypeError, TaskError) as error:
+            calls = message.get("tool_calls") or ()
+            if not isinstance(calls, list | tuple):
+                calls = [calls]  # one that can't be read, which the environment answers
+            said = as_message({**message, "role": "assistant", "tool_calls": list(calls) or None})
+        except (TypeError, AttributeError, TaskError) as error:
             raise ResponseError(
                 f"A response is a str or a message of the model, not {message!r:.200}."
             ) from error

@@ -403,7 +403,6 @@ def test_a_transcript_is_judged_beside_the_last_response() -> None:
         {"content": 7},
         {"role": "assistant"},
         {"content": [{"text": "x"}]},
-        {"content": "", "tool_calls": 7},
     ],
 )
 def test_what_is_no_message_is_refused_and_costs_no_turn(message: Any) -> None:

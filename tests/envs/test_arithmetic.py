@@ -85,7 +85,7 @@ def test_the_mode_is_the_verifiers() -> None:
         ({"split": "validation"}, "no split 'validation'. There are: train, dev, test"),
         ({"size": "many"}, "size is a whole number"),
         ({"seed": None}, "seed is a whole number"),
-        ({"mode": "boxes"}, "mode is one of boxed, flexible, whole"),
+        ({"mode": "boxes"}, "mode is one of boxed, flexible, minerva, whole"),
         ({"prompt": 5}, "A prompt is text"),
     ],
 )
