@@ -14,7 +14,7 @@ RUN_AS: dict[str, dict[str, str]] = {
         "rlvr eval gsm8k --model M --base-url http://…/v1 -k 8 --temperature 0.7":
             "rlvr eval gsm8k --split test --model adder --base-url URL -k 8 --temperature 0.7 "
             "--limit 4 --run runs/b",
-        "rlvr view runs/eval-…": "rlvr view runs/b --no-open",
+        "rlvr view runs/eval-… runs/eval-…": "rlvr view runs/a runs/b --no-open",
     },
     "docs/commands.md": {
         "rlvr eval gsm8k --split test --model ./my-model":

@@ -176,8 +176,9 @@ def finish(status: int) -> None:
     except BaseException:
         traceback.print_exc()
     status = _flush(status)
-    # The interpreter stops its daemon threads here. These go on, so they get no turn from now on.
-    sys.setswitchinterval(1000)
+    # The interpreter stops its daemon threads here. These go on: one that spins takes the lock at each write of this
+    # thread, which waits for a switch to get it back.
+    sys.setswitchinterval(1e-5)
     sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
     try:
         _tear_down()
