@@ -105,7 +105,7 @@ def learned(trainer_name: str, episode: type[LookUp], seed: int, steps: int) -> 
         options: dict[str, Any] = {
             "output_dir": folder, "use_cpu": True, "bf16": False, "max_steps": steps, "seed": seed,
             "per_device_train_batch_size": EPISODES, "max_completion_length": 40,
-            "learning_rate": 1e-3, "warmup_steps": 2, "report_to": [], "save_strategy": "no",
+            "learning_rate": 5e-4, "lr_scheduler_type": "constant_with_warmup", "warmup_steps": 2, "report_to": [], "save_strategy": "no",
             "logging_steps": steps, "disable_tqdm": True,
         }  # fmt: skip
         if trainer_name == "ppo":

@@ -252,6 +252,15 @@ def describe(toolbox: type[Any]) -> str:
     )
 
 
+@functools.cache
+def _arguments_of(
+    function: Callable[..., Any],
+) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
+    """Return a tool's arguments behind the toolbox, and their type hints; reading them takes longer than most calls."""
+    parameters = dict(list(inspect.signature(function).parameters.items())[1:])
+    return parameters, get_type_hints(function)
+
+
 def read_call(
     tools: Mapping[str, Callable[..., Any]], call: ToolCall
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
@@ -271,12 +280,11 @@ def read_call(
         raise ToolError("the arguments are nested too deeply")
     if not isinstance(arguments, dict):
         raise ToolError('"arguments" is an object with a value for each argument')
-    parameters = dict(list(inspect.signature(function).parameters.items())[1:])
+    parameters, hints = _arguments_of(function)
     unknown = [key for key in arguments if key not in parameters]
     if unknown:
         known = ", ".join(parameters) or "none"
         raise ToolError(f"{call.name} has no argument {unknown[0]!r:.40}; it has: {known}")
-    hints = get_type_hints(function)
     for key, parameter in parameters.items():
         if key not in arguments:
             if parameter.default is inspect.Parameter.empty:
