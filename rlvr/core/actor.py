@@ -131,6 +131,7 @@ class Actor:
             # They hold the episode, which is closed when nobody else does.
             del command, given_up, future, result, error
             self._given_up = _raised
+        self._drain()
 
     async def _next(self) -> _Command:
         while True:
@@ -140,6 +141,18 @@ class Actor:
     async def _shut(self) -> None:
         with contextlib.suppress(Exception, SystemExit):  # nobody is left who could be told
             await self.close()
+        self._drain()
+
+    def _drain(self) -> None:
+        """Answer the commands that came too late: nobody may wait for them for ever."""
+        while not self._commands.empty():
+            *_, future = self._commands.get_nowait()
+            if future.done():
+                continue
+            if future is self._closing:
+                future.set_result(None)
+            else:
+                future.set_exception(RuntimeError("the episode was closed"))
 
     # ------------------------------------------------------------------ from any thread
 
