@@ -123,8 +123,10 @@ class Actor:
                 error = RuntimeError("the episode was closed")
             except BaseException as raised:
                 error = raised
-            if self._task is not me:
-                return  # abandoned meanwhile
+            if self._task is not me:  # abandoned meanwhile
+                if not future.done():
+                    future.set_exception(RuntimeError("the episode was closed"))
+                return
             self._running = None
             if not future.done():
                 future.set_result(result) if error is None else future.set_exception(error)
