@@ -1,4 +1,4 @@
-"""What an episode adds to a turn: `env.episode` against a bare loop that calls the author's method itself.
+"""Measure what an episode adds to a turn: `env.episode` against a bare loop that calls the author's method itself.
 
     python benchmarks/episode_overhead.py [--turns 50] [--times 40]
 

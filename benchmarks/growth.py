@@ -1,4 +1,4 @@
-"""How the cost of an item grows with the number of items: time, memory and the exponent.
+"""Measure how the cost of an item grows with the number of items: time, memory and the exponent.
 
     python benchmarks/growth.py [--sizes 1000 10000 100000] [PART…]
 

@@ -20,7 +20,7 @@ _HOME = {
     "Finding": "rlvr.authoring.audit",
     "Look": "rlvr.verifiers.sql.result_text",
     "ProbeOutcome": "rlvr.authoring.audit",
-    "after_thinking": "rlvr.verifiers.extraction",
+    "after_thinking": "rlvr.core.thinking",
     "describe": "rlvr.envs.tools",
     "fail": "rlvr.authoring.audit",
     "find_answer": "rlvr.verifiers.extraction",
@@ -37,11 +37,12 @@ _HOME = {
 if TYPE_CHECKING:
     from rlvr.authoring.audit import Audit, Finding, ProbeOutcome, fail, note, nothing, ok
     from rlvr.core.fixtures import read_fixtures
+    from rlvr.core.thinking import after_thinking
     from rlvr.envs.data import read_file
     from rlvr.envs.schema_text import schema_text
     from rlvr.envs.tools import describe
     from rlvr.verifiers.code.reference import public_part
-    from rlvr.verifiers.extraction import after_thinking, find_answer
+    from rlvr.verifiers.extraction import find_answer
     from rlvr.verifiers.instructions.composing import Constraint
     from rlvr.verifiers.sql.extraction import find_query
     from rlvr.verifiers.sql.result_text import Look

@@ -47,7 +47,7 @@ class Verifier(ABC):
     """The least and the greatest reward; that of a sum follows from its weights."""
 
     sees: Literal["response", "transcript"] = "response"
-    """What it judges: the last response as text, or the whole episode as a `Transcript`. One that sees transcripts gets
+    """The thing it judges: the last response as text, or the whole episode as a `Transcript`. One that sees transcripts gets
     a transcript from every caller: for a bare response, that of an episode of one turn."""
 
     options: ClassVar[tuple[str, ...]] = ()

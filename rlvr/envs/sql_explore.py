@@ -14,6 +14,7 @@ from rlvr.core.errors import CannotScore
 from rlvr.core.registry import environment
 from rlvr.core.task import Message, Task
 from rlvr.core.tasks import TaskSet
+from rlvr.core.thinking import after_thinking
 from rlvr.core.verdict import Status, Unscored
 from rlvr.envs.fixtures import sql_fixtures_of
 from rlvr.envs.prompt import Prompt
@@ -21,7 +22,6 @@ from rlvr.envs.spider import SOURCE
 from rlvr.envs.sql import tasks_of
 from rlvr.envs.turns import MultiTurn
 from rlvr.scoring import score
-from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.sql import Sql
 from rlvr.verifiers.sql.extraction import find_query
 from rlvr.verifiers.sql.result_text import Look

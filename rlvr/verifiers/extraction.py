@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from rlvr.core.thinking import after_thinking as after_thinking
+from rlvr.core.thinking import after_thinking
 from rlvr.verifiers.statements import closing, named_answer, stated
 
 Mode: TypeAlias = Literal["boxed", "flexible", "minerva", "whole"]

@@ -16,9 +16,9 @@ from trl.trainer.utils import is_async_callable
 import rlvr
 from rlvr import Cause, Scored, Status, Unscored
 from rlvr.core.errors import DataError, DataWarning, OptionError
+from rlvr.core.thinking import after_thinking
 from rlvr.policies.template import Template
 from rlvr.runs.rollouts import Rollout
-from rlvr.verifiers.extraction import after_thinking
 from tests.policies.families import tokenizer_of
 
 datasets = pytest.importorskip("datasets")

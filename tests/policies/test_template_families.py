@@ -12,8 +12,8 @@ import pytest
 
 import rlvr
 from rlvr.core.errors import DataError, OptionError
+from rlvr.core.thinking import after_thinking
 from rlvr.policies.template import Template
-from rlvr.verifiers.extraction import after_thinking
 from tests.policies.families import CLOSINGS, NAMES, end_of, tokenizer_of
 
 pytest.importorskip("transformers")

@@ -370,7 +370,7 @@ def test_backslashes_before_a_box_are_no_fault(count):
 
 
 def harness_minerva(text: str) -> str | None:
-    """What `get_unnormalized_answer` of lm-evaluation-harness's minerva_math finds."""
+    """Find the answer as `get_unnormalized_answer` of lm-evaluation-harness's minerva_math does."""
     text += "I hope it is correct."
     found = re.search(r"Final Answer: The final answer is(.*?). I hope it is correct.", text)
     return found[1].strip() if found else None

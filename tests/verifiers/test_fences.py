@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rlvr.verifiers.extraction import after_thinking
+from rlvr.core.thinking import after_thinking
 from rlvr.verifiers.fences import code_spans, fenced_blocks, holds_marks, readings, tagged
 
 PROGRAM = "```python\ns = '</think>'\n```"

@@ -11,8 +11,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from rlvr.core.thinking import after_thinking
 from rlvr.sandboxes.languages import Language, language_of, language_tagged
-from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.fences import Block, holds_marks, readings, tagged
 
 _BARE = re.compile(r"[ \t]*+(?:`{3,}+|~{3,}+)")

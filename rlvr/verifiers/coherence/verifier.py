@@ -17,10 +17,10 @@ from typing import Any, Literal, TypeAlias, get_args
 from rlvr.core.blame import working_on
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
+from rlvr.core.thinking import after_thinking
 from rlvr.core.verdict import Scored, Status, Verdict
 from rlvr.core.verifier import Verifier
 from rlvr.verifiers.coherence import measures
-from rlvr.verifiers.extraction import after_thinking
 
 Level: TypeAlias = Literal["lenient", "strict"]
 _COPIES = ("repeat:", "copy:", "new:copy")  # instructions that ask for the prompt back

@@ -18,9 +18,9 @@ from rlvr.core.blame import working_on
 from rlvr.core.errors import CannotScore, MissingExtraError, OptionError
 from rlvr.core.faults import raised
 from rlvr.core.task import Task
+from rlvr.core.thinking import after_thinking
 from rlvr.core.verdict import Scored, Status, Unscored, Verdict, status_of
 from rlvr.core.verifier import Verifier
-from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.instructions import registry
 from rlvr.verifiers.instructions.kwargs import Judge, wrong
 from rlvr.verifiers.instructions.registry import Check, find

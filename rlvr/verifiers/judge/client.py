@@ -28,7 +28,7 @@ from rlvr.core.http import (
     sent_bytes,
 )
 from rlvr.core.secrets import excerpt, scrubbed, scrubbed_answer
-from rlvr.verifiers.extraction import after_thinking
+from rlvr.core.thinking import after_thinking
 from rlvr.verifiers.judge.prompt import SCALE, response_format
 
 _LONGEST_WAIT_S = 30.0

@@ -21,9 +21,9 @@ from rlvr.core.http import check_without_secrets, checked_url
 from rlvr.core.secrets import api_key as key_in
 from rlvr.core.secrets import checked_key
 from rlvr.core.task import Task
+from rlvr.core.thinking import after_thinking
 from rlvr.core.verdict import Cause, Scored, Status, Verdict, refused, status_of
 from rlvr.core.verifier import Verifier
-from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.judge.client import JudgeFault, Server, Vote
 from rlvr.verifiers.judge.contentless import says_nothing
 from rlvr.verifiers.judge.prompt import messages_of

@@ -8,7 +8,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rlvr.verifiers.extraction import after_thinking, find_answer
+from rlvr.core.thinking import after_thinking
+from rlvr.verifiers.extraction import find_answer
 from rlvr.verifiers.fences import Block, code_spans, holds_marks, readings, tagged
 from rlvr.verifiers.sql.statement import (
     STARTS,

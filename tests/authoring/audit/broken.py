@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import rlvr
-from rlvr.verifiers.extraction import after_thinking
+from rlvr.core.thinking import after_thinking
 
 BROKEN: dict[str, str] = {}
 """Environment to the probe that finds its fault."""

@@ -17,9 +17,9 @@ from rlvr.authoring.audit.subject import Subject, apart, earned, excerpt, full, 
 from rlvr.authoring.audit.truth.math_rewrites import perturbations, rewritings
 from rlvr.authoring.audit.truth.near_misses import near_json, near_texts
 from rlvr.core.task import Task
+from rlvr.core.thinking import after_thinking
 from rlvr.core.verdict import Scored
 from rlvr.verifiers.code import Code
-from rlvr.verifiers.extraction import after_thinking
 from rlvr.verifiers.fences import fenced, fenced_blocks
 from rlvr.verifiers.math import Math
 from rlvr.verifiers.math.clean import clean

@@ -10,7 +10,7 @@ from rlvr.authoring.audit.probe_registry import probe
 from rlvr.authoring.audit.subject import Subject, excerpt, full
 from rlvr.core.task import Task
 from rlvr.core.tasks import GeneratedTaskSet
-from rlvr.verifiers.extraction import after_thinking
+from rlvr.core.thinking import after_thinking
 
 _OFTEN = 0.2  # of the tasks; a smaller share is a fault of single rows
 _LOADED = 20_000
