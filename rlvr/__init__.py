@@ -60,6 +60,7 @@ _HOME = {
     "Math": "rlvr.verifiers.math",
     "Sql": "rlvr.verifiers.sql",
     "Citations": "rlvr.verifiers.citations",
+    "ShortAnswer": "rlvr.verifiers.short_answer",
     "Outcome": "rlvr.verifiers.transcript",
     "Turns": "rlvr.verifiers.transcript",
     "UsedTool": "rlvr.verifiers.transcript",
@@ -123,6 +124,7 @@ if TYPE_CHECKING:
     from rlvr.verifiers.instructions import Instructions, instruction
     from rlvr.verifiers.judge import Judge
     from rlvr.verifiers.math import Math
+    from rlvr.verifiers.short_answer import ShortAnswer
     from rlvr.verifiers.sql import Sql
     from rlvr.verifiers.transcript import Outcome, Turns, UsedTool
 
@@ -148,6 +150,7 @@ __all__ = [
     "Reply",
     "RlvrError",
     "Scored",
+    "ShortAnswer",
     "SingleTurn",
     "Source",
     "Sql",

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from rlvr.core.lazy import lazy_exports
 
 _HOME = {
+    "Search": "rlvr.envs.toolboxes.search",
     "Toolbox": "rlvr.envs.toolboxes.base",
 }
 
 if TYPE_CHECKING:
     from rlvr.envs.toolboxes.base import Toolbox
+    from rlvr.envs.toolboxes.search import Search
 
-__all__ = ["Toolbox"]
+__all__ = ["Search", "Toolbox"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOME)
