@@ -125,7 +125,7 @@ class Search(Toolbox):
 
     def start(self, task: Task, shared: dict[str, Any]) -> SearchSession:
         """Return the searches of an episode. Raises `CannotScore` if the index is gone."""
-        return SearchSession(self._index(task), self.results, self.characters)
+        return SearchSession(self.index_of(task), self.results, self.characters)
 
     def notes(self) -> Mapping[str, str]:
         """Return the number of results."""
@@ -136,7 +136,8 @@ class Search(Toolbox):
         tools = super().tools()
         return {"search": tools["search"], "open": tools["read"]}
 
-    def _index(self, task: Task) -> PassageIndex:
+    def index_of(self, task: Task) -> PassageIndex:
+        """Return the index that a task's episode searches. Raises `CannotScore` if it can't be read."""
         if callable(self.corpus):
             return self.corpus(task)
         try:
