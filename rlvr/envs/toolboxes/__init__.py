@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING
 from rlvr.core.lazy import lazy_exports
 
 _HOME = {
+    "Calculator": "rlvr.envs.toolboxes.calculator",
     "Search": "rlvr.envs.toolboxes.search",
+    "Sql": "rlvr.envs.toolboxes.sql",
     "Toolbox": "rlvr.envs.toolboxes.base",
 }
 
 if TYPE_CHECKING:
     from rlvr.envs.toolboxes.base import Toolbox
+    from rlvr.envs.toolboxes.calculator import Calculator
     from rlvr.envs.toolboxes.search import Search
+    from rlvr.envs.toolboxes.sql import Sql
 
-__all__ = ["Search", "Toolbox"]
+__all__ = ["Calculator", "Search", "Sql", "Toolbox"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOME)
