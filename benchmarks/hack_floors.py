@@ -85,6 +85,7 @@ def table(names: Iterable[str]) -> list[str]:
 SEVERAL_TURNS: dict[str, dict[str, Any]] = {
     "code_repair": {},
     "if_rlvr": {"level": 3, "turns": 3},
+    "search_qa": {},
     "shop": {},
     "sql_explore": {},
 }

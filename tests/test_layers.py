@@ -42,6 +42,7 @@ HEAVY = {
     "transfer_queue",
     "openrlhf",
     "deepspeed",
+    "mcp",
 }
 
 

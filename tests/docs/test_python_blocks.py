@@ -19,6 +19,8 @@ BLOCKS = in_languages("python")
 ONLY_PARSED = {
     ("docs/openrlhf.md", "AgentExecutor = rlvr.openrlhf.agent_executor(deadline_s=120.0)"):
         "OpenRLHF has an environment of its own, where tests/adapters/openrlhf runs the same lines",
+    ("docs/mcp.md", 'files = rlvr.tools.Mcp(["python", "server.py"], env={"SHOP": "open"})'):
+        "the client has an environment of its own, where tests/envs/mcp runs such lines",
 }  # fmt: skip
 """Blocks, each by a line in it, whose names are looked up and that aren't run, and why."""
 

@@ -199,13 +199,13 @@ class _Maker:
     def _name(self, syllables: int, ends: Sequence[str] = ("",)) -> str:
         """Draw a name that no other thing of this world has."""
         while True:
-            name = "".join(self._pick(_ONSETS) + self._pick(_VOWELS) for _ in range(syllables))
+            name: str = "".join(self._pick(_ONSETS) + self._pick(_VOWELS) for _ in range(syllables))
             name = (
                 name + self._pick(_CODAS) + (self._pick(ends) or self._pick(_VOWELS))
             ).capitalize()
             if name not in self._names:
                 self._names.add(name)
-                return name
+                return str(name)
 
     def _pick(self, options: Sequence[Any]) -> Any:
         return options[int(self.rng.integers(len(options)))]

@@ -16,18 +16,22 @@ from rlvr.core.lazy import lazy_exports
 _HOME = {
     "Calculator": "rlvr.envs.toolboxes.calculator",
     "Mcp": "rlvr.envs.toolboxes.mcp",
+    "Passage": "rlvr.envs.retrieval.corpus",
+    "PassageIndex": "rlvr.envs.retrieval.index",
     "Search": "rlvr.envs.toolboxes.search",
     "Sql": "rlvr.envs.toolboxes.sql",
     "Toolbox": "rlvr.envs.toolboxes.base",
 }
 
 if TYPE_CHECKING:
+    from rlvr.envs.retrieval.corpus import Passage
+    from rlvr.envs.retrieval.index import PassageIndex
     from rlvr.envs.toolboxes.base import Toolbox
     from rlvr.envs.toolboxes.calculator import Calculator
     from rlvr.envs.toolboxes.mcp import Mcp
     from rlvr.envs.toolboxes.search import Search
     from rlvr.envs.toolboxes.sql import Sql
 
-__all__ = ["Calculator", "Mcp", "Search", "Sql", "Toolbox"]
+__all__ = ["Calculator", "Mcp", "Passage", "PassageIndex", "Search", "Sql", "Toolbox"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOME)

@@ -57,7 +57,7 @@ class Guarded(Protocol):
 
     @property
     def guard(self) -> QueryGuard:
-        """What a statement may do, and why the last one might not."""
+        """The rights of a statement, and the reason why the last one was refused."""
         ...
 
 
