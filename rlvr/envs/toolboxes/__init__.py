@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 from rlvr.core.lazy import lazy_exports
 
 _HOME = {
+    "Files": "rlvr.envs.toolboxes.workspace",
+    "Python": "rlvr.envs.toolboxes.workspace",
+    "Shell": "rlvr.envs.toolboxes.workspace",
     "Toolbox": "rlvr.envs.toolboxes.base",
 }
 
 if TYPE_CHECKING:
     from rlvr.envs.toolboxes.base import Toolbox
+    from rlvr.envs.toolboxes.workspace import Files, Python, Shell
 
-__all__ = ["Toolbox"]
+__all__ = ["Files", "Python", "Shell", "Toolbox"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOME)

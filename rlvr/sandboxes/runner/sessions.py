@@ -107,9 +107,10 @@ class Session:
         *lines, self._said = self._said.split(b"\0")
         for line in lines:
             words = line.split()
-            if len(words) == 2 and all(w.isdigit() and len(w) < 12 for w in words):
-                if int(words[0]) == number:
-                    return int(words[1]) & 0xFF
+            # The model can write here, too: nothing but two numbers means anything.
+            plain = len(words) == 2 and all(w.isdigit() and len(w) < 12 for w in words)
+            if plain and int(words[0]) == number:
+                return int(words[1]) & 0xFF
         return None
 
     def close(self) -> None:
