@@ -59,6 +59,7 @@ _HOME = {
     "instruction": "rlvr.verifiers.instructions",
     "Math": "rlvr.verifiers.math",
     "Sql": "rlvr.verifiers.sql",
+    "Answered": "rlvr.verifiers.transcript",
     "Citations": "rlvr.verifiers.citations",
     "Outcome": "rlvr.verifiers.transcript",
     "Turns": "rlvr.verifiers.transcript",
@@ -124,10 +125,11 @@ if TYPE_CHECKING:
     from rlvr.verifiers.judge import Judge
     from rlvr.verifiers.math import Math
     from rlvr.verifiers.sql import Sql
-    from rlvr.verifiers.transcript import Outcome, Turns, UsedTool
+    from rlvr.verifiers.transcript import Answered, Outcome, Turns, UsedTool
 
 __all__ = [
     "AllOf",
+    "Answered",
     "AnyOf",
     "CannotScore",
     "Cause",

@@ -37,7 +37,7 @@ from rlvr.core.tool_calls import (
 )
 from rlvr.core.verifier import Verifier
 from rlvr.envs.tool_types import fits, is_known, schema_of, shown
-from rlvr.envs.toolboxes.base import Part, Toolset, parts_of, tools_of_parts
+from rlvr.envs.toolboxes.base import Part, Toolbox, Toolset, parts_of, tools_of_parts
 from rlvr.envs.turns import MultiTurn
 
 Calls = Literal["text", "native"]
@@ -104,13 +104,15 @@ class ToolEnv(MultiTurn):
             raise OptionError(f"calls is 'text' or 'native', not {calls!r:.80}.")
         self.toolbox: Any = toolbox if inspect.isclass(toolbox) else parts_of(toolbox)
         self.tools = tools_of(toolbox)
-        self._owners = tools_of_parts(parts_of(toolbox))[1]
+        parts = parts_of(toolbox)
+        self._owners = tools_of_parts(parts)[1]
+        needed = [part.deadline_s for part in parts if isinstance(part, Toolbox)]
         super().__init__(
             tasks,
             verifier,
             toolbox if inspect.isclass(toolbox) else None,
             max_turns,
-            deadline_s=deadline_s,
+            deadline_s=max([deadline_s, *needed]),
             step_reward_range=step_reward_range,
             name=name,
             render_mode=render_mode,

@@ -45,6 +45,11 @@ class Toolbox:
     name: str = ""
     session: ClassVar[type[Any]]
 
+    @property
+    def deadline_s(self) -> float:
+        """The seconds that a call may take on a busy machine; an environment's `deadline_s` is at least that."""
+        return 0.0
+
     def start(self, task: Task, shared: dict[str, Any]) -> Any:
         """Return the object of an episode whose methods are the tools.
 

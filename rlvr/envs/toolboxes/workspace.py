@@ -20,6 +20,7 @@ from rlvr.core.verdict import Cause
 from rlvr.envs.toolboxes.base import Toolbox
 from rlvr.sandboxes.base import Limits
 from rlvr.sandboxes.needs import Needs
+from rlvr.sandboxes.programs import PATIENCE
 from rlvr.sandboxes.workspace import CommandResult, FileEntry, Workspace, WorkspaceFileError
 
 Result = TypeVar("Result")
@@ -27,8 +28,11 @@ Result = TypeVar("Result")
 WORKSPACE = "workspace"
 """The name of an episode's workspace among what its toolboxes share."""
 
-_MOST_SHOWN = 3600  # characters of a result; the rest of a message's 4000 is for what is said about it
+_MOST_SHOWN = (
+    3600  # characters of a result; the rest of a message's 4000 is for what is said about it
+)
 _MOST_ENTRIES = 200
+_START_S = 60.0
 
 
 class EpisodeWorkspace:
@@ -125,7 +129,7 @@ class WorkspaceToolbox(Toolbox):
     """A toolbox in a workspace.
 
     Args:
-        wall_s: most seconds of a call on the clock. Keep it below `deadline_s` of the environment.
+        wall_s: most seconds of a call on the clock.
         cpu_s: most seconds of processor time of a call (default: `wall_s`).
         memory_mb: memory of all that runs in the workspace, in MiB.
         disk_mb: files of the workspace, in MiB.
@@ -159,6 +163,11 @@ class WorkspaceToolbox(Toolbox):
             processes=self.processes,
             output_kb=1024,
         )
+
+    @property
+    def deadline_s(self) -> float:
+        """The seconds that a call may take if it waits for a processor, and a jail for its start."""
+        return self.wall_s * PATIENCE + _START_S
 
     def start(self, task: Task, shared: dict[str, Any]) -> Any:
         """Return the tools of an episode, in the workspace that they share."""
@@ -292,7 +301,7 @@ class FileTools(_InWorkspace):
 class Python(WorkspaceToolbox):
     """A tool `python`: an interpreter in a jail, which keeps its variables for the episode::
 
-        env = rlvr.ToolEnv(tasks, rlvr.Math(), rlvr.tools.Python(wall_s=10, packages=("numpy",)))
+    env = rlvr.ToolEnv(tasks, rlvr.Math(), rlvr.tools.Python(wall_s=10, packages=("numpy",)))
     """
 
     name: str = "python"
@@ -307,7 +316,7 @@ class Python(WorkspaceToolbox):
 class Shell(WorkspaceToolbox):
     """A tool `shell`: a bash in a jail, which keeps its folder and variables for the episode::
 
-        env = rlvr.ToolEnv(tasks, verifier, [rlvr.tools.Shell(), rlvr.tools.Files()])
+    env = rlvr.ToolEnv(tasks, verifier, [rlvr.tools.Shell(), rlvr.tools.Files()])
     """
 
     name: str = "shell"
