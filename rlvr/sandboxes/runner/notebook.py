@@ -21,6 +21,8 @@ from . import python
 
 _HEAD = struct.Struct("<IQ")  # the number of the call, the length of the source
 _KEPT_SOURCES = 64  # for tracebacks
+# A cell may put anything in their place.
+_compile, _eval = compile, eval
 
 
 def request(number: int, source: bytes) -> bytes:
@@ -95,18 +97,20 @@ def _main() -> dict[str, Any]:
 def _execute(source: bytes, name: str, namespace: dict[str, Any]) -> bool:
     """Execute a cell; show the value of its last expression, or what it raised. Returns whether it raised nothing."""
     text = source.decode("utf-8", "replace")
-    lines = text.splitlines(keepends=True)
-    linecache.cache[name] = (len(source), None, lines, name)
-    for old in [key for key in linecache.cache if key.startswith("<cell ")][:-_KEPT_SOURCES]:
-        del linecache.cache[old]
     try:
-        tree = ast.parse(text, name)
+        linecache.cache[name] = (len(source), None, text.splitlines(keepends=True), name)
+        for old in [key for key in linecache.cache if key.startswith("<cell ")][:-_KEPT_SOURCES]:
+            del linecache.cache[old]
+    except Exception:
+        pass  # then tracebacks have no lines
+    try:
+        tree = _compile(text, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         last = None
         if tree.body and isinstance(tree.body[-1], ast.Expr):
             last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        body = compile(tree, name, "exec", flags, dont_inherit=True)
-        value = None if last is None else compile(last, name, "eval", flags, dont_inherit=True)
+        body = _compile(tree, name, "exec", flags, dont_inherit=True)
+        value = None if last is None else _compile(last, name, "eval", flags, dont_inherit=True)
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
@@ -131,7 +135,7 @@ def _execute(source: bytes, name: str, namespace: dict[str, Any]) -> bool:
 
 
 def _evaluated(code: types.CodeType, namespace: dict[str, Any]) -> Any:
-    value = eval(code, namespace)
+    value = _eval(code, namespace)
     if code.co_flags & 0x80:  # a coroutine: the cell awaits something
         import asyncio
 
