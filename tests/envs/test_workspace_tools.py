@@ -17,10 +17,10 @@ import rlvr
 from rlvr.authoring import describe
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
+from rlvr.envs.toolboxes import Files, Python, Shell
 from rlvr.envs.tools import ToolEnv
 from rlvr.sandboxes.bubblewrap import Bubblewrap
 from rlvr.sandboxes.workspace_jails import jails
-from rlvr.envs.toolboxes import Files, Python, Shell
 
 TASK = Task("What is 6 × 7?", "42", "t")
 
