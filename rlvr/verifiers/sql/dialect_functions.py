@@ -240,8 +240,8 @@ _PARTS = {
 }  # fmt: skip
 _COMMON: dict[str, Callable[..., Any]] = {
     "date_plus": moments.plus, "date_less": lambda value, step: moments.plus(value, step, -1), "interval": _interval,
-    "interval_times": moments.times, "part": moments.part, "comparable": moments.comparable, "repeat": texts.repeat,
-    "reverse": lambda text: as_text(text)[::-1], "ascii": texts.first_code,
+    "interval_times": moments.times, "interval_size": moments.interval_size, "part": moments.part,
+    "comparable": moments.comparable, "repeat": texts.repeat, "reverse": lambda text: as_text(text)[::-1], "ascii": texts.first_code,
     "lpad": texts.lpad, "rpad": texts.rpad, "md5": texts.digest("md5"), "round": texts.rounded, "mod": texts.remainder, "truncated": texts.truncated,
 }  # fmt: skip
 _OF_MYSQL: dict[str, Callable[..., Any]] = {

@@ -40,7 +40,7 @@ _WITH = r"(?i:WITH)\s+(?:(?i:RECURSIVE)\s+)?[\w\"`\[\]]++\s*(?:\([^()]*+\)\s*)?(
 # A line where a query may begin. "With this in mind" and "Select the rows" are prose.
 _START = re.compile(
     r"^(?:[ \t>*-]|[0-9]{1,3}[.)])*+(?:[\w* ]{1,40}+:[* \t]*+)?"
-    rf"(?=SELECT\b|select\b|Select\b[^\n]*\b(?i:from)\b|VALUES\s*\(|{_WITH})",
+    rf"(?=(?:\([ \t\n]*+){{0,9}}+(?:SELECT\b|select\b|Select\b[^\n]*\b(?i:from)\b|VALUES\s*\(|{_WITH}))",
     re.MULTILINE,
 )
 _WITHIN_LINE = re.compile(rf"\b(?:SELECT\b|{_WITH}(?=\s*\())")

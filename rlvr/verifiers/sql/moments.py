@@ -125,6 +125,14 @@ def _interval(text: str) -> Duration | None:
     return Duration(int(months), int(days), seconds)
 
 
+def interval_size(value: Any) -> float | None:
+    """Return an interval's seconds as PostgreSQL compares intervals: a month is 30 days, and a day is 24 hours."""
+    duration = interval(value)
+    if duration is None:
+        return None
+    return (duration.months * 30 + duration.days) * 86_400 + duration.seconds
+
+
 def plus(value: Any, text: Any, sign: int = 1) -> str | None:
     """Return a moment plus or minus an interval, or the sum of two intervals."""
     base, step = moment(value), interval(text)

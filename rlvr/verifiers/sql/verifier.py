@@ -60,7 +60,7 @@ class Sql(Verifier):
     """
 
     name = "sql"
-    version = 4
+    version = 5
     limit_s = 10.0
     options = (
         "preset", "reward", "columns", "tolerance", "dialect", "clock", "max_steps", "max_rows",
