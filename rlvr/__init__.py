@@ -11,7 +11,7 @@ the trainers that people use::
 
 Importing it registers every environment with Gymnasium as `rlvr/Name-v0` and loads nothing heavy: other
 modules, Gymnasium among them, are imported when first used. Beside the names here there are the modules `rlvr.errors`,
-`rlvr.policies`, `rlvr.authoring`, `rlvr.testing`, and `rlvr.trl`, `rlvr.verl`, `rlvr.openrlhf` for those trainers.
+`rlvr.policies`, `rlvr.authoring`, `rlvr.testing`, `rlvr.tools`, and `rlvr.trl`, `rlvr.verl`, `rlvr.openrlhf` for those trainers.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ _HOME = {
     "instruction": "rlvr.verifiers.instructions",
     "Math": "rlvr.verifiers.math",
     "Sql": "rlvr.verifiers.sql",
+    "Answered": "rlvr.verifiers.transcript",
     "Citations": "rlvr.verifiers.citations",
     "Outcome": "rlvr.verifiers.transcript",
     "Turns": "rlvr.verifiers.transcript",
@@ -84,6 +85,7 @@ _MODULES = {
     "openrlhf": "rlvr.adapters.openrlhf",
     "policies": "rlvr.policies",
     "testing": "rlvr.testing",
+    "tools": "rlvr.envs.toolboxes",
     "trl": "rlvr.adapters.trl",
     "verl": "rlvr.adapters.verl",
 }
@@ -104,6 +106,7 @@ if TYPE_CHECKING:
     from rlvr.core.transcript import Transcript
     from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
     from rlvr.core.verifier import Verifier
+    from rlvr.envs import toolboxes as tools
     from rlvr.envs.mixture import Mixture
     from rlvr.envs.prompt import Prompt
     from rlvr.envs.tools import ToolEnv
@@ -122,10 +125,11 @@ if TYPE_CHECKING:
     from rlvr.verifiers.judge import Judge
     from rlvr.verifiers.math import Math
     from rlvr.verifiers.sql import Sql
-    from rlvr.verifiers.transcript import Outcome, Turns, UsedTool
+    from rlvr.verifiers.transcript import Answered, Outcome, Turns, UsedTool
 
 __all__ = [
     "AllOf",
+    "Answered",
     "AnyOf",
     "CannotScore",
     "Cause",
@@ -177,6 +181,7 @@ __all__ = [
     "probe",
     "score",
     "testing",
+    "tools",
     "train",
     "trl",
     "verifier",

@@ -3,6 +3,7 @@
 They see the `Transcript`, and combine with verifiers of responses, which see its last response::
 
     rlvr.UsedTool("search") >> rlvr.Math()                # no reward for a guess
+    rlvr.Answered() >> rlvr.Math()                        # no reward for an answer that stands in a call
     0.8 * rlvr.Math() + 0.2 * rlvr.UsedTool("search")
 
 Only the environment's messages hold results. A `<tool_response>` in the model's own text is text, and so is a call
@@ -46,6 +47,28 @@ class TranscriptVerifier(Verifier):
     @abstractmethod
     def judge(self, task: Task, transcript: Transcript) -> Verdict:
         """Return the verdict."""
+
+
+class Answered(TranscriptVerifier):
+    """Full reward for an episode whose last message is an answer: it makes no call.
+
+        rlvr.Answered() >> rlvr.Math()
+
+    A call in the last message was never answered, and what stands in its arguments was said to a tool. Without this gate,
+    a policy that runs out of turns is paid for an answer that stands in its code.
+    """
+
+    name = "answered"
+
+    def judge(self, task: Task, transcript: Transcript) -> Verdict:
+        """Look at the model's last message."""
+        last = [m for m in transcript.completion if m["role"] == "assistant"][-1:]
+        if not last:
+            return refused(self.name, Status.UNPARSABLE, "the model said nothing")
+        if calls_of(last[0]):
+            reason = "the last message calls a tool, so it isn't an answer"
+            return refused(self.name, Status.UNPARSABLE, reason)
+        return correct(self.name)
 
 
 class UsedTool(TranscriptVerifier):
