@@ -44,6 +44,9 @@ BUILT_IN = (
     _built_in("shop", "Shop", "Orders whose prices must be asked for with tools, in five levels"),
     _built_in("sql", "SQL", "Any questions with a gold query and an SQLite database"),
     _built_in("sql_explore", "SQLExplore", "Questions over a database that may be looked at first"),
+    _built_in(
+        "search_qa", "SearchQA", "Questions answered by search, with citations, in five levels"
+    ),
     _built_in("mbpp", "MBPP", "Small Python functions, the sanitized part (Austin et al. 2021)"),
     *(_puzzle(name, summary) for name, summary in PUZZLES.items()),
 )

@@ -188,13 +188,9 @@ class Outcome(TranscriptVerifier):
     ) -> None:
         if not (isinstance(tolerance, int | float) and 0 <= tolerance < math.inf):
             raise OptionError(f"tolerance is a number from 0 on, not {tolerance!r:.40}.")
-        keys: Sequence[Any] = path.split(".") if isinstance(path, str) else list(path)
-        keys = [] if path == "" else keys
-        if not all(isinstance(key, str | int) and not isinstance(key, bool) for key in keys):
-            raise OptionError(f"path is text like 'orders.0.status', not {path!r:.60}.")
+        self.path = path_of(path)
         # As JSON text, so that it is the same object in each worker, and its digest the same each time.
         self._expected = None if expected is _MISSING else _as_json("expected", expected)
-        self.path = tuple(str(key) for key in keys)
         self.tolerance = float(tolerance)
         self.name = ".".join(("outcome", *self.path))
 
@@ -275,6 +271,22 @@ def equal_json(value: Any, expected: Any, tolerance: float = 1e-9) -> bool:
             and all(equal_json(a, b, tolerance) for a, b in zip(value, expected, strict=True))
         )
     return type(value) is type(expected) and bool(value == expected)
+
+
+def path_of(path: str | Sequence[str | int]) -> tuple[str, ...]:
+    """Return the keys of a place in JSON data. Raises `OptionError` if they are none."""
+    keys: Sequence[Any] = path.split(".") if isinstance(path, str) else list(path)
+    keys = [] if path == "" else keys
+    if not all(isinstance(key, str | int) and not isinstance(key, bool) for key in keys):
+        raise OptionError(f"path is text like 'orders.0.status', not {path!r:.60}.")
+    return tuple(str(key) for key in keys)
+
+
+def item_at(value: Any, path: Sequence[str]) -> Any:
+    """Return the value at a place in JSON data; None if nothing is there."""
+    for key in path:
+        value = _item(value, key)
+    return None if value is _MISSING else value
 
 
 def _item(value: Any, key: str) -> Any:

@@ -314,7 +314,8 @@ def _hurried(subject: Subject, pairs: Sequence[tuple[Task, str]]) -> list[Verdic
     code = next(iter(subject.leaves(Code)), None)
     tasks = [task if code is None else _hasty(task, code) for task, _ in pairs]
     limit = verifier.limit_s / _PART
-    return scoring.score(tasks, columns(pairs)[1], verifier, limit_s=limit)
+    judged = [subject.judged(task, response) for task, response in pairs]
+    return scoring.score(tasks, judged, verifier, limit_s=limit)
 
 
 def _hasty(task: Task, code: Code) -> Task:
