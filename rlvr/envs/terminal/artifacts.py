@@ -64,11 +64,13 @@ class Artifacts:
         }
 
 
-def too_large(files: Mapping[str, bytes], paths: Sequence[str]) -> str:
+def too_large(
+    files: Mapping[str, bytes], paths: Sequence[str], most_kb: int = MOST_KB
+) -> str:
     """Return the reason why artifacts are more than an episode may leave; "" if they aren't."""
     if len(files) > MOST_FILES or len(paths) > MOST_FILES:
         return f"there are more than {MOST_FILES} files at the declared places"
     size = sum(len(content) for content in files.values())
-    if size > MOST_KB << 10:
-        return f"the files at the declared places have {size >> 10} KiB, more than {MOST_KB}"
+    if size > most_kb << 10:
+        return f"the files at the declared places have {size >> 10} KiB, more than {most_kb}"
     return ""

@@ -59,10 +59,16 @@ class Draft:
         metadata = {
             "family": family,
             "level": level,
-            "folder": FOLDER,
-            "files": {path: packed(content) for path, content in self.files.items()},
-            "executable": list(self.executable),
-            "setup": list(self.setup),
+            "start": {
+                "folder": FOLDER,
+                "steps": [
+                    {
+                        "files": {path: packed(content) for path, content in self.files.items()},
+                        "executable": list(self.executable),
+                    },
+                    *({"run": command, "in": FOLDER} for command in self.setup),
+                ],
+            },
             "artifacts": list(self.artifacts),
             "naive": list(self.naive),
         }

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from rlvr.core.episode import Episode, Reply
 from rlvr.core.errors import CannotScore, SandboxError
 from rlvr.core.task import Task
+from rlvr.core.tool_calls import MOST_CHARACTERS
 from rlvr.core.verdict import Cause
-from rlvr.envs.terminal.artifacts import Artifacts, too_large
-from rlvr.envs.terminal.draft import unpacked
-from rlvr.sandboxes.base import Limits
-from rlvr.sandboxes.workspace import CommandResult, Workspace
+from rlvr.envs.terminal.artifacts import Artifacts
+from rlvr.envs.terminal.start import Start, gathered, said
+from rlvr.sandboxes.workspace import Workspace
 
-LIMITS = Limits(wall_s=30.0, cpu_s=60.0, memory_mb=512, processes=64, disk_mb=64)
-"""The limits of an agent's workspace; `wall_s` and `cpu_s` are a command's."""
+_ROOM = 60  # characters between the head and the tail of a long output
 
 
 class Terminal(Episode):
@@ -26,16 +24,8 @@ class Terminal(Episode):
         self._workspace: Workspace | None = None
 
     async def open(self) -> None:
-        """Open a workspace with the task's files in it."""
-        start = self.task.metadata
-        try:
-            self._workspace = await Workspace.open(folder=start["folder"], limits=LIMITS)
-            files = {path: unpacked(content) for path, content in start["files"].items()}
-            await self._workspace.write(files, executable=start["executable"])
-            for command in start["setup"]:
-                await _ran(self._workspace, command)
-        except SandboxError as error:
-            raise CannotScore(Cause.SANDBOX, str(error)) from error
+        """Open a workspace in the task's first state. Raises `CannotScore` if it can't be had."""
+        self._workspace = await self._start().open()
 
     async def shell(self, command: str) -> str:
         """Run a command in the terminal, which is bash. Return its output, and its exit status if that isn't 0.
@@ -43,11 +33,7 @@ class Terminal(Episode):
         Args:
             command: one or more lines, such as "ls -l". Folder and variables last until the next call.
         """
-        assert self._workspace is not None
-        try:
-            return said(await self._workspace.shell(command))
-        except SandboxError as error:
-            raise CannotScore(Cause.SANDBOX, str(error)) from error
+        return _shortened(said(await self._run(command)))
 
     def submit(self) -> Reply:
         """Hand in the work as it is. This ends the episode."""
@@ -57,7 +43,7 @@ class Terminal(Episode):
         """Return the declared artifacts, gathered by the workspace's runner."""
         assert self._workspace is not None
         try:
-            return (await gathered(self._workspace, self.task.metadata["artifacts"])).to_json()
+            return (await self._gather(self._workspace)).to_json()
         except SandboxError as error:
             raise CannotScore(Cause.SANDBOX, str(error)) from error
 
@@ -66,30 +52,25 @@ class Terminal(Episode):
         if self._workspace is not None:
             await self._workspace.close()
 
+    def _start(self) -> Start:
+        """Return the task's first state. Raises `CannotScore` if it can't be had."""
+        return Start.of(self.task.metadata["start"])
 
-async def gathered(workspace: Workspace, paths: Sequence[str]) -> Artifacts:
-    """Return the artifacts at some paths of a workspace. Raises `SandboxError`."""
-    raise NotImplementedError
+    async def _gather(self, workspace: Workspace) -> Artifacts:
+        """Return the declared artifacts. Raises `SandboxError`."""
+        return await gathered(workspace, self.task.metadata["artifacts"])
+
+    async def _run(self, command: str) -> Any:
+        assert self._workspace is not None
+        try:
+            return await self._workspace.shell(command)
+        except SandboxError as error:
+            raise CannotScore(Cause.SANDBOX, str(error)) from error
 
 
-async def _ran(workspace: Workspace, command: str) -> None:
-    """Run a command of the author's. Raises `CannotScore` if it fails."""
-    result = await workspace.shell(command)
-    if result.status != 0:
-        raise CannotScore(
-            Cause.SANDBOX, f"The task's workspace can't be made: {command!r:.120} says {said(result)!r:.200}."
-        )
-
-
-def said(result: CommandResult) -> str:
-    """Return a command's result as the model reads it."""
-    output = result.output.rstrip("\n")
-    if result.limit is not None:
-        ending = f"(ended by its limit: {result.limit})"
-    elif result.status is None:
-        ending = "(ended by a signal)"
-    elif result.status != 0:
-        ending = f"(exit status {result.status})"
-    else:
-        ending = "" if output else "(no output)"
-    return "\n".join(part for part in (output, ending) if part)
+def _shortened(text: str) -> str:
+    """Return a long output's head and tail: errors are at its end, and a result is cut there otherwise."""
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    half = (MOST_CHARACTERS - _ROOM) // 2
+    return f"{text[:half]}\n… ({len(text) - 2 * half} characters cut) …\n{text[-half:]}"
