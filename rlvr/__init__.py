@@ -11,7 +11,7 @@ the trainers that people use::
 
 Importing it registers every environment with Gymnasium as `rlvr/Name-v0` and loads nothing heavy: other
 modules, Gymnasium among them, are imported when first used. Beside the names here there are the modules `rlvr.errors`,
-`rlvr.policies`, `rlvr.authoring`, `rlvr.testing`, and `rlvr.trl`, `rlvr.verl`, `rlvr.openrlhf` for those trainers.
+`rlvr.policies`, `rlvr.authoring`, `rlvr.testing`, `rlvr.tools`, and `rlvr.trl`, `rlvr.verl`, `rlvr.openrlhf` for those trainers.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ _MODULES = {
     "openrlhf": "rlvr.adapters.openrlhf",
     "policies": "rlvr.policies",
     "testing": "rlvr.testing",
+    "tools": "rlvr.envs.toolboxes",
     "trl": "rlvr.adapters.trl",
     "verl": "rlvr.adapters.verl",
 }
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
     from rlvr.core.transcript import Transcript
     from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
     from rlvr.core.verifier import Verifier
+    from rlvr.envs import toolboxes as tools
     from rlvr.envs.mixture import Mixture
     from rlvr.envs.prompt import Prompt
     from rlvr.envs.tools import ToolEnv
@@ -177,6 +179,7 @@ __all__ = [
     "probe",
     "score",
     "testing",
+    "tools",
     "train",
     "trl",
     "verifier",

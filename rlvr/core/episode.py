@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Self
 
 from rlvr.core.task import Message, Task, as_message
@@ -91,6 +92,9 @@ class Episode:
 
     task: Task
     """The task of the episode. It is there before `__init__` runs, which needn't set it."""
+
+    shared: Mapping[str, Any] = MappingProxyType({})
+    """What the toolboxes of the episode share, by name, if there are several: the `workspace` of `rlvr.tools.Python`."""
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """Make the object, with its task."""

@@ -218,8 +218,8 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def _written(text: str) -> ToolCall:
-    if len(text) > MOST_CHARACTERS:
-        return ToolCall("", "", error=f"a call has at most {MOST_CHARACTERS} characters")
+    if len(text) > MOST_CALL:
+        return ToolCall("", "", error=f"a call has at most {MOST_CALL} characters")
     try:
         call = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -238,4 +238,7 @@ def _arguments(text: str) -> Any:
 
 
 MOST_CHARACTERS = 4000
-"""Most characters of a call, and of a result."""
+"""Most characters of a result."""
+
+MOST_CALL = 32_000
+"""Most characters of a call, which may hold a program."""

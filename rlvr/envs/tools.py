@@ -27,6 +27,7 @@ from rlvr.core.fixtures import Fixture
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.core.tool_calls import (
+    MOST_CALL,
     MOST_CHARACTERS,
     ToolCall,
     encodable,
@@ -36,6 +37,7 @@ from rlvr.core.tool_calls import (
 )
 from rlvr.core.verifier import Verifier
 from rlvr.envs.tool_types import fits, is_known, schema_of, shown
+from rlvr.envs.toolboxes.base import Part, Toolset, parts_of, tools_of_parts
 from rlvr.envs.turns import MultiTurn
 
 Calls = Literal["text", "native"]
@@ -75,7 +77,8 @@ class ToolEnv(MultiTurn):
     Args:
         tasks: tasks. With `calls="text"` their prompts explain the tools: put `describe(toolbox)` in them.
         verifier: judges the answer, or the whole episode (`sees = "transcript"`).
-        toolbox: an `rlvr.Episode` class with tools, or any class whose constructor takes a task.
+        toolbox: an `rlvr.Episode` class with tools, or any class whose constructor takes a task; a toolbox of
+            `rlvr.tools`; or a list of toolboxes, among which one class may be.
         max_turns: the most responses per episode, including the answer.
         calls: `text`, or `native`: the model is offered the tools by its server or its chat template.
 
@@ -86,7 +89,7 @@ class ToolEnv(MultiTurn):
         self,
         tasks: TaskSet | Sequence[Task],
         verifier: Verifier,
-        toolbox: type[Any],
+        toolbox: Part | Sequence[Part],
         max_turns: int = 8,
         *,
         calls: Calls = "text",
@@ -99,12 +102,13 @@ class ToolEnv(MultiTurn):
     ) -> None:
         if calls not in get_args(Calls):
             raise OptionError(f"calls is 'text' or 'native', not {calls!r:.80}.")
-        self.toolbox = toolbox
+        self.toolbox: Any = toolbox if inspect.isclass(toolbox) else parts_of(toolbox)
         self.tools = tools_of(toolbox)
+        self._owners = tools_of_parts(parts_of(toolbox))[1]
         super().__init__(
             tasks,
             verifier,
-            toolbox,
+            toolbox if inspect.isclass(toolbox) else None,
             max_turns,
             deadline_s=deadline_s,
             step_reward_range=step_reward_range,
@@ -118,7 +122,26 @@ class ToolEnv(MultiTurn):
 
     def begin(self, task: Task) -> ToolSession:
         """Make the toolbox of an episode."""
-        return ToolSession(self.toolbox(task), self.tools)
+        if inspect.isclass(self.toolbox):
+            return ToolSession(self.toolbox(task), self.tools)
+        return ToolSession(Toolset(task, self.toolbox, self._owners), self.tools)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out tools that are copies with notes: they are made again, as they can't be pickled."""
+        if inspect.isclass(self.toolbox):
+            return self.__dict__
+        return {name: value for name, value in self.__dict__.items() if name != "tools"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state and make the tools."""
+        self.__dict__.update(state)
+        if "tools" not in state:
+            self.tools = tools_of(self.toolbox)
+
+    @property
+    def replies_vary(self) -> bool:
+        """True if the same messages may get other replies the next time, as its toolboxes declare."""
+        return any(bool(getattr(part, "varies", False)) for part in parts_of(self.toolbox))
 
 
 class ToolSession(Episode):
@@ -138,6 +161,8 @@ class ToolSession(Episode):
         self._call = call
         if self._is_episode:
             self._toolbox.conversation = self.conversation
+        if isinstance(self._toolbox, Toolset):
+            self._toolbox.bind(call)
 
     def open(self) -> Any:
         """Open the toolbox."""
@@ -155,8 +180,8 @@ class ToolSession(Episode):
         """Return the results of the message's calls. Without a call, return what the toolbox replies, if it does."""
         calls = message.tool_calls
         if not calls:
-            replies = self._is_episode and type(self._toolbox).reply is not Episode.reply
-            return await self._call(self._toolbox.reply, message) if replies else None
+            replying = self._replying()
+            return None if replying is None else await self._call(replying.reply, message)
         results = [await self.result(call) for call in calls[:_MOST_CALLS]]
         texts = [str(result.content) for result in results]
         reward = sum(result.reward for result in results)
@@ -168,6 +193,13 @@ class ToolSession(Episode):
         else:
             messages = [results_message(texts + [late] * (len(calls) > _MOST_CALLS))]
         return Reply("(over)" if over else "", reward, over, messages)
+
+    def _replying(self) -> Episode | None:
+        """Return the author's object, if it answers messages without a call."""
+        toolbox = self._toolbox
+        if isinstance(toolbox, Toolset):
+            return toolbox.replying
+        return toolbox if self._is_episode and type(toolbox).reply is not Episode.reply else None
 
     async def result(self, call: ToolCall) -> Reply:
         """Make one call and return its result as text of at most 4000 characters. Raises `CannotScore` if the tool does."""
@@ -185,7 +217,9 @@ class ToolSession(Episode):
         if self._hung >= _MOST_HUNG:
             return Reply(_OUT_OF_ORDER)
         tool, arguments = read_call(self._tools, call)
-        bound: Callable[..., Any] = functools.partial(tool, self._toolbox, **arguments)
+        toolbox = self._toolbox
+        owner = toolbox.object_of(call.name) if isinstance(toolbox, Toolset) else toolbox
+        bound: Callable[..., Any] = functools.partial(tool, owner, **arguments)
         if inspect.iscoroutinefunction(tool):
             bound = _as_coroutine_function(bound)
         try:
@@ -215,29 +249,23 @@ def _as_text(result: Any) -> str:
     return json.dumps(result, ensure_ascii=False)
 
 
-def tools_of(toolbox: type[Any]) -> dict[str, Callable[..., Any]]:
-    """Return a toolbox's tools by name, as functions whose first argument is a toolbox.
+def tools_of(toolbox: Part | Sequence[Part]) -> dict[str, Callable[..., Any]]:
+    """Return a toolbox's tools by name, as functions whose first argument is an episode's object.
 
     Raises `OptionError` if a tool lacks type hints or a docstring that names its arguments.
     """
-    if not inspect.isclass(toolbox):
-        raise OptionError(
-            f"A toolbox is a class whose constructor takes a task, not {toolbox!r:.80}."
-        )
-    own = vars(Episode) if issubclass(toolbox, Episode) else {}
-    tools = {
-        name: function
-        for name, function in inspect.getmembers(toolbox, inspect.isfunction)
-        if not name.startswith("_") and name not in own
-    }
+    parts = parts_of(toolbox)
+    tools, owners = tools_of_parts(parts)
     if not tools:
-        raise OptionError(f"{toolbox.__name__} has no public method, so there's no tool.")
+        name = getattr(parts[0], "__name__", type(parts[0]).__name__)
+        raise OptionError(f"{name} has no public method, so there's no tool.")
     for name, function in tools.items():
-        _check(toolbox, name, function)
-    return dict(sorted(tools.items(), key=lambda item: item[1].__code__.co_firstlineno))
+        owner = parts[owners[name]]
+        _check(getattr(owner, "__name__", type(owner).__name__), name, function)
+    return tools
 
 
-def describe(toolbox: type[Any]) -> str:
+def describe(toolbox: Part | Sequence[Part]) -> str:
     """Describe the tools and how to call them, for a prompt."""
     entries = []
     for name, function in tools_of(toolbox).items():
@@ -252,7 +280,7 @@ def describe(toolbox: type[Any]) -> str:
     )
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)
 def _arguments_of(
     function: Callable[..., Any],
 ) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
@@ -270,8 +298,8 @@ def read_call(
     function = tools.get(call.name)
     if function is None:
         raise ToolError(f"there's no tool {call.name!r:.40}; there are: {', '.join(tools)}")
-    if len(call.arguments) > MOST_CHARACTERS:
-        raise ToolError(f"a call has at most {MOST_CHARACTERS} characters")
+    if len(call.arguments) > MOST_CALL:
+        raise ToolError(f"a call has at most {MOST_CALL} characters")
     try:
         arguments = json.loads(call.arguments or "{}")
     except (ValueError, RecursionError) as error:
@@ -296,8 +324,8 @@ def read_call(
     return function, arguments
 
 
-def _check(toolbox: type[Any], name: str, function: Callable[..., Any]) -> None:
-    where = f"The tool {name!r} of {toolbox.__name__}"
+def _check(toolbox: str, name: str, function: Callable[..., Any]) -> None:
+    where = f"The tool {name!r} of {toolbox}"
     if name in _RESERVED:
         raise OptionError(f"{where} has a name that TRL uses for something else; give it another.")
     document = inspect.getdoc(function) or ""

@@ -191,6 +191,6 @@ class Filter:
 
 
 # What the zygote and its cells do themselves: build file systems, wait for a child, make files in memory.
-_NEEDED = ["mount", "umount2", "pidfd_open", "memfd_create"]
+_NEEDED = ["mount", "umount2", "pivot_root", "pidfd_open", "memfd_create"]
 FOR_ALL = Filter([name for name in _DENIED if name not in _NEEDED], _for_all())
 FOR_PROGRAMS = Filter(_NEEDED, _for_programs())

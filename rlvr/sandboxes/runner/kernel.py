@@ -7,12 +7,13 @@ import os
 import signal
 from typing import Any
 
-NEWNS, NEWIPC, NEWPID = 0x20000, 0x08000000, 0x20000000
+NEWNS, NEWIPC, NEWPID, NEWNET = 0x20000, 0x08000000, 0x20000000, 0x40000000
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT = 1, 2, 4, 8, 32
 BIND, MOVE, REC, PRIVATE = 1 << 12, 1 << 13, 1 << 14, 1 << 18
 _DETACH = 2
 _SET_DUMPABLE, _NO_NEW_PRIVILEGES, _AMBIENT, _CLEAR_ALL = 4, 38, 47, 4
 _CLONE = {"x86_64": 56, "aarch64": 220}.get(os.uname().machine)
+_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}.get(os.uname().machine)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 # With the interpreter's lock kept: between a clone and the child's first step no other code may run.
@@ -76,6 +77,18 @@ def unmount(target: str) -> None:
     if _umount2(target.encode(), _DETACH) != 0:
         error = ctypes.get_errno()
         raise OSError(error, "umount %s: %s" % (target, os.strerror(error)))
+
+
+def pivot_root(new: str) -> None:
+    """Make a mounted file system the root of this process, and detach the old one with all that is mounted in it."""
+    os.chdir(new)
+    path = ctypes.c_char_p(b".")
+    address = ctypes.cast(path, ctypes.c_void_p).value or 0
+    if _PIVOT_ROOT is None or _syscall(_PIVOT_ROOT, address, address, 0, 0, 0) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, "pivot_root: " + os.strerror(error))
+    unmount(".")
+    os.chdir("/")
 
 
 def dumpable(yes: bool) -> None:

@@ -334,7 +334,8 @@ def _counting(env: ToolEnv) -> tuple[ToolEnv, Counter[str]]:
 
     tools = {name: counted(name, tool) for name, tool in env.tools.items()}
     counting = copy.copy(env)
-    counting.toolbox = type(env.toolbox.__name__, (env.toolbox,), tools)
-    counting.episode_class = counting.toolbox
+    if inspect.isclass(env.toolbox):
+        counting.toolbox = type(env.toolbox.__name__, (env.toolbox,), tools)
+        counting.episode_class = counting.toolbox
     counting.tools = tools
     return counting, executed

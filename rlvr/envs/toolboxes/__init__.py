@@ -1,0 +1,29 @@
+"""Toolboxes that any `rlvr.ToolEnv` takes, as `rlvr.tools`::
+
+    env = rlvr.ToolEnv(tasks, rlvr.Math(), rlvr.tools.Python(wall_s=10))
+    env = rlvr.ToolEnv(tasks, verifier, [rlvr.tools.Shell(), rlvr.tools.Files(), Submit])
+
+They are configurations: each episode gets tools of its own. Several in a list are offered together, and those that need a
+workspace share it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rlvr.core.lazy import lazy_exports
+
+_HOME = {
+    "Files": "rlvr.envs.toolboxes.workspace",
+    "Python": "rlvr.envs.toolboxes.workspace",
+    "Shell": "rlvr.envs.toolboxes.workspace",
+    "Toolbox": "rlvr.envs.toolboxes.base",
+}
+
+if TYPE_CHECKING:
+    from rlvr.envs.toolboxes.base import Toolbox
+    from rlvr.envs.toolboxes.workspace import Files, Python, Shell
+
+__all__ = ["Files", "Python", "Shell", "Toolbox"]
+
+__getattr__, __dir__ = lazy_exports(__name__, _HOME)
