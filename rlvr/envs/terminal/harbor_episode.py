@@ -74,16 +74,16 @@ class HarborVerifier(TerminalVerifier):
             raise CannotScore(Cause.SANDBOX, str(error)) from error
 
     async def _by_script(self, read: HarborTask, artifacts: Artifacts, key: str) -> Verdict:
+        untouched = await _untouched_reward(read, key)  # for each response, so that none can choose to be unscored
+        if untouched is None:
+            raise CannotScore(Cause.GOLD, f"{read.name}: tests/test.sh writes no reward if nothing was done.")
+        if untouched >= 1.0:
+            raise CannotScore(Cause.GOLD, f"{read.name}: the tests pay full reward if nothing was done.")
         reward = await _reward(read, artifacts)
-        if reward == 0.0:
-            return refused(self.name, Status.INCORRECT, "the tests paid nothing")
-        untouched = await _untouched_reward(read, key)
         if reward is None:
-            if untouched is None:
-                raise CannotScore(Cause.GOLD, f"{read.name}: tests/test.sh writes no reward, even if nothing was done.")
             return refused(self.name, Status.LIMIT, "the tests ended without a reward")
-        if untouched is not None and untouched >= reward:
-            raise CannotScore(Cause.GOLD, f"{read.name}: the tests pay {untouched:g} if nothing was done.")
+        if reward <= untouched:
+            return refused(self.name, Status.INCORRECT, "the tests pay no more than for an untouched workspace")
         return Scored(reward, status_of(reward), {self.name: reward})
 
     def demonstrate(self, task: Task) -> str | None:
