@@ -16,7 +16,7 @@ import numpy as np
 from rlvr.core.environment import Environment
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
-from rlvr.core.tasks import generated
+from rlvr.core.tasks import TaskSet, generated
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.puzzles.common import pick
@@ -30,6 +30,7 @@ PROMPT = Prompt(
     "{instruction}\n\nYou have a terminal with bash in the folder {folder}, and no network. Only the files that you leave "
     "count, not what you say. When the work is done, call `submit`.{tools}"
 )
+_DATA_DEADLINE_S = 900.0  # Harbor's workspaces may take longer to build
 _DEADLINE_S = 300.0  # of a call: on a busy machine, a command's 30 seconds may take that long
 
 
@@ -43,6 +44,8 @@ def make(
     prompt: Prompt | str | dict[str, str] = PROMPT,
     size: int = 100_000,
     seed: int = 0,
+    data: str | None = None,
+    offline: bool = False,
 ) -> Environment:
     """Make tasks in a terminal, judged by the files that an episode leaves.
 
@@ -56,7 +59,23 @@ def make(
         prompt: may use {instruction}, {folder} and {tools}.
         size: how many tasks the split has.
         seed: of all tasks of all splits.
+        data: a folder in Harbor's format, or one that holds several; then there are no generated tasks, and no splits.
+        offline: take tasks of `data` that would have a network, and play them without one.
     """
+    described = f"\n\n{describe(Terminal)}" if calls == "text" else ""
+    if data is not None:
+        from rlvr.envs.terminal.harbor import harbor_tasks
+        from rlvr.envs.terminal.harbor_episode import HarborTerminal, HarborVerifier
+
+        path, template = data, Prompt.of(prompt)
+        return ToolEnv(
+            TaskSet(lambda: harbor_tasks(path, template, described, offline), "terminal"),
+            HarborVerifier(),
+            HarborTerminal,
+            max_turns,
+            calls=calls,
+            deadline_s=_DATA_DEADLINE_S,
+        )
     by_level(level, *range(3))  # raises for a level that there isn't
     tasks = generated(
         problem,
@@ -67,7 +86,7 @@ def make(
         prompt=Prompt.of(prompt),
         families=chosen(family),
         level=level,
-        tools=f"\n\n{describe(Terminal)}" if calls == "text" else "",
+        tools=described,
     )
     return ToolEnv(
         tasks,

@@ -65,11 +65,11 @@ class Artifacts:
 
 
 def too_large(
-    files: Mapping[str, bytes], paths: Sequence[str], most_kb: int = MOST_KB
+    files: Mapping[str, bytes], paths: Sequence[str], most_kb: int = MOST_KB, most_files: int = MOST_FILES
 ) -> str:
     """Return the reason why artifacts are more than an episode may leave; "" if they aren't."""
-    if len(files) > MOST_FILES or len(paths) > MOST_FILES:
-        return f"there are more than {MOST_FILES} files at the declared places"
+    if len(files) > most_files or len(paths) > most_files:
+        return f"there are more than {most_files} files at the declared places"
     size = sum(len(content) for content in files.values())
     if size > most_kb << 10:
         return f"the files at the declared places have {size >> 10} KiB, more than {most_kb}"

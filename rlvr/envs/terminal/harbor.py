@@ -77,7 +77,8 @@ class HarborTask:
     Attributes:
         name: as `task.toml` has it.
         instruction: what the model is asked to do.
-        start: the agent's workspace before its first command.
+        start: the task's image.
+        agents: the agent's workspace before its first command: the image, with folders for logs and a solution.
         judging: the verifier's workspace before artifacts and tests are put into it.
         shared: True if the tests are written for the agent's own container: then the artifacts are all of its folders.
         artifacts: the files and folders that the verifier gets.
@@ -94,6 +95,7 @@ class HarborTask:
     name: str
     instruction: str
     start: Start
+    agents: Start
     judging: Start
     shared: bool
     artifacts: tuple[str, ...]
@@ -178,7 +180,8 @@ def read_task(folder: str, offline: bool = False) -> HarborTask:
     return HarborTask(
         name=config.get("task", {}).get("name", root.name),
         instruction=instruction,
-        start=replace(start, also=also),
+        start=start,
+        agents=replace(start, also=also),
         judging=judging or start,
         shared=shared,
         artifacts=(start.folder, *start.also) if shared else tuple(declared),

@@ -24,7 +24,9 @@ from rlvr.sandboxes.workspace import Workspace, WorkspaceFileError
 
 _JSON, _TEXT = f"{LOGS}/verifier/reward.json", f"{LOGS}/verifier/reward.txt"
 _PLANTED = ("conftest.py", "sitecustomize.py", "usercustomize.py", "pytest.ini", "tox.ini", "setup.cfg")
-_BASELINES = 256
+_CACHED = 256
+MOST_FILES = 4000
+"""Most files and folders among a task's artifacts."""
 
 
 class HarborTerminal(Terminal):
@@ -34,13 +36,16 @@ class HarborTerminal(Terminal):
         task = task_at(self.task.reference)
         if task.unavailable:
             raise CannotScore(Cause.SANDBOX, task.unavailable)
-        return task.start
+        return task.agents
 
     async def _gather(self, workspace: Workspace) -> Artifacts:
         task = task_at(self.task.reference)
         for command in task.collect:
             await workspace.shell(command)
-        return await gathered(workspace, task.artifacts, MOST_KB)
+        artifacts = await gathered(workspace, task.artifacts, MOST_KB, MOST_FILES)
+        if artifacts.excess or task.judging is not task.start:
+            return artifacts
+        return _changes(artifacts, await _untouched(task, str(self.task.reference)))
 
 
 class HarborVerifier(TerminalVerifier):
@@ -92,22 +97,49 @@ class HarborVerifier(TerminalVerifier):
         return calling(solution) if solution else None
 
 
-_untouched: dict[str, float | None] = {}
+_starts: dict[str, Artifacts] = {}
+_rewards: dict[str, float | None] = {}
+
+
+async def _untouched(read: HarborTask, key: str) -> Artifacts:
+    """Return the artifacts of a workspace in which nothing was done; gathered once per task."""
+    if key not in _starts:
+        workspace = await read.agents.open()
+        try:
+            artifacts = await gathered(workspace, read.artifacts, MOST_KB, MOST_FILES)
+        finally:
+            await workspace.close()
+        _keep(_starts, key, artifacts)
+    return _starts[key]
 
 
 async def _untouched_reward(read: HarborTask, key: str) -> float | None:
-    """Return what the tests pay for a workspace in which nothing was done; looked up once per task."""
-    if key not in _untouched:
-        workspace = await read.start.open()
-        try:
-            artifacts = await gathered(workspace, read.artifacts, MOST_KB)
-        finally:
-            await workspace.close()
-        reward = await _reward(read, artifacts)
-        while len(_untouched) >= _BASELINES:
-            _untouched.pop(next(iter(_untouched)), None)
-        _untouched[key] = reward
-    return _untouched[key]
+    """Return what the tests pay if nothing was done; looked up once per task."""
+    if key not in _rewards:
+        artifacts = await _untouched(read, key)
+        if read.judging is read.start:
+            artifacts = _changes(artifacts, artifacts)
+        _keep(_rewards, key, await _reward(read, artifacts))
+    return _rewards[key]
+
+
+def _keep(cache: dict[str, Any], key: str, value: Any) -> None:
+    while len(cache) >= _CACHED:
+        cache.pop(next(iter(cache)), None)
+    cache[key] = value
+
+
+def _changes(artifacts: Artifacts, before: Artifacts) -> Artifacts:
+    """Return the files that are new or changed, and as entries of the kind `deleted` those that are gone."""
+    modes = {path: entry.get("mode") for path, entry in before.entries.items()}
+    files = {
+        path: content
+        for path, content in artifacts.files.items()
+        if before.files.get(path) != content or modes.get(path) != artifacts.entries.get(path, {}).get("mode")
+    }
+    entries: dict[str, Mapping[str, str]] = {path: artifacts.entries.get(path, {"kind": "file"}) for path in files}
+    entries |= {path: {"kind": "deleted"} for path in before.files if path not in artifacts.files}
+    return Artifacts(files, entries)
 
 
 async def _reward(read: HarborTask, artifacts: Artifacts) -> float | None:
@@ -115,19 +147,21 @@ async def _reward(read: HarborTask, artifacts: Artifacts) -> float | None:
     limits = Limits(
         wall_s=read.timeout_s, cpu_s=read.timeout_s, memory_mb=1024, processes=128, disk_mb=128
     )
-    steps = () if read.shared else read.judging.steps
     also = [*read.judging.also]
     for path in (TESTS, LOGS, *(path for path in artifacts.files if path.startswith("/"))):
         top = "/" + path.lstrip("/").partition("/")[0]
         if top not in (read.judging.folder, "/tmp", *also):
             also.append(top)
-    start = replace(read.judging, also=tuple(also), steps=steps)
+    start = replace(read.judging, also=tuple(also))
     workspace = await start.open(limits)
     try:
         kept = _without_planted(read, artifacts)
         modes = {path: entry.get("mode", "644") for path, entry in kept.entries.items()}
         programs = [path for path in kept.files if int(modes.get(path, "644"), 8) & 0o100]
         try:
+            gone = [p for p, entry in kept.entries.items() if entry["kind"] == "deleted"]
+            if gone and read.shared:
+                await workspace.shell("rm -f -- " + " ".join(map(_quoted, gone)))
             await workspace.write(dict(kept.files), executable=programs)
         except WorkspaceFileError:
             return 0.0  # a file in place of a folder

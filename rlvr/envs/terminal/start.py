@@ -9,7 +9,7 @@ from typing import Any
 
 from rlvr.core.errors import CannotScore, SandboxError
 from rlvr.core.verdict import Cause
-from rlvr.envs.terminal.artifacts import MOST_KB, Artifacts, too_large
+from rlvr.envs.terminal.artifacts import MOST_FILES, MOST_KB, Artifacts, too_large
 from rlvr.envs.terminal.draft import unpacked
 from rlvr.sandboxes.base import Limits
 from rlvr.sandboxes.needs import Needs
@@ -105,7 +105,10 @@ async def _ran(workspace: Workspace, command: str) -> None:
 
 
 async def gathered(
-    workspace: Workspace, paths: Sequence[str], most_kb: int = MOST_KB
+    workspace: Workspace,
+    paths: Sequence[str],
+    most_kb: int = MOST_KB,
+    most_files: int = MOST_FILES,
 ) -> Artifacts:
     """Return the artifacts at some paths of a workspace, absolute or relative to its folder. Raises `SandboxError`.
 
@@ -128,7 +131,7 @@ async def gathered(
             files |= await workspace.archive([path])
         except WorkspaceFileError as error:
             return Artifacts(excess=f"the files at {path} can't be gathered: {error}")
-    excess = too_large(files, list(entries), most_kb)
+    excess = too_large(files, list(entries), most_kb, most_files)
     return Artifacts(excess=excess) if excess else Artifacts(files, entries)
 
 
