@@ -19,6 +19,9 @@ from typing import Any
 
 from . import python
 
+# Cells may change or delete the built-in functions; this module keeps those that it began with.
+globals()["__builtins__"] = dict(vars(builtins))
+
 _HEAD = struct.Struct("<IQ")  # the number of the call, the length of the source
 _KEPT_SOURCES = 64  # for tracebacks
 
@@ -61,8 +64,9 @@ def main(requests: int, status: int) -> None:
             leave(python.exit_status(stop))
         except KeyboardInterrupt:
             pass
-        except BaseException as error:
+        except BaseException as error:  # something that this module needs is broken
             _show(error)
+            leave(1)
         if getpid() != me:  # a fork that came back from the cell
             _flush()
             leave(0)
@@ -107,9 +111,7 @@ def _execute(source: bytes, name: str, namespace: dict[str, Any]) -> bool:
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         body = compile(tree, name, "exec", flags, dont_inherit=True)
         value = None if last is None else compile(last, name, "eval", flags, dont_inherit=True)
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         error.__traceback__ = None
         _show(error)
         return False
