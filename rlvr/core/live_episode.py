@@ -11,7 +11,7 @@ import asyncio
 import functools
 import math
 import weakref
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -80,7 +80,7 @@ class LiveEpisode:
         except BaseException as error:
             self._failed("the beginning", error)
 
-    async def _respond(self, stop: Stop) -> list[Message]:
+    async def _respond(self) -> list[Message]:
         actor = self._actor
         assert actor is not None
         message = self.messages[-1]
@@ -160,23 +160,11 @@ class LiveEpisode:
 
     # ------------------------------------------------------------------ driving it
 
-    def _run(
-        self, what: str, command: Callable[[], Coroutine[Any, Any, Any]], default: Any = None
-    ) -> Future[Any]:
-        """Run a command. What can't be ended is a fault, and its result the default."""
-
-        def given_up(error: BaseException) -> Any:
-            self._failed(what, error)
-            return default
-
-        assert self._actor is not None
-        return self._actor.run(command, given_up)
-
     def begin_open(self) -> Future[None]:
         """Make the author's object and open it. An exception of it becomes the episode's fault."""
         if self._actor is None:
             return _done(None)
-        return self._run("the beginning", self._open)
+        return self._actor.run(self._open)
 
     def begin_respond(
         self, message: str | Mapping[str, Any], stop: Stop = "stop", last: bool = False
@@ -204,7 +192,7 @@ class LiveEpisode:
             self.step_rewards.append(0.0)
             self.over = True
             return _done([])
-        return self._run("the reply", functools.partial(self._respond, stop), [])
+        return self._actor.run(self._respond)
 
     def cut(self, stop: Stop) -> None:
         """End the episode without another message of the model; replies that it won't answer are taken back."""
@@ -241,7 +229,7 @@ class LiveEpisode:
                 self._ended = self._transcript()
             ended(_done(None))
         else:
-            self._run("the end", self._end).add_done_callback(ended)
+            self._actor.run(self._end).add_done_callback(ended)
         return result
 
     def begin_close(self) -> Future[None]:
@@ -255,9 +243,7 @@ class LiveEpisode:
         Its step reward is one of the episode's. Raises `CannotScore` if the tool does.
         """
         assert self._actor is not None
-        return self._run(
-            "a tool", functools.partial(self._call, call), Reply("error: it took too long")
-        )
+        return self._actor.run(functools.partial(self._call, call))
 
     async def respond(
         self, message: str | Mapping[str, Any], stop: Stop = "stop", last: bool = False

@@ -186,8 +186,6 @@ class ToolSession(Episode):
             return Reply(_OUT_OF_ORDER)
         tool, arguments = read_call(self._tools, call)
         bound: Callable[..., Any] = functools.partial(tool, self._toolbox, **arguments)
-        if inspect.iscoroutinefunction(tool):
-            bound = _as_coroutine_function(bound)
         try:
             result = await self._call(bound)
             if isinstance(result, Reply):
@@ -202,13 +200,6 @@ class ToolSession(Episode):
             raise ToolError(
                 f"{call.name} failed: {type(error).__name__}: {error!s:.200}"
             ) from error
-
-
-def _as_coroutine_function(bound: Callable[..., Any]) -> Callable[..., Any]:
-    async def call() -> Any:
-        return await bound()
-
-    return call
 
 
 def _as_text(result: Any) -> str:
