@@ -22,7 +22,7 @@ from rlvr.core.episode import ModelMessage, Reply
 from rlvr.core.errors import ResponseError, TaskError
 from rlvr.core.faults import raised
 from rlvr.core.task import Message, Task, as_message, content_text
-from rlvr.core.tool_calls import ToolCall, calls_of, encodable, openai_call
+from rlvr.core.tool_calls import ToolCall, are_results, calls_of, encodable, openai_call
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Unscored, Verdict
 
@@ -44,7 +44,8 @@ class LiveEpisode:
 
     Attributes:
         task: the task.
-        messages: the conversation so far. Read it; the episode keeps it.
+        messages: the conversation so far. Read it; the episode keeps it. After the last turn, the results of its calls
+            are there, too, though the model doesn't read them.
         turns: the number of the model's messages.
         over: True if no further message of the model is wanted.
         stop: why the last message ended (`stop`, `length`), or `turns` if the environment had more to say and no turns
@@ -96,7 +97,9 @@ class LiveEpisode:
         if reply is None or reply.over:
             self.over = True
         elif self.turns >= self._env.max_turns:
-            self.over, self.stop, new = True, "turns", []
+            self.over, self.stop = True, "turns"
+            if not are_results(said.tool_calls, new):
+                new = []
         self.messages += map(_encodable, new)
         return new
 
@@ -177,7 +180,7 @@ class LiveEpisode:
             last: True if the model can't say more, for want of tokens: then the environment isn't asked.
 
         Returns:
-            The environment's new messages; none if the episode is over.
+            The environment's new messages. If the episode is over, the model doesn't read them.
 
         Raises `ResetNeededError` if it is over already, and `ResponseError` for what isn't a message.
         """
@@ -195,11 +198,15 @@ class LiveEpisode:
         return self._actor.run(self._respond)
 
     def cut(self, stop: Stop) -> None:
-        """End the episode without another message of the model; replies that it won't answer are taken back."""
-        while (
-            len(self.messages) > len(self.task.prompt) and self.messages[-1]["role"] != "assistant"
-        ):
-            self.messages.pop()
+        """End the episode without another message of the model.
+
+        A reply that it won't answer is taken back, unless it holds the results of calls: those were made.
+        """
+        end = len(self.messages)
+        while end > len(self.task.prompt) and self.messages[end - 1]["role"] != "assistant":
+            end -= 1
+        if not are_results(calls_of(self.messages[end - 1]), self.messages[end:]):
+            del self.messages[end:]
         self.over, self.stop = True, stop
 
     def fail(self, fault: Unscored) -> None:
