@@ -96,7 +96,7 @@ class Tally:
             self._reward.append(math.nan)
         self._correct.append(isinstance(verdict, Scored) and verdict.status is Status.CORRECT)
         self._truncated.append(rollout.truncated if rollout.stop else -1)
-        self._answer.append(_vote(verdict, rollout.messages[-1]["content"]))
+        self._answer.append(_vote(verdict, rollout.response or ""))
         self._characters.append(rollout.characters)
         if rollout.completion_tokens is None:
             self._tokens.append(math.nan)
