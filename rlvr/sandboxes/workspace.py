@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from rlvr.core.errors import JailError, OptionError, RlvrError
 from rlvr.sandboxes.base import Limit, Limits
+from rlvr.sandboxes.link import Backend
 from rlvr.sandboxes.needs import Needs
 from rlvr.sandboxes.programs import PATIENCE
 from rlvr.sandboxes.workspace_jails import Answer, WorkspaceJail, jails
@@ -135,7 +136,7 @@ class Workspace:
         limits: Limits = LIMITS,
         needs: Needs | None = None,
         environment: Mapping[str, str] | None = None,
-        backend: str | None = None,
+        backend: str | Backend | None = None,
     ) -> Workspace:
         """Open a workspace with an empty folder.
 
@@ -146,7 +147,7 @@ class Workspace:
                 for all that is in the workspace.
             needs: the languages and packages that its code needs.
             environment: variables of its shell and interpreter.
-            backend: "auto", "docker" or "bubblewrap" (default: `RLVR_SANDBOX`, or "auto").
+            backend: "auto", "docker", "bubblewrap" or a `Backend` (default: `RLVR_SANDBOX`, or "auto").
 
         Raises `SandboxError` if there's no sandbox or the jail fails, `LacksError` if it lacks what's needed, `OptionError`
         for a folder that can't be.
@@ -167,7 +168,12 @@ class Workspace:
 
     @classmethod
     async def _opened(
-        cls, header: dict[str, Any], folder: str, limits: Limits, needs: Needs, backend: str
+        cls,
+        header: dict[str, Any],
+        folder: str,
+        limits: Limits,
+        needs: Needs,
+        backend: str | Backend,
     ) -> Workspace:
         entering = asyncio.get_running_loop().run_in_executor(None, jails.enter, needs, backend)
         try:

@@ -20,7 +20,7 @@ from rlvr.core.errors import JailError, LacksError, SandboxError
 from rlvr.sandboxes import bootstrap
 from rlvr.sandboxes.choose import Choice, chosen, explained
 from rlvr.sandboxes.languages import LANGUAGES
-from rlvr.sandboxes.link import Link
+from rlvr.sandboxes.link import Backend, Link
 from rlvr.sandboxes.needs import Inventory, Needs
 from rlvr.sandboxes.runner import frames
 
@@ -143,7 +143,7 @@ class WorkspaceJails:
         self._numbers = itertools.count(1)
         self._lacking: dict[tuple[str, Needs], list[str]] = {}
 
-    def enter(self, needs: Needs, backend: str) -> tuple[WorkspaceJail, int]:
+    def enter(self, needs: Needs, backend: str | Backend) -> tuple[WorkspaceJail, int]:
         """Return a jail with room for one more workspace, and the number that it has there.
 
         Raises `SandboxError` if there's no jail to be had, `LacksError` if none has what's needed.

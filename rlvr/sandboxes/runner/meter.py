@@ -68,6 +68,11 @@ class CallMeter:
         self._deadline = self.began + wall + waited
         return None
 
+    def passed_by_all(self) -> str | None:
+        """Return the limit of processes or memory if all that runs here is over it, whichever call began it."""
+        over = self._used()
+        return over if over in ("processes", "memory") else None
+
     def _used(self) -> str | None:
         pids = supervise.others()
         if len(pids) > int(self._limits["processes"]):

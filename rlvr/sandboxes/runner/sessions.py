@@ -16,7 +16,7 @@ _STATUS, _REQUESTS = 9, 8  # descriptors, in the session
 _PIPE_BYTES = 1 << 20
 _SET_PIPE_SIZE = 1031
 _BASH = ["bash", "--noprofile", "--norc", "--noediting", "-i", "+m", "+H", "+o", "history"]
-_TELL = "{ printf '%%d %%d\\0' %d %s >&9; } 2>/dev/null"  # whatever is traced then isn't the call's
+_TELL = "{ builtin printf '%%d %%d\\0' %d %s >&9; } 2>/dev/null"  # whatever is traced then isn't the call's
 
 
 class Session:

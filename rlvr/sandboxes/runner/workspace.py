@@ -149,7 +149,7 @@ class _Workspace:
         self._sessions[what] = session
         if what == "shell":
             # What it says at its start is nothing of the model's.
-            session.ask(0, b"__rlvr() { return ${1:-0}; }", "/dev/null")
+            session.ask(0, b"export -n PS1 PS2; __rlvr() { return ${1:-0}; }", "/dev/null")
             waiting = select.poll()
             waiting.register(session.status, select.POLLIN)
             waiting.register(session.handle, select.POLLIN)
@@ -196,6 +196,9 @@ class _Workspace:
             if session.status in ready:
                 status = session.said(self._number)
                 if status is not None:
+                    # What it has left running is looked at once more: a bomb may have a short fuse.
+                    if limit is None and (over_all := meter.passed_by_all()):
+                        return None, over_all, False
                     return status, limit, limit is not None
                 if not ready[session.status] & select.POLLIN:
                     poll.unregister(session.status)

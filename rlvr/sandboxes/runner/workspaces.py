@@ -136,7 +136,7 @@ class _Workspaces:
         one = self._all.get(number)
         if what == "close":
             if one is not None:
-                self._drop(number)
+                self._fail(number, "the workspace was closed")
             frames.send(self._out, {"call": call})
             return
         try:
