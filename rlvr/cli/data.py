@@ -11,6 +11,7 @@ from rlvr.cli import (
     data_decontaminate,
     data_dedupe,
     data_difficulty,
+    data_mine,
     data_neighbours,
     data_split,
     data_weakest,
@@ -19,13 +20,14 @@ from rlvr.cli import (
 
 @click.group("data")
 def command() -> None:
-    """Prepare tasks for training: find duplicates and test problems, measure, split, convert."""
+    """Prepare tasks for training: find duplicates and test problems, measure, split, convert, mine."""
 
 
 for _module in (
     data_decontaminate,
     data_dedupe,
     data_difficulty,
+    data_mine,
     data_neighbours,
     data_split,
     data_weakest,

@@ -65,7 +65,10 @@ class Artifacts:
 
 
 def too_large(
-    files: Mapping[str, bytes], paths: Sequence[str], most_kb: int = MOST_KB, most_files: int = MOST_FILES
+    files: Mapping[str, bytes],
+    paths: Sequence[str],
+    most_kb: int = MOST_KB,
+    most_files: int = MOST_FILES,
 ) -> str:
     """Return the reason why artifacts are more than an episode may leave; "" if they aren't."""
     if len(files) > most_files or len(paths) > most_files:

@@ -42,7 +42,9 @@ def failure(check: Mapping[str, Any], artifacts: Artifacts) -> str:
     try:
         return reader(check, artifacts)
     except (KeyError, TypeError, AttributeError) as error:
-        raise CannotScore("gold", f"A check can't be used: {error!r:.80} in {check!r:.200}.") from None
+        raise CannotScore(
+            "gold", f"A check can't be used: {error!r:.80} in {check!r:.200}."
+        ) from None
 
 
 def _text(check: Mapping[str, Any], artifacts: Artifacts) -> str:

@@ -15,8 +15,8 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,9 @@ class TestFile:
             for place in order:
                 new = f"test_{rng.getrandbits(48):012x}"
                 parts.append(test.variants[place].replace(_NAME, new).rstrip("\n") + "\n\n")
-                expected[name.rpartition("::")[0] + ("::" if "::" in name else "") + new] = test.outcomes[place]
+                expected[name.rpartition("::")[0] + ("::" if "::" in name else "") + new] = (
+                    test.outcomes[place]
+                )
             first, last = test.lines
             lines[first - 1 : last] = parts
         return "".join(lines), expected
@@ -101,11 +103,13 @@ class Controls:
         root: the folder in which pytest is run.
         files: the test files by their path there.
         packages: that the tests need, such as `pytest==8.4.2`.
+        environment: variables that they are run with.
     """
 
     root: str
     files: Mapping[str, TestFile]
     packages: tuple[str, ...] = ("pytest",)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def guesses(self) -> int:
@@ -121,6 +125,7 @@ class Controls:
         return {
             "root": self.root,
             "packages": list(self.packages),
+            "environment": dict(self.environment),
             "files": {
                 path: {
                     "source": file.source,
@@ -164,14 +169,17 @@ def controls_of(given: Mapping[str, Any]) -> Controls:
                 raise ValueError(f"{path}: {name} has other variants than outcomes")
         expected = {name: tuple(map(str, cases)) for name, cases in file["expected"].items()}
         files[str(path)] = TestFile(str(file["source"]), expected, varied)
-    if not any("passed" in cases for f in files.values() for t in f.varied.values() for cases in t.outcomes):
+    if not any(
+        "passed" in cases for f in files.values() for t in f.varied.values() for cases in t.outcomes
+    ):
         raise ValueError("no test is to pass")
     packages = tuple(map(str, given.get("packages", ("pytest",))))
     try:
         declared(packages)
     except OptionError as error:
         raise ValueError(str(error)) from None
-    return Controls(str(given["root"]), files, packages)
+    environment = {str(key): str(value) for key, value in given.get("environment", {}).items()}
+    return Controls(str(given["root"]), files, packages, environment)
 
 
 async def controlled(
@@ -190,7 +198,7 @@ async def controlled(
         source, cases = file.shuffled(rng)
         sources[path] = source
         expected |= {f"{path}::{name}": outcomes for name, outcomes in cases.items()}
-    got = await run_tests(controls, start, artifacts, sources, timeout_s)
+    got = await run_tests(controls, start, artifacts, sources, list(expected), timeout_s)
     if isinstance(got, str):
         return got
     passed = sum(got.get(name) == outcomes for name, outcomes in expected.items())
@@ -204,13 +212,19 @@ async def run_tests(
     start: Start,
     artifacts: Artifacts,
     sources: Mapping[str, str],
+    nodes: Sequence[str],
     timeout_s: float,
 ) -> dict[str, tuple[str, ...]] | str:
-    """Run test files in a workspace of their own; return the outcomes of each test's cases, or why there are none."""
+    """Run tests (`path::name`) of some files in a workspace of their own.
+
+    Returns the outcomes of each test's cases, or the reason why there are none. Raises `SandboxError` and `CannotScore`.
+    """
     limits = Limits(wall_s=timeout_s, cpu_s=timeout_s, memory_mb=1024, processes=64, disk_mb=128)
     needed = tuple(dict.fromkeys((*start.packages, *controls.packages)))
     also = tuple(dict.fromkeys((*start.also, "/tests")))
-    workspace = await replace(start, also=also, packages=needed).open(limits)
+    environment = {**start.environment, **controls.environment}
+    start = replace(start, also=also, packages=needed, environment=environment)
+    workspace = await start.open(limits)
     try:
         try:
             if gone := [p for p, entry in artifacts.entries.items() if entry["kind"] == "deleted"]:
@@ -220,11 +234,11 @@ async def run_tests(
             return f"the files can't be put in place: {error}"
         tests = {f"{controls.root}/{path}": source.encode() for path, source in sources.items()}
         await workspace.write({**tests, "/tests/plugin/rlvr_report.py": _PLUGIN})
-        files = " ".join(map(_quoted, sources))
+        chosen = " ".join(map(_quoted, nodes))
         command = (
             f"cd {_quoted(controls.root)} && PYTHONPATH=/tests/plugin PYTHONDONTWRITEBYTECODE=1 "
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python3 -m pytest -q --tb=no --no-header -p no:cacheprovider "
-            f"-p rlvr_report -o addopts= {files}"
+            f"-p rlvr_report -o addopts= {chosen}"
         )
         done = await workspace.shell(command, wall_s=timeout_s)
         if done.limit is not None:

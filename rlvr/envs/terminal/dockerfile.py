@@ -22,7 +22,9 @@ from rlvr.envs.terminal.draft import packed
 from rlvr.envs.terminal.start import Start
 from rlvr.sandboxes.packages import declared
 
-_BASES = re.compile(r"(?:docker\.io/)?(?:library/)?(debian|ubuntu|python)(?::([\w.-]+))?(?:@sha256:\w+)?")
+_BASES = re.compile(
+    r"(?:docker\.io/)?(?:library/)?(debian|ubuntu|python)(?::([\w.-]+))?(?:@sha256:\w+)?"
+)
 _PYTHON = re.compile(r"(\d+)(?:\.(\d+))?")
 _COMMANDS = frozenset(
     "base64 cat cd chmod cp cut echo false find git grep gunzip gzip head ln mkdir mv printf python python3 rm "  # noqa: SIM905
@@ -166,7 +168,9 @@ def _apply(image: _Image, word: str, rest: str, context: Path, where: str) -> No
             raise ImageUnavailableError(f"{where}: USER {rest!r:.40}: a workspace has one user.")
     elif word == "ENTRYPOINT":
         if rest not in ("[]", '["/bin/bash"]', '["bash"]', '["/bin/sh"]', '["sh"]'):
-            raise ImageUnavailableError(f"{where}: nothing is started by ENTRYPOINT in a workspace.")
+            raise ImageUnavailableError(
+                f"{where}: nothing is started by ENTRYPOINT in a workspace."
+            )
     elif word not in _IGNORED:
         raise ImageUnavailableError(f"{where}: {word} can't be had in a workspace.")
 
@@ -176,9 +180,7 @@ def _filled(image: _Image, text: str) -> str:
     return _VARIABLE.sub(lambda match: known.get(match[1] or match[2], match[0]), text)
 
 
-def _pairs(
-    image: _Image, text: str, where: str, needs_value: bool
-) -> Iterator[tuple[str, str]]:
+def _pairs(image: _Image, text: str, where: str, needs_value: bool) -> Iterator[tuple[str, str]]:
     try:
         parts = shlex.split(text)
     except ValueError as error:
@@ -216,7 +218,9 @@ def _copy(image: _Image, word: str, rest: str, context: Path, where: str) -> Non
     programs: list[str] = []
     for source in sources:
         if "://" in source or source.startswith("git@"):
-            raise ImageUnavailableError(f"{where}: {source!r:.60} is downloaded, and jails have no network.")
+            raise ImageUnavailableError(
+                f"{where}: {source!r:.60} is downloaded, and jails have no network."
+            )
         if source.endswith((".tar", ".gz", ".tgz", ".xz", ".bz2")) and word == "ADD":
             raise ImageUnavailableError(f"{where}: archives aren't unpacked.")
         for path, relative in _sources(context, source, where):
@@ -224,7 +228,11 @@ def _copy(image: _Image, word: str, rest: str, context: Path, where: str) -> Non
             image.size += len(content)
             if image.size > _MOST_MB << 20:
                 raise ImageUnavailableError(f"{where}: the files have more than {_MOST_MB} MiB.")
-            place = target if relative == "" and not into else posixpath.join(target, relative or path.name)
+            place = (
+                target
+                if relative == "" and not into
+                else posixpath.join(target, relative or path.name)
+            )
             files[place] = packed(content)
             if path.stat().st_mode & 0o100 if executable is None else executable:
                 programs.append(place)
@@ -280,7 +288,9 @@ def _run(image: _Image, rest: str, where: str) -> None:
                 f"{where}: RUN with {' '.join(words[:2])!r:.60}; only commands that handle files can be had."
             )
     if installs and others:
-        raise ImageUnavailableError(f"{where}: pip install is in a RUN of its own, or can't be had.")
+        raise ImageUnavailableError(
+            f"{where}: pip install is in a RUN of its own, or can't be had."
+        )
     if installs:
         return
     for path in _ABSOLUTE.findall(command):
@@ -299,7 +309,11 @@ def _pip_packages(words: list[str], where: str) -> set[str]:
         words = words[2:]
     if words[:2] not in (["pip", "install"], ["pip3", "install"]):
         return set()
-    names = [word for word in words[2:] if word not in ("--no-cache-dir", "-q", "--quiet", "--upgrade", "-U")]
+    names = [
+        word
+        for word in words[2:]
+        if word not in ("--no-cache-dir", "-q", "--quiet", "--upgrade", "-U")
+    ]
     try:
         versions = declared(names)
     except OptionError as error:

@@ -125,9 +125,21 @@ def harbor_tasks(
     tasks = []
     for folder in harbor_folders(data):
         read = read_task(str(folder.resolve()), offline)
-        fields = {"instruction": read.instruction, "folder": read.start.workdir or read.start.folder, "tools": tools}
-        reference = {"folder": str(folder.resolve()), "offline": offline, "digest": digest_of(folder)}
-        metadata = {"harbor": read.name, "unavailable": read.unavailable, **_plain({"metadata": read.metadata})}
+        fields = {
+            "instruction": read.instruction,
+            "folder": read.start.workdir or read.start.folder,
+            "tools": tools,
+        }
+        reference = {
+            "folder": str(folder.resolve()),
+            "offline": offline,
+            "digest": digest_of(folder),
+        }
+        metadata = {
+            "harbor": read.name,
+            "unavailable": read.unavailable,
+            **_plain({"metadata": read.metadata}),
+        }
         tasks.append(Task(prompt.render(fields), reference, folder.resolve().name, metadata))
     if all(task.metadata["unavailable"] for task in tasks):
         raise DataError(
@@ -186,7 +198,8 @@ def read_task(folder: str, offline: bool = False) -> HarborTask:
         shared=shared,
         artifacts=(start.folder, *start.also) if shared else tuple(declared),
         collect=tuple(
-            _string(each, "command", path, "verifier.collect") for each in verifier.get("collect", [])
+            _string(each, "command", path, "verifier.collect")
+            for each in verifier.get("collect", [])
         ),
         tests=_tree(root / "tests", "test.sh"),
         timeout_s=_seconds(verifier, "timeout_sec", 600.0, path, "verifier"),
@@ -217,7 +230,9 @@ def _config(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: task.name is 'org/name', not {name!r:.60}.")
     mode = config.get("verifier", {}).get("environment_mode", "shared")
     if mode not in ("shared", "separate"):
-        raise DataError(f"{path}: verifier.environment_mode is 'separate' or 'shared', not {mode!r:.40}.")
+        raise DataError(
+            f"{path}: verifier.environment_mode is 'separate' or 'shared', not {mode!r:.40}."
+        )
     return config
 
 
@@ -227,7 +242,9 @@ def _check_table(table: Any, name: str, path: Path) -> None:
         raise DataError(f"{path}: {name} is a table, not {table!r:.40}.")
     for field in table:
         if field not in _TABLES[name]:
-            raise DataError(f"{path}: {where} has a field {field!r:.40} that isn't known in schema 1.4.")
+            raise DataError(
+                f"{path}: {where} has a field {field!r:.40} that isn't known in schema 1.4."
+            )
 
 
 def _check_available(
@@ -247,16 +264,22 @@ def _check_available(
             if table.get(field):
                 raise ImageUnavailableError(f"{path}: {name}.{field} can't be had in a workspace.")
         if str(table.get("os", "linux")).lower() != "linux":
-            raise ImageUnavailableError(f"{path}: {name}.os is {table['os']!r:.20}; workspaces have Linux.")
+            raise ImageUnavailableError(
+                f"{path}: {name}.os is {table['os']!r:.20}; workspaces have Linux."
+            )
         if table.get("user") not in (None, "root", 0):
             raise ImageUnavailableError(f"{path}: {name}.user: a workspace has one user.")
-        default = "no-network" if name != "environment" or own.get("allow_internet") is False else "public"
+        default = (
+            "no-network"
+            if name != "environment" or own.get("allow_internet") is False
+            else "public"
+        )
         mode = table.get("network_mode", default)
         if mode not in ("no-network", "public", "allowlist"):
             raise DataError(f"{path}: {name}.network_mode is {mode!r:.40}.")
         if mode != "no-network" and not offline:
             raise ImageUnavailableError(
-                f"{path}: {name}.network_mode is {mode!r}, and a workspace has no network. Set it to \"no-network\", or "
+                f'{path}: {name}.network_mode is {mode!r}, and a workspace has no network. Set it to "no-network", or '
                 f"make the environment with offline=True if the task needs none."
             )
 
@@ -264,7 +287,9 @@ def _check_available(
 def _start(folder: Path, table: Mapping[str, Any], path: Path) -> Start:
     more = _strings(table.get("env", {}), path, "environment.env")
     if missing := [value for value in more.values() if "${" in value]:
-        raise ImageUnavailableError(f"{path}: environment.env takes {missing[0]!r:.40} from the host, which is kept apart.")
+        raise ImageUnavailableError(
+            f"{path}: environment.env takes {missing[0]!r:.40} from the host, which is kept apart."
+        )
     workdir = table.get("workdir")
     dockerfile = folder / "Dockerfile"
     if dockerfile.is_file():
@@ -273,12 +298,16 @@ def _start(folder: Path, table: Mapping[str, Any], path: Path) -> Start:
         check_base(image, f"{path}, environment.docker_image")
         start = start_of("/", set(), more, [], str(path))
     else:
-        raise ImageUnavailableError(f"{path}: there's neither {dockerfile} nor environment.docker_image.")
+        raise ImageUnavailableError(
+            f"{path}: there's neither {dockerfile} nor environment.docker_image."
+        )
     if any((folder / name).exists() for name in ("docker-compose.yaml", "docker-compose.yml")):
         raise ImageUnavailableError(f"{folder}: several services (docker-compose) can't be had.")
     if isinstance(workdir, str):
         folders = {start.folder, *start.also, workdir}
-        start = start_of(workdir, folders, start.environment, [dict(step) for step in start.steps], str(path))
+        start = start_of(
+            workdir, folders, start.environment, [dict(step) for step in start.steps], str(path)
+        )
     return start
 
 
@@ -288,26 +317,38 @@ def _artifacts(config: Mapping[str, Any], path: Path, workdir: str) -> list[str]
         table = {"source": entry} if isinstance(entry, str) else entry
         source = table.get("source") if isinstance(table, Mapping) else None
         if not isinstance(source, str) or not source:
-            raise DataError(f"{path}: artifacts has {entry!r:.60}; each is a path or a table with a source.")
+            raise DataError(
+                f"{path}: artifacts has {entry!r:.60}; each is a path or a table with a source."
+            )
         if table.get("service") not in (None, "main"):
             raise DataError(f"{path}: artifacts has {entry!r:.60}: there are no other services.")
         source = posixpath.join(workdir, source)
         parts = PurePosixPath(source).parts
         if ".." in parts or parts[:2] == ("/", "tests") or parts[:3] == ("/", "logs", "verifier"):
-            raise DataError(f"{path}: artifacts has {source!r:.60}, where the verifier's own files are.")
+            raise DataError(
+                f"{path}: artifacts has {source!r:.60}, where the verifier's own files are."
+            )
         found.append(source.rstrip("/"))
     return found
 
 
 def _seconds(table: Mapping[str, Any], field: str, default: float, path: Path, name: str) -> float:
     value = table.get(field, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _MOST_SECONDS:
-        raise DataError(f"{path}: {name}.{field} is a number of seconds up to {_MOST_SECONDS:g}, not {value!r:.40}.")
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 < value <= _MOST_SECONDS
+    ):
+        raise DataError(
+            f"{path}: {name}.{field} is a number of seconds up to {_MOST_SECONDS:g}, not {value!r:.40}."
+        )
     return float(value)
 
 
 def _strings(table: Any, path: Path, name: str) -> dict[str, str]:
-    if not isinstance(table, Mapping) or not all(isinstance(value, str) for value in table.values()):
+    if not isinstance(table, Mapping) or not all(
+        isinstance(value, str) for value in table.values()
+    ):
         raise DataError(f"{path}: {name} is a table of texts.")
     return {str(key): value for key, value in table.items()}
 
@@ -351,7 +392,9 @@ def _solution(folder: Path) -> list[str]:
         return []
     commands: list[str] = []
     for name, content in _tree(folder, "solve.sh").items():
-        if not isinstance(content, str) or (content and max(map(len, content.splitlines())) > MOST_CHARACTERS // 4):
+        if not isinstance(content, str) or (
+            content and max(map(len, content.splitlines())) > MOST_CHARACTERS // 4
+        ):
             return []
         path = f"{SOLUTION}/{name}"
         if "/" in name:

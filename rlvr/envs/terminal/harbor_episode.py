@@ -23,7 +23,14 @@ from rlvr.sandboxes.base import Limits
 from rlvr.sandboxes.workspace import Workspace, WorkspaceFileError
 
 _JSON, _TEXT = f"{LOGS}/verifier/reward.json", f"{LOGS}/verifier/reward.txt"
-_PLANTED = ("conftest.py", "sitecustomize.py", "usercustomize.py", "pytest.ini", "tox.ini", "setup.cfg")
+_PLANTED = (
+    "conftest.py",
+    "sitecustomize.py",
+    "usercustomize.py",
+    "pytest.ini",
+    "tox.ini",
+    "setup.cfg",
+)
 _CACHED = 256
 MOST_FILES = 4000
 """Most files and folders among a task's artifacts."""
@@ -79,16 +86,24 @@ class HarborVerifier(TerminalVerifier):
             raise CannotScore(Cause.SANDBOX, str(error)) from error
 
     async def _by_script(self, read: HarborTask, artifacts: Artifacts, key: str) -> Verdict:
-        untouched = await _untouched_reward(read, key)  # for each response, so that none can choose to be unscored
+        untouched = await _untouched_reward(
+            read, key
+        )  # for each response, so that none can choose to be unscored
         if untouched is None:
-            raise CannotScore(Cause.GOLD, f"{read.name}: tests/test.sh writes no reward if nothing was done.")
+            raise CannotScore(
+                Cause.GOLD, f"{read.name}: tests/test.sh writes no reward if nothing was done."
+            )
         if untouched >= 1.0:
-            raise CannotScore(Cause.GOLD, f"{read.name}: the tests pay full reward if nothing was done.")
+            raise CannotScore(
+                Cause.GOLD, f"{read.name}: the tests pay full reward if nothing was done."
+            )
         reward = await _reward(read, artifacts)
         if reward is None:
             return refused(self.name, Status.LIMIT, "the tests ended without a reward")
         if reward <= untouched:
-            return refused(self.name, Status.INCORRECT, "the tests pay no more than for an untouched workspace")
+            return refused(
+                self.name, Status.INCORRECT, "the tests pay no more than for an untouched workspace"
+            )
         return Scored(reward, status_of(reward), {self.name: reward})
 
     def demonstrate(self, task: Task) -> str | None:
@@ -135,9 +150,12 @@ def _changes(artifacts: Artifacts, before: Artifacts) -> Artifacts:
     files = {
         path: content
         for path, content in artifacts.files.items()
-        if before.files.get(path) != content or modes.get(path) != artifacts.entries.get(path, {}).get("mode")
+        if before.files.get(path) != content
+        or modes.get(path) != artifacts.entries.get(path, {}).get("mode")
     }
-    entries: dict[str, Mapping[str, str]] = {path: artifacts.entries.get(path, {"kind": "file"}) for path in files}
+    entries: dict[str, Mapping[str, str]] = {
+        path: artifacts.entries.get(path, {"kind": "file"}) for path in files
+    }
     entries |= {path: {"kind": "deleted"} for path in before.files if path not in artifacts.files}
     return Artifacts(files, entries)
 
@@ -167,7 +185,9 @@ async def _reward(read: HarborTask, artifacts: Artifacts) -> float | None:
             return 0.0  # a file in place of a folder
         tests = {f"{TESTS}/{name}": unpacked(content) for name, content in read.tests.items()}
         await workspace.write({**tests, f"{LOGS}/verifier/.rlvr": b""}, executable=[*tests])
-        exports = "".join(f"export {name}={_quoted(value)}\n" for name, value in read.environment.items())
+        exports = "".join(
+            f"export {name}={_quoted(value)}\n" for name, value in read.environment.items()
+        )
         await workspace.shell(f"{exports}bash {TESTS}/test.sh", wall_s=read.timeout_s)
         return _read_reward(await workspace.read([_JSON, _TEXT]))
     finally:

@@ -61,7 +61,9 @@ async def program_failure(
         if not runs:
             raise OptionError("it has no runs")
     except (KeyError, TypeError, AttributeError, OptionError) as error:
-        raise CannotScore(Cause.GOLD, f"A check of a program can't be used: {error!r:.200}.") from None
+        raise CannotScore(
+            Cause.GOLD, f"A check of a program can't be used: {error!r:.200}."
+        ) from None
     for path in names.values():
         if path not in artifacts.files:
             return ProgramFailure(f"there's no file {path}")
@@ -92,7 +94,10 @@ async def program_failure(
 def _input(run: Mapping[str, Any]) -> Input:
     files = {name: unpacked(content) for name, content in run.get("files", {}).items()}
     return Input(
-        run.get("stdin", "").encode(), tuple(run.get("args", ())), files, tuple(run.get("collect", {}))
+        run.get("stdin", "").encode(),
+        tuple(run.get("args", ())),
+        files,
+        tuple(run.get("collect", {})),
     )
 
 

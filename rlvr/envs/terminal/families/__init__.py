@@ -39,9 +39,15 @@ def chosen(family: str) -> tuple[str, ...]:
     Raises `OptionError` for a name that there isn't.
     """
     if not isinstance(family, str):
-        raise OptionError(f"family is a name, names with commas between, or all, not {family!r:.60}.")
-    names = tuple(FAMILIES) if family == "all" else tuple(name.strip() for name in family.split(","))
+        raise OptionError(
+            f"family is a name, names with commas between, or all, not {family!r:.60}."
+        )
+    names = (
+        tuple(FAMILIES) if family == "all" else tuple(name.strip() for name in family.split(","))
+    )
     for name in names:
         if name not in FAMILIES:
-            raise OptionError(f"There's no family {name!r:.40}. {nearest(name, [*FAMILIES, 'all'])}")
+            raise OptionError(
+                f"There's no family {name!r:.40}. {nearest(name, [*FAMILIES, 'all'])}"
+            )
     return names

@@ -13,7 +13,7 @@ import numpy as np
 
 from rlvr.envs.puzzles.common import integer, pick, sample
 from rlvr.envs.terminal.draft import Draft, writing
-from rlvr.envs.terminal.families.common import WORDS, by_level, lines, slug
+from rlvr.envs.terminal.families.common import WORDS, lines, slug
 from rlvr.envs.terminal.families.steps import (
     HEADER,
     Chosen,
@@ -31,7 +31,10 @@ def fix_script(rng: np.random.Generator, level: int) -> Draft:
     while True:
         steps = choose(rng, level)
         wrong = sorted(int(place) for place in rng.permutation(len(steps))[:level])
-        broken = [pick(rng, step.step.wrong) if i in wrong else step.step.right for i, step in enumerate(steps)]
+        broken = [
+            pick(rng, step.step.wrong) if i in wrong else step.step.right
+            for i, step in enumerate(steps)
+        ]
         shown, *hidden = (_rows(rng, steps) for _ in range(_HIDDEN + 1))
         if _matters(steps, broken, wrong, hidden):
             break
@@ -66,8 +69,18 @@ def write_tool(rng: np.random.Generator, level: int) -> Draft:
     for number, rows in enumerate(hidden):
         result = applied(steps, rows)
         total = number % 2 == 1
-        printed = [f"total{sign}{sum(n for _, n in result)}"] if total else [f"{w}{sign}{n}" for w, n in result]
-        runs.append({"args": ["--total"] if total else [], "stdin": _written(rows), "stdout": lines(printed)})
+        printed = (
+            [f"total{sign}{sum(n for _, n in result)}"]
+            if total
+            else [f"{w}{sign}{n}" for w, n in result]
+        )
+        runs.append(
+            {
+                "args": ["--total"] if total else [],
+                "stdin": _written(rows),
+                "stdout": lines(printed),
+            }
+        )
     body = _functions([step.step.right for step in steps], steps)
     body += "import sys\nrows = [[line.split()[0], int(line.split()[1])] for line in sys.stdin if line.strip()]\n"
     body += "".join(f"rows = {step.step.name}(rows, {step.n})\n" for step in steps)
@@ -92,7 +105,10 @@ def fix_package(rng: np.random.Generator, level: int) -> Draft:
     while True:
         steps = choose(rng, min(level + 1, 3))
         wrong = sorted(int(place) for place in rng.permutation(len(steps))[:level])
-        broken = [pick(rng, step.step.wrong) if i in wrong else step.step.right for i, step in enumerate(steps)]
+        broken = [
+            pick(rng, step.step.wrong) if i in wrong else step.step.right
+            for i, step in enumerate(steps)
+        ]
         hidden = [_rows(rng, steps) for _ in range(_HIDDEN)]
         if _matters(steps, broken, wrong, hidden):
             break
@@ -101,7 +117,9 @@ def fix_package(rng: np.random.Generator, level: int) -> Draft:
     for step, function, place in zip(steps, broken, modules, strict=True):
         files[place] = _module(step, function)
     files[f"{folder}/__init__.py"] = ""
-    imports = "".join(f"from {folder}.{step.step.name}_step import {step.step.name}\n" for step in steps)
+    imports = "".join(
+        f"from {folder}.{step.step.name}_step import {step.step.name}\n" for step in steps
+    )
     tests = ""
     for number, step in enumerate(steps):
         rows = _rows(rng, steps)[:8]
@@ -109,13 +127,21 @@ def fix_package(rng: np.random.Generator, level: int) -> Draft:
         tests += f"        rows = {rows!r}\n"
         tests += f"        self.assertEqual({step.step.name}(rows, {step.n}), {step(rows)!r})\n"
         tests += f"        self.assertEqual({step.step.name}([], {step.n + number}), [])\n"
-    files["test_steps.py"] = f"import unittest\n{imports}\n\nclass TestSteps(unittest.TestCase):{tests}"
-    described = "\n".join(f"- `{step.step.name}(rows, n)`: {step.step.sentence.format(n='n')}." for step in steps)
-    driver = _DRIVER.replace("IMPORTS", "".join(f"from {s.step.name}_step import {s.step.name}\n" for s in steps))
+    files["test_steps.py"] = (
+        f"import unittest\n{imports}\n\nclass TestSteps(unittest.TestCase):{tests}"
+    )
+    described = "\n".join(
+        f"- `{step.step.name}(rows, n)`: {step.step.sentence.format(n='n')}." for step in steps
+    )
+    driver = _DRIVER.replace(
+        "IMPORTS", "".join(f"from {s.step.name}_step import {s.step.name}\n" for s in steps)
+    )
     driver = driver.replace("STEPS", ", ".join(step.step.name for step in steps))
     runs = []
     for rows in hidden:
-        asked = [[step.step.name, rows, integer(rng, step.step.low, step.step.high)] for step in steps]
+        asked = [
+            [step.step.name, rows, integer(rng, step.step.low, step.step.high)] for step in steps
+        ]
         by_name = {step.step.name: step.step for step in steps}
         results = [by_name[name].right([list(row) for row in given], n) for name, given, n in asked]
         runs.append({"stdin": json.dumps(asked), "stdout": json.dumps(results)})
@@ -188,7 +214,9 @@ def write_makefile(rng: np.random.Generator, level: int) -> Draft:
         for name, text in tables.items():
             printed += [f"== {name}.{ending}", *_converted(text, sign, factor)]
         if level > 1:
-            everything = [line for text in tables.values() for line in _converted(text, sign, factor)]
+            everything = [
+                line for text in tables.values() for line in _converted(text, sign, factor)
+            ]
             printed = [*printed, *([f"== all.{ending}", *everything])]
             printed = _sorted_parts(printed)
         given = {"start": start, "out": out, "tool": tool, "tables": tables, "changed": changed, "convert": convert, "clean": level == 3}  # fmt: skip
@@ -321,7 +349,9 @@ def _module(step: Chosen, function: Any) -> str:
 
 def _script(steps: Sequence[Chosen], functions: Sequence[Any]) -> str:
     body = "import sys\n\n" + _functions(functions, steps)
-    body += "rows = [[line.split()[0], int(line.split()[1])] for line in sys.stdin if line.strip()]\n"
+    body += (
+        "rows = [[line.split()[0], int(line.split()[1])] for line in sys.stdin if line.strip()]\n"
+    )
     body += "".join(f"rows = {step.step.name}(rows, {step.n})\n" for step in steps)
     return body + "for word, number in rows:\n    print(word, number)\n"
 

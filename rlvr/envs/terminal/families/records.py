@@ -32,7 +32,12 @@ def merge_jsonl(rng: np.random.Generator, level: int) -> Draft:
     for id in (int(each) for each in rng.permutation(900)[:count] + 100):
         moments = sorted({moment(rng) for _ in range(integer(rng, 1, 4))})
         for when in moments:
-            row: dict[str, Any] = {"id": id, "updated": when, "name": pick(rng, WORDS), "stock": integer(rng, 0, 99)}
+            row: dict[str, Any] = {
+                "id": id,
+                "updated": when,
+                "name": pick(rng, WORDS),
+                "stock": integer(rng, 0, 99),
+            }
             if level > 1 and rng.random() < 0.25:
                 row = {"id": id, "updated": when, "deleted": True}
             newest[id] = row
@@ -86,10 +91,15 @@ def csv_totals(rng: np.random.Generator, level: int) -> Draft:
             cancelled.append(str(1000 + number))
         else:
             totals[customer] += units * goods[good]
-    ranked = sorted(((name, total) for name, total in totals.items() if total), key=lambda item: (-item[1], item[0]))
+    ranked = sorted(
+        ((name, total) for name, total in totals.items() if total),
+        key=lambda item: (-item[1], item[0]),
+    )
     files: dict[str, str | bytes] = {
         f"{folder}/orders.csv": lines(orders),
-        f"{folder}/prices.csv": lines(["good,price", *(f"{good},{price}" for good, price in goods.items())]),
+        f"{folder}/prices.csv": lines(
+            ["good,price", *(f"{good},{price}" for good, price in goods.items())]
+        ),
     }
     extra = ""
     if level == 3:
@@ -97,7 +107,7 @@ def csv_totals(rng: np.random.Generator, level: int) -> Draft:
         extra = f" Orders in `{folder}/cancelled.csv` don't count."
     return Draft(
         f"`{folder}/orders.csv` has a line per order, `{folder}/prices.csv` the price of each good.{extra} Write "
-        f"`totals.jsonl`: for each customer with a total above 0 a line `{{\"customer\": …, \"total\": …}}`, the largest "
+        f'`totals.jsonl`: for each customer with a total above 0 a line `{{"customer": …, "total": …}}`, the largest '
         f"total (units times price) first, and customers of one total in alphabetical order.",
         files,
         ("totals.jsonl",),
@@ -109,7 +119,10 @@ def csv_totals(rng: np.random.Generator, level: int) -> Draft:
                 "ordered": True,
             },
         ),
-        (*writing("totals.py", _TOTALS.replace("FOLDER", folder)), "python3 totals.py > totals.jsonl"),
+        (
+            *writing("totals.py", _TOTALS.replace("FOLDER", folder)),
+            "python3 totals.py > totals.jsonl",
+        ),
         naive=(f"cut -d, -f2 {folder}/orders.csv | sort | uniq -c > totals.jsonl",),
     )
 
@@ -156,7 +169,9 @@ def migrate_config(rng: np.random.Generator, level: int) -> Draft:
         files[f"{folder}/renamed.txt"] = lines([f"{old} -> {new}" for old, new in renamed.items()])
         rules += f" The keys in `{folder}/renamed.txt` get their new names."
     if level == 3:
-        files[f"{folder}/defaults.txt"] = lines([f"{key} = {value}" for key, value in defaults.items()])
+        files[f"{folder}/defaults.txt"] = lines(
+            [f"{key} = {value}" for key, value in defaults.items()]
+        )
         rules += f" A section without a key of `{folder}/defaults.txt` gets the value there, by the same rules."
     return Draft(
         f"Convert the files `{folder}/*.ini`, which have one section each, to one file `config.json`: an object with an "
@@ -221,7 +236,9 @@ json.dump(result, open("config.json", "w"))
 def recover_records(rng: np.random.Generator, level: int) -> Draft:
     """Ask for the records of a damaged file, or of two mirrors of it, whose checksums are right."""
     folder, count = slug(rng), by_level(level, 30, 50, 80)
-    payloads = {number: f"{sentence(rng, 3)} {integer(rng, 10, 99)}" for number in range(1, count + 1)}
+    payloads = {
+        number: f"{sentence(rng, 3)} {integer(rng, 10, 99)}" for number in range(1, count + 1)
+    }
     mirrors = ("a",) if level == 1 else ("a", "b")
     broken = {number: pick(rng, (*mirrors, "", "")) for number in payloads}
     lost = set(sample(rng, tuple(payloads), count // 8))
@@ -236,7 +253,9 @@ def recover_records(rng: np.random.Generator, level: int) -> Draft:
             if rng.random() < 0.1:
                 body.append(line)
             if rng.random() < 0.1:
-                body.append(bytes(int(byte) for byte in rng.integers(128, 255, size=integer(rng, 4, 30))))
+                body.append(
+                    bytes(int(byte) for byte in rng.integers(128, 255, size=integer(rng, 4, 30)))
+                )
         order = [int(place) for place in rng.permutation(len(body))]
         files[f"{folder}/{mirror}.dat"] = b"\n".join(body[place] for place in order) + b"\n"
     whole = [
@@ -254,7 +273,9 @@ def recover_records(rng: np.random.Generator, level: int) -> Draft:
         ("recovered.txt",),
         ({"kind": "text", "path": "recovered.txt", "equals": lines(whole)},),
         (
-            *writing("recover.py", _RECOVER.replace("FOLDER", folder).replace("CODED", str(level == 3))),
+            *writing(
+                "recover.py", _RECOVER.replace("FOLDER", folder).replace("CODED", str(level == 3))
+            ),
             "python3 recover.py > recovered.txt",
         ),
         naive=(f"cat {folder}/*.dat | cut -d'|' -f2 | sort -u > recovered.txt",),

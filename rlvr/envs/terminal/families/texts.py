@@ -38,7 +38,10 @@ def find_file(rng: np.random.Generator, level: int) -> Draft:
         body = paragraph(rng, integer(rng, 3, 8))
         near = word[:-1] if level == 3 else pick(rng, WORDS)
         has_word = lacks != "word"
-        body.insert(integer(rng, 0, len(body)), f"{pick(rng, WORDS)} {word if has_word else near} {pick(rng, WORDS)}")
+        body.insert(
+            integer(rng, 0, len(body)),
+            f"{pick(rng, WORDS)} {word if has_word else near} {pick(rng, WORDS)}",
+        )
         head = [f"owner: {other if lacks == 'owner' else owner}"]
         head += [f"status: {wrong if lacks == 'both' else status}"] if level > 1 else []
         files[place] = lines([*head, *body])
@@ -63,19 +66,27 @@ def extract_ids(rng: np.random.Generator, level: int) -> Draft:
     """Ask for the identifiers in messy notes; what only looks like one doesn't count."""
     folder = slug(rng)
     prefix = "".join(pick(rng, "ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(3))
-    ids = sorted({f"{prefix}-{integer(rng, 1000, 9999)}" for _ in range(by_level(level, 14, 24, 40))})
+    ids = sorted(
+        {f"{prefix}-{integer(rng, 1000, 9999)}" for _ in range(by_level(level, 14, 24, 40))}
+    )
     counts: Counter[str] = Counter()
-    notes: dict[str, list[str]] = {f"{folder}/notes-{i}.txt": [] for i in range(by_level(level, 1, 3, 6))}
+    notes: dict[str, list[str]] = {
+        f"{folder}/notes-{i}.txt": [] for i in range(by_level(level, 1, 3, 6))
+    }
     for each in ids:
         for _ in range(integer(rng, 1, 3)):
             counts[each] += 1
             place = pick(rng, tuple(notes))
             end = pick(rng, (".", ",", ")", ":", "", " now"))
-            notes[place].append(f"{pick(rng, WORDS)} {pick(rng, ('(', '', 'see '))}{each}{end} {pick(rng, WORDS)}")
+            notes[place].append(
+                f"{pick(rng, WORDS)} {pick(rng, ('(', '', 'see '))}{each}{end} {pick(rng, WORDS)}"
+            )
         digits = each[-4:]
         decoys = (f"{prefix.lower()}-{digits}", f"X{each}", f"{each}{digits[0]}", f"{prefix}-{digits[:3]}",
                   f"{prefix}_{digits}", f"{prefix} {digits}")  # fmt: skip
-        notes[pick(rng, tuple(notes))].append(f"{pick(rng, WORDS)} {pick(rng, decoys)} {pick(rng, WORDS)}")
+        notes[pick(rng, tuple(notes))].append(
+            f"{pick(rng, WORDS)} {pick(rng, decoys)} {pick(rng, WORDS)}"
+        )
     form = (
         f"An id is `{prefix}-` with four digits behind it, in capitals, and no letter or digit directly before or after: "
         f"`X{prefix}-1234` and `{prefix}-12345` are none."
@@ -85,7 +96,10 @@ def extract_ids(rng: np.random.Generator, level: int) -> Draft:
         task = "Write each id once, sorted, one per line, to `ids.txt`."
         tail = "sort -u > ids.txt"
     else:
-        wanted = [f"{each} {n}" for each, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+        wanted = [
+            f"{each} {n}"
+            for each, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        ]
         task = (
             "Write a line `ID COUNT` per id to `ids.txt`: the most frequent id first, and ids of one count in "
             "alphabetical order."
@@ -111,17 +125,27 @@ def log_report(rng: np.random.Generator, level: int) -> Draft:
     folder = slug(rng)
     services = sample(rng, _SERVICES, by_level(level, 3, 4, 5))
     days = (1, 28) if level < 3 else (integer(rng, 3, 8), integer(rng, 15, 24))
-    report: dict[str, Any] = {"requests": 0, "errors": 0, "by_service": dict.fromkeys(sorted(services), 0), "slowest_ms": 0}
+    report: dict[str, Any] = {
+        "requests": 0,
+        "errors": 0,
+        "by_service": dict.fromkeys(sorted(services), 0),
+        "slowest_ms": 0,
+    }
     files: dict[str, str | bytes] = {}
     for number in range(by_level(level, 1, 3, 4)):
         body = []
         for _ in range(by_level(level, 60, 80, 100)):
             when, service = moment(rng), pick(rng, services)
-            status, ms = pick(rng, (200, 200, 200, 204, 301, 404, 500, 502, 503)), integer(rng, 2, 4000)
+            status, ms = (
+                pick(rng, (200, 200, 200, 204, 301, 404, 500, 502, 503)),
+                integer(rng, 2, 4000),
+            )
             if level > 1 and rng.random() < 0.08:
                 body.append(f"{when} {service} {pick(rng, ('timeout', '', '??? 200'))}")
                 continue
-            body.append(f"{when} {service} GET /{pick(rng, WORDS)}/{integer(rng, 1, 99)} {status} {ms}ms")
+            body.append(
+                f"{when} {service} GET /{pick(rng, WORDS)}/{integer(rng, 1, 99)} {status} {ms}ms"
+            )
             if days[0] <= int(when[8:10]) <= days[1]:
                 report["requests"] += 1
                 report["errors"] += status >= 500

@@ -28,7 +28,9 @@ def organise_files(rng: np.random.Generator, level: int) -> Draft:
         body = paragraph(rng, integer(rng, 2, 5))
         headed = level < 3 or rng.random() < 0.8
         head = [f"project: {project}", f"year: {year}"]
-        content = lines([*(head if level == 1 else head[:: pick(rng, (1, -1))]), "", *body] if headed else body)
+        content = lines(
+            [*(head if level == 1 else head[:: pick(rng, (1, -1))]), "", *body] if headed else body
+        )
         files[f"{folder}/{name}"] = content
         place = f"{project}/{year}/{name}" if level > 1 else f"{project}/{name}"
         tree[place if headed else f"unknown/{name}"] = digest(content)
@@ -65,39 +67,49 @@ def repair_links(rng: np.random.Generator, level: int) -> Draft:
     }
     links = {name: f"../data/{pick(rng, names[:count])}.txt" for name in names[count:]}
     wrong = {
-        name: pick(rng, (f"../data/{pick(rng, names[:count])}.txt", "../missing.txt", f"/data/{name}.txt"))
+        name: pick(
+            rng, (f"../data/{pick(rng, names[:count])}.txt", "../missing.txt", f"/data/{name}.txt")
+        )
         for name in links
         if rng.random() < 0.7
     }
     files[f"{folder}/links.txt"] = lines([f"{name} -> {place}" for name, place in links.items()])
-    setup = [f"mkdir -p {folder}/links", *(f"ln -s {place} {folder}/links/{name}" for name, place in wrong.items())]
+    setup = [
+        f"mkdir -p {folder}/links",
+        *(f"ln -s {place} {folder}/links/{name}" for name, place in wrong.items()),
+    ]
     checks: list[Mapping[str, object]] = [
-        {"kind": "entry", "path": f"{folder}/links/{name}", "target": place} for name, place in links.items()
+        {"kind": "entry", "path": f"{folder}/links/{name}", "target": place}
+        for name, place in links.items()
     ]
     text = (
         f"`{folder}/links.txt` has lines `NAME -> TARGET`. Make each `{folder}/links/NAME` a symbolic link with exactly "
         f"that target; some are missing or point elsewhere."
     )
     solution = [
-        f"while read name arrow place; do ln -sfn \"$place\" {folder}/links/$name; done < {folder}/links.txt"
+        f'while read name arrow place; do ln -sfn "$place" {folder}/links/$name; done < {folder}/links.txt'
     ]
     if level > 1:
         modes = {name: pick(rng, ("600", "640", "644", "750", "755")) for name in names[:count]}
-        files[f"{folder}/modes.txt"] = lines([f"{mode} data/{name}.txt" for name, mode in modes.items()])
+        files[f"{folder}/modes.txt"] = lines(
+            [f"{mode} data/{name}.txt" for name, mode in modes.items()]
+        )
         setup += [f"chmod 666 {folder}/data/*"]
         checks += [
             {"kind": "entry", "path": f"{folder}/data/{name}.txt", "mode": mode}
             for name, mode in modes.items()
         ]
         text += f" `{folder}/modes.txt` has the mode of each file of `{folder}/data`: set them."
-        solution.append(f"(cd {folder} && while read mode place; do chmod $mode $place; done < modes.txt)")
+        solution.append(
+            f"(cd {folder} && while read mode place; do chmod $mode $place; done < modes.txt)"
+        )
     if level == 3:
         stray = [f"{pick(rng, WORDS)}-{number}" for number in range(4)]
         setup += [f"ln -s ../nowhere/{name} {folder}/links/{name}" for name in stray]
         checks += [{"kind": "absent", "path": f"{folder}/links/{name}"} for name in stray]
         text += f" Remove the links of `{folder}/links` that the list doesn't name."
         solution.append(
-            f"for link in {folder}/links/*; do grep -q \"^${{link##*/}} -> \" {folder}/links.txt || rm \"$link\"; done"
+            f'for link in {folder}/links/*; do grep -q "^${{link##*/}} -> " {folder}/links.txt || rm "$link"; done'
         )
     checks += [
         {"kind": "tree", "path": f"{folder}/data", "files": {
@@ -111,7 +123,9 @@ def repair_links(rng: np.random.Generator, level: int) -> Draft:
         tuple(checks),
         tuple(solution),
         setup=("\n".join(setup),),
-        naive=(f"while read name arrow place; do cp {folder}/data/* {folder}/links/; done < {folder}/links.txt",),
+        naive=(
+            f"while read name arrow place; do cp {folder}/data/* {folder}/links/; done < {folder}/links.txt",
+        ),
     )
 
 
