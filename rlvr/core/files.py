@@ -190,7 +190,7 @@ def drop_torn_end(path: Path) -> None:
 def replacing(path: str | Path) -> Iterator[IO[bytes]]:
     """Open a file that replaces `path` once it is whole and on the disk; otherwise `path` stays as it was.
 
-    A link, a pipe or a device (`/dev/stdout`) is written to in place.
+    A link, a pipe or a device (`/dev/stdout`) is written to in place. An `OSError` of writing names `path`.
     """
     path = Path(path)
     if path.is_symlink() or (path.exists() and not path.is_file()):
@@ -200,15 +200,27 @@ def replacing(path: str | Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:12]}.part")
     try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        with naming(path, part):
+            with part.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
+
+
+@contextlib.contextmanager
+def naming(path: Path, part: Path | None = None) -> Iterator[None]:
+    """Let errors of writing name `path`: those that name no file (a full disk), and those of its `part`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(part)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_json(path: str | Path, content: Any, indent: int | None = 2) -> None:

@@ -149,9 +149,11 @@ def _package(spec: EnvironmentSpec) -> str:
 def check_name(name: str) -> None:
     """Raise `RegistrationError` if no environment may have that name."""
     if not _NAME.fullmatch(name):
+        near = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_").lstrip("_0123456789")
+        hint = f" {near!r} would do." if _NAME.fullmatch(near) else ""
         raise RegistrationError(
             f"{name!r} can't name an environment: use lower-case letters, digits and "
-            f"underscores, a letter first."
+            f"underscores, a letter first.{hint}"
         )
 
 
@@ -283,9 +285,11 @@ def find(environment: str) -> EnvironmentSpec:
             return spec
     if import_named():
         return find(environment)
+    file = Path(f"{environment.partition(':')[0]}.py")
+    hint = f" A file is an environment by its path: {file}." if file.is_file() else ""
     raise UnknownEnvironmentError(
         f"There's no environment {environment!r}. {nearest(environment, [*_specs, *families()])} "
-        f"`rlvr list` shows all."
+        f"`rlvr list` shows all.{hint}"
     )
 
 

@@ -317,6 +317,11 @@ def _window(policy: Policy) -> int:
 
 
 def _check(name: str, found: Sequence[str | Generation], asked: int) -> None:
+    if isinstance(found, str | Generation) or not hasattr(found, "__len__"):
+        raise PolicyError(
+            f"The policy {name!r} gave a {type(found).__name__} for {asked} requests: it returns a list with a "
+            f"response for each."
+        )
     if len(found) != asked:
         raise PolicyError(f"The policy {name!r} gave {len(found)} responses for {asked} requests.")
     for one in found:
