@@ -76,13 +76,13 @@ class Citations(TranscriptVerifier):
         if len(cited) > _MOST_CITATIONS:  # a bound on the time
             feedback = f"{len(cited)} citations, which are more than {_MOST_CITATIONS}"
             return refused(self.name, Status.INCORRECT, feedback)
-        known = self._known_ids if self.form == "ids" else self._known_quotes
+        supported = self._known_ids if self.form == "ids" else self._known_quotes
         unknown = set(cited)
         written = ""  # by the model, into the arguments of calls so far
         for call in transcript.tool_calls:
             written += f"{' '.join(_texts(call['arguments']))}\n\n"
             if unknown and not call["failed"]:
-                unknown -= known(unknown, call["result"], written)
+                unknown -= supported(unknown, call["result"], written)
         for citation in cited:
             if citation in unknown:
                 feedback = f"no tool's result has {citation.strip()[:100]!r}"

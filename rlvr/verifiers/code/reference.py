@@ -72,33 +72,33 @@ class Reference:
     @classmethod
     def of(
         cls,
-        given: Any,
+        data: Any,
         language: str = "python",
         limits: Limits | None = None,
         packages: Sequence[str] = DEFAULT,
     ) -> Reference:
         """Read one; the other arguments count where it names none. Raises `CannotScore(gold)`."""
-        if not isinstance(given, Mapping):
-            raise wrong(f"is {_FORMS}; it's of type {type(given).__name__}")
-        functions = any(key in given for key in ("test", "asserts"))
-        if functions == ("tests" in given):
-            both = "both, tests of programs and of functions" if functions else list(given)
+        if not isinstance(data, Mapping):
+            raise wrong(f"is {_FORMS}; it's of type {type(data).__name__}")
+        functions = any(key in data for key in ("test", "asserts"))
+        if functions == ("tests" in data):
+            both = "both, tests of programs and of functions" if functions else list(data)
             raise wrong(f"is one of {_FORMS}; this one has {both!s:.200}")
         try:
-            named = text(given, "language", "python" if functions else language)
+            named = text(data, "language", "python" if functions else language)
             spoken = language_of(named).name
-            allowed = Limits.of(given.get("limits"), limits)
-            check = given.get("checker")
+            allowed = Limits.of(data.get("limits"), limits)
+            check = data.get("checker")
             if functions and check is not None:
                 raise wrong('has a "checker", which is for {"tests": …} alone')
             if functions and spoken != "python":
                 raise wrong(f"has tests of functions, which are for Python alone, not {spoken}")
             judged = OutputComparison() if check is None else _check(check)
-            needs = _needs(given, spoken, judged, packages)
+            needs = _needs(data, spoken, judged, packages)
         except OptionError as error:
             raise wrong(f"can't be used: {error}") from None
-        shares_jail = functions and _shares_jail(given)
-        tests, public = _functions(given) if functions else _cases(given, judged)
+        shares_jail = functions and _shares_jail(data)
+        tests, public = _functions(data) if functions else _cases(data, judged)
         try:
             fitting = _fitting(allowed, tests)
         except OptionError as error:
@@ -111,35 +111,35 @@ class Reference:
             spoken,
             fitting,
             judged,
-            name_of(given),
-            name_of(given) or _called(tests),
+            name_of(data),
+            name_of(data) or _called(tests),
             shares_jail,
-            text(given, "solution", "") or None,
+            text(data, "solution", "") or None,
             needs,
         )
 
 
-def public_part(given: Mapping[str, Any]) -> dict[str, Any] | None:
+def public_part(data: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the reference with its public tests alone and no solution; None where no test is public.
 
     Raises `CannotScore(gold)`.
     """
-    public = Reference.of(given).public
+    public = Reference.of(data).public
     if not any(public):
         return None
-    part = {key: value for key, value in given.items() if key not in ("solution", "test")}
+    part = {key: value for key, value in data.items() if key not in ("solution", "test")}
     for key in ("tests", "asserts"):
-        if key in given:
-            part[key] = [test for test, shown in zip(given[key], public, strict=False) if shown]
-    if "test" in given and public[-1]:
-        part["test"] = given["test"]
+        if key in data:
+            part[key] = [test for test, shown in zip(data[key], public, strict=False) if shown]
+    if "test" in data and public[-1]:
+        part["test"] = data["test"]
     return part | {"public": sum(public)}
 
 
 def _cases(
-    given: Mapping[str, Any], check: OutputComparison | Program
+    data: Mapping[str, Any], check: OutputComparison | Program
 ) -> tuple[tuple[Case, ...], tuple[bool, ...]]:
-    tests = items(given, "tests")
+    tests = items(data, "tests")
     cases = []
     for number, test in enumerate(tests, 1):
         where = f"test {number}"
@@ -149,7 +149,7 @@ def _cases(
         cases.append(Case(stdin, content(test, ("stdout", "output"), where)))
     if isinstance(check, OutputComparison) and not any(case.expected.strip() for case in cases):
         raise wrong("expects no output in any test: a program that does nothing would pass")
-    return tuple(cases), _public(given, [test.get("public") for test in tests])
+    return tuple(cases), _public(data, [test.get("public") for test in tests])
 
 
 def _fitting(limits: Limits, tests: tuple[Case, ...] | FunctionTests) -> Limits:
@@ -188,10 +188,10 @@ def _digits(text: bytes) -> int:
     return max(len(number) for number in _DIGITS.findall(text))
 
 
-def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...]]:
+def _functions(data: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...]]:
     asserts: list[str] = []
     flags: list[Any] = []
-    for number, test in enumerate(items(given, "asserts") if "asserts" in given else (), 1):
+    for number, test in enumerate(items(data, "asserts") if "asserts" in data else (), 1):
         flags.append(test.get("public") if isinstance(test, Mapping) else None)
         source = test.get("assert") if isinstance(test, Mapping) else test
         if not isinstance(source, str) or not source.strip():
@@ -200,18 +200,18 @@ def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...
             )
         utf8(source, f"assert {number}")
         asserts.append(source)
-    check = text(given, "test", "")
-    if "test" in given:
+    check = text(data, "test", "")
+    if "test" in data:
         flags.append(None)
-        if not check.strip() or not name_of(given):
+        if not check.strip() or not name_of(data):
             raise wrong('has a "test" without source, or without the "entry_point" it gets')
-    setup, prelude = text(given, "setup", ""), text(given, "prelude", "")
-    tests = FunctionTests(tuple(asserts), check, name_of(given), setup, prelude)
-    return tests, _public(given, flags)
+    setup, prelude = text(data, "setup", ""), text(data, "prelude", "")
+    tests = FunctionTests(tuple(asserts), check, name_of(data), setup, prelude)
+    return tests, _public(data, flags)
 
 
-def _shares_jail(given: Mapping[str, Any]) -> bool:
-    isolation = text(given, "isolation", "jails")
+def _shares_jail(data: Mapping[str, Any]) -> bool:
+    isolation = text(data, "isolation", "jails")
     if isolation not in ("jails", "shared"):
         raise wrong(f'has "isolation": {isolation!r:.40}; it is "jails" or "shared"')
     return isolation == "shared"
@@ -226,8 +226,8 @@ def _called(tests: tuple[Case, ...] | FunctionTests) -> str:
     return names[0] if len(names) == 1 else ""
 
 
-def _public(given: Mapping[str, Any], flags: list[Any]) -> tuple[bool, ...]:
-    first = given.get("public")
+def _public(data: Mapping[str, Any], flags: list[Any]) -> tuple[bool, ...]:
+    first = data.get("public")
     first = 0 if first is None else first
     if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first <= len(flags):
         raise wrong(
@@ -240,13 +240,13 @@ def _public(given: Mapping[str, Any], flags: list[Any]) -> tuple[bool, ...]:
 
 
 def _needs(
-    given: Mapping[str, Any],
+    data: Mapping[str, Any],
     language: str,
     check: OutputComparison | Program,
     packages: Sequence[str],
 ) -> Needs:
     """Raise `OptionError` if it is invalid."""
-    named = given.get("packages")
+    named = data.get("packages")
     if named is not None and not isinstance(named, list | tuple):
         raise wrong(f'has "packages" of type {type(named).__name__}; it is a list of names')
     languages = [language, check.language] if isinstance(check, Program) else [language]
@@ -255,11 +255,11 @@ def _needs(
     return Needs.of(languages, packages if named is None else named)
 
 
-def _check(given: Any) -> OutputComparison | Program:
+def _check(data: Any) -> OutputComparison | Program:
     """Raise `OptionError` if it is invalid."""
-    if not isinstance(given, Mapping) or "source" not in given:
-        return OutputComparison.of(given)
-    source, language = text(given, "source", ""), text(given, "language", "python")
+    if not isinstance(data, Mapping) or "source" not in data:
+        return OutputComparison.of(data)
+    source, language = text(data, "source", ""), text(data, "language", "python")
     if not source.strip():
         raise wrong("has a checker without source")
     return Program(utf8(source, "the checker"), language_of(language).name)

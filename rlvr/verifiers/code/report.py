@@ -13,7 +13,7 @@ NAME = "code"
 _MESSAGE = 1000  # characters of a compiler's message
 
 
-def verdict_on(ran: Ran, reference: Reference, found: FoundProgram, fraction: bool) -> Scored:
+def verdict_on(ran: Ran, reference: Reference, candidate: FoundProgram, fraction: bool) -> Scored:
     """Return the verdict. `fraction`: the reward is the share of tests that passed, not all or nothing.
 
     Of a hidden test only its number and the kind of its failure are told. What a compiler says, and
@@ -21,7 +21,7 @@ def verdict_on(ran: Ran, reference: Reference, found: FoundProgram, fraction: bo
     """
     if ran.compile_error is not None:
         message = excerpt(ran.compile_error, _MESSAGE)
-        if found.fenced:
+        if candidate.fenced:
             return refused(NAME, Status.INCORRECT, f"it doesn't compile:\n{message}")
         why = f"nothing is fenced, and the whole is no {reference.language}:\n{message}"
         return refused(NAME, Status.UNPARSABLE, why)

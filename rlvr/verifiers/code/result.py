@@ -49,7 +49,9 @@ def of_execution(case: Case, execution: Execution, difference: str) -> Result:
         ("got", execution.stdout),
         ("standard error ends", execution.stderr[-_SHOWN:]),
     )
-    lines += [f"{what}:\n{excerpt(text)}" for what, text in parts if text.strip() or what == "got"]
+    lines += [
+        f"{label}:\n{excerpt(text)}" for label, text in parts if text.strip() or label == "got"
+    ]
     ending = WRONG if execution.ok else execution.ending
     return Result(False, execution.limit is not None, ending, "\n".join(lines))
 

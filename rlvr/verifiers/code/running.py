@@ -54,28 +54,32 @@ async def _program(
     sandbox: Sandbox, source: bytes, reference: Reference, cases: tuple[Case, ...], stop: bool
 ) -> Ran:
     check = reference.check
-    known: dict[int, Result] = {}
+    checked: dict[int, Result] = {}
 
     def look(i: int, execution: Execution) -> bool:
         difference = ""
         if execution.ok and isinstance(check, OutputComparison):
             difference = check.difference(execution.stdout, cases[i].expected)
-        known[i] = of_execution(cases[i], execution, difference)
-        return known[i].passed or not stop
+        checked[i] = of_execution(cases[i], execution, difference)
+        return checked[i].passed or not stop
 
     program = Program(source, reference.language)
     inputs = [Input(stdin=case.stdin) for case in cases]
     run = await sandbox.arun(program, inputs, reference.limits, look)
     if run.compile_error is not None:
         return Ran(compile_error=run.compile_error)
-    results = [known[i] for i in range(len(run.executions))]
+    results = [checked[i] for i in range(len(run.executions))]
     if isinstance(check, Program):
         ended = enumerate(zip(cases, run.executions, strict=False), 1)
-        asked = [CheckerQuestion(n, case, one.stdout) for n, (case, one) in ended if one.ok]
-        for one, why in zip(asked, await refusals(sandbox, check, asked, stop), strict=False):
+        asked = [
+            CheckerQuestion(n, case, execution.stdout)
+            for n, (case, execution) in ended
+            if execution.ok
+        ]
+        for question, why in zip(asked, await refusals(sandbox, check, asked, stop), strict=False):
             if why:
-                execution = run.executions[one.number - 1]
-                results[one.number - 1] = of_execution(one.case, execution, why)
+                execution = run.executions[question.number - 1]
+                results[question.number - 1] = of_execution(question.case, execution, why)
     return Ran(_cut(results) if stop else tuple(results))
 
 
@@ -98,8 +102,8 @@ async def _solution(
     if run.load_error is not None:
         return Ran(load_error=run.load_error)
     sources = [*tests.asserts, *([tests.check] if tests.check else [])]
-    told = zip(sources, run.outcomes, strict=False)
-    results = [of_outcome(source, outcome, tests.entry_point) for source, outcome in told]
+    pairs = zip(sources, run.outcomes, strict=False)
+    results = [of_outcome(source, outcome, tests.entry_point) for source, outcome in pairs]
     if run.limit is not None and len(results) < len(sources) and all(r.passed for r in results):
         results.append(at_limit(sources[len(results)], run.limit))
     return Ran(_cut(results) if stop else tuple(results))
@@ -116,10 +120,10 @@ async def _in_one_jail(
 ) -> TestRun:
     """Run tests in the process of the solution, where the reference asks for that."""
     key = secrets.token_hex(16)
-    given = dataclasses.asdict(tests) | {"asked": dataclasses.asdict(asked_of(tests))}
-    given |= {"solution": source.decode("utf-8", "surrogatepass"), "key": key, "stop": stop}
+    payload = dataclasses.asdict(tests) | {"asked": dataclasses.asdict(asked_of(tests))}
+    payload |= {"solution": source.decode("utf-8", "surrogatepass"), "key": key, "stop": stop}
     program = Program(_one_jail())
-    run = await sandbox.arun(program, [Input(json.dumps(given).encode())], reference.limits)
+    run = await sandbox.arun(program, [Input(json.dumps(payload).encode())], reference.limits)
     (execution,) = run.executions
     if execution.limit is not None:
         return TestRun((), limit=execution.limit)

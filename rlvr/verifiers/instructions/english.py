@@ -30,10 +30,10 @@ def is_english(text: str) -> bool:
     start = segmentation.unaccented(lower[:_LONGEST])
     tokens = segmentation.words(start)
     words = [word for word in tokens if not _is_sign(word)]
-    known = sum(is_word(word) for word in words if len(word) <= _LONGEST_WORD)
-    if known == len(words) and any(letter.isalpha() for word in tokens for letter in word):
+    recognised = sum(is_word(word) for word in words if len(word) <= _LONGEST_WORD)
+    if recognised == len(words) and any(letter.isalpha() for word in tokens for letter in word):
         return True
-    if len(words) > _FEW and known >= _ENOUGH * len(words):
+    if len(words) > _FEW and recognised >= _ENOUGH * len(words):
         return True
     return resources.language_of(lower) == "en"
 

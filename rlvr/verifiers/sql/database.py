@@ -33,11 +33,11 @@ class Identity:
     def of(cls, path: str) -> Identity:
         """Read a file's identity. Raises `CannotScore(gold)` if there's no such file, or if part of it is elsewhere."""
         try:
-            found = os.stat(path)
+            status = os.stat(path)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise _unusable(path, f"can't be read: {why}") from None
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise _unusable(path, "is no file")
         # Opened as immutable, a database is read as it was before what these two hold.
         if _holds(path + "-wal", b""):
@@ -48,7 +48,12 @@ class Identity:
         if _holds(path + "-journal", _HOT):
             raise _unusable(path, "was left within a write: open it once for writing")
         return cls(
-            path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+            path,
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
         )
 
 
@@ -106,13 +111,13 @@ class Database:
 
     def columns(self) -> dict[str, tuple[str, ...]]:
         """Return the columns of each table and view. Slow: it opens the file again."""
-        found: dict[str, tuple[str, ...]] = {}
+        columns: dict[str, tuple[str, ...]] = {}
         with contextlib.closing(opened(self.identity.path)) as connection:
             for table in self.tables:
                 with contextlib.suppress(sqlite3.Error):  # a view may be of tables that are gone
                     rows = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-                    found[table] = tuple(name for (name,) in rows)
-        return found
+                    columns[table] = tuple(name for (name,) in rows)
+        return columns
 
     def close(self) -> None:
         """Close the file."""

@@ -273,8 +273,8 @@ def _part_of_interval(name: str, value: Any) -> int | float | None:
             "day": step.days,
             "quarter": months // 3 + 1,
         }
-    found = parts.get(name)
-    return int(found) if found is not None and found == int(found) else found
+    part = parts.get(name)
+    return int(part) if part is not None and part == int(part) else part
 
 
 def truncated(unit: Any, value: Any) -> str | None:
