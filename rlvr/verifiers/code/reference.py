@@ -1,7 +1,7 @@
-"""Code tasks' references, read and checked. docs/code.md has their forms.
+"""References of code tasks, read and checked. docs/code.md describes their forms.
 
-Everything wrong with one is the author's fault and nobody's wrong answer: `CannotScore(gold)`, with
-a message that says what is wrong and where.
+An invalid reference is the author's fault and never a wrong answer: it raises `CannotScore(gold)` with a message
+that names the fault and its place.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ class Reference:
     """A code task's reference, read.
 
     Attributes:
-        tests: cases for a program, or tests that call a solution's functions.
-        public: whether each test is public.
-        language: that the program is to be in; its name, not an alias.
-        limits: for each test of a program; for a solution's tests together.
-        check: how a program's output is judged: by comparison, or by a checker program.
-        entry_point: the function that's asked for, where the reference names it.
-        sought: the name that a response's program should define: the entry point, else the function
-            that all asserts call; "" where there's none such.
-        shares_jail: whether a solution and its tests share a process, as the reference asks: then no wall is between them.
-        solution: a right one, where the reference has it.
-        needs: the languages of program and checker, and the packages that Python of theirs may import.
+        tests: Cases for a program, or tests that call a solution's functions.
+        public: For each test, True if it is public.
+        language: The name of the program's language, not an alias.
+        limits: Limits per test of a program; for a solution, of all tests together.
+        check: The comparison, or the checker program, that judges a program's output.
+        entry_point: The name of the requested function if the reference gives it, otherwise "".
+        sought: The name that a response's program should define: the entry point, otherwise the function
+            that all asserts call, otherwise "".
+        shares_jail: True if the reference requests that a solution and its tests share a process, without isolation.
+        solution: A correct solution if the reference has one, otherwise None.
+        needs: The languages of program and checker, and the packages that their Python code may import.
     """
 
     tests: tuple[Case, ...] | FunctionTests
@@ -77,7 +77,10 @@ class Reference:
         limits: Limits | None = None,
         packages: Sequence[str] = DEFAULT,
     ) -> Reference:
-        """Read one; the other arguments count where it names none. Raises `CannotScore(gold)`."""
+        """Read a reference.
+
+        `language`, `limits` and `packages` are defaults for what it doesn't name. Raises `CannotScore(gold)`.
+        """
         if not isinstance(data, Mapping):
             raise wrong(f"is {_FORMS}; it's of type {type(data).__name__}")
         functions = any(key in data for key in ("test", "asserts"))
@@ -120,7 +123,7 @@ class Reference:
 
 
 def public_part(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the reference with its public tests alone and no solution; None where no test is public.
+    """Return the reference with only its public tests and no solution; None if no test is public.
 
     Raises `CannotScore(gold)`.
     """
@@ -155,7 +158,7 @@ def _cases(
 def _fitting(limits: Limits, tests: tuple[Case, ...] | FunctionTests) -> Limits:
     """Return the limits, raised if the reference's own output or integers wouldn't fit. Raises `OptionError`.
 
-    Raised to powers of two, since programs can see some limits: these tell no length.
+    They are raised to powers of two: programs can see some limits, and must not learn an exact length from them.
     """
     if isinstance(tests, FunctionTests):
         texts = [source.encode() for source in (*tests.asserts, tests.check)]
@@ -180,8 +183,8 @@ _DIGITS = re.compile(rb"[0-9]++")
 
 
 def _digits(text: bytes) -> int:
-    """Return the most digits in a row, 0 if these are no more than every program may have."""
-    # A longer integer covers one of these parts whole; only then is the text read.
+    """Return the length of the longest integer, 0 if every program may have integers of that length."""
+    # A longer integer covers at least one of these parts completely; only then is all of the text searched.
     parts = (text[at : at + _STRIDE] for at in range(0, len(text) - _STRIDE + 1, _STRIDE))
     if not any(map(bytes.isdigit, parts)):
         return 0
@@ -218,7 +221,7 @@ def _shares_jail(data: Mapping[str, Any]) -> bool:
 
 
 def _called(tests: tuple[Case, ...] | FunctionTests) -> str:
-    """Return the one function that isn't Python's own and that every assert calls; "" where that's not one."""
+    """Return the only function, except Python's own, that every assert calls; "" if there are none or several."""
     if not isinstance(tests, FunctionTests) or not tests.asserts:
         return ""
     called = set.intersection(*(set(_CALL.findall(test)) for test in tests.asserts))
@@ -245,7 +248,7 @@ def _needs(
     check: OutputComparison | Program,
     packages: Sequence[str],
 ) -> Needs:
-    """Raise `OptionError` if it is invalid."""
+    """Return the languages and packages that the task needs. Raises `OptionError` for an invalid one."""
     named = data.get("packages")
     if named is not None and not isinstance(named, list | tuple):
         raise wrong(f'has "packages" of type {type(named).__name__}; it is a list of names')
@@ -256,7 +259,7 @@ def _needs(
 
 
 def _check(data: Any) -> OutputComparison | Program:
-    """Raise `OptionError` if it is invalid."""
+    """Read a checker: a comparison or a program. Raises `OptionError` if it is invalid."""
     if not isinstance(data, Mapping) or "source" not in data:
         return OutputComparison.of(data)
     source, language = text(data, "source", ""), text(data, "language", "python")

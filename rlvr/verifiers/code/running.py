@@ -1,4 +1,4 @@
-"""Run a program or a solution on its tests, and say what came of each."""
+"""Run a program or a solution on its tests and return the result of each test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rlvr.verifiers.code.result import Result, at_limit, excerpt, of_execution, 
 
 _LACKS = "ModuleNotFoundError"
 OVER_LIMIT = "compiling went over its limit"
-"""The beginning of a compiler's error that says nothing of the program but that it's costly."""
+"""The beginning of a compile error that says only that compiling the program is too costly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Ran:
     """The outcomes of a program's tests.
 
     Attributes:
-        results: of the tests in order; up to the first that failed, where it was to stop there.
-        compile_error: the compiler's message, where there is no program.
-        load_error: how a solution failed before any test, likewise.
+        results: The tests' results, in order; with `stop`, only up to the first failure.
+        compile_error: The compiler's message if the program didn't compile, otherwise None.
+        load_error: The error that a solution raised before any test, otherwise None.
     """
 
     results: tuple[Result, ...] = ()
@@ -41,9 +41,9 @@ class Ran:
 
 
 async def run_all(sandbox: Sandbox, source: bytes, reference: Reference, stop: bool) -> Ran:
-    """Run it on the reference's tests; with `stop`, up to the first that fails.
+    """Run a program on the reference's tests; with `stop`, up to the first failure.
 
-    Raises `SandboxError`, and `CannotScore(gold)` where tests or checker can't do their work.
+    Raises `SandboxError`, and `CannotScore(gold)` if the tests or the checker can't run.
     """
     if isinstance(reference.tests, FunctionTests):
         return await _solution(sandbox, source, reference, reference.tests, stop)
@@ -118,7 +118,7 @@ def _one_jail() -> bytes:
 async def _in_one_jail(
     sandbox: Sandbox, source: bytes, reference: Reference, tests: FunctionTests, stop: bool
 ) -> TestRun:
-    """Run tests in the process of the solution, where the reference asks for that."""
+    """Run tests in the solution's own process, which a reference with `"isolation": "shared"` requests."""
     key = secrets.token_hex(16)
     payload = dataclasses.asdict(tests) | {"asked": dataclasses.asdict(asked_of(tests))}
     payload |= {"solution": source.decode("utf-8", "surrogatepass"), "key": key, "stop": stop}
@@ -135,7 +135,8 @@ async def _in_one_jail(
             )
             broken = str(report.get("broken", ""))
             if broken and source:
-                # A solution that found the key could say so as well. Without one, the tests say it themselves.
+                # A solution that found the key could have written this. An empty solution can't, so if the tests
+                # are broken without a solution too, that is true.
                 again = await _in_one_jail(sandbox, b"", reference, tests, stop)
                 outcomes, broken = (TestOutcome(False, "the test broke off"),), again.broken
             compile_error, load_error = map(report.get, ("compile_error", "load_error"))
@@ -146,11 +147,11 @@ async def _in_one_jail(
                 broken=broken,
             )
     except (ValueError, RecursionError, TypeError, KeyError):
-        pass  # the solution wrote it, or nobody did
+        pass  # the solution wrote the output, or there is none
     return TestRun((TestOutcome(False, f"the test ended without a word: {execution.ending}"),))
 
 
 def _cut(results: list[Result]) -> tuple[Result, ...]:
-    """Return the results up to the first failure: what comes after it wasn't judged to the end."""
+    """Return the results up to the first failure: later tests may have been cut off."""
     failed = next((i for i, result in enumerate(results) if not result.passed), len(results))
     return tuple(results[: failed + 1])
