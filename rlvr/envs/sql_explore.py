@@ -59,7 +59,7 @@ class SqlExplore(MultiTurn):
     def reply(self, task: Task, messages: list[Message]) -> str | None:
         """Return the result of the message's query, or None if the message is the answer.
 
-        Raises `CannotScore` where the database can't be read.
+        Raises `CannotScore` if the database can't be read.
         """
         message = messages[-1]["content"]
         if "</answer>" in after_thinking(message):

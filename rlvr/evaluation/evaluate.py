@@ -143,7 +143,7 @@ def finish(run: Run, reports: Sequence[Report], modes: Sequence[tuple[str, Repor
 
 
 def _origin(env: Environment, split: str | None) -> dict[str, Any]:
-    """Return how `rlvr rescore` makes the environment again; None for its name if nobody can."""
+    """Return the name and options with which `rlvr rescore` makes the environment again; the name is None if it can't."""
     origin: dict[str, Any] = {
         "environment": None,
         "name": env.name,

@@ -45,13 +45,12 @@ def export_preferences(
     pairs: str = "best",
     truncated: bool = False,
 ) -> Exported:
-    """Write pairs of `run` to `out`: Parquet where it's named so, else JSONL.
+    """Write pairs of `run` to `out`: as Parquet if its name ends in `.parquet`, otherwise as JSONL.
 
     Args:
-        margin: rewards of a pair differ by at least so much, and always by something.
-        pairs: `best`, the best against the worst of each task; or `all` that the margin allows.
-        truncated: let responses be chosen that were cut at the length or out of turns. They may
-            always be rejected.
+        margin: The least difference between the rewards of a pair; equal rewards never make a pair.
+        pairs: `best` for the best and the worst response of each task, or `all` for every pair that the margin allows.
+        truncated: Allow truncated responses to be chosen. They may always be rejected.
     """
     if not (math.isfinite(margin) and margin >= 0):
         raise OptionError(f"A margin is a number from 0, not {margin}.")

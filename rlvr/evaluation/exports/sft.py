@@ -43,14 +43,14 @@ def export_sft(
     truncated: bool = False,
     seed: int = 0,
 ) -> Exported:
-    """Write conversations of `run` to `out`: Parquet where it's named so, else JSONL.
+    """Write conversations of `run` to `out`: as Parquet if its name ends in `.parquet`, otherwise as JSONL.
 
     Args:
-        threshold: the least reward.
-        per_task: so many of a task at most, drawn at random: what a model says when it's right
-            keeps its lengths.
-        truncated: take responses too that were cut at the length or out of turns.
-        seed: of that draw. Each task has its own, whatever else the run holds.
+        threshold: The least reward.
+        per_task: The most responses per task. They are drawn at random, which keeps the lengths of right responses
+            as the model wrote them.
+        truncated: Include truncated responses.
+        seed: Seed of the draw. Each task's draw is independent of the rest of the run.
     """
     if not math.isfinite(threshold):
         raise OptionError(f"A threshold is a finite number, not {threshold}.")

@@ -37,13 +37,13 @@ async def refusals(
 
     Exit status 0 accepts, 1 and 2 refuse, 3 says that the test itself is wrong. Any other end, a
     limit, and a Python checker's uncaught exception (status 1 with a traceback) are a crash: then
-    it's asked about the jury's own answer. Where it accepts that, the output is refused; where it
-    doesn't, nothing can be judged.
+    the checker is run on the jury's own answer. If it accepts that, the output is refused; otherwise
+    nothing can be judged.
 
     Args:
-        stop: at the first that's refused; there are fewer answers then.
+        stop: stop at the first refused output; the list is shorter then.
 
-    Raises `CannotScore(gold)` where the checker can't do its work.
+    Raises `CannotScore(gold)` if the checker fails.
     """
     executions = await _run(
         sandbox, checker, [_input(question.case, question.output) for question in asked], stop
@@ -63,7 +63,7 @@ async def refusals(
 async def _try_itself(
     sandbox: Sandbox, checker: Program, question: CheckerQuestion, crash: Execution
 ) -> None:
-    """Raise `CannotScore(gold)` where the checker doesn't accept the jury's own answer."""
+    """Raise `CannotScore(gold)` if the checker doesn't accept the jury's own answer."""
     (again,) = await _run(sandbox, checker, [_input(question.case, question.case.expected)], True)
     if not again.ok:
         raise CannotScore(

@@ -57,7 +57,7 @@ class OutputComparison:
         )
 
     def difference(self, got: bytes, expected: bytes) -> str:
-        """Return the first difference in words, with what was expected there; "" where there's none."""
+        """Return a description of the first difference, with the expected text; "" if there is none."""
         if got == expected:
             return ""
         if self.kind == "exact":

@@ -195,10 +195,9 @@ def is_program(source: str, language: str, entry_point: str, reads_input: bool) 
 
 
 def _completed(programs: list[FoundProgram], entry_point: str, head: str) -> list[FoundProgram]:
-    """Return the candidates as whole programs: those that define the entry point, then those that go on from the head.
+    """Return the candidates as whole programs: those that define the entry point, then those that continue the head.
 
-    A response may also go on at the margin, as if the head's indentation were there, or with other things
-    behind the function's lines.
+    A response may also continue without the head's indentation, or have other text after the function's lines.
     """
     whole = [program for program in programs if defines(program.source or "", entry_point)]
     rests = [program for program in programs if program not in whole]

@@ -1,6 +1,6 @@
 """The fields of a code task's reference, each checked to be of its type.
 
-What is wrong is told by its type and place: a hidden test's content isn't repeated. All raise
+Errors name a field's type and place, and never repeat the content of a hidden test. All functions raise
 `CannotScore(gold)`.
 """
 
@@ -14,7 +14,7 @@ from rlvr.core.verdict import Cause
 
 
 def name_of(data: Mapping[str, Any]) -> str:
-    """Return the entry point's name; "" where there's none."""
+    """Return the entry point's name; "" if the reference names none."""
     name = text(data, "entry_point", "")
     if name and not name.isidentifier():
         raise wrong(f'has the "entry_point" {name!r:.80}, which is no name')
@@ -22,7 +22,7 @@ def name_of(data: Mapping[str, Any]) -> str:
 
 
 def items(data: Mapping[str, Any], key: str) -> list[Any] | tuple[Any, ...]:
-    """Return a list that isn't empty."""
+    """Return the list under a key, which must not be empty."""
     values = data[key]
     if not isinstance(values, list | tuple) or not values:
         raise wrong(f'has "{key}" empty or of type {type(values).__name__}; it\'s a list')
@@ -30,7 +30,7 @@ def items(data: Mapping[str, Any], key: str) -> list[Any] | tuple[Any, ...]:
 
 
 def text(data: Mapping[str, Any], key: str, default: str) -> str:
-    """Return text, or the default where there's nothing or null."""
+    """Return the text under a key, or the default if the key is missing or null."""
     value = data.get(key)
     if value is None:
         return default

@@ -14,10 +14,10 @@ _MESSAGE = 1000  # characters of a compiler's message
 
 
 def verdict_on(ran: Ran, reference: Reference, candidate: FoundProgram, fraction: bool) -> Scored:
-    """Return the verdict. `fraction`: the reward is the share of tests that passed, not all or nothing.
+    """Return the verdict. With `fraction` the reward is the share of tests that passed, otherwise all or nothing.
 
-    Of a hidden test only its number and the kind of its failure are told. What a compiler says, and
-    what a solution raised before any test, is the response's own and is told always.
+    The feedback on a hidden test gives only its number and the kind of failure. A compiler's message, and an
+    exception that a solution raised before any test, come from the response and are always shown.
     """
     if ran.compile_error is not None:
         message = excerpt(ran.compile_error, _MESSAGE)

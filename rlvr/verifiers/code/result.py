@@ -39,7 +39,7 @@ def at_limit(test: str, limit: Limit) -> Result:
 
 
 def of_execution(case: Case, execution: Execution, difference: str) -> Result:
-    """Return the result of a program's run on a case; `difference` says how its output is wrong, "" where it's right."""
+    """Return the result of a program's run on a case; `difference` describes its wrong output, and is "" for a right one."""
     if execution.ok and not difference:
         return PASSED
     lines = [difference] if execution.ok else []

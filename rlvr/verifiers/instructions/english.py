@@ -21,10 +21,10 @@ _CONTRACTED = frozenset(("t", "s", "m", "d", "re", "ve", "ll"))
 
 
 def is_english(text: str) -> bool:
-    """Return whether a text is in English.
+    """Return True if a text is in English.
 
-    By its words, where nearly all of them are English: langdetect finds "yes" and "i am fine." in
-    Czech and Somali. Otherwise by langdetect.
+    Its words decide if nearly all of them are English, because langdetect takes "yes" and "i am fine." for
+    Czech and Somali. Otherwise langdetect decides.
     """
     lower = segmentation.normal(text).lower()
     start = segmentation.unaccented(lower[:_LONGEST])

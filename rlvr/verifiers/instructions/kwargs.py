@@ -29,7 +29,7 @@ def holds(count: int, relation: str, bound: int) -> bool:
 def signature(id: str, function: Judge) -> dict[str, tuple[Any, Any]]:
     """Return the type and the default of each parameter of a check after the text, by name.
 
-    Raises `OptionError` where a type isn't one that a reference can hold.
+    Raises `OptionError` if a reference can't hold a value of a parameter's type.
     """
     hints = typing.get_type_hints(function)
     _, *rest = inspect.signature(function).parameters.values()

@@ -71,9 +71,9 @@ class Check:
     deviation: Deviation | None = None
 
     def bound(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the kwargs, checked. Those that are None count as not given: the Hub's columns are so.
+        """Return the kwargs, checked. A kwarg that is None counts as missing, as in the Hub's columns.
 
-        Raises `CannotScore(gold)` where one is missing, of another type or not the check's.
+        Raises `CannotScore(gold)` if a kwarg is missing, of another type, or unknown to the check.
         """
         taken = {name: value for name, value in kwargs.items() if value is not None}
         there = ", ".join(self.kwargs) or "none"

@@ -92,7 +92,7 @@ def agree(gold: Tree, answer: Tree) -> bool | None:
 
 
 def _clearly_differ(gold: Tree, answer: Tree) -> bool:
-    """Tell cheaply whether they have other values at a usual point, as most wrong answers do."""
+    """Tell cheaply whether two expressions differ at a usual point, as most wrong answers do."""
     tree = Call("difference", (gold, answer))
     names = sorted(symbols(tree))
     at = {name: mpmath.mpf(11 + 4 * i) / 7 for i, name in enumerate(names)}
@@ -132,11 +132,11 @@ def _conventions(tree: Tree) -> list[Convention]:
 def _vanishes(
     tree: Call, names: list[str], whole: frozenset[str], convention: Convention
 ) -> bool | None:
-    """Tell whether a difference is zero at every point that decides; None where none does.
+    """Tell whether a difference is zero at every point that decides; None if no point decides.
 
-    Where a number on the way is complex, two expressions may part that agree wherever both are real:
-    artanh x and ½ ln((1+x)/(1-x)) beyond 1. There a difference counts only if one of the two is real, or if
-    no usual point is.
+    If an intermediate value is complex, two expressions that are equal wherever both are real may differ:
+    artanh x and ½ ln((1+x)/(1-x)) for x > 1. At such a point a difference counts only if one of the two is real, or
+    if they are real at no usual point.
     """
     compared = parted = confirmed = False
     for point in _points(tree, names, whole, convention):
@@ -157,7 +157,10 @@ def _vanishes(
 
 
 def _is_zero(tree: Call, point: Point, convention: Convention) -> tuple[bool, bool, bool] | None:
-    """Tell about a point whether a difference is zero, all is real, and one side alone is; None without a value."""
+    """Tell whether a difference is zero at a point, whether all values are real, and whether only one side is.
+
+    None if there is no value.
+    """
     approximate = is_approximate(tree)
     digits = _APPROXIMATE_DIGITS if approximate else DIGITS
     values = _evaluated(tree, point, convention, digits)
@@ -188,7 +191,7 @@ def _is_zero(tree: Call, point: Point, convention: Convention) -> tuple[bool, bo
 
 
 def _stay_apart(tree: Call, point: Point, convention: Convention, values: _Values) -> bool:
-    """Tell whether two large values differ by far and are the same with twice the digits: more would tell nothing."""
+    """Tell whether two large values differ widely and don't change with twice the digits: more digits wouldn't help."""
     again = _evaluated(tree, point, convention, 2 * DIGITS)
     if again is None:
         return False
@@ -248,7 +251,7 @@ def _proportional(gold: Tree, answer: Tree, names: list[str]) -> bool | None:
 
 
 def _both(tree: Call, point: Point) -> tuple[Any, Any, int] | None:
-    """Return both values, and to how many digits; None where they don't count."""
+    """Return both values and the number of digits that are right; None if the point doesn't count."""
     digits = DIGITS
     while True:
         values = _evaluated(tree, point, Convention(), digits)

@@ -41,7 +41,7 @@ def sign(tree: Tree, at: Mapping[str, float] | None = None) -> int:
 def apart(left: Tree, right: Tree) -> bool:
     """Return True if two expressions certainly have different values at a point at which answers are meant to hold.
 
-    Of most wrong answers it says so. False says nothing: the values may be too near, or not to be had.
+    It is True for most wrong answers. False means nothing: the values may be too near each other, or unknown.
     """
     names = sorted(symbols(left) | symbols(right))
     at = {name: (11 + 4 * place) / 7 for place, name in enumerate(names)}

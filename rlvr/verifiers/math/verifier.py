@@ -120,7 +120,7 @@ class Math(Verifier):
             raise OptionError(f"tolerance is at least 0 and finite, not {self.tolerance!r}.")
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """Return the verdict where text, numbers or normal forms decide."""
+        """Return the verdict if text, numbers or normal forms decide, otherwise None."""
         golds = golds_of(task.reference)
         if isinstance(golds, Unscored):
             return golds
@@ -219,7 +219,7 @@ class Math(Verifier):
     def _compare(
         self, gold: Gold, text: str, extracted: Found, question: str, leaf: Leaf, stages: Any
     ) -> Scored | None:
-        """Return the verdict by comparing every reading with every reading; None where `leaf` can't tell."""
+        """Return the verdict by comparing all readings of answer and gold; None if `leaf` can't decide."""
         answer_text = extracted.answer or ""
         try:
             answers = readings(text)

@@ -31,10 +31,10 @@ def difference(
     """Return why `rows` isn't the gold's result, in words for a person; "" if it is.
 
     Args:
-        ordered: whether the order of the rows counts.
-        ranks: which rows may stand in any order; asked where it matters.
-        any_columns: whether the columns may stand in any order.
-        tolerance: numbers are equal that are this near, or nearer.
+        ordered: True if the order of the rows counts.
+        ranks: returns the groups of rows that may be in any order; called only if that matters.
+        any_columns: True if the columns may be in any order.
+        tolerance: numbers are equal if they differ by no more than this.
     """
     if rows.columns != gold.columns:
         return f"{_count(rows.columns, 'column')}, not {gold.columns}"

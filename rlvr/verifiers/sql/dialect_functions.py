@@ -20,7 +20,7 @@ from rlvr.verifiers.sql.patterns import STEPS, BadPattern, TooCostly, program, s
 
 
 def install(connection: sqlite3.Connection, guard: QueryGuard, dialect: str) -> None:
-    """Define a dialect's functions on a connection; what goes wrong in one, it tells `guard`."""
+    """Define a dialect's functions on a connection; their errors are reported to `guard`."""
     for name, function in FUNCTIONS[dialect].items():
         called = _guarded(name, function, guard)
         connection.create_function(f"{dialect}_{name}", -1, called, deterministic=True)

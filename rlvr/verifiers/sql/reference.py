@@ -32,7 +32,7 @@ class SqlReference:
 
     @classmethod
     def of(cls, data: Any) -> SqlReference:
-        """Read one. Raises `CannotScore(gold)`."""
+        """Read a reference. Raises `CannotScore(gold)`."""
         if not isinstance(data, Mapping) or "sql" not in data:
             kind = list(data) if isinstance(data, Mapping) else type(data).__name__
             raise _wrong(f'is {{"sql", "databases": [paths]}}; this one is {kind!s:.200}')

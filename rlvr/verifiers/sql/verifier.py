@@ -115,7 +115,7 @@ class Sql(Verifier):
             raise OptionError(f"tolerance is at least 0 and finite, not {self.tolerance!r}.")
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """Return the verdict if there's no query, or one that only writes."""
+        """Return the verdict if the response has no query or one that only writes, otherwise None."""
         query = self._found(response)
         return None if isinstance(query, str) else query
 
@@ -167,7 +167,7 @@ class Sql(Verifier):
             return None
 
     def _found(self, response: str) -> str | Scored:
-        """Return the response's query, or the verdict if there's none or one that only writes."""
+        """Return the response's query, or the verdict if it has no query or one that only writes."""
         extracted = find_query(response)
         if extracted.query is None:
             return refused(self.name, Status.UNPARSABLE, extracted.reason)

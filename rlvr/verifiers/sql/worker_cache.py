@@ -47,14 +47,14 @@ class Store(threading.local):
         return opened
 
     def drop(self, database: Database | None) -> None:
-        """Close a database, after a query ran into a limit, say."""
+        """Close a database, for example after a query exceeded a limit."""
         for key, cached in list(self._open.items()):
             if cached is database:
                 del self._open[key]
                 cached.close()
 
     def result(self, key: Hashable, make: Callable[[], Rows]) -> Rows:
-        """Return the result under this key, made by `make` if there's none. Raises what it raises."""
+        """Return the cached result under a key, or call `make` and cache its result. Raises what `make` raises."""
         cached = self._results.get(key)
         if cached is not None:
             self._results.move_to_end(key)

@@ -50,7 +50,7 @@ def redraw(
 ) -> list[Constraint]:
     """Return the set with the kwargs of one constraint drawn anew, and different.
 
-    Raises `OptionError` where that one has no kwargs to change.
+    Raises `OptionError` if that constraint has no kwargs.
     """
     old = constraints[which]
     if not old.kwargs:

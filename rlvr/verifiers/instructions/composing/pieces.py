@@ -37,7 +37,7 @@ def first_of(word: str) -> str:
 
 
 def beginning(wanted: Wanted) -> list[str]:
-    """Return the sentence that must come first, where one must."""
+    """Return the sentence with which the text must begin; an empty list if no instruction asks for one."""
     kwargs = wanted.get("first_word:first_word_answer")
     return [first_of(kwargs["first_word"])] if kwargs else []
 

@@ -27,7 +27,7 @@ _MOST = 60  # sentences that are added
 
 
 def satisfying(ids: Sequence[str], kwargs: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return a text that follows all of these instructions; None where it can't be built this way."""
+    """Return a text that follows all of these instructions; None if it can't be built this way."""
     if any(id not in CATALOGUE for id in ids) or len(set(ids)) < len(ids):
         return None
     wanted = {id: dict(options) for id, options in zip(ids, kwargs, strict=True)}
