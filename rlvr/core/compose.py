@@ -87,12 +87,12 @@ class Composite(Verifier):
 
     def configure(self, **options: Any) -> Verifier:
         """Return a copy in which each option is set on every part that has it."""
-        known = {option for leaf in leaves(self) for option in leaf.options}
-        unknown = sorted(set(options) - known)
+        available = {option for leaf in leaves(self) for option in leaf.options}
+        unknown = sorted(set(options) - available)
         if unknown:
             raise OptionError(
                 f"No part of {self.name} has an option {unknown[0]!r}. "
-                f"The options are: {', '.join(sorted(known)) or 'none'}."
+                f"The options are: {', '.join(sorted(available)) or 'none'}."
             )
         changed = super().configure()
         assert isinstance(changed, Composite)

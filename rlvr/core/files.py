@@ -93,7 +93,7 @@ def read_lines(
     path: Path,
     parse: Callable[[bytes], Any] = json.loads,
     end: int | None = None,
-    what: str = "a rollout",
+    noun: str = "a rollout",
 ) -> Iterator[Line]:
     """Yield the rows of a JSONL file; no rows if there's no file.
 
@@ -104,7 +104,7 @@ def read_lines(
     Args:
         parse: turns a line into a row; `ValueError` and `RecursionError` mean that it isn't JSON.
         end: read only lines that end before this byte.
-        what: the noun for a row in messages.
+        noun: the noun for a row in messages.
 
     Raises `DataError` naming a line that is neither a row nor torn.
     """
@@ -125,7 +125,7 @@ def read_lines(
                 except (ValueError, RecursionError) as error:
                     if not line.startswith(b'{"') and b"\0" not in line:  # which a power cut leaves
                         raise DataError(
-                            f"Line {number} of {str(path)!r} can't be read as {what}: {error}."
+                            f"Line {number} of {str(path)!r} can't be read as {noun}: {error}."
                         ) from error
                     torn.append(number)
                     whole = row_behind(line, parse, first)
@@ -140,9 +140,9 @@ def read_lines(
 def torn_lines(path: Path, numbers: list[int]) -> str:
     """Return the warning about lines of a file that aren't JSON."""
     shown = ", ".join(map(str, numbers[:_SHOWN])) + (", …" if len(numbers) > _SHOWN else "")
-    what = "1 line" if len(numbers) == 1 else f"{len(numbers)} lines"
+    count = "1 line" if len(numbers) == 1 else f"{len(numbers)} lines"
     return (
-        f"{what} of {str(path)!r} can't be read and left out ({shown}): torn, as by a full disk or a "
+        f"{count} of {str(path)!r} can't be read and left out ({shown}): torn, as by a full disk or a "
         f"power cut. Rows that are whole are all there."
     )
 

@@ -86,8 +86,8 @@ class LiveEpisode:
         assert actor is not None
         message = self.messages[-1]
         try:
-            said = ModelMessage(content_text(message), tuple(calls_of(message)))
-            reply = _as_reply(await actor.reply(said))
+            response = ModelMessage(content_text(message), tuple(calls_of(message)))
+            reply = _as_reply(await actor.reply(response))
             new = [] if reply is None or (reply.over and not reply.content) else reply.all_messages
             self.step_rewards.append(self._bounded(0.0 if reply is None else reply.reward))
         except BaseException as error:
@@ -98,7 +98,7 @@ class LiveEpisode:
             self.over = True
         elif self.turns >= self._env.max_turns:
             self.over, self.stop = True, "turns"
-            if not are_results(said.tool_calls, new):
+            if not are_results(response.tool_calls, new):
                 new = []
         self.messages += map(_encodable, new)
         return new
@@ -126,16 +126,16 @@ class LiveEpisode:
         self.step_rewards.append(self._bounded(reply.reward))
         return reply
 
-    def _failed(self, what: str, error: BaseException) -> None:
-        """Make an exception the episode's fault, which is nobody's wrong answer."""
+    def _failed(self, action: str, error: BaseException) -> None:
+        """Record an exception as the episode's fault, so that it never counts as a wrong answer."""
         if isinstance(error, asyncio.CancelledError):
             raise error
-        if isinstance(error, NotImplementedError) and what == "the reply":
+        if isinstance(error, NotImplementedError) and action == "the reply":
             raise error  # the author hasn't written the method yet
         self.over, self.stop = True, "error"
         if self.fault is not None:
             return
-        where = f"{what} of {self._env.name}"
+        where = f"{action} of {self._env.name}"
         if isinstance(error, CallTimeoutError):
             assert self._actor is not None
             deadline = f"{self._actor.deadline_s:g} s"
@@ -290,18 +290,20 @@ class LiveEpisode:
             calls = message.get("tool_calls") or ()
             if not isinstance(calls, list | tuple):
                 calls = [calls]  # one that can't be read, which the environment answers
-            said = as_message({**message, "role": "assistant", "tool_calls": list(calls) or None})
+            response = as_message(
+                {**message, "role": "assistant", "tool_calls": list(calls) or None}
+            )
         except (TypeError, AttributeError, TaskError) as error:
             raise ResponseError(
                 f"A response is a str or a message of the model, not {message!r:.200}."
             ) from error
-        calls = said.get("tool_calls")
+        calls = response.get("tool_calls")
         if calls:
-            said["tool_calls"] = [
+            response["tool_calls"] = [
                 openai_call(call, f"call_{self.turns + 1}_{number}")
                 for number, call in enumerate(calls, 1)
             ]
-        return said
+        return response
 
 
 def plain(value: Any) -> Any:

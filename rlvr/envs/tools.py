@@ -304,8 +304,8 @@ def read_call(
     parameters, hints = _arguments_of(function)
     unknown = [key for key in arguments if key not in parameters]
     if unknown:
-        known = ", ".join(parameters) or "none"
-        raise ToolError(f"{call.name} has no argument {unknown[0]!r:.40}; it has: {known}")
+        names = ", ".join(parameters) or "none"
+        raise ToolError(f"{call.name} has no argument {unknown[0]!r:.40}; it has: {names}")
     for key, parameter in parameters.items():
         if key not in arguments:
             if parameter.default is inspect.Parameter.empty:

@@ -248,8 +248,8 @@ def check_by(by: By, tasks: Iterable[Task]) -> None:
 
 
 def _no_such_key(by: By | None, keys: set[str]) -> OptionError:
-    known = ", ".join(f"metadata.{key}" for key in sorted(keys)) or "none"
-    return OptionError(f"No task has {by!r} to slice by. The tasks' keys are: {known}.")
+    names = ", ".join(f"metadata.{key}" for key in sorted(keys)) or "none"
+    return OptionError(f"No task has {by!r} to slice by. The tasks' keys are: {names}.")
 
 
 def _natural(item: tuple[str, Any]) -> tuple[bool, float, str]:

@@ -112,14 +112,14 @@ class Citations(TranscriptVerifier):
 
     def _unknown(self, cited: Sequence[str], transcript: Transcript) -> set[str]:
         """Return the citations that come from no result."""
-        known = self._known_ids if self.form == "ids" else self._known_quotes
+        supported = self._known_ids if self.form == "ids" else self._known_quotes
         unknown = set(cited)
         written = ""  # by the model, into the arguments of calls so far
         for call in transcript.tool_calls:
             written += f"{' '.join(_texts(call['arguments']))}\n\n"
             was_read = call["turn"] < transcript.turns
             if unknown and was_read and not call["failed"]:
-                unknown -= known(unknown, call["result"], written)
+                unknown -= supported(unknown, call["result"], written)
         return unknown
 
     def _retrieved(self, transcript: Transcript) -> set[str] | None:

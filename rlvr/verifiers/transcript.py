@@ -132,23 +132,23 @@ class UsedTool(TranscriptVerifier):
                 f"{self.tool} was used {_times(counted)}, not {_times(self.least)} at least",
                 calls=counted,
             )
-        if self.most is not None and (made := self._made(transcript)) > self.most:
+        if self.most is not None and (count := self._made(transcript)) > self.most:
             return refused(
                 self.name,
                 Status.INCORRECT,
-                f"{self.tool} was called {_times(made)}, not {_times(self.most)} at most",
-                calls=made,
+                f"{self.tool} was called {_times(count)}, not {_times(self.most)} at most",
+                calls=count,
             )
         return correct(self.name, calls=counted)
 
     def _made(self, transcript: Transcript) -> int:
         """Return the number of calls in the model's messages, answered or not."""
-        made = 0
+        count = 0
         for message in transcript.completion:
             if message["role"] == "assistant":
                 for call in calls_of(message):
-                    made += self._counts(call.name, read_json(call.arguments))
-        return made
+                    count += self._counts(call.name, read_json(call.arguments))
+        return count
 
     def _counts(self, name: str, arguments: Any) -> bool:
         if name != self.tool:
@@ -308,12 +308,12 @@ def read_json(text: Any) -> Any:
         return text
 
 
-def _as_json(what: str, value: Any) -> str:
+def _as_json(label: str, value: Any) -> str:
     try:
         return json.dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise OptionError(
-            f"{what} is plain JSON data, not {value!r:.80} ({error!s:.80})."
+            f"{label} is plain JSON data, not {value!r:.80} ({error!s:.80})."
         ) from error
 
 

@@ -24,7 +24,9 @@ _MOST_FACTORIAL = 300
 _MOST_EXPONENT = 10_000
 _SHOWN_DECIMALS = 12
 _LONGEST_DECIMAL = 40  # digits of a fraction that is written out, if its decimals end
-_TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d{1,4})?|\.\d+(?:[eE][+-]?\d{1,4})?)|([a-z]+)|(\*\*|//|[-+*/%^()!,]))")
+_TOKEN = re.compile(
+    r"\s*(?:(\d+(?:\.\d*)?(?:[eE][+-]?\d{1,4})?|\.\d+(?:[eE][+-]?\d{1,4})?)|([a-z]+)|(\*\*|//|[-+*/%^()!,]))"
+)
 _SPELLED = str.maketrans({"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "[": "(", "]": ")"})
 
 
@@ -105,7 +107,9 @@ def _tokens(expression: str) -> list[str]:
     while place < len(text):
         match = _TOKEN.match(text, place)
         if match is None:
-            raise ToolError(f"{text[place:].strip()[:20]!r} can't be read: numbers, + - * / // % ^ ! and brackets can")
+            raise ToolError(
+                f"{text[place:].strip()[:20]!r} can't be read: numbers, + - * / // % ^ ! and brackets can"
+            )
         tokens.append(match[1] or match[2] or match[3])
         place = match.end()
     return tokens
@@ -196,7 +200,9 @@ class _Reader:
         if token in FUNCTIONS:
             return self._function(token)
         if token.isalpha():
-            raise ToolError(f"there's no {token!r:.40}; there are the functions {', '.join(FUNCTIONS)}")
+            raise ToolError(
+                f"there's no {token!r:.40}; there are the functions {', '.join(FUNCTIONS)}"
+            )
         raise ToolError(f"{token!r} is in a place where a number should be")
 
     def _function(self, name: str) -> Fraction:
@@ -210,7 +216,9 @@ class _Reader:
         self._close()
         least, most, function = FUNCTIONS[name]
         if not least <= len(values) <= most:
-            raise ToolError(f"{name} takes {least if least == most else f'{least} or more'} numbers, not {len(values)}")
+            raise ToolError(
+                f"{name} takes {least if least == most else f'{least} or more'} numbers, not {len(values)}"
+            )
         if name == "sqrt":
             value, exact = _root(values[0])
             self.rounded = self.rounded or not exact
@@ -238,7 +246,11 @@ class _Reader:
 
     def _close(self) -> None:
         if not self._take(")"):
-            raise ToolError("a bracket isn't closed" if not self.next else f"{self.next!r} is in a place where ) should be")
+            raise ToolError(
+                "a bracket isn't closed"
+                if not self.next
+                else f"{self.next!r} is in a place where ) should be"
+            )
 
 
 def _number(token: str) -> Fraction:
@@ -268,7 +280,9 @@ def _root(value: Fraction) -> tuple[Fraction, bool]:
     # Enough digits behind the point for 30 that count, also of a small number.
     places = 30 + max(0, value.denominator.bit_length() - value.numerator.bit_length()) // 6
     scale = 10**places
-    return _bounded(Fraction(math.isqrt(value.numerator * scale**2 // value.denominator), scale)), False
+    return _bounded(
+        Fraction(math.isqrt(value.numerator * scale**2 // value.denominator), scale)
+    ), False
 
 
 def _whole(values: Sequence[Fraction], name: str) -> list[int]:

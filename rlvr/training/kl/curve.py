@@ -127,7 +127,7 @@ def _kls(rows: list[Row]) -> tuple[str, dict[int, float]]:
 def _rows(path: Path) -> list[Row]:
     if not path.is_file():
         raise DataError(f"{str(path.parent)!r} has no metrics.jsonl: it's no training run.")
-    rows = [line.row for line in read_lines(path, what="metrics")]
+    rows = [line.row for line in read_lines(path, noun="metrics")]
     return [row for row in rows if isinstance(row, dict) and isinstance(row.get("step"), int)]
 
 

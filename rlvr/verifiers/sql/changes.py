@@ -64,9 +64,13 @@ class ChangeGuard(QueryGuard):
             return sqlite3.SQLITE_OK
         answer = super().__call__(action, first, second, *rest)
         if action in _CHANGES:  # of a view, of SQLite's own tables
-            self.denied = "changing the schema: rows of tables may be read, inserted, updated and deleted"
+            self.denied = (
+                "changing the schema: rows of tables may be read, inserted, updated and deleted"
+            )
         else:
-            self.denied = self.denied.replace("a query may only read", "rows may be read and changed, and no more")
+            self.denied = self.denied.replace(
+                "a query may only read", "rows may be read and changed, and no more"
+            )
         return answer
 
 

@@ -146,10 +146,10 @@ def find_query(response: str) -> FoundQuery:
         return FoundQuery(None, "the response is empty")
     blocks = [block for block in next(readings(text)) if block.text.strip()]
     if blocks:
-        others = ", ".join(list(dict.fromkeys(block.language[:20] for block in blocks))[:5])
-        return FoundQuery(None, f"no fenced block in SQL: the blocks are in {others}")
-    said = "there's no fenced block in SQL, and no line begins with SELECT, WITH or VALUES"
-    return FoundQuery(None, said)
+        languages = ", ".join(list(dict.fromkeys(block.language[:20] for block in blocks))[:5])
+        return FoundQuery(None, f"no fenced block in SQL: the blocks are in {languages}")
+    message = "there's no fenced block in SQL, and no line begins with SELECT, WITH or VALUES"
+    return FoundQuery(None, message)
 
 
 def repaired(sql: str) -> str:

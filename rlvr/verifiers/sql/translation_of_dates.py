@@ -53,10 +53,10 @@ class Rules:
             elif isinstance(value, self._exp.Expression):
                 node.set(key, self._translated(value))
         rule = self._rule(node)
-        made = rule(node) if rule is not None else node
-        if made is not node:
-            self._kept.append(made)
-        return made
+        translated = rule(node) if rule is not None else node
+        if translated is not node:
+            self._kept.append(translated)
+        return translated
 
     def _rule(self, node: Any) -> Callable[[Any], Any] | None:
         for kind in type(node).__mro__:
