@@ -338,8 +338,13 @@ class Workspace:
             self._turn.release()
             raise
         answer: asyncio.Future[Answer] = asyncio.wrap_future(future)
-        answer.add_done_callback(lambda _: self._turn.release())
+        answer.add_done_callback(self._answered)
         return await asyncio.shield(answer)
+
+    def _answered(self, answer: asyncio.Future[Answer]) -> None:
+        self._turn.release()
+        if not answer.cancelled():
+            answer.exception()  # its caller may be gone; asyncio would report it
 
 
 def _leave(entering: asyncio.Future[tuple[WorkspaceJail, int]]) -> None:

@@ -78,7 +78,7 @@ def test_python_keeps_its_variables_and_shows_the_last_value(backend: Backend) -
         '  File "<cell 3>", line 3, in <module>\n    f(0)\n'
         '  File "<cell 3>", line 2, in f\n    return 1 / n\n           ~~^~~\n'
         "ZeroDivisionError: division by zero\n"
-    ) or "ZeroDivisionError" in results[2].output and "runner" not in results[2].output
+    ) or ("ZeroDivisionError" in results[2].output and "runner" not in results[2].output)
     assert "SyntaxError" in results[3].output
     assert "runner" not in results[3].output
     assert results[4].output == "'awaited'\n"

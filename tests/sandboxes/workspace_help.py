@@ -31,14 +31,16 @@ def in_workspace(
 
 
 def in_two(
-    backend: Backend, what: Callable[[Workspace, Workspace], Awaitable[Result]]
+    backend: Backend,
+    what: Callable[[Workspace, Workspace], Awaitable[Result]],
+    limits: Limits = LIMITS,
 ) -> Result:
     """Return what a function returns that gets two workspaces of the same jail, open at once."""
 
     async def played() -> Result:
         async with (
-            await Workspace.open(backend=backend, limits=LIMITS) as first,
-            await Workspace.open(backend=backend, limits=LIMITS) as second,
+            await Workspace.open(backend=backend, limits=limits) as first,
+            await Workspace.open(backend=backend, limits=limits) as second,
         ):
             assert first._jail is second._jail
             return await what(first, second)

@@ -52,12 +52,8 @@ class EpisodeWorkspace:
         self._opening = asyncio.Lock()
         self._closed = False
 
-    def join(self, limits: Limits, packages: Sequence[str], folder: str) -> None:
-        """Take the needs of one more toolbox: the largest of each limit holds. Raises `OptionError`."""
-        if folder != self.folder:
-            raise OptionError(
-                f"Toolboxes share one workspace, and its folder can't be {self.folder} and {folder}."
-            )
+    def join(self, limits: Limits, packages: Sequence[str]) -> None:
+        """Take the needs of one more toolbox: the largest of each limit holds."""
         mine, theirs = dataclasses.asdict(self.limits), dataclasses.asdict(limits)
         self.limits = Limits(**{name: max(mine[name], theirs[name]) for name in mine})
         self._packages.update(packages)
@@ -169,10 +165,18 @@ class WorkspaceToolbox(Toolbox):
         """The seconds that a call may take if it waits for a processor, and a jail for its start."""
         return self.wall_s * PATIENCE + _START_S
 
+    def check_beside(self, others: Sequence[Toolbox]) -> None:
+        """Raise `OptionError` if they would share a workspace with two folders."""
+        for other in others:
+            if isinstance(other, WorkspaceToolbox) and other.folder != self.folder:
+                raise OptionError(
+                    f"Toolboxes share one workspace, and its folder can't be {self.folder} and {other.folder}."
+                )
+
     def start(self, task: Task, shared: dict[str, Any]) -> Any:
         """Return the tools of an episode, in the workspace that they share."""
         workspace = shared.setdefault(WORKSPACE, EpisodeWorkspace(self.folder))
-        workspace.join(self.limits, self.packages, self.folder)
+        workspace.join(self.limits, self.packages)
         return self.session(workspace, self.wall_s)
 
     def _limits_text(self) -> str:

@@ -99,12 +99,14 @@ def _main() -> dict[str, Any]:
 def _execute(source: bytes, name: str, namespace: dict[str, Any]) -> bool:
     """Execute a cell; show the value of its last expression, or what it raised. Returns whether it raised nothing."""
     text = source.decode("utf-8", "replace")
-    lines = text.splitlines(keepends=True)
-    linecache.cache[name] = (len(source), None, lines, name)
-    for old in [key for key in linecache.cache if key.startswith("<cell ")][:-_KEPT_SOURCES]:
-        del linecache.cache[old]
     try:
-        tree = ast.parse(text, name)
+        linecache.cache[name] = (len(source), None, text.splitlines(keepends=True), name)
+        for old in [key for key in linecache.cache if key.startswith("<cell ")][:-_KEPT_SOURCES]:
+            del linecache.cache[old]
+    except Exception:
+        pass  # then tracebacks have no lines
+    try:
+        tree = _compile(text, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         last = None
         if tree.body and isinstance(tree.body[-1], ast.Expr):
             last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]

@@ -130,7 +130,7 @@ class Shell(Session):
     def _begin(
         self, requests: int, status: int, output: int, told: int, null: int, folder: str
     ) -> None:
-        os.chdir(folder)
+        _enter(folder)
         for fd, place in ((requests, 0), (output, 1), (output, 2), (status, _STATUS)):
             os.dup2(fd, place)
         os.dup2(told, 30)
@@ -164,7 +164,7 @@ class Notebook(Session):
     def _begin(
         self, requests: int, status: int, output: int, told: int, null: int, folder: str
     ) -> None:
-        os.chdir(folder)
+        _enter(folder)
         for fd, place in (
             (null, 0),
             (output, 1),
@@ -181,6 +181,13 @@ class Notebook(Session):
 
     def _request(self, number: int, text: bytes, stdin: str) -> bytes:
         return notebook.request(number, text)
+
+
+def _enter(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except OSError:  # the model's code has closed it to itself
+        os.chdir("/")
 
 
 def _lasting(limits: dict[str, Any]) -> dict[str, Any]:
