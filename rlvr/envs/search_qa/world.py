@@ -214,9 +214,10 @@ class _Maker:
         return [options[i] for i in self.rng.permutation(len(options))[:count].tolist()]
 
     def _other(self, options: Sequence[Entity], than: Entity) -> Entity:
-        while (entity := self._pick(options)) is than:
-            pass
-        return entity
+        while True:
+            entity: Entity = self._pick(options)
+            if entity is not than:
+                return entity
 
     def _year(self, low: int, high: int) -> int:
         return int(self.rng.integers(low, high))

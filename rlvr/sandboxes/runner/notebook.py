@@ -106,7 +106,7 @@ def _execute(source: bytes, name: str, namespace: dict[str, Any]) -> bool:
     except Exception:
         pass  # then tracebacks have no lines
     try:
-        tree = _compile(text, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        tree = compile(text, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         last = None
         if tree.body and isinstance(tree.body[-1], ast.Expr):
             last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
