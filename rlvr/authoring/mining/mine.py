@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rlvr.authoring.mining.history import GitHistory, MinedCommit
-from rlvr.authoring.mining.variants import tests_in, variants
+from rlvr.authoring.mining.variants import found_tests, variants
 from rlvr.core.files import replacing
 from rlvr.envs.terminal.artifacts import Artifacts
 from rlvr.envs.terminal.controls import (
@@ -38,7 +38,7 @@ from rlvr.sandboxes.packages import declared, normal
 ROOT = "/app"
 _TIMES = 5
 _MOST_VARIANTS = 32
-_MOST_OTHERS = 10  # tests that pass before and after
+_MOST_OTHERS = 3  # tests that pass before and after
 _MOST_DECISIVE = 12  # tests that get variants
 _Outcomes = Mapping[str, tuple[str, ...]]
 
@@ -266,7 +266,7 @@ class _Miner:
         candidates = []
         for path, text in sources.items():
             try:
-                tests = [test for test in tests_in(text) if f"{path}::{test.name}" in decisive]
+                tests = [test for test in found_tests(text) if f"{path}::{test.name}" in decisive]
             except SyntaxError:
                 raise _RejectedError("its tests aren't Python that can be read") from None
             candidates += [(path, test) for test in tests]
@@ -277,13 +277,13 @@ class _Miner:
         expected: dict[str, list[tuple[str, list[str], list[str]]]] = {}
         nodes: list[str] = []
         for path, text in sources.items():
-            tests = {}
+            places: dict[str, tuple[tuple[int, int], list[list[str]]]] = {}
             for owner, test in candidates[:_MOST_DECISIVE]:
                 if owner == path and (lists := variants(text, test, per_test, rng)):
                     # Several places: whichever has variants that all fail is used.
-                    tests[test.name] = (test.lines, lists[:3])
+                    places[test.name] = (test.lines, lists[:3])
             lines = text.splitlines(keepends=True)
-            for name, (span, lists) in sorted(tests.items(), key=lambda item: -item[1][0][0]):
+            for name, (span, lists) in sorted(places.items(), key=lambda item: -item[1][0][0]):
                 parts = []
                 for number, texts in enumerate(lists):
                     names = [
@@ -303,8 +303,8 @@ class _Miner:
             return {}
         got = await self._outcomes(start, fixed, measured, nodes)
         found: dict[str, dict[str, VariedTest]] = {}
-        for path, tests in chosen.items():
-            for name, span in tests.items():
+        for path, spans in chosen.items():
+            for name, span in spans.items():
                 best: VariedTest | None = None
                 for prefix, names, texts in expected[f"{path}::{name}"]:
                     outcomes = [got.get(prefix + each, ()) for each in names]
@@ -335,8 +335,8 @@ def _nodes(sources: Mapping[str, str], before: Mapping[str, bytes]) -> list[str]
     for path, text in sources.items():
         try:
             earlier = before.get(path, b"").decode("utf-8", "replace")
-            known = {test.name: ast.dump(test.node) for test in tests_in(earlier)}
-            for test in tests_in(text):
+            known = {test.name: ast.dump(test.node) for test in found_tests(earlier)}
+            for test in found_tests(text):
                 same = known.get(test.name) == ast.dump(test.node)
                 (others if same else changed).append(f"{path}::{test.name}")
         except SyntaxError:
@@ -458,8 +458,8 @@ def _write(
         place.write_bytes(content)
         if path.endswith(".sh"):
             place.chmod(0o755)
-    with replacing(folder / "mined.json") as file:  # last: without it the folder is made again
-        file.write(json.dumps(about).encode() + b"\n")
+    with replacing(folder / "mined.json") as about_file:  # last: without it the folder is made again
+        about_file.write(json.dumps(about).encode() + b"\n")
 
 
 def _quoted(body: str) -> str:

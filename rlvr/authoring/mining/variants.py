@@ -33,7 +33,7 @@ class FoundTest:
     node: Function
 
 
-def tests_in(source: str) -> list[FoundTest]:
+def found_tests(source: str) -> list[FoundTest]:
     """Return the tests of a file: functions at its top and methods of its classes. Raises `SyntaxError`."""
     found = []
     for node in ast.parse(source).body:
@@ -53,7 +53,7 @@ def variants(source: str, test: FoundTest, most: int, rng: random.Random) -> lis
 
     Args:
         source: the file's.
-        test: one of `tests_in`.
+        test: one of `found_tests`.
         most: variants per list, the test itself included.
         rng: chooses what is changed.
     """

@@ -193,7 +193,8 @@ async def controlled(
         json.dumps([controls.to_json(), artifacts.to_json()], sort_keys=True).encode()
     )
     rng = random.Random(key.digest())  # so that the same work is judged the same way
-    sources, expected = {}, {}
+    sources: dict[str, str] = {}
+    expected: dict[str, tuple[str, ...]] = {}
     for path, file in controls.files.items():
         source, cases = file.shuffled(rng)
         sources[path] = source

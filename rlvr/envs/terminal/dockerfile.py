@@ -135,7 +135,8 @@ def check_base(name: str, where: str) -> None:
 
 def _instructions(text: str) -> Iterator[tuple[int, str]]:
     """Yield instructions with the number of their first line; continued lines are joined, comments left out."""
-    begun, parts = 0, []
+    begun = 0
+    parts: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if stripped.startswith("#") or (not stripped and not parts):

@@ -140,7 +140,7 @@ def fix_package(rng: np.random.Generator, level: int) -> Draft:
     runs = []
     for rows in hidden:
         asked = [
-            [step.step.name, rows, integer(rng, step.step.low, step.step.high)] for step in steps
+            (step.step.name, rows, integer(rng, step.step.low, step.step.high)) for step in steps
         ]
         by_name = {step.step.name: step.step for step in steps}
         results = [by_name[name].right([list(row) for row in given], n) for name, given, n in asked]
