@@ -17,6 +17,7 @@ from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError, nearest
 from rlvr.core.registry import make
 from rlvr.core.verdict import Cause, Unscored
+from rlvr.scoring.prints import hidden
 
 _MANY = 0.25  # share of the responses: a fault on so many of them probably causes other findings
 
@@ -62,10 +63,11 @@ def audit(
     level = gymnasium.logger.min_level
     gymnasium.logger.min_level = gymnasium.logger.ERROR  # warnings of its checkers are no findings
     try:
-        for probe in sorted(selected, key=lambda probe: probe.last):
-            if progress is not None:
-                progress(probe)
-            findings[probe.name] = _unless_known(probe(subject), env)
+        with hidden():
+            for probe in sorted(selected, key=lambda probe: probe.last):
+                if progress is not None:
+                    progress(probe)
+                findings[probe.name] = _unless_known(probe(subject), env)
     finally:
         gymnasium.logger.min_level = level
     return Audit(
