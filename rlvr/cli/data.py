@@ -91,9 +91,9 @@ def _written(kind: str) -> Callable[..., None]:
         if not named:
             raise click.UsageError("--splits is empty: give it as train,test.")
         for split in named:
-            made = make_environment(env, split, data, env_options)
+            environment = make_environment(env, split, data, env_options)
             path = output / f"{split}.{ending}"
-            click.echo(f"{path}: {writer(made, path, limit)} tasks")
+            click.echo(f"{path}: {writer(environment, path, limit)} tasks")
 
     write.__doc__ = f"""Write the tasks of ENV as {kind}'s data files; each row has everything that its verdict needs.
 
