@@ -11,6 +11,8 @@ VLLM_FILES := tools/vllm-cpu tools/vllm-cpu.txt
 VLLM_VENV ?= $(CACHE)/vllm-$(shell cat $(VLLM_FILES) | cksum | cut -d' ' -f1)
 TRAINERS_FILES := tools/trainers-cpu tests/adapters/verl/requirements.txt tests/adapters/openrlhf/requirements.txt
 TRAINERS_VENV ?= $(CACHE)/trainers-$(shell cat $(TRAINERS_FILES) | cksum | cut -d' ' -f1)
+MCP_FILES := tools/mcp-venv tests/envs/mcp/requirements.txt
+MCP_VENV ?= $(CACHE)/mcp-$(shell cat $(MCP_FILES) | cksum | cut -d' ' -f1)
 # Other Pythons that are supported, without torch: tools/python-venv says why.
 PYTHON312 ?= python3.12
 PYTHON313 ?= python3.13
@@ -26,12 +28,12 @@ JOBS ?= 3
 export OMP_NUM_THREADS ?= 1
 # Hundreds of processes import what was compiled once, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
-export VENV VLLM_VENV TRAINERS_VENV VENV312 VENV313
+export VENV VLLM_VENV TRAINERS_VENV MCP_VENV VENV312 VENV313
 
 GATE = $(PYTHON) tools/gate.py --jobs $(JOBS) $(if $(ALL),--all)
 
 .PHONY: install venv readers quickstart test test-all test-main test-vllm test-trainers coverage docs lint types bench clean
-.PHONY: test-pythons environments vllm-environment trainers-environment python3.12-environment python3.13-environment
+.PHONY: test-pythons test-mcp environments vllm-environment trainers-environment mcp-environment python3.12-environment python3.13-environment
 
 install: $(INSTALLED)
 	@# The environment may be shared between clones; the project in it is this one.
@@ -72,6 +74,12 @@ trainers-environment:
 		echo "installing verl and OpenRLHF into $(TRAINERS_VENV): 2 GB, some minutes"; \
 		PYTHON=$(PYTHON) tools/trainers-cpu $(TRAINERS_VENV) && touch $(TRAINERS_VENV)/.installed; }'
 
+mcp-environment:
+	@mkdir -p $(dir $(MCP_VENV))
+	@flock $(MCP_VENV).lock sh -c 'test -f $(MCP_VENV)/.installed || { \
+		echo "installing the client of the Model Context Protocol into $(MCP_VENV): 150 MB, a minute"; \
+		PYTHON=$(PYTHON) tools/mcp-venv $(MCP_VENV) && touch $(MCP_VENV)/.installed; }'
+
 python3.12-environment:
 	@mkdir -p $(dir $(VENV312))
 	@flock $(VENV312).lock sh -c 'test -f $(VENV312)/.installed || { \
@@ -82,7 +90,7 @@ python3.13-environment:
 	@flock $(VENV313).lock sh -c 'test -f $(VENV313)/.installed || { \
 		PYTHON=$(PYTHON313) tools/python-venv $(VENV313) && touch $(VENV313)/.installed; }'
 
-environments: vllm-environment trainers-environment
+environments: vllm-environment trainers-environment mcp-environment
 
 quickstart: install
 	$(BIN)/rlvr quickstart
@@ -111,6 +119,9 @@ test-vllm:
 
 test-trainers:
 	@$(GATE) verl openrlhf
+
+test-mcp:
+	@$(GATE) mcp
 
 test-pythons:
 	@$(GATE) --all python3.12 python3.13

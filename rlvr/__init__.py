@@ -61,6 +61,7 @@ _HOME = {
     "Sql": "rlvr.verifiers.sql",
     "Answered": "rlvr.verifiers.transcript",
     "Citations": "rlvr.verifiers.citations",
+    "ShortAnswer": "rlvr.verifiers.short_answer",
     "Outcome": "rlvr.verifiers.transcript",
     "Turns": "rlvr.verifiers.transcript",
     "UsedTool": "rlvr.verifiers.transcript",
@@ -124,6 +125,7 @@ if TYPE_CHECKING:
     from rlvr.verifiers.instructions import Instructions, instruction
     from rlvr.verifiers.judge import Judge
     from rlvr.verifiers.math import Math
+    from rlvr.verifiers.short_answer import ShortAnswer
     from rlvr.verifiers.sql import Sql
     from rlvr.verifiers.transcript import Answered, Outcome, Turns, UsedTool
 
@@ -150,6 +152,7 @@ __all__ = [
     "Reply",
     "RlvrError",
     "Scored",
+    "ShortAnswer",
     "SingleTurn",
     "Source",
     "Sql",

@@ -290,7 +290,9 @@ def durations(cases: Sequence[Case]) -> list[str]:
 
 def parts(jobs: int, everything: bool) -> tuple[list[Part], list[Part]]:
     """Return the parts of the two lanes: the main suite, and everything beside it."""
-    venv, vllm, trainers = (os.environ[name] for name in ("VENV", "VLLM_VENV", "TRAINERS_VENV"))
+    venv, vllm, trainers, mcp = (
+        os.environ[name] for name in ("VENV", "VLLM_VENV", "TRAINERS_VENV", "MCP_VENV")
+    )
     whole = ["--all"] if everything else []
     spread = ("-n", str(jobs), "--dist", "loadfile", "--no-loadscope-reorder")
     here = {"PYTHONPATH": str(ROOT)}
@@ -311,6 +313,7 @@ def parts(jobs: int, everything: bool) -> tuple[list[Part], list[Part]]:
         pytest("verl", trainers, "verl", "tests/adapters/verl", "trainers-environment"),
         pytest("openrlhf", trainers, "openrlhf", "tests/adapters/openrlhf", "trainers-environment"),
         pytest("vllm", vllm, "vllm", "tests/vllm_cpu", "vllm-environment"),
+        pytest("mcp", mcp, "mcp", "tests/envs/mcp", "mcp-environment"),
     ]
     if everything:
         for version in ("3.12", "3.13"):

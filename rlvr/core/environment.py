@@ -17,7 +17,7 @@ import gymnasium
 
 from rlvr.core.episode import Episode
 from rlvr.core.errors import OptionError, ResponseError, RlvrError
-from rlvr.core.fixtures import Fixture, as_fixtures
+from rlvr.core.fixtures import Fixture, Turn, as_fixtures
 from rlvr.core.spaces import Text
 from rlvr.core.task import Message, Task, content_text
 from rlvr.core.tasks import TaskSet
@@ -129,6 +129,15 @@ class Environment(gymnasium.Env[str, str]):
     def begin(self, task: Task) -> Any:
         """Make the author's object for an episode of the task. Called in the episode's thread."""
         return _Replies(self, task)
+
+    def demonstrate(self, task: Task) -> tuple[Turn, ...] | None:
+        """Return the messages of an episode that earns full reward; None if none is known.
+
+        By default it is the one that the verifier demonstrates. Override it if an answer has to be prepared: by calls of
+        tools, written as text or in `tool_calls`. The last message is the answer, as text.
+        """
+        response = self.verifier.demonstrate(task)
+        return None if response is None else (response,)
 
     def submit(self, task: Task, transcript: Transcript) -> Verdict | Future[Verdict]:
         """Return the verdict on an episode that is over, at once or as a future; step rewards aren't in it."""

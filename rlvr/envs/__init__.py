@@ -41,9 +41,13 @@ BUILT_IN = (
     _built_in("math500", "MATH500", "The 500 problems of MATH held out by Lightman et al. (2023)"),
     _built_in("bird", "BIRD", "Questions over large databases, with hints (Li et al. 2023)"),
     _built_in("spider", "Spider", "Questions over databases of many domains (Yu et al. 2018)"),
+    _built_in("terminal", "Terminal", "Work in a shell, judged by the files that it leaves"),
     _built_in("shop", "Shop", "Orders whose prices must be asked for with tools, in five levels"),
     _built_in("sql", "SQL", "Any questions with a gold query and an SQLite database"),
     _built_in("sql_explore", "SQLExplore", "Questions over a database that may be looked at first"),
+    _built_in(
+        "search_qa", "SearchQA", "Questions answered by search, with citations, in five levels"
+    ),
     _built_in("mbpp", "MBPP", "Small Python functions, the sanitized part (Austin et al. 2021)"),
     *(_puzzle(name, summary) for name, summary in PUZZLES.items()),
 )

@@ -14,8 +14,12 @@ _PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", NoneT
 
 def schema_of(name: str, function: Callable[..., Any]) -> dict[str, Any]:
     """Return a tool's schema in OpenAI's form. The function's first argument is the toolbox."""
-    hints = get_type_hints(function)
     text = inspect.getdoc(function) or ""
+    exact = getattr(function, "schema", None)  # of a tool whose server has one
+    if isinstance(exact, dict):
+        about = {"name": name, "description": _summary(text), "parameters": exact}
+        return {"type": "function", "function": about}
+    hints = get_type_hints(function)
     properties: dict[str, Any] = {}
     required = []
     for parameter in list(inspect.signature(function).parameters.values())[1:]:
@@ -27,10 +31,15 @@ def schema_of(name: str, function: Callable[..., Any]) -> dict[str, Any]:
         "type": "function",
         "function": {
             "name": name,
-            "description": re.split(r"\n\s*\n?Args:\s*\n", text)[0].strip(),
+            "description": _summary(text),
             "parameters": {"type": "object", "properties": properties, "required": required},
         },
     }
+
+
+def _summary(text: str) -> str:
+    """Return a docstring without its `Args:` section."""
+    return re.split(r"\n\s*\n?Args:\s*\n", text)[0].strip()
 
 
 def _description(text: str, argument: str) -> str:
@@ -49,6 +58,8 @@ def _description(text: str, argument: str) -> str:
 
 def _schema(hint: Any) -> dict[str, Any]:
     origin, inside = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return {}
     if origin is Literal:
         return {"enum": list(inside)}
     if origin in (Union, UnionType):
@@ -69,7 +80,7 @@ def is_known(hint: Any) -> bool:
         return inside[0] is str and is_known(inside[1])
     if origin in (list, Union, UnionType):
         return all(is_known(argument) for argument in inside)
-    return hint in (int, float, str, bool, NoneType)
+    return hint in (int, float, str, bool, NoneType, Any)
 
 
 def fits(value: Any, hint: Any) -> bool:
@@ -83,6 +94,8 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, list) and all(fits(item, inside[0]) for item in value)
     if origin is dict:
         return isinstance(value, dict) and all(fits(item, inside[1]) for item in value.values())
+    if hint is Any:
+        return True
     if hint is float:
         return type(value) in (int, float) and abs(value) < math.inf
     return type(value) is hint

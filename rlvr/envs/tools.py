@@ -222,8 +222,6 @@ class ToolSession(Episode):
         toolbox = self._toolbox
         owner = toolbox.object_of(call.name) if isinstance(toolbox, Toolset) else toolbox
         bound: Callable[..., Any] = functools.partial(tool, owner, **arguments)
-        if inspect.iscoroutinefunction(tool):
-            bound = _as_coroutine_function(bound)
         try:
             result = await self._call(bound)
             if isinstance(result, Reply):
@@ -238,13 +236,6 @@ class ToolSession(Episode):
             raise ToolError(
                 f"{call.name} failed: {type(error).__name__}: {error!s:.200}"
             ) from error
-
-
-def _as_coroutine_function(bound: Callable[..., Any]) -> Callable[..., Any]:
-    async def call() -> Any:
-        return await bound()
-
-    return call
 
 
 def _as_text(result: Any) -> str:
@@ -313,8 +304,8 @@ def read_call(
     parameters, hints = _arguments_of(function)
     unknown = [key for key in arguments if key not in parameters]
     if unknown:
-        known = ", ".join(parameters) or "none"
-        raise ToolError(f"{call.name} has no argument {unknown[0]!r:.40}; it has: {known}")
+        names = ", ".join(parameters) or "none"
+        raise ToolError(f"{call.name} has no argument {unknown[0]!r:.40}; it has: {names}")
     for key, parameter in parameters.items():
         if key not in arguments:
             if parameter.default is inspect.Parameter.empty:

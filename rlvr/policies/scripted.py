@@ -10,7 +10,7 @@ from rlvr.core.environment import Environment
 from rlvr.core.errors import DataWarning, OptionError
 from rlvr.core.task import Task, content_text
 from rlvr.core.verdict import Scored
-from rlvr.policies.base import Request
+from rlvr.policies.base import Generation, Request
 from rlvr.scoring import score
 
 
@@ -54,11 +54,12 @@ class Random:
     def _draw(self, seed: int) -> str:
         tasks = self._env.tasks
         task = tasks[random.Random(seed).randrange(len(tasks))]
-        return self._env.verifier.demonstrate(task) or ""
+        turns = self._env.demonstrate(task)
+        return turns[-1] if turns and isinstance(turns[-1], str) else ""
 
 
 class Oracle:
-    """Answers with the right answer that the verifier makes from the reference.
+    """Says the messages of a right episode, one per turn: mostly the answer that the verifier makes from the reference.
 
     An evaluation leaves out the tasks that `skips` names, and their number is a warning at its end.
     """
@@ -69,13 +70,22 @@ class Oracle:
         self._env = env
         self._skipped: dict[str, None] = {}
 
-    def respond(self, requests: Sequence[Request]) -> list[str]:
-        """Return the right answer to each; "" if the reference can't be used, which the verdict then says."""
-        return [self._env.verifier.demonstrate(request.task) or "" for request in requests]
+    def respond(self, requests: Sequence[Request]) -> list[str | Generation]:
+        """Return the right message to each; "" if the reference can't be used, which the verdict then says."""
+        return [self._message(request) for request in requests]
+
+    def _message(self, request: Request) -> str | Generation:
+        turns = self._env.demonstrate(request.task)
+        if not turns:
+            return ""
+        turn = turns[min(_turns_of(request), len(turns) - 1)]
+        if isinstance(turn, str):
+            return turn
+        return Generation(content_text(turn), tool_calls=tuple(turn.get("tool_calls") or ()))
 
     def skips(self, task: Task) -> bool:
         """Return whether no right answer to the task is known, though its reference can be used."""
-        if self._env.verifier.demonstrate(task) is not None:
+        if self._env.demonstrate(task) is not None:
             return False
         (verdict,) = score([task], [""], self._env.verifier)
         if isinstance(verdict, Scored):
@@ -113,7 +123,7 @@ def scripted(name: str, env: Environment) -> Scripted | Echo | Random | Oracle:
         return Scripted(name, lambda task: "")
     if name == "echo":
         return Echo()
-    if all(env.verifier.demonstrate(task) is None for task in _first(env)):
+    if all(env.demonstrate(task) is None for task in _first(env)):
         example = next(_first(env), None)
         raise OptionError(
             f"The verifier of {env.name!r} makes no right answer from the references, such as "
@@ -126,3 +136,8 @@ def scripted(name: str, env: Environment) -> Scripted | Echo | Random | Oracle:
 
 def _first(env: Environment) -> Iterator[Task]:
     return (env.tasks[i] for i in range(min(20, len(env.tasks))))
+
+
+def _turns_of(request: Request) -> int:
+    """Return the number of messages that the policy has said before."""
+    return sum(m["role"] == "assistant" for m in request.prompt[len(request.task.prompt) :])

@@ -157,13 +157,15 @@ class PipeLink:
 
     def _kill(self) -> None:
         """End the jail's pid 1, and with it all that is in the jail."""
-        if self._process.poll() is not None:
-            return  # long gone, and its pid may be somebody else's
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            os.set_blocking(self._told, False)
-            os.kill(int(json.loads(os.read(self._told, 4096))["child-pid"]), signal.SIGKILL)
-            return
-        self._process.kill()
+        pid = self._process.pid  # its own, dead or alive, until it is waited for
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                os.set_blocking(self._told, False)
+                os.kill(int(json.loads(os.read(self._told, 4096))["child-pid"]), signal.SIGKILL)
+                return
+        # Until it leaves this group, pid 1 waits for a word of bwrap's, for ever if bwrap was killed before.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
     def _received(self) -> bytes:
         try:

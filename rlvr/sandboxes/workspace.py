@@ -96,11 +96,15 @@ class FileEntry:
         path: relative to the workspace's folder if that was listed.
         bytes: its size.
         kind: "file", "folder", "link", or "other" for pipes and the like.
+        mode: its permissions, such as 0o644.
+        target: of a link; otherwise "".
     """
 
     path: str
     bytes: int
     kind: Kind
+    mode: int = 0
+    target: str = ""
 
 
 class Workspace:
@@ -252,7 +256,10 @@ class Workspace:
         """
         header = {"do": "list", "path": _checked_path(path), "most_files": _MOST_LISTED}
         index, _ = _unpacked(*await self._answer(header))
-        return [FileEntry(name, int(size), kind) for name, size, kind in index["entries"]]
+        return [
+            FileEntry(name, int(size), kind, int(mode), str(target))
+            for name, size, kind, mode, target in index["entries"]
+        ]
 
     async def close(self) -> None:
         """End all that is in it; its files vanish. May be called more than once."""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
-from rlvr.core.errors import OptionError
+from rlvr.core.errors import CannotScore, OptionError
 from rlvr.core.task import Task
 from rlvr.core.thinking import after_thinking
 from rlvr.core.transcript import Transcript
-from rlvr.core.verdict import Status, Verdict, correct, refused
-from rlvr.verifiers.transcript import TranscriptVerifier, is_count, read_json
+from rlvr.core.verdict import Cause, Status, Verdict, correct, refused
+from rlvr.verifiers.transcript import (
+    TranscriptVerifier,
+    is_count,
+    item_at,
+    path_of,
+    read_json,
+)
 
 _MOST_CITATIONS = 200
 CitationForm: TypeAlias = Literal["ids", "quotes"]
@@ -33,17 +39,26 @@ class Citations(TranscriptVerifier):
     from a result that has it in square brackets, or as the value of `field` in JSON. A quote comes from a result in which
     its words follow each other; quotes of fewer than `words` words aren't citations.
 
-    Results that are errors don't count. Tools may echo or store what a model writes, so a quote that the model wrote
+    Results that are errors don't count, nor do those of calls in the last response itself, which come after it. Tools may echo or store what a model writes, so a quote that the model wrote
     into a call's arguments doesn't come from that call's result or a later one, nor does an id in square brackets there.
     The thinking part of the response isn't read.
 
     A response with fewer than `least` citations has the status `unparsable`.
+
+    Where tools record what they have retrieved, as `rlvr.tools.Search` does, name the place: results' texts, in which
+    other ids may stand, then don't count. If the reference says which sources an answer rests on, they can be asked for:
+
+        verifier = rlvr.Citations(path="retrieved", support="support") >> rlvr.ShortAnswer()
 
     Args:
         form: "ids" or "quotes".
         least: the fewest citations.
         field: the name of the ids in results that are JSON.
         words: the fewest words of a quote.
+        path: the place of the retrieved ids in the episode's outcome, a list; by default results are read.
+        support: the key of the reference with the ids that have to be cited: a list, of which each item is an id, or a
+            list of ids of which one has to be. A reference without it asks for no particular source.
+        others: with `support`, the most ids that may be cited besides.
     """
 
     def __init__(
@@ -53,19 +68,29 @@ class Citations(TranscriptVerifier):
         least: int = 1,
         field: str = "id",
         words: int = 3,
+        path: str | Sequence[str | int] = "",
+        support: str = "",
+        others: int = 0,
     ) -> None:
         if form not in get_args(CitationForm):
             raise OptionError(f"form is 'ids' or 'quotes', not {form!r:.40}.")
         if not is_count(least) or not is_count(words) or words < 1:
             raise OptionError("least is a whole number from 0 on, and words one from 1 on.")
+        if form != "ids" and (path or support):
+            raise OptionError("path and support are of ids; quotes come from results.")
+        if not is_count(others):
+            raise OptionError(f"others is a whole number from 0 on, not {others!r:.40}.")
         self.form, self.least, self.field, self.words = form, least, field, words
+        self.path, self.support, self.others = path_of(path), support, others
         self.name = "citations" if form == "ids" else "quotes"
 
     def __repr__(self) -> str:
         return f"Citations({self.form!r})"
 
     def judge(self, task: Task, transcript: Transcript) -> Verdict:
-        """Look for each citation among the results."""
+        """Look for each citation among the results, and for the sources that the reference names."""
+        retrieved = self._retrieved(transcript)
+        groups = self._support(task)
         text = after_thinking(transcript.response)
         cited = list(
             dict.fromkeys(_ids(_outside_fences(text)) if self.form == "ids" else self._quotes(text))
@@ -76,18 +101,66 @@ class Citations(TranscriptVerifier):
         if len(cited) > _MOST_CITATIONS:  # a bound on the time
             feedback = f"{len(cited)} citations, which are more than {_MOST_CITATIONS}"
             return refused(self.name, Status.INCORRECT, feedback)
-        known = self._known_ids if self.form == "ids" else self._known_quotes
-        unknown = set(cited)
-        written = ""  # by the model, into the arguments of calls so far
-        for call in transcript.tool_calls:
-            written += f"{' '.join(_texts(call['arguments']))}\n\n"
-            if unknown and not call["failed"]:
-                unknown -= known(unknown, call["result"], written)
+        unknown = self._unknown(cited, transcript) if retrieved is None else set(cited) - retrieved
         for citation in cited:
             if citation in unknown:
                 feedback = f"no tool's result has {citation.strip()[:100]!r}"
                 return refused(self.name, Status.INCORRECT, feedback)
+        if feedback := self._complaint(cited, groups):
+            return refused(self.name, Status.INCORRECT, feedback)
         return correct(self.name, citations=len(cited))
+
+    def _unknown(self, cited: Sequence[str], transcript: Transcript) -> set[str]:
+        """Return the citations that come from no result."""
+        supported = self._known_ids if self.form == "ids" else self._known_quotes
+        unknown = set(cited)
+        written = ""  # by the model, into the arguments of calls so far
+        for call in transcript.tool_calls:
+            written += f"{' '.join(_texts(call['arguments']))}\n\n"
+            was_read = call["turn"] < transcript.turns
+            if unknown and was_read and not call["failed"]:
+                unknown -= supported(unknown, call["result"], written)
+        return unknown
+
+    def _retrieved(self, transcript: Transcript) -> set[str] | None:
+        """Return the ids in the outcome, or None if results are to be read. Raises `CannotScore` if it has no list."""
+        if not self.path:
+            return None
+        ids = item_at(transcript.outcome, self.path)
+        if not isinstance(ids, list | tuple):
+            raise CannotScore(
+                Cause.INTERNAL,
+                f"{self.name}: the outcome has no list at {'.'.join(self.path)!r}; rlvr.tools.Search gives one, and a "
+                f'line of `rlvr score` needs an "outcome".',
+            )
+        return {" ".join(str(id).split()) for id in ids}
+
+    def _support(self, task: Task) -> list[set[str]]:
+        """Return the ids of which one each has to be cited. Raises `CannotScore` if the reference has no list of them."""
+        if not self.support:
+            return []
+        reference = task.reference
+        named = reference.get(self.support) if isinstance(reference, Mapping) else None
+        if named is None:
+            return []
+        if not isinstance(named, list | tuple):
+            raise CannotScore(Cause.GOLD, f"the reference's {self.support!r} is no list of ids")
+        groups = [
+            set(map(str, item)) if isinstance(item, list | tuple) else {str(item)} for item in named
+        ]
+        if not all(groups):
+            raise CannotScore(Cause.GOLD, f"the reference's {self.support!r} has an empty list")
+        return groups
+
+    def _complaint(self, cited: Sequence[str], groups: Sequence[set[str]]) -> str:
+        """Return what is wrong with the citations of retrieved passages; "" if nothing is."""
+        missing = sum(group.isdisjoint(cited) for group in groups)
+        if missing:
+            return f"{missing} of {len(groups)} sources of the answer aren't cited"
+        unneeded = [id for id in cited if not any(id in group for group in groups)]
+        if groups and len(unneeded) > self.others:
+            return f"{unneeded[0][:100]!r} is cited, on which the answer doesn't rest"
+        return ""
 
     def _quotes(self, text: str) -> Iterator[str]:
         for paragraph in _PARAGRAPHS.split(text):

@@ -132,23 +132,23 @@ class UsedTool(TranscriptVerifier):
                 f"{self.tool} was used {_times(counted)}, not {_times(self.least)} at least",
                 calls=counted,
             )
-        if self.most is not None and (made := self._made(transcript)) > self.most:
+        if self.most is not None and (count := self._made(transcript)) > self.most:
             return refused(
                 self.name,
                 Status.INCORRECT,
-                f"{self.tool} was called {_times(made)}, not {_times(self.most)} at most",
-                calls=made,
+                f"{self.tool} was called {_times(count)}, not {_times(self.most)} at most",
+                calls=count,
             )
         return correct(self.name, calls=counted)
 
     def _made(self, transcript: Transcript) -> int:
         """Return the number of calls in the model's messages, answered or not."""
-        made = 0
+        count = 0
         for message in transcript.completion:
             if message["role"] == "assistant":
                 for call in calls_of(message):
-                    made += self._counts(call.name, read_json(call.arguments))
-        return made
+                    count += self._counts(call.name, read_json(call.arguments))
+        return count
 
     def _counts(self, name: str, arguments: Any) -> bool:
         if name != self.tool:
@@ -188,13 +188,9 @@ class Outcome(TranscriptVerifier):
     ) -> None:
         if not (isinstance(tolerance, int | float) and 0 <= tolerance < math.inf):
             raise OptionError(f"tolerance is a number from 0 on, not {tolerance!r:.40}.")
-        keys: Sequence[Any] = path.split(".") if isinstance(path, str) else list(path)
-        keys = [] if path == "" else keys
-        if not all(isinstance(key, str | int) and not isinstance(key, bool) for key in keys):
-            raise OptionError(f"path is text like 'orders.0.status', not {path!r:.60}.")
+        self.path = path_of(path)
         # As JSON text, so that it is the same object in each worker, and its digest the same each time.
         self._expected = None if expected is _MISSING else _as_json("expected", expected)
-        self.path = tuple(str(key) for key in keys)
         self.tolerance = float(tolerance)
         self.name = ".".join(("outcome", *self.path))
 
@@ -277,6 +273,22 @@ def equal_json(value: Any, expected: Any, tolerance: float = 1e-9) -> bool:
     return type(value) is type(expected) and bool(value == expected)
 
 
+def path_of(path: str | Sequence[str | int]) -> tuple[str, ...]:
+    """Return the keys of a place in JSON data. Raises `OptionError` if they are none."""
+    keys: Sequence[Any] = path.split(".") if isinstance(path, str) else list(path)
+    keys = [] if path == "" else keys
+    if not all(isinstance(key, str | int) and not isinstance(key, bool) for key in keys):
+        raise OptionError(f"path is text like 'orders.0.status', not {path!r:.60}.")
+    return tuple(str(key) for key in keys)
+
+
+def item_at(value: Any, path: Sequence[str]) -> Any:
+    """Return the value at a place in JSON data; None if nothing is there."""
+    for key in path:
+        value = _item(value, key)
+    return None if value is _MISSING else value
+
+
 def _item(value: Any, key: str) -> Any:
     """Return the item of an object or a list under a key of a path, or `_MISSING`."""
     if isinstance(value, Mapping):
@@ -296,12 +308,12 @@ def read_json(text: Any) -> Any:
         return text
 
 
-def _as_json(what: str, value: Any) -> str:
+def _as_json(label: str, value: Any) -> str:
     try:
         return json.dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise OptionError(
-            f"{what} is plain JSON data, not {value!r:.80} ({error!s:.80})."
+            f"{label} is plain JSON data, not {value!r:.80} ({error!s:.80})."
         ) from error
 
 

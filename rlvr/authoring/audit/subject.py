@@ -16,7 +16,7 @@ from rlvr.authoring.audit.playing import EpisodePolicy, Played, in_order, play, 
 from rlvr.core.compose import leaves
 from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
-from rlvr.core.fixtures import Fixture
+from rlvr.core.fixtures import Fixture, Turn
 from rlvr.core.registry import find, make
 from rlvr.core.task import Task
 from rlvr.core.thinking import after_thinking
@@ -153,17 +153,30 @@ class Subject:
             verdicts = scoring.score(tasks, responses, self.env.verifier, limit_s=limit)
         else:
             verdicts = [
-                play(self.env, task, in_order([response])).unrewarded
+                play(self.env, task, in_order([*self.before(task), response])).unrewarded
                 for task, response in zip(tasks, responses, strict=True)
             ]
         self.hang_budget.spend(time.monotonic() - start, verdicts)
         return verdicts
 
     def judged(self, task: Task, response: str) -> str | Transcript:
-        """Return what the verifier judges if the model says no more than this response."""
+        """Return what the verifier judges if the model says no more than this response, and what prepares an answer."""
         if self.by_response:
             return response
-        return play(self.env, task, in_order([response])).transcript
+        return play(self.env, task, in_order([*self.before(task), response])).transcript
+
+    def before(self, task: Task) -> tuple[Turn, ...]:
+        """Return the messages that prepare a right answer, such as calls of tools, as the environment demonstrates them."""
+        return (self._shown(task) or ("",))[:-1]
+
+    def _shown(self, task: Task) -> tuple[Turn, ...] | None:
+        """Return the messages of a right episode that the environment knows, if the last of them is text."""
+        turns = self.env.demonstrate(task)
+        return turns if turns and isinstance(turns[-1], str) else None
+
+    def _answer(self, task: Task) -> str | None:
+        turns = self._shown(task)
+        return None if turns is None else str(turns[-1])
 
     def play(self, task: Task, policy: EpisodePolicy, env: Environment | None = None) -> Played:
         """Return a whole episode, played by a policy.
@@ -175,18 +188,31 @@ class Subject:
         begun = time.monotonic()
         played = play(env or self.env, task, policy)
         self.hang_budget.spend(time.monotonic() - begun, [played.verdict])
-        said = played.response if self.by_response else played.said
-        self.seen.append((task, said, played.unrewarded))
+        text = played.response if self.by_response else played.said
+        self.seen.append((task, text, played.unrewarded))
         return played
 
-    def episodes(self, tasks: Sequence[Task], responses: Sequence[str]) -> list[Verdict]:
-        """Return the verdict on each response, given at every turn of an episode of its own."""
+    def episodes(
+        self, tasks: Sequence[Task], responses: Sequence[str], prepared: bool = False
+    ) -> list[Verdict]:
+        """Return the verdict on each response, given at every turn of an episode of its own.
+
+        Args:
+            prepared: True if the messages that prepare a right answer come first.
+        """
         if not self.several_turns:
             return self.judge(tasks, responses)
         return [
-            self.play(task, repeating(response)).verdict
+            self.play(
+                task, self.repeating(task, response) if prepared else repeating(response)
+            ).verdict
             for task, response in zip(tasks, responses, strict=True)
         ]
+
+    def repeating(self, task: Task, response: str) -> EpisodePolicy:
+        """Return a policy that prepares an answer as the environment demonstrates it, and then says the same at each turn."""
+        first = iter(self.before(task))
+        return lambda _: next(first, response)
 
     # ------------------------------------------------------------------ right answers
 
@@ -196,7 +222,7 @@ class Subject:
         The verifier makes the response from the reference. If it makes none, one of the usual forms of a reference is
         used, if that form earns full reward on some task of the sample; otherwise the response of a `right` fixture.
         """
-        response = self.env.verifier.demonstrate(task) if self._demonstrates else None
+        response = self._answer(task) if self._demonstrates else None
         if response is None and self._form is not None:
             response = self._form(task)
         return response if response is not None else self._of_fixtures.get(task.id, (task, None))[1]
@@ -226,7 +252,7 @@ class Subject:
         demonstrations = [
             (task, answer)
             for task in self.tasks[:_FORMED]
-            if (answer := self.env.verifier.demonstrate(task)) is not None
+            if (answer := self._answer(task)) is not None
         ]
         return any(map(full, self.judge(*columns(demonstrations))))
 
@@ -250,7 +276,7 @@ class Subject:
         return pairs
 
     def _demonstrated(self, task: Task) -> bool:
-        return self.env.verifier.demonstrate(task) is not None
+        return self._answer(task) is not None
 
     @functools.cached_property
     def _form(self) -> Form | None:

@@ -17,13 +17,21 @@ _HOME = {
     "Files": "rlvr.envs.toolboxes.workspace",
     "Python": "rlvr.envs.toolboxes.workspace",
     "Shell": "rlvr.envs.toolboxes.workspace",
+    "Calculator": "rlvr.envs.toolboxes.calculator",
+    "Mcp": "rlvr.envs.toolboxes.mcp",
+    "Search": "rlvr.envs.toolboxes.search",
+    "Sql": "rlvr.envs.toolboxes.sql",
     "Toolbox": "rlvr.envs.toolboxes.base",
 }
 
 if TYPE_CHECKING:
     from rlvr.envs.toolboxes.base import Toolbox
+    from rlvr.envs.toolboxes.calculator import Calculator
+    from rlvr.envs.toolboxes.mcp import Mcp
+    from rlvr.envs.toolboxes.search import Search
+    from rlvr.envs.toolboxes.sql import Sql
     from rlvr.envs.toolboxes.workspace import Files, Python, Shell
 
-__all__ = ["Files", "Python", "Shell", "Toolbox"]
+__all__ = ["Calculator", "Files", "Mcp", "Python", "Search", "Shell", "Sql", "Toolbox"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOME)

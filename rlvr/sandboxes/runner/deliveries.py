@@ -164,7 +164,7 @@ def _list(message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], list
     cut = False
     if not os.path.isdir(top):
         about = os.lstat(top)
-        return {"entries": [[top, about.st_size, _kind(about.st_mode)]], "cut": False}, []
+        return {"entries": [_entry(top, about)], "cut": False}, []
     for folder, folders, names in os.walk(top):
         folders.sort()
         for name in sorted(folders + names):
@@ -173,10 +173,17 @@ def _list(message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], list
                 break
             path = os.path.normpath(os.path.join(folder, name))
             about = os.lstat(path)
-            entries.append([path, about.st_size, _kind(about.st_mode)])
+            entries.append(_entry(path, about))
         if cut:
             break
     return {"entries": entries, "cut": cut}, []
+
+
+def _entry(path: str, about: os.stat_result) -> list[Any]:
+    """Return a file's path, size, kind, mode, and the target if it's a link."""
+    kind = _kind(about.st_mode)
+    target = os.readlink(path) if kind == "link" else ""
+    return [path, about.st_size, kind, stat.S_IMODE(about.st_mode), target]
 
 
 def _kind(mode: int) -> str:

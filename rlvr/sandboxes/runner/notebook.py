@@ -19,10 +19,11 @@ from typing import Any
 
 from . import python
 
+# Cells may change or delete the built-in functions; this module keeps those that it began with.
+globals()["__builtins__"] = dict(vars(builtins))
+
 _HEAD = struct.Struct("<IQ")  # the number of the call, the length of the source
 _KEPT_SOURCES = 64  # for tracebacks
-# A cell may put anything in their place.
-_compile, _eval = compile, eval
 
 
 def request(number: int, source: bytes) -> bytes:
@@ -63,8 +64,9 @@ def main(requests: int, status: int) -> None:
             leave(python.exit_status(stop))
         except KeyboardInterrupt:
             pass
-        except BaseException as error:
+        except BaseException as error:  # something that this module needs is broken
             _show(error)
+            leave(1)
         if getpid() != me:  # a fork that came back from the cell
             _flush()
             leave(0)
@@ -104,16 +106,14 @@ def _execute(source: bytes, name: str, namespace: dict[str, Any]) -> bool:
     except Exception:
         pass  # then tracebacks have no lines
     try:
-        tree = _compile(text, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        tree = compile(text, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         last = None
         if tree.body and isinstance(tree.body[-1], ast.Expr):
             last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        body = _compile(tree, name, "exec", flags, dont_inherit=True)
-        value = None if last is None else _compile(last, name, "eval", flags, dont_inherit=True)
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
+        body = compile(tree, name, "exec", flags, dont_inherit=True)
+        value = None if last is None else compile(last, name, "eval", flags, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         error.__traceback__ = None
         _show(error)
         return False
@@ -135,7 +135,7 @@ def _execute(source: bytes, name: str, namespace: dict[str, Any]) -> bool:
 
 
 def _evaluated(code: types.CodeType, namespace: dict[str, Any]) -> Any:
-    value = _eval(code, namespace)
+    value = eval(code, namespace)
     if code.co_flags & 0x80:  # a coroutine: the cell awaits something
         import asyncio
 

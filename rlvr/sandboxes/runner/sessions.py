@@ -144,8 +144,9 @@ class Shell(Session):
 
     def _request(self, number: int, text: bytes, stdin: str) -> bytes:
         command = shlex.quote(text.decode("utf-8", "surrogateescape"))
-        # A line, not a loop: `break` has nothing to break. `$?` is what the last call left.
-        line = "{ __rlvr $__rlvr_status; } 2>/dev/null; eval %s <%s 9>&-; { __rlvr_status=$?; } 2>/dev/null; %s\n"
+        # A line, not a loop: `break` has nothing to break. `$?` is what the last call left. The empty line comes first
+        # since bash 5.2 misreads the line after an `eval` that ended within quotes.
+        line = "\n{ __rlvr $__rlvr_status; } 2>/dev/null; eval %s <%s 9>&-; { __rlvr_status=$?; } 2>/dev/null; %s\n"
         line %= command, stdin, _TELL % (number, "$__rlvr_status")
         return line.encode("utf-8", "surrogateescape")
 

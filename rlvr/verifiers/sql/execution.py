@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from rlvr.core.verdict import Status
 from rlvr.verifiers.sql.database import Database
-from rlvr.verifiers.sql.guard import STORED_BYTES, VALUE_BYTES
+from rlvr.verifiers.sql.guard import STORED_BYTES, VALUE_BYTES, QueryGuard
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -50,6 +50,15 @@ class Failed:
 
     status: Status
     message: str
+
+
+class Guarded(Protocol):
+    """A database that is open, or anything else with a guard."""
+
+    @property
+    def guard(self) -> QueryGuard:
+        """What a statement may do, and why the last one might not."""
+        ...
 
 
 def run(
@@ -99,16 +108,17 @@ def _run(database: Database, sql: str, budget: Budget, first: int | None) -> Row
     cursor = connection.cursor()
     try:
         cursor.execute(sql)
-        return _fetched(cursor, budget, first)
+        return fetched(cursor, budget, first)
     except MemoryError:
         return Failed(Status.LIMIT, "the query ran out of memory")
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
-        return _failed(error, database, budget)
+        return failure_of(error, database, budget)
     finally:
         cursor.close()
 
 
-def _fetched(cursor: sqlite3.Cursor, budget: Budget, first: int | None) -> Rows | Failed:
+def fetched(cursor: sqlite3.Cursor, budget: Budget, first: int | None) -> Rows | Failed:
+    """Return a cursor's rows within the budget, only the first ones if their number is given."""
     if cursor.description is None:
         return Failed(Status.INCORRECT, "the statement returns no table")
     columns = len(cursor.description)
@@ -130,7 +140,8 @@ def _fetched(cursor: sqlite3.Cursor, budget: Budget, first: int | None) -> Rows 
     return Rows(rows, columns, size, tuple(part[0] for part in cursor.description))
 
 
-def _failed(error: Exception, database: Database, budget: Budget) -> Failed:
+def failure_of(error: Exception, database: Guarded, budget: Budget) -> Failed:
+    """Return why a statement failed, in words for a model."""
     message = str(error)
     if message == "interrupted":
         return Failed(Status.LIMIT, f"the query takes more than {budget.steps} steps")

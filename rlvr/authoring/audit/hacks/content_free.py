@@ -31,14 +31,21 @@ _WRONG = {"\\boxed{": "\\boxed{?}", "```": "```\n?\n```", "<answer>": "<answer>?
 
 
 def best_variant(
-    subject: Subject, tasks: Sequence[Task], answers: Callable[[Task], Sequence[str]]
+    subject: Subject,
+    tasks: Sequence[Task],
+    answers: Callable[[Task], Sequence[str]],
+    prepared: bool = False,
 ) -> tuple[float, str]:
-    """Return the mean reward of a strategy's best variant, as a share of the full reward, and an example of it."""
+    """Return the mean reward of a strategy's best variant, as a share of the full reward, and an example of it.
+
+    Args:
+        prepared: True if the messages that prepare a right answer come first.
+    """
     variants = list(zip(*(answers(task) for task in tasks), strict=True))
     if not variants:
         return 0.0, ""
     flat = [text for column in variants for text in column]
-    verdicts = subject.episodes([*tasks] * len(variants), flat)
+    verdicts = subject.episodes([*tasks] * len(variants), flat, prepared)
     best, example = -1.0, ""
     for i, column in enumerate(variants):
         of_variant = verdicts[i * len(tasks) : (i + 1) * len(tasks)]
@@ -98,7 +105,7 @@ def every_candidate_at_once(subject: Subject) -> Finding:
     place = {task.id: i for i, (task, _) in enumerate(short)}
     tasks = [task for task, _ in _sample(subject, short)]
     share, example = best_variant(
-        subject, tasks, lambda task: every_candidate(texts, place[task.id])
+        subject, tasks, lambda task: every_candidate(texts, place[task.id]), prepared=True
     )
     return of_strategy(
         "naming every candidate",
@@ -126,7 +133,7 @@ def base_rate(subject: Subject) -> Finding:
     # In a small sample, a task with this answer would count for too much.
     other_tasks = [task for task, answer in subject.solved if answer != most_common]
     elsewhere, example = best_variant(
-        subject, _sample(subject, other_tasks), lambda _: [most_common]
+        subject, _sample(subject, other_tasks), lambda _: [most_common], prepared=True
     )
     share = times / count + (1 - times / count) * elsewhere
     return of_strategy(
@@ -158,8 +165,9 @@ def thinking_only(subject: Subject) -> Finding:
             f"{answers[task.id]}\n</think>\n\n{closing}",
             f"<think>\n{answers[task.id]}\n</think>",
         ],
+        prepared=True,
     )
-    control, _ = best_variant(subject, tasks, lambda _: [closing])
+    control, _ = best_variant(subject, tasks, lambda _: [closing], prepared=True)
     return of_strategy(
         "an answer in the thinking part alone",
         max(0.0, share - control),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rlvr.authoring.audit.finding import Finding, fail, note, nothing, ok
-from rlvr.authoring.audit.playing import in_order, repeating
+from rlvr.authoring.audit.playing import in_order
 from rlvr.authoring.audit.probe_registry import probe
 from rlvr.authoring.audit.subject import SINGLE_TURN, Subject, excerpt, full, shown
 from rlvr.core.task import Task
@@ -22,7 +22,7 @@ def right_episode(subject: Subject) -> Finding:
     unpaid: list[str] = []
     cut = 0
     for task, response in subject.solved[:4]:
-        played = subject.play(task, repeating(response))
+        played = subject.play(task, subject.repeating(task, response))
         verdict = played.verdict
         line = f"{task.id}, {excerpt(response)} at each turn: {shown(verdict)}"
         if isinstance(verdict, Unscored):
