@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from jail_processes import children
 from workspace_help import in_two, in_workspace
 
 from rlvr.sandboxes.base import Execution, Limit
 from rlvr.sandboxes.hostile import ATTEMPTS, MARK, Attempt
 from rlvr.sandboxes.link import Backend
-from rlvr.sandboxes.workspace import CommandResult, Workspace
+from rlvr.sandboxes.workspace import CommandResult, Workspace, WorkspaceFileError
 from rlvr.sandboxes.workspace_jails import jails
 
 
@@ -346,6 +347,76 @@ def test_what_an_interpreter_does_to_itself_ends_at_itself(bubblewrap: Backend, 
         assert (await second.python("'fine'")).output == "'fine'\n"
 
     in_two(bubblewrap, play)
+
+
+def test_a_python_that_takes_all_processes_leaves_a_shell_to_be_started(
+    bubblewrap: Backend,
+) -> None:
+    threads = "import threading, time\nfor i in range(200): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()"
+
+    async def play(workspace: Workspace) -> None:
+        assert "can't start new thread" in (await workspace.python(threads)).output
+        assert (await workspace.shell("echo alive")).output.startswith("alive\n")
+        await workspace.write({"a": b"1"})
+        assert await workspace.read(["a"]) == {"a": b"1"}
+
+    in_workspace(bubblewrap, play)
+
+
+def test_no_files_make_a_delivery_fail(backend: Backend) -> None:
+    make = """
+import os
+os.chdir("/work")
+for i in range(1500): os.mkdir("d"); os.chdir("d")
+open("deep", "w").close()
+os.chdir("/work")
+os.mkdir("closed"); open("closed/x", "w").close(); os.chmod("closed", 0)
+open(b"\\xff\\xfe", "w").write("no text")
+open("unreadable", "w").close(); os.chmod("unreadable", 0)
+os.mkfifo("pipe"); os.symlink("loop", "loop"); os.symlink("/", "root")
+os.truncate(os.open("sparse", os.O_CREAT | os.O_RDWR), 1 << 23)
+"""
+
+    async def play(workspace: Workspace) -> None:
+        await workspace.python(make)
+        entries = await workspace.list()
+        names = {entry.path for entry in entries}
+        assert {"closed", "pipe", "loop", "root", "unreadable", "\udcff\udcfe"} <= names
+        assert len(entries) > 1500
+        files = await workspace.archive(["."])
+        assert files["\udcff\udcfe"] == b"no text"
+        assert len(files["sparse"]) == 1 << 23
+        assert not any(name.startswith(("closed/", "root/")) for name in files)
+        assert await workspace.read(["\udcff\udcfe", "unreadable", "loop", "pipe"]) == {
+            "\udcff\udcfe": b"no text"
+        }
+        # Too much in all is said, and is no fault.
+        await workspace.shell("for i in 1 2 3 4; do truncate -s 15M s$i; done")
+        with pytest.raises(WorkspaceFileError):
+            await workspace.archive(["."])
+        assert (await workspace.shell("echo alive")).output == "alive\n"
+
+    in_workspace(backend, play)
+
+
+def test_descriptors_of_sessions_are_closed(bubblewrap: Backend) -> None:
+    async def play(workspace: Workspace) -> None:
+        (broker,) = children(workspace._jail._link._process.pid)  # type: ignore[attr-defined]
+        cells = [cell for zygote in children(broker) for cell in children(zygote)]
+
+        def opened() -> int:
+            return sum(len(os.listdir(f"/proc/{cell}/fd")) for cell in cells)
+
+        await workspace.python("import os; os._exit(0)")
+        before = opened()
+        for _ in range(10):
+            await workspace.python("import os; os._exit(0)")
+            await workspace.shell("exit", stdin=b"x")
+            await workspace.write({"a": b"1"})
+            await workspace.read(["a"])
+        assert opened() == before
+
+    in_workspace(bubblewrap, play)
 
 
 def test_nothing_of_one_is_planted_in_the_next(backend: Backend) -> None:
