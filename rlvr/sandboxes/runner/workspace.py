@@ -25,6 +25,7 @@ from .sessions import Notebook, Session, Shell
 _GRACE_S = 2.0  # from an interrupt to the end
 _START_S = 30.0  # of a session
 _KILL_S = 60.0  # until all that was killed is gone
+_MOST_ROUNDS = 20  # of killing all but one
 _SESSIONS: dict[str, type[Session]] = {"shell": Shell, "python": Notebook}
 
 
@@ -261,23 +262,26 @@ class _Workspace:
     def _end_all(self, session: Session | None) -> None:
         """Kill all processes, but the other session if only one is to blame."""
         kept = [each.pid for each in self._sessions.values() if session and each is not session]
-        _signal_all(signal.SIGSTOP)  # nobody forks from here on
-        if not kept:
-            _signal_all(signal.SIGKILL)
         deadline = time.monotonic() + _KILL_S
+        rounds = 0
         while True:
+            _signal_all(signal.SIGSTOP)  # nobody forks from here on, unless a death wakes it up
             self._reap()
             left = [int(pid) for pid in supervise.others() if int(pid) not in kept]
-            if not left or time.monotonic() > deadline:
-                break
+            if not left:
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError("processes that can't be killed")
+            rounds += 1
+            if not kept or rounds > _MOST_ROUNDS:
+                kept = []
+                _signal_all(signal.SIGKILL)  # all at once: none is left to fork
             for pid in left:
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
             time.sleep(0.001)
-        if left:
-            raise RuntimeError("processes that can't be killed")
 
     def _reap(self) -> bool:
         """Take note of the processes that have ended; returns whether a session is among them."""
