@@ -4,8 +4,9 @@
 
 Each episode has a jail of its own, which its `open` starts, its tool runs programs in and its `close` ends. A process plays
 several at once, and is ended at a random moment: its episodes are cancelled, its workers are killed, it gets SIGTERM, or
-SIGKILL. Counted before and after on the machine: processes, mounts, control groups, containers, and entries of /tmp,
-/dev/shm and /run; and the calls of `close` in episodes that could still make one.
+SIGKILL. Counted: descendants of this process, which inherits all orphans among them; control groups of theirs; entries of
+their folder for temporary files; mounts, containers and segments of the machine, before and after; and the calls of `close`
+in episodes that could still make one.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import ctypes
 import os
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -27,6 +30,8 @@ from benchmarks.sandbox_leftovers import there
 from rlvr.sandboxes import Limits, Program, Sandbox
 
 AT_ONCE = 10
+ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
+MACHINE = ("mounts", "containers", "segments")  # what no other program changes every minute
 ENDS = ("cancelled", "worker killed", "SIGTERM", "SIGKILL")
 LIMITS = Limits(wall_s=5.0, cpu_s=1.0, memory_mb=96)
 SOURCES = (
@@ -103,6 +108,13 @@ def children() -> list[int]:
     return [int(pid) for pid in text.split()]
 
 
+def reap() -> None:
+    """Take note of the orphans that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -114,17 +126,26 @@ def main() -> None:
     if options.play is not None:
         asyncio.run(play(options.play))
         return
+    with tempfile.TemporaryDirectory() as folder:
+        count(options.backend, options.episodes, folder)
+
+
+def count(backend: str, episodes: int, folder: str) -> None:
+    """Play episodes whose temporary files are in a folder, and count what they leave."""
+    ctypes.CDLL(None).prctl(ADOPT_ORPHANS, 1, 0, 0, 0)
     dice = random.Random(0)
     before, began = there(), time.monotonic()
+    players: set[int] = set()
     ends: Counter[str] = Counter()
     unclosed = 0
-    for seed in range(-(-options.episodes // AT_ONCE)):
+    for seed in range(-(-episodes // AT_ONCE)):
         end = ENDS[seed % len(ENDS)]
         process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.episode_leftovers", "--play", str(seed)],
-            env={**os.environ, "BACKEND": options.backend, "END": end},
+            env={**os.environ, "BACKEND": backend, "END": end, "TMPDIR": folder},
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
+        players.add(process.pid)
         assert process.stdout is not None
         process.stdout.readline()
         if end.startswith("SIG"):
@@ -136,14 +157,21 @@ def main() -> None:
             assert said, "a process ended without a word"
             unclosed += int(said[1]) - int(said[3])
         ends[end] += AT_ONCE
-    time.sleep(2.0)  # jails see that their owner is gone
     # What SIGKILL leaves are empty control groups, which the next process with a sandbox removes.
-    Sandbox(options.backend, jails=1).start().close()
-    print(f"{sum(ends.values())} episodes in {time.monotonic() - began:.0f} s, {options.backend}")
+    until = time.monotonic() + 30.0  # jails see that their owner is gone
+    while children() and time.monotonic() < until:
+        time.sleep(0.1)
+        reap()
+    left = Counter({"processes": len(children())})
+    Sandbox(backend, jails=1).start().close()
+    print(f"{sum(ends.values())} episodes in {time.monotonic() - began:.0f} s, {backend}")
     print("ended: " + ", ".join(f"{end} {count}" for end, count in ends.items()))
+    groups = [path.name.split("-")[1] for path in Path("/sys/fs/cgroup").glob("**/rlvr-*")]
+    left["control groups"] = sum(int(pid) in players for pid in groups)
+    left["temporary files"] = len(os.listdir(folder))
     after = there()
-    left = {name: after[name] - before[name] for name in after if after[name] > before[name]}
-    print(f"opened and not closed: {unclosed}; left behind: {left or 'nothing'}")
+    left += Counter({name: after[name] - before[name] for name in MACHINE})  # drops the zeros
+    print(f"opened and not closed: {unclosed}; left behind: {dict(left) or 'nothing'}")
     raise SystemExit(bool(left) or bool(unclosed))
 
 

@@ -1,8 +1,9 @@
 """Measure what an episode adds to a turn: `env.episode` against a bare loop that calls the author's method itself.
 
-    python benchmarks/episode_overhead.py [--turns 50] [--times 40]
+    python benchmarks/episode_overhead.py [--turns 50] [--times 200]
 
-The bar: at most 0.2 ms per turn, for sync and async methods and for tools. Printed: the fastest of all times.
+The bar: at most 0.2 ms per turn, for sync and async methods and for tools. Printed: the fastest of all times, and the least
+processor time of all threads together, which other programs on the machine disturb less.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeAlias
 
 import rlvr
 from rlvr.core.episode import ModelMessage
+
+Times: TypeAlias = tuple[float, float]
+"""Wall and processor time."""
 
 TASK = rlvr.Task("Go on.", "1")
 CALL = '<tool_call>{"name": "again", "arguments": {"text": "x"}}</tool_call>'
@@ -47,25 +52,43 @@ class Tool(rlvr.Episode):
         return text
 
 
-async def bare(reply: Any, turns: int) -> float:
-    """Return the seconds per turn of a loop that calls the method."""
-    began = time.perf_counter()
+async def bare(reply: Any, turns: int) -> Times:
+    """Time a loop that calls the method."""
+    clock = Clock()
     messages = [dict(message) for message in TASK.prompt]
     for _ in range(turns):
         messages.append({"role": "assistant", "content": "x"})
         said = reply(ModelMessage("x"))
         said = await said if asyncio.iscoroutine(said) else said
         messages.append({"role": "user", "content": said})
-    return (time.perf_counter() - began) / turns
+    return clock.per_turn(turns)
 
 
-async def played(env: rlvr.Environment, response: str, turns: int) -> float:
-    """Return the seconds per turn of an episode."""
+async def played(env: rlvr.Environment, response: str, turns: int) -> Times:
+    """Time an episode."""
     async with env.episode(TASK) as episode:
-        began = time.perf_counter()
+        clock = Clock()
         for _ in range(turns):
             await episode.respond(response)
-        return (time.perf_counter() - began) / turns
+        return clock.per_turn(turns)
+
+
+class Clock:
+    """Time since it was made."""
+
+    def __init__(self) -> None:
+        self._wall, self._processor = time.perf_counter(), time.process_time()
+
+    def per_turn(self, turns: int) -> Times:
+        """Return the milliseconds per turn."""
+        wall, processor = time.perf_counter(), time.process_time()
+        return 1000 * (wall - self._wall) / turns, 1000 * (processor - self._processor) / turns
+
+
+def least(times: Iterable[Times]) -> Times:
+    """Return the least of each."""
+    wall, processor = zip(*times, strict=True)
+    return min(wall), min(processor)
 
 
 def main() -> None:
@@ -73,7 +96,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--turns", type=int, default=50)
-    parser.add_argument("--times", type=int, default=40)
+    parser.add_argument("--times", type=int, default=200)
     options = parser.parse_args()
     turns, worst = options.turns, 0.0
     math = rlvr.Math()
@@ -83,11 +106,11 @@ def main() -> None:
         ("a tool", Sync(TASK).reply, rlvr.ToolEnv([TASK], math, Tool, turns + 1), CALL),
     ]
     for name, reply, env, response in cases:
-        alone = min(asyncio.run(bare(reply, turns)) for _ in range(options.times))
-        whole = min(asyncio.run(played(env, response, turns)) for _ in range(options.times))
-        added = 1000 * (whole - alone)
-        worst = max(worst, added)
-        print(f"{name}: {added:.3f} ms added per turn")
+        alone = least(asyncio.run(bare(reply, turns)) for _ in range(options.times))
+        whole = least(asyncio.run(played(env, response, turns)) for _ in range(options.times))
+        wall, processor = (each - own for each, own in zip(whole, alone, strict=True))
+        worst = max(worst, wall)
+        print(f"{name}: {wall:.3f} ms added per turn, {processor:.3f} ms of processor time")
     raise SystemExit(worst > 0.2)
 
 

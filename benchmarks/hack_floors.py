@@ -83,8 +83,10 @@ def table(names: Iterable[str]) -> list[str]:
 
 
 SEVERAL_TURNS: dict[str, dict[str, Any]] = {
+    "code_agent": {},
     "code_repair": {},
     "if_rlvr": {"level": 3, "turns": 3},
+    "math_python": {},
     "search_qa": {},
     "shop": {},
     "sql_explore": {},

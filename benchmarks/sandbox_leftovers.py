@@ -51,7 +51,7 @@ def there() -> Counter[str]:
             words = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        found["processes of jails"] += any(b"from runner import broker" in word for word in words)
+        found["processes of jails"] += any(b"from runner import " in word for word in words)
         found["bwrap"] += words[0].endswith(b"bwrap")
     with open("/proc/self/mountinfo") as file:
         found["mounts"] = len(file.readlines())

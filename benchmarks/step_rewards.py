@@ -22,7 +22,7 @@ from rlvr.training.quickstart.additions import quiet
 from rlvr.training.quickstart.model import make_model, make_tokenizer
 
 TABLE = dict(zip("0123456789", "7305918264", strict=True))
-STEPS, EPISODES = 4, 64
+STEPS, EPISODES = 4, 128
 
 
 class LookUp(rlvr.Episode):

@@ -59,6 +59,7 @@ _HOME = {
     "instruction": "rlvr.verifiers.instructions",
     "Math": "rlvr.verifiers.math",
     "Sql": "rlvr.verifiers.sql",
+    "Answered": "rlvr.verifiers.transcript",
     "Citations": "rlvr.verifiers.citations",
     "ShortAnswer": "rlvr.verifiers.short_answer",
     "Outcome": "rlvr.verifiers.transcript",
@@ -126,10 +127,11 @@ if TYPE_CHECKING:
     from rlvr.verifiers.math import Math
     from rlvr.verifiers.short_answer import ShortAnswer
     from rlvr.verifiers.sql import Sql
-    from rlvr.verifiers.transcript import Outcome, Turns, UsedTool
+    from rlvr.verifiers.transcript import Answered, Outcome, Turns, UsedTool
 
 __all__ = [
     "AllOf",
+    "Answered",
     "AnyOf",
     "CannotScore",
     "Cause",

@@ -40,7 +40,7 @@ def verdict_metrics(
     return {
         "score": verdict.reward if isinstance(verdict, Scored) else missing,
         "scored": float(verdict.scored),
-        **{f"status/{each}": float(each is status) for each in Status},
-        **{f"cause/{each}": float(each is cause) for each in Cause},
+        **{f"status/{member}": float(member is status) for member in Status},
+        **{f"cause/{member}": float(member is cause) for member in Cause},
         **{f"component/{name}": parts.get(name, missing) for name in components},
     }

@@ -102,10 +102,10 @@ def difficulties(rollouts: Iterable[Mapping[str, Any]], env: str) -> list[Diffic
     Raises `DataError` if there are no rollouts of the environment.
     """
     by_task: dict[str, list[int]] = {}
-    others: set[str] = set()
+    other_envs: set[str] = set()
     for row in rollouts:
         if row["env"] != env:
-            others.add(str(row["env"]))
+            other_envs.add(str(row["env"]))
             continue
         counts = by_task.setdefault(str(row["task"]), [0, 0, 0])
         if row["verdict"]["scored"]:
@@ -115,7 +115,9 @@ def difficulties(rollouts: Iterable[Mapping[str, Any]], env: str) -> list[Diffic
             counts[2] += 1
     if not by_task:
         available = (
-            f"They have {', '.join(sorted(others))}." if others else "They have no rollouts."
+            f"They have {', '.join(sorted(other_envs))}."
+            if other_envs
+            else "They have no rollouts."
         )
         raise DataError(f"The runs have no rollout of {env!r}. {available}")
     return [Difficulty(id, *counts) for id, counts in by_task.items()]

@@ -249,8 +249,8 @@ def _trivial() -> Verifier:
     def equal(task: Task, answer: str) -> bool:
         return bool(answer == task.reference)
 
-    made: Verifier = equal
-    return made
+    trivial: Verifier = equal
+    return trivial
 
 
 def _scored(verifier: Verifier, pairs: list[tuple[Any, str]]) -> Work:

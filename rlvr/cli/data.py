@@ -11,6 +11,7 @@ from rlvr.cli import (
     data_decontaminate,
     data_dedupe,
     data_difficulty,
+    data_mine,
     data_neighbours,
     data_split,
     data_weakest,
@@ -19,13 +20,14 @@ from rlvr.cli import (
 
 @click.group("data")
 def command() -> None:
-    """Prepare tasks for training: find duplicates and test problems, measure, split, convert."""
+    """Prepare tasks for training: find duplicates and test problems, measure, split, convert, mine."""
 
 
 for _module in (
     data_decontaminate,
     data_dedupe,
     data_difficulty,
+    data_mine,
     data_neighbours,
     data_split,
     data_weakest,
@@ -89,9 +91,9 @@ def _written(kind: str) -> Callable[..., None]:
         if not named:
             raise click.UsageError("--splits is empty: give it as train,test.")
         for split in named:
-            made = make_environment(env, split, data, env_options)
+            environment = make_environment(env, split, data, env_options)
             path = output / f"{split}.{ending}"
-            click.echo(f"{path}: {writer(made, path, limit)} tasks")
+            click.echo(f"{path}: {writer(environment, path, limit)} tasks")
 
     write.__doc__ = f"""Write the tasks of ENV as {kind}'s data files; each row has everything that its verdict needs.
 

@@ -141,22 +141,22 @@ def _print(
     for column in ("size", "found", "rows of TRAIN"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("rows by method")
-    for name, found in report.sets.items():
-        rows = found.rows.total()
+    for name, result in report.sets.items():
+        rows = result.rows.total()
         table.add_row(
             escape(name),
-            str(found.size),
-            f"{len(found.matched)} ({100 * found.share:.2f}%)",
+            str(result.size),
+            f"{len(result.matched)} ({100 * result.share:.2f}%)",
             f"{rows} ({100 * rows / max(1, report.rows):.3f}%)",
-            ", ".join(f"{method} {found.rows[method]}" for method in methods),
+            ", ".join(f"{method} {result.rows[method]}" for method in methods),
             style="bold red" if name in above else None,
         )
     console = Console()
     console.print(table)
-    for name, found in report.sets.items():
-        if found.empty:
+    for name, result in report.sets.items():
+        if result.empty:
             console.print(
-                f"{found.empty} instances of {escape(name)} have no words and can't be found"
+                f"{result.empty} instances of {escape(name)} have no words and can't be found"
             )
     kept = report.rows - report.removed - report.unread
     console.print(

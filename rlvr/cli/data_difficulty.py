@@ -67,28 +67,30 @@ def command(
     paths = (*runs, *more)
     for path in paths:
         about(path)  # raises for a folder that is no run, before the work
-    found = difficulty.difficulties(chain.from_iterable(map(read_rollouts, paths)), env)
-    unknown = sum(not task.samples for task in found)
-    chosen = found
+    measured = difficulty.difficulties(chain.from_iterable(map(read_rollouts, paths)), env)
+    unknown = sum(not task.samples for task in measured)
+    chosen = measured
     if keep is not None:
         low, high = _interval(keep)
-        chosen = list(difficulty.kept(found, low, high))
+        chosen = list(difficulty.kept(measured, low, high))
     if output:
         _write(output, (task.to_json(buckets) for task in chosen))
     if tasks_file:
-        made = make_environment(env, split, data, env_options)
-        _write(tasks_file, (task.to_json() for task in difficulty.tasks_of(made.tasks, chosen)))
-    _print(found, len(chosen), buckets, keep)
+        environment = make_environment(env, split, data, env_options)
+        _write(
+            tasks_file, (task.to_json() for task in difficulty.tasks_of(environment.tasks, chosen))
+        )
+    _print(measured, len(chosen), buckets, keep)
     if unknown:
         click.echo(f"{unknown} tasks have no scored response, and no pass rate", err=True)
         raise click.exceptions.Exit(3)
 
 
 def _interval(text: str) -> tuple[float, float]:
-    found = re.fullmatch(r"\s*(\d*\.?\d+)\s*-\s*(\d*\.?\d+)\s*", text)
-    if not found or not 0 <= float(found[1]) <= float(found[2]) <= 1:
+    match = re.fullmatch(r"\s*(\d*\.?\d+)\s*-\s*(\d*\.?\d+)\s*", text)
+    if not match or not 0 <= float(match[1]) <= float(match[2]) <= 1:
         raise click.UsageError(f"--keep takes two pass rates such as 0.1-0.9, not {text!r}.")
-    return float(found[1]), float(found[2])
+    return float(match[1]), float(match[2])
 
 
 def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
@@ -96,27 +98,27 @@ def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
         file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
 
 
-def _print(found: list[Difficulty], chosen: int, buckets: int, keep: str | None) -> None:
+def _print(tasks: list[Difficulty], chosen: int, buckets: int, keep: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table("pass rate", "tasks", "share")
     for column in table.columns[1:]:
         column.justify = "right"
-    rows = [("never solved", sum(task.samples > 0 == task.solved for task in found))]
-    inside = [task.bucket(buckets) for task in found if 0 < task.solved < task.samples]
+    rows = [("never solved", sum(task.samples > 0 == task.solved for task in tasks))]
+    inside = [task.bucket(buckets) for task in tasks if 0 < task.solved < task.samples]
     rows += [
         (f"{i / buckets:.2f}–{(i + 1) / buckets:.2f}", inside.count(i)) for i in range(buckets)
     ]
-    rows.append(("always solved", sum(0 < task.samples == task.solved for task in found)))
+    rows.append(("always solved", sum(0 < task.samples == task.solved for task in tasks)))
     for name, count in rows:
-        table.add_row(name, str(count), f"{100 * count / len(found):.1f}%")
+        table.add_row(name, str(count), f"{100 * count / len(tasks):.1f}%")
     console = Console()
     console.print(table)
-    scored = sum(task.samples for task in found)
-    unscored = sum(task.unscored for task in found)
+    scored = sum(task.samples for task in tasks)
+    unscored = sum(task.unscored for task in tasks)
     console.print(
-        f"{len(found)} tasks, {scored} scored responses, {unscored} unscored and left out"
+        f"{len(tasks)} tasks, {scored} scored responses, {unscored} unscored and left out"
     )
     if keep is not None:
         console.print(f"{chosen} tasks have a pass rate in {keep}")

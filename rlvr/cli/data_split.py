@@ -59,17 +59,19 @@ def command(
     from rlvr.authoring.rows import RowSource
     from rlvr.authoring.split import split
 
-    made = split(RowSource(file), output, test, by, stratify, seed, near, column)
+    result = split(RowSource(file), output, test, by, stratify, seed, near, column)
     console = Console()
     table = Table("", "train", "test", "test share")
-    strata = made.strata if stratify else {}
-    for name, (train, held_out) in (*strata.items(), ("all", (made.train, made.test))):
+    strata = result.strata if stratify else {}
+    for name, (train, held_out) in (*strata.items(), ("all", (result.train, result.test))):
         share = held_out / max(1, train + held_out)
         table.add_row(escape(printable(name, 60)), str(train), str(held_out), f"{100 * share:.2f}%")
     console.print(table)
-    console.print(f"{made.train_groups} groups in train, {made.test_groups} in test, none in both")
-    if made.unread:
+    console.print(
+        f"{result.train_groups} groups in train, {result.test_groups} in test, none in both"
+    )
+    if result.unread:
         click.echo(
-            f"{made.unread} lines can't be read: they are in {output}/unread.jsonl", err=True
+            f"{result.unread} lines can't be read: they are in {output}/unread.jsonl", err=True
         )
         raise click.exceptions.Exit(3)

@@ -84,8 +84,10 @@ def _options(saved: SavedRun) -> dict[str, Any]:
     """Return the options that the run's environment was made with, without its split and data."""
     from rlvr.cli.options import named_values
 
-    given = saved.config.get("options")
-    options = named_values("--env", tuple(map(str, given if isinstance(given, list) else ())))
+    saved_options = saved.config.get("options")
+    options = named_values(
+        "--env", tuple(map(str, saved_options if isinstance(saved_options, list) else ()))
+    )
     return {name: value for name, value in options.items() if name not in ("split", "data")}
 
 
@@ -115,9 +117,9 @@ def _toml(saved: SavedRun, by: str, rows: list[dict[str, Any]]) -> str:
         lines += [f"weight = {row['weight']:.6f}", f"split = {_text(row['split'])}"]
         if "data" in row["options"]:
             lines.append(f"data = {_text(row['options']['data'])}")
-        others = {name: value for name, value in row["options"].items() if name != "data"}
-        if others:
-            pairs = ", ".join(f"{_text(name)} = {_value(value)}" for name, value in others.items())
+        rest = {name: value for name, value in row["options"].items() if name != "data"}
+        if rest:
+            pairs = ", ".join(f"{_text(name)} = {_value(value)}" for name, value in rest.items())
             lines.append(f"options = {{{pairs}}}")
     return "\n".join(lines) + "\n"
 

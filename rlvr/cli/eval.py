@@ -117,9 +117,9 @@ def command(
         if any((env, run_path, resume, flags["suite"], flags["policy"], flags["model"])):
             raise click.UsageError("--rescore RUN stands alone: the run says what it's of.")
         with _cache(flags["cache"]) as cache:
-            given = named_values("--env", flags["env_options"])
-            given |= {n: flags[n] for n in ("split", "data") if flags[n] is not None}
-            print_rescored(rescore, cache, given)
+            overrides = named_values("--env", flags["env_options"])
+            overrides |= {n: flags[n] for n in ("split", "data") if flags[n] is not None}
+            print_rescored(rescore, cache, overrides)
         return
     if resume:
         if run_path is None:
@@ -215,8 +215,8 @@ def _parts(env: str | None, flags: dict[str, Any]) -> list[Part]:
     else:
         options = named_values("--env", flags["env_options"])
         options |= {n: flags[n] for n in ("split", "data") if flags[n] is not None}
-        made, split = make_to_evaluate(env, **options)
-        parts = [Part(made, flags["k"], flags["limit"], split=split)]
+        environment, split = make_to_evaluate(env, **options)
+        parts = [Part(environment, flags["k"], flags["limit"], split=split)]
     if len({part.key for part in parts}) < len(parts):
         raise click.UsageError("Two environments of the suite have one name: give one a label.")
     if flags["model"] is not None:
@@ -310,8 +310,8 @@ def _take_from_run(
         raise DataError(f"The run in {path!r} can't be resumed: its run.json has no configuration.")
     names = {name: name for name in flags} | {"env_options": "options"}
     for flag, name in names.items():
-        given = context.get_parameter_source(flag) == ParameterSource.COMMANDLINE
-        if given or name not in config:
+        on_command_line = context.get_parameter_source(flag) == ParameterSource.COMMANDLINE
+        if on_command_line or name not in config:
             continue
         value = config[name]
         flags[flag] = tuple(value) if isinstance(value, list) else value

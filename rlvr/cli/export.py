@@ -55,12 +55,12 @@ def command(run: Path, to: str, out: Path | None, step: int | None, **options: A
     preferences      pairs of a better and a worse response, for DPO
     sft              the responses that earned enough, for fine-tuning
     """
-    given = {name: value for name, value in options.items() if value is not None}
-    for name in given:
+    chosen = {name: value for name, value in options.items() if value is not None}
+    for name in chosen:
         if to not in _OF[name]:
             flag = "--" + name.replace("_", "-")
             raise click.UsageError(f"{flag} is for --to {' and '.join(_OF[name])}, not {to}.")
-    done = export(run, to, out, step=step, **given)
+    done = export(run, to, out, step=step, **chosen)
     for path in done.paths:
         print(path)
     for line in (done.summary, *done.notes):

@@ -23,19 +23,19 @@ def print_report(report: Report, by: str | None = None) -> None:
 
 def print_compared(compared: Compared, runs: int) -> None:
     """Print a comparison of one environment or slice."""
-    found = compared.paired
+    paired = compared.paired
     if compared.slice is not None:
-        note = f" ({few(found.tasks)})" if found.tasks < FEW else ""
+        note = f" ({few(paired.tasks)})" if paired.tasks < FEW else ""
         click.echo(
             f"    {printable(compared.slice, 40)}: {_means(compared)}, difference "
-            f"{signed(found.difference)}, {_p(compared)}{note}"
+            f"{signed(paired.difference)}, {_p(compared)}{note}"
         )
         return
     where = f"{compared.env} ({compared.part})" if compared.part else compared.env
     click.echo(f"{where}: {_means(compared)}")
-    click.echo(f"  difference {signed(found.difference)}")
+    click.echo(f"  difference {signed(paired.difference)}")
     click.echo(
-        f"  higher on {found.higher} tasks, lower on {found.lower}, equal on {found.ties}: "
+        f"  higher on {paired.higher} tasks, lower on {paired.lower}, equal on {paired.ties}: "
         f"{_p(compared)}"
     )
     click.echo(f"  compared: {compared.method}")
@@ -48,8 +48,8 @@ def print_compared(compared: Compared, runs: int) -> None:
         )
     if compared.reworded:
         click.echo(f"  the prompts of {compared.reworded} compared tasks differ")
-    if found.tasks < FEW:
-        click.echo(f"  {few(found.tasks)}")
+    if paired.tasks < FEW:
+        click.echo(f"  {few(paired.tasks)}")
 
 
 def _means(compared: Compared) -> str:

@@ -55,9 +55,9 @@ class Live:
                 mean, half = tally.running()
                 scores.append(f"{tally.env} {mean:.3f} ± {half:.3f}")
         unscored = sum(sum(tally.causes.values()) for tally in evaluation.tallies.values())
-        said = f"{rate:.1f}/s · {' · '.join(scores)} · {unscored} unscored"
+        line = f"{rate:.1f}/s · {' · '.join(scores)} · {unscored} unscored"
         self._bar.update(
-            self._task, completed=done, total=evaluation.total, description=said, refresh=True
+            self._task, completed=done, total=evaluation.total, description=line, refresh=True
         )
         if not self._terminal:
-            print(f"{done} of {evaluation.total} · {said}", file=sys.stderr)
+            print(f"{done} of {evaluation.total} · {line}", file=sys.stderr)

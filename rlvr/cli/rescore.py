@@ -40,37 +40,37 @@ def command(run: str, output: str | None, modes: str | None, **flags: Any) -> No
     RUN chooses among the environments that are registered here, and names no server and no file outside
     of RLVR_DATA; --split, --data and --env replace its own options.
     """
-    given = named_values("--env", flags["env_options"])
-    given |= {n: flags[n] for n in ("split", "data") if flags[n] is not None}
+    overrides = named_values("--env", flags["env_options"])
+    overrides |= {n: flags[n] for n in ("split", "data") if flags[n] is not None}
     if modes is not None:
         if output is not None:
             raise click.UsageError("--modes prints a table and writes no run: leave out -o.")
-        env = _environment(run, given)
+        env = _environment(run, overrides)
         print_modes(env, modes, lambda: (r.rollout for r in SavedRun.open(run).records()))
         return
-    print_rescored(run, None, given, output)
+    print_rescored(run, None, overrides, output)
 
 
 def print_rescored(
     path: str | Path,
     cache: VerdictCache | None = None,
-    given: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     output: str | None = None,
 ) -> None:
     """Judge a run's rollouts again and print the changes.
 
     Args:
         cache: verdicts on disk.
-        given: the user's options, in place of the run's.
+        overrides: the user's options, in place of the run's.
         output: the folder for a run with the new verdicts; None writes nothing.
     """
-    env = _environment(path, dict(given or {}))
+    env = _environment(path, dict(overrides or {}))
     Run.check_free(output)
     saved = SavedRun.open(path)
     changes: Counter[tuple[str, str]] = Counter()
     shown: list[str] = []
     rewards, scored, count = [0.0, 0.0], [0, 0], 0
-    new = None if output is None else _new_run(saved, output, dict(given or {}))
+    new = None if output is None else _new_run(saved, output, dict(overrides or {}))
     labels = ((r.step, r.labels) for r in saved.records())
     for row in rescore(env, (record.rollout for record in saved.records()), cache):
         count += 1
@@ -86,9 +86,9 @@ def print_rescored(
                 )
         if new is not None:
             row.rollout.verdict = row.verdict
-            step, others = next(labels)
-            others = others if step is None else {"step": step, **others}
-            new.rollout(row.rollout.to_json(**others))
+            step, extra = next(labels)
+            extra = extra if step is None else {"step": step, **extra}
+            new.rollout(row.rollout.to_json(**extra))
     means = [f"{total / n:.4f}" if n else "none" for total, n in zip(rewards, scored, strict=True)]
     click.echo(f"{count} rollouts · {changes.total()} changed · reward {means[0]} → {means[1]}")
     for (was, now), n in changes.most_common():
@@ -125,18 +125,20 @@ def print_modes(env: Environment, modes: str, rollouts: Any) -> list[tuple[str, 
     return reports
 
 
-def _new_run(saved: SavedRun, output: str, given: dict[str, Any]) -> Run:
+def _new_run(saved: SavedRun, output: str, overrides: dict[str, Any]) -> Run:
     config = saved.config | {"rescored": str(saved.path)}
-    changed = {f"{name}={value}" for name, value in given.items() if name not in ("split", "data")}
+    changed = {
+        f"{name}={value}" for name, value in overrides.items() if name not in ("split", "data")
+    }
     config["options"] = [*(saved.config.get("options") or ()), *sorted(changed)]
-    config |= {name: given[name] for name in ("split", "data") if name in given}
+    config |= {name: overrides[name] for name in ("split", "data") if name in overrides}
     run = Run.create(output, "rescore", config)
     if saved.about.get("asked"):
         run.note(asked=saved.about["asked"])
     return run
 
 
-def _environment(path: str | Path, given: dict[str, Any]) -> Environment:
+def _environment(path: str | Path, overrides: dict[str, Any]) -> Environment:
     """Make the run's environment. The run may be anybody's: it names no more than data may."""
     config = about(path).get("config")
     if not isinstance(config, dict) or not isinstance(config.get("environment"), str):
@@ -145,6 +147,6 @@ def _environment(path: str | Path, given: dict[str, Any]) -> Environment:
         )
     options = named_values("--env", tuple(map(str, config.get("options") or ())))
     options |= {n: config[n] for n in ("split", "data") if config.get(n) is not None}
-    foreign = {name: value for name, value in options.items() if name not in given}
+    foreign = {name: value for name, value in options.items() if name not in overrides}
     check_foreign(config["environment"], foreign, str(Path(path) / "run.json"))
-    return make(config["environment"], **foreign, **given)
+    return make(config["environment"], **foreign, **overrides)

@@ -108,9 +108,9 @@ def _value(estimate: Any) -> float | None:
 
 
 def _check(name: str, rows: list[dict[str, Any]]) -> None:
-    known = {field for row in rows for field in row} | set(_COLUMNS)
-    if name not in known:
-        raise OptionError(f"The runs have no field {name!r}. {nearest(name, known)}")
+    fields = {field for row in rows for field in row} | set(_COLUMNS)
+    if name not in fields:
+        raise OptionError(f"The runs have no field {name!r}. {nearest(name, fields)}")
 
 
 def _order(value: Any) -> tuple[bool, float, str]:

@@ -24,9 +24,9 @@ def command() -> None:
     help="auto, docker or bubblewrap.",
 )
 def check_command(backend: str) -> None:
-    """Run programs that try to break out, hang, crash or cheat, and say what came of each.
+    """Run programs that try to break out, hang, crash or cheat, and print the outcome of each.
 
-    Exit status: 0 where all held, 1 where something didn't.
+    Exit status: 0 if the sandbox withstood all of them, otherwise 1.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -51,7 +51,7 @@ def check_command(backend: str) -> None:
         console.print(f"packages: {packages or 'none'}", highlight=False)
         for line in _held_by(sandbox.about()):
             console.print(escape(line))
-        found = list(
+        results = list(
             track(
                 findings(sandbox),
                 "trying",
@@ -60,12 +60,12 @@ def check_command(backend: str) -> None:
                 console=Console(stderr=True),
             )
         )
-    failed = [one for one in found if not one.held]
-    for one in found:
-        held = "[green]yes[/green]" if one.held else "[bold red]NO[/bold red]"
-        table.add_row(*map(escape, (one.tried, one.wanted, one.came)), held)
+    failed = [result for result in results if not result.held]
+    for result in results:
+        held = "[green]yes[/green]" if result.held else "[bold red]NO[/bold red]"
+        table.add_row(*map(escape, (result.tried, result.wanted, result.came)), held)
     console.print(table)
-    console.print(f"{len(found) - len(failed)} of {len(found)} held")
+    console.print(f"{len(results) - len(failed)} of {len(results)} held")
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -122,7 +122,7 @@ def build_command(
     image: str,
     base: str | None,
 ) -> None:
-    """Put together what programs find in their jails: packages, and for Docker the image with the languages."""
+    """Build the contents of jails: the packages that programs can import, and for Docker the image with the languages."""
     from rlvr.core.errors import MissingExtraError, SandboxError
     from rlvr.sandboxes import packages as packages_of_jails
     from rlvr.sandboxes.bubblewrap import Bubblewrap
@@ -135,19 +135,19 @@ def build_command(
     # What is half built is removed at the end, and a mere SIGTERM would be no end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     python = interpreter(base_python())
-    made = packages_of_jails.build(_names(packages), python, from_host, click.echo)
-    said = ", ".join(f"{name} {version}" for name, version in made.versions.items()) or "none"
+    built = packages_of_jails.build(_names(packages), python, from_host, click.echo)
+    listing = ", ".join(f"{name} {version}" for name, version in built.versions.items()) or "none"
     if backend != "docker":
         reason = Bubblewrap().why_not()
         if reason is not None and backend == "bubblewrap":
             raise SandboxError(reason)
-        click.echo(f"bubblewrap: {reason or f'Python {python.version}, packages: {said}'}")
+        click.echo(f"bubblewrap: {reason or f'Python {python.version}, packages: {listing}'}")
     if backend == "bubblewrap":
         return
     began = time.monotonic()
     names = None if languages is None else _names(languages)
     try:
-        version = build(image, from_host, names, base, click.echo, made)
+        version = build(image, from_host, names, base, click.echo, built)
     except (AwayError, MissingExtraError) as error:
         if backend == "docker" or reason is not None:
             raise
@@ -157,8 +157,8 @@ def build_command(
     click.echo(f"{image}: Python {version} runs in it ({seconds:.0f} s)")
 
 
-def _names(given: str) -> list[str]:
-    return [name.strip() for name in given.split(",") if name.strip()]
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 @command.command("reap", short_help="remove the containers of processes that are dead")
@@ -169,5 +169,5 @@ def reap_command() -> None:
     """
     from rlvr.sandboxes.docker import reap
 
-    found = reap()
-    click.echo(f"{found} container{'' if found == 1 else 's'} removed")
+    count = reap()
+    click.echo(f"{count} container{'' if count == 1 else 's'} removed")

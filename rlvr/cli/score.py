@@ -82,9 +82,9 @@ def _verifier(env: str) -> Verifier:
     try:
         find(env)
     except UnknownEnvironmentError:
-        known = [*KINDS, *(spec.name for spec in environments())]
+        names = [*KINDS, *(spec.name for spec in environments())]
         raise UnknownEnvironmentError(
-            f"There's no environment or kind of verifier {env!r}. {nearest(env, known)}"
+            f"There's no environment or kind of verifier {env!r}. {nearest(env, names)}"
         ) from None
     return make(env).verifier
 

@@ -38,9 +38,11 @@ def read_suite(path: str, k: int, limit: int | None) -> list[Part]:
 def _part(path: str, row: dict[str, Any], k: int, limit: int | None) -> Part:
     unknown = sorted(set(row) - _FIELDS)
     if unknown or "name" not in row:
-        what = f"has a field {unknown[0]!r}" if unknown else "has no name"
-        known = ", ".join(sorted(_FIELDS))
-        raise DataError(f"An environment of the suite {path!r} {what}. Its fields are: {known}.")
+        problem = f"has a field {unknown[0]!r}" if unknown else "has no name"
+        fields = ", ".join(sorted(_FIELDS))
+        raise DataError(
+            f"An environment of the suite {path!r} {problem}. Its fields are: {fields}."
+        )
     if row.get("part") not in _PARTS:
         raise DataError(f"In the suite {path!r}, part is 'dev' or 'unseen', not {row['part']!r}.")
     options = dict(row.get("options", {}))

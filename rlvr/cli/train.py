@@ -138,8 +138,8 @@ def _config(used: dict[str, Any], flags: dict[str, Any], wants_held_out: bool) -
     if flags["resume"]:
         if flags["run_path"] is None:
             raise click.UsageError("--resume resumes the run in --run DIR: name it.")
-        others = set(used) - {"run_path", "resume", "held_out_split", "held_out_limit"}
-        if others:
+        extra = set(used) - {"run_path", "resume", "held_out_split", "held_out_limit"}
+        if extra:
             raise click.UsageError(
                 "--resume takes everything from the run: leave the other flags out, except --run."
             )

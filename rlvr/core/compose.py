@@ -15,6 +15,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from rlvr.core import author_context
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.core.transcript import Transcript
@@ -83,16 +84,17 @@ class Composite(Verifier):
         responses += [f"<think>\nI work it out.\n</think>\n\n{answer}" for answer in responses]
         if any(leaf.is_async for leaf in leaves(self)):
             return next(iter(responses), None)
-        return next((r for r in responses if _is_correct(_verify_now(self, task, r))), None)
+        with author_context.context():  # the parts' prints are a verifier's, wherever it is judged
+            return next((r for r in responses if _is_correct(_verify_now(self, task, r))), None)
 
     def configure(self, **options: Any) -> Verifier:
         """Return a copy in which each option is set on every part that has it."""
-        known = {option for leaf in leaves(self) for option in leaf.options}
-        unknown = sorted(set(options) - known)
+        available = {option for leaf in leaves(self) for option in leaf.options}
+        unknown = sorted(set(options) - available)
         if unknown:
             raise OptionError(
                 f"No part of {self.name} has an option {unknown[0]!r}. "
-                f"The options are: {', '.join(sorted(known)) or 'none'}."
+                f"The options are: {', '.join(sorted(available)) or 'none'}."
             )
         changed = super().configure()
         assert isinstance(changed, Composite)

@@ -48,16 +48,16 @@ def find_in_file(path: Path, name: str | None, specs: Iterable[EnvironmentSpec])
     if name is None:
         if len(own) == 1:
             return own[0][0]
-        each = " or ".join(f"{path.name}:{spec.name}" for spec, _ in own)
+        choices = " or ".join(f"{path.name}:{spec.name}" for spec, _ in own)
         raise UnknownEnvironmentError(
-            f"{path.name} registers {len(own)} environments: name {each}."
+            f"{path.name} registers {len(own)} environments: name {choices}."
         )
     for spec, factory in own:
         if name in (spec.name, factory.__name__):
             return spec
-    known = [spec.name for spec, _ in own]
+    names = [spec.name for spec, _ in own]
     raise UnknownEnvironmentError(
-        f"{path.name} registers no environment {name!r}. {nearest(name, known)}"
+        f"{path.name} registers no environment {name!r}. {nearest(name, names)}"
     )
 
 
@@ -75,8 +75,8 @@ def _imported(path: Path) -> str:
     if folder not in sys.path:
         sys.path.append(folder)
     importlib.invalidate_caches()
-    found = None if path.stem in sys.modules else importlib.util.find_spec(path.stem)
-    if found is None or found.origin != str(path):
+    spec = None if path.stem in sys.modules else importlib.util.find_spec(path.stem)
+    if spec is None or spec.origin != str(path):
         raise UnknownEnvironmentError(
             f"There's another module {path.stem!r} on Python's path: rename {path.name}."
         )

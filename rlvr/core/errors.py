@@ -145,13 +145,13 @@ class CannotScore(RlvrError, RuntimeError):
         return f"{self.cause}: {self.message}"
 
 
-def nearest(name: str, known: Iterable[str], most: int = 3) -> str:
-    """Return a sentence that offers the names closest to `name`, or all of `known` if none is close."""
-    known = sorted(set(known))
-    close = difflib.get_close_matches(name.lower(), known, n=most, cutoff=0.5)
+def nearest(name: str, names: Iterable[str], most: int = 3) -> str:
+    """Return a sentence that offers the names closest to `name`, or all `names` if none is close."""
+    names = sorted(set(names))
+    close = difflib.get_close_matches(name.lower(), names, n=most, cutoff=0.5)
     if close:
         return "Did you mean " + " or ".join(repr(candidate) for candidate in close) + "?"
-    return "There are: " + ", ".join(known) + "." if known else "There are none."
+    return "There are: " + ", ".join(names) + "." if names else "There are none."
 
 
 # It derives from Gymnasium's, whose import takes longer than everything else here.

@@ -41,8 +41,8 @@ class Family:
 
     def members(self) -> list[str]:
         """List the members' names, without the family's. Raises `MissingExtraError`."""
-        found: list[str] = importlib.import_module(self.module).members()
-        return found
+        names: list[str] = importlib.import_module(self.module).members()
+        return names
 
     def factory(self, member: str) -> Callable[..., Environment]:
         """Return the factory of `name/member`. Raises `MissingExtraError`, `UnknownEnvironmentError`."""
@@ -51,8 +51,8 @@ class Family:
                 f"There's no environment {f'{self.name}/{member}'!r}. "
                 f"{nearest(member, self.members())} `rlvr list {self.name}` shows all."
             )
-        found: Callable[..., Environment] = importlib.import_module(self.module).factory(member)
-        return found
+        factory: Callable[..., Environment] = importlib.import_module(self.module).factory(member)
+        return factory
 
 
 _families: dict[str, Family] = {}

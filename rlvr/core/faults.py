@@ -13,11 +13,11 @@ from rlvr.core.errors import CannotScore
 from rlvr.core.verdict import Cause, Scored, Unscored, Verdict
 
 
-def raised(what: str, error: BaseException) -> Unscored:
+def raised(context: str, error: BaseException) -> Unscored:
     """Return the verdict on an exception: the cause that `CannotScore` names, otherwise `internal`."""
     if isinstance(error, CannotScore):
         return Unscored(error.cause, error.message)
-    return Unscored(Cause.INTERNAL, f"{what}: {described(error)}")
+    return Unscored(Cause.INTERNAL, f"{context}: {described(error)}")
 
 
 def described(error: BaseException) -> str:

@@ -93,7 +93,7 @@ def read_lines(
     path: Path,
     parse: Callable[[bytes], Any] = json.loads,
     end: int | None = None,
-    what: str = "a rollout",
+    noun: str = "a rollout",
 ) -> Iterator[Line]:
     """Yield the rows of a JSONL file; no rows if there's no file.
 
@@ -104,7 +104,7 @@ def read_lines(
     Args:
         parse: turns a line into a row; `ValueError` and `RecursionError` mean that it isn't JSON.
         end: read only lines that end before this byte.
-        what: the noun for a row in messages.
+        noun: the noun for a row in messages.
 
     Raises `DataError` naming a line that is neither a row nor torn.
     """
@@ -125,7 +125,7 @@ def read_lines(
                 except (ValueError, RecursionError) as error:
                     if not line.startswith(b'{"') and b"\0" not in line:  # which a power cut leaves
                         raise DataError(
-                            f"Line {number} of {str(path)!r} can't be read as {what}: {error}."
+                            f"Line {number} of {str(path)!r} can't be read as {noun}: {error}."
                         ) from error
                     torn.append(number)
                     whole = row_behind(line, parse, first)
@@ -140,9 +140,9 @@ def read_lines(
 def torn_lines(path: Path, numbers: list[int]) -> str:
     """Return the warning about lines of a file that aren't JSON."""
     shown = ", ".join(map(str, numbers[:_SHOWN])) + (", …" if len(numbers) > _SHOWN else "")
-    what = "1 line" if len(numbers) == 1 else f"{len(numbers)} lines"
+    count = "1 line" if len(numbers) == 1 else f"{len(numbers)} lines"
     return (
-        f"{what} of {str(path)!r} can't be read and left out ({shown}): torn, as by a full disk or a "
+        f"{count} of {str(path)!r} can't be read and left out ({shown}): torn, as by a full disk or a "
         f"power cut. Rows that are whole are all there."
     )
 
@@ -190,7 +190,7 @@ def drop_torn_end(path: Path) -> None:
 def replacing(path: str | Path) -> Iterator[IO[bytes]]:
     """Open a file that replaces `path` once it is whole and on the disk; otherwise `path` stays as it was.
 
-    A link, a pipe or a device (`/dev/stdout`) is written to in place.
+    A link, a pipe or a device (`/dev/stdout`) is written to in place. An `OSError` of writing names `path`.
     """
     path = Path(path)
     if path.is_symlink() or (path.exists() and not path.is_file()):
@@ -200,15 +200,27 @@ def replacing(path: str | Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:12]}.part")
     try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        with naming(path, part):
+            with part.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             part.unlink()
         raise
+
+
+@contextlib.contextmanager
+def naming(path: Path, part: Path | None = None) -> Iterator[None]:
+    """Let errors of writing name `path`: those that name no file (a full disk), and those of its `part`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(part)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_json(path: str | Path, content: Any, indent: int | None = 2) -> None:

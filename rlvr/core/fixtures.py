@@ -155,14 +155,14 @@ def read_fixtures(path: str | os.PathLike[str]) -> list[Fixture]:
 
 
 def as_fixtures(
-    given: Iterable[Fixture] | str | os.PathLike[str] | None,
+    source: Iterable[Fixture] | str | os.PathLike[str] | None,
 ) -> tuple[Fixture, ...]:
     """Return fixtures as a tuple; a path is read as a JSONL file."""
-    if given is None:
+    if source is None:
         return ()
-    if isinstance(given, str | os.PathLike):
-        return tuple(read_fixtures(given))
-    fixtures = tuple(given)
+    if isinstance(source, str | os.PathLike):
+        return tuple(read_fixtures(source))
+    fixtures = tuple(source)
     for fixture in fixtures:
         if not isinstance(fixture, Fixture):
             raise DataError(

@@ -11,7 +11,7 @@ import asyncio
 import functools
 import math
 import weakref
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -22,7 +22,7 @@ from rlvr.core.episode import ModelMessage, Reply
 from rlvr.core.errors import ResponseError, TaskError
 from rlvr.core.faults import raised
 from rlvr.core.task import Message, Task, as_message, content_text
-from rlvr.core.tool_calls import ToolCall, calls_of, encodable, openai_call
+from rlvr.core.tool_calls import ToolCall, are_results, calls_of, encodable, openai_call
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Unscored, Verdict
 
@@ -44,7 +44,8 @@ class LiveEpisode:
 
     Attributes:
         task: the task.
-        messages: the conversation so far. Read it; the episode keeps it.
+        messages: the conversation so far. Read it; the episode keeps it. After the last turn, the results of its calls
+            are there, too, though the model doesn't read them.
         turns: the number of the model's messages.
         over: True if no further message of the model is wanted.
         stop: why the last message ended (`stop`, `length`), or `turns` if the environment had more to say and no turns
@@ -80,13 +81,13 @@ class LiveEpisode:
         except BaseException as error:
             self._failed("the beginning", error)
 
-    async def _respond(self, stop: Stop) -> list[Message]:
+    async def _respond(self) -> list[Message]:
         actor = self._actor
         assert actor is not None
         message = self.messages[-1]
         try:
-            said = ModelMessage(content_text(message), tuple(calls_of(message)))
-            reply = _as_reply(await actor.reply(said))
+            response = ModelMessage(content_text(message), tuple(calls_of(message)))
+            reply = _as_reply(await actor.reply(response))
             new = [] if reply is None or (reply.over and not reply.content) else reply.all_messages
             self.step_rewards.append(self._bounded(0.0 if reply is None else reply.reward))
         except BaseException as error:
@@ -96,7 +97,9 @@ class LiveEpisode:
         if reply is None or reply.over:
             self.over = True
         elif self.turns >= self._env.max_turns:
-            self.over, self.stop, new = True, "turns", []
+            self.over, self.stop = True, "turns"
+            if not are_results(response.tool_calls, new):
+                new = []
         self.messages += map(_encodable, new)
         return new
 
@@ -123,16 +126,16 @@ class LiveEpisode:
         self.step_rewards.append(self._bounded(reply.reward))
         return reply
 
-    def _failed(self, what: str, error: BaseException) -> None:
-        """Make an exception the episode's fault, which is nobody's wrong answer."""
+    def _failed(self, action: str, error: BaseException) -> None:
+        """Record an exception as the episode's fault, so that it never counts as a wrong answer."""
         if isinstance(error, asyncio.CancelledError):
             raise error
-        if isinstance(error, NotImplementedError) and what == "the reply":
+        if isinstance(error, NotImplementedError) and action == "the reply":
             raise error  # the author hasn't written the method yet
         self.over, self.stop = True, "error"
         if self.fault is not None:
             return
-        where = f"{what} of {self._env.name}"
+        where = f"{action} of {self._env.name}"
         if isinstance(error, CallTimeoutError):
             assert self._actor is not None
             deadline = f"{self._actor.deadline_s:g} s"
@@ -160,23 +163,11 @@ class LiveEpisode:
 
     # ------------------------------------------------------------------ driving it
 
-    def _run(
-        self, what: str, command: Callable[[], Coroutine[Any, Any, Any]], default: Any = None
-    ) -> Future[Any]:
-        """Run a command. What can't be ended is a fault, and its result the default."""
-
-        def given_up(error: BaseException) -> Any:
-            self._failed(what, error)
-            return default
-
-        assert self._actor is not None
-        return self._actor.run(command, given_up)
-
     def begin_open(self) -> Future[None]:
         """Make the author's object and open it. An exception of it becomes the episode's fault."""
         if self._actor is None:
             return _done(None)
-        return self._run("the beginning", self._open)
+        return self._actor.run(self._open)
 
     def begin_respond(
         self, message: str | Mapping[str, Any], stop: Stop = "stop", last: bool = False
@@ -189,7 +180,7 @@ class LiveEpisode:
             last: True if the model can't say more, for want of tokens: then the environment isn't asked.
 
         Returns:
-            The environment's new messages; none if the episode is over.
+            The environment's new messages. If the episode is over, the model doesn't read them.
 
         Raises `ResetNeededError` if it is over already, and `ResponseError` for what isn't a message.
         """
@@ -204,14 +195,18 @@ class LiveEpisode:
             self.step_rewards.append(0.0)
             self.over = True
             return _done([])
-        return self._run("the reply", functools.partial(self._respond, stop), [])
+        return self._actor.run(self._respond)
 
     def cut(self, stop: Stop) -> None:
-        """End the episode without another message of the model; replies that it won't answer are taken back."""
-        while (
-            len(self.messages) > len(self.task.prompt) and self.messages[-1]["role"] != "assistant"
-        ):
-            self.messages.pop()
+        """End the episode without another message of the model.
+
+        A reply that it won't answer is taken back, unless it holds the results of calls: those were made.
+        """
+        end = len(self.messages)
+        while end > len(self.task.prompt) and self.messages[end - 1]["role"] != "assistant":
+            end -= 1
+        if not are_results(calls_of(self.messages[end - 1]), self.messages[end:]):
+            del self.messages[end:]
         self.over, self.stop = True, stop
 
     def fail(self, fault: Unscored) -> None:
@@ -241,7 +236,7 @@ class LiveEpisode:
                 self._ended = self._transcript()
             ended(_done(None))
         else:
-            self._run("the end", self._end).add_done_callback(ended)
+            self._actor.run(self._end).add_done_callback(ended)
         return result
 
     def begin_close(self) -> Future[None]:
@@ -255,9 +250,7 @@ class LiveEpisode:
         Its step reward is one of the episode's. Raises `CannotScore` if the tool does.
         """
         assert self._actor is not None
-        return self._run(
-            "a tool", functools.partial(self._call, call), Reply("error: it took too long")
-        )
+        return self._actor.run(functools.partial(self._call, call))
 
     async def respond(
         self, message: str | Mapping[str, Any], stop: Stop = "stop", last: bool = False
@@ -297,18 +290,20 @@ class LiveEpisode:
             calls = message.get("tool_calls") or ()
             if not isinstance(calls, list | tuple):
                 calls = [calls]  # one that can't be read, which the environment answers
-            said = as_message({**message, "role": "assistant", "tool_calls": list(calls) or None})
+            response = as_message(
+                {**message, "role": "assistant", "tool_calls": list(calls) or None}
+            )
         except (TypeError, AttributeError, TaskError) as error:
             raise ResponseError(
                 f"A response is a str or a message of the model, not {message!r:.200}."
             ) from error
-        calls = said.get("tool_calls")
+        calls = response.get("tool_calls")
         if calls:
-            said["tool_calls"] = [
+            response["tool_calls"] = [
                 openai_call(call, f"call_{self.turns + 1}_{number}")
                 for number, call in enumerate(calls, 1)
             ]
-        return said
+        return response
 
 
 def plain(value: Any) -> Any:

@@ -149,9 +149,11 @@ def _package(spec: EnvironmentSpec) -> str:
 def check_name(name: str) -> None:
     """Raise `RegistrationError` if no environment may have that name."""
     if not _NAME.fullmatch(name):
+        near = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_").lstrip("_0123456789")
+        hint = f" {near!r} would do." if _NAME.fullmatch(near) else ""
         raise RegistrationError(
             f"{name!r} can't name an environment: use lower-case letters, digits and "
-            f"underscores, a letter first."
+            f"underscores, a letter first.{hint}"
         )
 
 
@@ -188,12 +190,15 @@ def environment(
     def decorate(factory: Factory) -> Factory:
         doc = summary or inspect.getdoc(factory) or _doc_of_module(factory)
         line = doc.strip().split("\n")[0]
-        known = _specs.get(name)
-        if known is not None and known.target == f"{factory.__module__}:{factory.__name__}":
+        registered = _specs.get(name)
+        if (
+            registered is not None
+            and registered.target == f"{factory.__module__}:{factory.__name__}"
+        ):
             # The module is being imported because its package's entry point has registered it already.
-            if known.version != version:
+            if registered.version != version:
                 raise RegistrationError(
-                    f"{name!r} is version {version} in the code and {known.version} in its entry "
+                    f"{name!r} is version {version} in the code and {registered.version} in its entry "
                     f"point: name the entry point '{name}-v{version}' in pyproject.toml, "
                     f"and install the package again (pip install -e FOLDER)."
                 )
@@ -231,7 +236,7 @@ def make(environment: str, **options: Any) -> Environment:
         if by_name and parameter.default is parameter.empty and option not in options:
             raise OptionError(f"The environment {spec.name!r} needs the option {option!r}.")
     try:
-        made = factory(**options)
+        env = factory(**options)
     except SystemExit as error:
         raise BrokenEnvironmentError(
             f"The factory of {spec.name!r} (from {spec.origin}) called sys.exit({error.code!r:.80})."
@@ -244,18 +249,18 @@ def make(environment: str, **options: Any) -> Environment:
         raise BrokenEnvironmentError(
             f"The factory of {spec.name!r} (from {spec.origin}) raised {described(error)}."
         ) from error
-    if not isinstance(made, Environment):
+    if not isinstance(env, Environment):
         raise BrokenEnvironmentError(
-            f"The factory of {spec.name!r} (from {spec.origin}) returned a {type(made).__name__}, "
+            f"The factory of {spec.name!r} (from {spec.origin}) returned a {type(env).__name__}, "
             f"not an rlvr.Environment such as rlvr.SingleTurn."
         )
-    made.name = spec.name
-    made.made_with = dict(options)
+    env.name = spec.name
+    env.made_with = dict(options)
     if render_mode is not None:
-        if render_mode not in made.metadata["render_modes"]:
+        if render_mode not in env.metadata["render_modes"]:
             raise OptionError(f"render_mode is None or 'ansi', not {render_mode!r}.")
-        made.render_mode = render_mode
-    return made
+        env.render_mode = render_mode
+    return env
 
 
 def make_member(family: str, member: str, **options: Any) -> Environment:
@@ -283,9 +288,11 @@ def find(environment: str) -> EnvironmentSpec:
             return spec
     if import_named():
         return find(environment)
+    file = Path(f"{environment.partition(':')[0]}.py")
+    hint = f" A file is an environment by its path: {file}." if file.is_file() else ""
     raise UnknownEnvironmentError(
         f"There's no environment {environment!r}. {nearest(environment, [*_specs, *families()])} "
-        f"`rlvr list` shows all."
+        f"`rlvr list` shows all.{hint}"
     )
 
 

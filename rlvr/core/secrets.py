@@ -63,7 +63,7 @@ class _Secret:
         if not any(form in lower for form in self._lower):
             return text
         if answer and self.placeholder:
-            return self._answer.sub(lambda found: found.group(1) + HIDDEN, text)
+            return self._answer.sub(lambda match: match.group(1) + HIDDEN, text)
         return self._pattern.sub(HIDDEN, text)
 
 
@@ -142,7 +142,7 @@ def scrubbed_data(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {scrubbed_data(k): scrubbed_data(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [scrubbed_data(one) for one in value]
+        return [scrubbed_data(item) for item in value]
     return value
 
 
@@ -153,19 +153,19 @@ def scrubbed_options(value: Any) -> Any:
     `hub_token`), in a mapping or as NAME=VALUE.
     """
     if isinstance(value, str):
-        name, equals, said = value.partition("=")
-        if equals and said and is_secret(name):
+        name, equals, setting = value.partition("=")
+        if equals and setting and is_secret(name):
             return f"{name}={HIDDEN}"
-        if said.lstrip().startswith(("{", "[")):
+        if setting.lstrip().startswith(("{", "[")):
             try:
-                return f"{name}={json.dumps(scrubbed_options(json.loads(said)))}"
+                return f"{name}={json.dumps(scrubbed_options(json.loads(setting)))}"
             except (ValueError, RecursionError):
                 pass
         return scrubbed(value)
     if isinstance(value, Mapping):
-        return {name: _scrubbed_option(name, one) for name, one in value.items()}
+        return {name: _scrubbed_option(name, item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [scrubbed_options(one) for one in value]
+        return [scrubbed_options(item) for item in value]
     return value
 
 
@@ -186,7 +186,7 @@ def _without(text: str, answer: bool) -> str:
         return text
     lower = text.lower()
     # The longest first: another one may be a part of it.
-    for secret in sorted(_secrets.values(), key=lambda one: -len(one.text)):
+    for secret in sorted(_secrets.values(), key=lambda secret: -len(secret.text)):
         text = secret.hidden(text, lower, answer)
     return text
 

@@ -51,8 +51,8 @@ class TaskSet(Sequence[Task]):
             self._loaded = self._checked(self._load())
         return self._loaded
 
-    def _checked(self, given: Iterable[Task]) -> list[Task]:
-        tasks = list(given)
+    def _checked(self, source: Iterable[Task]) -> list[Task]:
+        tasks = list(source)
         if not tasks:
             raise DataError(f"The task set {self.name!r} is empty.")
         for task in tasks:

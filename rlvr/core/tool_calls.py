@@ -115,6 +115,11 @@ def calls_with_results(messages: Sequence[Message]) -> list[dict[str, Any]]:
     return list(_with_results(messages))
 
 
+def are_results(calls: Sequence[ToolCall], messages: Sequence[Message]) -> bool:
+    """Return whether the messages after a message with these calls hold results of them."""
+    return any(result is not None for result in _results(calls, messages))
+
+
 def _with_results(messages: Sequence[Message]) -> Iterator[dict[str, Any]]:
     turn = 0
     for place, message in enumerate(messages):

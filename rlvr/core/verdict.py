@@ -217,14 +217,14 @@ def as_cause(value: Any) -> Cause:
         ) from None
 
 
-def _number(what: str, value: Any) -> float:
+def _number(noun: str, value: Any) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise RewardError(
-            f"A {what} must be a finite number, not {value!r:.100}; where there is none, "
+            f"A {noun} must be a finite number, not {value!r:.100}; where there is none, "
             f"return rlvr.Unscored(cause, message)."
         )
     return number

@@ -98,9 +98,9 @@ class Verifier(ABC):
         """Return a copy with some of `self.options` changed. Raises `OptionError` that lists the valid ones."""
         unknown = sorted(set(options) - set(self.options))
         if unknown:
-            known = ", ".join(self.options) or "none"
+            names = ", ".join(self.options) or "none"
             raise OptionError(
-                f"{self.name} has no option {unknown[0]!r}. Its options are: {known}."
+                f"{self.name} has no option {unknown[0]!r}. Its options are: {names}."
             )
         changed = copy.copy(self)
         for option, value in options.items():

@@ -12,6 +12,10 @@ def _built_in(name: str, gym_name: str, summary: str) -> EnvironmentSpec:
     return EnvironmentSpec(name, f"rlvr.envs.{name}:make", gym_name, 0, summary, "rlvr")
 
 
+def _agent(name: str, gym_name: str, summary: str) -> EnvironmentSpec:
+    return EnvironmentSpec(name, f"rlvr.envs.agents.{name}:make", gym_name, 0, summary, "rlvr")
+
+
 def _puzzle(name: str, summary: str) -> EnvironmentSpec:
     gym_name = "".join(word.capitalize() for word in name.split("_"))
     return EnvironmentSpec(name, f"rlvr.envs.puzzles.{name}:make", gym_name, 0, summary, "rlvr")
@@ -21,6 +25,7 @@ BUILT_IN = (
     _built_in("arithmetic", "Arithmetic", "Sums, differences and products in five levels"),
     _built_in("aime", "AIME", "The American Invitational Mathematics Examination, 2024 and 2025"),
     _built_in("code", "Code", "Any problems for programs with tests; Codeforces by default"),
+    _agent("code_agent", "CodeAgent", "Programs that are run and tested before they are submitted"),
     _built_in("code_repair", "CodeRepair", "Programs in several attempts, with public tests' say"),
     _built_in("gsm8k", "GSM8K", "Grade-school word problems (Cobbe et al. 2021)"),
     _built_in("humaneval", "HumanEval", "Python functions to be completed (Chen et al. 2021)"),
@@ -30,9 +35,13 @@ BUILT_IN = (
     _built_in("ifeval", "IFEval", "Instructions that a program can check (Zhou et al. 2023)"),
     _built_in("if_rlvr", "IFRLVR", "Composed instructions for any prompts, in one turn or several"),
     _built_in("math", "MATH", "Any problems with answers; MATH by default (Hendrycks et al. 2021)"),
+    _agent(
+        "math_python", "MathPython", "Any problems in mathematics, with a Python to compute with"
+    ),
     _built_in("math500", "MATH500", "The 500 problems of MATH held out by Lightman et al. (2023)"),
     _built_in("bird", "BIRD", "Questions over large databases, with hints (Li et al. 2023)"),
     _built_in("spider", "Spider", "Questions over databases of many domains (Yu et al. 2018)"),
+    _built_in("terminal", "Terminal", "Work in a shell, judged by the files that it leaves"),
     _built_in("shop", "Shop", "Orders whose prices must be asked for with tools, in five levels"),
     _built_in("sql", "SQL", "Any questions with a gold query and an SQLite database"),
     _built_in("sql_explore", "SQLExplore", "Questions over a database that may be looked at first"),

@@ -35,7 +35,7 @@ def make(
         mode: where the answer is looked for.
     """
     if year not in SOURCES:
-        known = ", ".join(map(str, SOURCES))
-        raise OptionError(f"There's AIME of {known}, not of {year!r}.")
+        years = ", ".join(map(str, SOURCES))
+        raise OptionError(f"There's AIME of {years}, not of {year!r}.")
     asking = FewShotPrompt(prompt, {}, "problem", mode=mode)
     return problems("aime", SOURCES[year], split, data, asking)

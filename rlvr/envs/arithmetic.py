@@ -42,8 +42,8 @@ class ArithmeticLevel:
             raise OptionError(f"terms is a whole number from 2 to 100, not {self.terms!r}.")
         named = self.operators if isinstance(self.operators, str) else ""
         if not named or set(named) - set(_APPLY):
-            known = "".join(_APPLY)
-            raise OptionError(f"operators are some of {known!r}, not {self.operators!r}.")
+            operators = "".join(_APPLY)
+            raise OptionError(f"operators are some of {operators!r}, not {self.operators!r}.")
 
 
 LEVELS = {

@@ -111,8 +111,8 @@ def tasks_of(
         try:
             yield _task(f"{split}-{number}", row, prompt, language, public, checker)
         except (DataError, OptionError, CannotScore) as error:
-            said = error.message if isinstance(error, CannotScore) else str(error)
-            message = f"Row {split}-{number} of {data or source.hub_id} is left out: {said}"
+            reason = error.message if isinstance(error, CannotScore) else str(error)
+            message = f"Row {split}-{number} of {data or source.hub_id} is left out: {reason}"
             warnings.warn(message, DataWarning, stacklevel=2)
 
 
@@ -134,28 +134,28 @@ def _task(id: str, row: Row, prompt: Prompt, language: str, public: int, checker
     return Task(prompt.render(fields), reference, id, {k: row[k] for k in _KEPT if k in row})
 
 
-def _tests(given: Any) -> list[dict[str, Any]]:
+def _tests(tests: Any) -> list[dict[str, Any]]:
     """Read tests from a list, from columns of inputs and outputs, or from either of them as text."""
-    if isinstance(given, str):
-        given = _literal(given)
-    if isinstance(given, Mapping) and {"inputs", "outputs"} <= set(given):
-        if given.get("fn_name"):
+    if isinstance(tests, str):
+        tests = _literal(tests)
+    if isinstance(tests, Mapping) and {"inputs", "outputs"} <= set(tests):
+        if tests.get("fn_name"):
             raise DataError("its tests call a function, and don't give standard input")
-        if len(given["inputs"]) != len(given["outputs"]):
+        if len(tests["inputs"]) != len(tests["outputs"]):
             raise DataError(
-                f"it has {len(given['inputs'])} inputs and {len(given['outputs'])} outputs"
+                f"it has {len(tests['inputs'])} inputs and {len(tests['outputs'])} outputs"
             )
-        pairs = zip(given["inputs"], given["outputs"], strict=True)
-        given = [{"stdin": stdin, "stdout": stdout} for stdin, stdout in pairs]
-    if not isinstance(given, list | tuple):
-        raise DataError(f"its tests are a {type(given).__name__}, not a list")
-    for test in given:
+        pairs = zip(tests["inputs"], tests["outputs"], strict=True)
+        tests = [{"stdin": stdin, "stdout": stdout} for stdin, stdout in pairs]
+    if not isinstance(tests, list | tuple):
+        raise DataError(f"its tests are a {type(tests).__name__}, not a list")
+    for test in tests:
         kind = test.get("testtype") or test.get("type") if isinstance(test, Mapping) else None
         if isinstance(kind, str) and not kind.startswith("stdin"):
             raise DataError(
                 f"its tests are of the type {kind!r:.40}, and don't give standard input"
             )
-    return list(given)
+    return list(tests)
 
 
 def _literal(text: str) -> Any:
@@ -170,12 +170,12 @@ def _literal(text: str) -> Any:
         raise DataError("its tests are text that is neither JSON nor a Python literal") from error
 
 
-def _checker(given: Any) -> Any:
+def _checker(value: Any) -> Any:
     """Convert a column's value into a reference's "checker"."""
-    if not isinstance(given, str) or given in KINDS:
-        return given
+    if not isinstance(value, str) or value in KINDS:
+        return value
     try:
-        read = json.loads(given)
+        read = json.loads(value)
     except ValueError:
-        return {"language": "python", "source": given}
+        return {"language": "python", "source": value}
     return read

@@ -87,9 +87,8 @@ def make(
     """
     if source not in _DEFAULTS:
         raise OptionError(f"source is one of {', '.join(_DEFAULTS)}, not {source!r:.80}.")
-    wanted = split or _DEFAULTS[source]
     template = Prompt.of(prompt or _PROMPTS[source])
-    load = _loader(source, wanted, dataset, config, data, language, public, template, limits)
+    load = loader(source, split, dataset, config, data, language, public, template, limits)
     verifier = Code(reward, language=language, limits=limits)
     fixtures = fixtures_of("code_repair", max_turns > 2)
     return CodeRepair(
@@ -97,9 +96,9 @@ def make(
     )
 
 
-def _loader(
+def loader(
     source: str,
-    split: str,
+    split: str | None,
     dataset: str | None,
     config: str | None,
     data: str | None,
@@ -108,7 +107,8 @@ def _loader(
     prompt: Prompt,
     limits: Mapping[str, Any] | None,
 ) -> Callable[[], Iterable[Task]]:
-    """Return the function that loads the tasks later; the split is checked now."""
+    """Return the function that loads the tasks of `code`, `humaneval` or `mbpp` later; the split is checked now."""
+    split = split or _DEFAULTS[source]
     if source == "humaneval":
         humaneval.SOURCE.check_split(split)
         rows = humaneval.SOURCE.rows

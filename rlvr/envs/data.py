@@ -41,17 +41,17 @@ class DataSource:
         """Read all rows of a split and check their columns. Raises `DataError` that says what to do."""
         self.check_split(split)
         path = self._local(split, data)
-        found = list(read_file(path)) if path else self._from_hub(split)
-        if not found:
+        rows = list(read_file(path)) if path else self._from_hub(split)
+        if not rows:
             raise DataError(f"There are no rows in {path or self.hub_id}.")
-        check_columns(found, self.columns, str(path or self.hub_id))
-        return found
+        check_columns(rows, self.columns, str(path or self.hub_id))
+        return rows
 
     def check_split(self, split: str) -> None:
         """Raise `OptionError` if there's no such split."""
         if split not in self.splits:
-            known = ", ".join(self.splits)
-            raise OptionError(f"{self.hub_id} has the splits {known}, not {split!r}.")
+            names = ", ".join(self.splits)
+            raise OptionError(f"{self.hub_id} has the splits {names}, not {split!r}.")
 
     def _local(self, split: str, data: str | None) -> Path | None:
         if data is not None:
@@ -159,15 +159,15 @@ def _rows_of_json(data: Any) -> Iterator[Row]:
 
 
 def _row_of_line(line: bytes, number: int, path: Path) -> Iterator[Row]:
-    """Parse a row, or return None with a warning: one bad line in a million must not cost the rest."""
+    """Yield a line's row, or nothing and warn: one bad line in a million must not cost the rest."""
     try:
         row = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        said = f"Line {number} of {path} is not JSON in UTF-8 and is left out: {error}"
-        warnings.warn(said, DataWarning, stacklevel=2)
+        message = f"Line {number} of {path} is not JSON in UTF-8 and is left out: {error}"
+        warnings.warn(message, DataWarning, stacklevel=2)
         return
     if isinstance(row, dict):
         yield row
     else:
-        said = f"Line {number} of {path} is not a JSON object and is left out."
-        warnings.warn(said, DataWarning, stacklevel=2)
+        message = f"Line {number} of {path} is not a JSON object and is left out."
+        warnings.warn(message, DataWarning, stacklevel=2)

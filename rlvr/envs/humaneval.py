@@ -104,12 +104,12 @@ def examples_of(code: str, entry_point: str) -> list[str]:
     """
     functions = (n for n in parsed(code).body if isinstance(n, ast.FunctionDef))
     docs = [n.body[0] for n in functions if n.name == entry_point and ast.get_docstring(n)]
-    source = "\n".join(ast.get_source_segment(code, one) or "" for one in docs)
+    source = "\n".join(ast.get_source_segment(code, doc) or "" for doc in docs)
     try:
         examples = doctest.DocTestParser().get_examples(source.rstrip("\"'"))
     except ValueError:
         return []
-    found = []
+    asserts = []
     for example in examples:
         try:
             call = ast.unparse(parsed_expression(example.source.strip()))
@@ -117,5 +117,5 @@ def examples_of(code: str, entry_point: str) -> list[str]:
         except (ValueError, SyntaxError):
             continue
         if f"{entry_point}(" in call:
-            found.append(f"assert {call} == {value!r}")
-    return found
+            asserts.append(f"assert {call} == {value!r}")
+    return asserts

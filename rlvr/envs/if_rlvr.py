@@ -48,9 +48,9 @@ class Conversation(MultiTurn):
 
     def reply(self, task: Task, messages: list[Message]) -> str | None:
         """Return the next instructions, or None if there are none."""
-        said = sum(message["role"] == "assistant" for message in messages)
+        answered = sum(message["role"] == "assistant" for message in messages)
         later: list[str] = task.metadata.get("turns", [])
-        return later[said - 1] if said <= len(later) else None
+        return later[answered - 1] if answered <= len(later) else None
 
 
 @environment("if_rlvr", gym_name="IFRLVR")
@@ -113,27 +113,27 @@ def make(
 def problem(
     rng: np.random.Generator, requests: Sequence[str], level: int, turns: int, prompt: Prompt
 ) -> Task:
-    """One task: a request and its instructions; those of later turns are in its metadata."""
+    """Draw one task: a request and its instructions; the instructions of later turns are in its metadata."""
     asked = requests[int(rng.integers(len(requests)))] if requests else request(rng)
     wanted = compose(rng, level)
     later = wanted[level - turns + 1 :]
     now = wanted[: level - turns + 1]
-    shown = "\n".join(f"- {one.sentence}" for one in now)
-    said = []
-    for one in later:
-        now, words = _next(rng, now, one)
-        said.append(words)
+    shown = "\n".join(f"- {constraint.sentence}" for constraint in now)
+    sentences = []
+    for constraint in later:
+        now, words = _next(rng, now, constraint)
+        sentences.append(words)
     reference = {
-        "instruction_id_list": [one.id for one in now],
-        "kwargs": [one.kwargs for one in now],
+        "instruction_id_list": [constraint.id for constraint in now],
+        "kwargs": [constraint.kwargs for constraint in now],
     }
-    metadata: dict[str, Any] = {"level": level, "turns": said}
+    metadata: dict[str, Any] = {"level": level, "turns": sentences}
     fields = {"request": asked, "instructions": shown}
     return Task(prompt.render(fields), reference, None, metadata)
 
 
 def _next(
-    rng: np.random.Generator, now: list[Constraint], one: Constraint
+    rng: np.random.Generator, now: list[Constraint], constraint: Constraint
 ) -> tuple[list[Constraint], str]:
     """Return the set after a turn, and how the turn asks for it."""
     changeable = [number for number, old in enumerate(now) if old.kwargs]
@@ -142,8 +142,8 @@ def _next(
         changed = redraw(rng, now, which)
         new = changed[which].sentence
         return changed, f"Write it again. Instead of “{now[which].sentence}”: {new}"
-    assert fits(one.id, [old.id for old in now])
-    return [*now, one], f"Write it again, and also: {one.sentence}"
+    assert fits(constraint.id, [old.id for old in now])
+    return [*now, constraint], f"Write it again, and also: {constraint.sentence}"
 
 
 def _read(path: str) -> tuple[str, ...]:

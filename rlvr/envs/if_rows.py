@@ -33,7 +33,7 @@ def _task(id: str, row: Row) -> Task:
     truth = _parsed(truth)
     if not isinstance(truth, dict) or "instruction_id" not in truth:
         raise DataError(f"The ground_truth of row {id} names no instruction_id: {truth!r:.100}")
-    kwargs = [dict(one or {}) for one in truth.get("kwargs") or []]
+    kwargs = [dict(values or {}) for values in truth.get("kwargs") or []]
     reference = {"instruction_id_list": list(truth["instruction_id"]), "kwargs": kwargs}
     prompt = [message for message in row["messages"] if message["role"] != "assistant"]
     return Task(prompt, reference, id, {"instructions": len(kwargs)})

@@ -67,8 +67,8 @@ def make(
 
 
 def corrected(row: Row) -> Row | None:
-    """Return the row with what its prompt asks for; None where the prompt contradicts itself."""
-    key, kwargs = int(row["key"]), [dict(one or {}) for one in row["kwargs"]]
+    """Return the row with the instructions that its prompt states; None if the prompt contradicts itself."""
+    key, kwargs = int(row["key"]), [dict(values or {}) for values in row["kwargs"]]
     ids = list(row["instruction_id_list"])
     if key == 2078:
         return None

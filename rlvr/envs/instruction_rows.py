@@ -68,10 +68,10 @@ def benchmark(
         return [_task(row, template) for row in right]
 
     verifier = guarded(Instructions(mode, reward, reference_bugs), guard)
-    found = {} if guard else dict.fromkeys(_PAID_WITHOUT_CONTENT, _WHY)
+    findings = {} if guard else dict.fromkeys(_PAID_WITHOUT_CONTENT, _WHY)
     fit = (mode, reward, reference_bugs, guard) == (usual, "all", False, None)
     return SingleTurn(
-        TaskSet(load, name), verifier, fixtures=fixtures_of(name, fit), known_findings=found
+        TaskSet(load, name), verifier, fixtures=fixtures_of(name, fit), known_findings=findings
     )
 
 
@@ -80,7 +80,7 @@ def _task(row: Row, template: Prompt) -> Task:
         "instruction_id_list": list(row["instruction_id_list"]),
         # The Hub's columns have every kwarg there is, null where it isn't the instruction's.
         "kwargs": [
-            {k: v for k, v in (one or {}).items() if v is not None} for one in row["kwargs"]
+            {k: v for k, v in (values or {}).items() if v is not None} for values in row["kwargs"]
         ],
     }
     asked = template.render({"prompt": row["prompt"]})

@@ -133,10 +133,10 @@ def _task(row: Row, prompt: Prompt, shown: int, limits: dict[str, float] | None)
 def _told(name: str, tests: Sequence[str], shown: int) -> str:
     if not shown:
         return f"It's called `{name}`."
-    these = "this test" if shown == 1 else "these tests"
-    others = ", and others" if shown < len(tests) else ""
+    noun = "this test" if shown == 1 else "these tests"
+    rest = ", and others" if shown < len(tests) else ""
     listed = "\n".join(tests[:shown])
-    return f"It has to pass {these}{others}:\n\n```python\n{listed}\n```"
+    return f"It has to pass {noun}{rest}:\n\n```python\n{listed}\n```"
 
 
 def _called(code: str, tests: Sequence[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""`Mixture`: several environments to be trained on at once, and each one's share of the tasks."""
+"""`Mixture`: several environments for one training run, with their shares of the tasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rlvr.core.task import Task
 Environments: TypeAlias = (
     "Environment | Mapping[str, Environment] | Sequence[Environment] | Mixture"
 )
-"""What an adapter takes: one environment or several."""
+"""The environments that an adapter accepts: a single environment or several."""
 Order: TypeAlias = Callable[[int], Sequence[int]]
 
 
@@ -26,15 +26,17 @@ class Mixture:
         mixture = rlvr.Mixture({"sums": sums, "shop": shop}, {"sums": 2, "shop": 1})
 
     Attributes:
-        environments: the environments by name, in order.
-        weights: shares of the tasks, which sum to 1; None if each environment counts by its number
-            of tasks.
+        environments: The environments by name, in order.
+        weights: Each environment's share of the tasks; the shares sum to 1. None if the shares are proportional to
+            the environments' numbers of tasks.
 
     Args:
-        environments: a mapping by name, or a list of environments, which go by their own names.
-        weights: positive numbers by name or in the list's order; only their ratios count.
-        orders: for environments whose tasks aren't drawn in order, by name: a function from the number of tasks
-            to their indices (a curriculum's `order`).
+        environments: A mapping from names to environments, or a list of environments with different names.
+        weights: Positive numbers by name, or in the order of the list; only their ratios count.
+        orders: By name, for environments whose tasks are not drawn in order: a function that returns the indices of
+            the first n tasks to draw (a curriculum's `order`).
+
+    Raises `OptionError` for an empty mixture, a name that occurs twice, or invalid weights.
     """
 
     def __init__(
@@ -56,21 +58,21 @@ class Mixture:
         self.weights = None if weights is None else _shares(list(self.environments), weights)
 
     def draw(self, count: int | None = None, seed: int = 0) -> Iterator[tuple[str, Task]]:
-        """Draw tasks with their environments' names, mixed evenly over the whole.
+        """Yield tasks, each with its environment's name, in a random order of the environments.
 
-        Each environment gives its tasks in order, and begins again where it has too few. The shares
-        are exact (largest remainders); which comes when depends on the seed alone.
+        Each environment yields its tasks in order, and starts over when it has no more. The numbers of tasks follow
+        the weights exactly, rounded by largest remainders; the order depends only on the seed.
 
         Args:
-            count: of all tasks together; None: as many as there are before one has to begin again.
-            seed: of the order.
+            count: Tasks of all environments together (default: `size()`).
+            seed: Seed of the order.
         """
         counts = self._counts(count)
         labels = np.repeat(np.arange(len(counts)), counts)
         if len(counts) > 1:
             np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))).shuffle(labels)
         named = list(self.environments.items())
-        given = [0] * len(counts)
+        drawn = [0] * len(counts)
         orders = [
             self.orders[name](n) if name in self.orders else None
             for (name, _), n in zip(named, counts, strict=True)
@@ -78,12 +80,12 @@ class Mixture:
         for label in labels.tolist():
             name, env = named[label]
             order = orders[label]
-            place = given[label] if order is None else order[given[label]]
+            place = drawn[label] if order is None else order[drawn[label]]
             yield name, env.tasks[place % len(env.tasks)]
-            given[label] += 1
+            drawn[label] += 1
 
     def size(self) -> int:
-        """Return the number of tasks before an environment has to begin again."""
+        """Return the number of tasks that can be drawn before an environment starts over."""
         return sum(self._counts(None))
 
     def _counts(self, count: int | None) -> list[int]:
@@ -95,10 +97,10 @@ class Mixture:
         else:
             shares = list(self.weights.values())
         if count is None:
-            # The nudge undoes rounding: 30 tasks at a share of 0.3 are 100, not 99.
+            # 1e-9 undoes a rounding error: 30 tasks with a share of 0.3 make 100 tasks, not 99.
             count = math.floor(min(n / s for n, s in zip(sizes, shares, strict=True)) + 1e-9)
         exact = [count * share for share in shares]
-        counts = [math.floor(one) for one in exact]
+        counts = [math.floor(number) for number in exact]
         most = sorted(range(len(exact)), key=lambda i: counts[i] - exact[i])
         for i in most[: count - sum(counts)]:
             counts[i] += 1
@@ -110,26 +112,26 @@ class Mixture:
         return f"Mixture({inside})"
 
 
-def a_mixture(given: Environments, weights: Any = None) -> Mixture:
-    """Turn whatever an adapter accepts into a mixture. Raises `OptionError` for anything else."""
-    if isinstance(given, Mixture):
+def a_mixture(environments: Environments, weights: Any = None) -> Mixture:
+    """Return the environments that an adapter was given as a mixture. Raises `OptionError` for any other value."""
+    if isinstance(environments, Mixture):
         if weights is not None:
             raise OptionError("The mixture has its weights: give them there, and not here.")
-        return given
-    if isinstance(given, Environment):
-        given = [given]
-    return Mixture(given, weights)
+        return environments
+    if isinstance(environments, Environment):
+        environments = [environments]
+    return Mixture(environments, weights)
 
 
-def _named(given: Any) -> list[tuple[str, Environment]]:
-    found: list[tuple[str, Environment]] = []
-    if isinstance(given, Mapping):
-        found = list(given.items())
-    elif isinstance(given, Sequence) and not isinstance(given, str):
-        found = [(getattr(env, "name", "?"), env) for env in given]
+def _named(environments: Any) -> list[tuple[str, Environment]]:
+    pairs: list[tuple[str, Environment]] = []
+    if isinstance(environments, Mapping):
+        pairs = list(environments.items())
+    elif isinstance(environments, Sequence) and not isinstance(environments, str):
+        pairs = [(getattr(env, "name", "?"), env) for env in environments]
     else:
-        found = [("?", given)]
-    for name, env in found:
+        pairs = [("?", environments)]
+    for name, env in pairs:
         if not isinstance(env, Environment):
             raise OptionError(
                 f"This takes environments (rlvr.make(…)), one, a list or {{name: environment}}, "
@@ -137,7 +139,7 @@ def _named(given: Any) -> list[tuple[str, Environment]]:
             )
         if not isinstance(name, str) or not name:
             raise OptionError(f"An environment's name is text, not {name!r:.80}.")
-    return found
+    return pairs
 
 
 def _shares(names: list[str], weights: Mapping[str, float] | Sequence[float]) -> dict[str, float]:
@@ -152,11 +154,11 @@ def _shares(names: list[str], weights: Mapping[str, float] | Sequence[float]) ->
             f"The weights are for {', '.join(map(str, weights))}, the environments are "
             f"{', '.join(names)}: give one weight for each."
         )
-    given = [weights[name] for name in names]
-    for weight in given:
+    values = [weights[name] for name in names]
+    for weight in values:
         fit = isinstance(weight, int | float) and not isinstance(weight, bool)
         if not fit or not math.isfinite(weight) or weight <= 0:
             raise OptionError(
                 f"A weight is a positive number, not {weight!r}; leave out an environment that has none."
             )
-    return {name: weight / sum(given) for name, weight in zip(names, given, strict=True)}
+    return {name: weight / sum(values) for name, weight in zip(names, values, strict=True)}

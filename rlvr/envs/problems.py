@@ -61,26 +61,28 @@ def problems(
         )
 
     def shots(rows: Sequence[Row]) -> list[Shot]:
-        asked, told = named(rows)
+        question_column, answer_column = named(rows)
         examples = []
         for i, row in enumerate(rows):
-            reference = _reference(row, told)
+            reference = _reference(row, answer_column)
             if reference:
                 solution = next((str(row[key]) for key in SOLUTION if row.get(key)), "")
-                examples.append(Shot(str(row[asked]), solution, reference, f"train-{i}"))
+                examples.append(Shot(str(row[question_column]), solution, reference, f"train-{i}"))
         return examples
 
     fixtures = fixtures_of(name, asking.is_default)
     return asking.attached(SingleTurn(TaskSet(load, name), Math(asking.mode), fixtures=fixtures))
 
 
-def _task(id: str, row: Row, asked: str, told: str, asking: FewShotPrompt) -> Task:
-    for column in (asked, told):
+def _task(
+    id: str, row: Row, question_column: str, answer_column: str, asking: FewShotPrompt
+) -> Task:
+    for column in (question_column, answer_column):
         if column not in row:
             raise DataError(f"Row {id} has no column {column!r}. It has: {', '.join(row)}.")
-    question = str(row[asked])
+    question = str(row[question_column])
     metadata = {key: row[key] for key in _KEPT if key in row} | asking.metadata(question)
-    return Task(asking.messages(question), _reference(row, told), id, metadata)
+    return Task(asking.messages(question), _reference(row, answer_column), id, metadata)
 
 
 def _reference(row: Row, column: str) -> str:
@@ -92,10 +94,10 @@ def _reference(row: Row, column: str) -> str:
 
 
 def _column(row: Row, names: Sequence[str], name: str) -> str:
-    found = next((column for column in names if column in row), None)
-    if found is None:
+    column = next((column for column in names if column in row), None)
+    if column is None:
         raise DataError(
             f"The rows of {name} have the columns {', '.join(row)}; one of them must be "
             f"{' or '.join(names)}. Name yours with the options problem= and answer=."
         )
-    return found
+    return column

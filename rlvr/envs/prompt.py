@@ -46,21 +46,21 @@ class Prompt:
         return [{"role": role, "content": fill(text, fields)} for role, text in messages]
 
     @classmethod
-    def of(cls, given: Prompt | str | Mapping[str, str]) -> Prompt:
+    def of(cls, value: Prompt | str | Mapping[str, str]) -> Prompt:
         """Make a template from an option's value: a `Prompt`, the user message, or a mapping with
         `user` and `system`, or the path of a `.json` file with that mapping."""
-        if isinstance(given, Prompt):
-            return given
-        if isinstance(given, str) and given.endswith(".json"):
+        if isinstance(value, Prompt):
+            return value
+        if isinstance(value, str) and value.endswith(".json"):
             try:
-                given = json.loads(Path(given).read_text(encoding="utf-8"))
+                value = json.loads(Path(value).read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
-                raise DataError(f"The prompt file {given!r} can't be read: {error}") from error
-        if isinstance(given, str):
-            return cls(given)
-        if not isinstance(given, Mapping) or "user" not in given or set(given) - {"user", "system"}:
+                raise DataError(f"The prompt file {value!r} can't be read: {error}") from error
+        if isinstance(value, str):
+            return cls(value)
+        if not isinstance(value, Mapping) or "user" not in value or set(value) - {"user", "system"}:
             raise OptionError('A prompt is text, or has "user" and, where wanted, "system".')
-        user, system = given["user"], given.get("system")
+        user, system = value["user"], value.get("system")
         if not isinstance(user, str) or not isinstance(system, str | None):
             raise OptionError('A prompt\'s "user" and "system" are text.')
         return cls(user, system)

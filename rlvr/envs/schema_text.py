@@ -55,11 +55,13 @@ def _sample(connection: sqlite3.Connection, table: Table, rows: int) -> str:
     if table.is_view:
         return ""
     names = ", ".join(quoted(column.name) for column in table.columns)
-    found = connection.execute(f"SELECT {names} FROM {quoted(table.name)} LIMIT {rows}").fetchall()
-    if not found:
+    records = connection.execute(
+        f"SELECT {names} FROM {quoted(table.name)} LIMIT {rows}"
+    ).fetchall()
+    if not records:
         return "-- (no rows)"
     head = " | ".join(_name(column.name) for column in table.columns)
-    return "\n".join(["-- " + head, *("-- " + " | ".join(map(_cell, row)) for row in found)])
+    return "\n".join(["-- " + head, *("-- " + " | ".join(map(_cell, row)) for row in records)])
 
 
 def _bare(table: Table) -> str:

@@ -160,20 +160,20 @@ def problem(rng: np.random.Generator, prompt: Prompt, level: ShopLevel, tools: s
         for name in _some(rng, SETS, 3)
     }
     towns = {town: _price(rng) for town in _some(rng, TOWNS, 3)}
-    total, said = 0, []
+    total, lines = 0, []
     for name in _some(rng, tuple(sets), level.sets):
         count = int(rng.integers(2, 10))
         total += count * sum(prices[item] * n for item, n in sets[name].items())
-        said.append(f"{count} of the set {name!r}")
+        lines.append(f"{count} of the set {name!r}")
     for item in _some(rng, tuple(prices), level.lines - level.sets):
         count = int(rng.integers(2, 10))
         total += count * prices[item]
-        said.append(f"{count} × {item}")
+        lines.append(f"{count} × {item}")
     if level.delivery:
         (town,) = _some(rng, tuple(towns), 1)
         total += towns[town]
-        said.append(f"delivery to {town}")
-    fields = {"order": ", ".join(said), "tools": tools}
+        lines.append(f"delivery to {town}")
+    fields = {"order": ", ".join(lines), "tools": tools}
     shop = {"items": prices, "sets": sets, "towns": towns}
     return Task(prompt.render(fields), str(total), None, {"shop": shop})
 

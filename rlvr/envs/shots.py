@@ -200,13 +200,13 @@ class FewShotPrompt:
         if not self.draws:
             return [(example, answer) for example, answer, _, _ in self._pool]
         words = _words(question)
-        others = [(q, answer) for q, answer, _, theirs in self._pool if not _is_near(words, theirs)]
-        if len(others) < self.count:
+        usable = [(q, answer) for q, answer, _, theirs in self._pool if not _is_near(words, theirs)]
+        if len(usable) < self.count:
             raise DataError(
                 f"Too few of the examples that were drawn differ from {question[:80]!r}: ask for fewer "
                 f"shots, or draw from more problems."
             )
-        return others[: self.count]
+        return usable[: self.count]
 
     def _answer(self, shot: Shot) -> str:
         if self._format:
@@ -250,11 +250,11 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", re.sub(r"\d+", "0", text.casefold())))
 
 
-def _is_near(one: frozenset[str], other: frozenset[str]) -> bool:
-    shorter, longer = sorted((len(one), len(other)))
+def _is_near(words: frozenset[str], other: frozenset[str]) -> bool:
+    shorter, longer = sorted((len(words), len(other)))
     if shorter < _NEAR * longer:
         return False
-    return len(one & other) >= _NEAR * len(one | other)
+    return len(words & other) >= _NEAR * len(words | other)
 
 
 _WEI = (

@@ -104,8 +104,8 @@ def tasks_of(
         try:
             yield _task(f"{split}-{number}", row, folders, prompt, rows, characters)
         except (DataError, CannotScore) as error:
-            said = error.message if isinstance(error, CannotScore) else str(error)
-            message = f"Row {split}-{number} of {data or source.hub_id} is left out: {said}"
+            reason = error.message if isinstance(error, CannotScore) else str(error)
+            message = f"Row {split}-{number} of {data or source.hub_id} is left out: {reason}"
             warnings.warn(message, DataWarning, stacklevel=2)
 
 
@@ -129,10 +129,10 @@ def _task(
 
 
 def _text(row: Row, names: Sequence[str]) -> str:
-    found = next((row[name] for name in names if isinstance(row.get(name), str)), None)
-    if found is None:
+    text = next((row[name] for name in names if isinstance(row.get(name), str)), None)
+    if text is None:
         raise DataError(f"it has no text under {' or '.join(names)}")
-    return str(found)
+    return str(text)
 
 
 def _folders(data: str | None, databases: str | None) -> list[Path]:

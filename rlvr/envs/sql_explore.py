@@ -59,15 +59,15 @@ class SqlExplore(MultiTurn):
     def reply(self, task: Task, messages: list[Message]) -> str | None:
         """Return the result of the message's query, or None if the message is the answer.
 
-        Raises `CannotScore` where the database can't be read.
+        Raises `CannotScore` if the database can't be read.
         """
-        said = messages[-1]["content"]
-        if "</answer>" in after_thinking(said):
+        message = messages[-1]["content"]
+        if "</answer>" in after_thinking(message):
             return None
-        found = find_query(said)
-        if found.query is None:
-            return f"There's no query: {found.reason}. {_HOW}"
-        (seen,) = score([task], [found.query], self.look)
+        extracted = find_query(message)
+        if extracted.query is None:
+            return f"There's no query: {extracted.reason}. {_HOW}"
+        (seen,) = score([task], [extracted.query], self.look)
         if isinstance(seen, Unscored):
             raise CannotScore(seen.cause, seen.message)
         if seen.status is Status.CORRECT:

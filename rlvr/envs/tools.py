@@ -37,7 +37,7 @@ from rlvr.core.tool_calls import (
 )
 from rlvr.core.verifier import Verifier
 from rlvr.envs.tool_types import fits, is_known, schema_of, shown
-from rlvr.envs.toolboxes.base import Part, Toolset, parts_of, tools_of_parts
+from rlvr.envs.toolboxes.base import Part, Toolbox, Toolset, parts_of, tools_of_parts
 from rlvr.envs.turns import MultiTurn
 
 Calls = Literal["text", "native"]
@@ -104,13 +104,15 @@ class ToolEnv(MultiTurn):
             raise OptionError(f"calls is 'text' or 'native', not {calls!r:.80}.")
         self.toolbox: Any = toolbox if inspect.isclass(toolbox) else parts_of(toolbox)
         self.tools = tools_of(toolbox)
-        self._owners = tools_of_parts(parts_of(toolbox))[1]
+        parts = parts_of(toolbox)
+        self._owners = tools_of_parts(parts)[1]
+        needed = [part.deadline_s for part in parts if isinstance(part, Toolbox)]
         super().__init__(
             tasks,
             verifier,
             toolbox if inspect.isclass(toolbox) else None,
             max_turns,
-            deadline_s=deadline_s,
+            deadline_s=max([deadline_s, *needed]),
             step_reward_range=step_reward_range,
             name=name,
             render_mode=render_mode,
@@ -220,8 +222,6 @@ class ToolSession(Episode):
         toolbox = self._toolbox
         owner = toolbox.object_of(call.name) if isinstance(toolbox, Toolset) else toolbox
         bound: Callable[..., Any] = functools.partial(tool, owner, **arguments)
-        if inspect.iscoroutinefunction(tool):
-            bound = _as_coroutine_function(bound)
         try:
             result = await self._call(bound)
             if isinstance(result, Reply):
@@ -236,13 +236,6 @@ class ToolSession(Episode):
             raise ToolError(
                 f"{call.name} failed: {type(error).__name__}: {error!s:.200}"
             ) from error
-
-
-def _as_coroutine_function(bound: Callable[..., Any]) -> Callable[..., Any]:
-    async def call() -> Any:
-        return await bound()
-
-    return call
 
 
 def _as_text(result: Any) -> str:
@@ -311,8 +304,8 @@ def read_call(
     parameters, hints = _arguments_of(function)
     unknown = [key for key in arguments if key not in parameters]
     if unknown:
-        known = ", ".join(parameters) or "none"
-        raise ToolError(f"{call.name} has no argument {unknown[0]!r:.40}; it has: {known}")
+        names = ", ".join(parameters) or "none"
+        raise ToolError(f"{call.name} has no argument {unknown[0]!r:.40}; it has: {names}")
     for key, parameter in parameters.items():
         if key not in arguments:
             if parameter.default is inspect.Parameter.empty:

@@ -316,13 +316,20 @@ def _window(policy: Policy) -> int:
     return size
 
 
-def _check(name: str, found: Sequence[str | Generation], asked: int) -> None:
-    if len(found) != asked:
-        raise PolicyError(f"The policy {name!r} gave {len(found)} responses for {asked} requests.")
-    for one in found:
-        if not isinstance(one, str | Generation):
+def _check(name: str, responses: Sequence[str | Generation], asked: int) -> None:
+    if isinstance(responses, str | Generation) or not hasattr(responses, "__len__"):
+        raise PolicyError(
+            f"The policy {name!r} gave a {type(responses).__name__} for {asked} requests: it returns a list with a "
+            f"response for each."
+        )
+    if len(responses) != asked:
+        raise PolicyError(
+            f"The policy {name!r} gave {len(responses)} responses for {asked} requests."
+        )
+    for response in responses:
+        if not isinstance(response, str | Generation):
             raise PolicyError(
-                f"The policy {name!r} gave a {type(one).__name__}; a response is a str or a "
+                f"The policy {name!r} gave a {type(response).__name__}; a response is a str or a "
                 f"rlvr.policies.base.Generation."
             )
 

@@ -143,7 +143,7 @@ def finish(run: Run, reports: Sequence[Report], modes: Sequence[tuple[str, Repor
 
 
 def _origin(env: Environment, split: str | None) -> dict[str, Any]:
-    """Return how `rlvr rescore` makes the environment again; None for its name if nobody can."""
+    """Return the name and options with which `rlvr rescore` makes the environment again; the name is None if it can't."""
     origin: dict[str, Any] = {
         "environment": None,
         "name": env.name,
@@ -151,9 +151,9 @@ def _origin(env: Environment, split: str | None) -> dict[str, Any]:
         "data": None,
         "options": [],
     }
-    given = {name: v for name, v in (env.made_with or {}).items() if name != "split"}
+    chosen = {name: v for name, v in (env.made_with or {}).items() if name != "split"}
     try:
-        options = [f"{name}={json.dumps(value)}" for name, value in given.items()]
+        options = [f"{name}={json.dumps(value)}" for name, value in chosen.items()]
     except (TypeError, ValueError):
         return origin
     if env.made_with is None:
@@ -166,9 +166,9 @@ def _opened(
     run: Run | str | Path | None,
     resume: bool,
     same: dict[str, Any],
-    others: dict[str, Any],
+    additional: dict[str, Any],
 ) -> Iterator[Run | None]:
-    """Open a folder's run with `same` and `others` as its configuration; resume it if `same` is equal."""
+    """Open a folder's run with the configuration `same | additional`; resume it only if `same` is equal."""
     if run is None or isinstance(run, Run):
         yield run
         return
@@ -180,7 +180,7 @@ def _opened(
                     f"The run in {str(run)!r} was begun with {name} {before.get(name)!r}, not "
                     f"{value!r}: choose another folder."
                 )
-    opened = Run.resume(run) if resume else Run.create(run, "eval", same | others)
+    opened = Run.resume(run) if resume else Run.create(run, "eval", same | additional)
     try:
         yield opened
     except BaseException:

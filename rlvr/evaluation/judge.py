@@ -71,10 +71,10 @@ class EpisodeJudge:
             return self._env.submit(task, transcript)
         key = self._key(task, transcript)
         with self._lock:
-            known = self._verdicts.get(key)
-            if known is not None:
+            cached = self._verdicts.get(key)
+            if cached is not None:
                 self._verdicts.move_to_end(key)
-                return known
+                return cached
         if self._cache is not None and (kept := self._cache.get(key)) is not None:
             self._keep(key, kept)
             return kept

@@ -52,7 +52,7 @@ def rescore(
     judge = EpisodeJudge(env, cache)
     for rollout in rollouts:
         assert rollout.verdict is not None
-        answered = rollout.messages[-1]["role"] == "assistant" and rollout.stop != "error"
+        answered = rollout.response is not None and rollout.stop != "error"
         new = judge(rollout.task, rollout.transcript) if answered else rollout.verdict
         waiting.append((rollout, new))
         while waiting and (len(waiting) > _WINDOW or _is_there(waiting[0][1])):

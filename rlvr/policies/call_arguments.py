@@ -118,7 +118,7 @@ class TaggedArguments:
         while (end := text.find(after_value, end, at + MOST)) >= 0:
             behind = end + len(after_value)
             expected = (self.before_key.strip(), self.following)
-            if any(literal(text, behind, one) is not None for one in expected):
+            if any(literal(text, behind, mark) is not None for mark in expected):
                 return end
             end = behind
         return -1

@@ -88,18 +88,18 @@ def learned(show: Show, marks: Marks, plain_end: str) -> CallForm | Harmony | No
         plain_end: the text behind a message without calls, with marks.
     """
     first, second = _call(1, _NAME1, {_KEY1: _VALUE1}), _call(2, _NAME2, {_KEY2: _VALUE2})
-    one, with_content = show([first], ""), show([first], _CONTENT) or ""
-    if one is None or "to=functions." + _NAME1 in one:
+    without_content, with_content = show([first], ""), show([first], _CONTENT) or ""
+    if without_content is None or "to=functions." + _NAME1 in without_content:
         named = ("<|start|>", "<|message|>", "<|call|>", "<|end|>", "<|return|>")
         start, message, *ends = map(marks.of_text, named)
-        return Harmony(start, message, tuple(ends)) if one else None
+        return Harmony(start, message, tuple(ends)) if without_content else None
     both = show([_call(1, _NAME1, {_KEY1: _VALUE1, _KEY2: _VALUE2})], "") or ""
-    place = _place(one, 1, both)
+    place = _place(without_content, 1, both)
     if place is None:
         return None
     body, call_start, call_end = place
     # The message's header and empty thoughts stand before the content, if the template shows it before the calls.
-    before, behind = one[:call_start], one[call_end:].strip()
+    before, behind = without_content[:call_start], without_content[call_end:].strip()
     place_behind = _place(with_content, 1, both)
     if place_behind is not None and _CONTENT in with_content[: place_behind[1]]:
         before = with_content[: place_behind[1]].partition(_CONTENT)[2]

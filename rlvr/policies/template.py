@@ -257,13 +257,13 @@ class Template:
     ) -> str:
         from jinja2 import TemplateError
 
-        given = {"tools": [dict(tool) for tool in tools]} if tools else {}
+        tool_options = {"tools": [dict(tool) for tool in tools]} if tools else {}
         try:
             text = self._tokenizer.apply_chat_template(
                 [dict(message) for message in messages],
                 add_generation_prompt=opened,
                 tokenize=False,
-                **given,
+                **tool_options,
                 **self._options,
             )
         except (TemplateError, TypeError) as error:  # a TypeError of an expression in the template
@@ -274,10 +274,10 @@ class Template:
     def _in_parts(self) -> bool:
         """True if the template shows a content only in parts, as those of models that see images do."""
         asked = {**ASKED, "content": REPLY}
-        for one in (asked, _with_parts(asked)):
+        for message in (asked, _with_parts(asked)):
             try:
-                if REPLY in self._apply([one], True):
-                    return one is not asked
+                if REPLY in self._apply([message], True):
+                    return message is not asked
             except _Refusal:
                 continue
         raise DataError("The model's chat template doesn't show what a user's message says.")
@@ -330,10 +330,10 @@ class Template:
 
     @functools.cached_property
     def _frame(self) -> TemplateFrame:
-        """Return what stands around a reply."""
+        """Return the text and tokens that the template puts around a reply."""
         text = self._after_said([{"role": "user", "content": REPLY}])
-        between, found, _ = text.partition(REPLY)
-        if not found:
+        between, separator, _ = text.partition(REPLY)
+        if not separator:
             raise OptionError(
                 "The chat template doesn't show an assistant's message and the user's after it, in "
                 "this order: a conversation can't be continued with it."
@@ -344,10 +344,10 @@ class Template:
         closed = opening_token(self._after_said([], opened=False), special)
         closing = opening_token(between, special)
         ends = self._given_ends
-        known = (
+        end_tokens = (
             tokenizer.convert_ids_to_tokens(list(ends)) if ends is not None else [closing, closed]
         )
-        known += [tokenizer.eos_token] if ends is None else []
+        end_tokens += [tokenizer.eos_token] if ends is None else []
         # DeepSeek's markers of turns aren't special to its tokenizers, but begin turns all the same.
         shown = self._render([*BEFORE, ASKED])
         with contextlib.suppress(DataError):
@@ -359,7 +359,7 @@ class Template:
             call = calls_message(answered_calls([result], "x"))
             shown += self._render([ASKED, call, result])
         return TemplateFrame(
-            ends=frozenset(end for end in known if end),
+            ends=frozenset(end for end in end_tokens if end),
             # A template that closes no message (GLM's) opens the next one there, and that must stay.
             closing=closing if closed else None,
             start=tokenizer.eos_token or next(iter(special), ""),

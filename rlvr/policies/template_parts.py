@@ -145,10 +145,10 @@ def learn_thoughts(
         opening = ids if special.keys() & set(ids) else []
 
     def left_out(opener: str, closer: str) -> bool:
-        """Return True if the template leaves out what an earlier message has between the two."""
-        said = {"role": "assistant", "content": f"{opener}{REPLY}{closer}{SAID}"}
+        """Return True if the template leaves out the text between the two in an earlier message."""
+        message = {"role": "assistant", "content": f"{opener}{REPLY}{closer}{SAID}"}
         try:
-            text = render([ASKED, said, ASKED])
+            text = render([ASKED, message, ASKED])
         except DataError:
             return False
         return SAID in text and REPLY not in text

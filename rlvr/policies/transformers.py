@@ -340,8 +340,10 @@ def load(name: str, template: str | None = None, **options: Any) -> tuple[Any, A
         ) from error
     folder = Path(name).expanduser()
     if name.startswith((".", "/", "~")) and not (folder / "config.json").is_file():
-        what = "no config.json in" if folder.is_dir() else "no folder"
-        raise DataError(f"There's {what} {name!r}. A model's folder has config.json and weights.")
+        missing = "no config.json in" if folder.is_dir() else "no folder"
+        raise DataError(
+            f"There's {missing} {name!r}. A model's folder has config.json and weights."
+        )
     transformers.logging.disable_progress_bar()
     source = str(folder) if name.startswith("~") else name
     # Without the Hub its cache, or an error at once: the library would try for a minute.

@@ -120,10 +120,10 @@ def _between(report: Report, name: str) -> str:
 
 
 def _example(report: Report, name: str) -> str:
-    found = report.examples.get(name.removeprefix("unscored: "))
-    if found is None or not name.startswith("unscored: "):
+    example = report.examples.get(name.removeprefix("unscored: "))
+    if example is None or not name.startswith("unscored: "):
         return ""
-    task, message = found
+    task, message = example
     return f"<br><small>such as {html.escape(printable(task, 60))}: {html.escape(printable(message, 300))}</small>"
 
 

@@ -123,7 +123,7 @@ class Report:
         )
         scored, rollouts = sum(tally.statuses.values()), len(tally)
         cut = tally.stops["length"] + tally.stops["turns"]
-        known = tally.with_tokens > 0
+        has_tokens = tally.with_tokens > 0
         missing_T = _missing(sums["samples"], asked)
         return cls(
             env=tally.env,
@@ -144,13 +144,13 @@ class Report:
             truncated=cut / rollouts if rollouts else 0.0,
             unparsable=tally.statuses[Status.UNPARSABLE] / scored if scored else 0.0,
             tokens={
-                "prompt": tally.prompt_tokens if known else None,
-                "completion": tally.completion_tokens if known else None,
-                "sent": tally.sent_tokens if known else None,
+                "prompt": tally.prompt_tokens if has_tokens else None,
+                "completion": tally.completion_tokens if has_tokens else None,
+                "sent": tally.sent_tokens if has_tokens else None,
             },
             seconds={"generate": round(tally.generate_s, 3), "verify": round(tally.verify_s, 3)},
             cost=None
-            if price is None or not known
+            if price is None or not has_tokens
             else (tally.sent_tokens * price[0] + tally.completion_tokens * price[1]) / 1e6,
             missing=None if asked is None else int(missing_T.sum()),
             bounds=_bounds(sums, lost_T, missing_T, votes_T, most),

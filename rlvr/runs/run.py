@@ -102,13 +102,13 @@ class Run:
         self._write("run.json", about(self.path) | {"finished": finished})
 
     def discard(self) -> None:
-        """Take back a run that came to nothing: before its first rollout, it leaves no trace."""
+        """Remove a run that failed before its first rollout, so that it leaves no trace."""
         self.close()
         if any((self.path / file).exists() for file in _FILES[1:]):
             return
         for file in ("run.json", ".lock", prints.LOG):
             (self.path / file).unlink(missing_ok=True)
-        for folder in (*(one for one in self.path.iterdir() if one.is_dir()), self.path):
+        for folder in (*(entry for entry in self.path.iterdir() if entry.is_dir()), self.path):
             with contextlib.suppress(OSError):  # it isn't empty: something of the user's is in it
                 folder.rmdir()
 
@@ -156,10 +156,10 @@ class Run:
 
 
 def about(path: str | Path) -> dict[str, Any]:
-    """Return a run's `run.json`. Raises `DataError` where there's none."""
+    """Return a run's `run.json`. Raises `DataError` if there is none."""
     try:
-        found: dict[str, Any] = json.loads((Path(path) / "run.json").read_text(encoding="utf-8"))
-        return found
+        data: dict[str, Any] = json.loads((Path(path) / "run.json").read_text(encoding="utf-8"))
+        return data
     except (OSError, ValueError) as error:
         raise DataError(f"There's no run in {str(path)!r}: its run.json can't be read.") from error
 
@@ -172,7 +172,7 @@ def read_rollouts(path: str | Path) -> Iterator[dict[str, Any]]:
 
 def read_metrics(path: str | Path) -> list[dict[str, Any]]:
     """Return a run's lines of metrics; none if it has none."""
-    return [line.row for line in read_lines(Path(path) / "metrics.jsonl", what="metrics")]
+    return [line.row for line in read_lines(Path(path) / "metrics.jsonl", noun="metrics")]
 
 
 def _lock(path: Path) -> int:

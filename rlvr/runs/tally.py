@@ -96,7 +96,7 @@ class Tally:
             self._reward.append(math.nan)
         self._correct.append(isinstance(verdict, Scored) and verdict.status is Status.CORRECT)
         self._truncated.append(rollout.truncated if rollout.stop else -1)
-        self._answer.append(_vote(verdict, rollout.messages[-1]["content"]))
+        self._answer.append(_vote(verdict, rollout.response or ""))
         self._characters.append(rollout.characters)
         if rollout.completion_tokens is None:
             self._tokens.append(math.nan)
@@ -248,8 +248,8 @@ def check_by(by: By, tasks: Iterable[Task]) -> None:
 
 
 def _no_such_key(by: By | None, keys: set[str]) -> OptionError:
-    known = ", ".join(f"metadata.{key}" for key in sorted(keys)) or "none"
-    return OptionError(f"No task has {by!r} to slice by. The tasks' keys are: {known}.")
+    names = ", ".join(f"metadata.{key}" for key in sorted(keys)) or "none"
+    return OptionError(f"No task has {by!r} to slice by. The tasks' keys are: {names}.")
 
 
 def _natural(item: tuple[str, Any]) -> tuple[bool, float, str]:

@@ -7,7 +7,7 @@ import json
 import struct
 from importlib import resources
 
-CODE = """
+_CODE = """
 import marshal, os, resource, site, sys
 # Where the stack may grow to is settled at exec, and inherited by every fork. Not the caller's `ulimit -s`.
 stack, most = resource.getrlimit(resource.RLIMIT_STACK)
@@ -45,13 +45,23 @@ class Runner:
         exec(codes.pop(module.__spec__.name), module.__dict__)
 sys.path[:] = [entry for entry in (*sys.path, *site.getsitepackages()) if entry and os.path.exists(entry)]
 sys.meta_path.insert(0, Runner())
-from runner import broker
-broker.main()
+from runner import ENTRY
+ENTRY.main()
 """
-"""The code that Python runs in a jail: it has the sources compiled, imports the broker and leaves the rest to it.
 
-Compiled by a child: what that leaves in memory would be copied by every fork there will be.
-"""
+
+def code(entry: str) -> str:
+    """Return the code that Python runs in a jail: it has the sources compiled and leaves the rest to one of its modules.
+
+    Compiled by a child: what that leaves in memory would be copied by every fork there will be.
+
+    Args:
+        entry: the module, `broker` or `workspaces`.
+    """
+    return _CODE.replace("ENTRY", entry)
+
+
+CODE = code("broker")
 
 
 @functools.cache

@@ -6,7 +6,10 @@ from typing import Protocol
 
 
 class Link(Protocol):
-    """A two-way stream of bytes to the process in a jail. Used by one thread at a time, but `close`."""
+    """A two-way stream of bytes to the process in a jail.
+
+    Either one thread at a time calls `exchange`, or one thread calls `receive` and others call `send`. Any may `close`.
+    """
 
     def exchange(self, data: bytes, wanted: int, deadline: float) -> bytes:
         """Send all of `data` and receive until `wanted` bytes are there, both at once.
@@ -21,6 +24,12 @@ class Link(Protocol):
 
         Raises `JailError` where the jail hung up or the deadline passed.
         """
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """Send all of `data`. Another thread receives meanwhile. Raises `JailError` as `exchange` does."""
+
+    def receive(self) -> bytes:
+        """Wait for bytes and return what has arrived. Raises `JailError` if the jail hung up or was closed."""
 
     def close(self) -> None:
         """End the jail and all that runs in it; returns when it's gone, or after some seconds.

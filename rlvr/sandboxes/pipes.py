@@ -45,7 +45,8 @@ class PipeLink:
         told, tell = os.pipe()
         self._told = told
         self._lock = threading.Lock()
-        self._in_use = threading.Lock()  # the pipes
+        self._in_use = threading.Lock()  # the pipes, or the one from the jail
+        self._sending = threading.Lock()  # the pipe to the jail, if another thread receives
         self._closed = False
         try:
             # Not --die-with-parent: that ties a jail to the thread which starts it. It ends when its
@@ -100,6 +101,32 @@ class PipeLink:
                         poll.unregister(self._in)
         return bytes(got)
 
+    def send(self, data: bytes, deadline: float) -> None:
+        """See `Link`."""
+        with self._sending:
+            poll = select.poll()
+            poll.register(self._in, select.POLLOUT)
+            left = memoryview(data)
+            while left:
+                if self._closed:
+                    raise JailError("The jail was closed.")
+                left = left[self._sent(left) :]
+                left_s = deadline - time.monotonic()
+                if left and left_s <= 0:
+                    raise JailError("The jail takes nothing in.")
+                if left:
+                    poll.poll(min(left_s, _LOOK_S) * 1000)
+
+    def receive(self) -> bytes:
+        """See `Link`."""
+        with self._in_use:
+            poll = select.poll()
+            poll.register(self._out, select.POLLIN)
+            while not self._closed:
+                if poll.poll() and (data := self._received()):
+                    return data
+            raise JailError("The jail was closed.")
+
     def close(self) -> None:
         """See `Link`."""
         with self._lock:
@@ -115,7 +142,7 @@ class PipeLink:
         if self._gone is not None:
             self._gone()
         # Who is in `exchange` sees the pipes end. Only then may their numbers become other files'.
-        with self._in_use:
+        with self._in_use, self._sending:
             self.abandon()
 
     def abandon(self) -> None:
@@ -130,13 +157,15 @@ class PipeLink:
 
     def _kill(self) -> None:
         """End the jail's pid 1, and with it all that is in the jail."""
-        if self._process.poll() is not None:
-            return  # long gone, and its pid may be somebody else's
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            os.set_blocking(self._told, False)
-            os.kill(int(json.loads(os.read(self._told, 4096))["child-pid"]), signal.SIGKILL)
-            return
-        self._process.kill()
+        pid = self._process.pid  # its own, dead or alive, until it is waited for
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                os.set_blocking(self._told, False)
+                os.kill(int(json.loads(os.read(self._told, 4096))["child-pid"]), signal.SIGKILL)
+                return
+        # Until it leaves this group, pid 1 waits for a word of bwrap's, for ever if bwrap was killed before.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
     def _received(self) -> bytes:
         try:

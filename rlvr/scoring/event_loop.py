@@ -70,11 +70,11 @@ async def _judged(verifier: Verifier, task: Task, response: str | Transcript) ->
 
 async def _end(loop: asyncio.AbstractEventLoop) -> None:
     """Stop the loop once every verification on it has its verdict."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
         task.cancel()
-    if others:
-        await asyncio.wait(others, timeout=1.0)
+    if tasks:
+        await asyncio.wait(tasks, timeout=1.0)
     loop.call_soon(loop.stop)
 
 

@@ -113,10 +113,10 @@ class WorkerHandle:
         at = self._page.number
         kept = at if at in self.jobs else next(iter(self.jobs))
         self._page.take_back(kept, self._last)
-        others = [job for number, job in self.jobs.items() if number != kept]
+        rest = [job for number, job in self.jobs.items() if number != kept]
         self.jobs = {kept: self.jobs[kept]}
         self._start_clock()
-        return others
+        return rest
 
     def loads(self) -> bool:
         """Extend the deadline of a worker that was only loading the verifier. Returns True if it was.

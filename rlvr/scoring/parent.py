@@ -87,9 +87,9 @@ class TemplateProcess:
         """Import modules that the workers started from here on will need."""
         self._send(wire.IMPORT, ",".join(modules).encode())
 
-    def _send(self, what: bytes, text: bytes, *fds: int) -> None:
+    def _send(self, kind: bytes, text: bytes, *fds: int) -> None:
         with contextlib.suppress(OSError):
-            socket.send_fds(self.control, [wire.LIFECYCLE.pack(what, 0, len(text))], fds)
+            socket.send_fds(self.control, [wire.LIFECYCLE.pack(kind, 0, len(text))], fds)
             self.control.sendall(text)
 
     def read(self) -> tuple[bytes, int, int] | None:
@@ -100,8 +100,8 @@ class TemplateProcess:
             return None
         if len(message) < wire.LIFECYCLE.size:
             return None
-        what, pid, status = wire.LIFECYCLE.unpack(message)
-        return what, pid, status
+        kind, pid, status = wire.LIFECYCLE.unpack(message)
+        return kind, pid, status
 
     def hang_up(self) -> None:
         """End the template, which ends its workers, too."""

@@ -99,12 +99,12 @@ class Packer:
     def pack(self, verifier: Verifier) -> Pickled:
         """Pickle a verifier, or return its pickle if nothing has changed. Raises whatever pickling raises."""
         verifier.before_sending()
-        known = self._known.get(id(verifier))
-        if known is None or not _same(known.state, vars(verifier)) or known.is_due():
-            known = self._pickled(verifier, known)
-        return known
+        previous = self._known.get(id(verifier))
+        if previous is None or not _same(previous.state, vars(verifier)) or previous.is_due():
+            previous = self._pickled(verifier, previous)
+        return previous
 
-    def _pickled(self, verifier: Verifier, known: Pickled | None) -> Pickled:
+    def _pickled(self, verifier: Verifier, previous: Pickled | None) -> Pickled:
         begun = time.monotonic()
         state = dict(vars(verifier))
         # The path goes along: it may have grown since the workers were forked.
@@ -112,12 +112,12 @@ class Packer:
         blob = pickle.dumps((path, _dumped(verifier)), protocol=5)
         now = time.monotonic()
         with self._lock:
-            if known is not None and known.blob == blob:
-                key, expected_s = known.key, known.expected_s
+            if previous is not None and previous.blob == blob:
+                key, expected_s = previous.key, previous.expected_s
             else:
                 self._keys += 1
                 key, expected_s = self._keys, math.inf
-            if known is None and len(self._known) >= self._kept:
+            if previous is None and len(self._known) >= self._kept:
                 self._known.pop(next(iter(self._known)))
             pickled = Pickled(
                 verifier,
@@ -277,7 +277,7 @@ def _is_by_reference(part: Any) -> bool:
     module = sys.modules.get(getattr(part, "__module__", None) or "")
     if module is None or module.__name__ == "__main__":
         return False
-    found: Any = module
+    attribute: Any = module
     for name in getattr(part, "__qualname__", "").split("."):
-        found = getattr(found, name, _MISSING)
-    return found is part
+        attribute = getattr(attribute, name, _MISSING)
+    return attribute is part

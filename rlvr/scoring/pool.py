@@ -307,10 +307,10 @@ class Pool:
         if message is None:
             self._restart_template()
             return
-        what, pid, status = message
+        kind, pid, status = message
         judged: Judged = []
         with self._lock:
-            if what == wire.SPAWNED:
+            if kind == wire.SPAWNED:
                 self._crew.started(pid)
             else:
                 judged = self._crew.ended(pid, status)

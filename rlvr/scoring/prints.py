@@ -6,6 +6,7 @@ Both bring the text to the same destination:
 
 - standard error, if verdicts are asked for directly (`rlvr.score`, `rlvr score`);
 - `verifiers.log` in the folder of a run (`rlvr train`, `rlvr eval`) or of a trainer's output;
+- nowhere, while an environment is audited;
 - whatever `RLVR_PRINTS` names, in any case: `stderr`, or a file.
 """
 
@@ -92,7 +93,17 @@ def destination() -> str:
 @contextlib.contextmanager
 def kept_in(folder: str | Path | None) -> Iterator[None]:
     """Keep prints in a run's folder while it is under way; with None, send all of them to standard error."""
-    target = STDERR if folder is None else os.path.abspath(Path(folder) / LOG)
+    with _sent_to(STDERR if folder is None else os.path.abspath(Path(folder) / LOG)):
+        yield
+
+
+def hidden() -> contextlib.AbstractContextManager[None]:
+    """Drop prints meanwhile: thousands of verifications would bury what a command says itself."""
+    return _sent_to(NOWHERE)
+
+
+@contextlib.contextmanager
+def _sent_to(target: str) -> Iterator[None]:
     _runs.append(target)
     _tell()
     try:

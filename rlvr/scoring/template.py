@@ -76,17 +76,17 @@ def _serve(control: socket.socket, workers: set[int], memory_mb: int, outlet: Ou
     message, fds, _, _ = socket.recv_fds(control, wire.LIFECYCLE.size, 2)
     if len(message) < wire.LIFECYCLE.size:
         return False
-    what, pid, size = wire.LIFECYCLE.unpack(message)
-    if what in (wire.PRINTS, wire.IMPORT):
+    kind, pid, size = wire.LIFECYCLE.unpack(message)
+    if kind in (wire.PRINTS, wire.IMPORT):
         text = control.recv(size, socket.MSG_WAITALL) if size else b""
-        if what == wire.PRINTS:
+        if kind == wire.PRINTS:
             outlet.set(os.fsdecode(text))
         else:
             _import(text.decode().split(","))
         for fd in fds:
             os.close(fd)  # which tells the scorer that it is done
         return True
-    if what == wire.KILL:
+    if kind == wire.KILL:
         if pid in workers:  # not reaped yet, so the pid is still its own
             _kill(pid)
         return True

@@ -154,12 +154,12 @@ def _blamed(
 
 
 def _exhausted(name: str, error: BaseException, phase: str | None) -> Verdict:
-    what = "memory" if isinstance(error, MemoryError) else "stack"
+    resource = "memory" if isinstance(error, MemoryError) else "stack"
     if phase == "response":
-        return refused(name, Status.LIMIT, f"judging the response ran out of {what}")
+        return refused(name, Status.LIMIT, f"judging the response ran out of {resource}")
     if phase == "reference":
-        return Unscored(Cause.GOLD, f"reading the reference ran out of {what}")
-    return Unscored(Cause.INTERNAL, f"{name} ran out of {what}")
+        return Unscored(Cause.GOLD, f"reading the reference ran out of {resource}")
+    return Unscored(Cause.INTERNAL, f"{name} ran out of {resource}")
 
 
 def _pickled(verdict: Verdict) -> bytes:

@@ -65,13 +65,13 @@ class ScriptedJudge:
         system, user = body["messages"]
         parts = parts_of(user["content"])
         points = float(self.decide(parts.get("reference", ""), parts["response"]))
-        said: dict[str, Any] = {
+        reply: dict[str, Any] = {
             "reason": "as scripted",
             "verdict": "pass" if points >= 1 else "fail",
         }
         if '"score"' in system["content"]:
-            said = {"reason": "as scripted", "score": round(SCALE * points)}
-        self.send(request, 200, completion(json.dumps(said)))
+            reply = {"reason": "as scripted", "score": round(SCALE * points)}
+        self.send(request, 200, completion(json.dumps(reply)))
 
     @staticmethod
     def send(request: BaseHTTPRequestHandler, status: int, body: Any) -> None:

@@ -53,7 +53,7 @@ class WithinContext(TrlTrainer):
             self._generating = False
 
     def _tokenize_prompts(self, prompts: Sequence[Any]) -> tuple[Any, ...]:
-        prompt_ids, *others = super()._tokenize_prompts(prompts)
+        prompt_ids, *rest = super()._tokenize_prompts(prompts)
         if self._generating:
             context = context_of(self)
             self.unfit = [
@@ -64,7 +64,7 @@ class WithinContext(TrlTrainer):
                 ids if unfit is None else ids[:1]
                 for ids, unfit in zip(prompt_ids, self.unfit, strict=True)
             ]
-        return (prompt_ids, *others)
+        return (prompt_ids, *rest)
 
     def _generate_single_turn(
         self, prompt_ids: list[list[int]], *arguments: Any, **options: Any

@@ -39,7 +39,7 @@ class Citations(TranscriptVerifier):
     from a result that has it in square brackets, or as the value of `field` in JSON. A quote comes from a result in which
     its words follow each other; quotes of fewer than `words` words aren't citations.
 
-    Results that are errors don't count. Tools may echo or store what a model writes, so a quote that the model wrote
+    Results that are errors don't count, nor do those of calls in the last response itself, which come after it. Tools may echo or store what a model writes, so a quote that the model wrote
     into a call's arguments doesn't come from that call's result or a later one, nor does an id in square brackets there.
     The thinking part of the response isn't read.
 
@@ -112,13 +112,14 @@ class Citations(TranscriptVerifier):
 
     def _unknown(self, cited: Sequence[str], transcript: Transcript) -> set[str]:
         """Return the citations that come from no result."""
-        known = self._known_ids if self.form == "ids" else self._known_quotes
+        supported = self._known_ids if self.form == "ids" else self._known_quotes
         unknown = set(cited)
         written = ""  # by the model, into the arguments of calls so far
         for call in transcript.tool_calls:
             written += f"{' '.join(_texts(call['arguments']))}\n\n"
-            if unknown and not call["failed"]:
-                unknown -= known(unknown, call["result"], written)
+            was_read = call["turn"] < transcript.turns
+            if unknown and was_read and not call["failed"]:
+                unknown -= supported(unknown, call["result"], written)
         return unknown
 
     def _retrieved(self, transcript: Transcript) -> set[str] | None:

@@ -74,9 +74,9 @@ def find_answer(
             return _boxed(text, boxed, fboxed, parts)
         final = text.rfind("inal answer is")
         if final < max(boxed, fboxed) or stated(text[final - 1 :]) is None:
-            found = _boxed(text, boxed, fboxed, parts)
-            if found.reason != NO_BOX:
-                return found
+            extracted = _boxed(text, boxed, fboxed, parts)
+            if extracted.reason != NO_BOX:
+                return extracted
     elif mode == "boxed":
         where = " after </think>" if len(text) < len(response) else ""
         return Found(None, f"no \\boxed{{}}{where}")

@@ -103,10 +103,10 @@ class FunctionVerifier(Verifier):
         """Return what the function judges, or the verdict on a response without an answer."""
         if self.sees == "transcript":
             return response
-        found = find_answer(response, self.mode)
-        if found.answer is None:
-            return refused(self.name, Status.UNPARSABLE, found.reason)
-        return found.answer
+        extracted = find_answer(response, self.mode)
+        if extracted.answer is None:
+            return refused(self.name, Status.UNPARSABLE, extracted.reason)
+        return extracted.answer
 
     def _verdict(self, judged: Any, answer: str | Transcript) -> Verdict:
         if isinstance(judged, Scored | Unscored):

@@ -3,6 +3,7 @@
 They see the `Transcript`, and combine with verifiers of responses, which see its last response::
 
     rlvr.UsedTool("search") >> rlvr.Math()                # no reward for a guess
+    rlvr.Answered() >> rlvr.Math()                        # no reward for an answer that stands in a call
     0.8 * rlvr.Math() + 0.2 * rlvr.UsedTool("search")
 
 Only the environment's messages hold results. A `<tool_response>` in the model's own text is text, and so is a call
@@ -46,6 +47,28 @@ class TranscriptVerifier(Verifier):
     @abstractmethod
     def judge(self, task: Task, transcript: Transcript) -> Verdict:
         """Return the verdict."""
+
+
+class Answered(TranscriptVerifier):
+    """Full reward for an episode whose last message is an answer: it makes no call.
+
+        rlvr.Answered() >> rlvr.Math()
+
+    A call in the last message was never answered, and what stands in its arguments was said to a tool. Without this gate,
+    a policy that runs out of turns is paid for an answer that stands in its code.
+    """
+
+    name = "answered"
+
+    def judge(self, task: Task, transcript: Transcript) -> Verdict:
+        """Look at the model's last message."""
+        last = [m for m in transcript.completion if m["role"] == "assistant"][-1:]
+        if not last:
+            return refused(self.name, Status.UNPARSABLE, "the model said nothing")
+        if calls_of(last[0]):
+            reason = "the last message calls a tool, so it isn't an answer"
+            return refused(self.name, Status.UNPARSABLE, reason)
+        return correct(self.name)
 
 
 class UsedTool(TranscriptVerifier):
@@ -109,23 +132,23 @@ class UsedTool(TranscriptVerifier):
                 f"{self.tool} was used {_times(counted)}, not {_times(self.least)} at least",
                 calls=counted,
             )
-        if self.most is not None and (made := self._made(transcript)) > self.most:
+        if self.most is not None and (count := self._made(transcript)) > self.most:
             return refused(
                 self.name,
                 Status.INCORRECT,
-                f"{self.tool} was called {_times(made)}, not {_times(self.most)} at most",
-                calls=made,
+                f"{self.tool} was called {_times(count)}, not {_times(self.most)} at most",
+                calls=count,
             )
         return correct(self.name, calls=counted)
 
     def _made(self, transcript: Transcript) -> int:
         """Return the number of calls in the model's messages, answered or not."""
-        made = 0
+        count = 0
         for message in transcript.completion:
             if message["role"] == "assistant":
                 for call in calls_of(message):
-                    made += self._counts(call.name, read_json(call.arguments))
-        return made
+                    count += self._counts(call.name, read_json(call.arguments))
+        return count
 
     def _counts(self, name: str, arguments: Any) -> bool:
         if name != self.tool:
@@ -285,12 +308,12 @@ def read_json(text: Any) -> Any:
         return text
 
 
-def _as_json(what: str, value: Any) -> str:
+def _as_json(label: str, value: Any) -> str:
     try:
         return json.dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise OptionError(
-            f"{what} is plain JSON data, not {value!r:.80} ({error!s:.80})."
+            f"{label} is plain JSON data, not {value!r:.80} ({error!s:.80})."
         ) from error
 
 

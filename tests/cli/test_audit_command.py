@@ -66,3 +66,35 @@ def test_a_mistake_is_a_line_and_status_2(rlvr_cli: Any, arguments: list[str], s
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+NOISY = """
+import rlvr
+
+@rlvr.verifier
+def noisy(task, answer):
+    print("a line of the verifier")
+    return answer == task.reference
+
+@rlvr.verifier(inline=True)
+def near(task, answer):
+    print("a line of this process")
+    return answer == task.reference
+
+@rlvr.environment("noisy_sums")
+def make(split="train"):
+    tasks = [rlvr.Task(f"Say {n} in \\\\boxed{{{{}}}}.", str(n)) for n in range(100, 120)]
+    return rlvr.SingleTurn(tasks, 0.5 * noisy + 0.5 * near)
+"""
+
+
+def test_prints_of_a_verifier_do_not_bury_the_report(rlvr_cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "noisy.py").write_text(NOISY)
+    command = ("audit", "noisy.py", "--tasks", "4", "--only", "quiet", "--only", "gold")
+    done = rlvr_cli(*command)
+    assert "prints 23 characters per verification" in done.stdout
+    assert "a line of" not in done.stdout + done.stderr
+    shown = rlvr_cli(*command, environ={"RLVR_PRINTS": "stderr"})
+    assert "a line of the verifier" in shown.stderr
+    assert "a line of this process" in shown.stderr
+    assert "a line of" not in shown.stdout

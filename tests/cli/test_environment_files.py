@@ -51,6 +51,13 @@ def test_a_file_is_an_environment(rlvr_cli: Any, tmp_path: Path) -> None:
     assert "reward 1.0000" in run.stdout
 
 
+def test_the_name_of_a_file_s_environment_names_the_file(rlvr_cli: Any, tmp_path: Path) -> None:
+    write(tmp_path, "own_sums", ONE)
+    done = rlvr_cli("audit", "own_sums")
+    assert done.returncode == 2
+    assert "A file is an environment by its path: own_sums.py." in done.stderr
+
+
 def test_one_of_several_is_named(rlvr_cli: Any, tmp_path: Path) -> None:
     write(tmp_path, "own_two", TWO)
     both = rlvr_cli("show", "own_two.py")

@@ -134,3 +134,9 @@ def test_a_mistake_is_a_line_and_status_2(
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_lines_in_a_pipe_are_not_wrapped(rlvr_cli: CommandLine) -> None:
+    lines = rlvr_cli("list", environ={"COLUMNS": ""}).stdout.splitlines()
+    assert max(map(len, lines)) > 120
+    assert [line for line in lines if line.startswith(" ")] == []

@@ -252,3 +252,15 @@ def test_all_labelled_gsm8k_solutions_agree_with_their_label(
         if line["reward"] != float(label)
     ]
     assert wrong == []
+
+
+def test_a_byte_order_mark_costs_no_line(rlvr_cli: CommandLine, tmp_path: Path) -> None:
+    line = json.dumps({"id": 1, "reference": "2", "response": "\\boxed{2}"})
+    (tmp_path / "in.jsonl").write_text(line + "\n", encoding="utf-8-sig")
+    done = rlvr_cli("score", "math", "in.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["reward"] == 1.0
+    row = json.dumps({"question": "1 + 1?", "answer": "#### 2"})
+    (tmp_path / "rows.jsonl").write_text(row + "\n", encoding="utf-8-sig")
+    run = rlvr_cli("eval", "gsm8k", "--data", "rows.jsonl", "--policy", "oracle", "--run", "run")
+    assert "1 scored, 0 unscored of 1" in run.stdout

@@ -50,3 +50,14 @@ def test_a_filter_by_name(rlvr_cli: CommandLine, tmp_path: Path) -> None:
         assert f"'{name}'" in done.stderr
     with pytest.raises(OptionError, match="no filter 'right'; there are all, wrong"):
         write_view([tmp_path / "run"], show="right")
+
+
+def test_a_folder_that_takes_no_file_is_told_by_the_page_s_own_name(
+    rlvr_cli: CommandLine, tmp_path: Path
+) -> None:
+    mixed(tmp_path / "run")
+    done = rlvr_cli("view", "run", "--no-open", "-o", "/proc/page.html")
+    assert done.returncode != 0
+    assert "/proc/page.html" in done.stderr
+    assert "tmp" not in done.stderr
+    assert "Traceback" not in done.stderr

@@ -11,14 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rlvr
-from rlvr.core.calls import shared_loop
 from rlvr.core.episode import ModelMessage
 from rlvr.core.errors import OptionError, ResetNeededError, ResponseError
 from rlvr.core.live_episode import LiveEpisode
@@ -222,29 +220,6 @@ def test_an_environment_whose_fault_shows_at_reset_ends_at_the_first_step() -> N
     _, reward, terminated, truncated, info = env.step("5")
     assert (reward != reward, terminated, truncated) == (True, False, True)
     assert info["verdict"].message.endswith(")")
-
-
-def test_a_command_that_comes_while_a_method_is_given_up_is_answered() -> None:
-    episode = env_of(Log).episode(TASK)
-    episode.begin_open().result()
-    actor = episode._actor
-    assert actor is not None
-    stuck: Future[Any] = Future()
-    late: Future[Any] = Future()
-
-    def at_once() -> None:
-        actor._abandon()
-        actor._put(episode._end, lambda error: None, late)
-
-    loop = shared_loop()
-    loop.call_soon_threadsafe(actor._put, asyncio.Event().wait, lambda error: "given up", stuck)
-    while not stuck.running():
-        time.sleep(0.001)
-    loop.call_soon_threadsafe(at_once)
-    assert stuck.result(20) == "given up"
-    with pytest.raises(RuntimeError, match="the episode was closed"):
-        late.result(20)
-    assert logs[0].calls == ["open", "close"]
 
 
 def test_a_cancelled_episode_is_closed() -> None:

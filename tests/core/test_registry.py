@@ -99,6 +99,14 @@ def test_what_cannot_be_a_name_is_refused(name: str) -> None:
         rlvr.environment(name)(single)
 
 
+@pytest.mark.parametrize(
+    ("name", "near"), [("two-and-two", "two_and_two"), ("Anagram", "anagram"), ("2and2", "and2")]
+)
+def test_a_name_nearby_is_proposed(name: str, near: str) -> None:
+    with pytest.raises(RegistrationError, match=f"'{near}' would do"):
+        rlvr.environment(name)(single)
+
+
 def test_code_may_replace_an_environment_and_no_id_of_the_old_one_stays() -> None:
     rlvr.environment("two_and_two", version=1)(single)
     rlvr.environment("two_and_two", version=2)(lambda: single("5"))

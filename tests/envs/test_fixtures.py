@@ -64,6 +64,8 @@ def test_each_brings_its_task_and_no_two_are_the_same(name: str) -> None:
         ("if_rlvr", {"level": 3, "turns": 3}),
         ("shop", {"level": 5, "calls": "native", "max_turns": 4}),
         ("sql_explore", {"max_turns": 2}),
+        ("math_python", {"source": "arithmetic", "calls": "native"}),
+        ("code_agent", {"source": "humaneval", "max_turns": 4}),
     ],
 )
 def test_they_hold_with_other_options_too(name: str, options: dict[str, Any]) -> None:
@@ -89,6 +91,8 @@ def test_they_hold_with_other_options_too(name: str, options: dict[str, Any]) ->
         ("sql_explore", {"max_turns": 1}),
         ("shop", {"max_turns": 1}),
         ("code_repair", {"max_turns": 1}),
+        ("math_python", {"max_turns": 3}),
+        ("code_agent", {"max_turns": 3}),
     ],
 )
 def test_there_are_none_where_an_option_decides_otherwise(name: str, options: Any) -> None:

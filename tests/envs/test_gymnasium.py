@@ -120,11 +120,7 @@ def test_an_episode_through_gymnasiums_wrappers(id: str, strict: None) -> None:
 @pytest.mark.parametrize("id", IDS)
 @pytest.mark.parametrize("mode", ["sync", "async"])
 def test_vectors_of_environments(id: str, mode: str) -> None:
-    # Text has no fixed size, so it can't be in shared memory.
-    options = {"shared_memory": False} if mode == "async" else {}
-    envs = gymnasium.make_vec(
-        id, num_envs=2, vectorization_mode=mode, vector_kwargs=options or None
-    )
+    envs = gymnasium.make_vec(id, num_envs=2, vectorization_mode=mode)
     try:
         seeds = _seeds(id, 2)
         prompts, infos = envs.reset(seed=seeds)

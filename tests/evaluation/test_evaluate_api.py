@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 import rlvr
-from rlvr.core.errors import DataError, LacksError, OptionError, UnknownEnvironmentError
+from rlvr.core.errors import (
+    DataError,
+    LacksError,
+    OptionError,
+    UnknownEnvironmentError,
+)
+from rlvr.policies.base import PolicyError
 from rlvr.policies.scripted import Scripted
 from rlvr.runs.run import about, read_rollouts
 from rlvr.sandboxes import Sandbox
@@ -174,3 +180,18 @@ def test_a_policy_with_another_signature_is_told_the_right_one() -> None:
     assert rlvr.evaluate(env, _Texts(), k=2).mean.value == 1.0  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="one environment or its name"):
         rlvr.evaluate(rlvr.Mixture([env]), "oracle")  # type: ignore[arg-type]
+
+
+def test_a_text_instead_of_a_list_of_texts_is_told() -> None:
+    class OneText:
+        async def generate(self, request: Any, n: int = 1) -> str:
+            return "x"  # of one character, as many as samples are asked for
+
+    class OneTextForAll:
+        def respond(self, requests: Any) -> str:
+            return "x" * len(requests)
+
+    env = rlvr.SingleTurn([rlvr.Task("q", "1")], rlvr.Math())
+    for policy in (OneText(), OneTextForAll()):
+        with pytest.raises(PolicyError, match=r"gave a str for 1 requests: it returns a list"):
+            rlvr.evaluate(env, policy)  # type: ignore[arg-type]

@@ -268,7 +268,10 @@ def play(form: str, *turns: Sequence[tuple[str, str]], deadline_s: float = 0.3) 
         (("echo", "[]"), "error: "),
         (("echo", "nope"), "error: "),
         (("echo", "{" * 3000), "error: "),
-        (("echo", json.dumps({"text": "x" * 33_000})), "error: a call has at most 32000 characters"),
+        (
+            ("echo", json.dumps({"text": "x" * 33_000})),
+            "error: a call has at most 32000 characters",
+        ),
         (("echo" * 5000, "{}"), "error: "),
     ],
     ids=lambda value: value[0][:10] if isinstance(value, tuple) else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import math
 import random
@@ -15,8 +16,11 @@ import pytest
 
 from rlvr.core.errors import DataError
 from rlvr.evaluation.compare import compare_runs
+from rlvr.evaluation.viewer import charts
 from rlvr.evaluation.viewer.view import write_view
+from rlvr.runs.reading import read_records
 from rlvr.runs.saved import SavedRun
+from rlvr.runs.tally import Tallies
 from tests.evaluation.view_runs import CORRECT, UNSCORED, WRONG, mixed, rollout, write_run
 
 
@@ -188,3 +192,21 @@ def test_no_run_says_what_to_do(tmp_path: Path, name: str, says: str) -> None:
     with pytest.raises(DataError, match=says):
         write_view([tmp_path / name])
     assert not (tmp_path / name / "report.html").exists()
+
+
+def test_responses_of_nearly_one_length_are_one_point(tmp_path: Path) -> None:
+    lengths = [20, 22] * 20 + [200, 203] * 20 + [400] * 20
+    rows = [
+        rollout(f"t{i}", 0, CORRECT if length % 10 else WRONG, "x" * length)
+        for i, length in enumerate(lengths)
+    ]
+    tallies = Tallies(None)
+    for record in read_records(write_run(tmp_path / "run", rows)):
+        tallies.add(record.rollout, record.step)
+    points = charts.lengths(next(iter(tallies.parts.values())))
+    reach = points[-1]["middle"] - points[0]["middle"]
+    steps = [b["middle"] - a["middle"] for a, b in itertools.pairwise(points)]
+    assert len(points) == 3
+    assert min(steps) > 0.04 * reach  # two points nearly above each other would be an upright line
+    assert [point["reward"]["value"] for point in points] == [0.5, 0.5, 0.0]
+    assert sum(point["count"] for point in points) == len(rows)

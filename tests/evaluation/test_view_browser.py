@@ -381,6 +381,36 @@ def test_no_part_is_wider_than_the_window(look: Open, three: list[Path], width: 
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_rewards_of_several_runs_are_one_chart_of_shares(look: Open, three: list[Path]) -> None:
+    page = look(*three, part="summary")
+    charts = "return [...document.querySelectorAll('.charts .card')].map(c => c.querySelectorAll('svg').length)"  # fmt: skip
+    assert page.js(charts) == [1] * len(
+        page.js(charts)
+    )  # two above each other leave holes beside them
+    bars = "return [...document.querySelector('.charts svg').querySelectorAll('rect title')].map(t => t.textContent)"  # fmt: skip
+    low = ["0: 2 (50%)", "0: 2 (50%)", "0: 3 (75%)"]
+    assert page.js(bars) == [*low, "1: 2 (50%)", "1: 2 (50%)", "1: 1 (25%)"]
+
+
+@pytest.mark.parametrize("width", [500, 1000, 1600])
+def test_the_rows_of_rollouts_are_whole_at_each_width(
+    look: Open, tmp_path: Path, width: int
+) -> None:
+    text = "a word and another " * 30 + "THE END"
+    page = look(write_run(tmp_path / "run", [rollout(f"t{i}", 0, CORRECT, text) for i in range(3)]))
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        fits = "const s = document.querySelector('#rollouts .scroll'); return s.scrollWidth <= s.clientWidth"  # fmt: skip
+        page.until(lambda: page.js(fits))
+        end = """const cell = document.querySelector('td.c-excerpt'), range = document.createRange();
+            range.selectNodeContents(cell);
+            return range.getBoundingClientRect().right <= cell.getBoundingClientRect().right + 1"""
+        assert width <= 1000 or page.js(end)
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 @pytest.mark.sweep
 def test_ten_thousand_rollouts(look: Open, tmp_path: Path) -> None:
     def row(i: int) -> dict[str, Any]:

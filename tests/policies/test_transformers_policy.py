@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import socket
 from typing import Any
 
 import pytest
 
 import rlvr
 from rlvr.core.errors import DataError
+from rlvr.core.http import hub_answers
 
 torch = pytest.importorskip("torch")
 
@@ -125,6 +127,19 @@ def test_torchs_random_state_and_the_models_mode_are_left_as_they_were(model: An
 def test_a_folder_without_a_model_is_named(tmp_path: Any) -> None:
     with pytest.raises(DataError, match=r"no config\.json in"):
         TransformersPolicy(str(tmp_path))
+
+
+def test_without_the_hub_a_model_that_is_not_here_is_an_error_without_the_librarys_retries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as taken:  # bound and not listening: connections are refused
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        assert not hub_answers()
+        with pytest.raises(
+            DataError, match=r"The model 'no/model' can't be loaded: .*local folder"
+        ):
+            TransformersPolicy("no/model")
 
 
 def test_a_model_without_a_chat_template_is_refused(model: Any, tmp_path: Any) -> None:

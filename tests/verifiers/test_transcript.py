@@ -311,6 +311,21 @@ def test_quotes_come_from_results(answer: str, right: bool) -> None:
     assert reward(rlvr.Citations("quotes"), native(SEARCH, JSON, answer)) == right
 
 
+def test_what_the_last_response_asks_for_is_no_source_of_it() -> None:
+    answer = 'So [d1], "the answer is here".'
+    call = {"id": "c", "type": "function", "function": {"name": "search", "arguments": "{}"}}
+    result = {"role": "tool", "tool_call_id": "c", "content": "[d1] the answer is here"}
+    calling = {"role": "assistant", "content": answer, "tool_calls": [call]}
+    before = {"role": "assistant", "content": "", "tool_calls": [call]}
+    asked = {"role": "user", "content": "?"}
+    guessed = rlvr.Transcript([asked, calling, result])
+    quoted = rlvr.Transcript([asked, before, result, {"role": "assistant", "content": answer}])
+    for form in ("ids", "quotes"):
+        assert reward(rlvr.Citations(form), guessed) == 0  # type: ignore[arg-type]
+        assert reward(rlvr.Citations(form), quoted) == 1  # type: ignore[arg-type]
+    assert reward(rlvr.UsedTool("search"), guessed) == 1  # it was used
+
+
 def test_a_tool_that_echoes_or_stores_is_no_source() -> None:
     echo = ("search", {"query": "the moon is cheese [d9]"}, "Nothing for: the moon is cheese [d9]")
     note = ("note", {"text": "the moon is cheese [d9]"}, "stored")

@@ -106,8 +106,8 @@ def number_among_namesakes(own: Reward, trainer: TrlTrainer | None) -> int:
     if not isinstance(functions, list) or not isinstance(names, list) or own not in functions:
         return 1
     place, name = functions.index(own), str(own.__name__)
-    others = [getattr(other, "__name__", None) for other in functions[:place]]
-    number = 1 + others.count(name)
+    earlier = [getattr(other, "__name__", None) for other in functions[:place]]
+    number = 1 + earlier.count(name)
     if number > 1:
         names[place] = f"{name}_{number}"
     return number
@@ -126,14 +126,14 @@ def warn_of_others(own: Reward, log_metric: LogMetric | None) -> bool:
     functions = getattr(trainer_behind(log_metric), "reward_funcs", None)
     if not isinstance(functions, list) or own not in functions:
         return isinstance(functions, list)  # it is one that waits for another's verdicts
-    others = [
+    other_names = [
         getattr(function, "__name__", type(function).__name__)
         for function in functions
         if function is not own and not hasattr(function, "rlvr_other_rewards")
     ]
-    if others:
+    if other_names:
         warnings.warn(
-            f"{', '.join(others)} beside rlvr's reward: a row without a verdict gets their reward alone, as if its "
+            f"{', '.join(other_names)} beside rlvr's reward: a row without a verdict gets their reward alone, as if its "
             f"answer were wrong. Pass them as rlvr.trl.reward(env, also=[…]): then it gets none.",
             DataWarning,
             stacklevel=2,

@@ -76,9 +76,11 @@ def reward(
     Returns:
         The reward function; with `also`, a list of all of them, this one first, for `reward_funcs`.
     """
-    others = OtherRewards(also or ())
-    function = RewardFunction(a_mixture(env), deadline_s, record, stop_token_ids, template, others)
-    return function if also is None else [function, *others.functions]
+    other_rewards = OtherRewards(also or ())
+    function = RewardFunction(
+        a_mixture(env), deadline_s, record, stop_token_ids, template, other_rewards
+    )
+    return function if also is None else [function, *other_rewards.functions]
 
 
 class RewardFunction:
@@ -97,12 +99,12 @@ class RewardFunction:
         record: Callable[[list[Rollout]], None] | None,
         stop_token_ids: Collection[int],
         template: Template | None,
-        others: OtherRewards,
+        other_rewards: OtherRewards,
     ) -> None:
         self._settings = (mixture, deadline_s, record, tuple(stop_token_ids), template)
         self._mixture = mixture
-        self._others = others
-        self._judges = {name: EpisodeJudge(each) for name, each in mixture.environments.items()}
+        self._others = other_rewards
+        self._judges = {name: EpisodeJudge(env) for name, env in mixture.environments.items()}
         self._checked = False  # the trainer's other reward functions
         self._number = 1  # among the reward functions of the same name
         names = list(mixture.environments)

@@ -66,7 +66,7 @@ class _RolloutFunction:
 
     def __init__(self, mixture: Mixture, max_turns: int | None, chunks: int) -> None:
         self._settings = (mixture, max_turns, chunks)
-        self._judges = {name: EpisodeJudge(each) for name, each in mixture.environments.items()}
+        self._judges = {name: EpisodeJudge(env) for name, env in mixture.environments.items()}
         aside()
         default_pool().start()  # ready before the first completions
 
@@ -162,8 +162,8 @@ class _BatchPlayer:
             episode.add_response(ids, own_logprobs)
             cut = len(ids) == limits[i] and ids[-1] not in backend.stop_token_ids
             template, tools = backend.template, episode.env.tool_schemas
-            said = template.message(ids, tools) if tools else template.text(ids)
-            reply = live_of(episode).begin_respond(said, "length" if cut else "stop", last=cut)
+            response = template.message(ids, tools) if tools else template.text(ids)
+            reply = live_of(episode).begin_respond(response, "length" if cut else "stop", last=cut)
             replies[reply] = episode
         return replies
 

@@ -70,7 +70,9 @@ def dataset(
         "task_id": [task.id for _, task in rows],
     }
     environments = mixture.environments.values()
-    if len(environments) > 1 and any(isinstance(each, ToolEnv) for each in environments):
+    if len(environments) > 1 and any(
+        isinstance(environment, ToolEnv) for environment in environments
+    ):
         columns["environment"] = columns[ENV_COLUMN]
     return datasets.Dataset.from_dict(columns)
 

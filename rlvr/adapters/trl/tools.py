@@ -45,13 +45,15 @@ def environment_factory(env: Environments) -> Factory | dict[str, Factory]:
     """
     mixture = a_mixture(env)
     factories: dict[str, Factory] = {}
-    for name, each in mixture.environments.items():
-        if each.max_turns > 1 and not isinstance(each, ToolEnv):
+    for name, environment in mixture.environments.items():
+        if environment.max_turns > 1 and not isinstance(environment, ToolEnv):
             raise OptionError(
                 f"{name!r} has several turns and no tools: give GRPOTrainer "
                 f"rollout_func=rlvr.trl.rollout(env) instead of an environment_factory."
             )
-        factories[name] = ToolsFactory(name, each if isinstance(each, ToolEnv) else None)
+        factories[name] = ToolsFactory(
+            name, environment if isinstance(environment, ToolEnv) else None
+        )
     return factories if len(factories) > 1 else next(iter(factories.values()))
 
 

@@ -17,6 +17,7 @@ from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError, nearest
 from rlvr.core.registry import make
 from rlvr.core.verdict import Cause, Unscored
+from rlvr.scoring.prints import hidden
 
 _MANY = 0.25  # share of the responses: a fault on so many of them probably causes other findings
 
@@ -62,10 +63,11 @@ def audit(
     level = gymnasium.logger.min_level
     gymnasium.logger.min_level = gymnasium.logger.ERROR  # warnings of its checkers are no findings
     try:
-        for probe in sorted(selected, key=lambda probe: probe.last):
-            if progress is not None:
-                progress(probe)
-            findings[probe.name] = _unless_known(probe(subject), env)
+        with hidden():
+            for probe in sorted(selected, key=lambda probe: probe.last):
+                if progress is not None:
+                    progress(probe)
+                findings[probe.name] = _unless_known(probe(subject), env)
     finally:
         gymnasium.logger.min_level = level
     return Audit(
@@ -74,7 +76,7 @@ def audit(
         len(subject.tasks),
         tuple(findings[probe.name] for probe in selected),
         time.monotonic() - start,
-        _cause(subject),
+        _cause(subject, findings),
     )
 
 
@@ -97,7 +99,19 @@ def _unless_known(finding: Finding, env: Environment) -> Finding:
     return replace(finding, outcome=ProbeOutcome.KNOWN, fix=f"Known: {why}")
 
 
-def _cause(subject: Subject) -> str:
+def _cause(subject: Subject, findings: dict[str, Finding]) -> str:
+    """Return what most other findings may follow from; "" if there's no such fault.
+
+    It is a fault of the verifier on a large share of all responses, or tasks that vary.
+    """
+    remade = findings.get("tasks-remade")
+    fault = _verifier_fault(subject)
+    if not fault and remade is not None and remade.figures.get("tasks_that_vary"):
+        fault = f"{remade.summary}. {remade.fix}"
+    return fault and f"{fault} Fix this first; other findings may follow from it."
+
+
+def _verifier_fault(subject: Subject) -> str:
     """Return the fault of the verifier on a large share of all responses; "" if there's none."""
     faults = Counter(
         verdict.message
@@ -110,6 +124,5 @@ def _cause(subject: Subject) -> str:
     message, times = faults.most_common(1)[0]
     other_faults = "" if times == count else f" (of the others: {faults.most_common(2)[1][0]:.200})"
     return (
-        f"{count} of {len(subject.seen)} responses have no verdict: {message:.300}{other_faults}. Fix this first; "
-        f"other findings may follow from it."
+        f"{count} of {len(subject.seen)} responses have no verdict: {message:.300}{other_faults}."
     )

@@ -64,9 +64,9 @@ class Played:
 
     @property
     def said(self) -> str:
-        """Everything that the model said and called, as one text."""
-        said = [m for m in self.messages[self.prompt_messages :] if m["role"] == "assistant"]
-        return "\n".join(json.dumps([content_text(m), m.get("tool_calls")]) for m in said)
+        """The content and calls of all the model's messages, as one text."""
+        messages = [m for m in self.messages[self.prompt_messages :] if m["role"] == "assistant"]
+        return "\n".join(json.dumps([content_text(m), m.get("tool_calls")]) for m in messages)
 
 
 def play(env: Environment, task: Task, policy: EpisodePolicy) -> Played:
@@ -130,7 +130,7 @@ def repeating(turn: Turn) -> EpisodePolicy:
 
 def call_message(*calls: tuple[str, dict[str, Any]]) -> Message:
     """Return a message of the model with calls of these tools, by name and arguments."""
-    made = [
+    tool_calls = [
         {
             "id": f"call_{number}",
             "type": "function",
@@ -138,7 +138,7 @@ def call_message(*calls: tuple[str, dict[str, Any]]) -> Message:
         }
         for number, (name, arguments) in enumerate(calls, 1)
     ]
-    return {"role": "assistant", "content": None, "tool_calls": made}
+    return {"role": "assistant", "content": None, "tool_calls": tool_calls}
 
 
 def plausible_calls(

@@ -188,8 +188,8 @@ class Subject:
         begun = time.monotonic()
         played = play(env or self.env, task, policy)
         self.hang_budget.spend(time.monotonic() - begun, [played.verdict])
-        said = played.response if self.by_response else played.said
-        self.seen.append((task, said, played.unrewarded))
+        text = played.response if self.by_response else played.said
+        self.seen.append((task, text, played.unrewarded))
         return played
 
     def episodes(

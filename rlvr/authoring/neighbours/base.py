@@ -54,7 +54,9 @@ def without_orphans(database: sqlite3.Connection, schema: Schema) -> None:
         before = database.total_changes
         for table in schema.tables:
             for key in table.foreign_keys:
-                pairs = list(zip(map(quoted, key.columns), map(quoted, key.others), strict=True))
+                pairs = list(
+                    zip(map(quoted, key.columns), map(quoted, key.referenced), strict=True)
+                )
                 is_set = " AND ".join(f"child.{ours} IS NOT NULL" for ours, _ in pairs)
                 same = " AND ".join(f"parent.{theirs} = child.{ours}" for ours, theirs in pairs)
                 with contextlib.suppress(sqlite3.Error):  # as of a table that isn't there

@@ -162,7 +162,7 @@ def _refers(schema: Schema, ours: tuple[str, str], theirs: tuple[str, str]) -> b
     return any(
         len(key.columns) == 1
         and key.columns[0].lower() == ours[1]
-        and (key.table.lower(), key.others[0].lower()) == theirs
+        and (key.table.lower(), key.referenced[0].lower()) == theirs
         for key in table.foreign_keys
     )
 

@@ -264,7 +264,7 @@ class _Parents:
             if not pool:
                 continue  # drawn like any other; orphans are taken out at the end
             row = rng.choice(pool)
-            for ours, theirs in zip(key.columns, key.others, strict=True):
+            for ours, theirs in zip(key.columns, key.referenced, strict=True):
                 if theirs.lower() in row:
                     values.setdefault(ours.lower(), row[theirs.lower()])
         return values

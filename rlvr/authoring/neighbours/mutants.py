@@ -253,9 +253,9 @@ def _columns(node: Node, schema: Schema) -> Iterator[tuple[str, Change]]:
     schema_column = table.column(place[1]) if table and place else None
     if table is None or schema_column is None:
         return
-    others = [c for c in table.columns if c is not schema_column]
-    others.sort(key=lambda c: c.affinity != schema_column.affinity)
-    for other in others[:2]:
+    columns = [c for c in table.columns if c is not schema_column]
+    columns.sort(key=lambda c: c.affinity != schema_column.affinity)
+    for other in columns[:2]:
         yield "column", _to(exp.column(other.name, node.table or None, quoted=True))
 
 

@@ -167,11 +167,11 @@ def judge(task: Task, answer: str) -> bool:
     """Tell whether the answer is the reference's date or number of days."""
     if len(answer) > 100:
         return False
-    said = plain(answer.replace("{,}", ",").replace("\\!", ""))
-    iso = _ISO.fullmatch(said)
+    text = plain(answer.replace("{,}", ",").replace("\\!", ""))
+    iso = _ISO.fullmatch(text)
     if "-" in task.reference:
         return iso is not None and "{}-{:0>2}-{:0>2}".format(*iso.groups()) == task.reference
-    count = _COUNT.fullmatch(said)
+    count = _COUNT.fullmatch(text)
     return count is not None and int(count.group(1).replace(",", "")) == int(task.reference)
 
 

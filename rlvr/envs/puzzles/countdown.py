@@ -60,10 +60,10 @@ def problem(rng: np.random.Generator, level: CountdownLevel) -> Task:
     """Draw numbers, and a target that is the value of a random expression of them."""
     while True:
         numbers = sorted(integer(rng, 1, level.largest) for _ in range(level.count))
-        made = _combined(rng, numbers, level.operators)
-        if made is None:
+        drawn = _combined(rng, numbers, level.operators)
+        if drawn is None:
             continue
-        target, solution = made
+        target, solution = drawn
         if not 10 <= target <= 999 or target in numbers:
             continue
         if target in _by_signs(numbers):
@@ -169,7 +169,7 @@ def naive(task: Task) -> str:
     value, expression = Fraction(largest), str(largest)
     for number in reversed(rest):
         steps = {"+": value + number, "-": value - number, "*": value * number, "/": value / number}
-        operator = min(steps, key=lambda one: abs(steps[one] - target))
+        operator = min(steps, key=lambda symbol: abs(steps[symbol] - target))
         value, expression = steps[operator], f"({expression} {operator} {number})"
     return f"\\boxed{{{expression}}}"
 

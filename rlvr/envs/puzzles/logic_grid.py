@@ -88,17 +88,19 @@ def problem(rng: np.random.Generator, level: LogicGridLevel) -> Task:
 
 
 def _prompt(names: list[str], listed: list[list[str]], clues: list[Clue], n: int) -> str:
-    said = [
+    phrases = [
         CATEGORIES[name][0].format(v) for name, vs in zip(names, listed, strict=True) for v in vs
     ]
     lines = []
     for clue in clues:
-        text = _SAID[clue.kind].format(a=said[clue.a], b=said[clue.b], p=clue.house + 1)
+        text = _SAID[clue.kind].format(a=phrases[clue.a], b=phrases[clue.b], p=clue.house + 1)
         lines.append(f"- {text[0].upper()}{text[1:]}")
-    each = "\n".join(f"- {name}: {', '.join(vs)}" for name, vs in zip(names, listed, strict=True))
+    categories = "\n".join(
+        f"- {name}: {', '.join(vs)}" for name, vs in zip(names, listed, strict=True)
+    )
     return (
         f"There are {n} houses in a row, numbered from 1 on the left to {n} on the right. One person "
-        f"lives in each, and no two share a value of any of these:\n{each}\n\nClues:\n"
+        f"lives in each, and no two share a value of any of these:\n{categories}\n\nClues:\n"
         + "\n".join(lines)
         + f"\n\nWho lives where? Put one row a house in \\boxed{{}}, from house 1 to house {n}, each "
         f"with {', '.join(names)} in this order, with commas between the values and semicolons "
@@ -116,7 +118,7 @@ def _enough(rng: np.random.Generator, level: LogicGridLevel, house_of: list[int]
     possible = [(1 << n) - 1] * (n * m)
     clues: list[Clue] = []
     idle = 0
-    while any(one & (one - 1) for one in possible):
+    while any(mask & (mask - 1) for mask in possible):
         kind = "at" if idle > 60 else pick(rng, level.kinds)
         clue = _true_clue(rng, kind, house_of, n)
         if clue is None:
@@ -152,10 +154,10 @@ def _needed(rng: np.random.Generator, clues: list[Clue], n: int, m: int) -> list
     """Return the clues without which propagation isn't enough, in random order."""
     kept = [clues[int(i)] for i in rng.permutation(len(clues))]
     for clue in tuple(kept):
-        rest = [one for one in kept if one is not clue]
+        rest = [other for other in kept if other is not clue]
         possible = [(1 << n) - 1] * (n * m)
         propagate(possible, rest, n)
-        if not any(one & (one - 1) for one in possible):
+        if not any(mask & (mask - 1) for mask in possible):
             kept = rest
     return kept
 
@@ -208,8 +210,8 @@ _NUMBERED = re.compile(r"\s*+(?:house\s*+)?(\d)\s*+[:.)]", re.IGNORECASE | re.AS
 
 def judge(task: Task, answer: str) -> bool:
     """Tell whether every house has the values of the one solution."""
-    said = plain(answer.replace("\\\\", ";")).replace("\n", ";")
-    rows = [row for row in said.split(";") if not row.isspace() and row]
+    text = plain(answer.replace("\\\\", ";")).replace("\n", ";")
+    rows = [row for row in text.split(";") if not row.isspace() and row]
     wanted = task.reference.split("; ")
     if len(rows) != len(wanted):
         return False

@@ -89,12 +89,12 @@ def problem(rng: np.random.Generator, level: StringProgramLevel) -> Task:
     start = word
     steps: list[list[Any]] = []
     while len(steps) < level.steps:
-        said = pick(rng, _SAID)
+        instruction = pick(rng, _SAID)
         k, a, b = integer(rng, 1, 3), pick(rng, word), pick(rng, _LETTERS)
-        changed = OPERATIONS[said](word, k, a, b)
+        changed = OPERATIONS[instruction](word, k, a, b)
         if changed != word and 4 <= len(changed) <= _LONGEST:
             word = changed
-            steps.append([said, k, a, b])
+            steps.append([instruction, k, a, b])
     listed = "\n".join(f"{i}. {s.format(k=k, a=a, b=b)}" for i, (s, k, a, b) in enumerate(steps, 1))
     prompt = (
         f'Start with the word "{start}" and follow these instructions in order, each on what the one '
@@ -110,8 +110,8 @@ def judge(task: Task, answer: str) -> bool:
 
 def naive(task: Task) -> str:
     """Apply only the last instruction to the first word."""
-    said, k, a, b = task.metadata["steps"][-1]
-    return f"\\boxed{{{OPERATIONS[said](task.metadata['start'], k, a, b)}}}"
+    instruction, k, a, b = task.metadata["steps"][-1]
+    return f"\\boxed{{{OPERATIONS[instruction](task.metadata['start'], k, a, b)}}}"
 
 
 @environment("string_program")

@@ -174,13 +174,13 @@ def judge(task: Task, answer: str) -> bool:
     digits = plain(answer).translate(_BETWEEN)
     if len(digits) != len(givens) or not (digits.isascii() and digits.isdigit()):
         return False
-    if any(given not in ("0", said) for given, said in zip(givens, digits, strict=True)):
+    if any(expected not in ("0", digit) for expected, digit in zip(givens, digits, strict=True)):
         return False
     seen = [0] * (3 * n)
     for cell, digit in enumerate(map(int, digits)):
         for unit in _UNITS[n][cell]:
             seen[unit] |= 1 << digit
-    return all(one == (1 << n + 1) - 2 for one in seen)
+    return all(mask == (1 << n + 1) - 2 for mask in seen)
 
 
 def naive(task: Task) -> str:

@@ -87,12 +87,12 @@ def problem(rng: np.random.Generator, level: TablesLevel) -> Task:
         conditions = [(names, pick(rng, few[names])), (other, pick(rng, few[other]))]
         conditions = conditions[: level.conditions]
         if level.kind in ("sum", "revenue"):
-            made = _total(rows, conditions, level.kind)
+            task = _total(rows, conditions, level.kind)
         else:
             prices = {value: integer(rng, 11, 99) for value in few[other]}
-            made = _grouped(rows, names, other, prices if level.kind == "join" else None)
-        if made is not None:
-            return made
+            task = _grouped(rows, names, other, prices if level.kind == "join" else None)
+        if task is not None:
+            return task
 
 
 def _total(rows: list[Row], conditions: list[tuple[str, str]], kind: str) -> Task | None:
@@ -108,9 +108,9 @@ def _total(rows: list[Row], conditions: list[tuple[str, str]], kind: str) -> Tas
         sums.append(sum(met))
     if len(met) < 2 or len(set(sums)) < len(sums):
         return None
-    what = "Units" if kind == "sum" else f"Units times {_PRICE}"
+    quantity = "Units" if kind == "sum" else f"Units times {_PRICE}"
     where = " and ".join(f"{name} = {wanted}" for name, wanted in conditions)
-    question = f"What's the sum of {what} over the rows with {where}?"
+    question = f"What's the sum of {quantity} over the rows with {where}?"
     return _task([rows], question, sums[-1], sums[-2])
 
 

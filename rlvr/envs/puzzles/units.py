@@ -174,9 +174,9 @@ def _task(rng: np.random.Generator, facts: list[str], a: str, b: str, factor: Fr
     value = Fraction(integer(rng, 101, 99_999), 10 ** integer(rng, 0, 3))
     while value * factor < 1:  # four decimals would leave too little of it
         value *= 10
-    given = f"Use {'; '.join(facts)}.\n\n" if facts else ""
+    hint = f"Use {'; '.join(facts)}.\n\n" if facts else ""
     prompt = (
-        f"{given}Convert {_decimal(value)} {a} to {b}. Put the number in \\boxed{{}}, exactly or "
+        f"{hint}Convert {_decimal(value)} {a} to {b}. Put the number in \\boxed{{}}, exactly or "
         f"rounded to {_DECIMALS} decimals."
     )
     return Task(prompt, _decimal(value * factor), None, {"value": _decimal(value)})

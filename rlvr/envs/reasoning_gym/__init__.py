@@ -91,16 +91,16 @@ def make(
 def _problem(rng: np.random.Generator, prompt: Prompt, dataset: str, config: str) -> Task:
     """Make a task from its own seed; the entry, which isn't all JSON, is made again for scoring."""
     seed = int(rng.integers(2**31))
-    made = entry(dataset, config, seed)[1]
-    text = prompt.render({"question": made["question"]})
-    return Task(text, {"answer": made["answer"], "seed": seed}, None, {"dataset": dataset})
+    sample = entry(dataset, config, seed)[1]
+    text = prompt.render({"question": sample["question"]})
+    return Task(text, {"answer": sample["answer"], "seed": seed}, None, {"dataset": dataset})
 
 
 @functools.lru_cache(maxsize=64)
 def entry(dataset: str, config: str, seed: int) -> tuple[Any, dict[str, Any]]:
     """Return the library's data set with that seed, and its first entry."""
-    made = _dataset(dataset, config, seed)
-    return made, made[0]
+    data = _dataset(dataset, config, seed)
+    return data, data[0]
 
 
 def _dataset(dataset: str, config: str, seed: int) -> Any:

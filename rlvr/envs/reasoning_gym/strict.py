@@ -113,46 +113,46 @@ class ReasoningGym(Verifier):
 
     def settle(self, task: Task, response: str) -> Verdict | None:
         """Judge by the text if there's only one right answer."""
-        found = find_answer(response, self.mode)
-        if found.answer is None:
-            return refused(self.name, Status.UNPARSABLE, found.reason)
+        extracted = find_answer(response, self.mode)
+        if extracted.answer is None:
+            return refused(self.name, Status.UNPARSABLE, extracted.reason)
         if self.scoring == "library":
             return None
-        if len(found.answer) > _MAX_LENGTH:
+        if len(extracted.answer) > _MAX_LENGTH:
             return self._wrong("the answer is too long")
-        if same(task.reference["answer"], found.answer):
-            return correct(self.name, "", answer=found.answer[:500])
+        if same(task.reference["answer"], extracted.answer):
+            return correct(self.name, "", answer=extracted.answer[:500])
         if self.dataset in OWN or self.dataset in SEVERAL:
             return None
-        return self._wrong(f"{found.answer[:80]!r} isn't the answer")
+        return self._wrong(f"{extracted.answer[:80]!r} isn't the answer")
 
     def verify(self, task: Task, response: str) -> Verdict:
         """Judge any response."""
         settled = self.settle(task, response)
         if settled is not None:
             return settled
-        said = find_answer(response, self.mode).answer
-        assert said is not None
+        answer = find_answer(response, self.mode).answer
+        assert answer is not None
         if self.scoring == "strict" and self.dataset == "polynomial_multiplication":
-            right = _multiplies(said, task.reference["answer"])
+            right = _multiplies(answer, task.reference["answer"])
             return correct(self.name) if right else self._wrong("it isn't the product")
         from rlvr.envs.reasoning_gym import entry
 
         working_on("reference")
-        dataset, made = entry(self.dataset, self.config, task.reference["seed"])
-        if made["answer"] != task.reference["answer"]:
+        dataset, sample = entry(self.dataset, self.config, task.reference["seed"])
+        if sample["answer"] != task.reference["answer"]:
             return Unscored(
                 Cause.GOLD, "reasoning-gym makes another task of this seed: was it updated?"
             )
         working_on("response")
         if self.scoring == "library":
-            reward = min(1.0, max(0.0, _score(dataset, said, made)))
+            reward = min(1.0, max(0.0, _score(dataset, answer, sample)))
             return Scored(reward, status_of(reward), {self.name: reward})
         if self.dataset in OWN:
-            right = _own(self.dataset, made, said)
+            right = _own(self.dataset, sample, answer)
         else:
             form = SEVERAL[self.dataset]
-            right = form.fullmatch(said) is not None and _score(dataset, said, made) == 1.0
+            right = form.fullmatch(answer) is not None and _score(dataset, answer, sample) == 1.0
         return correct(self.name) if right else self._wrong("it isn't a right answer")
 
     def demonstrate(self, task: Task) -> str | None:
@@ -166,26 +166,26 @@ class ReasoningGym(Verifier):
         return refused(self.name, Status.INCORRECT, why)
 
 
-def _score(dataset: Any, said: str, made: dict[str, Any]) -> float:
+def _score(dataset: Any, answer: str, sample: dict[str, Any]) -> float:
     """Return the library's score; 0 if its scorer raises, as several do on text that they can't read."""
     try:
-        return float(dataset.score_answer(said, made))
+        return float(dataset.score_answer(answer, sample))
     except Exception:
         return 0.0
 
 
-def same(gold: Any, said: str) -> bool:
-    """Tell whether `said` equals `gold`, except for spacing, the case of a truth value, and the notation of numbers."""
+def same(gold: Any, answer: str) -> bool:
+    """Tell whether `answer` equals `gold`, except for spacing, case of a truth value, and notation of numbers."""
     if not isinstance(gold, str):
         return False
-    wanted, given = _lines(gold), _lines(said)
-    if wanted == given:
+    wanted, actual = _lines(gold), _lines(answer)
+    if wanted == actual:
         return bool(wanted)  # empty never equals empty
     if gold.strip().casefold() in ("true", "false", "yes", "no"):
-        return gold.strip().casefold() == said.strip().casefold()
+        return gold.strip().casefold() == answer.strip().casefold()
     if gold.lstrip()[:1] in ("[", "{"):
-        return _same_json(gold, said)
-    ours, theirs = gold.split(","), said.split(",")
+        return _same_json(gold, answer)
+    ours, theirs = gold.split(","), answer.split(",")
     return len(ours) == len(theirs) and all(map(_same_number, ours, theirs))
 
 
@@ -193,16 +193,16 @@ def _lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if not line.isspace() and line]
 
 
-def _same_number(gold: str, said: str) -> bool:
-    a, b = gold.strip(), said.strip()
+def _same_number(gold: str, answer: str) -> bool:
+    a, b = gold.strip(), answer.strip()
     if len(b) > 100 or (mine := read_number(a)) is None or (other := read_number(b)) is None:
         return False
     return not mine.percent and not other.percent and other.worked_out and mine.value == other.value
 
 
-def _same_json(gold: str, said: str) -> bool:
+def _same_json(gold: str, answer: str) -> bool:
     try:
-        ours, theirs = json.loads(gold), json.loads(said)
+        ours, theirs = json.loads(gold), json.loads(answer)
         if json.dumps(ours) == json.dumps(theirs):
             return True
     except (ValueError, RecursionError):
@@ -217,16 +217,18 @@ def _same_json(gold: str, said: str) -> bool:
     )
 
 
-def _own(name: str, made: dict[str, Any], said: str) -> bool:
+def _own(name: str, sample: dict[str, Any], answer: str) -> bool:
     """Return the check that replaces a scorer that would execute the answer."""
-    about = made["metadata"]
+    about = sample["metadata"]
     if name in ("countdown", "puzzle24"):
         reference = {"numbers": sorted(about["numbers"]), "target": about.get("target", 24)}
-        return countdown(Task("", reference, ""), said).reward == 1.0
+        return countdown(Task("", reference, ""), answer).reward == 1.0
     if name == "n_queens":
-        return any(_lines(said) == [" ".join(row) for row in board] for board in about["solutions"])
+        return any(
+            _lines(answer) == [" ".join(row) for row in board] for board in about["solutions"]
+        )
     try:
-        return _is_integral(read(clean(said)), about)
+        return _is_integral(read(clean(answer)), about)
     except Unreadable:
         return False
 
@@ -282,14 +284,14 @@ def _is_integral(tree: Tree, about: dict[str, Any]) -> bool:
         return False
 
 
-def _multiplies(said: str, gold: str) -> bool:
-    """Tell whether it is the product, and no product or power in it contains a sum, as the question does."""
+def _multiplies(answer: str, gold: str) -> bool:
+    """Tell whether an answer equals the product and has been multiplied out: no product or power in it contains a sum."""
     import sympy
 
     from rlvr.verifiers.math.symbolic import to_sympy
 
     try:
-        tree = read(clean(said))
+        tree = read(clean(answer))
         for node in nodes(tree):
             if isinstance(node, Call) and node.name in ("mul", "pow", "div") and _has_sum(node):
                 return False

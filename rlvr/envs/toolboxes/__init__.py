@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 from rlvr.core.lazy import lazy_exports
 
 _HOME = {
+    "Files": "rlvr.envs.toolboxes.workspace",
+    "Python": "rlvr.envs.toolboxes.workspace",
+    "Shell": "rlvr.envs.toolboxes.workspace",
     "Calculator": "rlvr.envs.toolboxes.calculator",
     "Mcp": "rlvr.envs.toolboxes.mcp",
     "Passage": "rlvr.envs.retrieval.corpus",
@@ -31,7 +34,19 @@ if TYPE_CHECKING:
     from rlvr.envs.toolboxes.mcp import Mcp
     from rlvr.envs.toolboxes.search import Search
     from rlvr.envs.toolboxes.sql import Sql
+    from rlvr.envs.toolboxes.workspace import Files, Python, Shell
 
-__all__ = ["Calculator", "Mcp", "Passage", "PassageIndex", "Search", "Sql", "Toolbox"]
+__all__ = [
+    "Calculator",
+    "Files",
+    "Mcp",
+    "Passage",
+    "PassageIndex",
+    "Python",
+    "Search",
+    "Shell",
+    "Sql",
+    "Toolbox",
+]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOME)

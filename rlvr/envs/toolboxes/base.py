@@ -45,6 +45,11 @@ class Toolbox:
     name: str = ""
     session: ClassVar[type[Any]]
 
+    @property
+    def deadline_s(self) -> float:
+        """The seconds that a call may take on a busy machine; an environment's `deadline_s` is at least that."""
+        return 0.0
+
     def start(self, task: Task, shared: dict[str, Any]) -> Any:
         """Return the object of an episode whose methods are the tools.
 
@@ -57,6 +62,9 @@ class Toolbox:
                 `Files` have in common. A toolbox puts its own things there and looks for those of others.
         """
         return self.session()
+
+    def check_beside(self, others: Sequence[Toolbox]) -> None:
+        """Raise `OptionError` if it can't be in one environment with the others."""
 
     def notes(self) -> Mapping[str, str]:
         """Return text that is added to the description of a tool, by the tool's name: its limits, for example."""
@@ -210,10 +218,13 @@ class Toolset(Episode):
 def tools_of_parts(parts: Sequence[Part]) -> tuple[dict[str, Tool], dict[str, int]]:
     """Return the tools of several toolboxes by name, and the number of the toolbox that each belongs to.
 
-    Raises `OptionError` if two have a tool of the same name.
+    Raises `OptionError` if two have a tool of the same name, or don't go together.
     """
     tools: dict[str, Tool] = {}
     owners: dict[str, int] = {}
+    toolboxes = [part for part in parts if isinstance(part, Toolbox)]
+    for each in toolboxes:
+        each.check_beside([other for other in toolboxes if other is not each])
     for number, part in enumerate(parts):
         own = part.tools() if isinstance(part, Toolbox) else public_methods(part)
         for name, function in own.items():

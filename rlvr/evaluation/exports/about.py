@@ -49,12 +49,12 @@ class About:
     @classmethod
     def read(cls, run: Path) -> About:
         """Read the run's `run.json`. Raises `DataError` if there is no run."""
-        found = _object(about(run))
-        config, versions, git = (_object(found.get(name)) for name in ("config", "versions", "git"))
+        data = _object(about(run))
+        config, versions, git = (_object(data.get(name)) for name in ("config", "versions", "git"))
         model = config.get("model")
         model = _name(model) if isinstance(model, str) else None
         sampling = {name: config.get(name) for name in ("temperature", "max_tokens", "seed")}
-        began = _time(found.get("began"))
+        began = _time(data.get("began"))
         return cls(
             policy=_name(str(config.get("policy") or model or "unknown")),
             model=model,
@@ -62,12 +62,12 @@ class About:
             version=config.get("version"),
             sampling={k: v for k, v in sampling.items() if isinstance(v, int | float)},
             began=began or datetime.fromtimestamp(0, UTC),
-            finished=_time(found.get("finished")),
+            finished=_time(data.get("finished")),
             k=config.get("k") if isinstance(config.get("k"), int) else None,
-            shots=_shots(found.get("asked")),
+            shots=_shots(data.get("asked")),
             versions={name: str(version) for name, version in versions.items()},
             git=git or None,
-            id=hashlib.sha256(repr((found.get("began"), config)).encode()).hexdigest()[:22],
+            id=hashlib.sha256(repr((data.get("began"), config)).encode()).hexdigest()[:22],
         )
 
 

@@ -58,21 +58,21 @@ class Candidates:
     def of(cls, records: Iterable[Record]) -> Candidates:
         """Return the candidates among `records`.
 
-        Left out are rollouts without a reward, those of an evaluation's `unseen` part, which nobody
-        may train on, repetitions of a text, and a text that earned now this, now that.
+        Left out are rollouts without a reward, rollouts of an evaluation's `unseen` part, which nobody
+        may train on, repetitions of a text, and texts that earned several rewards.
         """
-        found = cls()
-        texts: dict[TaskKey, dict[bytes, Candidate | None]] = {}  # None: earned now this, now that
+        candidates = cls()
+        texts: dict[TaskKey, dict[bytes, Candidate | None]] = {}  # None: it earned several rewards
         for record in records:
             verdict, completion = record.rollout.verdict, record.completion
             if not isinstance(verdict, Scored):
-                found.left_out["unscored"] += 1
+                candidates.left_out["unscored"] += 1
                 continue
             if record.rollout.part == "unseen":
-                found.left_out["of the part unseen"] += 1
+                candidates.left_out["of the part unseen"] += 1
                 continue
             if not completion or completion[-1]["role"] != "assistant":
-                found.left_out["without a response"] += 1
+                candidates.left_out["without a response"] += 1
                 continue
             key = (*record.part, record.rollout.task.id, _digest(record.prompt))
             digest = _digest(completion)
@@ -88,17 +88,17 @@ class Candidates:
                 continue
             before = of_task[digest]
             if before is not None and abs(before.reward - verdict.reward) <= TOLERANCE:
-                found.left_out["repeated"] += 1
+                candidates.left_out["repeated"] += 1
                 continue
             if before is not None:
-                found.left_out["of a text with several rewards"] += 1
+                candidates.left_out["of a text with several rewards"] += 1
                 of_task[digest] = None
-            found.left_out["of a text with several rewards"] += 1
-        found.tasks = {
-            key: [one for one in of_task.values() if one is not None]
+            candidates.left_out["of a text with several rewards"] += 1
+        candidates.tasks = {
+            key: [candidate for candidate in of_task.values() if candidate is not None]
             for key, of_task in texts.items()
         }
-        return found
+        return candidates
 
     def notes(self) -> list[str]:
         """Return a line for each reason."""

@@ -43,18 +43,20 @@ _METRICS = {"reward": "mean", "correct": "accuracy"}  # of each score
 def export_inspect(run: Path, out: Path, step: int | None = None) -> Exported:
     """Write a log of each environment and part of `run` into the folder `out`."""
     about, end = About.read(run), size_of(run)
-    found = measure(run, step, end)
+    evaluations = measure(run, step, end)
     with contextlib.ExitStack() as stack:
         logs = {
-            key: stack.enter_context(_Log.writing(out / _file_name(one, about), one, about))
-            for key, one in found.items()
+            key: stack.enter_context(
+                _Log.writing(out / _file_name(evaluation, about), evaluation, about)
+            )
+            for key, evaluation in evaluations.items()
         }
         for record in records_of(run, step, end):
             log = logs.get(key_of(record))
             if log is not None:
                 log.add(record)
-    paths = [out / _file_name(one, about) for one in found.values()]
-    samples = sum(one.report.rollouts for one in found.values())
+    paths = [out / _file_name(evaluation, about) for evaluation in evaluations.values()]
+    samples = sum(evaluation.report.rollouts for evaluation in evaluations.values())
     return Exported(paths, f"{samples} samples in {len(paths)} logs")
 
 
@@ -68,15 +70,15 @@ class _Log:
 
     @classmethod
     @contextlib.contextmanager
-    def writing(cls, path: Path, one: MeasuredPart, about: About) -> Iterator[_Log]:
-        """Return a log that is there when it's whole."""
+    def writing(cls, path: Path, evaluation: MeasuredPart, about: About) -> Iterator[_Log]:
+        """Yield a log; its file appears only when it is complete."""
         with (
             replacing(path) as file,
             zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed,
             tempfile.TemporaryFile(dir=path.parent) as summaries,
         ):
             log = cls(packed, summaries, about)
-            header = _header(one, about)
+            header = _header(evaluation, about)
             start = {name: header[name] for name in ("version", "eval", "plan")}
             log._write("_journal/start.json", start)
             yield log
@@ -125,11 +127,11 @@ def _sample(record: Record, model: str) -> dict[str, Any]:
         output["choices"] = [{"message": message, "stop_reason": _STOPS.get(rollout.stop, "stop")}]
     usage = {}
     if rollout.completion_tokens is not None:
-        asked, said = rollout.prompt_tokens or 0, rollout.completion_tokens
+        asked, generated = rollout.prompt_tokens or 0, rollout.completion_tokens
         output["usage"] = {
             "input_tokens": asked,
-            "output_tokens": said,
-            "total_tokens": asked + said,
+            "output_tokens": generated,
+            "total_tokens": asked + generated,
         }
         usage = {model: output["usage"]}
     single = len(prompt) == 1 and prompt[0]["role"] == "user"
@@ -173,10 +175,10 @@ def _scores(record: Record) -> dict[str, Any]:
 
 
 def _message(message: Message) -> Message:
-    """With a role that inspect_ai has."""
+    """Return the message with a role that inspect_ai has."""
     role = {"developer": "system"}.get(message["role"], message["role"])
-    known = ("system", "user", "assistant", "tool")
-    return {"role": role if role in known else "user", "content": message["content"]}
+    roles = ("system", "user", "assistant", "tool")
+    return {"role": role if role in roles else "user", "content": message["content"]}
 
 
 def _summary(sample: dict[str, Any]) -> dict[str, Any]:
@@ -200,29 +202,33 @@ def _shorter(message: Message) -> Message:
     return {"role": message["role"], "content": message["content"][:_SHORT]}
 
 
-def _header(one: MeasuredPart, about: About) -> dict[str, Any]:
-    report, model = one.report, about.model or about.policy
+def _header(evaluation: MeasuredPart, about: About) -> dict[str, Any]:
+    report, model = evaluation.report, about.model or about.policy
     finished = about.finished.isoformat() if about.finished else ""
     usage = {}
     if report.tokens["completion"] is not None:
-        asked, said = report.tokens["prompt"] or 0, report.tokens["completion"]
-        usage[model] = {"input_tokens": asked, "output_tokens": said, "total_tokens": asked + said}
+        asked, generated = report.tokens["prompt"] or 0, report.tokens["completion"]
+        usage[model] = {
+            "input_tokens": asked,
+            "output_tokens": generated,
+            "total_tokens": asked + generated,
+        }
     spec: dict[str, Any] = {
-        "eval_id": _id(one, about),
+        "eval_id": _id(evaluation, about),
         "run_id": about.id,
         "created": about.began.isoformat(),
-        "task": one.name,
-        "task_id": _id(one, about),
+        "task": evaluation.name,
+        "task_id": _id(evaluation, about),
         "task_version": about.version or 0,
         "dataset": {
-            "name": one.env,
+            "name": evaluation.env,
             "samples": report.tasks,
-            "sample_ids": [member_name(task) for task in one.tally.tasks],
+            "sample_ids": [member_name(task) for task in evaluation.tally.tasks],
             "shuffled": False,
         },
         "model": model,
         "model_generate_config": about.sampling,
-        "config": {"epochs": one.k, "epochs_reducer": ["mean"]},
+        "config": {"epochs": evaluation.k, "epochs_reducer": ["mean"]},
         "packages": about.versions,
         "scorers": [
             {"name": name, "metrics": [{"name": f"inspect_ai/{m}"} for m in (metric, "stderr")]}
@@ -239,8 +245,8 @@ def _header(one: MeasuredPart, about: About) -> dict[str, Any]:
         "results": {
             "total_samples": report.rollouts,
             "completed_samples": report.rollouts,
-            "scores": [_results(one, name) for name in _METRICS],
-            "metadata": {"rlvr": report.to_json() | {"step": one.step}},
+            "scores": [_results(evaluation, name) for name in _METRICS],
+            "metadata": {"rlvr": report.to_json() | {"step": evaluation.step}},
         },
         "stats": {
             "started_at": about.began.isoformat(),
@@ -250,12 +256,12 @@ def _header(one: MeasuredPart, about: About) -> dict[str, Any]:
     }
 
 
-def _results(one: MeasuredPart, name: str) -> dict[str, Any]:
+def _results(evaluation: MeasuredPart, name: str) -> dict[str, Any]:
     """Return a score's metrics as inspect_ai computes them: over tasks, each with the mean of its scored epochs.
 
-    With nothing scored there are none; inspect_ai itself would say 0.
+    There are no metrics if nothing was scored; inspect_ai itself would report 0.
     """
-    top_T, scored_T = one.of_tasks(name)
+    top_T, scored_T = evaluation.of_tasks(name)
     means = top_T[scored_T > 0] / scored_T[scored_T > 0]
     figures: dict[str, float] = {}
     if len(means):
@@ -272,13 +278,13 @@ def _results(one: MeasuredPart, name: str) -> dict[str, Any]:
     }
 
 
-def _id(one: MeasuredPart, about: About) -> str:
-    """Of one evaluation of one run, as long as inspect_ai's."""
-    return hashlib.sha256(repr((about.id, one.key)).encode()).hexdigest()[:22]
+def _id(evaluation: MeasuredPart, about: About) -> str:
+    """Return an id for one evaluation of one run, as long as those of inspect_ai."""
+    return hashlib.sha256(repr((about.id, evaluation.key)).encode()).hexdigest()[:22]
 
 
-def _file_name(one: MeasuredPart, about: About) -> str:
-    """As inspect_ai names its logs; the same for the same run."""
-    parts = (about.began.isoformat(), one.name, _id(one, about))
+def _file_name(evaluation: MeasuredPart, about: About) -> str:
+    """Return a name such as inspect_ai gives its logs; the same run always has the same name."""
+    parts = (about.began.isoformat(), evaluation.name, _id(evaluation, about))
     plain = [file_part(re.sub(r"[^\w.]+", "-", part).replace("_", "-")) for part in parts]
     return "_".join(plain) + ".eval"

@@ -37,37 +37,37 @@ _LOWER_IS_BETTER = ("truncated", "unparsable", "unscored")
 def export_lm_eval(run: Path, out: Path, step: int | None = None) -> Exported:
     """Write results and samples of `run` below the folder `out`."""
     about, end = About.read(run), size_of(run)
-    found = measure(run, step, end)
+    evaluations = measure(run, step, end)
     folder = out / file_part(about.model or about.policy)
     date = f"{about.began:%Y-%m-%dT%H-%M-%S.%f}"
     paths = [folder / f"results_{date}.json"]
-    places = _places(run, step, end, found)
+    places = _places(run, step, end, evaluations)
     hashes = {}
     with Lines(run) as lines:
-        for key, one in found.items():
-            path = folder / f"samples_{_file_name(one, found)}_{date}.jsonl"
+        for key, evaluation in evaluations.items():
+            path = folder / f"samples_{_file_name(evaluation, evaluations)}_{date}.jsonl"
             digest = hashlib.sha256()
             with replacing(path) as file:
                 for number, offsets in enumerate(places[key].values()):
                     line = _sample(number, [lines[offset] for offset in offsets], about)
                     digest.update("".join(line[f"{x}_hash"] for x in _HASHED).encode())
                     file.write(json_line(line))
-            hashes[one.name] = digest.hexdigest()
+            hashes[evaluation.name] = digest.hexdigest()
             paths.append(path)
     with replacing(paths[0]) as file:
-        results = _results(list(found.values()), about) | {"task_hashes": hashes}
+        results = _results(list(evaluations.values()), about) | {"task_hashes": hashes}
         file.write(json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False).encode())
-    return Exported(paths, f"results of {len(found)} tasks")
+    return Exported(paths, f"results of {len(evaluations)} tasks")
 
 
 _HASHED = ("doc", "prompt", "target")
 
 
 def _places(
-    run: Path, step: int | None, end: int, found: dict[PartKey, MeasuredPart]
+    run: Path, step: int | None, end: int, evaluations: dict[PartKey, MeasuredPart]
 ) -> dict[PartKey, dict[str, array[int]]]:
     """Return the offsets of each task's rollouts."""
-    places: dict[PartKey, dict[str, array[int]]] = {key: {} for key in found}
+    places: dict[PartKey, dict[str, array[int]]] = {key: {} for key in evaluations}
     for record in records_of(run, step, end):
         of_part = places.get(key_of(record))
         if of_part is not None:
@@ -75,38 +75,50 @@ def _places(
     return places
 
 
-def _results(found: list[MeasuredPart], about: About) -> dict[str, Any]:
-    figures = {one.name: _figures(one) for one in found}
+def _results(evaluations: list[MeasuredPart], about: About) -> dict[str, Any]:
+    figures = {evaluation.name: _figures(evaluation) for evaluation in evaluations}
     names = {
-        one.name: [key.partition(",")[0] for key in figures[one.name] if "_stderr," not in key]
-        for one in found
+        evaluation.name: [
+            key.partition(",")[0] for key in figures[evaluation.name] if "_stderr," not in key
+        ]
+        for evaluation in evaluations
     }
     parts: dict[str, list[str]] = {}
-    for one in found:
-        if one.part is not None:
-            parts.setdefault(one.part, []).append(one.name)
+    for evaluation in evaluations:
+        if evaluation.part is not None:
+            parts.setdefault(evaluation.part, []).append(evaluation.name)
     model = about.model or about.policy
     seconds = (about.finished - about.began).total_seconds() if about.finished else None
     return {
         "results": {
-            one.name: {
-                "name": one.name,
-                "alias": one.name,
-                "sample_len": one.report.tasks,
-                **figures[one.name],
+            evaluation.name: {
+                "name": evaluation.name,
+                "alias": evaluation.name,
+                "sample_len": evaluation.report.tasks,
+                **figures[evaluation.name],
             }
-            for one in found
+            for evaluation in evaluations
         },
         "group_subtasks": parts,
-        "configs": {one.name: _config(one, about, names[one.name]) for one in found},
-        "versions": {one.name: about.version for one in found},
-        "n-shot": {one.name: about.shots.get((one.env, one.part), 0) for one in found},
+        "configs": {
+            evaluation.name: _config(evaluation, about, names[evaluation.name])
+            for evaluation in evaluations
+        },
+        "versions": {evaluation.name: about.version for evaluation in evaluations},
+        "n-shot": {
+            evaluation.name: about.shots.get((evaluation.env, evaluation.part), 0)
+            for evaluation in evaluations
+        },
         "higher_is_better": {
-            one.name: {name: name not in _LOWER_IS_BETTER for name in names[one.name]}
-            for one in found
+            evaluation.name: {name: name not in _LOWER_IS_BETTER for name in names[evaluation.name]}
+            for evaluation in evaluations
         },
         "n-samples": {
-            one.name: {"original": one.report.tasks, "effective": one.report.tasks} for one in found
+            evaluation.name: {
+                "original": evaluation.report.tasks,
+                "effective": evaluation.report.tasks,
+            }
+            for evaluation in evaluations
         },
         "config": {
             "model": "rlvr",
@@ -136,39 +148,42 @@ def _results(found: list[MeasuredPart], about: About) -> dict[str, Any]:
         "chat_template": None,
         "chat_template_sha": None,
         "total_evaluation_time_seconds": None if seconds is None else str(seconds),
-        "rlvr": {one.name: one.report.to_json() | {"step": one.step} for one in found},
+        "rlvr": {
+            evaluation.name: evaluation.report.to_json() | {"step": evaluation.step}
+            for evaluation in evaluations
+        },
     }
 
 
-def _config(one: MeasuredPart, about: About, names: list[str]) -> dict[str, Any]:
+def _config(evaluation: MeasuredPart, about: About, names: list[str]) -> dict[str, Any]:
     return {
-        "task": one.name,
-        "dataset_path": one.env,
+        "task": evaluation.name,
+        "dataset_path": evaluation.env,
         "output_type": "generate_until",
-        "num_fewshot": about.shots.get((one.env, one.part), 0),
-        "repeats": one.k,
+        "num_fewshot": about.shots.get((evaluation.env, evaluation.part), 0),
+        "repeats": evaluation.k,
         "generation_kwargs": _generation(about),
         "metric_list": [
             {"metric": name, "higher_is_better": name not in _LOWER_IS_BETTER} for name in names
         ],
-        "metadata": {"version": about.version, "part": one.part, "step": one.step},
+        "metadata": {"version": about.version, "part": evaluation.part, "step": evaluation.step},
     }
 
 
 def _generation(about: About) -> dict[str, Any]:
     names = {"max_tokens": "max_gen_toks", "temperature": "temperature"}
-    found = {names[name]: value for name, value in about.sampling.items() if name in names}
-    if "temperature" in found:
-        found["do_sample"] = found["temperature"] > 0
-    return found
+    settings = {names[name]: value for name, value in about.sampling.items() if name in names}
+    if "temperature" in settings:
+        settings["do_sample"] = settings["temperature"] > 0
+    return settings
 
 
-def _figures(one: MeasuredPart) -> dict[str, float | str]:
-    """`metric,none` and `metric_stderr,none`; what there's none of isn't there."""
-    report = one.report
-    reward_T, scored_T = one.of_tasks("reward")
-    solved_T, _ = one.of_tasks("correct")
-    samples_T = one.tally.per_task()["samples"]
+def _figures(evaluation: MeasuredPart) -> dict[str, float | str]:
+    """Return `metric,none` and `metric_stderr,none` of each metric that has a finite value."""
+    report = evaluation.report
+    reward_T, scored_T = evaluation.of_tasks("reward")
+    solved_T, _ = evaluation.of_tasks("correct")
+    samples_T = evaluation.tally.per_task()["samples"]
     figures: dict[str, tuple[float, float | None]] = {
         "exact_match": (report.correct.value, _stderr(solved_T, scored_T)),
         "reward": (report.mean.value, _stderr(reward_T, scored_T)),
@@ -178,17 +193,17 @@ def _figures(one: MeasuredPart) -> dict[str, float | str]:
         chances = pass_at_k(scored_T, solved_T, k)
         chances = chances[np.isfinite(chances)]
         figures[f"pass@{k}"] = (chance.value, _stderr(chances, np.ones(len(chances))))
-    figures[f"maj@{one.k}"] = (report.majority.value, None)
+    figures[f"maj@{evaluation.k}"] = (report.majority.value, None)
     figures |= {f"component_{name}": (v, None) for name, v in report.components.items()}
     figures["truncated"] = (report.truncated, None)
     figures["unparsable"] = (report.unparsable if report.scored else math.nan, None)
     figures["unscored"] = (1 - report.scored / report.rollouts, None)
-    found: dict[str, float | str] = {}
+    results: dict[str, float | str] = {}
     for name, (value, stderr) in figures.items():
         if math.isfinite(value):
-            found[f"{name},none"] = value
-            found[f"{name}_stderr,none"] = "N/A" if stderr is None else stderr
-    return found
+            results[f"{name},none"] = value
+            results[f"{name}_stderr,none"] = "N/A" if stderr is None else stderr
+    return results
 
 
 def _stderr(top_T: Floats, below_T: Floats) -> float | None:
@@ -259,11 +274,11 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _file_name(one: MeasuredPart, found: dict[PartKey, MeasuredPart]) -> str:
-    """As the harness makes task names fit for files; numbered where two would be one."""
-    plain = _plain(one.name)
-    twins = [other for other in found.values() if _plain(other.name) == plain]
-    return plain if len(twins) == 1 else f"{plain}_{twins.index(one) + 1}"
+def _file_name(evaluation: MeasuredPart, evaluations: dict[PartKey, MeasuredPart]) -> str:
+    """Return a task's name as the harness writes it in file names, with a number if two would be equal."""
+    plain = _plain(evaluation.name)
+    twins = [other for other in evaluations.values() if _plain(other.name) == plain]
+    return plain if len(twins) == 1 else f"{plain}_{twins.index(evaluation) + 1}"
 
 
 def _plain(name: str) -> str:

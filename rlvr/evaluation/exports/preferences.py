@@ -45,42 +45,43 @@ def export_preferences(
     pairs: str = "best",
     truncated: bool = False,
 ) -> Exported:
-    """Write pairs of `run` to `out`: Parquet where it's named so, else JSONL.
+    """Write pairs of `run` to `out`: as Parquet if its name ends in `.parquet`, otherwise as JSONL.
 
     Args:
-        margin: rewards of a pair differ by at least so much, and always by something.
-        pairs: `best`, the best against the worst of each task; or `all` that the margin allows.
-        truncated: let responses be chosen that were cut at the length or out of turns. They may
-            always be rejected.
+        margin: The least difference between the rewards of a pair; equal rewards never make a pair.
+        pairs: `best` for the best and the worst response of each task, or `all` for every pair that the margin allows.
+        truncated: Allow truncated responses to be chosen. They may always be rejected.
     """
     if not (math.isfinite(margin) and margin >= 0):
         raise OptionError(f"A margin is a number from 0, not {margin}.")
     if pairs not in ("best", "all"):
         raise OptionError(f"pairs is 'best' or 'all', not {pairs!r}.")
-    found = Candidates.of(records_of(run, step))
+    chosen = Candidates.of(records_of(run, step))
 
     source = source_of(run)
 
     def rows() -> Iterator[dict[str, Any]]:
         with Lines(run) as lines:
-            for candidates in found.tasks.values():
+            for candidates in chosen.tasks.values():
                 for better, worse in pairs_of(candidates, margin, pairs, truncated):
                     row = _row(lines[better.offset], better, lines[worse.offset], worse)
                     yield {name: (row | source)[name] for name in COLUMNS}
 
     count = write_table(out, rows(), COLUMNS)
-    return Exported([out], f"{count} pairs from {len(found.tasks)} tasks", found.notes())
+    return Exported([out], f"{count} pairs from {len(chosen.tasks)} tasks", chosen.notes())
 
 
 def pairs_of(
     candidates: list[Candidate], margin: float = 0.0, pairs: str = "best", truncated: bool = False
 ) -> Iterator[tuple[Candidate, Candidate]]:
     """Return the pairs (better, worse) among the candidates of one task, the same whatever their order."""
-    whole = [one for one in candidates if truncated or not one.truncated]
-    ranked = sorted(whole, key=lambda one: (-one.reward, one.characters, one.digest))
+    whole = [candidate for candidate in candidates if truncated or not candidate.truncated]
+    ranked = sorted(
+        whole, key=lambda candidate: (-candidate.reward, candidate.characters, candidate.digest)
+    )
     for better in ranked if pairs == "all" else ranked[:1]:
-        below = [one for one in candidates if _differ(better, one, margin)]
-        below.sort(key=lambda one: _worst_first(one, better))
+        below = [candidate for candidate in candidates if _differ(better, candidate, margin)]
+        below.sort(key=lambda candidate: _worst_first(candidate, better))
         for worse in below if pairs == "all" else below[:1]:
             yield better, worse
 
@@ -90,8 +91,8 @@ def _differ(better: Candidate, worse: Candidate, margin: float) -> bool:
     return difference > TOLERANCE and difference >= margin - TOLERANCE
 
 
-def _worst_first(one: Candidate, better: Candidate) -> tuple[float, int, bytes]:
-    return one.reward, abs(one.characters - better.characters), one.digest
+def _worst_first(candidate: Candidate, better: Candidate) -> tuple[float, int, bytes]:
+    return candidate.reward, abs(candidate.characters - better.characters), candidate.digest
 
 
 def _row(chosen: Record, better: Candidate, rejected: Record, worse: Candidate) -> dict[str, Any]:

@@ -43,37 +43,38 @@ def export_sft(
     truncated: bool = False,
     seed: int = 0,
 ) -> Exported:
-    """Write conversations of `run` to `out`: Parquet where it's named so, else JSONL.
+    """Write conversations of `run` to `out`: as Parquet if its name ends in `.parquet`, otherwise as JSONL.
 
     Args:
-        threshold: the least reward.
-        per_task: so many of a task at most, drawn at random: what a model says when it's right
-            keeps its lengths.
-        truncated: take responses too that were cut at the length or out of turns.
-        seed: of that draw. Each task has its own, whatever else the run holds.
+        threshold: The least reward.
+        per_task: The most responses per task. They are drawn at random, which keeps the lengths of right responses
+            as the model wrote them.
+        truncated: Include truncated responses.
+        seed: Seed of the draw. Each task's draw is independent of the rest of the run.
     """
     if not math.isfinite(threshold):
         raise OptionError(f"A threshold is a finite number, not {threshold}.")
     if per_task < 1:
         raise OptionError(f"per_task is at least 1, not {per_task}.")
-    found = Candidates.of(records_of(run, step))
+    chosen = Candidates.of(records_of(run, step))
 
     source = source_of(run)
 
     def rows() -> Iterator[dict[str, Any]]:
         with Lines(run) as lines:
-            for key, candidates in found.tasks.items():
+            for key, candidates in chosen.tasks.items():
                 good = [
-                    one
-                    for one in candidates
-                    if one.reward >= threshold - TOLERANCE and (truncated or not one.truncated)
+                    candidate
+                    for candidate in candidates
+                    if candidate.reward >= threshold - TOLERANCE
+                    and (truncated or not candidate.truncated)
                 ]
-                good.sort(key=lambda one: _draw(seed, key, one))
-                for one in good[:per_task]:
-                    record = lines[one.offset]
+                good.sort(key=lambda candidate: _draw(seed, key, candidate))
+                for candidate in good[:per_task]:
+                    record = lines[candidate.offset]
                     yield {
                         "messages": record.rollout.messages,
-                        "reward": one.reward,
+                        "reward": candidate.reward,
                         "env": record.rollout.env,
                         "part": record.rollout.part or "",
                         "task": record.rollout.task.id,
@@ -82,10 +83,10 @@ def export_sft(
                     }
 
     count = write_table(out, rows(), COLUMNS)
-    return Exported([out], f"{count} conversations from {len(found.tasks)} tasks", found.notes())
+    return Exported([out], f"{count} conversations from {len(chosen.tasks)} tasks", chosen.notes())
 
 
-def _draw(seed: int, key: TaskKey, one: Candidate) -> bytes:
+def _draw(seed: int, key: TaskKey, candidate: Candidate) -> bytes:
     """Return a key that orders the candidates of a task at random, independently of the run's other tasks."""
-    text = repr((seed, key, one.digest))
+    text = repr((seed, key, candidate.digest))
     return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -45,25 +45,24 @@ function frame(label, yDomain, yLabel, xLabel) {
 const abbreviated = (v) =>
   Math.abs(v) >= 1000 ? `${+(v / 1000).toFixed(1)}k` : String(+v.toPrecision(3));
 
-/** Bars: `bars` is [{label, value, title, kind}]. */
-function barChart(label, bars, xLabel) {
-  const most = Math.max(1, ...bars.map((bar) => bar.value));
-  const { chart, y } = frame(label, [0, most], abbreviated, xLabel);
-  const room = (WIDTH - LEFT - RIGHT) / bars.length;
-  const every = Math.ceil(bars.length / 9);
-  bars.forEach((bar, i) => {
-    const wide = Math.min(room * 0.86, 60);
-    const x = LEFT + room * (i + 0.5);
-    const high = bar.value ? Math.max(y(0) - y(bar.value), 1) : 0;
-    chart.append(
-      svg(
-        "rect",
-        { class: "filled " + bar.kind, x: x - wide / 2, y: y(0) - high, width: wide, height: high },
-        svg("title", {}, bar.title),
-      ),
-    );
-    if (i % every === 0 || i === bars.length - 1) {
-      chart.append(svg("text", { x, y: HEIGHT - BOTTOM + 14, class: "middle" }, bar.label));
+/** Bars: `groups` is [{label, bars: [{value, title, kind}]}], side by side in each group. */
+function barChart(label, groups, xLabel, yLabel = abbreviated) {
+  const bars = groups.flatMap((group) => group.bars);
+  const most = Math.max(...bars.map((bar) => bar.value)) || 1;
+  const { chart, y } = frame(label, [0, most], yLabel, xLabel);
+  const room = (WIDTH - LEFT - RIGHT) / groups.length;
+  const every = Math.ceil(groups.length / 9);
+  groups.forEach((group, i) => {
+    const middle = LEFT + room * (i + 0.5);
+    const wide = Math.min((room * 0.86) / group.bars.length, 60);
+    group.bars.forEach((bar, n) => {
+      const x = middle + wide * (n - group.bars.length / 2);
+      const high = bar.value ? Math.max(y(0) - y(bar.value), 1) : 0;
+      const place = { x, y: y(0) - high, width: wide, height: high };
+      chart.append(svg("rect", { class: "filled " + bar.kind, ...place }, svg("title", {}, bar.title)));
+    });
+    if (i % every === 0 || i === groups.length - 1) {
+      chart.append(svg("text", { x: middle, y: HEIGHT - BOTTOM + 14, class: "middle" }, group.label));
     }
   });
   return chart;

@@ -18,6 +18,7 @@ _BARS = 20
 _DISTINCT = 12  # rewards of so few values get a bar each
 _LENGTHS = 10
 _FEWEST = 5  # rollouts per bin of lengths
+_APART = 0.04  # of the chart's width, between two bins of lengths at least: a line between nearer ones is upright
 _POINTS = 600  # of a curve: more than a chart has pixels for
 
 
@@ -80,7 +81,7 @@ def rewards(tally: Tally) -> list[dict[str, Any]]:
 def lengths(tally: Tally) -> list[dict[str, Any]]:
     """Return the mean reward of the shortest tenth of the responses, the next, and so on.
 
-    Responses of one length are in one bin: a chart can't show two values above one length.
+    Responses of one length, or of nearly one, are in one bin: a chart can't show two values above one length.
     """
     columns = tally.columns()
     _, length_R = tally.lengths()
@@ -97,6 +98,7 @@ def lengths(tally: Tally) -> list[dict[str, Any]]:
         return []
     edges = [len(order) * i // bins for i in range(bins)]
     starts = sorted({int(np.searchsorted(length_R, length_R[edge])) for edge in edges})
+    starts = _apart(length_R, starts)
     points = []
     for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
         part = slice(start, end)
@@ -110,6 +112,21 @@ def lengths(tally: Tally) -> list[dict[str, Any]]:
             }
         )
     return points
+
+
+def _apart(length_R: NDArray[Any], starts: list[int]) -> list[int]:
+    """Return the starts of bins without those whose bin would be right beside the one before."""
+    middles = [
+        float(np.median(length_R[start:end]))
+        for start, end in zip(starts, [*starts[1:], len(length_R)], strict=True)
+    ]
+    least = _APART * (middles[-1] - middles[0])
+    kept, last = [starts[0]], middles[0]
+    for start, middle in zip(starts[1:], middles[1:], strict=True):
+        if middle - last >= least:
+            kept.append(start)
+            last = middle
+    return kept
 
 
 def _mean(value_R: NDArray[Any], task_R: NDArray[Any]) -> Estimate:

@@ -44,7 +44,7 @@ class RolloutList {
       column("length", this.runs[0].about.unit === "tokens" ? "Tokens" : "Chars", number("length")),
       has("answer") && column("answer", "Answer", text("answer")),
       column("gold", "Gold", text("gold")),
-      column("excerpt", "Ends with", text("excerpt"), null),
+      column("excerpt", "Ends with", (row) => el("span.tail", {}, el("span", {}, text("excerpt")(row))), null),
     ].filter(Boolean);
   }
 

@@ -125,8 +125,8 @@ function partCharts(suffix, members, runs) {
   const keys = legend(members.map(({ run }) => run), runs);
   const rewarded = members.filter(({ part }) => part.rewards.length);
   if (rewarded.length) {
-    const charts = rewarded.map(({ run, part }) => rewardChart(run, part, runs));
-    cards.push(card("Rewards" + suffix, "How many scored rollouts earned what", ...charts, keys));
+    const note = rewarded.length > 1 ? "Which share of each run's scored rollouts" : "How many scored rollouts";
+    cards.push(card("Rewards" + suffix, note + " earned what", rewardChart(rewarded, runs), keys));
   }
   const curves = members.map(({ run, part }) => ({ kind: kindOf(run), points: passPoints(run, part) }));
   if (curves.some(({ points }) => points.length > 1)) {
@@ -149,15 +149,30 @@ function partCharts(suffix, members, runs) {
   return cards;
 }
 
-function rewardChart(run, part, runs) {
-  const bars = part.rewards.map(({ low, high, count: n }) => ({
-    label: low === high ? figure(low) : (low + high) / 2 === 0 ? "0" : figure(low),
-    value: n,
-    title: `${low === high ? figure(low) : `${figure(low)} – ${figure(high)}`}: ${count(n)}`,
-    kind: kindOf(run),
+/** One chart for all runs, on one scale: of several, shares, because they may differ in their number of rollouts. */
+function rewardChart(members, runs) {
+  const alone = members.length === 1;
+  const places = new Map();
+  for (const { part } of members) {
+    for (const { low, high } of part.rewards) places.set(low + " " + high, { low, high });
+  }
+  const groups = [...places].map(([key, { low, high }]) => ({
+    at: low + high,
+    label: low === high ? figure(low) : low + high === 0 ? "0" : figure(low),
+    bars: members.map(({ run, part }) => {
+      const n = part.rewards.find((bar) => bar.low + " " + bar.high === key)?.count ?? 0;
+      const share = n / part.rewards.reduce((sum, bar) => sum + bar.count, 0);
+      const where = low === high ? figure(low) : `${figure(low)} – ${figure(high)}`;
+      const title = `${where}: ${count(n)}` + (alone ? "" : ` (${percent(share)})`);
+      return { value: alone ? n : share, title, kind: kindOf(run), name: named(run, runs) };
+    }),
   }));
-  const label = `Rewards of ${named(run, runs)}: ${bars.map((bar) => bar.title).join("; ")}`;
-  return barChart(label, bars, "reward");
+  groups.sort((a, b) => a.at - b.at);
+  const titles = members.map((_, i) => {
+    const bars = groups.map((group) => group.bars[i]);
+    return `Rewards of ${bars[0].name}: ${bars.map((bar) => bar.title).join("; ")}`;
+  });
+  return barChart(titles.join(". "), groups, "reward", alone ? abbreviated : percent);
 }
 
 const passPoints = (run, { env, part }) =>

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rlvr.core.errors import OptionError
-from rlvr.core.files import replacing
+from rlvr.core.files import naming, replacing
 from rlvr.core.verdict import Scored, Unscored
 from rlvr.envs.slices import By, labeller
 from rlvr.evaluation.compare import RunComparison, compare_tallies, corrected
@@ -80,10 +80,8 @@ def write_view(
     out.parent.mkdir(parents=True, exist_ok=True)
     head, middle, end = page()
     with contextlib.ExitStack() as stack:
-        index, texts = (
-            stack.enter_context(tempfile.TemporaryFile("w+", encoding="ascii", dir=out.parent))
-            for _ in range(2)
-        )
+        stack.enter_context(naming(out))
+        index, texts = (stack.enter_context(_spool(out)) for _ in range(2))
         written = [
             _Writer(number, index, texts, by).write(run, progress)
             for number, run in enumerate(opened)
@@ -311,6 +309,14 @@ def _about(run: SavedRun, written: _Writer) -> dict[str, Any]:
         "parts": parts,
         "curves": charts.curves(metrics),
     }
+
+
+def _spool(out: Path) -> IO[str]:
+    """Return a temporary file on the disk of `out`."""
+    try:
+        return tempfile.TemporaryFile("w+", encoding="ascii", dir=out.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(out)) from error
 
 
 def _copy(spool: IO[str], file: codecs.StreamWriter) -> None:

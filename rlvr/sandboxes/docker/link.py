@@ -73,6 +73,7 @@ class DockerLink:
         self._owner = os.getpid()
         self._frames = Frames()
         self._using = threading.Lock()
+        self._sending = threading.Lock()  # if another thread receives
         self._closing = threading.Lock()
         self._closed = self._removed = False
         _links.add(self)
@@ -80,10 +81,7 @@ class DockerLink:
     def exchange(self, data: bytes, wanted: int, deadline: float) -> bytes:
         """Send all of `data` while receiving `wanted` bytes or more; see `Link`. Raises `JailError`."""
         with self._using:
-            if self._closed or self._owner != os.getpid():
-                raise JailError(
-                    "This jail is closed, or belongs to the process that forked this one."
-                )
+            self._check_open()
             out = bytearray()
             view = memoryview(data)
             poll = select.poll()
@@ -105,6 +103,41 @@ class DockerLink:
                     with contextlib.suppress(BlockingIOError, ConnectionError):
                         view = view[self._connection.send(view[: 4 * CHUNK]) :]
             return bytes(out)
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """See `Link`. Raises `JailError`."""
+        with self._sending:
+            self._check_open()
+            view = memoryview(data)
+            poll = select.poll()
+            poll.register(self._connection, select.POLLOUT)
+            while view:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise JailError(f"The jail takes nothing in.{self._last_words()}")
+                poll.poll(min(math.ceil(left * 1000), 3_600_000))
+                try:
+                    view = view[self._connection.send(view[: 4 * CHUNK]) :]
+                except BlockingIOError:
+                    continue
+                except OSError as error:
+                    raise JailError(f"The jail hung up: {error}.") from None
+
+    def receive(self) -> bytes:
+        """See `Link`. Raises `JailError`."""
+        with self._using:
+            self._check_open()
+            out = bytearray()
+            poll = select.poll()
+            poll.register(self._connection, select.POLLIN)
+            while not out:
+                poll.poll()
+                self._receive(out)
+            return bytes(out)
+
+    def _check_open(self) -> None:
+        if self._closed or self._owner != os.getpid():
+            raise JailError("This jail is closed, or belongs to the process that forked this one.")
 
     def _receive(self, out: bytearray) -> None:
         try:
@@ -132,7 +165,7 @@ class DockerLink:
         # A thread that waits in `exchange` returns, and the container's stdin ends.
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
-        with self._using:
+        with self._using, self._sending:
             self._connection.close()
         with self._closing:
             if not self._removed:

@@ -135,7 +135,7 @@ class Cells:
         self._groups = groups
         self._link = link
         self._path = os.environ.get("PATH", "/usr/bin:/bin")
-        self._many_users = _has_many_users()
+        self._many_users = has_many_users()
 
     def build(
         self,
@@ -246,7 +246,7 @@ def close(fds: list[int]) -> None:
         os.close(fd)
 
 
-def _has_many_users() -> bool:
+def has_many_users() -> bool:
     """Return whether programs can get user ids of their own: not where an ordinary user made the jail."""
     with open("/proc/self/uid_map") as file:
         return any(int(line.split()[2]) > 2_500_000_000 for line in file)

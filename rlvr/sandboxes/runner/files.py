@@ -16,10 +16,16 @@ def copy_in(path: str, fd: int, mode: int) -> None:
         os.close(target)
 
 
-def copy_out(path: str, copy: int, most: int) -> str:
+def copy_out(path: str, copy: int, most: int, links: bool = False) -> str:
     """Copy a plain file of the program's into a descriptor; or say why not.
 
     Opens nothing that could make it wait or lead it elsewhere.
+
+    Args:
+        path: the file.
+        copy: the descriptor.
+        most: bytes.
+        links: True if it may have more than one name, as for a reader that has the program's rights.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
@@ -29,7 +35,7 @@ def copy_out(path: str, copy: int, most: int) -> str:
         about = os.fstat(fd)
         if not stat.S_ISREG(about.st_mode):
             return "not a plain file"
-        if about.st_nlink != 1:
+        if about.st_nlink != 1 and not links:
             return "it has more than one name"
         if about.st_size > most:
             return "larger than its limit"

@@ -14,12 +14,12 @@ from . import kernel
 # No zero: mapped shared, it would be memory that no limit sees; see `filter`.
 _DEVICES = {"null": (1, 3), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}
 # Kinds of file systems that each jail has its own of.
-_OWN = ("tmpfs", "proc", "sysfs", "devtmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "overlay")
+OWN = ("tmpfs", "proc", "sysfs", "devtmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "overlay")
 _FLAGS = kernel.NOSUID | kernel.NODEV
 # Docker puts these into a container.
 _FROM_THE_HOST = ("/etc/resolv.conf", "/etc/hosts", "/etc/hostname")
 _WORKSHOP = "/tmp"  # where each cell will have a folder of its own
-_APART = "/run/apart"  # folders of files that are shown alone; see `bubblewrap`
+APART = "/run/apart"  # folders of files that are shown alone; see `bubblewrap`
 _LINKS = {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}
 
 
@@ -38,8 +38,11 @@ def last_pid() -> int:
         kernel.unmount(place)
 
 
-def furnish() -> str:
+def furnish(files: bool = True) -> str:
     """Replace all that this jail shares with others by what is its own.
+
+    Args:
+        files: False if each cell makes file systems of its own; then those of the machine stay.
 
     Returns:
         Why files of the machine stay shared, or "".
@@ -57,43 +60,64 @@ def furnish() -> str:
         for name in ("", *_DEVICES):
             path = "/dev/" + name
             if os.path.ismount(path):
-                _close_to_writing(path)
+                close_to_writing(path)
     why = ""
+    if not files:
+        return why
     try:
         _keep_files_apart()
     except OSError as error:
         why = str(error)
-    _unmount_all(_APART)
-    if any(place.startswith(_APART + "/") for place, _ in _mounts()):
+    _unmount_all(APART)
+    if any(place.startswith(APART + "/") for place, _ in mounts()):
         raise RuntimeError("folders that programs must not see can't be unmounted")
     return why
 
 
 def _make_devices() -> None:
-    made = _WORKSHOP
-    kernel.mount("tmpfs", made, kernel.NOSUID | kernel.NOEXEC, "size=4k,nr_inodes=64,mode=755")
+    make_devices(_WORKSHOP)
+    try:
+        _unmount_all("/dev")
+        kernel.move(_WORKSHOP, "/dev")
+    except BaseException:
+        kernel.unmount(_WORKSHOP)
+        raise
+    close_to_writing("/dev")
+
+
+def make_devices(place: str, shared: bool = False) -> None:
+    """Mount a folder of devices at a place.
+
+    Args:
+        place: the folder.
+        shared: True if its devices are to be those of `/dev`, since an ordinary user may make none.
+
+    Raises `PermissionError` for an ordinary user, with nothing mounted, unless they are shared.
+    """
+    kernel.mount("tmpfs", place, kernel.NOSUID | kernel.NOEXEC, "size=4k,nr_inodes=64,mode=755")
     try:
         for name, (major, minor) in _DEVICES.items():
-            path = os.path.join(made, name)
+            path = os.path.join(place, name)
+            if shared:
+                os.close(os.open(path, os.O_CREAT, 0o666))
+                kernel.mount("/dev/" + name, path, kernel.BIND)
+                close_to_writing(path)
+                continue
             os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(major, minor))
             os.chmod(path, 0o666)
-        os.close(
-            os.open(os.path.join(made, "null"), os.O_RDWR)
-        )  # PermissionError if it is no device here
+        # PermissionError if it is no device here
+        os.close(os.open(os.path.join(place, "null"), os.O_RDWR))
         for name, number in _LINKS.items():
-            os.symlink("/proc/self/fd" + number, os.path.join(made, name))
-        os.mkdir(os.path.join(made, "shm"))
-        _unmount_all("/dev")
-        kernel.move(made, "/dev")
+            os.symlink("/proc/self/fd" + number, os.path.join(place, name))
+        os.mkdir(os.path.join(place, "shm"))
     except BaseException:
-        kernel.unmount(made)
+        kernel.unmount(place)
         raise
-    _close_to_writing("/dev")
 
 
 def _unmount_all(place: str) -> None:
     """Detach what is mounted at a place and below: what is merely covered still stands in the list of mounts."""
-    for mounted, _ in reversed(_mounts()):
+    for mounted, _ in reversed(mounts()):
         if mounted == place or mounted.startswith(place + "/"):
             try:
                 kernel.unmount(mounted)
@@ -101,7 +125,8 @@ def _unmount_all(place: str) -> None:
                 pass  # gone with another, or locked by the jail's parent
 
 
-def _close_to_writing(mounted: str) -> None:
+def close_to_writing(mounted: str) -> None:
+    """Make a mount read-only."""
     # One that an ordinary user mounts from outside keeps the flags it has there.
     flags = os.statvfs(mounted).f_flag & (kernel.NOSUID | kernel.NODEV | kernel.NOEXEC)
     kernel.mount("", mounted, kernel.REMOUNT | kernel.BIND | kernel.RDONLY | flags)
@@ -113,24 +138,24 @@ def _keep_files_apart() -> None:
     What two jails can open has locks, watches and hints that both can see. Through an overlay these are the jail's own,
     and `preadv2` doesn't tell what is in the page cache.
     """
-    mounts = dict(_mounts())
-    shared = [place for place, kind in mounts.items() if kind not in _OWN]
+    kinds = dict(mounts())
+    shared = [place for place, kind in kinds.items() if kind not in OWN]
     # Bubblewrap covers a file by the machine's null device.
     covered = [
-        place for place, kind in mounts.items() if kind == "devtmpfs" and "/dev/" not in place
+        place for place, kind in kinds.items() if kind == "devtmpfs" and "/dev/" not in place
     ]
     kernel.mount("tmpfs", _WORKSHOP, _FLAGS, "size=64m,nr_inodes=4096,mode=700")
     try:
         for place in filter(os.path.isdir, shared):
             _overlay(place)
-        sources = _sources()
-        folders = {sources[place]: place for place in shared if place.startswith(_APART + "/")}
+        source_of = sources()
+        folders = {source_of[place]: place for place in shared if place.startswith(APART + "/")}
         for place in shared:
             if not os.path.isdir(place):
                 _bind_own(place, folders)
         for place in covered:
             kernel.mount("/dev/null", place, kernel.BIND)
-            _close_to_writing(place)
+            close_to_writing(place)
     finally:
         kernel.unmount(_WORKSHOP)
 
@@ -139,7 +164,7 @@ def _overlay(place: str) -> None:
     if any(mark in place for mark in ":,\\"):
         raise OSError("no overlay for the name " + place)
     # What is mounted below would be covered, so it's put aside meanwhile.
-    inner = [other for other, _ in _mounts() if other.startswith(place + "/")]
+    inner = [other for other, _ in mounts() if other.startswith(place + "/")]
     inner = [each for each in inner if not any(each.startswith(other + "/") for other in inner)]
     aside = []
     for each in dict.fromkeys(inner):
@@ -157,7 +182,7 @@ def _overlay(place: str) -> None:
 
 def _bind_own(place: str, folders: dict[str, str]) -> None:
     """Put a file of this jail's own in place of a shared one: out of an overlay over its folder, or a copy."""
-    source = _sources()[place]
+    source = sources()[place]
     folder = folders.get(os.path.dirname(source))
     if folder is not None:
         own = os.path.join(folder, os.path.basename(source))
@@ -168,7 +193,7 @@ def _bind_own(place: str, folders: dict[str, str]) -> None:
                 new.write(data)
         os.chmod(own, os.stat(place).st_mode & 0o755)
     kernel.mount(own, place, kernel.BIND)
-    _close_to_writing(place)
+    close_to_writing(place)
 
 
 def _place_for(mounted: str) -> str:
@@ -186,7 +211,7 @@ def _empty() -> str:
     return path
 
 
-def _sources() -> dict[str, str]:
+def sources() -> dict[str, str]:
     """Return where in its own file system lies what is mounted at a place, by place; of several the first."""
     found: dict[str, str] = {}
     with open("/proc/self/mountinfo") as file:
@@ -196,7 +221,7 @@ def _sources() -> dict[str, str]:
     return found
 
 
-def _mounts() -> list[tuple[str, str]]:
+def mounts() -> list[tuple[str, str]]:
     """Return the places where file systems are mounted, and their kinds, in order."""
     found = []
     with open("/proc/self/mountinfo") as file:

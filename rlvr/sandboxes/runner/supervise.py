@@ -62,7 +62,7 @@ def run(
     pid = os.fork()
     if pid == 0:
         try:
-            _lock_down(limits, uid)
+            lock_down(limits, uid)
             action()
         except BaseException as error:
             os.write(trouble, repr(error).encode("utf-8", "replace")[:2000])
@@ -80,7 +80,7 @@ def run(
     return Ending(code, limit, wall, cpu, max(peak, watch.peak))
 
 
-def _lock_down(limits: dict[str, Any], uid: int | None) -> None:
+def lock_down(limits: dict[str, Any], uid: int | None) -> None:
     """Session, limits, user, capabilities, system calls: in the order in which each still can be set."""
     os.setpgid(0, 0)
     _raise_oom_score()
@@ -199,15 +199,15 @@ class _Watch:
             self._seen[pid] = own / _TICK
             memory += int(fields[21]) * _PAGE
             if fields[0] == b"Z" and int(fields[17]) > 1:
-                unseen += _held_by_threads(pid)
+                unseen += held_by_threads(pid)
         if len(pids) > self._processes:
             return "processes"
         if self._meters.counts_memory:
             unseen += max(0, self._meters.kernel_memory() - self._kernel_before)
         else:
-            unseen += _held_by_the_kernel(pids)
+            unseen += held_by_the_kernel(pids)
         if memory + unseen > self._memory:
-            memory = _shared_out(pids, memory)
+            memory = shared_out(pids, memory)
         memory += unseen
         self.peak = max(self.peak, memory)
         # CPU time of unreaped children is lost, except what was sampled.
@@ -266,7 +266,7 @@ def _longest_wait() -> float:
     return longest / 1e9
 
 
-def _held_by_threads(pid: str) -> int:
+def held_by_threads(pid: str) -> int:
     """Return the memory of a process whose first thread has ended: only the others tell."""
     try:
         for thread in os.listdir("/proc/%s/task" % pid):
@@ -279,7 +279,7 @@ def _held_by_threads(pid: str) -> int:
     return 0
 
 
-def _held_by_the_kernel(pids: list[str]) -> int:
+def held_by_the_kernel(pids: list[str]) -> int:
     """Estimate the memory that the kernel holds for processes: page tables, and what their sockets can hold."""
     tables = 0
     sockets = set()
@@ -302,7 +302,7 @@ def _held_by_the_kernel(pids: list[str]) -> int:
     return tables + max(0, len(sockets) - _FEW_SOCKETS) * _SOCKET
 
 
-def _shared_out(pids: list[str], memory: int) -> int:
+def shared_out(pids: list[str], memory: int) -> int:
     """Memory with each shared page counted once, where the kernel tells; forks share most of theirs."""
     total = 0
     for pid in pids:

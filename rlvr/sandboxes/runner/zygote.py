@@ -10,20 +10,28 @@ import os
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 
 from . import cell, kernel, python
 from . import filter as seccomp
 from .cells import PID
 from .warm import warm_up
 
-_NEW = kernel.NEWPID | kernel.NEWNS | kernel.NEWIPC
+NEW = kernel.NEWPID | kernel.NEWNS | kernel.NEWIPC
 
 
-def main(broker: socket.socket, last_pid: int) -> None:
+def main(
+    broker: socket.socket,
+    last_pid: int,
+    live: Callable[[socket.socket, int], None] = cell.main,
+    namespaces: int = NEW,
+) -> None:
     """For each descriptor that comes, a cell that has it as its control; the reply is the cell's pid.
 
     Args:
         last_pid: the file that sets the last pid of a namespace; -1 if there is none.
+        live: what a cell does.
+        namespaces: those that it gets of its own.
     """
     kernel.dumpable(False)
     # One session for the jail, as sessions have numbers that count all of the machine's.
@@ -39,13 +47,13 @@ def main(broker: socket.socket, last_pid: int) -> None:
             os._exit(0)
         _reap()
         try:
-            pid = kernel.clone(_NEW)
+            pid = kernel.clone(namespaces)
         except OSError as error:
             pid = -(error.errno or 1)
         if pid == 0:
             try:
                 broker.close()
-                cell.main(socket.socket(fileno=fds[0]), last_pid)
+                live(socket.socket(fileno=fds[0]), last_pid)
             except BaseException:
                 traceback.print_exc()
                 sys.stderr.flush()

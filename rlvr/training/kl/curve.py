@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -15,8 +15,12 @@ from rlvr.runs.run import about
 from rlvr.training.kl.best_of_n import BestOfN
 from rlvr.training.plot import new_figure
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 Row: TypeAlias = dict[str, Any]
 _SMOOTH = 5  # steps: a batch's reward varies more than the policy does
+_STYLES = ("-", "--", "-.", ":")
 KL = "kl/sequence/k1"
 
 
@@ -81,22 +85,37 @@ def plot_curves(curves: Sequence[Curve], best: Sequence[BestOfN], path: Path) ->
     """Write the plot of score against KL, one curve per run, with best-of-n beside them.
 
     The file is a PNG unless the path has another suffix. The KL's axis is linear in its square root, as in Gao et al. 2022
-    (arXiv 2210.10760), since the KL grows with the square of the distance near the start. Its labels are nats.
+    (arXiv 2210.10760), since the KL grows with the square of the distance near the start. Its labels are nats. Each
+    curve has the steps of its ends beside them, and a line style of its own, by which it's seen under another.
 
     Raises `MissingExtraError` if matplotlib isn't installed.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw(curves, best).savefig(path, dpi=150)
+
+
+def draw(curves: Sequence[Curve], best: Sequence[BestOfN]) -> Figure:
+    """Return the figure that `plot_curves` writes."""
     figure = new_figure(7, 5)
     axis = figure.add_axes((0.11, 0.11, 0.86, 0.86))
     for number, curve in enumerate(curves):
         kl, score = np.array([(p.kl, p.score) for p in curve.points]).T
-        color = f"C{number}"
+        color, steps = f"C{number}", (curve.points[0].step, curve.points[-1].step)
+        # Later curves are thinner and broken, so that an equal one before them shows through.
+        line: dict[str, Any] = {"color": color, "linestyle": _STYLES[number % len(_STYLES)]}
+        line["linewidth"] = 3.0 if number == 0 and len(curves) > 1 else 1.5
         if len(kl) < 4 * _SMOOTH:
-            axis.plot(kl, score, color=color, marker="o", markersize=4, label=curve.name)
+            axis.plot(kl, score, marker="o", markersize=4, label=curve.name, **line)
         else:
             window = np.ones(_SMOOTH) / _SMOOTH
             axis.scatter(kl, score, color=color, s=8, alpha=0.3, linewidths=0)
             kl, score = (np.convolve(values, window, "valid") for values in (kl, score))
-            axis.plot(kl, score, color=color, label=f"{curve.name} (mean of {_SMOOTH} steps)")
+            axis.plot(kl, score, label=f"{curve.name} (mean of {_SMOOTH} steps)", **line)
+        for place, step, up in ((0, steps[0], -11), (-1, steps[1], 5)):
+            axis.annotate(
+                f"step {step}", (kl[place], score[place]), (3, up), textcoords="offset points",
+                color=color, fontsize=8,
+            )  # fmt: skip
     if best:
         values = [point.score for point in best]
         low, high = ([abs(getattr(v, end) - v.value) for v in values] for end in ("low", "high"))
@@ -111,8 +130,7 @@ def plot_curves(curves: Sequence[Curve], best: Sequence[BestOfN], path: Path) ->
     axis.set_ylabel(" / ".join(dict.fromkeys(curve.score for curve in curves)))
     axis.grid(alpha=0.3)
     axis.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    return figure
 
 
 def _kls(rows: list[Row]) -> tuple[str, dict[int, float]]:
@@ -127,7 +145,7 @@ def _kls(rows: list[Row]) -> tuple[str, dict[int, float]]:
 def _rows(path: Path) -> list[Row]:
     if not path.is_file():
         raise DataError(f"{str(path.parent)!r} has no metrics.jsonl: it's no training run.")
-    rows = [line.row for line in read_lines(path, what="metrics")]
+    rows = [line.row for line in read_lines(path, noun="metrics")]
     return [row for row in rows if isinstance(row, dict) and isinstance(row.get("step"), int)]
 
 

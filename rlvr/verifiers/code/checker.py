@@ -37,36 +37,38 @@ async def refusals(
 
     Exit status 0 accepts, 1 and 2 refuse, 3 says that the test itself is wrong. Any other end, a
     limit, and a Python checker's uncaught exception (status 1 with a traceback) are a crash: then
-    it's asked about the jury's own answer. Where it accepts that, the output is refused; where it
-    doesn't, nothing can be judged.
+    the checker is run on the jury's own answer. If it accepts that, the output is refused; otherwise
+    nothing can be judged.
 
     Args:
-        stop: at the first that's refused; there are fewer answers then.
+        stop: stop at the first refused output; the list is shorter then.
 
-    Raises `CannotScore(gold)` where the checker can't do its work.
+    Raises `CannotScore(gold)` if the checker fails.
     """
-    executions = await _run(sandbox, checker, [_input(one.case, one.output) for one in asked], stop)
-    found = []
-    for one, execution in zip(asked, executions, strict=False):
+    executions = await _run(
+        sandbox, checker, [_input(question.case, question.output) for question in asked], stop
+    )
+    reasons = []
+    for question, execution in zip(asked, executions, strict=False):
         if execution.status == _FAILS and execution.limit is None:
-            raise CannotScore(Cause.GOLD, f"the checker says that test {one.number} is wrong")
+            raise CannotScore(Cause.GOLD, f"the checker says that test {question.number} is wrong")
         why = "" if execution.ok else _said(execution)
         if _crashed(execution):
-            await _try_itself(sandbox, checker, one, execution)
+            await _try_itself(sandbox, checker, question, execution)
             why = f"the checker can't read it ({execution.ending})"
-        found.append(why)
-    return found
+        reasons.append(why)
+    return reasons
 
 
 async def _try_itself(
-    sandbox: Sandbox, checker: Program, one: CheckerQuestion, crash: Execution
+    sandbox: Sandbox, checker: Program, question: CheckerQuestion, crash: Execution
 ) -> None:
-    """Raise `CannotScore(gold)` where the checker doesn't accept the jury's own answer."""
-    (again,) = await _run(sandbox, checker, [_input(one.case, one.case.expected)], True)
+    """Raise `CannotScore(gold)` if the checker doesn't accept the jury's own answer."""
+    (again,) = await _run(sandbox, checker, [_input(question.case, question.case.expected)], True)
     if not again.ok:
         raise CannotScore(
             Cause.GOLD,
-            f"the checker fails on test {one.number} ({crash.ending}), and doesn't accept the "
+            f"the checker fails on test {question.number} ({crash.ending}), and doesn't accept the "
             f"test's own answer either ({again.ending})",
         )
 
@@ -96,5 +98,5 @@ def _crashed(execution: Execution) -> bool:
 
 
 def _said(execution: Execution) -> str:
-    said = b" ".join(part.strip() for part in (execution.stderr, execution.stdout))
-    return excerpt(said.strip()) or "the checker refuses it"
+    message = b" ".join(part.strip() for part in (execution.stderr, execution.stdout))
+    return excerpt(message.strip()) or "the checker refuses it"

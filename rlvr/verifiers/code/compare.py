@@ -41,43 +41,43 @@ class OutputComparison:
     relative: float = 0.0
 
     @classmethod
-    def of(cls, given: Any) -> OutputComparison:
+    def of(cls, choice: Any) -> OutputComparison:
         """Read it from a name, or from `{"absolute": a, "relative": r}`. Raises `OptionError`."""
-        if isinstance(given, str) and given in KINDS:
-            return cls(given)
-        if isinstance(given, Mapping) and given and set(given) <= _TOLERANCES:
-            for name, value in given.items():
+        if isinstance(choice, str) and choice in KINDS:
+            return cls(choice)
+        if isinstance(choice, Mapping) and choice and set(choice) <= _TOLERANCES:
+            for name, value in choice.items():
                 number = isinstance(value, int | float) and not isinstance(value, bool)
                 if not number or not 0 <= value < float("inf"):
                     raise OptionError(f"{name} is a number, at least 0, not {value!r:.40}.")
-            return cls("tokens", **{name: float(value) for name, value in given.items()})
+            return cls("tokens", **{name: float(value) for name, value in choice.items()})
         raise OptionError(
             f'Outputs are compared by {", ".join(KINDS)} or {{"absolute": a, "relative": r}}, '
-            f"not {given!r:.80}."
+            f"not {choice!r:.80}."
         )
 
     def difference(self, got: bytes, expected: bytes) -> str:
-        """Return the first difference in words, with what was expected there; "" where there's none."""
+        """Return a description of the first difference, with the expected text; "" if there is none."""
         if got == expected:
             return ""
         if self.kind == "exact":
             return _first_byte(got, expected)
         # No more of the output is taken apart than tells that there's too much of it.
         if self.kind == "lines":
-            what, ours = "line", _lines(expected)
+            unit, ours = "line", _lines(expected)
             theirs = _lines(got, len(ours))
         else:
-            what, ours = "token", expected.split()
+            unit, ours = "token", expected.split()
             theirs = got.split(None, len(ours))
         if theirs == ours:
             return ""
-        for number, (one, other) in enumerate(itertools.zip_longest(theirs, ours), 1):
-            if one is None:
-                return f"{what} {number} is missing: {_shown(other)} is expected"
-            if other is None:
-                return f"{what} {number} is one too many: {_shown(one)}"
-            if one != other and not (self._tolerant and self._near(one, other)):
-                return f"{what} {number} is {_shown(one)}, not {_shown(other)}"
+        for number, (actual, wanted) in enumerate(itertools.zip_longest(theirs, ours), 1):
+            if actual is None:
+                return f"{unit} {number} is missing: {_shown(wanted)} is expected"
+            if wanted is None:
+                return f"{unit} {number} is one too many: {_shown(actual)}"
+            if actual != wanted and not (self._tolerant and self._near(actual, wanted)):
+                return f"{unit} {number} is {_shown(actual)}, not {_shown(wanted)}"
         return ""
 
     @property
@@ -85,13 +85,13 @@ class OutputComparison:
         return self.absolute > 0 or self.relative > 0
 
     def _near(self, got: bytes, expected: bytes) -> bool:
-        one, other = _number(got), _number(expected)
-        if one is None or other is None:
+        actual, wanted = _number(got), _number(expected)
+        if actual is None or wanted is None:
             return False
         # Decimals of their shortest texts: the author wrote 1e-6, not the double next to it.
-        share = _EXACT.multiply(Decimal(repr(self.relative)), _EXACT.abs(other))
+        share = _EXACT.multiply(Decimal(repr(self.relative)), _EXACT.abs(wanted))
         most = max(Decimal(repr(self.absolute)), share)
-        return _EXACT.abs(_EXACT.subtract(one, other)) <= most
+        return _EXACT.abs(_EXACT.subtract(actual, wanted)) <= most
 
 
 def _number(token: bytes) -> Decimal | None:

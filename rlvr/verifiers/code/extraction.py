@@ -90,20 +90,20 @@ def find_programs(
     """
     asked = language_of(language)
     text = after_thinking(response)
-    found = list(dict.fromkeys(_candidates(text, asked, entry_point, reads_input, head)))
-    programs = [each for each in found if each.source is not None]
+    candidates = list(dict.fromkeys(_candidates(text, asked, entry_point, reads_input, head)))
+    programs = [candidate for candidate in candidates if candidate.source is not None]
     if head:
         programs = _completed(programs, entry_point, head)
     else:
         # To Bash, marks are pairs of its own: a text with them passes as a program.
         is_bash = asked.name == "bash"
         programs.sort(
-            key=lambda each: (
-                is_bash and holds_marks(each.source or ""),
-                not is_program(each.source or "", asked.name, entry_point, reads_input),
+            key=lambda candidate: (
+                is_bash and holds_marks(candidate.source or ""),
+                not is_program(candidate.source or "", asked.name, entry_point, reads_input),
             )
         )
-    return (programs or found)[:_MOST_CANDIDATES]
+    return (programs or candidates)[:_MOST_CANDIDATES]
 
 
 def _candidates(
@@ -126,8 +126,8 @@ def _candidates(
         if chosen is None:
             if fenced is None:
                 fenced = True
-                others = list(dict.fromkeys(block.language[:20] for block in filled))[:5]
-                why = f"only in {', '.join(others)}"
+                languages = list(dict.fromkeys(block.language[:20] for block in filled))[:5]
+                why = f"only in {', '.join(languages)}"
                 yield FoundProgram(None, f"no fenced block in {asked.name}: the blocks are {why}")
                 if not any(holds_marks(block.text) for block in filled):
                     return
@@ -170,12 +170,12 @@ def _chosen(
 ) -> str | None:
     tiers: list[list[Block]] = [[], [], []]
     for block in filled:
-        known = language_tagged(block.language[:30])  # the look-up keeps what it was asked
-        if known == asked.name:
+        language = language_tagged(block.language[:30])  # the look-up keeps what it was asked
+        if language == asked.name:
             tiers[0].append(block)
         elif not block.language:
             tiers[1].append(block)
-        elif known in ("", _RELATED.get(asked.name)):
+        elif language in ("", _RELATED.get(asked.name)):
             tiers[2].append(block)
     programs = [
         [b for b in tier if is_program(b.text, asked.name, entry_point, reads_input)]
@@ -195,25 +195,24 @@ def is_program(source: str, language: str, entry_point: str, reads_input: bool) 
 
 
 def _completed(programs: list[FoundProgram], entry_point: str, head: str) -> list[FoundProgram]:
-    """Return the candidates as whole programs: those that define the entry point, then those that go on from the head.
+    """Return the candidates as whole programs: those that define the entry point, then those that continue the head.
 
-    A response may also go on at the margin, as if the head's indentation were there, or with other things
-    behind the function's lines.
+    A response may also continue without the head's indentation, or have other text after the function's lines.
     """
-    whole = [each for each in programs if defines(each.source or "", entry_point)]
-    rests = [each for each in programs if each not in whole]
+    whole = [program for program in programs if defines(program.source or "", entry_point)]
+    rests = [program for program in programs if program not in whole]
     head = head if head.endswith("\n") else head + "\n"
-    found = list(whole)
+    completed = list(whole)
     for rest in rests:
         source = (rest.source or "").lstrip("\n")
         if source[:1] in " \t":
-            found += [rest._replace(source=head + source)]
-            found += [rest._replace(source=head + _indented_part(source))]
+            completed += [rest._replace(source=head + source)]
+            completed += [rest._replace(source=head + _indented_part(source))]
     for rest in rests:
         source = (rest.source or "").lstrip("\n")
         if source[:1] not in " \t":
-            found += [rest._replace(source=head + textwrap.indent(source, "    "))]
-    return list(dict.fromkeys(found))
+            completed += [rest._replace(source=head + textwrap.indent(source, "    "))]
+    return list(dict.fromkeys(completed))
 
 
 def _indented_part(source: str) -> str:

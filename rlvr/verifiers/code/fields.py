@@ -1,6 +1,6 @@
 """The fields of a code task's reference, each checked to be of its type.
 
-What is wrong is told by its type and place: a hidden test's content isn't repeated. All raise
+Errors name a field's type and place, and never repeat the content of a hidden test. All functions raise
 `CannotScore(gold)`.
 """
 
@@ -13,31 +13,31 @@ from rlvr.core.errors import CannotScore
 from rlvr.core.verdict import Cause
 
 
-def name_of(given: Mapping[str, Any]) -> str:
-    """Return the entry point's name; "" where there's none."""
-    name = text(given, "entry_point", "")
+def name_of(data: Mapping[str, Any]) -> str:
+    """Return the entry point's name; "" if the reference names none."""
+    name = text(data, "entry_point", "")
     if name and not name.isidentifier():
         raise wrong(f'has the "entry_point" {name!r:.80}, which is no name')
     return name
 
 
-def items(given: Mapping[str, Any], key: str) -> list[Any] | tuple[Any, ...]:
-    """Return a list that isn't empty."""
-    found = given[key]
-    if not isinstance(found, list | tuple) or not found:
-        raise wrong(f'has "{key}" empty or of type {type(found).__name__}; it\'s a list')
-    return found
+def items(data: Mapping[str, Any], key: str) -> list[Any] | tuple[Any, ...]:
+    """Return the list under a key, which must not be empty."""
+    values = data[key]
+    if not isinstance(values, list | tuple) or not values:
+        raise wrong(f'has "{key}" empty or of type {type(values).__name__}; it\'s a list')
+    return values
 
 
-def text(given: Mapping[str, Any], key: str, default: str) -> str:
-    """Return text, or the default where there's nothing or null."""
-    found = given.get(key)
-    if found is None:
+def text(data: Mapping[str, Any], key: str, default: str) -> str:
+    """Return the text under a key, or the default if the key is missing or null."""
+    value = data.get(key)
+    if value is None:
         return default
-    if not isinstance(found, str):
-        raise wrong(f'has "{key}" of type {type(found).__name__}; it\'s text')
-    utf8(found, f'"{key}"')
-    return found
+    if not isinstance(value, str):
+        raise wrong(f'has "{key}" of type {type(value).__name__}; it\'s text')
+    utf8(value, f'"{key}"')
+    return value
 
 
 def content(test: Mapping[str, Any], names: tuple[str, str], where: str) -> bytes:
@@ -53,14 +53,14 @@ def content(test: Mapping[str, Any], names: tuple[str, str], where: str) -> byte
     )
 
 
-def utf8(said: str, where: str) -> bytes:
+def utf8(string: str, where: str) -> bytes:
     """Return text as bytes. Raises `CannotScore(gold)` for a lone surrogate."""
     try:
-        return said.encode()
+        return string.encode()
     except UnicodeEncodeError as error:
         raise wrong(f"has {where} with text that is no Unicode: {error.reason}") from None
 
 
-def wrong(what: str) -> CannotScore:
+def wrong(problem: str) -> CannotScore:
     """Return the error for a reference that is, has or expects something that it can't."""
-    return CannotScore(Cause.GOLD, f"the reference {what}")
+    return CannotScore(Cause.GOLD, f"the reference {problem}")

@@ -59,10 +59,10 @@ def main() -> None:
             package = importlib.import_module(imported)
             names[name] = getattr(package, part) if part else package
         exec(_compiled(tests["prelude"], "prelude"), names)
-        given = dict(names) if tests["prelude"] else {}
+        prelude_names = dict(names) if tests["prelude"] else {}
         exec(_compiled(tests["setup"], "setup"), names)
         exec(_compiled(tests["check"], "check"), names)
-        asserts = [_compiled(each, "assert") for each in tests["asserts"]]
+        asserts = [_compiled(statement, "assert") for statement in tests["asserts"]]
         check = names.get("check") if tests["check"] else None
     except BaseException as error:
         report["broken"] = error_text(error)
@@ -82,7 +82,7 @@ def main() -> None:
         end()
     kept = dict(names)
     try:
-        solution.__dict__.update((n, v) for n, v in given.items() if not n.startswith("__"))
+        solution.__dict__.update((n, v) for n, v in prelude_names.items() if not n.startswith("__"))
         exec(code, solution.__dict__)
     except BaseException as error:
         report["load_error"] = error_text(error)
@@ -99,7 +99,7 @@ def main() -> None:
         check(solution.__dict__[entry])  # type: ignore[misc]
 
     steps: list[Any] = [*asserts, *([call_check] if has_check else [])]
-    del asserts, code, source, kept, given
+    del asserts, code, source, kept, prelude_names
     for step in steps:
         put_back()
         try:
@@ -139,8 +139,8 @@ def _put_back(names: dict[str, Any]) -> Any:
     }
     parts = [name for name in sys.modules if name.partition(".")[0] == "unittest"]
     modules = [builtins, operator, *used.values(), *(sys.modules[name] for name in parts)]
-    modules = [each for each in modules if each.__name__ not in ("random", "__main__")]
-    kept = [(vars(each), dict(vars(each))) for each in modules]
+    modules = [module for module in modules if module.__name__ not in ("random", "__main__")]
+    kept = [(vars(module), dict(vars(module))) for module in modules]
     classes = [
         (value, dict(vars(value)))
         for name in parts
@@ -154,8 +154,8 @@ def _put_back(names: dict[str, Any]) -> Any:
     def put_back() -> None:
         settrace(None)
         setprofile(None)
-        for each in of_threads:
-            each(None)
+        for setter in of_threads:
+            setter(None)
         for namespace, before in kept:
             restored(namespace, before)
         for cls, attributes in classes:
@@ -186,9 +186,9 @@ class _Hardened(ast.NodeTransformer):
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
-        if not any(isinstance(each, ast.Is | ast.IsNot) for each in node.ops):
+        if not any(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
             node.left = self._hidden(node.left)
-            node.comparators = [self._hidden(each) for each in node.comparators]
+            node.comparators = [self._hidden(comparator) for comparator in node.comparators]
         return node
 
     def _looked_at(self, node: ast.expr) -> ast.AST:
@@ -202,10 +202,10 @@ class _Hardened(ast.NodeTransformer):
             call = ast.Call(ast.Name(_EXPECTED, ast.Load()), [place], [])
             return ast.fix_missing_locations(ast.copy_location(call, node))
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
-            node.elts = [self._hidden(each) for each in node.elts]
+            node.elts = [self._hidden(element) for element in node.elts]
         elif isinstance(node, ast.Dict):
-            node.keys = [each and self._hidden(each) for each in node.keys]
-            node.values = [self._hidden(each) for each in node.values]
+            node.keys = [key and self._hidden(key) for key in node.keys]
+            node.values = [self._hidden(value) for value in node.values]
         elif isinstance(node, ast.UnaryOp):
             node.operand = self._hidden(node.operand)
         return node

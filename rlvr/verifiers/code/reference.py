@@ -1,7 +1,7 @@
-"""Code tasks' references, read and checked. docs/code.md has their forms.
+"""References of code tasks, read and checked. docs/code.md describes their forms.
 
-Everything wrong with one is the author's fault and nobody's wrong answer: `CannotScore(gold)`, with
-a message that says what is wrong and where.
+An invalid reference is the author's fault and never a wrong answer: it raises `CannotScore(gold)` with a message
+that names the fault and its place.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ class Reference:
     """A code task's reference, read.
 
     Attributes:
-        tests: cases for a program, or tests that call a solution's functions.
-        public: whether each test is public.
-        language: that the program is to be in; its name, not an alias.
-        limits: for each test of a program; for a solution's tests together.
-        check: how a program's output is judged: by comparison, or by a checker program.
-        entry_point: the function that's asked for, where the reference names it.
-        sought: the name that a response's program should define: the entry point, else the function
-            that all asserts call; "" where there's none such.
-        shares_jail: whether a solution and its tests share a process, as the reference asks: then no wall is between them.
-        solution: a right one, where the reference has it.
-        needs: the languages of program and checker, and the packages that Python of theirs may import.
+        tests: Cases for a program, or tests that call a solution's functions.
+        public: For each test, True if it is public.
+        language: The name of the program's language, not an alias.
+        limits: Limits per test of a program; for a solution, of all tests together.
+        check: The comparison, or the checker program, that judges a program's output.
+        entry_point: The name of the requested function if the reference gives it, otherwise "".
+        sought: The name that a response's program should define: the entry point, otherwise the function
+            that all asserts call, otherwise "".
+        shares_jail: True if the reference requests that a solution and its tests share a process, without isolation.
+        solution: A correct solution if the reference has one, otherwise None.
+        needs: The languages of program and checker, and the packages that their Python code may import.
     """
 
     tests: tuple[Case, ...] | FunctionTests
@@ -72,33 +72,36 @@ class Reference:
     @classmethod
     def of(
         cls,
-        given: Any,
+        data: Any,
         language: str = "python",
         limits: Limits | None = None,
         packages: Sequence[str] = DEFAULT,
     ) -> Reference:
-        """Read one; the other arguments count where it names none. Raises `CannotScore(gold)`."""
-        if not isinstance(given, Mapping):
-            raise wrong(f"is {_FORMS}; it's of type {type(given).__name__}")
-        functions = any(key in given for key in ("test", "asserts"))
-        if functions == ("tests" in given):
-            both = "both, tests of programs and of functions" if functions else list(given)
+        """Read a reference.
+
+        `language`, `limits` and `packages` are defaults for what it doesn't name. Raises `CannotScore(gold)`.
+        """
+        if not isinstance(data, Mapping):
+            raise wrong(f"is {_FORMS}; it's of type {type(data).__name__}")
+        functions = any(key in data for key in ("test", "asserts"))
+        if functions == ("tests" in data):
+            both = "both, tests of programs and of functions" if functions else list(data)
             raise wrong(f"is one of {_FORMS}; this one has {both!s:.200}")
         try:
-            named = text(given, "language", "python" if functions else language)
+            named = text(data, "language", "python" if functions else language)
             spoken = language_of(named).name
-            allowed = Limits.of(given.get("limits"), limits)
-            check = given.get("checker")
+            allowed = Limits.of(data.get("limits"), limits)
+            check = data.get("checker")
             if functions and check is not None:
                 raise wrong('has a "checker", which is for {"tests": …} alone')
             if functions and spoken != "python":
                 raise wrong(f"has tests of functions, which are for Python alone, not {spoken}")
             judged = OutputComparison() if check is None else _check(check)
-            needs = _needs(given, spoken, judged, packages)
+            needs = _needs(data, spoken, judged, packages)
         except OptionError as error:
             raise wrong(f"can't be used: {error}") from None
-        shares_jail = functions and _shares_jail(given)
-        tests, public = _functions(given) if functions else _cases(given, judged)
+        shares_jail = functions and _shares_jail(data)
+        tests, public = _functions(data) if functions else _cases(data, judged)
         try:
             fitting = _fitting(allowed, tests)
         except OptionError as error:
@@ -111,35 +114,35 @@ class Reference:
             spoken,
             fitting,
             judged,
-            name_of(given),
-            name_of(given) or _called(tests),
+            name_of(data),
+            name_of(data) or _called(tests),
             shares_jail,
-            text(given, "solution", "") or None,
+            text(data, "solution", "") or None,
             needs,
         )
 
 
-def public_part(given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the reference with its public tests alone and no solution; None where no test is public.
+def public_part(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the reference with only its public tests and no solution; None if no test is public.
 
     Raises `CannotScore(gold)`.
     """
-    public = Reference.of(given).public
+    public = Reference.of(data).public
     if not any(public):
         return None
-    part = {key: value for key, value in given.items() if key not in ("solution", "test")}
+    part = {key: value for key, value in data.items() if key not in ("solution", "test")}
     for key in ("tests", "asserts"):
-        if key in given:
-            part[key] = [test for test, shown in zip(given[key], public, strict=False) if shown]
-    if "test" in given and public[-1]:
-        part["test"] = given["test"]
+        if key in data:
+            part[key] = [test for test, shown in zip(data[key], public, strict=False) if shown]
+    if "test" in data and public[-1]:
+        part["test"] = data["test"]
     return part | {"public": sum(public)}
 
 
 def _cases(
-    given: Mapping[str, Any], check: OutputComparison | Program
+    data: Mapping[str, Any], check: OutputComparison | Program
 ) -> tuple[tuple[Case, ...], tuple[bool, ...]]:
-    tests = items(given, "tests")
+    tests = items(data, "tests")
     cases = []
     for number, test in enumerate(tests, 1):
         where = f"test {number}"
@@ -149,13 +152,13 @@ def _cases(
         cases.append(Case(stdin, content(test, ("stdout", "output"), where)))
     if isinstance(check, OutputComparison) and not any(case.expected.strip() for case in cases):
         raise wrong("expects no output in any test: a program that does nothing would pass")
-    return tuple(cases), _public(given, [test.get("public") for test in tests])
+    return tuple(cases), _public(data, [test.get("public") for test in tests])
 
 
 def _fitting(limits: Limits, tests: tuple[Case, ...] | FunctionTests) -> Limits:
     """Return the limits, raised if the reference's own output or integers wouldn't fit. Raises `OptionError`.
 
-    Raised to powers of two, since programs can see some limits: these tell no length.
+    They are raised to powers of two: programs can see some limits, and must not learn an exact length from them.
     """
     if isinstance(tests, FunctionTests):
         texts = [source.encode() for source in (*tests.asserts, tests.check)]
@@ -180,18 +183,18 @@ _DIGITS = re.compile(rb"[0-9]++")
 
 
 def _digits(text: bytes) -> int:
-    """Return the most digits in a row, 0 if these are no more than every program may have."""
-    # A longer integer covers one of these parts whole; only then is the text read.
+    """Return the length of the longest integer, 0 if every program may have integers of that length."""
+    # A longer integer covers at least one of these parts completely; only then is all of the text searched.
     parts = (text[at : at + _STRIDE] for at in range(0, len(text) - _STRIDE + 1, _STRIDE))
     if not any(map(bytes.isdigit, parts)):
         return 0
     return max(len(number) for number in _DIGITS.findall(text))
 
 
-def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...]]:
+def _functions(data: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...]]:
     asserts: list[str] = []
     flags: list[Any] = []
-    for number, test in enumerate(items(given, "asserts") if "asserts" in given else (), 1):
+    for number, test in enumerate(items(data, "asserts") if "asserts" in data else (), 1):
         flags.append(test.get("public") if isinstance(test, Mapping) else None)
         source = test.get("assert") if isinstance(test, Mapping) else test
         if not isinstance(source, str) or not source.strip():
@@ -200,25 +203,25 @@ def _functions(given: Mapping[str, Any]) -> tuple[FunctionTests, tuple[bool, ...
             )
         utf8(source, f"assert {number}")
         asserts.append(source)
-    check = text(given, "test", "")
-    if "test" in given:
+    check = text(data, "test", "")
+    if "test" in data:
         flags.append(None)
-        if not check.strip() or not name_of(given):
+        if not check.strip() or not name_of(data):
             raise wrong('has a "test" without source, or without the "entry_point" it gets')
-    setup, prelude = text(given, "setup", ""), text(given, "prelude", "")
-    tests = FunctionTests(tuple(asserts), check, name_of(given), setup, prelude)
-    return tests, _public(given, flags)
+    setup, prelude = text(data, "setup", ""), text(data, "prelude", "")
+    tests = FunctionTests(tuple(asserts), check, name_of(data), setup, prelude)
+    return tests, _public(data, flags)
 
 
-def _shares_jail(given: Mapping[str, Any]) -> bool:
-    isolation = text(given, "isolation", "jails")
+def _shares_jail(data: Mapping[str, Any]) -> bool:
+    isolation = text(data, "isolation", "jails")
     if isolation not in ("jails", "shared"):
         raise wrong(f'has "isolation": {isolation!r:.40}; it is "jails" or "shared"')
     return isolation == "shared"
 
 
 def _called(tests: tuple[Case, ...] | FunctionTests) -> str:
-    """Return the one function that isn't Python's own and that every assert calls; "" where that's not one."""
+    """Return the only function, except Python's own, that every assert calls; "" if there are none or several."""
     if not isinstance(tests, FunctionTests) or not tests.asserts:
         return ""
     called = set.intersection(*(set(_CALL.findall(test)) for test in tests.asserts))
@@ -226,8 +229,8 @@ def _called(tests: tuple[Case, ...] | FunctionTests) -> str:
     return names[0] if len(names) == 1 else ""
 
 
-def _public(given: Mapping[str, Any], flags: list[Any]) -> tuple[bool, ...]:
-    first = given.get("public")
+def _public(data: Mapping[str, Any], flags: list[Any]) -> tuple[bool, ...]:
+    first = data.get("public")
     first = 0 if first is None else first
     if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first <= len(flags):
         raise wrong(
@@ -240,13 +243,13 @@ def _public(given: Mapping[str, Any], flags: list[Any]) -> tuple[bool, ...]:
 
 
 def _needs(
-    given: Mapping[str, Any],
+    data: Mapping[str, Any],
     language: str,
     check: OutputComparison | Program,
     packages: Sequence[str],
 ) -> Needs:
-    """Raise `OptionError` if it is invalid."""
-    named = given.get("packages")
+    """Return the languages and packages that the task needs. Raises `OptionError` for an invalid one."""
+    named = data.get("packages")
     if named is not None and not isinstance(named, list | tuple):
         raise wrong(f'has "packages" of type {type(named).__name__}; it is a list of names')
     languages = [language, check.language] if isinstance(check, Program) else [language]
@@ -255,11 +258,11 @@ def _needs(
     return Needs.of(languages, packages if named is None else named)
 
 
-def _check(given: Any) -> OutputComparison | Program:
-    """Raise `OptionError` if it is invalid."""
-    if not isinstance(given, Mapping) or "source" not in given:
-        return OutputComparison.of(given)
-    source, language = text(given, "source", ""), text(given, "language", "python")
+def _check(data: Any) -> OutputComparison | Program:
+    """Read a checker: a comparison or a program. Raises `OptionError` if it is invalid."""
+    if not isinstance(data, Mapping) or "source" not in data:
+        return OutputComparison.of(data)
+    source, language = text(data, "source", ""), text(data, "language", "python")
     if not source.strip():
         raise wrong("has a checker without source")
     return Program(utf8(source, "the checker"), language_of(language).name)

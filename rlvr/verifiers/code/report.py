@@ -13,15 +13,15 @@ NAME = "code"
 _MESSAGE = 1000  # characters of a compiler's message
 
 
-def verdict_on(ran: Ran, reference: Reference, found: FoundProgram, fraction: bool) -> Scored:
-    """Return the verdict. `fraction`: the reward is the share of tests that passed, not all or nothing.
+def verdict_on(ran: Ran, reference: Reference, candidate: FoundProgram, fraction: bool) -> Scored:
+    """Return the verdict. With `fraction` the reward is the share of tests that passed, otherwise all or nothing.
 
-    Of a hidden test only its number and the kind of its failure are told. What a compiler says, and
-    what a solution raised before any test, is the response's own and is told always.
+    The feedback on a hidden test gives only its number and the kind of failure. A compiler's message, and an
+    exception that a solution raised before any test, come from the response and are always shown.
     """
     if ran.compile_error is not None:
         message = excerpt(ran.compile_error, _MESSAGE)
-        if found.fenced:
+        if candidate.fenced:
             return refused(NAME, Status.INCORRECT, f"it doesn't compile:\n{message}")
         why = f"nothing is fenced, and the whole is no {reference.language}:\n{message}"
         return refused(NAME, Status.UNPARSABLE, why)

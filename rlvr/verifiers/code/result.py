@@ -39,7 +39,7 @@ def at_limit(test: str, limit: Limit) -> Result:
 
 
 def of_execution(case: Case, execution: Execution, difference: str) -> Result:
-    """Return the result of a program's run on a case; `difference` says how its output is wrong, "" where it's right."""
+    """Return the result of a program's run on a case; `difference` describes its wrong output, and is "" for a right one."""
     if execution.ok and not difference:
         return PASSED
     lines = [difference] if execution.ok else []
@@ -49,7 +49,9 @@ def of_execution(case: Case, execution: Execution, difference: str) -> Result:
         ("got", execution.stdout),
         ("standard error ends", execution.stderr[-_SHOWN:]),
     )
-    lines += [f"{what}:\n{excerpt(text)}" for what, text in parts if text.strip() or what == "got"]
+    lines += [
+        f"{label}:\n{excerpt(text)}" for label, text in parts if text.strip() or label == "got"
+    ]
     ending = WRONG if execution.ok else execution.ending
     return Result(False, execution.limit is not None, ending, "\n".join(lines))
 

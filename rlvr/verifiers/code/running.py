@@ -1,4 +1,4 @@
-"""Run a program or a solution on its tests, and say what came of each."""
+"""Run a program or a solution on its tests and return the result of each test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rlvr.verifiers.code.result import Result, at_limit, excerpt, of_execution, 
 
 _LACKS = "ModuleNotFoundError"
 OVER_LIMIT = "compiling went over its limit"
-"""The beginning of a compiler's error that says nothing of the program but that it's costly."""
+"""The beginning of a compile error that says only that compiling the program is too costly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Ran:
     """The outcomes of a program's tests.
 
     Attributes:
-        results: of the tests in order; up to the first that failed, where it was to stop there.
-        compile_error: the compiler's message, where there is no program.
-        load_error: how a solution failed before any test, likewise.
+        results: The tests' results, in order; with `stop`, only up to the first failure.
+        compile_error: The compiler's message if the program didn't compile, otherwise None.
+        load_error: The error that a solution raised before any test, otherwise None.
     """
 
     results: tuple[Result, ...] = ()
@@ -41,9 +41,9 @@ class Ran:
 
 
 async def run_all(sandbox: Sandbox, source: bytes, reference: Reference, stop: bool) -> Ran:
-    """Run it on the reference's tests; with `stop`, up to the first that fails.
+    """Run a program on the reference's tests; with `stop`, up to the first failure.
 
-    Raises `SandboxError`, and `CannotScore(gold)` where tests or checker can't do their work.
+    Raises `SandboxError`, and `CannotScore(gold)` if the tests or the checker can't run.
     """
     if isinstance(reference.tests, FunctionTests):
         return await _solution(sandbox, source, reference, reference.tests, stop)
@@ -54,28 +54,32 @@ async def _program(
     sandbox: Sandbox, source: bytes, reference: Reference, cases: tuple[Case, ...], stop: bool
 ) -> Ran:
     check = reference.check
-    known: dict[int, Result] = {}
+    checked: dict[int, Result] = {}
 
     def look(i: int, execution: Execution) -> bool:
         difference = ""
         if execution.ok and isinstance(check, OutputComparison):
             difference = check.difference(execution.stdout, cases[i].expected)
-        known[i] = of_execution(cases[i], execution, difference)
-        return known[i].passed or not stop
+        checked[i] = of_execution(cases[i], execution, difference)
+        return checked[i].passed or not stop
 
     program = Program(source, reference.language)
     inputs = [Input(stdin=case.stdin) for case in cases]
     run = await sandbox.arun(program, inputs, reference.limits, look)
     if run.compile_error is not None:
         return Ran(compile_error=run.compile_error)
-    results = [known[i] for i in range(len(run.executions))]
+    results = [checked[i] for i in range(len(run.executions))]
     if isinstance(check, Program):
         ended = enumerate(zip(cases, run.executions, strict=False), 1)
-        asked = [CheckerQuestion(n, case, one.stdout) for n, (case, one) in ended if one.ok]
-        for one, why in zip(asked, await refusals(sandbox, check, asked, stop), strict=False):
+        asked = [
+            CheckerQuestion(n, case, execution.stdout)
+            for n, (case, execution) in ended
+            if execution.ok
+        ]
+        for question, why in zip(asked, await refusals(sandbox, check, asked, stop), strict=False):
             if why:
-                execution = run.executions[one.number - 1]
-                results[one.number - 1] = of_execution(one.case, execution, why)
+                execution = run.executions[question.number - 1]
+                results[question.number - 1] = of_execution(question.case, execution, why)
     return Ran(_cut(results) if stop else tuple(results))
 
 
@@ -98,8 +102,8 @@ async def _solution(
     if run.load_error is not None:
         return Ran(load_error=run.load_error)
     sources = [*tests.asserts, *([tests.check] if tests.check else [])]
-    told = zip(sources, run.outcomes, strict=False)
-    results = [of_outcome(source, outcome, tests.entry_point) for source, outcome in told]
+    pairs = zip(sources, run.outcomes, strict=False)
+    results = [of_outcome(source, outcome, tests.entry_point) for source, outcome in pairs]
     if run.limit is not None and len(results) < len(sources) and all(r.passed for r in results):
         results.append(at_limit(sources[len(results)], run.limit))
     return Ran(_cut(results) if stop else tuple(results))
@@ -114,12 +118,12 @@ def _one_jail() -> bytes:
 async def _in_one_jail(
     sandbox: Sandbox, source: bytes, reference: Reference, tests: FunctionTests, stop: bool
 ) -> TestRun:
-    """Run tests in the process of the solution, where the reference asks for that."""
+    """Run tests in the solution's own process, which a reference with `"isolation": "shared"` requests."""
     key = secrets.token_hex(16)
-    given = dataclasses.asdict(tests) | {"asked": dataclasses.asdict(asked_of(tests))}
-    given |= {"solution": source.decode("utf-8", "surrogatepass"), "key": key, "stop": stop}
+    payload = dataclasses.asdict(tests) | {"asked": dataclasses.asdict(asked_of(tests))}
+    payload |= {"solution": source.decode("utf-8", "surrogatepass"), "key": key, "stop": stop}
     program = Program(_one_jail())
-    run = await sandbox.arun(program, [Input(json.dumps(given).encode())], reference.limits)
+    run = await sandbox.arun(program, [Input(json.dumps(payload).encode())], reference.limits)
     (execution,) = run.executions
     if execution.limit is not None:
         return TestRun((), limit=execution.limit)
@@ -131,7 +135,8 @@ async def _in_one_jail(
             )
             broken = str(report.get("broken", ""))
             if broken and source:
-                # A solution that found the key could say so as well. Without one, the tests say it themselves.
+                # A solution that found the key could have written this. An empty solution can't, so if the tests
+                # are broken without a solution too, that is true.
                 again = await _in_one_jail(sandbox, b"", reference, tests, stop)
                 outcomes, broken = (TestOutcome(False, "the test broke off"),), again.broken
             compile_error, load_error = map(report.get, ("compile_error", "load_error"))
@@ -142,11 +147,11 @@ async def _in_one_jail(
                 broken=broken,
             )
     except (ValueError, RecursionError, TypeError, KeyError):
-        pass  # the solution wrote it, or nobody did
+        pass  # the solution wrote the output, or there is none
     return TestRun((TestOutcome(False, f"the test ended without a word: {execution.ending}"),))
 
 
 def _cut(results: list[Result]) -> tuple[Result, ...]:
-    """Return the results up to the first failure: what comes after it wasn't judged to the end."""
+    """Return the results up to the first failure: later tests may have been cut off."""
     failed = next((i for i, result in enumerate(results) if not result.passed), len(results))
     return tuple(results[: failed + 1])

@@ -77,10 +77,10 @@ class Code(Verifier):
         self.check_options()
 
     def check_options(self) -> None:
-        """Raise `OptionError` where an option's value isn't one of its own."""
+        """Raise `OptionError` if an option has an invalid value."""
         if self.reward not in get_args(Reward):
-            known = ", ".join(get_args(Reward))
-            raise OptionError(f"reward is one of {known}, not {self.reward!r:.80}.")
+            choices = ", ".join(get_args(Reward))
+            raise OptionError(f"reward is one of {choices}, not {self.reward!r:.80}.")
         if not isinstance(self.language, str):
             raise OptionError(f"language is a name, not {self.language!r:.80}.")
         language_of(self.language)
@@ -117,10 +117,10 @@ class Code(Verifier):
         reference = self._reference(task)
         head = ""
         if isinstance(reference.tests, FunctionTests) and reference.entry_point:
-            given = given_code(task.prompt, reference.entry_point)
-            if given is not None:
-                head = given
-                reference = _with_prelude(reference, reference.tests, given)
+            prompt_code = given_code(task.prompt, reference.entry_point)
+            if prompt_code is not None:
+                head = prompt_code
+                reference = _with_prelude(reference, reference.tests, prompt_code)
         candidates = find_programs(
             response,
             reference.language,
@@ -137,10 +137,12 @@ class Code(Verifier):
                 sandbox = await asyncio.to_thread(default_sandbox, reference.needs)
             elif not sandbox.meets(reference.needs):
                 await asyncio.to_thread(sandbox.require, reference.needs)
-            found, ran = await _first_that_compiles(sandbox, candidates, reference, not fraction)
+            candidate, ran = await _first_that_compiles(
+                sandbox, candidates, reference, not fraction
+            )
         except (SandboxError, OptionError) as error:  # OptionError: RLVR_SANDBOX names none
             raise CannotScore(Cause.SANDBOX, str(error)) from error
-        return verdict_on(ran, reference, found, fraction)
+        return verdict_on(ran, reference, candidate, fraction)
 
     def demonstrate(self, task: Task) -> str | None:
         """Return the reference's own solution, fenced; None where it has none."""
@@ -154,15 +156,15 @@ class Code(Verifier):
 async def _first_that_compiles(
     sandbox: Sandbox, candidates: Sequence[FoundProgram], reference: Reference, stop: bool
 ) -> tuple[FoundProgram, Ran]:
-    """Run the first candidate that compiles; if none does, what comes back is the first one's."""
+    """Run the first candidate that compiles; if none does, return the first candidate and its result."""
     first = None
-    for found in candidates:
+    for candidate in candidates:
         # A lone surrogate is no Unicode: no compiler takes it, and none has to be asked here.
-        program = (found.source or "").encode("utf-8", "surrogatepass")
+        program = (candidate.source or "").encode("utf-8", "surrogatepass")
         ran = await run_all(sandbox, program, reference, stop)
         if ran.compile_error is None:
-            return found, ran
-        first = first or (found, ran)
+            return candidate, ran
+        first = first or (candidate, ran)
         if ran.compile_error.startswith(OVER_LIMIT):
             break
     assert first is not None
@@ -175,9 +177,9 @@ def _has_input(reference: Reference) -> bool:
     return not isinstance(tests, FunctionTests) and any(case.stdin.strip() for case in tests)
 
 
-def _with_prelude(reference: Reference, tests: FunctionTests, given: str) -> Reference:
-    """With what the prompt gave away beside the function, where the reference has no prelude."""
+def _with_prelude(reference: Reference, tests: FunctionTests, prompt_code: str) -> Reference:
+    """Return the reference with the prompt's code as its prelude, if it has none of its own."""
     if tests.prelude:
         return reference
-    prelude = prelude_of(given, reference.entry_point)
+    prelude = prelude_of(prompt_code, reference.entry_point)
     return dataclasses.replace(reference, tests=dataclasses.replace(tests, prelude=prelude))

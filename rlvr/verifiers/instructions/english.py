@@ -21,19 +21,19 @@ _CONTRACTED = frozenset(("t", "s", "m", "d", "re", "ve", "ll"))
 
 
 def is_english(text: str) -> bool:
-    """Return whether a text is in English.
+    """Return True if a text is in English.
 
-    By its words, where nearly all of them are English: langdetect finds "yes" and "i am fine." in
-    Czech and Somali. Otherwise by langdetect.
+    Its words decide if nearly all of them are English, because langdetect takes "yes" and "i am fine." for
+    Czech and Somali. Otherwise langdetect decides.
     """
     lower = segmentation.normal(text).lower()
     start = segmentation.unaccented(lower[:_LONGEST])
     tokens = segmentation.words(start)
     words = [word for word in tokens if not _is_sign(word)]
-    known = sum(is_word(word) for word in words if len(word) <= _LONGEST_WORD)
-    if known == len(words) and any(letter.isalpha() for word in tokens for letter in word):
+    recognised = sum(is_word(word) for word in words if len(word) <= _LONGEST_WORD)
+    if recognised == len(words) and any(letter.isalpha() for word in tokens for letter in word):
         return True
-    if len(words) > _FEW and known >= _ENOUGH * len(words):
+    if len(words) > _FEW and recognised >= _ENOUGH * len(words):
         return True
     return resources.language_of(lower) == "en"
 

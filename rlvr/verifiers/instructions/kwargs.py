@@ -27,9 +27,9 @@ def holds(count: int, relation: str, bound: int) -> bool:
 
 
 def signature(id: str, function: Judge) -> dict[str, tuple[Any, Any]]:
-    """Name to (type, default) of what a check takes after the text.
+    """Return the type and the default of each parameter of a check after the text, by name.
 
-    Raises `OptionError` where a type isn't one that a reference can hold.
+    Raises `OptionError` if a reference can't hold a value of a parameter's type.
     """
     hints = typing.get_type_hints(function)
     _, *rest = inspect.signature(function).parameters.values()
@@ -39,7 +39,7 @@ def signature(id: str, function: Judge) -> dict[str, tuple[Any, Any]]:
                 f"{id}: say of {parameter.name!r} whether it's an int, a float, a str, a list[str] "
                 f"or a Relation."
             )
-    return {one.name: (hints[one.name], one.default) for one in rest}
+    return {parameter.name: (hints[parameter.name], parameter.default) for parameter in rest}
 
 
 def read_kwarg(id: str, name: str, kind: Any, value: Any) -> Any:
@@ -71,7 +71,7 @@ _KINDS = {
 
 
 def shown(value: Any) -> str:
-    """As it stands in a sentence."""
+    """Return a value as text for a sentence."""
     if isinstance(value, list):
-        return ", ".join(repr(one) for one in value)
+        return ", ".join(repr(item) for item in value)
     return str(value) if not isinstance(value, str) else value[:200]

@@ -93,11 +93,11 @@ def _trial(grams_N: Integers, draws: _Draws, weight: float) -> Floats:
         steps_S_L *= likely_L
         steps_S_L /= steps_S_L.sum(axis=1, keepdims=True)
         certain = steps_S_L.max(axis=1) > _CERTAIN
-        found = bool(certain[-1]) or bool(certain.any())
-        last = int(certain.argmax()) if found else looks - 1
+        decided = bool(certain[-1]) or bool(certain.any())
+        last = int(certain.argmax()) if decided else looks - 1
         draws.place = int(places[(last + 1) * _BETWEEN_LOOKS - 1]) + 1
         likely_L = steps_S_L[last]
-        if found:
+        if decided:
             break
     return likely_L
 
@@ -171,12 +171,12 @@ def _grams(text: str) -> Integers:
 
 
 def _cleaned(text: str) -> str:
-    """Without Latin letters, where they're few beside others."""
+    """Return the text without Latin letters if most of its letters are of other scripts."""
     if text.isascii():
         return text
     latin = len(_LATIN.findall(text))
-    others = len(_OTHERS.findall(text))
-    return text if 2 * latin >= others else _LATIN.sub("", text)
+    non_latin = len(_OTHERS.findall(text))
+    return text if 2 * latin >= non_latin else _LATIN.sub("", text)
 
 
 class _Normal(dict[int, str]):
@@ -185,8 +185,8 @@ class _Normal(dict[int, str]):
     def __missing__(self, code: int) -> str:
         from langdetect.utils.ngram import NGram
 
-        self[code] = found = str(NGram.normalize(chr(code)))
-        return found
+        self[code] = normalised = str(NGram.normalize(chr(code)))
+        return normalised
 
 
 @cache
@@ -200,14 +200,14 @@ def _grams_of(word: str) -> tuple[int, ...]:
 
 
 def _rows_of(padded: str) -> list[int]:
-    """Of 1 to 3 characters at each place; none where a capital follows a capital."""
-    known, rows, capitals = _profiles().rows, [], False
+    """Return the rows of the 1- to 3-grams at each position, skipping runs of capitals."""
+    row_of, rows, capitals = _profiles().rows, [], False
     for end in range(1, len(padded)):
         upper = padded[end].isupper()
         capitals = upper and (capitals or padded[end - 1].isupper())
         if not capitals:
             for start in range(end, max(end - 3, -1), -1):
-                row = known.get(padded[start : end + 1])
+                row = row_of.get(padded[start : end + 1])
                 if row is not None:
                     rows.append(row)
     return rows
@@ -222,12 +222,14 @@ def _profiles() -> _Profiles:
         for path in sorted(Path(PROFILES_DIRECTORY).iterdir())
         if not path.name.startswith(".")
     ]
-    grams = dict.fromkeys(gram for one in profiles for gram in one["freq"] if len(gram) <= 3)
+    grams = dict.fromkeys(
+        gram for profile in profiles for gram in profile["freq"] if len(gram) <= 3
+    )
     grams.pop(" ", None)
     rows = {gram: row for row, gram in enumerate(grams)}
     shares_G_L = np.zeros((len(rows), len(profiles)))
-    for number, one in enumerate(profiles):
-        for gram, count in one["freq"].items():
+    for number, profile in enumerate(profiles):
+        for gram, count in profile["freq"].items():
             if gram in rows:
-                shares_G_L[rows[gram], number] = count / one["n_words"][len(gram) - 1]
-    return _Profiles([one["name"] for one in profiles], rows, shares_G_L)
+                shares_G_L[rows[gram], number] = count / profile["n_words"][len(gram) - 1]
+    return _Profiles([profile["name"] for profile in profiles], rows, shares_G_L)

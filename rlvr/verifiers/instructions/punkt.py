@@ -43,10 +43,10 @@ class Punkt(PunktTokenizer):  # type: ignore[misc]
 
     def text_contains_sentbreak(self, text: str) -> bool:
         """Tell whether a sentence ends within the text; results for short contexts are cached."""
-        found: bool = (
+        is_break: bool = (
             self._short(text) if len(text) <= _CONTEXT else super().text_contains_sentbreak(text)
         )
-        return found
+        return is_break
 
 
 def _last_space(text: str, start: int, end: int) -> int:

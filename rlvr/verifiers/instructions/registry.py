@@ -70,12 +70,12 @@ class Check:
     cheap: bool
     deviation: Deviation | None = None
 
-    def bound(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the kwargs, checked. Those that are None count as not given: the Hub's columns are so.
+    def bound(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the kwargs, checked. A kwarg that is None counts as missing, as in the Hub's columns.
 
-        Raises `CannotScore(gold)` where one is missing, of another type or not the check's.
+        Raises `CannotScore(gold)` if a kwarg is missing, of another type, or unknown to the check.
         """
-        taken = {name: value for name, value in given.items() if value is not None}
+        taken = {name: value for name, value in kwargs.items() if value is not None}
         there = ", ".join(self.kwargs) or "none"
         for name in taken:
             if name not in self.kwargs:
@@ -137,9 +137,9 @@ def deviates(
     def decorate(function: _Function) -> _Function:
         if id not in _checks:  # the module of the published check was imported first
             load_families()
-        known = _checks[id]
+        check = _checks[id]
         deviation = Deviation(published, ours, report, function, cheap)
-        _checks[id] = Check(id, known.says, known.function, known.kwargs, known.cheap, deviation)
+        _checks[id] = Check(id, check.says, check.function, check.kwargs, check.cheap, deviation)
         return function
 
     return decorate
@@ -154,7 +154,7 @@ def add(check: Check) -> None:
         there = _checks.get(check.id)
         if there is not None and there not in _added:
             raise RegistrationError(f"The instruction {check.id!r} is rlvr's: choose another id.")
-        _added = (*(one for one in _added if one.id != check.id), check)
+        _added = (*(added for added in _added if added.id != check.id), check)
     _checks[check.id] = check
 
 
@@ -167,8 +167,8 @@ def find(id: Any) -> Check:
     """Return the check of that id. Raises `CannotScore(gold)` with the nearest ids."""
     load_families()
     if not isinstance(id, str) or id not in _checks:
-        said = f"There's no instruction {id!r:.100}."
-        raise wrong(f"{said} {nearest(id, _checks)}" if isinstance(id, str) else said)
+        message = f"There's no instruction {id!r:.100}."
+        raise wrong(f"{message} {nearest(id, _checks)}" if isinstance(id, str) else message)
     return _checks[id]
 
 

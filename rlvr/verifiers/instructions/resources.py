@@ -29,8 +29,8 @@ _CACHED = 400  # characters; longer texts aren't kept
 
 def sentences(text: str) -> list[str]:
     """Return the sentences of an English text, by Punkt (Kiss and Strunk, 2006) with nltk's `punkt_tab`."""
-    found: list[str] = _punkt().tokenize(text)
-    return found
+    tokens: list[str] = _punkt().tokenize(text)
+    return tokens
 
 
 def tokens(text: str) -> list[str]:
@@ -69,8 +69,8 @@ def languages() -> frozenset[str]:
 
 def is_emoji(character: str) -> bool:
     """Return whether one character is an emoji by itself."""
-    known: bool = _package("emoji").is_emoji(character)
-    return known
+    listed: bool = _package("emoji").is_emoji(character)
+    return listed
 
 
 _EMOJI_REACH = 48

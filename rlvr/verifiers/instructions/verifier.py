@@ -67,13 +67,13 @@ def read(reference: Any) -> tuple[Wanted, ...]:
         raise wrong(f"{len(ids)} instructions need a list of as many kwargs, not {kwargs!r:.80}.")
     seen: Counter[str] = Counter()
     instructions = []
-    for id, given in zip(ids, kwargs, strict=True):
+    for id, values in zip(ids, kwargs, strict=True):
         check = find(id)
-        if given is not None and not isinstance(given, Mapping):
-            raise wrong(f"{id}: kwargs are an object or null, not {given!r:.80}.")
+        if values is not None and not isinstance(values, Mapping):
+            raise wrong(f"{id}: kwargs are an object or null, not {values!r:.80}.")
         seen[check.id] += 1
         name = check.id if seen[check.id] == 1 else f"{check.id}#{seen[check.id]}"
-        instructions.append(Wanted(check, check.bound(given or {}), name))
+        instructions.append(Wanted(check, check.bound(values or {}), name))
     return tuple(instructions)
 
 
@@ -111,10 +111,10 @@ class Instructions(Verifier):
 
     def check_options(self) -> None:
         """Raise `OptionError` for an unknown value of an option."""
-        for name, known in (("mode", get_args(Strictness)), ("reward", get_args(Reward))):
-            if getattr(self, name) not in known:
-                given = getattr(self, name)
-                raise OptionError(f"{name} is one of {', '.join(known)}, not {given!r:.80}.")
+        for name, choices in (("mode", get_args(Strictness)), ("reward", get_args(Reward))):
+            if getattr(self, name) not in choices:
+                value = getattr(self, name)
+                raise OptionError(f"{name} is one of {', '.join(choices)}, not {value!r:.80}.")
         if not isinstance(self.reference_bugs, bool):
             raise OptionError(f"reference_bugs is true or false, not {self.reference_bugs!r:.80}.")
 

@@ -92,29 +92,29 @@ def agree(gold: Tree, answer: Tree) -> bool | None:
 
 
 def _clearly_differ(gold: Tree, answer: Tree) -> bool:
-    """Tell cheaply whether they have other values at a usual point, as most wrong answers do."""
+    """Tell cheaply whether two expressions differ at a usual point, as most wrong answers do."""
     tree = Call("difference", (gold, answer))
     names = sorted(symbols(tree))
     at = {name: mpmath.mpf(11 + 4 * i) / 7 for i, name in enumerate(names)}
     if is_approximate(tree) or _conventions(tree) != [Convention()]:
         return False
     try:
-        found = _evaluated(tree, Point(at, True), Convention(), 40)
+        values = _evaluated(tree, Point(at, True), Convention(), 40)
     except (NotNumeric, TooLarge):
         return False
-    if found is None or found.size > 8 or not (found.real or not names):
+    if values is None or values.size > 8 or not (values.real or not names):
         return False
-    return bool(abs(found.gold - found.answer) > mpmath.mpf(10) ** -10)
+    return bool(abs(values.gold - values.answer) > mpmath.mpf(10) ** -10)
 
 
 def _equal(gold: Tree, answer: Tree, names: list[str], whole: frozenset[str]) -> bool | None:
     difference = Call("difference", (gold, answer))
     seen: bool | None = None
     for convention in _conventions(difference):
-        found = _vanishes(difference, names, whole, convention)
-        if found:
+        equal = _vanishes(difference, names, whole, convention)
+        if equal:
             return True
-        seen = found if seen is None else seen
+        seen = equal if seen is None else seen
     return seen
 
 
@@ -132,18 +132,18 @@ def _conventions(tree: Tree) -> list[Convention]:
 def _vanishes(
     tree: Call, names: list[str], whole: frozenset[str], convention: Convention
 ) -> bool | None:
-    """Tell whether a difference is zero at every point that decides; None where none does.
+    """Tell whether a difference is zero at every point that decides; None if no point decides.
 
-    Where a number on the way is complex, two expressions may part that agree wherever both are real:
-    artanh x and ½ ln((1+x)/(1-x)) beyond 1. There a difference counts only if one of the two is real, or if
-    no usual point is.
+    If an intermediate value is complex, two expressions that are equal wherever both are real may differ:
+    artanh x and ½ ln((1+x)/(1-x)) for x > 1. At such a point a difference counts only if one of the two is real, or
+    if they are real at no usual point.
     """
     compared = parted = confirmed = False
     for point in _points(tree, names, whole, convention):
-        found = _is_zero(tree, point, convention)
-        if found is None:
+        outcome = _is_zero(tree, point, convention)
+        if outcome is None:
             continue
-        zero, real, mixed = found
+        zero, real, mixed = outcome
         if not real and not point.usual:
             continue
         if not zero and (real or mixed or not names):
@@ -157,13 +157,16 @@ def _vanishes(
 
 
 def _is_zero(tree: Call, point: Point, convention: Convention) -> tuple[bool, bool, bool] | None:
-    """Tell about a point whether a difference is zero, all is real, and one side alone is; None without a value."""
+    """Tell whether a difference is zero at a point, whether all values are real, and whether only one side is.
+
+    None if there is no value.
+    """
     approximate = is_approximate(tree)
     digits = _APPROXIMATE_DIGITS if approximate else DIGITS
-    found = _evaluated(tree, point, convention, digits)
-    if found is None:
+    values = _evaluated(tree, point, convention, digits)
+    if values is None:
         return None
-    a, b, size, real = found
+    a, b, size, real = values
     with mpmath.workdps(digits):
         difference = abs(a - b)
         if approximate:
@@ -171,24 +174,24 @@ def _is_zero(tree: Call, point: Point, convention: Convention) -> tuple[bool, bo
         mixed = _is_real(a) != _is_real(b)
         if size < 40 and difference > mpmath.mpf(10) ** -_AGREED:
             return False, real, mixed
-    if size >= 40 and _stay_apart(tree, point, convention, found):
+    if size >= 40 and _stay_apart(tree, point, convention, values):
         return False, real, mixed
     wanted = _AGREED + 4 * size
     digits = wanted + 2 * size + _AGREED
     if digits > DIGITS:
         if digits > (_MOST_DIGITS if point.at else _MOST_DIGITS_OF_CONSTANTS):
             raise TooLarge
-        found = _evaluated(tree, point, convention, digits)
-        if found is None:
+        values = _evaluated(tree, point, convention, digits)
+        if values is None:
             return None
         with mpmath.workdps(digits):
-            difference = abs(found.gold - found.answer)
+            difference = abs(values.gold - values.answer)
     with mpmath.workdps(max(digits, DIGITS)):
         return bool(difference <= mpmath.mpf(10) ** -wanted), real, mixed
 
 
-def _stay_apart(tree: Call, point: Point, convention: Convention, found: _Values) -> bool:
-    """Tell whether two large values differ by far and are the same with twice the digits: more would tell nothing."""
+def _stay_apart(tree: Call, point: Point, convention: Convention, values: _Values) -> bool:
+    """Tell whether two large values differ widely and don't change with twice the digits: more digits wouldn't help."""
     again = _evaluated(tree, point, convention, 2 * DIGITS)
     if again is None:
         return False
@@ -196,7 +199,7 @@ def _stay_apart(tree: Call, point: Point, convention: Convention, found: _Values
         near = mpmath.mpf(10) ** -_AGREED
         same = all(
             abs(a - b) <= near * abs(b)
-            for a, b in ((found.gold, again.gold), (found.answer, again.answer))
+            for a, b in ((values.gold, again.gold), (values.answer, again.answer))
         )
         largest = max(abs(again.gold), abs(again.answer))
         return bool(same and abs(again.gold - again.answer) > mpmath.sqrt(near) * largest)
@@ -248,15 +251,15 @@ def _proportional(gold: Tree, answer: Tree, names: list[str]) -> bool | None:
 
 
 def _both(tree: Call, point: Point) -> tuple[Any, Any, int] | None:
-    """Return both values, and to how many digits; None where they don't count."""
+    """Return both values and the number of digits that are right; None if the point doesn't count."""
     digits = DIGITS
     while True:
-        found = _evaluated(tree, point, Convention(), digits)
-        if found is None or not (point.usual or found.real):
+        values = _evaluated(tree, point, Convention(), digits)
+        if values is None or not (point.usual or values.real):
             return None
-        wanted = _AGREED + 6 * found.size
+        wanted = _AGREED + 6 * values.size
         if wanted <= digits or digits > DIGITS:
-            return found.gold, found.answer, digits
+            return values.gold, values.answer, digits
         if wanted > _MOST_DIGITS:
             raise TooLarge
         digits = wanted
@@ -334,7 +337,7 @@ def _corners(tree: Tree) -> list[Tree]:
             inside += node.args
         elif node.name == "root" or (node.name == "pow" and _is_fraction(node.args[1])):
             inside.append(node.args[0])
-    sums = [part for one in inside for part in nodes(one) if isinstance(part, Call)]
+    sums = [part for operand in inside for part in nodes(operand) if isinstance(part, Call)]
     return list(dict.fromkeys(p for p in sums if p.name in ("add", "difference") and symbols(p)))
 
 
@@ -367,13 +370,13 @@ def _zeros(tree: Tree, name: str, base: dict[str, Any]) -> Iterator[float]:
 
     def value(x: float) -> float | None:
         try:
-            found = NumericEvaluation({**base, name: mpmath.mpf(x)}).value(tree)
+            number = NumericEvaluation({**base, name: mpmath.mpf(x)}).value(tree)
         except (NoValue, NotNumeric, TooLarge):
             return None
         return (
             None
-            if mpmath.im(found) != 0 or not mpmath.isfinite(found)
-            else float(mpmath.sign(found))
+            if mpmath.im(number) != 0 or not mpmath.isfinite(number)
+            else float(mpmath.sign(number))
         )
 
     with mpmath.workdps(15):

@@ -108,30 +108,30 @@ def _readings(text: str) -> tuple[Answer, ...]:
     if number is not None:
         return (Answer(number, number),)
     nth = ordinal(text)
-    found = [Answer(nth, nth, loose=True)] if nth is not None else []
+    answers = [Answer(nth, nth, loose=True)] if nth is not None else []
     choice = labelled(text)
     if choice is not None:
-        found.append(Answer(choice[0], choice[0], choice[1]))
+        answers.append(Answer(choice[0], choice[0], choice[1]))
         if choice[2]:  # (C) 12 is 12 as well
             with contextlib.suppress(Unreadable):
-                found += [replace(reading, loose=True) for reading in _readings(choice[2])]
-    said, more = meaning(text)
-    if said is not None:
-        found.append(Answer(said, said, more))
-        if is_remainder(said):  # 7 R 3 is no product
-            return tuple(found)
+                answers += [replace(reading, loose=True) for reading in _readings(choice[2])]
+    tree, loose = meaning(text)
+    if tree is not None:
+        answers.append(Answer(tree, tree, loose))
+        if is_remainder(tree):  # 7 R 3 is no product
+            return tuple(answers)
     text = _AGAIN.sub(_stated_again, text)
     rest, conditions = without_conditions(text)
     without = without_commas(rest)
     try:
-        found += _answers(rest if without is None else without, conditions)
+        answers += _answers(rest if without is None else without, conditions)
     except Unreadable:
-        if not found:
+        if not answers:
             raise
     if without is not None:
         with contextlib.suppress(Unreadable):
-            found += _answers(rest, conditions)
-    return tuple(found)
+            answers += _answers(rest, conditions)
+    return tuple(answers)
 
 
 def _answers(text: str, conditions: tuple[Tree, ...]) -> list[Answer]:
@@ -148,17 +148,17 @@ def _answers(text: str, conditions: tuple[Tree, ...]) -> list[Answer]:
         return [Answer(as_word, as_word, conditions=conditions)]
     word = in_words(text)
     if word is not None:
-        found = [Answer(word, word, conditions=conditions)]
+        answers = [Answer(word, word, conditions=conditions)]
         with contextlib.suppress(Unreadable):
-            found += _formulas(read(text, _sentence), conditions)
-        return found
-    found = _formulas(read(text), conditions)
+            answers += _formulas(read(text, _sentence), conditions)
+        return answers
+    answers = _formulas(read(text), conditions)
     if _MAY_HAVE_LETTERS.search(text):
         with contextlib.suppress(Unreadable):
             guess = read(text, partial(tokenize, letters=True))
-            if guess != found[0].written:
-                found.append(Answer(bare(guess), guess, conditions=conditions, guessed=True))
-    return found
+            if guess != answers[0].written:
+                answers.append(Answer(bare(guess), guess, conditions=conditions, guessed=True))
+    return answers
 
 
 # A value, and it again in brackets: rounded, or in percent.
@@ -185,19 +185,19 @@ def _formulas(written: Tree, conditions: tuple[Tree, ...]) -> list[Answer]:
     written, declared = of_elements(written)
     conditions += declared
     tree = bare(written)
-    found = [Answer(tree, written, conditions=conditions)]
+    answers = [Answer(tree, written, conditions=conditions)]
     if isinstance(tree, Group) and tree.kind == "builder":
-        found += _of_plane(*tree.items)
+        answers += _of_plane(*tree.items)
     if any(isinstance(node, Call) and node.name == "log" for node in nodes(tree)):
         decimal = _to_base_ten(tree)
         if decimal != tree:
-            found.append(Answer(decimal, _to_base_ten(written), conditions=conditions))
-    return found
+            answers.append(Answer(decimal, _to_base_ten(written), conditions=conditions))
+    return answers
 
 
 def _of_plane(elements: Tree, condition: Tree) -> list[Answer]:
     r"""Return the equation of a set of points: y = 2x for \{(x, y): y = 2x\}."""
-    plane = isinstance(elements, Group) and all(isinstance(one, Sym) for one in elements.items)
+    plane = isinstance(elements, Group) and all(isinstance(item, Sym) for item in elements.items)
     equation = isinstance(condition, Relation) and condition.signs == ("=",)
     return [Answer(condition, condition)] if plane and equation else []
 
@@ -289,12 +289,12 @@ def is_quantity(tree: Tree) -> bool:
         return False
     if tree.name in _ALGEBRA:
         unknowns = _unknowns(tree)
-        if len({one for one in unknowns if _is_value_of_function(one)}) > 1:
+        if len({operand for operand in unknowns if _is_value_of_function(operand)}) > 1:
             return True  # f(1) + f(2)
-        unknown = [one for one in unknowns if symbols(one)]
+        unknown = [operand for operand in unknowns if symbols(operand)]
         if not unknown:
             return False
-        return len(set(unknown)) > 1 or not any(isinstance(one, Sym) for one in unknown)
+        return len(set(unknown)) > 1 or not any(isinstance(operand, Sym) for operand in unknown)
     return bool(symbols(tree)) and (
         tree.name not in ("difference", "log", "ln", "exp", "factorial") or len(symbols(tree)) > 1
     )
@@ -320,7 +320,7 @@ _ALGEBRA = ("add", "mul", "div", "pow", "neg", "root", "unit", "pm", "mp")
 def _unknowns(tree: Tree) -> list[Tree]:
     """Return the operands of a tree's arithmetic: symbols and functions' values."""
     if isinstance(tree, Call) and tree.name in _ALGEBRA and not _is_application(tree):
-        return [one for arg in tree.args for one in _unknowns(arg)]
+        return [operand for arg in tree.args for operand in _unknowns(arg)]
     return [tree]
 
 
@@ -372,9 +372,9 @@ def is_simplified(tree: Tree) -> bool:
 def gold_text(reference: str) -> str:
     r"""Return the part of a reference that it boxes or states as the answer; otherwise all of it."""
     if "\\boxed" in reference or "\\fbox" in reference:
-        found = find_answer(reference, "boxed")
-        if found.answer is not None:
-            return found.answer
+        boxed = find_answer(reference, "boxed")
+        if boxed.answer is not None:
+            return boxed.answer
     if "####" in reference or "nswer is" in reference:
         return find_answer(reference, "flexible").answer or reference
     return reference

@@ -112,10 +112,10 @@ class Arithmetic(Atoms, ABC):
                 tree = Call("unit", (tree, Unit(ONE.value, ((f"mod {_shown(modulus)}", 1),))))
             elif (kind, text) == TO:
                 return tree
-            elif said := self.remark():
+            elif remark := self.remark():
                 if self.begins_factor():
                     raise Unreadable("words between two factors")
-                tree = with_remark("said", tree, said)
+                tree = with_remark("said", tree, remark)
             elif self.begins_factor():
                 tree = self.juxtaposed(tree)
             else:

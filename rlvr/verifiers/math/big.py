@@ -59,14 +59,14 @@ def read_big(reader: Atoms, name: str) -> Tree:
             low, high = Relation(("=",), (names[0], low.sides[0])), low.sides[2]
     elif isinstance(low, Sym):
         names = [low]
-    found = [body, low or ZERO, high or ZERO]
+    args = [body, low or ZERO, high or ZERO]
     for i, variable in enumerate(names):
         bound = Sym(f"{BOUND}{_levels(body) + 1 + i}")
-        found[0], found[1] = (
-            _renamed(found[0], variable, bound),
-            _renamed(found[1], variable, bound),
+        args[0], args[1] = (
+            _renamed(args[0], variable, bound),
+            _renamed(args[1], variable, bound),
         )
-    return Call(f"big:{name}", tuple(found))
+    return Call(f"big:{name}", tuple(args))
 
 
 def _levels(tree: Tree) -> int:
@@ -83,7 +83,7 @@ def _renamed(tree: Tree, old: Sym, new: Sym) -> Tree:
         index = re.sub(rf"(?<![a-zA-Z]){re.escape(old.name)}(?![a-zA-Z])", new.name, index)
         return Sym(f"{letter}_{index}")
     inside = children(tree)
-    return rebuilt(tree, tuple(_renamed(one, old, new) for one in inside)) if inside else tree
+    return rebuilt(tree, tuple(_renamed(child, old, new) for child in inside)) if inside else tree
 
 
 # ---------------------------------------------------------------------- integrals
@@ -262,4 +262,4 @@ def _worked_out(
 def _follow(ends: Sequence[Tree], step: Fraction) -> bool:
     """Tell whether the last values are a step apart as they're written: n - 1, n."""
     before = [Call("add", (last, Call("neg", (Num(step),)))) for last in ends[1:]]
-    return all(one == other for one, other in zip(ends, before, strict=False))
+    return all(end == expected for end, expected in zip(ends, before, strict=False))

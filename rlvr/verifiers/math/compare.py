@@ -108,10 +108,10 @@ class Comparison:
         answer = in_order(gold, answer)
         if states_a_value(answer) and not isinstance(gold, Relation):  # tan 75° = 2 + √3
             assert isinstance(answer, Relation)
-            first, *others = answer.sides
-            true = self._every(self.values(first, other) for other in others)
+            first, *rest = answer.sides
+            true = self._every(self.values(first, other) for other in rest)
             if true:
-                answer = others[-1]
+                answer = rest[-1]
             elif true is None or not is_open(answer):  # m + n = 42 names a quantity, and may hold
                 return true
         if isinstance(answer, Relation) and "?" in answer.signs:
@@ -204,7 +204,7 @@ class Comparison:
 
     def _without_units(self, gold: Tree, answer: Tree) -> tuple[Tree, Tree] | None:
         """Return sets, equations and matrices without their units and remarks; None if those don't fit."""
-        if not any(isinstance(one, Group | Relation) for one in (gold, answer)):
+        if not any(isinstance(tree, Group | Relation) for tree in (gold, answer)):
             return gold, answer
         ours, theirs = quantity(gold), quantity(answer)
         if self._factor(ours, theirs) != 1:
@@ -268,19 +268,19 @@ class Comparison:
         if not isinstance(gold, Group) and not isinstance(answer, Group):
             return self.values(gold, answer)
         if isinstance(answer, Group) and answer.kind == "" and not isinstance(gold, Group):
-            first, *others = answer.items[:MAX_ITEMS]
+            first, *rest = answer.items[:MAX_ITEMS]
             if any(
                 quick(bare(first), bare(other)) is False
-                for other in others
+                for other in rest
                 if _are_alike(first, other)
             ):
                 return False  # though both may be within a tolerance
             return self._every(self.same(gold, item) for item in answer.items[:MAX_ITEMS])
-        for one, other in ((gold, answer), (answer, gold)):
-            ratio = isinstance(one, Group) and one.kind == ":" and len(one.items) == 2
-            if ratio and not may_be_time(one) and not isinstance(other, Group | Relation | Word):
-                return self.leaf(Call("div", children(one)), other)
-            matrix = isinstance(one, Group) and one.kind == "rows"
+        for side, other in ((gold, answer), (answer, gold)):
+            ratio = isinstance(side, Group) and side.kind == ":" and len(side.items) == 2
+            if ratio and not may_be_time(side) and not isinstance(other, Group | Relation | Word):
+                return self.leaf(Call("div", children(side)), other)
+            matrix = isinstance(side, Group) and side.kind == "rows"
             if matrix and isinstance(other, Call) and has_rows(other):
                 return self.leaf(gold, answer)  # a product of matrices, say
         return False
@@ -381,9 +381,9 @@ class Comparison:
 _SOMEWHERE = Num(Fraction(7, 3))
 
 
-def _are_alike(one: Tree, other: Tree) -> bool:
+def _are_alike(first: Tree, second: Tree) -> bool:
     """Tell whether two are numbers without units, so that their digits tell whether they're the same."""
-    return all(isinstance(tree, Num) for tree in (one, other))
+    return all(isinstance(tree, Num) for tree in (first, second))
 
 
 _STRICT_OR_NOT = (("<",), (">",), ("<=",), (">=",))

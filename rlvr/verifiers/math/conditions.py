@@ -337,19 +337,19 @@ def agree(gold: Sequence[Tree], answer: Sequence[Tree], same: Same) -> bool | No
 def _by_variable(conditions: Sequence[Tree]) -> tuple[Mapping[str, RealSet], list[Tree]]:
     """Return the set of each symbol's values, and the conditions on no symbol or on several."""
     ranges: dict[str, RealSet] = {}
-    others: list[Tree] = []
+    unassigned: list[Tree] = []
     for condition in conditions:
         if isinstance(condition, Relation) and condition.sides[-1] == ANY:
             continue
         described = describe(condition)
         if described is None or not described.variable:
-            others.append(condition)
+            unassigned.append(condition)
         elif described.variable in ranges:
             both = (ranges[described.variable], described.values)
             ranges[described.variable] = Combined("and", both)
         else:
             ranges[described.variable] = described.values
-    return ranges, others
+    return ranges, unassigned
 
 
 def _bounded(conditions: Sequence[Tree]) -> set[str]:

@@ -105,7 +105,7 @@ class Environments(Cursor, ABC):
                 row = []
             elif not self.skip("&"):
                 row.append(self.cell())
-        return system_of([one for one in (*rows, tuple(row)) if one])
+        return system_of([cells for cells in (*rows, tuple(row)) if cells])
 
     def cell(self) -> Tree:
         """Read a value, a condition, or words in its place."""
@@ -134,7 +134,7 @@ def aligned(tokens: list[Token], name: str) -> list[Token]:
     while stop < len(tokens) and level:
         level += (tokens[stop].text == f"begin:{name}") - (tokens[stop].text == f"end:{name}")
         stop += 1
-    found: list[Token] = []
+    kept: list[Token] = []
     for place, token in enumerate(tokens[:stop]):
         kind, text = token
         after = tokens[place + 1] if place + 1 < stop else token
@@ -143,14 +143,14 @@ def aligned(tokens: list[Token], name: str) -> list[Token]:
         ):
             token = _CELL
         elif token == Token("cond", "otherwise"):
-            found.append(_CELL)
-        elif token == _CELL and (_is_sign(after) or (found and _is_sign(found[-1]))):
+            kept.append(_CELL)
+        elif token == _CELL and (_is_sign(after) or (kept and _is_sign(kept[-1]))):
             continue
         if token == _CELL or token.text == "\\\\" or token.text.startswith("end:"):
-            while found and found[-1] in _DROPPED:
-                found.pop()
-        found.append(token)
-    return found + tokens[stop:]
+            while kept and kept[-1] in _DROPPED:
+                kept.pop()
+        kept.append(token)
+    return kept + tokens[stop:]
 
 
 _DROPPED = {_CELL, *(Token("mark", mark) for mark in ",;.")}
@@ -162,8 +162,8 @@ def _is_sign(token: Token) -> bool:
 
 def words_in(tokens: Sequence[Token]) -> Word:
     """Return a cell that isn't mathematics, such as "n is odd", without fillers."""
-    said = " ".join(token.text for token in tokens if token.text != "=").lower().split()
-    return Word(" ".join(word for word in said if word not in _CONNECTIVES))
+    words = " ".join(token.text for token in tokens if token.text != "=").lower().split()
+    return Word(" ".join(word for word in words if word not in _CONNECTIVES))
 
 
 def system_of(rows: Sequence[tuple[Tree, ...]]) -> Group:
@@ -243,7 +243,7 @@ def _pieces(cases: Group) -> _Pieces | None:
     """Return each row's set, without those of the rows before it, with its value; and the rows' one variable."""
     if len(cases.items) > MAX_ROWS:
         return None
-    found: list[tuple[RealSet, Tree]] = []
+    pieces: list[tuple[RealSet, Tree]] = []
     before: list[RealSet] = []
     variables: set[str] = set()
     for value, condition in map(children, cases.items):
@@ -254,9 +254,11 @@ def _pieces(cases: Group) -> _Pieces | None:
                 return None
             here = described.values
             variables.add(described.variable)
-        found.append((Combined("and", (here, *(Combined("not", (one,)) for one in before))), value))
+        pieces.append(
+            (Combined("and", (here, *(Combined("not", (earlier,)) for earlier in before))), value)
+        )
         before.append(here)
-    return (found, variables.pop()) if len(variables) == 1 else None
+    return (pieces, variables.pop()) if len(variables) == 1 else None
 
 
 def _same_pieces(
@@ -269,8 +271,8 @@ def _same_pieces(
     everything = [
         Combined("or", tuple(values for values, _ in pieces)) for pieces in (ours, theirs)
     ]
-    for one, other in (everything, everything[::-1]):
-        if form(Combined("and", (one, Combined("not", (other,))))).intervals:
+    for domain, other in (everything, everything[::-1]):
+        if form(Combined("and", (domain, Combined("not", (other,))))).intervals:
             return False
     truth: bool | None = True
     for where, value in ours:

@@ -38,15 +38,15 @@ def sign(tree: Tree, at: Mapping[str, float] | None = None) -> int:
     return 1 if bounded.value > 0 else -1
 
 
-def apart(one: Tree, other: Tree) -> bool:
+def apart(left: Tree, right: Tree) -> bool:
     """Return True if two expressions certainly have different values at a point at which answers are meant to hold.
 
-    Of most wrong answers it says so. False says nothing: the values may be too near, or not to be had.
+    It is True for most wrong answers. False means nothing: the values may be too near each other, or unknown.
     """
-    names = sorted(symbols(one) | symbols(other))
+    names = sorted(symbols(left) | symbols(right))
     at = {name: (11 + 4 * place) / 7 for place, name in enumerate(names)}
-    first = _finite(one, at)
-    second = _finite(other, at) if first is not None else None
+    first = _finite(left, at)
+    second = _finite(right, at) if first is not None else None
     if first is None or second is None:
         return False
     if names and (isinstance(first.value, complex) or isinstance(second.value, complex)):

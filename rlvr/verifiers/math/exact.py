@@ -114,11 +114,11 @@ def _residue(tree: Tree, at: dict[str, int], moduli: tuple[int, ...]) -> int:
         return _combinatorial(name, [_integer(arg, at) for arg in args], modulus)
     if name in ("big:sum", "big:prod"):
         start, stop, bound = _range(tree, at)
-        found = 0 if name == "big:sum" else 1
+        result = 0 if name == "big:sum" else 1
         for k in range(start, stop + 1):
             term = _residue(args[0], {**at, bound: k}, moduli)
-            found = (found + term if name == "big:sum" else found * term) % modulus
-        return found
+            result = (result + term if name == "big:sum" else result * term) % modulus
+        return result
     if name == "big:series":
         return _residue(args[0], at, moduli)
     if name not in ("add", "mul", "neg", "div", "difference"):
@@ -127,10 +127,10 @@ def _residue(tree: Tree, at: dict[str, int], moduli: tuple[int, ...]) -> int:
     if name == "add":
         return sum(values) % modulus
     if name == "mul":
-        found = 1
+        result = 1
         for value in values:
-            found = found * value % modulus
-        return found
+            result = result * value % modulus
+        return result
     if name == "neg":
         return -values[0] % modulus
     if name == "difference":
@@ -192,10 +192,10 @@ def _combinatorial(name: str, values: list[int], modulus: int) -> int:
     if name == "double":
         if not -1 <= n <= _LARGEST_FACTORIAL:
             raise NotExact
-        found = 1
+        product = 1
         for k in range(n, 1, -2):
-            found = found * k % modulus
-        return found
+            product = product * k % modulus
+        return product
     k = values[1]
     if not 0 <= k <= n:
         raise NotExact
@@ -215,10 +215,10 @@ def _factorial(n: int) -> int:
     """Return n! modulo the product of the primes."""
     if n <= 5000:
         return factorial(n) % _MODULUS
-    found = 1
+    product = 1
     for k in range(2, n + 1):
-        found = found * k % _MODULUS
-    return found
+        product = product * k % _MODULUS
+    return product
 
 
 def _integer(tree: Tree, at: dict[str, int]) -> int:
@@ -253,10 +253,10 @@ def small(tree: Tree, at: dict[str, int]) -> Fraction | None:
         if value is None:
             return None
         values.append(value)
-    found = _small_value(tree.name, values)
-    if found is None or _bits(found) > _SMALL_BITS:
+    result = _small_value(tree.name, values)
+    if result is None or _bits(result) > _SMALL_BITS:
         return None
-    return found
+    return result
 
 
 def _bits(value: Fraction) -> int:
@@ -294,13 +294,13 @@ def _small_value(name: str, values: list[Fraction]) -> Fraction | None:
 
 def whole_numbers(tree: Tree) -> frozenset[str]:
     """Return the symbols that only make sense as whole numbers: bounds of sums, n in (2n-1)!!."""
-    found: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
     for node in nodes(tree):
         if isinstance(node, Call) and (node.name in _OF_INTEGERS or _alternates(node)):
-            found |= symbols(node)
+            names |= symbols(node)
         elif isinstance(node, Call) and node.name in ("big:sum", "big:prod"):
-            found = found.union(*map(symbols, node.args[1:]))
-    return found
+            names = names.union(*map(symbols, node.args[1:]))
+    return names
 
 
 def _alternates(tree: Call) -> bool:

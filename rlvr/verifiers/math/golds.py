@@ -78,7 +78,8 @@ class Gold:
             return True
         try:
             return any(
-                _has_value(one.tree) and not quantity(one.written).leading for one in readings(text)
+                _has_value(reading.tree) and not quantity(reading.written).leading
+                for reading in readings(text)
             )
         except Unreadable:
             return False
@@ -102,7 +103,7 @@ def golds_of(reference: Any) -> tuple[Gold, ...] | Unscored:
     if (
         isinstance(reference, list | tuple)
         and reference
-        and all(isinstance(one, str) for one in reference)
+        and all(isinstance(alternative, str) for alternative in reference)
     ):
         return _read_golds(tuple(reference))
     return Unscored(
@@ -115,6 +116,6 @@ def _read_golds(references: tuple[str, ...]) -> tuple[Gold, ...] | Unscored:
     golds = tuple(Gold(reference) for reference in references)
     for gold in golds:
         if not gold.cleaned:
-            said = f"the reference {gold.text[:80]!r} is empty or too long to read"
-            return Unscored(Cause.GOLD, said)
+            message = f"the reference {gold.text[:80]!r} is empty or too long to read"
+            return Unscored(Cause.GOLD, message)
     return golds

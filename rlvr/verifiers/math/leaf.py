@@ -150,10 +150,10 @@ def _numerically(tree: Tree) -> Fraction | None:
 
     try:
         with mpmath.workdps(50):
-            found: Any = value(tree, {})
-            if mpmath.im(found) != 0 or not mpmath.isfinite(found):
+            number: Any = value(tree, {})
+            if mpmath.im(number) != 0 or not mpmath.isfinite(number):
                 return None
-            real = mpmath.re(found)
+            real = mpmath.re(number)
             if real != 0 and abs(mpmath.mag(real)) > _LARGEST_BITS:
                 return None
             return Fraction(mpmath.nstr(real, 45, strip_zeros=False))

@@ -54,7 +54,7 @@ class Measures(Cursor, ABC):
 
     def unit(self) -> Unit:
         """Read units of measure that belong together: cm^2, km/h, kg m s^{-2}."""
-        found, power, sign = NOTHING, 1, 1
+        product, power, sign = NOTHING, 1, 1
         while True:
             token, after = self.peek(), self.peek(1)
             if token.kind == "unit" and token.text in ("sq", "cu", "/"):
@@ -66,14 +66,14 @@ class Measures(Cursor, ABC):
                 unit = unit_of(token.text)
                 if unit is None:
                     raise Unreadable(f"unknown {token.text}")
-                found = times(found, over(unit, sign * power * self._unit_power()))
+                product = times(product, over(unit, sign * power * self._unit_power()))
                 power = sign = 1
             elif token.text in ("/", "*") and after.kind == "unit":
                 sign = -1 if token.text == "/" else sign
                 self.at += 1
             else:
-                found = found if power == 1 else times(found, over(UNITS, power))
-                return _temperature(found)
+                product = product if power == 1 else times(product, over(UNITS, power))
+                return _temperature(product)
 
     def _unit_power(self) -> int:
         if self.peek().text not in ("^", "**") or self.peek(1).text in ("circ", "prime"):

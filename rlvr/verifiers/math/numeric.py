@@ -101,15 +101,15 @@ class NumericEvaluation:
             raise NoValue from error
 
     def _value(self, tree: Tree) -> Any:
-        found = self._worked_out(tree)
-        if isinstance(found, mpmath.mpc):
-            if found.imag:
+        number = self._worked_out(tree)
+        if isinstance(number, mpmath.mpc):
+            if number.imag:
                 self.real = False
             else:
-                found = found.real
-        if found and mpmath.isfinite(found):
-            self.bits = max(self.bits, abs(int(mpmath.mag(found))))
-        return found
+                number = number.real
+        if number and mpmath.isfinite(number):
+            self.bits = max(self.bits, abs(int(mpmath.mag(number))))
+        return number
 
     def _worked_out(self, tree: Tree) -> Any:
         if isinstance(tree, Num):
@@ -224,10 +224,10 @@ class NumericEvaluation:
                 ends.append(mpmath.inf if end == _INFINITE else -mpmath.inf)
             else:
                 ends.append(self._value(end))
-        found, error = mpmath.quad(self._body(body, bound.name), ends, error=True)
-        if not error <= _ESTIMATED_ERROR * max(1, abs(found)):
+        integral, error = mpmath.quad(self._body(body, bound.name), ends, error=True)
+        if not error <= _ESTIMATED_ERROR * max(1, abs(integral)):
             raise NotNumeric
-        return found
+        return integral
 
 
 def value(tree: Tree, at: dict[str, Any]) -> Any:
@@ -271,8 +271,8 @@ def _extrapolated(sums: Callable[..., Any], body: Callable[[Any], Any], start: i
         with mpmath.workdps(mpmath.mp.dps + extra):
             return sums(term, [start, mpmath.inf], method="r+s")
 
-    found, again = evaluated(0), evaluated(6)
-    if not abs(found - again) <= _ESTIMATED_ERROR * max(1, abs(found)):
+    value, again = evaluated(0), evaluated(6)
+    if not abs(value - again) <= _ESTIMATED_ERROR * max(1, abs(value)):
         raise NotNumeric
     return +again
 

@@ -203,9 +203,9 @@ def same_unit(ours: Unit | None, theirs: Unit | None) -> Fraction | None:
 
 # Degrees may be those of a scale of temperature, pounds may be money.
 _ALIKE = tuple(
-    (one, other)
+    (_unit, _other_unit)
     for first, second in (("deg", "degC"), ("deg", "degF"), ("lb", "£"))
-    if (one := unit_of(first)) is not None and (other := unit_of(second)) is not None
+    if (_unit := unit_of(first)) is not None and (_other_unit := unit_of(second)) is not None
 )
 
 

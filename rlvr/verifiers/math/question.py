@@ -43,25 +43,25 @@ def asked(task: Task) -> str:
 
     If that message holds worked examples too, the question alone is in the metadata (`rlvr.envs.shots`).
     """
-    said = next((m["content"] for m in reversed(task.prompt) if m["role"] == "user"), "")
+    message = next((m["content"] for m in reversed(task.prompt) if m["role"] == "user"), "")
     question = task.metadata.get("question")
-    if isinstance(question, str) and question and question in said:
-        said = question
-    return said[-_QUESTION_LENGTH:]
+    if isinstance(question, str) and question and question in message:
+        message = question
+    return message[-_QUESTION_LENGTH:]
 
 
 @lru_cache(maxsize=512)
 def stated(question: str) -> tuple[tuple[Tree, Tree], ...]:
     """Return the expressions and relations that a question asks to work out or to rewrite, each with its shape."""
-    found = [
+    pairs = [
         (tree, formula)
         for formula in _formulas(question)[-_FORMULAS:]
         for tree in _read(formula.text)
     ]
-    wanted = [tree for tree, formula in found if _is_asked(tree, formula.role)]
-    names = {formula.text.strip(_EDGES) for tree, formula in found if tree in wanted}
+    wanted = [tree for tree, formula in pairs if _is_asked(tree, formula.role)]
+    names = {formula.text.strip(_EDGES) for tree, formula in pairs if tree in wanted}
     shapes = {shape(tree) for tree in wanted if not isinstance(tree, Num)}
-    for tree, formula in found:  # "If x = √8, what is x?" asks for √8
+    for tree, formula in pairs:  # "If x = √8, what is x?" asks for √8
         if isinstance(tree, Relation) and (
             shapes & set(map(shape, tree.sides)) or formula.text.partition("=")[0].strip() in names
         ):
@@ -69,7 +69,7 @@ def stated(question: str) -> tuple[tuple[Tree, Tree], ...]:
     if not wanted:
         cue = _cue_alone(question)
         wanted = [
-            tree for tree, formula in found if cue or (cue is None and formula.role is Role.NONE)
+            tree for tree, formula in pairs if cue or (cue is None and formula.role is Role.NONE)
         ]
     forms = {shape(part): part for tree in wanted for part in _parts(tree)}
     return tuple((tree, form) for form, tree in forms.items())
@@ -108,7 +108,7 @@ class _Formula(NamedTuple):
 
 def _formulas(question: str) -> list[_Formula]:
     question = _NO_FORMULA.sub(" ", question[-_QUESTION_LENGTH:])
-    found: list[_Formula] = []
+    formulas: list[_Formula] = []
     reader = _Sentences()
     end = 0
     for match in _FORMULA.finditer(question):
@@ -120,17 +120,17 @@ def _formulas(question: str) -> list[_Formula]:
             lines = aligned.replace("&", "").split("\\\\")
             texts = [*lines, " ".join(lines)]
         role = reader.role()
-        found += [_Formula(text, role) for text in texts]
+        formulas += [_Formula(text, role) for text in texts]
         reader.read(texts[-1].rstrip()[-1:] + " ")
-    if found:
-        return found
+    if formulas:
+        return formulas
     for match in MATH_RUN.finditer(question):
         text = match.group().strip(_EDGES)
         if _SIGN.search(text) and not text.isalpha():
             reader.read(question[end : match.start()])
             end = match.start() + len(match.group().rstrip(_EDGES))
-            found.append(_Formula(text, reader.role()))
-    return found
+            formulas.append(_Formula(text, reader.role()))
+    return formulas
 
 
 _FORM_WORDS = re.compile(
@@ -244,7 +244,7 @@ _MANNER_OF = re.compile(rf"(?<![A-Za-z])[A-Za-z]++{_MANNER.pattern}")
 def _parts(tree: Tree) -> list[Tree]:
     """Return a formula's expressions and relations: it, the sides of a relation, the values of a list."""
     if isinstance(tree, Relation):
-        return [tree, *(one for part in children(tree) for one in _parts(part))]
+        return [tree, *(inner for part in children(tree) for inner in _parts(part))]
     if isinstance(tree, Group) and tree.kind == "":
-        return [one for part in children(tree) for one in _parts(part)]
+        return [inner for part in children(tree) for inner in _parts(part)]
     return [tree] if isinstance(tree, Call | Num) else []

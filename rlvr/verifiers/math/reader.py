@@ -139,16 +139,16 @@ class _Reader(Arithmetic):
         sides.append(self.union())
         while self.peek().text in SIGNS and self.peek().kind != "num":
             signs.append(SIGNS[self.take().text])
-            said = self.remark()
-            if said and (self.peek() is END or self.peek().text in _JOINTS):
+            remark = self.remark()
+            if remark and (self.peek() is END or self.peek().text in _JOINTS):
                 signs.pop()
-                sides[-1] = with_remark("told", sides[-1], said)  # n is odd
+                sides[-1] = with_remark("told", sides[-1], remark)  # n is odd
                 break
             if signs[-1] in ("in", "notin") and self.peek() in _SETS:
                 self.tokens[self.at] = Token("cmd", f"bb:{self.peek().text}")
             # x < 1 \cup x > 2 joins two inequalities, and x \in A \cup B has two sets
             side = self.union() if signs[-1] in ("in", "notin", "=") else self.ratio()
-            sides.append(with_remark("told", side, said))
+            sides.append(with_remark("told", side, remark))
         if words and not named and content(words):
             if signs and signs[0] in ("=", "~"):  # the sum of x and y = 5
                 sides[0] = Word(words.strip())
@@ -232,11 +232,11 @@ def _may_name(tokens: list[Token]) -> bool:
 
 def _where(item: Tree) -> str:
     """Return the words before a place or a case that the value before holds for, "attained at"; "" for another value."""
-    told = item.sides[0] if isinstance(item, Relation) else item
-    if isinstance(told, Call) and told.name == "told" and isinstance(told.args[1], Word):
-        said = told.args[1].text
-        return said if is_place(said) else ""
-    return told.text if isinstance(told, Word) and is_place(told.text) else ""
+    leading = item.sides[0] if isinstance(item, Relation) else item
+    if isinstance(leading, Call) and leading.name == "told" and isinstance(leading.args[1], Word):
+        words = leading.args[1].text
+        return words if is_place(words) else ""
+    return leading.text if isinstance(leading, Word) and is_place(leading.text) else ""
 
 
 def _listed(items: list[Tree], joints: list[str]) -> Tree:
@@ -262,7 +262,11 @@ def _listed(items: list[Tree], joints: list[str]) -> Tree:
         else:
             alternatives[-1].append(item)
     return Group(
-        "or", tuple(one[0] if len(one) == 1 else Group("and", tuple(one)) for one in alternatives)
+        "or",
+        tuple(
+            conditions[0] if len(conditions) == 1 else Group("and", tuple(conditions))
+            for conditions in alternatives
+        ),
     )
 
 

@@ -125,18 +125,18 @@ def _of_relation(relation: Relation, about: str) -> Described | None:
     if sides.count(Sym(variable)) != 1:
         return None
     place = sides.index(Sym(variable))
-    others = sides[:place] + sides[place + 1 :]
-    if any(variable in symbols(other) for other in others):
+    rest = sides[:place] + sides[place + 1 :]
+    if any(variable in symbols(other) for other in rest):
         return None
     if signs in (("in",), ("notin",)):
         within = _of_object(_blackboard(sides[1])) if place == 0 else None
         if within is None:
             return None
         return Described(within if signs == ("in",) else Combined("not", (within,)), variable)
-    if not all(isinstance(other, _VALUES) for other in others):
+    if not all(isinstance(other, _VALUES) for other in rest):
         return None
     if signs in (("=",), ("!=",)):
-        only = point(others[0])
+        only = point(rest[0])
         return Described(only if signs == ("=",) else Combined("not", (only,)), variable)
     if set(signs) - {"<", "<="} or (len(signs), place) not in ((1, 0), (1, 1), (2, 1)):
         return None

@@ -120,26 +120,26 @@ class Math(Verifier):
             raise OptionError(f"tolerance is at least 0 and finite, not {self.tolerance!r}.")
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """Return the verdict where text, numbers or normal forms decide."""
+        """Return the verdict if text, numbers or normal forms decide, otherwise None."""
         golds = golds_of(task.reference)
         if isinstance(golds, Unscored):
             return golds
-        found = self._find(response, golds)
-        if found.answer is None:
-            return refused(self.name, Status.UNPARSABLE, found.reason)
-        if len(golds) == 1 and (integer := read_integer(found.answer)) is not None:
+        extracted = self._find(response, golds)
+        if extracted.answer is None:
+            return refused(self.name, Status.UNPARSABLE, extracted.reason)
+        if len(golds) == 1 and (integer := read_integer(extracted.answer)) is not None:
             number = golds[0].number
             if number is not None and number.value == integer:
                 return self._verdict(
-                    "number", found.answer, golds[0], self._units_missing(golds[0])
+                    "number", extracted.answer, golds[0], self._units_missing(golds[0])
                 )
-        text = clean(found.answer)
+        text = clean(extracted.answer)
         if not text:
             return refused(self.name, Status.UNPARSABLE, "the answer is empty or too long to read")
         undecided = False
         question = asked(task)
         for gold in golds:
-            verdict = self._settle_one(gold, text, found, question)
+            verdict = self._settle_one(gold, text, extracted, question)
             if verdict is None:
                 undecided = True
             elif verdict.status is Status.CORRECT:
@@ -149,10 +149,10 @@ class Math(Verifier):
     def _find(self, response: str, golds: tuple[Gold, ...]) -> Found:
         return find_answer(response, self.mode, golds[0].accepts, golds[0].parts)
 
-    def _settle_one(self, gold: Gold, text: str, found: Found, question: str) -> Scored | None:
-        said = found.answer or ""
+    def _settle_one(self, gold: Gold, text: str, extracted: Found, question: str) -> Scored | None:
+        answer = extracted.answer or ""
         if text == gold.cleaned:
-            return self._verdict("text", said, gold)
+            return self._verdict("text", answer, gold)
         if gold.number is not None and (number := read_number(text)) is not None:
             if gold.number.equals(number):
                 wrong = self._units_missing(gold)
@@ -162,13 +162,13 @@ class Math(Verifier):
                     wrong = "not worked out to a number"
                 elif gold.number.value.denominator > 1 or gold.number.percent:  # of several forms
                     wrong = self._restates_number(question, gold, text)
-                return self._verdict("number", said, gold, wrong)
+                return self._verdict("number", answer, gold, wrong)
             if not self.rounded and not self.tolerance and "," not in gold.cleaned:
-                return self._verdict("number", said, gold, "another number")
+                return self._verdict("number", answer, gold, "another number")
         if len(text) > INLINE_LENGTH or len(gold.cleaned) > INLINE_LENGTH:
             return None
         leaf = self._adjusted(at_once, inline=True)
-        return self._compare(gold, text, found, question, leaf, "form")
+        return self._compare(gold, text, extracted, question, leaf, "form")
 
     def verify(self, task: Task, response: str) -> Verdict:
         """Return the verdict on any response."""
@@ -190,13 +190,15 @@ class Math(Verifier):
             gold.rehearse()
         working_on("response")
 
-        found = self._find(response, golds)
-        assert found.answer is not None
+        extracted = self._find(response, golds)
+        assert extracted.answer is not None
         verdict: Scored | None = None
         for gold in golds:
             stages = Stages()
             leaf = self._adjusted(stages, inline=False)
-            verdict = self._compare(gold, clean(found.answer), found, asked(task), leaf, stages)
+            verdict = self._compare(
+                gold, clean(extracted.answer), extracted, asked(task), leaf, stages
+            )
             assert verdict is not None
             if verdict.status is Status.CORRECT:
                 break
@@ -215,18 +217,18 @@ class Math(Verifier):
     # ------------------------------------------------------------------ one answer, one gold
 
     def _compare(
-        self, gold: Gold, text: str, found: Found, question: str, leaf: Leaf, stages: Any
+        self, gold: Gold, text: str, extracted: Found, question: str, leaf: Leaf, stages: Any
     ) -> Scored | None:
-        """Return the verdict by comparing every reading with every reading; None where `leaf` can't tell."""
-        said = found.answer or ""
+        """Return the verdict by comparing all readings of answer and gold; None if `leaf` can't decide."""
+        answer_text = extracted.answer or ""
         try:
             answers = readings(text)
         except Unreadable as error:
-            return self._verdict("unreadable", said, gold, f"it can't be read: {error}")
+            return self._verdict("unreadable", answer_text, gold, f"it can't be read: {error}")
         if gold.readings is None:
-            return self._verdict("text", said, gold, "another text")
+            return self._verdict("text", answer_text, gold, "another text")
         comparison = Comparison(
-            leaf, self.ordered or found.how == "parts" or gold.ordered, self.units
+            leaf, self.ordered or extracted.how == "parts" or gold.ordered, self.units
         )
         undecided = False
         wrong = "another value"
@@ -250,11 +252,11 @@ class Math(Verifier):
                     if refused_for is None:
                         same = None
                 if same:
-                    return self._verdict(getattr(stages, "stage", stages), said, gold)
+                    return self._verdict(getattr(stages, "stage", stages), answer_text, gold)
                 undecided = undecided or same is None
         if undecided:
             return None
-        return self._verdict(getattr(stages, "stage", stages), said, gold, wrong)
+        return self._verdict(getattr(stages, "stage", stages), answer_text, gold, wrong)
 
     def _same(self, comparison: Comparison, gold: Answer, answer: Answer) -> Truth:
         """Tell whether two readings have the same value under the same conditions, by any names that are free."""
@@ -320,9 +322,9 @@ class Math(Verifier):
             return ""
         return RESTATED if restates(question, gold.cleaned, text) else ""
 
-    def _verdict(self, stage: str, said: str, gold: Gold, wrong: str = "") -> Scored:
+    def _verdict(self, stage: str, answer: str, gold: Gold, wrong: str = "") -> Scored:
         if not wrong:
-            return correct(self.name, "", answer=said[:500], stage=stage)
+            return correct(self.name, "", answer=answer[:500], stage=stage)
         right = "the right answer" if self.hide_reference else repr(gold.text[:80])
-        feedback = f"{said[:80]!r} is not {right}: {wrong}"
-        return refused(self.name, Status.INCORRECT, feedback, answer=said[:500], stage=stage)
+        feedback = f"{answer[:80]!r} is not {right}: {wrong}"
+        return refused(self.name, Status.INCORRECT, feedback, answer=answer[:500], stage=stage)

@@ -56,7 +56,9 @@ def shape(tree: Tree) -> Tree:
 def contains(tree: Tree, part: Tree) -> bool:
     """Return True if a shape contains another one, or its opposite: as a part, or among its terms or factors."""
     wanted = (part, _opposite(part))
-    return any(node == one or _has_among(node, one) for node in nodes(tree) for one in wanted)
+    return any(
+        node == target or _has_among(node, target) for node in nodes(tree) for target in wanted
+    )
 
 
 def _has_among(tree: Tree, part: Tree) -> bool:
@@ -72,9 +74,10 @@ def _opposite(tree: Tree) -> Tree:
 
 
 def _product(factors: Sequence[Tree]) -> Tree:
-    negative = [_is_negative(one) for one in factors]
+    negative = [_is_negative(factor) for factor in factors]
     bare = tuple(
-        _negated(one) if minus else one for one, minus in zip(factors, negative, strict=True)
+        _negated(factor) if minus else factor
+        for factor, minus in zip(factors, negative, strict=True)
     )
     product = _joined("mul", bare, ONE)
     return _negated(product) if sum(negative) % 2 else product

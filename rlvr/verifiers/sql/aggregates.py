@@ -78,13 +78,13 @@ class Concatenation(_Kept):
         keys = flags.removeprefix("u")
         for number in range(len(keys) // 2, 0, -1):
             direction, nulls = keys[2 * number - 2 : 2 * number]
-            known = sorted(
+            sorted_rows = sorted(
                 (r for r in rows if r[number] is not None),
                 key=lambda r: _rank(r[number]),
                 reverse=direction == "d",
             )
-            unknown = [row for row in rows if row[number] is None]
-            rows = unknown + known if nulls == "f" else known + unknown
+            null_rows = [row for row in rows if row[number] is None]
+            rows = null_rows + sorted_rows if nulls == "f" else sorted_rows + null_rows
         parts = [as_text(value) for value, *_ in rows]
         if flags.startswith("u"):
             parts = list(dict.fromkeys(parts))

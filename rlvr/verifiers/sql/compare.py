@@ -31,10 +31,10 @@ def difference(
     """Return why `rows` isn't the gold's result, in words for a person; "" if it is.
 
     Args:
-        ordered: whether the order of the rows counts.
-        ranks: which rows may stand in any order; asked where it matters.
-        any_columns: whether the columns may stand in any order.
-        tolerance: numbers are equal that are this near, or nearer.
+        ordered: True if the order of the rows counts.
+        ranks: returns the groups of rows that may be in any order; called only if that matters.
+        any_columns: True if the columns may be in any order.
+        tolerance: numbers are equal if they differ by no more than this.
     """
     if rows.columns != gold.columns:
         return f"{_count(rows.columns, 'column')}, not {gold.columns}"
@@ -42,26 +42,26 @@ def difference(
         return ""
     if len(rows.rows) != len(gold.rows):
         return f"{_count(len(rows.rows), 'row')}, not {len(gold.rows)}"
-    known = ranks() if ordered else None
-    everything = [row for group in known.groups for row in group] if known else []
+    ranking = ranks() if ordered else None
+    everything = [row for group in ranking.groups for row in group] if ranking else []
     wanted, got, all_ = unified(gold.rows, rows.rows, everything, tolerance)
-    if known is not None:
-        known = _regrouped(known, all_)
-        if not known.allows(wanted):  # its two runs differ, so the first is what counts
-            known = None
+    if ranking is not None:
+        ranking = _regrouped(ranking, all_)
+        if not ranking.allows(wanted):  # its two runs differ, so the first is what counts
+            ranking = None
     # Where a LIMIT cuts through equals, its columns don't hold the same values: all orders are tried.
-    cut = known is not None and Counter(got) != Counter(wanted)
+    cut = ranking is not None and Counter(got) != Counter(wanted)
     width = tuple(range(gold.columns))
-    said = "other rows"
+    message = "other rows"
     for order in _orders(wanted, got, cut) if any_columns else (width,):
-        these = got if order == width else [tuple(row[i] for i in order) for row in got]
-        if these == wanted or (known is not None and known.allows(these)):
+        arranged = got if order == width else [tuple(row[i] for i in order) for row in got]
+        if arranged == wanted or (ranking is not None and ranking.allows(arranged)):
             return ""
-        if Counter(these) == Counter(wanted):
+        if Counter(arranged) == Counter(wanted):
             if not ordered:
                 return ""
-            said = "the right rows in another order"
-    return said
+            message = "the right rows in another order"
+    return message
 
 
 def column_orders(wanted: Sequence[Row], got: Sequence[Row]) -> Iterator[tuple[int, ...]]:
@@ -96,14 +96,14 @@ def _orders(wanted: Sequence[Row], got: Sequence[Row], cut: bool) -> Iterator[tu
     return column_orders(wanted, got)
 
 
-def _regrouped(known: Ranked, rows: list[Row]) -> Ranked:
+def _regrouped(ranking: Ranked, rows: list[Row]) -> Ranked:
     """Return the same ranks over rows that were made comparable."""
     groups, at = [], 0
-    for group in known.groups:
+    for group in ranking.groups:
         groups.append(tuple(rows[at : at + len(group)]))
         at += len(group)
-    return Ranked(tuple(groups), known.first)
+    return Ranked(tuple(groups), ranking.first)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

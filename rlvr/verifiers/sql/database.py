@@ -1,4 +1,4 @@
-"""A database file, opened so that nothing can be written and little can be done but read."""
+"""A database file, opened so that queries can read it and do almost nothing else."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from rlvr.verifiers.sql import dialect_functions, functions
 from rlvr.verifiers.sql.guard import QueryGuard, changing_functions, limit
 
 _CATALOGUE = ("sqlite_master", "sqlite_schema")
-_HOT = bytes.fromhex("d9d505f920a163d7")  # a rollback journal that is still needed
+_HOT = bytes.fromhex("d9d505f920a163d7")  # the start of a rollback journal that is still needed
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A file and its state. It's cheap, and another whenever the file is written."""
+    """A file and its state: cheap to read, and different after each write to the file."""
 
     path: str
     device: int
@@ -31,15 +31,18 @@ class Identity:
 
     @classmethod
     def of(cls, path: str) -> Identity:
-        """Read a file's identity. Raises `CannotScore(gold)` if there's no such file, or if part of it is elsewhere."""
+        """Read a file's identity.
+
+        Raises `CannotScore(gold)` if there is no such file, or if a -wal or -journal file holds some of its content.
+        """
         try:
-            found = os.stat(path)
+            status = os.stat(path)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise _unusable(path, f"can't be read: {why}") from None
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise _unusable(path, "is no file")
-        # Opened as immutable, a database is read as it was before what these two hold.
+        # A connection that is opened as immutable ignores the changes in these two files.
         if _holds(path + "-wal", b""):
             name = os.path.basename(path)
             raise _unusable(
@@ -48,7 +51,12 @@ class Identity:
         if _holds(path + "-journal", _HOT):
             raise _unusable(path, "was left within a write: open it once for writing")
         return cls(
-            path, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+            path,
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
         )
 
 
@@ -56,13 +64,18 @@ class Database:
     """An open database and its guard.
 
     Attributes:
-        identity: of the file when it was opened.
-        connection: on which queries run; nothing else may.
-        guard: what it may do.
-        tables: names of the tables and views that may be read.
+        identity: The file's identity when it was opened.
+        connection: The connection for queries; use it for nothing else.
+        guard: The authorizer that decides what a query may do.
+        tables: Names of the tables and views that queries may read.
 
-    With `catalogue` the schema may be read too, as sqlite_master has it; with another dialect than SQLite's, its
-    functions may be called. Raises `CannotScore(gold)`.
+    Args:
+        identity: The file to open.
+        clock: Let queries read the current time.
+        catalogue: Let queries read the schema, in sqlite_master.
+        dialect: The dialect whose functions queries may call besides SQLite's.
+
+    Raises `CannotScore(gold)` if SQLite can't read the file.
     """
 
     def __init__(
@@ -77,7 +90,7 @@ class Database:
         self.connection = opened(identity.path)
         try:
             limit(self.connection)
-            # Read before the guard is set: later, SQLite would ask the guard whether it may.
+            # Before the guard is set: afterwards the guard would have to allow these queries.
             rows = self.connection.execute(
                 "SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY rowid"
             ).fetchall()
@@ -106,13 +119,13 @@ class Database:
 
     def columns(self) -> dict[str, tuple[str, ...]]:
         """Return the columns of each table and view. Slow: it opens the file again."""
-        found: dict[str, tuple[str, ...]] = {}
+        columns: dict[str, tuple[str, ...]] = {}
         with contextlib.closing(opened(self.identity.path)) as connection:
             for table in self.tables:
-                with contextlib.suppress(sqlite3.Error):  # a view may be of tables that are gone
+                with contextlib.suppress(sqlite3.Error):  # a view may name a table that was dropped
                     rows = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
-                    found[table] = tuple(name for (name,) in rows)
-        return found
+                    columns[table] = tuple(name for (name,) in rows)
+        return columns
 
     def close(self) -> None:
         """Close the file."""
@@ -120,7 +133,7 @@ class Database:
 
 
 def _holds(path: str, head: bytes) -> bool:
-    """Return whether there's such a file, and it isn't empty, and begins like this."""
+    """Return True if the file exists, isn't empty, and begins with `head`."""
     try:
         if not os.stat(path).st_size:
             return False
@@ -138,9 +151,9 @@ def opened(path: str) -> sqlite3.Connection:
             f"file:{where}?mode=ro&immutable=1",
             uri=True,
             isolation_level=None,
-            check_same_thread=False,  # a thread has its own, but the collector may be in any
+            check_same_thread=False,  # each thread has its own, but any thread may collect it
         )
-        # A schema is trusted with functions, for its views call ours; what it may do, the guard says.
+        # The schema is trusted to call functions, because views call ours; the guard limits which.
         for pragma in ("query_only=ON", "trusted_schema=ON", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error as error:

@@ -20,12 +20,12 @@ from rlvr.verifiers.sql.patterns import STEPS, BadPattern, TooCostly, program, s
 
 
 def install(connection: sqlite3.Connection, guard: QueryGuard, dialect: str) -> None:
-    """Define a dialect's functions on a connection; what goes wrong in one, it tells `guard`."""
+    """Define a dialect's functions on a connection; their errors are reported to `guard`."""
     for name, function in FUNCTIONS[dialect].items():
         called = _guarded(name, function, guard)
         connection.create_function(f"{dialect}_{name}", -1, called, deterministic=True)
-    for name, made in AGGREGATES.items():
-        connection.create_aggregate(f"{dialect}_{name}", -1, lambda made=made: made(guard))  # type: ignore[misc]
+    for name, kind in AGGREGATES.items():
+        connection.create_aggregate(f"{dialect}_{name}", -1, lambda kind=kind: kind(guard))  # type: ignore[misc]
 
 
 def _guarded(name: str, function: Callable[..., Any], guard: QueryGuard) -> Callable[..., Any]:
@@ -126,10 +126,10 @@ def _regexp_substr(fold: bool) -> Callable[..., Any]:
         at = max(0, texts.as_int(start) - 1)
         match: list[int] = []
         for _ in range(min(max(1, texts.as_int(number)), 1000)):
-            found = compiled.search(text, at, _spending(guard)) if at <= len(text) else None
-            if found is None:
+            span = compiled.search(text, at, _spending(guard)) if at <= len(text) else None
+            if span is None:
                 return None
-            match = found
+            match = span
             at = match[1] + (match[0] == match[1])
         # PostgreSQL's substring is the first group's, if there is one.
         group = 1 if not fold and compiled.groups else 0
@@ -240,8 +240,8 @@ _PARTS = {
 }  # fmt: skip
 _COMMON: dict[str, Callable[..., Any]] = {
     "date_plus": moments.plus, "date_less": lambda value, step: moments.plus(value, step, -1), "interval": _interval,
-    "interval_times": moments.times, "part": moments.part, "comparable": moments.comparable, "repeat": texts.repeat,
-    "reverse": lambda text: as_text(text)[::-1], "ascii": texts.first_code,
+    "interval_times": moments.times, "interval_size": moments.interval_size, "part": moments.part,
+    "comparable": moments.comparable, "repeat": texts.repeat, "reverse": lambda text: as_text(text)[::-1], "ascii": texts.first_code,
     "lpad": texts.lpad, "rpad": texts.rpad, "md5": texts.digest("md5"), "round": texts.rounded, "mod": texts.remainder, "truncated": texts.truncated,
 }  # fmt: skip
 _OF_MYSQL: dict[str, Callable[..., Any]] = {

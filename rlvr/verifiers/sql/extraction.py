@@ -40,7 +40,7 @@ _WITH = r"(?i:WITH)\s+(?:(?i:RECURSIVE)\s+)?[\w\"`\[\]]++\s*(?:\([^()]*+\)\s*)?(
 # A line where a query may begin. "With this in mind" and "Select the rows" are prose.
 _START = re.compile(
     r"^(?:[ \t>*-]|[0-9]{1,3}[.)])*+(?:[\w* ]{1,40}+:[* \t]*+)?"
-    rf"(?=SELECT\b|select\b|Select\b[^\n]*\b(?i:from)\b|VALUES\s*\(|{_WITH})",
+    rf"(?=(?:\([ \t\n]*+){{0,9}}+(?:SELECT\b|select\b|Select\b[^\n]*\b(?i:from)\b|VALUES\s*\(|{_WITH}))",
     re.MULTILINE,
 )
 _WITHIN_LINE = re.compile(rf"\b(?:SELECT\b|{_WITH}(?=\s*\())")
@@ -146,10 +146,10 @@ def find_query(response: str) -> FoundQuery:
         return FoundQuery(None, "the response is empty")
     blocks = [block for block in next(readings(text)) if block.text.strip()]
     if blocks:
-        others = ", ".join(list(dict.fromkeys(block.language[:20] for block in blocks))[:5])
-        return FoundQuery(None, f"no fenced block in SQL: the blocks are in {others}")
-    said = "there's no fenced block in SQL, and no line begins with SELECT, WITH or VALUES"
-    return FoundQuery(None, said)
+        languages = ", ".join(list(dict.fromkeys(block.language[:20] for block in blocks))[:5])
+        return FoundQuery(None, f"no fenced block in SQL: the blocks are in {languages}")
+    message = "there's no fenced block in SQL, and no line begins with SELECT, WITH or VALUES"
+    return FoundQuery(None, message)
 
 
 def repaired(sql: str) -> str:

@@ -31,8 +31,8 @@ def explained(message: str, database: Database, dialect: str = "sqlite") -> str:
     return message
 
 
-def _nearest_columns(said: str, database: Database) -> str:
-    _, _, name = said.rpartition(".")
+def _nearest_columns(written: str, database: Database) -> str:
+    _, _, name = written.rpartition(".")
     homes: dict[str, list[str]] = {}
     for table, columns in database.columns().items():
         for column in columns:
@@ -40,12 +40,12 @@ def _nearest_columns(said: str, database: Database) -> str:
     if name.lower() in homes:  # a right name in a wrong place
         return f"; there's {', '.join(homes[name.lower()][:_MOST])}"
     near = get_close_matches(name.lower()[:_LONGEST], list(homes), n=_MOST, cutoff=0.5)
-    found = [home for one in near for home in homes[one]]
-    return f"; nearest are {', '.join(found[:_MOST])}" if found else ""
+    nearest = [home for match in near for home in homes[match]]
+    return f"; nearest are {', '.join(nearest[:_MOST])}" if nearest else ""
 
 
-def _among(name: str, known: dict[str, str], what: str) -> str:
-    near = get_close_matches(name.lower()[:_LONGEST], list(known), n=_MOST, cutoff=0.5)
+def _among(name: str, names: dict[str, str], kind: str) -> str:
+    near = get_close_matches(name.lower()[:_LONGEST], list(names), n=_MOST, cutoff=0.5)
     if near:
-        return f"; nearest are {', '.join(known[one] for one in near)}"
-    return f"; the {what} are {', '.join(list(known.values())[:12])}"
+        return f"; nearest are {', '.join(names[match] for match in near)}"
+    return f"; the {kind} are {', '.join(list(names.values())[:12])}"

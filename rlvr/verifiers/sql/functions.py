@@ -68,9 +68,9 @@ def _whole(arg: Any) -> int:
 
 
 def _sum(text: str) -> int:
-    """Return the sum of the whole numbers in it; one of many digits counts as 10^10."""
-    found = (digits.lstrip("0") or "0" for digits in _DIGITS.findall(text))
-    return sum(int(digits) if len(digits) <= 10 else 10**10 for digits in found)
+    """Return the sum of the whole numbers in a text; a number of more than 10 digits counts as 10^10."""
+    numbers = (digits.lstrip("0") or "0" for digits in _DIGITS.findall(text))
+    return sum(int(digits) if len(digits) <= 10 else 10**10 for digits in numbers)
 
 
 def _text(value: Any) -> str:

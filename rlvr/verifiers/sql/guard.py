@@ -89,8 +89,8 @@ class QueryGuard:
         elif first == "sqlite_master":  # as it declares the virtual table that a query names
             self.denied = self.denied or "reading a virtual table, which a table of a module is"
         else:
-            what = _ACTIONS.get(action, "anything but reading")
-            self.denied = f"{what}: a query may only read"
+            operation = _ACTIONS.get(action, "anything but reading")
+            self.denied = f"{operation}: a query may only read"
         return sqlite3.SQLITE_DENY
 
     def _is_of_sqlite(self, name: str) -> bool:

@@ -1,7 +1,7 @@
 """Dates, times and intervals of MySQL and PostgreSQL, as text: SQLite has no types for them.
 
 A date is `2023-02-05`, a timestamp `2023-02-05 13:45:10`, an interval `1 mon 2 days 03:04:05`. A date plus whole
-days is a date. What can't be read, or is before the year 1 or after 9999, is NULL.
+days is a date. Text that can't be read, and dates before the year 1 or after 9999, become NULL.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _MOMENT = re.compile(
 _COMPACT = re.compile(r"\s*(\d{4})(\d{2})(\d{2})(?:(\d{2})(\d{2})(\d{2}))?\s*")
 _TIME = re.compile(r"\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6})\d*)?)?\s*")
 _PART = re.compile(r"([-+]?\d+(?:\.\d+)?)\s*([a-z]+)|([-+]?)(\d+):(\d{2})(?::(\d{2}(?:\.\d+)?))?")
-LONGEST = 64  # characters of a moment or an interval
+LONGEST = 64  # characters in the text of a moment or an interval
 _UNITS = {
     "year": (12, 0, 0.0), "quarter": (3, 0, 0.0), "mon": (1, 0, 0.0), "month": (1, 0, 0.0), "decade": (120, 0, 0.0),
     "century": (1200, 0, 0.0), "week": (0, 7, 0.0), "day": (0, 1, 0.0), "hour": (0, 0, 3600.0), "minute": (0, 0, 60.0),
     "min": (0, 0, 60.0), "second": (0, 0, 1.0), "sec": (0, 0, 1.0), "millisecond": (0, 0, 1e-3), "microsecond": (0, 0, 1e-6),
     "centurie": (1200, 0, 0.0), "y": (12, 0, 0.0), "h": (0, 0, 3600.0), "d": (0, 1, 0.0),
 }  # fmt: skip
-_MOST = 10**12  # of a unit in an interval
+_MOST = 10**12  # the largest number of a unit in an interval
 
 
 class Moment(NamedTuple):
-    """A date, or a timestamp if `timed`."""
+    """A timestamp if `timed`, otherwise a date."""
 
     at: datetime.datetime
     timed: bool
@@ -42,7 +42,7 @@ class Moment(NamedTuple):
 
 
 class Duration(NamedTuple):
-    """Months, days and seconds: none of them is a fixed number of another."""
+    """Months, days and seconds, kept apart because a month has no fixed number of days, nor a day of seconds."""
 
     months: int
     days: int
@@ -65,7 +65,7 @@ class Duration(NamedTuple):
 
 
 def moment(value: Any) -> Moment | None:
-    """Return the moment that a value names, or None."""
+    """Return the date or timestamp that a value denotes, or None."""
     if type(value) is int:
         value = str(value)
     return _moment(value) if type(value) is str and len(value) <= LONGEST else None
@@ -87,7 +87,10 @@ def _moment(text: str) -> Moment | None:
 
 
 def interval(value: Any) -> Duration | None:
-    """Return the interval that a text names: `1 year 2 mons`, `3 hours`, `-1 days 02:03:04`."""
+    """Return the interval that a text denotes (`1 year 2 mons`, `3 hours`, `-1 days 02:03:04`), or None.
+
+    A number is an interval in seconds.
+    """
     if isinstance(value, int | float):
         value = f"{value} seconds"
     return _interval(value) if type(value) is str and len(value) <= LONGEST else None
@@ -123,6 +126,14 @@ def _interval(text: str) -> Duration | None:
     days += (months - int(months)) * 30
     seconds += (days - int(days)) * 86_400
     return Duration(int(months), int(days), seconds)
+
+
+def interval_size(value: Any) -> float | None:
+    """Return an interval's seconds as PostgreSQL compares intervals: a month is 30 days, and a day is 24 hours."""
+    duration = interval(value)
+    if duration is None:
+        return None
+    return (duration.months * 30 + duration.days) * 86_400 + duration.seconds
 
 
 def plus(value: Any, text: Any, sign: int = 1) -> str | None:
@@ -164,7 +175,11 @@ def times(text: Any, number: Any) -> str | None:
 
 
 def minus(first: Any, second: Any) -> int | str | None:
-    """Return PostgreSQL's `first - second`: days between dates, an interval between timestamps, a date less days."""
+    """Return `first - second` as PostgreSQL does.
+
+    Two dates give a number of days, two timestamps an interval, and a moment minus a whole number is that many days
+    earlier.
+    """
     a, b = moment(first), (None if type(second) is int else moment(second))
     if a is None:
         return None
@@ -179,7 +194,7 @@ def minus(first: Any, second: Any) -> int | str | None:
 
 
 def age(first: Any, second: Any) -> str | None:
-    """Return PostgreSQL's `age`: whole months, then days, then the rest."""
+    """Return PostgreSQL's `age`: the whole months between two moments, then the days, then the remaining time."""
     a, b = moment(first), moment(second)
     if a is None or b is None:
         return None
@@ -197,7 +212,7 @@ def _whole_months(early: datetime.datetime, late: datetime.datetime) -> int:
 
 
 def between(unit: Any, first: Any, second: Any) -> int | None:
-    """Return MySQL's `TIMESTAMPDIFF`: whole units from `first` to `second`."""
+    """Return MySQL's `TIMESTAMPDIFF`: the number of whole units from `first` to `second`."""
     a, b = moment(first), moment(second)
     size = _UNITS.get(str(unit).lower())
     if a is None or b is None or size is None:
@@ -210,13 +225,13 @@ def between(unit: Any, first: Any, second: Any) -> int | None:
 
 
 def days_between(first: Any, second: Any) -> int | None:
-    """Return MySQL's `DATEDIFF`, which doesn't look at times."""
+    """Return MySQL's `DATEDIFF`: the number of days between two dates, ignoring their times."""
     a, b = moment(first), moment(second)
     return None if a is None or b is None else (a.at.date() - b.at.date()).days
 
 
 def part(unit: Any, value: Any) -> int | float | None:
-    """Return a part of a moment, a time or an interval, as EXTRACT does."""
+    """Return a part of a moment, a time or an interval, such as its year, as EXTRACT does."""
     name = str(unit).lower()
     at = moment(value)
     if at is None:
@@ -273,12 +288,12 @@ def _part_of_interval(name: str, value: Any) -> int | float | None:
             "day": step.days,
             "quarter": months // 3 + 1,
         }
-    found = parts.get(name)
-    return int(found) if found is not None and found == int(found) else found
+    part = parts.get(name)
+    return int(part) if part is not None and part == int(part) else part
 
 
 def truncated(unit: Any, value: Any) -> str | None:
-    """Return PostgreSQL's `date_trunc`; of a date, a date."""
+    """Return PostgreSQL's `date_trunc`; a date stays a date unless the unit is shorter than a day."""
     name, at = str(unit).lower(), moment(value)
     if at is None:
         return None
@@ -311,13 +326,13 @@ def truncated(unit: Any, value: Any) -> str | None:
 
 
 def comparable(value: Any) -> Any:
-    """Return a moment with its time, so that dates and timestamps compare as text; other values as they are."""
+    """Return a moment as a timestamp, so that dates and timestamps compare as text; return other values unchanged."""
     at = moment(value) if type(value) is str else None
     return value if at is None else str(Moment(at.at, True))
 
 
 def without_midnight(value: Any) -> Any:
-    """Return a timestamp at midnight as its date: SQLite has no types that tell them apart."""
+    """Return a timestamp at midnight as a date, because SQLite has no types that distinguish the two."""
     if type(value) is str and len(value) == len(_MIDNIGHT) + 10 and value.endswith(_MIDNIGHT):
         return value[:10] if moment(value) else value
     return value

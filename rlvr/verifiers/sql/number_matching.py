@@ -130,22 +130,22 @@ def _assigned(
     taken: dict[int, int] = {}  # gold to row
     for start in theirs_at:
         came: dict[int, int] = {}  # gold to the row it was reached from
-        queue, found = [start], None
-        while queue and found is None:
+        queue, reached = [start], None
+        while queue and reached is None:
             row = queue.pop()
-            for one in near_to[row]:
-                if one in came:
+            for candidate in near_to[row]:
+                if candidate in came:
                     continue
-                came[one] = row
-                if one not in taken:
-                    found = one
+                came[candidate] = row
+                if candidate not in taken:
+                    reached = candidate
                     break
-                queue.append(taken[one])
-        while found is not None:  # turn the path around
-            row = came[found]
+                queue.append(taken[candidate])
+        while reached is not None:  # turn the path around
+            row = came[reached]
             before = next((g for g, r in taken.items() if r == row), None)
-            if before is not None and before != found:
+            if before is not None and before != reached:
                 del taken[before]
-            taken[found] = row
-            found = before if row != start else None
-    return {row: one for one, row in taken.items()}
+            taken[reached] = row
+            reached = before if row != start else None
+    return {row: index for index, row in taken.items()}

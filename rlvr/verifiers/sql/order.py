@@ -127,14 +127,14 @@ def _order(tree: Any) -> Order:
     everything.set("limit", None)
     everything.set("offset", None)
     if all(place is not None for place in places):
-        known = tuple(place for place in places if place is not None)
+        positions = tuple(place for place in places if place is not None)
         return Order(
             True,
             first,
             limit is not None,
-            None if any(map(_is_collated, keys)) else known,
+            None if any(map(_is_collated, keys)) else positions,
             everything.sql("sqlite"),
-            _with_rank(everything, by, known),
+            _with_rank(everything, by, positions),
         )
     if not isinstance(tree, exp.Select) or tree.args.get("distinct"):
         return Order(True)

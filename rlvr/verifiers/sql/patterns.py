@@ -167,8 +167,8 @@ class LinearPattern:
         negated = any(kind is names.NEGATE for kind, _ in argument)
 
         def test(char: str) -> bool:
-            known = {char, char.lower(), char.upper()} if fold else {char}
-            return any(one(c) for one in tests for c in known) is not negated
+            variants = {char, char.lower(), char.upper()} if fold else {char}
+            return any(predicate(c) for predicate in tests for c in variants) is not negated
 
         return lru_cache(maxsize=512)(test)
 

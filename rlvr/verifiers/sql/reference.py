@@ -31,15 +31,15 @@ class SqlReference:
     databases: tuple[str, ...]
 
     @classmethod
-    def of(cls, given: Any) -> SqlReference:
-        """Read one. Raises `CannotScore(gold)`."""
-        if not isinstance(given, Mapping) or "sql" not in given:
-            kind = list(given) if isinstance(given, Mapping) else type(given).__name__
+    def of(cls, data: Any) -> SqlReference:
+        """Read a reference. Raises `CannotScore(gold)`."""
+        if not isinstance(data, Mapping) or "sql" not in data:
+            kind = list(data) if isinstance(data, Mapping) else type(data).__name__
             raise _wrong(f'is {{"sql", "databases": [paths]}}; this one is {kind!s:.200}')
-        unknown = sorted(set(map(str, given)) - _KEYS)
+        unknown = sorted(set(map(str, data)) - _KEYS)
         if unknown:
             raise _wrong(f'has {unknown[0]!r:.80}; it may have "sql" and "databases"')
-        sql, paths = given["sql"], given.get("databases", given.get("database"))
+        sql, paths = data["sql"], data.get("databases", data.get("database"))
         if not isinstance(sql, str) or not sql.strip():
             raise _wrong(f'has an "sql" that is blank or of type {type(sql).__name__}')
         if isinstance(paths, str):

@@ -39,7 +39,7 @@ class ForeignKey:
 
     columns: tuple[str, ...]
     table: str
-    others: tuple[str, ...]
+    referenced: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,33 +121,33 @@ def _foreign_keys(connection: sqlite3.Connection, name: str) -> tuple[ForeignKey
         'SELECT id, "table", "from", "to" FROM pragma_foreign_key_list(?) ORDER BY id DESC, seq',
         (name,),
     ).fetchall()
-    found: dict[int, list[tuple[str, str, str | None]]] = {}
+    parts_of: dict[int, list[tuple[str, str, str | None]]] = {}
     for id, table, ours, theirs in rows:
-        found.setdefault(id, []).append((table, ours, theirs))
+        parts_of.setdefault(id, []).append((table, ours, theirs))
     keys = []
-    for parts in found.values():
+    for parts in parts_of.values():
         table = parts[0][0]
-        others = [theirs for _, _, theirs in parts]
-        if None in others:  # the other table's primary key is meant
+        targets = [theirs for _, _, theirs in parts]
+        if None in targets:  # the other table's primary key is meant
             info = connection.execute(
                 "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (table,)
             )
-            others = [column for (column,) in info]
-        if len(others) == len(parts):
+            targets = [column for (column,) in info]
+        if len(targets) == len(parts):
             ours = tuple(column for _, column, _ in parts)
-            keys.append(ForeignKey(ours, table, tuple(str(one) for one in others)))
+            keys.append(ForeignKey(ours, table, tuple(str(column) for column in targets)))
     return tuple(keys)
 
 
 def _uniques(
     connection: sqlite3.Connection, name: str, columns: tuple[Column, ...]
 ) -> tuple[frozenset[str], ...]:
-    found = {frozenset(c.name for c in columns if c.key)} - {frozenset()}
+    keys = {frozenset(c.name for c in columns if c.key)} - {frozenset()}
     indexes = connection.execute(
         'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial', (name,)
     ).fetchall()
     for (index,) in indexes:
         parts = connection.execute("SELECT name FROM pragma_index_info(?)", (index,)).fetchall()
         if all(part is not None for (part,) in parts):  # an expression has no name
-            found.add(frozenset(part for (part,) in parts))
-    return tuple(sorted(found, key=sorted))
+            keys.add(frozenset(part for (part,) in parts))
+    return tuple(sorted(keys, key=sorted))

@@ -36,8 +36,8 @@ class Translation(DateRules):
             raise Untranslatable(f"there's no function {name}")
         if name in _CLOCKS:
             clock = {"CURRENT_DATE": self._exp.CurrentDate, "CURRENT_TIME": self._exp.CurrentTime}
-            made = clock.get(_CLOCKS[name], self._exp.CurrentTimestamp)()
-            return self._as(made, "date" if _CLOCKS[name] == "CURRENT_DATE" else "timestamp")
+            current = clock.get(_CLOCKS[name], self._exp.CurrentTimestamp)()
+            return self._as(current, "date" if _CLOCKS[name] == "CURRENT_DATE" else "timestamp")
         name = ALIASES[self._dialect].get(name) or name
         args = node.expressions
         if name in ("adddate", "subdate") and len(args) == 2:
@@ -271,7 +271,10 @@ class Translation(DateRules):
             pairs = zip(node.this.selects, columns, strict=True)
             node.this.set(
                 "expressions",
-                [exp.alias_(one.unalias(), column.name, quoted=True) for one, column in pairs],
+                [
+                    exp.alias_(selected.unalias(), column.name, quoted=True)
+                    for selected, column in pairs
+                ],
             )
             alias.set("columns", None)
         return node

@@ -22,8 +22,23 @@ class Rules:
         self._kept: list[Any] = []  # so that no id is used twice
 
     def of(self, tree: Any) -> Any:
-        """Return the translated tree."""
-        return self._translated(tree)
+        """Return the translated tree, without the brackets around the whole query that SQLite doesn't allow."""
+        return self._without_brackets(self._translated(tree))
+
+    def _without_brackets(self, tree: Any) -> Any:
+        exp = self._exp
+        if not isinstance(tree, exp.Subquery) or tree.args.get("alias"):
+            return tree
+        inner = self._without_brackets(tree.this)
+        outside = {
+            key: tree.args[key] for key in ("order", "limit", "offset") if tree.args.get(key)
+        }
+        if not outside:
+            return inner
+        query = exp.Select(expressions=[exp.Star()]).from_(exp.Subquery(this=inner))
+        for key, clause in outside.items():
+            query.set(key, clause)
+        return query
 
     def _translated(self, node: Any) -> Any:
         for key, value in list(node.args.items()):
@@ -38,10 +53,10 @@ class Rules:
             elif isinstance(value, self._exp.Expression):
                 node.set(key, self._translated(value))
         rule = self._rule(node)
-        made = rule(node) if rule is not None else node
-        if made is not node:
-            self._kept.append(made)
-        return made
+        translated = rule(node) if rule is not None else node
+        if translated is not node:
+            self._kept.append(translated)
+        return translated
 
     def _rule(self, node: Any) -> Callable[[Any], Any] | None:
         for kind in type(node).__mro__:
@@ -212,17 +227,24 @@ class DateRules(Rules):
         )
         if isinstance(node, exp.EQ) and isinstance(node.expression, exp.Any):
             return exp.In(this=node.this, expressions=node.expression.this.unnest().expressions)
-        if isinstance(node, compared) and "timestamp" in (
-            self._kind(node.this),
-            self._kind(node.expression),
-        ):
-            for side in ("this", "expression"):
-                node.set(side, self._call("comparable", node.args[side]))
+        if isinstance(node, compared):
+            self._make_comparable(node, ("this", "expression"))
         return node
 
     def _on_between(self, node: Any) -> Any:
-        sides = ("this", "low", "high")
-        if any(self._kind(node.args[side]) == "timestamp" for side in sides):
-            for side in sides:
-                node.set(side, self._call("comparable", node.args[side]))
+        self._make_comparable(node, ("this", "low", "high"))
         return node
+
+    def _on_ordered(self, node: Any) -> Any:
+        if self._kind(node.this) == "interval":
+            self._make_comparable(node, ("this",))
+        return node
+
+    def _make_comparable(self, node: Any, sides: tuple[str, ...]) -> None:
+        """Have SQLite compare timestamps and intervals, which are texts, by what they mean."""
+        kinds = {self._kind(node.args[side]) for side in sides}
+        function = (
+            "interval_size" if "interval" in kinds else "comparable" if "timestamp" in kinds else ""
+        )
+        for side in sides if function else ():
+            node.set(side, self._call(function, node.args[side]))

@@ -60,7 +60,7 @@ class Sql(Verifier):
     """
 
     name = "sql"
-    version = 4
+    version = 5
     limit_s = 10.0
     options = (
         "preset", "reward", "columns", "tolerance", "dialect", "clock", "max_steps", "max_rows",
@@ -90,34 +90,34 @@ class Sql(Verifier):
 
     def check_options(self) -> None:
         """Raise `OptionError` for an option with a value that it can't have."""
-        for option, known in (
+        for option, choices in (
             ("preset", get_args(Preset)),
             ("reward", get_args(Reward)),
             ("columns", ("ordered", "any")),
             ("dialect", DIALECTS),
             ("clock", (False, True)),
         ):
-            given = getattr(self, option)
-            if not isinstance(given, type(known[0])) or given not in known:
-                names = ", ".join(map(str, known)) if option != "clock" else "true or false"
-                raise OptionError(f"{option} is one of {names}, not {given!r:.80}.")
+            value = getattr(self, option)
+            if not isinstance(value, type(choices[0])) or value not in choices:
+                names = ", ".join(map(str, choices)) if option != "clock" else "true or false"
+                raise OptionError(f"{option} is one of {names}, not {value!r:.80}.")
         if self.reward != "match" and self.preset != "bird":
             raise OptionError(f"reward {self.reward!r} is of the preset 'bird' alone.")
         if self.preset != "rlvr" and (self.columns != "ordered" or self.tolerance):
             raise OptionError("columns and tolerance are of the preset 'rlvr' alone.")
         for option in ("max_steps", "max_rows"):
-            given = getattr(self, option)
-            if isinstance(given, bool) or not isinstance(given, int) or given < 1:
-                raise OptionError(f"{option} is a whole number above 0, not {given!r:.80}.")
+            value = getattr(self, option)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise OptionError(f"{option} is a whole number above 0, not {value!r:.80}.")
         if isinstance(self.tolerance, bool) or not isinstance(self.tolerance, int | float):
             raise OptionError(f"tolerance is a number, not {self.tolerance!r:.80}.")
         if not 0 <= self.tolerance < float("inf"):
             raise OptionError(f"tolerance is at least 0 and finite, not {self.tolerance!r}.")
 
     def settle(self, task: Task, response: str) -> Verdict | None:
-        """Return the verdict if there's no query, or one that only writes."""
-        found = self._found(response)
-        return None if isinstance(found, str) else found
+        """Return the verdict if the response has no query or one that only writes, otherwise None."""
+        query = self._found(response)
+        return None if isinstance(query, str) else query
 
     def verify(self, task: Task, response: str) -> Verdict:
         """Judge any response."""
@@ -167,14 +167,14 @@ class Sql(Verifier):
             return None
 
     def _found(self, response: str) -> str | Scored:
-        """Return the response's query, or the verdict if there's none or one that only writes."""
-        found = find_query(response)
-        if found.query is None:
-            return refused(self.name, Status.UNPARSABLE, found.reason)
-        why = refusal(found.query)
+        """Return the response's query, or the verdict if it has no query or one that only writes."""
+        extracted = find_query(response)
+        if extracted.query is None:
+            return refused(self.name, Status.UNPARSABLE, extracted.reason)
+        why = refusal(extracted.query)
         if why:
-            return refused(self.name, Status.INCORRECT, why, query=found.query[:500])
-        return found.query
+            return refused(self.name, Status.INCORRECT, why, query=extracted.query[:500])
+        return extracted.query
 
     # ------------------------------------------------------------------ the gold
 
@@ -247,9 +247,9 @@ class Sql(Verifier):
 
             def ranks() -> Any:
                 working_on("reference")
-                known = ranked(order, gold.rows, self._variant(identity))
+                ranking = ranked(order, gold.rows, self._variant(identity))
                 working_on("response")
-                return known
+                return ranking
 
             why = compare.difference(
                 gold,

@@ -36,35 +36,35 @@ class Store(threading.local):
         Raises `CannotScore(gold)`.
         """
         key = (role, identity.path, clock, dialect)
-        known = self._open.get(key)
-        if known is not None and known.identity == identity:
+        cached = self._open.get(key)
+        if cached is not None and cached.identity == identity:
             self._open.move_to_end(key)
-            return known
-        self.drop(known)
+            return cached
+        self.drop(cached)
         if len(self._open) >= _OPEN:
             self._open.popitem(last=False)[1].close()
         self._open[key] = opened = Database(identity, clock, role == "look", dialect)
         return opened
 
     def drop(self, database: Database | None) -> None:
-        """Close a database, after a query ran into a limit, say."""
-        for key, known in list(self._open.items()):
-            if known is database:
+        """Close a database, for example after a query exceeded a limit."""
+        for key, cached in list(self._open.items()):
+            if cached is database:
                 del self._open[key]
-                known.close()
+                cached.close()
 
     def result(self, key: Hashable, make: Callable[[], Rows]) -> Rows:
-        """Return the result under this key, made by `make` if there's none. Raises what it raises."""
-        known = self._results.get(key)
-        if known is not None:
+        """Return the cached result under a key, or call `make` and cache its result. Raises what `make` raises."""
+        cached = self._results.get(key)
+        if cached is not None:
             self._results.move_to_end(key)
-            return known
-        made = self._results[key] = make()
-        self._size += made.size + 1000
+            return cached
+        rows = self._results[key] = make()
+        self._size += rows.size + 1000
         while self._size > _RESULT_BYTES and len(self._results) > 1:
             _, oldest = self._results.popitem(last=False)
             self._size -= oldest.size + 1000
-        return made
+        return rows
 
 
 STORE = Store()

@@ -11,7 +11,7 @@ import pytest
 import rlvr
 from rlvr.core.registry import environments
 
-TASKS = {"code": 4, "code_repair": 3, "humaneval": 6, "mbpp": 6, "if_rlvr": 15, "bird": 40,
+TASKS = {"code": 4, "code_agent": 2, "code_repair": 3, "math_python": 6, "humaneval": 6, "mbpp": 6, "if_rlvr": 15, "bird": 40,
          "spider": 40, "sql_explore": 40}  # fmt: skip
 NAMES = [spec.name for spec in environments() if spec.origin == "rlvr"]
 

@@ -197,6 +197,27 @@ def test_a_generator_that_draws_elsewhere_is_told_of_its_rng(own: bool) -> None:
     assert ("np_random" in finding.fix) is own
 
 
+def test_tasks_that_vary_are_named_before_what_follows_from_them(tmp_path: Path) -> None:
+    file = tmp_path / "varying.py"
+    file.write_text(
+        "import random, rlvr\n\n"
+        "def puzzle(rng):\n"
+        "    number = random.randrange(10**9)\n"
+        "    return rlvr.Task(f'{number}?', str(number))\n\n"
+        "@rlvr.environment('varying_tasks')\n"
+        "def make(split='train'):\n"
+        "    return rlvr.SingleTurn(rlvr.generated(puzzle, split=split, size=20), rlvr.Math())\n"
+    )
+    only = ["gymnasium-api", "vectors", "tasks-remade"]
+    report = rlvr.audit(str(file), tasks=4, only=only)
+    assert report.cause.startswith("20 of 20 tasks differ")
+    assert "draws from its argument `rng` alone" in report.cause
+    assert str(report).lstrip().startswith(report.cause[:30])
+    for name in only:
+        assert report[name].outcome is ProbeOutcome.FAIL
+        assert "its argument `rng` alone" in report[name].fix
+
+
 TASKS_OF_ONE = [rlvr.Task(f"{n}?", str(n)) for n in range(20)]
 EXAMPLES = Path(__file__).parents[3] / "docs" / "authors.md"
 

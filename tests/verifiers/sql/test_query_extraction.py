@@ -31,6 +31,8 @@ from rlvr.verifiers.sql.statement import orders, refusal, without_word
          "SELECT a\nFROM t\nWHERE x = 'it; is'"),
         ("SELECT a FROM t\n\nThis shows it.", "SELECT a FROM t"),
         ("SQL: SELECT a FROM t", "SELECT a FROM t"),
+        ("(SELECT a FROM t)", "(SELECT a FROM t)"),
+        ("The query:\n( (SELECT a FROM t) UNION (SELECT 1));", "( (SELECT a FROM t) UNION (SELECT 1))"),
         ("Final answer: select a from t;", "select a from t"),
         ("With this in mind:\nSELECT a FROM t", "SELECT a FROM t"),
         ("Select the rows first.\n\nSELECT a FROM t", "SELECT a FROM t"),

@@ -45,8 +45,10 @@ def gymnasium_api(subject: Subject) -> Finding:
         return fail(
             "Gymnasium's check_env refuses it",
             [described(error)],
-            "Make it with rlvr.SingleTurn(…) or a subclass of rlvr.MultiTurn. A `reset` or `step` of your own returns "
-            "the values that Gymnasium's documentation lists.",
+            _FIX_GENERATOR
+            if _tasks_vary(subject)
+            else "Make it with rlvr.SingleTurn(…) or a subclass of rlvr.MultiTurn. A `reset` or `step` of your own "
+            "returns the values that Gymnasium's documentation lists.",
         )
     return ok("Gymnasium's check_env passes")
 
@@ -191,7 +193,7 @@ def vectors(subject: Subject) -> Finding:
         return fail(
             "in a vector, the same seeds draw other tasks",
             [excerpt(str(prompt)) for prompt in prompts],
-            "Draw from self.np_random alone.",
+            _FIX_GENERATOR if _tasks_vary(subject) else _FIX_RESET,
         )
     return ok("two side by side and two in a vector behave as each does alone")
 
@@ -199,6 +201,12 @@ def vectors(subject: Subject) -> Finding:
 def _own_reset(env: Environment) -> bool:
     """Return True if an author has overridden `reset`."""
     return not type(env).reset.__module__.startswith("rlvr.")
+
+
+def _tasks_vary(subject: Subject) -> bool:
+    """Return True if a task of the environment isn't the same when it is made again."""
+    first, second = (_fresh(subject).tasks[0] for _ in range(2))
+    return (first.text, first.reference) != (second.text, second.reference)
 
 
 def _verdict_on_x(subject: Subject) -> Unscored | None:

@@ -75,25 +75,27 @@ def episodes_apart(subject: Subject) -> Finding:
         return nothing(_VARY)
     env, tasks = subject.env, (subject.tasks[0], subject.tasks[-1])
     turns = [_conversations(env, task)[-1] for task in tasks]
-    alone = [play(env, task, in_order(said)) for task, said in zip(tasks, turns, strict=True)]
+    alone = [play(env, task, in_order(script)) for task, script in zip(tasks, turns, strict=True)]
     with opened(env, tasks[0]) as first, opened(env, tasks[1]) as second:
         replies: list[list[str]] = [[], []]
         for place in range(max(map(len, turns))):
-            for episode, said, got in zip((first, second), turns, replies, strict=True):
-                if place < len(said) and not episode.over:
-                    got.append(respond(episode, said[place]))
+            for episode, script, got in zip((first, second), turns, replies, strict=True):
+                if place < len(script) and not episode.over:
+                    got.append(respond(episode, script[place]))
         for episode in (first, second):
             if not episode.over:
                 episode.cut("turns")
         together = [
             finish(env, episode, got) for episode, got in zip((first, second), replies, strict=True)
         ]
-    afterwards = [play(env, task, in_order(said)) for task, said in zip(tasks, turns, strict=True)]
+    afterwards = [
+        play(env, task, in_order(script)) for task, script in zip(tasks, turns, strict=True)
+    ]
     changed = [
         f"{task.id}, {when}: {difference}"
-        for when, others in (("beside another episode", together), ("after others", afterwards))
-        for task, one, other in zip(tasks, alone, others, strict=True)
-        if (difference := _difference(one, other))
+        for when, plays in (("beside another episode", together), ("after others", afterwards))
+        for task, expected, actual in zip(tasks, alone, plays, strict=True)
+        if (difference := _difference(expected, actual))
     ]
     if changed:
         return fail("an episode changes when others are played", changed, _FIX_STATE)
@@ -108,7 +110,7 @@ def closed_once(subject: Subject) -> Finding:
     task = subject.tasks[0]
     turns = _conversations(subject.env, task)[-1]
     wrong = []
-    for when, said, faulty in (
+    for when, script, faulty in (
         ("right after opening", (), False),
         ("in the middle", turns[:1], False),
         ("at the end", turns, False),
@@ -116,10 +118,10 @@ def closed_once(subject: Subject) -> Finding:
     ):
         env, closings = _watched(subject.env, faulty)
         with opened(env, task) as episode:
-            for turn in said:
+            for turn in script:
                 if not episode.over:
                     respond(episode, turn)
-            if said is turns:
+            if script is turns:
                 if not episode.over:
                     episode.cut("turns")
                 episode.begin_end().result()
@@ -154,9 +156,9 @@ def episode_leaves_nothing(subject: Subject) -> Finding:
         _some(subject.env, task, turns, _EPISODES)
         after = _traces(folder)
     left = [
-        f"{after[what] - before[what]} {what}"
-        for what in before
-        if after[what] - before[what] >= _EPISODES // 2
+        f"{after[kind] - before[kind]} {kind}"
+        for kind in before
+        if after[kind] - before[kind] >= _EPISODES // 2
     ]
     if left:
         return fail(
@@ -179,23 +181,23 @@ def calls_once(subject: Subject) -> Finding:
         return nothing("no call of its tools can be made up")
     counting, executed = _counting(env)
     messages = min(3, env.max_turns)
-    made = 0
+    sent = 0
     with opened(counting, task) as episode:
         for number in range(messages):
             if episode.over:
                 break
             share = [calls[(number + i) % len(calls)] for i in range(_CALLS // messages)]
             respond(episode, call_message(*share))
-            made += len(share)
+            sent += len(share)
     done = executed.total()
-    if done != made:
+    if done != sent:
         return fail(
-            f"{made} calls of tools execute {done} times",
+            f"{sent} calls of tools execute {done} times",
             [f"{name}: {times} times" for name, times in executed.items()],
             "Keep the toolbox of an episode, and don't make earlier calls again: tools may write, pay or send. "
             "rlvr.ToolEnv makes each call once.",
         )
-    return ok(f"{made} calls of tools execute {done} times")
+    return ok(f"{sent} calls of tools execute {done} times")
 
 
 # ------------------------------------------------------------------ helpers
@@ -212,16 +214,16 @@ def _replies(subject: Subject, task: Task, turns: Sequence[Turn]) -> list[str]:
     return subject.play(task, in_order(turns)).replies
 
 
-def _difference(one: Played, other: Played) -> str:
+def _difference(expected: Played, actual: Played) -> str:
     """Return the first difference between two episodes in words; "" if there is none."""
-    for what, a, b in (
-        ("the replies are", one.replies, other.replies),
-        ("the outcome is", one.outcome, other.outcome),
-        ("the step rewards are", one.step_rewards, other.step_rewards),
-        ("the verdict is", shown(one.verdict), shown(other.verdict)),
+    for label, a, b in (
+        ("the replies are", expected.replies, actual.replies),
+        ("the outcome is", expected.outcome, actual.outcome),
+        ("the step rewards are", expected.step_rewards, actual.step_rewards),
+        ("the verdict is", shown(expected.verdict), shown(actual.verdict)),
     ):
         if a != b:
-            return f"{what} {excerpt(str(b), 100)}, and alone {excerpt(str(a), 100)}"
+            return f"{label} {excerpt(str(b), 100)}, and alone {excerpt(str(a), 100)}"
     return ""
 
 

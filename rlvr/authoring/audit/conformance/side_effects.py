@@ -143,7 +143,10 @@ def quiet(subject: Subject) -> Finding:
     ]
     if not lines:
         return ok("a verification prints nothing")
-    fix = "Put information into the verdict: rlvr.Scored(…, feedback=…, detail={…})."
+    fix = (
+        "Put information into the verdict: rlvr.Scored(…, feedback=…, detail={…}). With RLVR_PRINTS=stderr the audit "
+        "shows what is printed."
+    )
     if max(printed.values()) > _NOISE:
         return fail(lines[0], lines, fix)
     return note(lines[0], lines, fix)

@@ -52,6 +52,7 @@ def tasks_remade(subject: Subject) -> Finding:
             [f"task {i}: {excerpt(subject.env.tasks[i].text)}" for i in different],
             "The function that makes a task draws from its argument `rng` alone. Sort sets: their order "
             "changes from process to process.",
+            tasks_that_vary=len(different),
         )
     return ok(f"{count} tasks are the same when {where}")
 

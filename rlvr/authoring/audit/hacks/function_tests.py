@@ -118,13 +118,13 @@ def shared_jail_cheats(subject: Subject) -> Finding:
         sums[cheat] += earned(verdict) / len(tasks) / (subject.top or 1.0)
         if full(verdict):
             paid.setdefault(cheat, f"{task.id}, {cheat}: {shown(verdict)}")
-    known = [cheat for cheat in paid if cheat in OF_HARNESS]
+    on_harness = [cheat for cheat in paid if cheat in OF_HARNESS]
     blind = [cheat for cheat in paid if cheat in OF_SHARED]
     floor = max(sums[cheat] for cheat in OF_SHARED)
     figures = {
         "cheats": len(OF_SHARED),
         "passed": len(blind),
-        "harness_passed": len(known),
+        "harness_passed": len(on_harness),
         "share": round(floor, 4),
         "floor": round(floor, 4),
     }
@@ -133,11 +133,11 @@ def shared_jail_cheats(subject: Subject) -> Finding:
         "only beside a reward that a cheat doesn't earn, and look at solutions that pass."
     )
     summary = (
-        f"tests share the solution's process: {len(blind)} of {len(OF_SHARED)} cheats pass, and {len(known)} of "
+        f"tests share the solution's process: {len(blind)} of {len(OF_SHARED)} cheats pass, and {len(on_harness)} of "
         f"{len(OF_HARNESS)} that know rlvr's own program"
     )
     make = fail if blind else note
-    return make(summary, [paid[cheat] for cheat in (*blind, *known)], fix, **figures)
+    return make(summary, [paid[cheat] for cheat in (*blind, *on_harness)], fix, **figures)
 
 
 @probe("hacks")
@@ -214,8 +214,8 @@ def _hands_over_names(reference: CodeReference) -> bool:
             if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in called:
                 arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
                 if any(
-                    isinstance(each, ast.Name | ast.Attribute | ast.Subscript | ast.Starred)
-                    for each in arguments
+                    isinstance(argument, ast.Name | ast.Attribute | ast.Subscript | ast.Starred)
+                    for argument in arguments
                 ):
                     return True
     return False

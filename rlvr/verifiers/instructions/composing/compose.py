@@ -50,12 +50,14 @@ def redraw(
 ) -> list[Constraint]:
     """Return the set with the kwargs of one constraint drawn anew, and different.
 
-    Raises `OptionError` where that one has no kwargs to change.
+    Raises `OptionError` if that constraint has no kwargs.
     """
     old = constraints[which]
     if not old.kwargs:
         raise OptionError(f"{old.id} has no kwargs: there's nothing to change.")
-    taken = frozenset(word for one in constraints for word in KEYWORDS if word in repr(one.kwargs))
+    taken = frozenset(
+        word for constraint in constraints for word in KEYWORDS if word in repr(constraint.kwargs)
+    )
     while True:
         new = Constraint(old.id, CATALOGUE[old.id](rng, Words(rng, taken)))
         if new != old:

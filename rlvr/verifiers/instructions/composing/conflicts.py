@@ -39,11 +39,11 @@ _AGAINST: dict[str, tuple[str, ...]] = {
 
 CONFLICTS: frozenset[frozenset[str]] = frozenset(
     [frozenset(pair) for group in _APART for pair in combinations(group, 2)]
-    + [frozenset((one, other)) for one, others in _AGAINST.items() for other in others]
+    + [frozenset((first, second)) for first, seconds in _AGAINST.items() for second in seconds]
 )
 """Pairs of ids that are never drawn together."""
 
 
-def fits(id: str, others: list[str]) -> bool:
-    """Tell whether `id` may be combined with all of `others`; it never fits itself."""
-    return id not in others and not any(frozenset((id, other)) in CONFLICTS for other in others)
+def fits(id: str, chosen: list[str]) -> bool:
+    """Tell whether `id` may be combined with all of `chosen`; it never fits itself."""
+    return id not in chosen and not any(frozenset((id, other)) in CONFLICTS for other in chosen)

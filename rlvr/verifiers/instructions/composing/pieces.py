@@ -37,54 +37,54 @@ def first_of(word: str) -> str:
 
 
 def beginning(wanted: Wanted) -> list[str]:
-    """Return the sentence that must come first, where one must."""
-    given = wanted.get("first_word:first_word_answer")
-    return [first_of(given["first_word"])] if given else []
+    """Return the sentence with which the text must begin; an empty list if no instruction asks for one."""
+    kwargs = wanted.get("first_word:first_word_answer")
+    return [first_of(kwargs["first_word"])] if kwargs else []
 
 
 def pieces(wanted: Wanted) -> list[str]:
     """Return a line or more for each instruction that wants something to be there."""
-    made: list[str] = []
-    for id, given in wanted.items():
-        made += _pieces_of(id, given)
-    return made
+    lines: list[str] = []
+    for id, kwargs in wanted.items():
+        lines += _pieces_of(id, kwargs)
+    return lines
 
 
-def _pieces_of(id: str, given: Kwargs) -> list[str]:
+def _pieces_of(id: str, kwargs: Kwargs) -> list[str]:
     match id:
         case "keywords:existence":
-            return [_about(word) for word in given["keywords"]]
+            return [_about(word) for word in kwargs["keywords"]]
         case "keywords:frequency":
-            least = given["frequency"] if given["relation"] == "at least" else 1
-            return [_about(given["keyword"])] * least
+            least = kwargs["frequency"] if kwargs["relation"] == "at least" else 1
+            return [_about(kwargs["keyword"])] * least
         case "keywords:word_once":
-            return [_about(given["keyword"])]
+            return [_about(kwargs["keyword"])]
         case "count:count_increment_word":
-            return [_about(given["keyword1"]), *[_about(given["keyword2"])] * 2]
+            return [_about(kwargs["keyword1"]), *[_about(kwargs["keyword2"])] * 2]
         case "keywords:palindrome":
             return ["The ground was level there."]
         case "detectable_format:number_bullet_lists":
-            return ["- one more point to keep in mind"] * given["num_bullets"]
+            return ["- one more point to keep in mind"] * kwargs["num_bullets"]
         case "detectable_format:multiple_sections":
-            numbers = range(1, given["num_sections"] + 1)
-            return [f"{given['section_spliter']} {n}" for n in numbers]
+            numbers = range(1, kwargs["num_sections"] + 1)
+            return [f"{kwargs['section_spliter']} {n}" for n in numbers]
         case "detectable_format:title":
             return ["<<Notes from the town>>"]
         case "detectable_format:number_highlighted_sections":
-            return ["Take *good care* of it."] * given["num_highlights"]
+            return ["Take *good care* of it."] * kwargs["num_highlights"]
         case "detectable_content:number_placeholders":
-            return ["Write to [name] about it."] * given["num_placeholders"]
+            return ["Write to [name] about it."] * kwargs["num_placeholders"]
         case "change_case:capital_word_frequency":
-            least = given["capital_frequency"] if given["capital_relation"] == "at least" else 0
+            least = kwargs["capital_frequency"] if kwargs["capital_relation"] == "at least" else 0
             return ["Please NOTE this."] * least
         case "count:numbers":
-            return ["There were 7 of them."] * given["N"]
+            return ["There were 7 of them."] * kwargs["N"]
         case "count:conjunctions":
             return ["It was late and cold but calm so we stayed or walked yet nobody spoke."]
         case "count:person_names":
-            return [f"{name} was there." for name in _NAMES[: given["N"]]]
+            return [f"{name} was there." for name in _NAMES[: kwargs["N"]]]
         case "format:list":
-            return [f"{given['sep']} one item", f"{given['sep']} another item"]
+            return [f"{kwargs['sep']} one item", f"{kwargs['sep']} another item"]
         case "format:output_template":
             return [
                 "My Answer: it can be done.",
@@ -104,14 +104,14 @@ def _about(word: str) -> str:
 
 def closing(wanted: Wanted) -> list[str]:
     """Return the pieces that must be at the end, in a valid order."""
-    made = []
+    lines = []
     if "detectable_content:postscript" in wanted:
         marker = wanted["detectable_content:postscript"]["postscript_marker"]
-        made.append(f"{marker} There is more to come.")
+        lines.append(f"{marker} There is more to come.")
     if "startend:end_checker" in wanted:
-        made.append(wanted["startend:end_checker"]["end_phrase"])
+        lines.append(wanted["startend:end_checker"]["end_phrase"])
     if "last_word:last_word_answer" in wanted:
-        made.append(
+        lines.append(
             f"In the end it was all about the {wanted['last_word:last_word_answer']['last_word']}."
         )
-    return made
+    return lines

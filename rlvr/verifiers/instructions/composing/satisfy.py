@@ -27,10 +27,10 @@ _MOST = 60  # sentences that are added
 
 
 def satisfying(ids: Sequence[str], kwargs: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return a text that follows all of these instructions; None where it can't be built this way."""
+    """Return a text that follows all of these instructions; None if it can't be built this way."""
     if any(id not in CATALOGUE for id in ids) or len(set(ids)) < len(ids):
         return None
-    wanted = {id: dict(given) for id, given in zip(ids, kwargs, strict=True)}
+    wanted = {id: dict(options) for id, options in zip(ids, kwargs, strict=True)}
     try:
         return _grown(wanted)
     except CannotScore:
@@ -38,11 +38,11 @@ def satisfying(ids: Sequence[str], kwargs: Sequence[Mapping[str, Any]]) -> str |
 
 
 def _grown(wanted: Mapping[str, Kwargs]) -> str | None:
-    checks = [(find(id), given) for id, given in wanted.items()]
+    checks = [(find(id), kwargs) for id, kwargs in wanted.items()]
     for extra in range(_MOST):
-        made = ResponseText(_assembled(wanted, extra))
-        if all(check.function(made, **check.bound(given)) for check, given in checks):
-            return made.raw
+        text = ResponseText(_assembled(wanted, extra))
+        if all(check.function(text, **check.bound(kwargs)) for check, kwargs in checks):
+            return text.raw
     return None
 
 
@@ -70,8 +70,8 @@ def _assembled(wanted: Mapping[str, Kwargs], extra: int) -> str:
 def _paragraphs(wanted: Mapping[str, Kwargs]) -> tuple[int, str, int]:
     """Return the number of paragraphs, their separator, and the one that begins with a given word (0: none)."""
     if "length_constraints:nth_paragraph_first_word" in wanted:
-        given = wanted["length_constraints:nth_paragraph_first_word"]
-        return given["num_paragraphs"], "\n\n", given["nth_paragraph"]
+        kwargs = wanted["length_constraints:nth_paragraph_first_word"]
+        return kwargs["num_paragraphs"], "\n\n", kwargs["nth_paragraph"]
     if "length_constraints:number_paragraphs" in wanted:
         count = wanted["length_constraints:number_paragraphs"]["num_paragraphs"]
         return count, "\n***\n", 0

@@ -11,9 +11,9 @@ from rlvr.verifiers.instructions.registry import instruction
 from rlvr.verifiers.instructions.text import ResponseText
 
 
-def same(one: str, other: str) -> bool:
+def same(text: str, other: str) -> bool:
     """Return whether two texts are the same except for case and white space at the ends."""
-    ours, theirs = map(segmentation.normal, (one, other))
+    ours, theirs = map(segmentation.normal, (text, other))
     return ours.strip().lower() == theirs.strip().lower()
 
 

@@ -184,7 +184,10 @@ def counting_composition(text: ResponseText, n_sent: int, n_words: int) -> bool:
     if paragraphs and not paragraphs[-1].strip():
         del paragraphs[-1]
     return len(paragraphs) == 3 and all(
-        [len(resources.sentence_tokens(each)) for each in ResponseText(paragraph).punkt_sentences]
+        [
+            len(resources.sentence_tokens(sentence))
+            for sentence in ResponseText(paragraph).punkt_sentences
+        ]
         == [n_words] * n_sent
         for paragraph in paragraphs
     )
@@ -197,8 +200,8 @@ _NORMAL: Difference = {
 }
 
 
-def _published_same(one: str, other: str) -> bool:
-    return one.strip().lower() == other.strip().lower()
+def _published_same(text: str, other: str) -> bool:
+    return text.strip().lower() == other.strip().lower()
 
 
 @deviates("copy:copy", **_NORMAL, cheap=True)

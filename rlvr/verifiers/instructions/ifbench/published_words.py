@@ -303,8 +303,8 @@ def sentence_keyword(text: ResponseText, word: str, N: int) -> bool:
 @deviates("words:last_first", **_PIECES)
 def last_first(text: ResponseText) -> bool:
     """Strip ASCII punctuation."""
-    for one, after in pairwise(text.punkt_sentences):
-        last, first = one.rstrip(EDGES).split(), after.lstrip(EDGES).split()
+    for sentence, after in pairwise(text.punkt_sentences):
+        last, first = sentence.rstrip(EDGES).split(), after.lstrip(EDGES).split()
         if not last or not first or last[-1].lower() != first[0].lower():
             return False
     return True
@@ -320,7 +320,7 @@ def paragraph_last_first(text: ResponseText) -> bool:
 @deviates("sentence:increment", **_LIST_NUMBERS)
 def increment(text: ResponseText, small_n: int) -> bool:
     """Count what white space separates, without ASCII punctuation."""
-    counts = [len(each.translate(NO_PUNCTUATION).split()) for each in text.punkt_sentences]
+    counts = [len(sentence.translate(NO_PUNCTUATION).split()) for sentence in text.punkt_sentences]
     return all(b == a + small_n for a, b in pairwise(counts))
 
 

@@ -66,16 +66,16 @@ def response_language(text: ResponseText, language: str) -> bool:
 def _codes(language: str) -> tuple[str, ...]:
     """Return the detector's codes for a language. Raises `CannotScore(gold)` for one it doesn't know."""
     code = language.strip().lower().replace("_", "-")
-    known = resources.languages()
+    codes = resources.languages()
     if code in ("zh", "zho", "cmn"):
         return ("zh-cn", "zh-tw")
     for name in (code, _OTHER_CODES.get(code, ""), code.partition("-")[0]):
         name = _OTHER_CODES.get(name, name)
-        if name in known:
+        if name in codes:
             return (name,)
     raise wrong(
         f"language:response_language: no detector knows the language code {language!r:.40}. "
-        f"{nearest(code, known)}"
+        f"{nearest(code, codes)}"
     )
 
 

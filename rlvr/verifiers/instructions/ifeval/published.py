@@ -62,8 +62,8 @@ def published_letter_frequency(
         return holds(text.lower.count(sign), let_relation, let_frequency)
     letter_frequency(text, letter, let_frequency, let_relation)  # raises for several characters
     likely = [
-        holds(text.lower.count(each), let_relation, let_frequency)
-        for each in string.ascii_lowercase
+        holds(text.lower.count(drawn), let_relation, let_frequency)
+        for drawn in string.ascii_lowercase
     ]
     return 2 * sum(likely) > len(likely)
 

@@ -1,0 +1,468 @@
+"""`mine`: commits of a repository as tasks: the commit's sources undone, its tests as the verifier.
+
+Each task is checked in jails before it is written: some tests fail before the change and pass after it, and the whole
+verification, with variants of the tests that must fail, passes five times of five on the commit's own change and fails
+without it.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import random
+import re
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from rlvr.authoring.mining.history import GitHistory, MinedCommit
+from rlvr.authoring.mining.variants import found_tests, variants
+from rlvr.core.files import replacing
+from rlvr.envs.terminal.artifacts import Artifacts
+from rlvr.envs.terminal.controls import (
+    CONTROLS,
+    Controls,
+    TestFile,
+    VariedTest,
+    controlled,
+    run_tests,
+)
+from rlvr.envs.terminal.draft import packed
+from rlvr.envs.terminal.start import Start
+from rlvr.sandboxes.packages import declared, normal
+
+ROOT = "/app"
+_TIMES = 5
+_MOST_VARIANTS = 32
+_MOST_OTHERS = 3  # tests that pass before and after
+_MOST_DECISIVE = 12  # tests that get variants
+_Outcomes = Mapping[str, tuple[str, ...]]
+
+
+class _RejectedError(Exception):
+    """The commit makes no task; the message says why, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class MinedTask:
+    """A task that was made of a commit.
+
+    Attributes:
+        folder: where it is.
+        commit: the commit's hash.
+        subject: the first line of its message.
+        decisive: the number of tests that fail before and pass after.
+        guesses: the number of guesses of which one would be right, for code that forges the tests' results.
+        seconds: of one verification.
+    """
+
+    folder: Path
+    commit: str
+    subject: str
+    decisive: int
+    guesses: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class MiningReport:
+    """The tasks that were made, and why other commits made none.
+
+    Attributes:
+        tasks: in the order of their commits, the newest first.
+        rejected: the number of commits by reason.
+        walked: the number of commits with sources and tests that were tried.
+    """
+
+    tasks: list[MinedTask] = field(default_factory=list)
+    rejected: dict[str, int] = field(default_factory=dict)
+    walked: int = 0
+
+
+def mine(
+    repository: str | Path,
+    output: str | Path,
+    *,
+    most: int = 20,
+    since: str | None = None,
+    walk: int = 1000,
+    packages: Sequence[str] = ("pytest",),
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float = 60.0,
+    least_guesses: int = 20,
+    most_mb: float = 8.0,
+    jobs: int = 1,
+    progress: Callable[[str], None] = lambda line: None,
+) -> MiningReport:
+    """Make tasks of a local git repository and write them in Harbor's format.
+
+        report = rlvr.authoring.mining.mine(".", "mined", most=5, packages=["pytest", "numpy"])
+
+    Args:
+        repository: its folder; it is read, and never changed.
+        output: a folder for a folder per task. Those that are there already are kept and counted.
+        most: the most tasks.
+        since: only commits from this date on.
+        walk: the most commits to look at, from the newest.
+        packages: that the tests need; jails must have them (`rlvr sandbox build --packages`).
+        environment: variables that the tests are run with.
+        timeout_s: of one run of a commit's tests.
+        least_guesses: refuse a commit if code that forges its tests' results were right once in fewer guesses.
+        most_mb: the most that the repository's files may have together.
+        jobs: commits that are tried at a time.
+        progress: called with a line per commit.
+
+    Raises `DataError` for a folder that is no repository, `SandboxError` if there is no sandbox with these packages.
+    """
+    if not any(normal(re.split("==", name)[0]) == "pytest" for name in packages):
+        packages = ("pytest", *packages)
+    declared(packages)
+    history = GitHistory(repository)
+    Path(output).mkdir(parents=True, exist_ok=True)
+    blank = Controls(ROOT, {}, tuple(packages), dict(environment or {}))
+    miner = _Miner(history, Path(output), blank, timeout_s, least_guesses, most_mb, most, progress)
+    return asyncio.run(miner.run(since, walk, jobs))
+
+
+class _Miner:
+    def __init__(
+        self,
+        history: GitHistory,
+        output: Path,
+        blank: Controls,
+        timeout_s: float,
+        least_guesses: int,
+        most_mb: float,
+        most: int,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._history, self._output, self._blank = history, output, blank
+        self._timeout_s, self._least_guesses, self._most_mb = timeout_s, least_guesses, most_mb
+        self._most, self._progress = most, progress
+        self._report = MiningReport()
+
+    async def run(self, since: str | None, walk: int, jobs: int) -> MiningReport:
+        """Try commits until there are enough tasks."""
+        commits = iter(self._history.commits(since, walk))
+
+        async def work() -> None:
+            for commit in commits:  # shared: the next free job takes the next commit
+                if len(self._report.tasks) >= self._most:
+                    return
+                await self._try(commit)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(jobs):
+                group.create_task(work())
+        del self._report.tasks[self._most :]
+        with replacing(self._output / "tasks.jsonl") as file:
+            for task in self._report.tasks:
+                row = {"id": task.folder.name, "commit": task.commit, "subject": task.subject, "decisive": task.decisive, "guesses": task.guesses, "seconds": round(task.seconds, 2)}  # fmt: skip
+                file.write(json.dumps(row).encode() + b"\n")
+        return self._report
+
+    async def _try(self, commit: MinedCommit) -> None:
+        self._report.walked += 1
+        try:
+            task = _there(self._output, commit) or await self._made(commit)
+        except _RejectedError as error:
+            reason = str(error)
+            self._report.rejected[reason] = self._report.rejected.get(reason, 0) + 1
+            self._progress(f"{commit.id[:10]} {commit.subject[:60]}: {reason}")
+            return
+        self._report.tasks.append(task)
+        self._progress(
+            f"{commit.id[:10]} {commit.subject[:60]}: task, {task.decisive} decisive tests"
+        )
+
+    async def _made(self, commit: MinedCommit) -> MinedTask:
+        before = self._history.files(commit.parent)
+        after = self._history.files(commit.id)
+        if sum(map(len, before.values())) > self._most_mb * (1 << 20):
+            raise _RejectedError("the repository is too large")
+        if not all(path in after for path in (*commit.sources, *commit.tests)):
+            raise _RejectedError("a file of the commit is too large")
+        start = Start(
+            ROOT,
+            steps=(
+                {"files": {f"{ROOT}/{p}": packed(c) for p, c in before.items()}, "executable": []},
+            ),
+        )
+        fixed = Artifacts({f"{ROOT}/{path}": after[path] for path in commit.sources}, {})
+        sources = {path: after[path].decode("utf-8", "replace") for path in commit.tests}
+        nodes = _nodes(sources, before)
+        now = await self._outcomes(start, fixed, sources, nodes)
+        old = await self._outcomes(start, Artifacts(), sources, nodes, needed=False)
+        passing = {
+            name for name, cases in now.items() if "passed" in cases and "failed" not in cases
+        }
+        decisive = sorted(name for name in passing if old.get(name) != now[name])
+        if not decisive:
+            raise _RejectedError("no test fails before and passes after")
+        varied = await self._varied(start, fixed, sources, decisive, now)
+        files = {
+            path: TestFile(
+                text,
+                {
+                    name.partition("::")[2]: now[name]
+                    for name in passing
+                    if name.startswith(f"{path}::")
+                    and name.partition("::")[2] not in varied.get(path, {})
+                },
+                varied.get(path, {}),
+            )
+            for path, text in sources.items()
+        }
+        controls = replace(self._blank, files=files)
+        if controls.guesses < self._least_guesses:
+            raise _RejectedError("too few assertions of its decisive tests can be varied")
+        began = time.monotonic()
+        for number in range(_TIMES):  # each in another order
+            marked = Artifacts({**fixed.files, f"{ROOT}/.order": b"%d" % number}, {})
+            if await controlled(controls, start, marked, self._timeout_s):
+                raise _RejectedError("the tests don't pass 5 of 5 times")
+        seconds = (time.monotonic() - began) / _TIMES
+        if not await controlled(controls, start, Artifacts(), self._timeout_s):
+            raise _RejectedError("the tests pass without the change")
+        folder = self._output / _folder_name(commit)
+        _write(
+            folder, commit, self._history.patch(commit), before, controls, decisive, self._timeout_s
+        )
+        return MinedTask(
+            folder, commit.id, commit.subject, len(decisive), controls.guesses, seconds
+        )
+
+    async def _outcomes(
+        self,
+        start: Start,
+        artifacts: Artifacts,
+        sources: Mapping[str, str],
+        nodes: Sequence[str],
+        needed: bool = True,
+    ) -> _Outcomes:
+        got = await run_tests(self._blank, start, artifacts, sources, nodes, self._timeout_s)
+        if isinstance(got, str):
+            if needed:
+                raise _RejectedError("its tests can't be run to their end in time")
+            return {}
+        if needed and not got:
+            raise _RejectedError("none of its tests can be run")
+        return got
+
+    async def _varied(
+        self,
+        start: Start,
+        fixed: Artifacts,
+        sources: Mapping[str, str],
+        decisive: Sequence[str],
+        now: _Outcomes,
+    ) -> dict[str, dict[str, VariedTest]]:
+        """Return the variants that the right code fails, of as many decisive tests as are needed."""
+        rng = random.Random(json.dumps(sorted(decisive)))
+        candidates = []
+        for path, text in sources.items():
+            try:
+                tests = [test for test in found_tests(text) if f"{path}::{test.name}" in decisive]
+            except SyntaxError:
+                raise _RejectedError("its tests aren't Python that can be read") from None
+            candidates += [(path, test) for test in tests]
+        rng.shuffle(candidates)
+        per_test = _MOST_VARIANTS if len(candidates) == 1 else 16 if len(candidates) < 4 else 8
+        chosen: dict[str, dict[str, Any]] = {}
+        measured: dict[str, str] = dict(sources)
+        expected: dict[str, list[tuple[str, list[str], list[str]]]] = {}
+        nodes: list[str] = []
+        for path, text in sources.items():
+            places: dict[str, tuple[tuple[int, int], list[list[str]]]] = {}
+            for owner, test in candidates[:_MOST_DECISIVE]:
+                if owner == path and (lists := variants(text, test, per_test, rng)):
+                    # Several places: whichever has variants that all fail is used.
+                    places[test.name] = (test.lines, lists[:3])
+            lines = text.splitlines(keepends=True)
+            for name, (span, lists) in sorted(places.items(), key=lambda item: -item[1][0][0]):
+                parts = []
+                for number, texts in enumerate(lists):
+                    names = [
+                        f"test_v{number}_{i}_{rng.getrandbits(32):08x}" for i in range(len(texts))
+                    ]
+                    parts += [
+                        t.replace("@NAME@", n).rstrip("\n") + "\n\n"
+                        for t, n in zip(texts, names, strict=True)
+                    ]
+                    prefix = f"{path}::{name.rpartition('::')[0]}" + ("::" if "::" in name else "")
+                    nodes += [prefix + each for each in names]
+                    expected.setdefault(f"{path}::{name}", []).append((prefix, names, texts))
+                lines[span[0] - 1 : span[1]] = parts
+                chosen.setdefault(path, {})[name] = span
+            measured[path] = "".join(lines)
+        if not chosen:
+            return {}
+        got = await self._outcomes(start, fixed, measured, nodes)
+        found: dict[str, dict[str, VariedTest]] = {}
+        for path, spans in chosen.items():
+            for name, span in spans.items():
+                best: VariedTest | None = None
+                for prefix, names, texts in expected[f"{path}::{name}"]:
+                    outcomes = [got.get(prefix + each, ()) for each in names]
+                    right = now[f"{path}::{name}"]
+                    kept = [
+                        i
+                        for i, cases in enumerate(outcomes)
+                        if i == 0 or (len(cases) == len(right) and "failed" in cases)
+                    ]
+                    if outcomes[0] != right or len(kept) < 2:
+                        continue
+                    test = VariedTest(
+                        span, tuple(texts[i] for i in kept), tuple(outcomes[i] for i in kept)
+                    )
+                    if best is None or len(test.variants) > len(best.variants):
+                        best = test
+                if best is not None:
+                    found.setdefault(path, {})[name] = best
+        return found
+
+
+def _nodes(sources: Mapping[str, str], before: Mapping[str, bytes]) -> list[str]:
+    """Return the tests that a commit adds or changes, and some others of the same files, as `path::name`.
+
+    Raises `_RejectedError` if it adds and changes none.
+    """
+    changed, others = [], []
+    for path, text in sources.items():
+        try:
+            earlier = before.get(path, b"").decode("utf-8", "replace")
+            known = {test.name: ast.dump(test.node) for test in found_tests(earlier)}
+            for test in found_tests(text):
+                same = known.get(test.name) == ast.dump(test.node)
+                (others if same else changed).append(f"{path}::{test.name}")
+        except SyntaxError:
+            raise _RejectedError("its tests aren't Python that can be read") from None
+    if not changed:
+        raise _RejectedError("it changes no test's code")
+    return [*changed, *random.Random(changed[0]).sample(others, min(_MOST_OTHERS, len(others)))]
+
+
+def _there(output: Path, commit: MinedCommit) -> MinedTask | None:
+    """Return the task of a commit that an earlier run has written."""
+    folder = output / _folder_name(commit)
+    try:
+        about = json.loads((folder / "mined.json").read_text("utf-8"))
+        return MinedTask(
+            folder, commit.id, commit.subject, about["decisive"], about["guesses"], 0.0
+        )
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _folder_name(commit: MinedCommit) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", commit.subject.lower()).strip("-")[:40].rstrip("-")
+    return f"{commit.id[:10]}-{words}"
+
+
+_TOML = """\
+schema_version = "1.4"
+artifacts = [{artifacts}]
+
+[task]
+name = "mined/{name}"
+
+[metadata]
+commit = "{commit}"
+decisive = {decisive}
+
+[verifier]
+timeout_sec = {timeout:.1f}
+environment_mode = "separate"
+
+[agent]
+timeout_sec = 1800.0
+
+[environment]
+network_mode = "no-network"
+cpus = 1
+memory_mb = 1024
+"""
+_SCRIPT = """\
+#!/bin/bash
+# rlvr judges by rlvr.json, whose tests can't be forged by the code under test; this is the plain form.
+cd {root} || exit 1
+cp -r /tests/files/. . || exit 1
+if python3 -m pytest -q -p no:cacheprovider -o addopts= {nodes}; then
+  echo '{{"reward": 1.0}}' > /logs/verifier/reward.json
+else
+  echo '{{"reward": 0.0}}' > /logs/verifier/reward.json
+fi
+"""
+
+
+def _write(
+    folder: Path,
+    commit: MinedCommit,
+    patch: str,
+    before: Mapping[str, bytes],
+    controls: Controls,
+    decisive: Sequence[str],
+    timeout_s: float,
+) -> None:
+    """Write a task's folder, whole or not at all."""
+    files: dict[str, bytes] = {
+        f"environment/repository/{path}": content for path, content in before.items()
+    }
+    tops = sorted({PurePosixPath(path).parts[0] for path in commit.sources})
+    subject = json.dumps(commit.subject)
+    installs = " ".join(sorted(controls.packages))
+    files["environment/Dockerfile"] = (
+        f"FROM python:3-slim\nWORKDIR {ROOT}\nRUN pip install --no-cache-dir {installs}\nCOPY repository/ {ROOT}/\n"
+    ).encode()
+    files["task.toml"] = _TOML.format(
+        artifacts=", ".join(json.dumps(f"{ROOT}/{top}") for top in tops),
+        name=folder.name,
+        commit=commit.id,
+        decisive=len(decisive),
+        timeout=timeout_s,
+    ).encode()
+    body = f"\n\n{commit.body}" if commit.body else ""
+    files["instruction.md"] = (
+        f"The Python repository in {ROOT} lacks a change that its history describes so:\n\n> {commit.subject}{_quoted(body)}\n\n"
+        f"Make this change in {' and '.join(f'`{top}`' for top in tops)}. Newer versions of {', '.join(f'`{path}`' for path in commit.tests)} "
+        f"than are here will be run on it, with pytest.\n"
+    ).encode()
+    for path, file in controls.files.items():
+        files[f"tests/files/{path}"] = file.source.encode()
+    names = [
+        f"{path}::{name}"
+        for path, file in controls.files.items()
+        for name in (*file.expected, *file.varied)
+    ]
+    files["tests/test.sh"] = _SCRIPT.format(
+        root=ROOT, nodes=" ".join(map(shlex.quote, sorted(names)))
+    ).encode()
+    files[f"tests/{CONTROLS}"] = json.dumps(controls.to_json(), indent=1).encode()
+    files["solution/change.patch"] = patch.encode("utf-8", "replace")
+    files["solution/solve.sh"] = (
+        f"#!/bin/bash\ncd {ROOT} && patch -p1 -s < /solution/change.patch\n".encode()
+    )
+    about = {
+        "commit": commit.id,
+        "subject": subject,
+        "decisive": len(decisive),
+        "guesses": controls.guesses,
+    }
+    for path, content in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        if path.endswith(".sh"):
+            place.chmod(0o755)
+    with replacing(
+        folder / "mined.json"
+    ) as about_file:  # last: without it the folder is made again
+        about_file.write(json.dumps(about).encode() + b"\n")
+
+
+def _quoted(body: str) -> str:
+    return "\n".join(f"> {line}" if line.strip() else (">" if number else "") for number, line in enumerate(body.split("\n"))) if body else ""  # fmt: skip

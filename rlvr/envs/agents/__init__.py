@@ -1,0 +1,1 @@
+"""Environments for agents: tasks that are worked on with tools in a jail."""

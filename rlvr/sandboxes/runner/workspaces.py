@@ -1,0 +1,241 @@
+"""The broker of a jail of workspaces: pid 1. Many workspaces live in it at the same time, each in a cell of its own.
+
+A frame of the host names its workspace and its call, and so does the answer. What one workspace does holds up no other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import socket
+import sys
+import time
+from typing import Any
+
+from . import frames, jail, kernel, workspace, zygote
+from .cells import MOST_FDS, MOST_MESSAGE, PID, close, has_many_users, memory
+from .files import read
+from .groups import Groups, ProcessGroup, machine_oom_kills
+
+_GRACE_S = 150.0  # beyond what a call's own limits add up to: to end all of it, on a busy machine
+_LONGEST_S = 2e6  # poll(2) counts in milliseconds and 31 bits
+_NAMESPACES = zygote.NEW | kernel.NEWNET
+_CHUNK = 1 << 20
+
+
+def main() -> None:
+    """Serve the host on descriptors 0 and 1 until it hangs up; then everything in the jail ends."""
+    kernel.dumpable(False)
+    link_in, link_out = os.dup(0), os.dup(1)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork() == 0:
+        ours.close()
+        os.close(link_in)
+        os.close(link_out)
+        zygote.main(theirs, -1, workspace.main, _NAMESPACES)
+    theirs.close()
+    groups = Groups()
+    jail.furnish(files=False)
+    _Workspaces(ours, link_in, link_out, groups).serve()
+
+
+class _Workspace:
+    """One workspace, from the broker's side."""
+
+    def __init__(self, control: socket.socket, pid: int, group: ProcessGroup | None) -> None:
+        self.control = control
+        self.pid = pid
+        self.group = group
+        self.call: int | None = None  # the one that is under way
+        self.deadline = 0.0
+        self.kills = 0
+
+    def send(self, message: dict[str, Any], fds: list[int]) -> None:
+        try:
+            socket.send_fds(self.control, [json.dumps(message).encode()], fds)
+        except OSError:
+            pass  # it has ended, which is found when its reply is read
+
+    def oom_kill(self) -> str:
+        """Return who used up the memory if the kernel has killed something since the last call: "itself", "others"."""
+        if self.group is None:
+            return ""
+        kills, full = self.group.oom_kills()
+        killed, self.kills = kills > self.kills, kills
+        if not killed:
+            return ""
+        return "itself" if full else "others"
+
+    def end(self) -> None:
+        """Kill it, and with it all that is in its namespaces. The zygote reaps it later, so the pid is still its own."""
+        if self.group is not None:
+            self.group.end()
+        self.control.close()
+        try:
+            os.kill(self.pid, 9)
+        except ProcessLookupError:
+            pass
+
+
+class _Workspaces:
+    def __init__(self, zygote: socket.socket, link_in: int, link_out: int, groups: Groups) -> None:
+        self._zygote = zygote
+        self._in, self._out = link_in, link_out
+        self._groups = groups
+        self._many_users = has_many_users()
+        self._path = os.environ.get("PATH", "/usr/bin:/bin")
+        self._all: dict[int, _Workspace] = {}
+        self._data = bytearray()
+        self._machine_kills = machine_oom_kills()
+
+    def serve(self) -> None:
+        """Pass frames to the workspaces and their replies back."""
+        poll = select.poll()
+        poll.register(self._in, select.POLLIN)
+        self._poll = poll
+        while True:
+            deadline = min(
+                (w.deadline for w in self._all.values() if w.call is not None), default=0.0
+            )
+            wait = (
+                min(max(0.0, deadline - time.monotonic()), _LONGEST_S) * 1000 if deadline else None
+            )
+            ready = dict(poll.poll(wait))
+            if self._in in ready:
+                self._receive()
+            by_control = {w.control.fileno(): number for number, w in self._all.items()}
+            for fd in ready:
+                if fd in by_control:
+                    self._reply(by_control[fd])
+            now = time.monotonic()
+            for number, one in list(self._all.items()):
+                if one.call is not None and now > one.deadline:
+                    self._fail(number, "a workspace did not answer in time")
+
+    def _receive(self) -> None:
+        data = os.read(self._in, _CHUNK)
+        if not data:
+            os._exit(0)
+        self._data += data
+        while len(self._data) >= (wanted := frames.needed(self._data)):
+            header, blobs = frames.unpacked(self._data[:wanted])
+            del self._data[:wanted]
+            self._do(header, blobs)
+
+    def _do(self, header: dict[str, Any], blobs: list[bytes]) -> None:
+        what, call = header["do"], header["call"]
+        if what == "hello":
+            frames.send(self._out, {"call": call, **self._hello(header)})
+            return
+        number = header["workspace"]
+        one = self._all.get(number)
+        if what == "close":
+            if one is not None:
+                self._fail(number, "the workspace was closed")
+            frames.send(self._out, {"call": call})
+            return
+        try:
+            if what == "open":
+                one = self._open(number, header)
+            elif one is None:
+                raise OSError("it has ended")
+            elif one.call is not None:
+                raise OSError("it does something else")
+        except OSError as error:
+            frames.send(self._out, {"call": call, "fault": "no workspace: %s" % error})
+            return
+        one.call = call
+        one.deadline = time.monotonic() + min(header.get("most_s", 0.0) + _GRACE_S, _LONGEST_S)
+        fds = [memory(blob) for blob in blobs]
+        meters = one.group.meters if what == "open" and one.group else []
+        one.send(header, [*fds, *meters])
+        close(fds)
+
+    def _hello(self, header: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "python": sys.version.split()[0],
+            "tools": {tool: shutil.which(tool) is not None for tool in header["tools"]},
+            "packages": jail.packages(sys.path),
+            "about": {
+                "counted": self._groups.controllers,
+                "not counted because": self._groups.missing,
+            },
+        }
+
+    def _open(self, number: int, header: dict[str, Any]) -> _Workspace:
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        answer = b""
+        try:
+            socket.send_fds(self._zygote, [b"+"], [far.fileno()])
+            answer = self._zygote.recv(PID.size)
+        finally:
+            far.close()
+        pid = PID.unpack(answer)[0] if answer else 0
+        if pid <= 0:
+            near.close()
+            raise OSError(os.strerror(-pid) if pid else "the zygote ended")
+        try:
+            group = self._groups.make(pid)
+        except OSError:
+            near.close()
+            raise
+        one = _Workspace(near, pid, group)
+        limits = header["limits"]
+        if group is not None:
+            room = int((limits["memory_mb"] + limits["disk_mb"]) * (1 << 20))
+            group.allow(room, 2 * int(limits["processes"]) + 32)
+        # Far from any real user, and not in an order that would count workspaces.
+        uid = 1_000_000 + int.from_bytes(os.urandom(4), "little") % 2_000_000_000
+        header["uid"] = uid if self._many_users else None
+        header["environment"] = {
+            "PATH": self._path,
+            "HOME": header["folders"][0],
+            "USER": "agent",
+            "LANG": "C.UTF-8",
+            "TERM": "dumb",
+            "OPENBLAS_NUM_THREADS": "1",
+            **header["environment"],
+        }
+        self._all[number] = one
+        self._poll.register(near, select.POLLIN)
+        return one
+
+    def _reply(self, number: int) -> None:
+        one = self._all[number]
+        try:
+            data, fds, _, _ = socket.recv_fds(one.control, MOST_MESSAGE, MOST_FDS)
+        except OSError:
+            data, fds = b"", []
+        if not data:
+            self._fail(number, "a workspace ended")
+            return
+        reply = json.loads(data)
+        blobs = [read(fd) for fd in fds]
+        close(list(fds))
+        call, one.call = one.call, None
+        killed = one.oom_kill()
+        if "trouble" in reply:
+            self._drop(number)
+            reply = {"fault": "a workspace failed: %s" % reply["trouble"]}
+        elif killed == "others":
+            self._drop(number)
+            reply = {"fault": "the kernel killed something because others used up the memory"}
+        elif killed and reply.get("limit", "") is None:
+            reply["limit"], reply["status"] = "memory", None
+        frames.send(self._out, {"call": call, **reply}, [] if "fault" in reply else blobs)
+
+    def _fail(self, number: int, why: str) -> None:
+        call = self._all[number].call
+        self._drop(number)
+        if call is not None:
+            frames.send(self._out, {"call": call, "fault": why})
+
+    def _drop(self, number: int) -> None:
+        one = self._all.pop(number)
+        self._poll.unregister(one.control)
+        one.end()
