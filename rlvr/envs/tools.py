@@ -125,7 +125,8 @@ class ToolEnv(MultiTurn):
     def begin(self, task: Task) -> ToolSession:
         """Make the toolbox of an episode."""
         if inspect.isclass(self.toolbox):
-            return ToolSession(self.toolbox(task), self.tools)
+            own: Any = self.toolbox
+            return ToolSession(own(task), self.tools)
         return ToolSession(Toolset(task, self.toolbox, self._owners), self.tools)
 
     def __getstate__(self) -> dict[str, Any]:
