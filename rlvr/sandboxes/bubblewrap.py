@@ -30,7 +30,7 @@ _INSTALL = (
 # What the runner needs to build cells; programs lose all of it.
 _CAPABILITIES = (
     "CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_CHOWN", "CAP_DAC_OVERRIDE",
-    "CAP_FOWNER", "CAP_MKNOD", "CAP_SYS_PTRACE", "CAP_SYS_RESOURCE",
+    "CAP_FOWNER", "CAP_MKNOD", "CAP_SYS_PTRACE", "CAP_SYS_RESOURCE", "CAP_SYS_CHROOT",
 )  # fmt: skip
 # No zero: mapped shared, it would be memory that no limit sees; see `runner/filter.py`.
 _DEVICES = ("null", "full", "random", "urandom")

@@ -466,7 +466,8 @@ def _checked_folder(folder: str) -> str:
 
 def _checked_path(path: str) -> str:
     try:
-        fits = 0 < len(path.encode()) < 4000 and "\0" not in path
+        # A file's name may be no text; then it stands as Linux's names stand in Python.
+        fits = 0 < len(path.encode("utf-8", "surrogateescape")) < 4000 and "\0" not in path
     except UnicodeEncodeError:
         fits = False
     if not fits:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from jail_processes import children
 from workspace_help import in_two, in_workspace
 
 from rlvr.sandboxes.base import Execution, Limit
 from rlvr.sandboxes.hostile import ATTEMPTS, MARK, Attempt
 from rlvr.sandboxes.link import Backend
-from rlvr.sandboxes.workspace import CommandResult, Workspace
+from rlvr.sandboxes.workspace import CommandResult, Workspace, WorkspaceFileError
 from rlvr.sandboxes.workspace_jails import jails
 
 
@@ -143,8 +145,8 @@ WATCH = (
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
 notify = libc.inotify_init1(0o4000)
-# Its own pid 1 looks into its own /proc.
-for path in PATHS: path.startswith("/proc") or libc.inotify_add_watch(notify, path.encode(), 0xFFF)
+# Its own pid 1 looks into its own /proc; the devices are the machine's in an ordinary user's jail.
+for path in PATHS: path.startswith(("/proc", "/dev/null", "/dev/urandom")) or libc.inotify_add_watch(notify, path.encode(), 0xFFF)
 def events():
     try: return os.read(notify, 1 << 16)
     except BlockingIOError: return b""
@@ -172,9 +174,12 @@ TIMES = (
 
 
 def test_locks_of_one_are_not_seen_by_the_other(backend: Backend) -> None:
+    # An ordinary user may make no devices, so the machine's are there for all; docs/threat_model.md says so.
+    shared = [] if os.geteuid() == 0 else ["/dev/null", "/dev/urandom"]
+
     async def play(first: Workspace, second: Workspace) -> None:
         assert (await first.python(LOCK)).output == "[]\n"
-        assert (await second.python(LOCK)).output == "[]\n"
+        assert (await second.python(LOCK)).output == f"{[(p, 'flock', 11) for p in shared]}\n"
 
     in_two(backend, play)
 
@@ -342,6 +347,118 @@ def test_what_an_interpreter_does_to_itself_ends_at_itself(bubblewrap: Backend, 
         assert (await second.python("'fine'")).output == "'fine'\n"
 
     in_two(bubblewrap, play)
+
+
+def test_a_python_that_takes_all_processes_leaves_a_shell_to_be_started(
+    bubblewrap: Backend,
+) -> None:
+    threads = "import threading, time\nfor i in range(200): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()"
+
+    async def play(workspace: Workspace) -> None:
+        assert "can't start new thread" in (await workspace.python(threads)).output
+        assert (await workspace.shell("echo alive")).output.startswith("alive\n")
+        await workspace.write({"a": b"1"})
+        assert await workspace.read(["a"]) == {"a": b"1"}
+
+    in_workspace(bubblewrap, play)
+
+
+def test_no_files_make_a_delivery_fail(backend: Backend) -> None:
+    make = """
+import os
+os.chdir("/work")
+for i in range(1500): os.mkdir("d"); os.chdir("d")
+open("deep", "w").close()
+os.chdir("/work")
+os.mkdir("closed"); open("closed/x", "w").close(); os.chmod("closed", 0)
+open(b"\\xff\\xfe", "w").write("no text")
+open("unreadable", "w").close(); os.chmod("unreadable", 0)
+os.mkfifo("pipe"); os.symlink("loop", "loop"); os.symlink("/", "root")
+os.truncate(os.open("sparse", os.O_CREAT | os.O_RDWR), 1 << 23)
+"""
+
+    async def play(workspace: Workspace) -> None:
+        await workspace.python(make)
+        entries = await workspace.list()
+        names = {entry.path for entry in entries}
+        assert {"closed", "pipe", "loop", "root", "unreadable", "\udcff\udcfe"} <= names
+        assert len(entries) > 1500
+        files = await workspace.archive(["."])
+        assert files["\udcff\udcfe"] == b"no text"
+        assert len(files["sparse"]) == 1 << 23
+        assert not any(name.startswith(("closed/", "root/")) for name in files)
+        assert await workspace.read(["\udcff\udcfe", "unreadable", "loop", "pipe"]) == {
+            "\udcff\udcfe": b"no text"
+        }
+        # Too much in all is said, and is no fault.
+        await workspace.shell("for i in 1 2 3 4; do truncate -s 15M s$i; done")
+        with pytest.raises(WorkspaceFileError):
+            await workspace.archive(["."])
+        assert (await workspace.shell("echo alive")).output == "alive\n"
+
+    in_workspace(backend, play)
+
+
+WAKES = """
+import ctypes, fcntl, os, signal, threading, time
+libc = ctypes.CDLL(None, use_errno=True)
+class Event(ctypes.Structure):
+    _fields_ = [("value", ctypes.c_void_p), ("signal", ctypes.c_int), ("notify", ctypes.c_int), ("pad", ctypes.c_char * 48)]
+timer = ctypes.c_void_p()
+made = libc.timer_create(1, ctypes.byref(Event(None, signal.SIGCONT, 0)), ctypes.byref(timer))
+refused = [made]
+r, w = os.pipe()
+try: fcntl.fcntl(r, 10, signal.SIGCONT)
+except OSError as e: refused.append(e.errno)
+if made == 0:
+    spec = (ctypes.c_long * 4)(0, 10 ** 7, 0, 10 ** 7)
+    libc.timer_settime(timer, 0, spec, None)
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+signal.signal(signal.SIGALRM, lambda *a: None)
+def count():
+    while True:
+        open("/work/count", "a").write("x"); time.sleep(0.001)
+threading.Thread(target=count, daemon=True).start()
+if os.fork() == 0:
+    libc.prctl(1, signal.SIGCONT, 0, 0, 0)
+    while True: open("/work/count", "a").write("y"); time.sleep(0.001)
+refused
+"""
+
+
+def test_nothing_wakes_up_between_calls(bubblewrap: Backend) -> None:
+    async def play(first: Workspace, second: Workspace) -> None:
+        assert (await first.python(WAKES)).output == "[-1, 22]\n"
+        before = await first.read(["count"])
+        for _ in range(30):  # time goes by
+            await second.python("sum(range(100000))")
+        assert await first.read(["count"]) == before
+        assert (await first.shell("timeout 0.1 sleep 1000; echo $?")).output.endswith("124\n")
+        wedged = await first.shell("trap '' INT; sleep 1000", wall_s=0.2)
+        assert wedged.lost
+        assert (await first.python("'alive'")).output == "'alive'\n"
+
+    in_two(bubblewrap, play)
+
+
+def test_descriptors_of_sessions_are_closed(bubblewrap: Backend) -> None:
+    async def play(workspace: Workspace) -> None:
+        (broker,) = children(workspace._jail._link._process.pid)  # type: ignore[attr-defined]
+        cells = [cell for zygote in children(broker) for cell in children(zygote)]
+
+        def opened() -> int:
+            return sum(len(os.listdir(f"/proc/{cell}/fd")) for cell in cells)
+
+        await workspace.python("import os; os._exit(0)")
+        before = opened()
+        for _ in range(10):
+            await workspace.python("import os; os._exit(0)")
+            await workspace.shell("exit", stdin=b"x")
+            await workspace.write({"a": b"1"})
+            await workspace.read(["a"])
+        assert opened() <= before
+
+    in_workspace(bubblewrap, play)
 
 
 def test_nothing_of_one_is_planted_in_the_next(backend: Backend) -> None:

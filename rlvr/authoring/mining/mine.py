@@ -458,7 +458,9 @@ def _write(
         place.write_bytes(content)
         if path.endswith(".sh"):
             place.chmod(0o755)
-    with replacing(folder / "mined.json") as about_file:  # last: without it the folder is made again
+    with replacing(
+        folder / "mined.json"
+    ) as about_file:  # last: without it the folder is made again
         about_file.write(json.dumps(about).encode() + b"\n")
 
 

@@ -30,6 +30,7 @@ PROCESSES = 256
 # up after them. A program has none of it.
 CAPABILITIES = (
     "SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE", "FOWNER", "MKNOD", "SYS_ADMIN", "SYS_PTRACE",
+    "SYS_CHROOT",
 )  # fmt: skip
 ARGUMENT = 128 * 1024  # bytes: the kernel's bound for one argument
 AWAY_S = 15.0  # how long `launch` waits for a daemon that isn't there: it may be restarting

@@ -31,8 +31,9 @@ def act(
             os.chdir(folder)
             _answer(content, *_ACTIONS[message["do"]](message, fds))
             os._exit(0)
-        except OSError as error:
-            _answer(content, {"error": _reason(error)}, [])
+        except Exception as error:  # the model's files may be the reason, whatever it is
+            reason = _reason(error) if isinstance(error, OSError) else repr(error)[:500]
+            _answer(content, {"error": reason}, [])
             os._exit(0)
         finally:
             os._exit(supervise.FAULT)
@@ -123,13 +124,30 @@ def _archive(message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], l
         for top in message["paths"]:
             if not os.path.isdir(top) or os.path.islink(top):
                 yield top
-                continue
-            for folder, folders, names in os.walk(top):
-                folders.sort()
-                for name in sorted(names):
-                    yield os.path.normpath(os.path.join(folder, name))
+            else:
+                yield from (path for path, about in _below(top) if stat.S_ISREG(about.st_mode))
 
     return _collected(paths(), message)
+
+
+def _below(top: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield all that is in a folder and below, in order. Not by `os.walk`, which recurses as deep as the model's folders."""
+    folders = [top]
+    while folders:
+        folder = folders.pop(0)
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            continue  # closed to the model's user by itself, or its path is too long
+        for name in names:
+            path = os.path.normpath(os.path.join(folder, name))
+            try:
+                about = os.lstat(path)
+            except OSError:
+                continue
+            if stat.S_ISDIR(about.st_mode):
+                folders.append(path)
+            yield path, about
 
 
 def _collected(paths: Iterator[str], message: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
@@ -165,17 +183,11 @@ def _list(message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], list
     if not os.path.isdir(top):
         about = os.lstat(top)
         return {"entries": [_entry(top, about)], "cut": False}, []
-    for folder, folders, names in os.walk(top):
-        folders.sort()
-        for name in sorted(folders + names):
-            if len(entries) >= message["most_files"]:
-                cut = True
-                break
-            path = os.path.normpath(os.path.join(folder, name))
-            about = os.lstat(path)
-            entries.append(_entry(path, about))
-        if cut:
+    for path, about in _below(top):
+        if len(entries) >= message["most_files"]:
+            cut = True
             break
+        entries.append(_entry(path, about))
     return {"entries": entries, "cut": cut}, []
 
 

@@ -171,6 +171,17 @@ def _for_programs() -> list[bytes]:
     ]
 
 
+def _for_sessions() -> list[bytes]:
+    """Return checks for what stands still between calls: a kernel's SIGCONT would wake it up."""
+    column, _ = _ARCHITECTURES[os.uname().machine]
+    return [
+        # timer_create, for which programs fall back on alarm; fcntl's F_SETSIG
+        _step(_EQUAL, (222, 107)[column], 0, 1),
+        _return(errno.ENOSYS),
+        *_argument((72, 25), 1, _equal(10), error=errno.EINVAL),
+    ]
+
+
 class _Code(ctypes.Structure):
     _fields_ = [("count", ctypes.c_ushort), ("steps", ctypes.c_void_p)]
 
@@ -191,6 +202,7 @@ class Filter:
 
 
 # What the zygote and its cells do themselves: build file systems, wait for a child, make files in memory.
-_NEEDED = ["mount", "umount2", "pivot_root", "pidfd_open", "memfd_create"]
+_NEEDED = ["mount", "umount2", "chroot", "pidfd_open", "memfd_create"]
 FOR_ALL = Filter([name for name in _DENIED if name not in _NEEDED], _for_all())
 FOR_PROGRAMS = Filter(_NEEDED, _for_programs())
+FOR_SESSIONS = Filter([], _for_sessions())

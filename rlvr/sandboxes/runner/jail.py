@@ -85,12 +85,24 @@ def _make_devices() -> None:
     close_to_writing("/dev")
 
 
-def make_devices(place: str) -> None:
-    """Mount a folder of devices at a place. Raises `PermissionError` for an ordinary user, with nothing mounted."""
+def make_devices(place: str, shared: bool = False) -> None:
+    """Mount a folder of devices at a place.
+
+    Args:
+        place: the folder.
+        shared: True if its devices are to be those of `/dev`, since an ordinary user may make none.
+
+    Raises `PermissionError` for an ordinary user, with nothing mounted, unless they are shared.
+    """
     kernel.mount("tmpfs", place, kernel.NOSUID | kernel.NOEXEC, "size=4k,nr_inodes=64,mode=755")
     try:
         for name, (major, minor) in _DEVICES.items():
             path = os.path.join(place, name)
+            if shared:
+                os.close(os.open(path, os.O_CREAT, 0o666))
+                kernel.mount("/dev/" + name, path, kernel.BIND)
+                close_to_writing(path)
+                continue
             os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(major, minor))
             os.chmod(path, 0o666)
         # PermissionError if it is no device here

@@ -46,7 +46,7 @@ def build(folders: list[str], size_mb: int, inodes: int, uid: int | None) -> Non
     proc = "hidepid=2,subset=pid" + group
     kernel.mount("proc", root + "/proc", _FLAGS | kernel.NOEXEC, proc)
     kernel.mount("", root, kernel.REMOUNT | kernel.BIND | kernel.RDONLY | _FLAGS)
-    kernel.pivot_root(root)
+    kernel.change_root(root)
 
 
 def _in_store(name: str) -> str:
@@ -57,9 +57,8 @@ def _devices(root: str) -> None:
     place = root + "/dev"
     try:
         jail.make_devices(place)
-    except PermissionError:  # an ordinary user may make none; the jail's are closed to writing
-        kernel.mount("/dev", place, kernel.BIND | kernel.REC)
-        return
+    except PermissionError:
+        jail.make_devices(place, shared=True)
     jail.close_to_writing(place)
 
 

@@ -7,6 +7,7 @@ import os
 import shlex
 from typing import Any
 
+from . import filter as seccomp
 from . import kernel, notebook, supervise
 from .capture import Capture
 from .files import keep_only
@@ -42,6 +43,7 @@ class Session:
         if self.pid == 0:
             try:
                 supervise.lock_down(_lasting(limits), uid)
+                seccomp.FOR_SESSIONS.install()
                 null = os.open("/dev/null", os.O_RDONLY)
                 # Out of the way of those that they will be.
                 ends = (requests, status, output, told, null)

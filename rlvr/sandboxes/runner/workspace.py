@@ -23,6 +23,9 @@ from .meter import FIRST_LOOK_S, SLOWEST_LOOK_S, CallMeter
 from .sessions import Notebook, Session, Shell
 
 _GRACE_S = 2.0  # from an interrupt to the end
+_START_S = 30.0  # of a session
+_KILL_S = 60.0  # until all that was killed is gone
+_MOST_ROUNDS = 20  # of killing all but one
 _SESSIONS: dict[str, type[Session]] = {"shell": Shell, "python": Notebook}
 
 
@@ -114,7 +117,7 @@ class _Workspace:
                     "others_ended": [],
                 }
         _signal_all(signal.SIGCONT)
-        session = self._sessions.get(what) or self._start(what)
+        session = self._sessions.get(what) or self._started(what)
         meter = CallMeter(limits, self._meters, self._kernel_before)
         session.ask(self._number, text, place)
         status, limit, interrupted = self._until_end(session, meter)
@@ -142,6 +145,14 @@ class _Workspace:
             self._look_where(session)
         return reply
 
+    def _started(self, what: str) -> Session:
+        try:
+            return self._start(what)
+        except OSError:
+            # What else runs here may have left no room: processes and memory are the workspace's.
+            self._end_all(None)
+            return self._start(what)
+
     def _start(self, what: str) -> Session:
         kind = _SESSIONS[what]
         folder = self._where if what == "shell" and os.path.isdir(self._where) else self._folder
@@ -153,11 +164,13 @@ class _Workspace:
             waiting = select.poll()
             waiting.register(session.status, select.POLLIN)
             waiting.register(session.handle, select.POLLIN)
-            deadline = time.monotonic() + 30
-            while session.said(0) is None and time.monotonic() < deadline:
+            deadline = time.monotonic() + _START_S
+            while session.said(0) is None:
                 waiting.poll(1000)
-                if self._reap() or session.code is not None:
-                    raise OSError("the shell ended at once")
+                self._reap()
+                if session.code is not None or time.monotonic() > deadline:
+                    self._forget(session)
+                    raise OSError("the shell didn't start")
             session.output.drain()
             session.output.take()
         return session
@@ -249,23 +262,26 @@ class _Workspace:
     def _end_all(self, session: Session | None) -> None:
         """Kill all processes, but the other session if only one is to blame."""
         kept = [each.pid for each in self._sessions.values() if session and each is not session]
-        _signal_all(signal.SIGSTOP)  # nobody forks from here on
-        if not kept:
-            _signal_all(signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + _KILL_S
+        rounds = 0
         while True:
+            _signal_all(signal.SIGSTOP)  # nobody forks from here on, unless a death wakes it up
             self._reap()
             left = [int(pid) for pid in supervise.others() if int(pid) not in kept]
-            if not left or time.monotonic() > deadline:
-                break
+            if not left:
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError("processes that can't be killed")
+            rounds += 1
+            if not kept or rounds > _MOST_ROUNDS:
+                kept = []
+                _signal_all(signal.SIGKILL)  # all at once: none is left to fork
             for pid in left:
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
             time.sleep(0.001)
-        if left:
-            raise RuntimeError("processes that can't be killed")
 
     def _reap(self) -> bool:
         """Take note of the processes that have ended; returns whether a session is among them."""
