@@ -14,7 +14,7 @@ import random
 import re
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -38,6 +38,7 @@ from rlvr.sandboxes.packages import declared, normal
 ROOT = "/app"
 _TIMES = 5
 _MOST_VARIANTS = 32
+_MOST_CHANGED = 12  # tests that are run for a commit
 _MOST_OTHERS = 3  # tests that pass before and after
 _MOST_DECISIVE = 12  # tests that get variants
 _Outcomes = Mapping[str, tuple[str, ...]]
@@ -90,6 +91,7 @@ def mine(
     most: int = 20,
     since: str | None = None,
     walk: int = 1000,
+    only: Sequence[str] = (),
     packages: Sequence[str] = ("pytest",),
     environment: Mapping[str, str] | None = None,
     timeout_s: float = 60.0,
@@ -108,6 +110,7 @@ def mine(
         most: the most tasks.
         since: only commits from this date on.
         walk: the most commits to look at, from the newest.
+        only: paths; commits that change nothing there are left out.
         packages: that the tests need; jails must have them (`rlvr sandbox build --packages`).
         environment: variables that the tests are run with.
         timeout_s: of one run of a commit's tests.
@@ -125,7 +128,7 @@ def mine(
     Path(output).mkdir(parents=True, exist_ok=True)
     blank = Controls(ROOT, {}, tuple(packages), dict(environment or {}))
     miner = _Miner(history, Path(output), blank, timeout_s, least_guesses, most_mb, most, progress)
-    return asyncio.run(miner.run(since, walk, jobs))
+    return asyncio.run(miner.run(history.commits(since, walk, only), jobs))
 
 
 class _Miner:
@@ -145,9 +148,8 @@ class _Miner:
         self._most, self._progress = most, progress
         self._report = MiningReport()
 
-    async def run(self, since: str | None, walk: int, jobs: int) -> MiningReport:
+    async def run(self, commits: Iterator[MinedCommit], jobs: int) -> MiningReport:
         """Try commits until there are enough tasks."""
-        commits = iter(self._history.commits(since, walk))
 
         async def work() -> None:
             for commit in commits:  # shared: the next free job takes the next commit
@@ -192,7 +194,8 @@ class _Miner:
                 {"files": {f"{ROOT}/{p}": packed(c) for p, c in before.items()}, "executable": []},
             ),
         )
-        fixed = Artifacts({f"{ROOT}/{path}": after[path] for path in commit.sources}, {})
+        gone = {f"{ROOT}/{path}": {"kind": "deleted"} for path in commit.removed}
+        fixed = Artifacts({f"{ROOT}/{path}": after[path] for path in commit.sources}, gone)
         sources = {path: after[path].decode("utf-8", "replace") for path in commit.tests}
         nodes = _nodes(sources, before)
         now = await self._outcomes(start, fixed, sources, nodes)
@@ -222,7 +225,7 @@ class _Miner:
             raise _RejectedError("too few assertions of its decisive tests can be varied")
         began = time.monotonic()
         for number in range(_TIMES):  # each in another order
-            marked = Artifacts({**fixed.files, f"{ROOT}/.order": b"%d" % number}, {})
+            marked = Artifacts({**fixed.files, f"{ROOT}/.order": b"%d" % number}, gone)
             if await controlled(controls, start, marked, self._timeout_s):
                 raise _RejectedError("the tests don't pass 5 of 5 times")
         seconds = (time.monotonic() - began) / _TIMES
@@ -247,7 +250,7 @@ class _Miner:
         got = await run_tests(self._blank, start, artifacts, sources, nodes, self._timeout_s)
         if isinstance(got, str):
             if needed:
-                raise _RejectedError("its tests can't be run to their end in time")
+                raise _RejectedError(got)
             return {}
         if needed and not got:
             raise _RejectedError("none of its tests can be run")
@@ -343,7 +346,9 @@ def _nodes(sources: Mapping[str, str], before: Mapping[str, bytes]) -> list[str]
             raise _RejectedError("its tests aren't Python that can be read") from None
     if not changed:
         raise _RejectedError("it changes no test's code")
-    return [*changed, *random.Random(changed[0]).sample(others, min(_MOST_OTHERS, len(others)))]
+    rng = random.Random(changed[0])
+    changed = rng.sample(changed, min(_MOST_CHANGED, len(changed)))
+    return [*changed, *rng.sample(others, min(_MOST_OTHERS, len(others)))]
 
 
 def _there(output: Path, commit: MinedCommit) -> MinedTask | None:
