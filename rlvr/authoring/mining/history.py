@@ -109,7 +109,9 @@ class GitHistory:
             return None
         message = self._git("log", "-1", "--format=%B", id).decode("utf-8", "replace").strip()
         subject, _, body = message[:_MOST_MESSAGE].partition("\n")
-        return MinedCommit(id, parent, subject.strip(), body.strip(), tuple(sources), tuple(removed), tuple(tests))
+        return MinedCommit(
+            id, parent, subject.strip(), body.strip(), tuple(sources), tuple(removed), tuple(tests)
+        )
 
     def files(self, commit: str) -> dict[str, bytes]:
         """Return the files of a commit by path, except links and large ones."""

@@ -244,7 +244,11 @@ async def run_tests(
             return f"the files can't be put in place: {error}"
         tests = {f"{controls.root}/{path}": source.encode() for path, source in sources.items()}
         await workspace.write(
-            {**tests, "/tests/plugin/rlvr_report.py": _PLUGIN, _WANTED: json.dumps(list(nodes)).encode()}
+            {
+                **tests,
+                "/tests/plugin/rlvr_report.py": _PLUGIN,
+                _WANTED: json.dumps(list(nodes)).encode(),
+            }
         )
         chosen = " ".join(map(_quoted, sources))
         command = (

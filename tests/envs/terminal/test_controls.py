@@ -71,14 +71,21 @@ def repository(tmp_path: Path) -> Path:
 
 def test_variants_are_the_test_with_other_values() -> None:
     found = {test.name: test for test in found_tests(TESTS)}
-    assert list(found) == ["test_area", "TestNames::test_name", "test_areas", "test_that_passed_before"]
+    assert list(found) == [
+        "test_area",
+        "TestNames::test_name",
+        "test_areas",
+        "test_that_passed_before",
+    ]
     for name, most in (("test_area", 8), ("TestNames::test_name", 8), ("test_areas", 4)):
         lists = variants(TESTS, found[name], most, random.Random(0))
         assert lists
         for texts in lists:
             assert len(texts) == len(set(texts)) == most
             assert all(text.count("def @NAME@(") == 1 for text in texts)
-            plain = texts[0].replace("@NAME@", name.rpartition("::")[2]).replace("'square'", '"square"')
+            plain = (
+                texts[0].replace("@NAME@", name.rpartition("::")[2]).replace("'square'", '"square"')
+            )
             assert plain.strip() in TESTS
 
 
@@ -113,12 +120,16 @@ def test_a_repository_s_fix_becomes_a_task(
     solution = env.verifier.demonstrate(env.tasks[0])
     assert solution is not None
     verdicts = {
-        "the solution": play(env, env.tasks[0], ["patch --version > /dev/null", *_commands(solution)]),
+        "the solution": play(
+            env, env.tasks[0], ["patch --version > /dev/null", *_commands(solution)]
+        ),
         "by hand": play(env, env.tasks[0], [_write(RIGHT.replace("a * b", "b * a"))]),
         "nothing": play(env, env.tasks[0], []),
         "half": play(env, env.tasks[0], [_write(RIGHT.replace("'square'", "'quadrat'"))]),
     }
-    rewards = {name: verdict.reward for name, verdict in verdicts.items() if isinstance(verdict, Scored)}
+    rewards = {
+        name: verdict.reward for name, verdict in verdicts.items() if isinstance(verdict, Scored)
+    }
     assert rewards == {"the solution": 1.0, "by hand": 1.0, "nothing": 0.0, "half": 0.0}, verdicts
 
 
@@ -174,7 +185,9 @@ def test_the_same_tests_are_shuffled_alike_for_the_same_work(
     source, expected = one
     compile(source, "test", "exec")
     assert source != file.shuffled(random.Random(2))[0]
-    assert sum("failed" not in cases for cases in expected.values()) == len(file.varied) + len(file.expected)
+    assert sum("failed" not in cases for cases in expected.values()) == len(file.varied) + len(
+        file.expected
+    )
     assert "test_area(" not in source
 
 

@@ -75,9 +75,9 @@ def test_tasks_are_judged_by_their_tests(folder: Folder, play: Play, mode: str) 
     right = env.verifier.demonstrate(task)
     assert right is not None
     assert "bash /solution/solve.sh" in right
-    assert play(env, task, ["test -f data/a.txt && pwd | grep -x /app && echo -493 > answer.txt"]) == (
-        Scored(1.0, Status.CORRECT, {"terminal": 1.0})
-    )
+    assert play(
+        env, task, ["test -f data/a.txt && pwd | grep -x /app && echo -493 > answer.txt"]
+    ) == (Scored(1.0, Status.CORRECT, {"terminal": 1.0}))
     for commands in (
         ["echo 5 > answer.txt"],
         [],
@@ -93,7 +93,10 @@ def test_tasks_are_judged_by_their_tests(folder: Folder, play: Play, mode: str) 
 def test_what_is_planted_for_pytest_or_python_is_left_out(folder: Folder, play: Play) -> None:
     """In shared mode all of the agent's folder is the verifier's; a file that Python reads at its start isn't."""
     test = "cd /app && python3 -c 'import sys; sys.exit(7)'; [ $? = 0 ] && echo 1 > /logs/verifier/reward.txt || echo 0 > /logs/verifier/reward.txt"
-    files = {"task.toml": changed('"separate"', '"shared"'), "tests/test.sh": f"export PYTHONPATH=/app\n{test}\n"}
+    files = {
+        "task.toml": changed('"separate"', '"shared"'),
+        "tests/test.sh": f"export PYTHONPATH=/app\n{test}\n",
+    }
     env = rlvr.make("terminal", data=str(folder(**files)))
     plant = "for f in sitecustomize.py usercustomize.py conftest.py; do echo 'import os; os._exit(0)' > $f; done"
     verdict = play(env, env.tasks[0], [plant])
@@ -241,7 +244,9 @@ RUN mkdir -p /app/out && printf 'x\\n' > /app/out/x.txt; cp /data/in/run.sh out/
 WORKDIR sub
 CMD ["sleep", "infinity"]
 """
-    path = folder(**{"environment/Dockerfile": dockerfile, "environment/data/a.txt": "#!/bin/sh\necho ran\n"})
+    path = folder(
+        **{"environment/Dockerfile": dockerfile, "environment/data/a.txt": "#!/bin/sh\necho ran\n"}
+    )
     start = read_image(path / "environment" / "Dockerfile", path / "environment")
     assert (start.folder, start.also, start.workdir) == ("/app", ("/data",), "/app/sub")
     env = rlvr.make("terminal", data=str(path))

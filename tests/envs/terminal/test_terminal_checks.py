@@ -74,7 +74,9 @@ def test_checks_fail_with_a_reason(check: dict[str, Any]) -> None:
     assert str(check.get("equals", "-")) not in reason  # it may become an observation
 
 
-@pytest.mark.parametrize("check", [{"kind": "runs"}, {}, {"kind": "text"}, {"kind": "tree", "path": "tree"}])
+@pytest.mark.parametrize(
+    "check", [{"kind": "runs"}, {}, {"kind": "text"}, {"kind": "tree", "path": "tree"}]
+)
 def test_a_check_that_can_not_be_read_is_the_author_s_fault(check: dict[str, Any]) -> None:
     with pytest.raises(CannotScore):
         failure(check, ARTIFACTS)

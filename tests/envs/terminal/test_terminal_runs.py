@@ -22,7 +22,9 @@ def test_thirty_two_episodes_are_played_at_once_and_a_run_is_resumed(tmp_path: P
     env = rlvr.make("terminal", split="test")
     first = rlvr.evaluate(env, "oracle", limit=8, run=tmp_path / "run")
     assert (first.mean.value, first.scored) == (1.0, 8)
-    again = rlvr.evaluate(env, "oracle", limit=32, concurrency=32, run=tmp_path / "run", resume=True)
+    again = rlvr.evaluate(
+        env, "oracle", limit=32, concurrency=32, run=tmp_path / "run", resume=True
+    )
     assert (again.mean.value, again.scored) == (1.0, 32)
     rollouts = list(read_rollouts(tmp_path / "run"))
     assert len({row["task"] for row in rollouts}) == len(rollouts) == 32
@@ -85,7 +87,9 @@ def test_a_workspace_that_can_not_be_had_is_a_fault(monkeypatch: pytest.MonkeyPa
 
 def test_an_outcome_that_is_none_is_a_fault() -> None:
     env = rlvr.make("terminal", family="find_file")
-    verdicts = rlvr.score([env.tasks[0]] * 2, ["done", env.verifier.demonstrate(env.tasks[0]) or ""], env.verifier)
+    verdicts = rlvr.score(
+        [env.tasks[0]] * 2, ["done", env.verifier.demonstrate(env.tasks[0]) or ""], env.verifier
+    )
     for verdict in verdicts:
         assert isinstance(verdict, Unscored)
         assert verdict.cause is Cause.INTERNAL
@@ -96,5 +100,3 @@ def _verdict(env: rlvr.Environment, episode: LiveEpisode) -> rlvr.Verdict:
     assert not isinstance(ended, Unscored), ended
     (verdict,) = rlvr.score([episode.task], [ended], env.verifier)
     return verdict
-
-
