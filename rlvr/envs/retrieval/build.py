@@ -9,6 +9,7 @@ so it is computed here, once, and a search only adds such amounts ("eager scorin
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 from collections import Counter
@@ -52,6 +53,7 @@ class Postings:
     numbers: Array
 
 
+@functools.lru_cache(maxsize=1 << 15)  # the words of questions are often the same
 def digest_of(text: str) -> int:
     """Return a number of 64 bits that stands for a text."""
     encoded = text.encode("utf-8", "surrogatepass")
@@ -116,7 +118,7 @@ def _counted(passages: Iterable[Passage]) -> tuple[list[str], Array, Array, Arra
 
 def _digests(texts: Sequence[str]) -> Array:
     """Return the digests of texts. Raises `DataError` if two texts have one, which no corpus has come near."""
-    digests = np.array([digest_of(text) for text in texts], dtype=np.uint64)
+    digests = np.array([digest_of.__wrapped__(text) for text in texts], dtype=np.uint64)
     if len(np.unique(digests)) < len(texts):
         raise DataError("Two words or ids of the corpus can't be told apart: change one of them.")
     return digests

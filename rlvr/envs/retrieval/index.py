@@ -21,9 +21,12 @@ MOST_WORDS = 64
 """Different words of a query that count: the first ones."""
 
 _TEXTS, _OFFSETS = "passages.jsonl", "offsets.npy"
-_SOME = 1000  # passages of a word that take longer to add up than to find out if they must be
+_SOME = (
+    1000  # passages of a word that are added up more quickly than it is found out if they must be
+)
+_FEW = 16  # candidates that are looked up more quickly than they are made fewer
 _SPARE = 4
-_LOOK_UP = 6  # times as long as adding a passage takes looking one up
+_ROUNDING = 1.001  # sums of float32 may be larger than their bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ class PassageIndex:
         self._postings = postings
         self._texts = texts
         self._offsets = offsets
-        self._spare: list[Array] = []  # of a zero per passage, for searches side by side
+        # Arrays with a number per passage, for searches side by side: the first has zeros.
+        self._spare: list[tuple[Array, Array]] = []
 
     @classmethod
     def of(cls, passages: Iterable[Passage]) -> PassageIndex:
@@ -105,25 +109,20 @@ class PassageIndex:
             query: any text. Nothing in it is an operator. Its first 4000 characters and 64 different words count.
             count: the most passages.
         """
-        numbers, scores = self.best(query, count)
-        return [
-            Hit(self._read(number), score)
-            for number, score in zip(numbers.tolist(), scores.tolist(), strict=True)
-        ]
+        return [Hit(self._read(number), score) for number, score in self.best(query, count)]
 
-    def best(self, query: str, count: int) -> tuple[Array, Array]:
-        """Return the numbers of the best passages and their scores."""
+    def best(self, query: str, count: int) -> list[tuple[int, float]]:
+        """Return the numbers of the best passages with their scores, the best first."""
         words = list(dict.fromkeys(words_in(query[:MOST_QUERY])))[:MOST_WORDS]
         spans = self._spans(words)
         if not spans or count < 1:
-            return np.empty(0, np.int32), np.empty(0, np.float32)
+            return []
         numbers, scores = self._scored(spans, count)
-        if len(numbers) > count:
-            least = np.partition(scores, len(scores) - count)[len(scores) - count]
-            kept = scores >= least  # with all equals of the last, of which the order decides
+        if len(numbers) > max(count, 2 * _FEW):
+            kept = scores >= np.float32(_last_of_best(scores, count))  # with all equals of the last
             numbers, scores = numbers[kept], scores[kept]
-        order = np.lexsort((numbers, -scores))[:count]
-        return numbers[order], scores[order]
+        ranked = sorted(zip((-scores).tolist(), numbers.tolist(), strict=True))[:count]
+        return [(number, -score) for score, number in ranked]
 
     def _spans(self, words: Sequence[str]) -> list[tuple[int, int, float]]:
         """Return where the postings of each known word begin and end, and its largest amount; rare words first."""
@@ -142,65 +141,111 @@ class PassageIndex:
         """Return passages with their scores, among which are the best `count`.
 
         The rare words come first. Once `count` passages have more than all other words can add to a passage that has
-        none of the rare ones, only passages that have some of them are looked at (MaxScore, Turtle and Flood 1995).
-        Common words such as "the" then cost nothing. It is exact: each sum has the same terms in the same order.
+        none of the rare ones, only passages that have some of them are looked up in the other words' postings (MaxScore,
+        Turtle and Flood 1995). Common words such as "the" then cost little. It is exact: each sum has the same terms in
+        the same order.
+        """
+        place, candidates, scores, least = self._added_up(spans, count)
+        rest = sum(most for *_, most in spans[place:])
+        for span in spans[place:]:
+            if len(candidates) > _FEW:
+                kept = scores >= np.float32(least - rest * _ROUNDING)
+                candidates, scores = candidates[kept], scores[kept]
+            rest -= span[2]
+            self._look_up(span, candidates, scores)
+        return candidates, scores
+
+    def _look_up(self, span: tuple[int, int, float], candidates: Array, scores: Array) -> None:
+        """Add a word's amounts to the scores of passages, which are in order."""
+        start, end, _ = span
+        numbers = self._postings.passages[start:end]
+        at = numbers.searchsorted(candidates)
+        has = numbers.take(at, mode="clip") == candidates
+        scores += self._postings.amounts[start:end].take(at, mode="clip") * has
+
+    def _least(
+        self,
+        candidates: Array,
+        scores: Array,
+        spans: Sequence[tuple[int, int, float]],
+        count: int,
+    ) -> float:
+        """Return a score that `count` passages reach: those that lead now are looked up in all other words' postings."""
+        some = max(count, _FEW)
+        if len(scores) > some:
+            lead = np.argpartition(scores, len(scores) - some)[len(scores) - some :]
+            candidates, scores = candidates[lead], scores[lead]
+        order = np.argsort(candidates)
+        candidates, scores = candidates[order].astype(np.int32), scores[order]
+        for span in spans:
+            self._look_up(span, candidates, scores)
+        return _last_of_best(scores, count)
+
+    def _added_up(
+        self, spans: Sequence[tuple[int, int, float]], count: int
+    ) -> tuple[int, Array, Array, float]:
+        """Add up the first words, until only passages that have one of them can be among the best.
+
+        Returns:
+            The number of words that were added up, the passages in order, their scores, and a score that `count` passages
+            reach in the end.
         """
         try:
-            totals = self._spare.pop()
+            totals, marks = self._spare.pop()
         except IndexError:
-            totals = np.zeros(len(self), dtype=np.float32)
+            totals, marks = np.zeros(len(self), np.float32), np.empty(len(self), np.int32)
         passages, amounts = self._postings.passages, self._postings.amounts
-        touched: list[Array] = []
-        rest = sum(most for _, _, most in spans)
-        size = 0
-        candidates: Array | None = None
-        for start, end, most in spans:
-            if size >= count and end - start > _SOME:
-                candidates = _possible(
-                    totals, _joined(touched) if candidates is None else candidates, count, rest
-                )
-            rest -= most
-            if candidates is not None and len(candidates) * _LOOK_UP < end - start:
-                numbers = passages[start:end]
-                at = np.searchsorted(numbers, candidates)
-                at[at == len(numbers)] = 0
-                has = numbers[at] == candidates
-                totals[candidates[has]] += amounts[start:end][at[has]]
+        place = size = 0
+        together: list[Array] = []
+        while True:
+            begin = place
+            while place < len(spans):
+                length = spans[place][1] - spans[place][0]
+                if place > begin and length > max(_SOME, size // 2):
+                    break
+                size += length
+                place += 1
+            parts = spans[begin:place]
+            # numpy indexes by its own whole numbers twice as fast
+            ids = _joined([passages[start:end] for start, end, _ in parts]).astype(np.intp)
+            np.add.at(totals, ids, _joined([amounts[start:end] for start, end, _ in parts]))
+            together.append(ids)
+            ids = _joined(together)
+            order = np.arange(len(ids), dtype=np.int32)
+            marks[ids] = order
+            candidates = ids[marks[ids] == order]  # each passage once
+            scores = totals[candidates]
+            if place == len(spans):
+                break
+            others = spans[place:]
+            rest = sum(most for *_, most in others) * _ROUNDING
+            if (
+                len(scores) < count
+                or (least := self._least(candidates, scores, others, count)) <= rest
+            ):
                 continue
-            numbers = passages[start:end].astype(np.intp)  # numpy indexes by these twice as fast
-            before = totals[numbers]
-            new = numbers[before == 0.0] if size else numbers  # every amount is above 0
-            touched.append(new)
-            size += len(new)
-            totals[numbers] = before + amounts[start:end]
-        if candidates is None:
-            candidates = _joined(touched)
-        scores = totals[candidates]
-        for numbers in touched:
-            totals[numbers] = 0.0
-        if len(self._spare) < _SPARE:  # after an exception it isn't kept
-            self._spare.append(totals)
-        return candidates, scores
+            kept = scores >= np.float32(least - rest)
+            totals[candidates] = 0.0
+            candidates, scores = candidates[kept].astype(np.int32), scores[kept]
+            by_number = np.argsort(candidates)
+            self._keep(totals, marks)
+            return place, candidates[by_number], scores[by_number], least
+        totals[candidates] = 0.0
+        self._keep(totals, marks)
+        return place, candidates, scores, 0.0
+
+    def _keep(self, totals: Array, marks: Array) -> None:
+        """Keep a search's arrays for another. After an exception they aren't: the totals are no zeros then."""
+        if len(self._spare) < _SPARE:
+            self._spare.append((totals, marks))
 
     def _read(self, number: int) -> Passage:
         start, end = self._offsets[number : number + 2].tolist()
         return Passage.from_json(self._texts[start:end].decode())
 
 
-def _possible(totals: Array, candidates: Array, count: int, rest: float) -> Array | None:
-    """Return the candidates that can still be among the best, in order; None if other passages can be, too.
-
-    Args:
-        rest: the most that the words which are left can add to any passage.
-    """
-    scores = totals[candidates]
-    least = float(np.partition(scores, len(scores) - count)[len(scores) - count])
-    rest += 1e-4 * (rest + least)  # sums of float32 are rounded
-    if least <= rest:
-        return None
-    # Of the postings' type: otherwise a search in them converts all of them first.
-    possible: Array = np.sort(candidates[scores + rest >= least].astype(np.int32))
-    return possible
+def _last_of_best(scores: Array, count: int) -> float:
+    return float(np.partition(scores, len(scores) - count)[len(scores) - count])
 
 
 def _joined(arrays: Sequence[Array]) -> Array:

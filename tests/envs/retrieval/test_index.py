@@ -71,9 +71,9 @@ def test_scores_are_bm25s(monkeypatch: pytest.MonkeyPatch) -> None:
     queries = [*QUERIES[:-1], *drawn, *[f"{query} the" for query in drawn[:10]]]
     rankings = by_definition(corpus, queries)
     for some in (0, 5, 10**9):
-        for look_up in (0, 6):
+        for few in (0, 32):
             monkeypatch.setattr(index_module, "_SOME", some)
-            monkeypatch.setattr(index_module, "_LOOK_UP", look_up)
+            monkeypatch.setattr(index_module, "_FEW", few)
             for query, right in zip(queries, rankings, strict=True):
                 for count in (1, 10, 1000):
                     hits = index.search(query, count)
