@@ -5,8 +5,8 @@
 Each episode has a jail of its own, which its `open` starts, its tool runs programs in and its `close` ends. A process plays
 several at once, and is ended at a random moment: its episodes are cancelled, its workers are killed, it gets SIGTERM, or
 SIGKILL. Counted: descendants of this process, which inherits all orphans among them; control groups of theirs; entries of
-their folder for temporary files; mounts, containers and segments of the machine, before and after; and the calls of `close`
-in episodes that could still make one.
+their folder for temporary files, and mounts in it; containers and segments of the machine, before and after; and the calls of
+`close` in episodes that could still make one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from rlvr.sandboxes import Limits, Program, Sandbox
 
 AT_ONCE = 10
 ADOPT_ORPHANS = 36  # PR_SET_CHILD_SUBREAPER
-MACHINE = ("mounts", "containers", "segments")  # what no other program changes every minute
+MACHINE = ("containers", "segments")
 ENDS = ("cancelled", "worker killed", "SIGTERM", "SIGKILL")
 LIMITS = Limits(wall_s=5.0, cpu_s=1.0, memory_mb=96)
 SOURCES = (
@@ -169,6 +169,7 @@ def count(backend: str, episodes: int, folder: str) -> None:
     groups = [path.name.split("-")[1] for path in Path("/sys/fs/cgroup").glob("**/rlvr-*")]
     left["control groups"] = sum(int(pid) in players for pid in groups)
     left["temporary files"] = len(os.listdir(folder))
+    left["mounts"] = Path("/proc/self/mountinfo").read_text().count(f" {folder}/")
     after = there()
     left += Counter({name: after[name] - before[name] for name in MACHINE})  # drops the zeros
     print(f"opened and not closed: {unclosed}; left behind: {dict(left) or 'nothing'}")

@@ -4,6 +4,8 @@ r"""Tülu 3's RLVR: PPO on GSM8K, MATH and verifiable instructions together (arX
     accelerate launch --num_processes 8 recipes/tulu3_rlvr.py               # several
     python recipes/tulu3_rlvr.py --smoke                                    # on the CPU, without a network
 
+The instructions need nltk's sentence model, also in a smoke run: `rlvr data nltk` fetches it once.
+
 The authors' settings, from their published command for the 8B model (allenai/open-instruct, docs/tulu3.md)
 and the table of PPO settings, which the 405B model's card on the Hub repeats:
 

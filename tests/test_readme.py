@@ -53,10 +53,14 @@ def test_the_several_turns_example():
     assert env.step("42")[1:4] == (1.0, True, False)
 
 
-def test_the_sandbox_example(capsys):
-    (code,) = blocks(ROOT / "docs/sandbox.md", "python")
-    exec(compile(code, "sandbox.md", "exec"), {})
+def test_the_sandbox_examples(capsys):
+    programs, workspaces = blocks(ROOT / "docs/sandbox.md", "python")
+    exec(compile(programs, "sandbox.md", "exec"), {})
     assert capsys.readouterr().out == "[b'2\\n', b'42\\n']\n"
+    exec(compile(workspaces, "sandbox.md", "exec"), {})
+    command, *rest = capsys.readouterr().out.splitlines()
+    assert command.startswith("CommandResult(output='1\\n', status=1, limit=None,")
+    assert rest == ["/logs", "", "42", ""]
 
 
 def test_the_gymnasium_example(capsys):

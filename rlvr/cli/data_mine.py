@@ -21,6 +21,8 @@ from rlvr.runs.rendering import printable
 @click.option("--since", metavar="DATE", help="Only commits from this date on (default: all).")
 @click.option("--walk", default=1000, show_default=True, type=click.IntRange(min=1),
               help="Most commits to look at, from the newest.")  # fmt: skip
+@click.option("--only", multiple=True, metavar="PATH",
+              help="Only commits that change something there; repeatable (default: anywhere).")  # fmt: skip
 @click.option("--packages", default="pytest", show_default=True, metavar="NAME,…",
               help="Packages that the tests need; jails must have them (rlvr sandbox build --packages).")  # fmt: skip
 @click.option("--env", "variables", multiple=True, metavar="NAME=VALUE",
@@ -39,6 +41,7 @@ def command(
     most: int,
     since: str | None,
     walk: int,
+    only: tuple[str, ...],
     packages: str,
     variables: tuple[str, ...],
     timeout: float,
@@ -67,6 +70,7 @@ def command(
         most=most,
         since=since,
         walk=walk,
+        only=only,
         packages=[name.strip() for name in packages.split(",") if name.strip()],
         environment=environment,
         timeout_s=timeout,

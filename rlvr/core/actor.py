@@ -57,21 +57,25 @@ class Actor:
             self.played.bind(self._call)
 
     async def open(self) -> None:
-        """MethodCall the object's `open`."""
-        await self._call(self.played.open)
+        """Call the object's `open`."""
+        await self._made(self.played.open)
 
     async def reply(self, message: Any) -> Any:
-        """MethodCall the object's `reply`."""
-        if getattr(self.played, "calls_by_itself", False):
-            return await self.played.reply(message)
-        return await self._call(self.played.reply, message)
+        """Call the object's `reply`."""
+        return await self._made(self.played.reply, message)
 
     async def outcome(self) -> Any:
-        """MethodCall the object's `outcome`."""
-        return await self._call(self.played.outcome)
+        """Call the object's `outcome`."""
+        return await self._made(self.played.outcome)
+
+    async def _made(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """Make a call; an object that calls by itself makes one for each of its parts."""
+        if getattr(self.played, "calls_by_itself", False):
+            return await method(*arguments)
+        return await self._call(method, *arguments)
 
     async def close(self) -> None:
-        """MethodCall the object's `close`, once."""
+        """Call the object's `close`, once."""
         if self._closed:
             return
         self._closed = True
@@ -79,8 +83,16 @@ class Actor:
         try:
             if self.played is not None:
                 until = time.monotonic() + min(self.deadline_s, _CLOSE_S)
-                method = self.played.close
-                await MethodCall(method, until, inspect.iscoroutinefunction(method), may_stop=False)
+
+                def call(method: Callable[[], Any]) -> MethodCall:
+                    awaits = inspect.iscoroutinefunction(method)
+                    return MethodCall(method, until, awaits, may_stop=False)
+
+                if getattr(self.played, "calls_by_itself", False):
+                    self.played.bind(call)
+                    await self.played.close()
+                else:
+                    await call(self.played.close)
         finally:
             self.played = None
             self._calls.release()

@@ -125,7 +125,8 @@ class ToolEnv(MultiTurn):
     def begin(self, task: Task) -> ToolSession:
         """Make the toolbox of an episode."""
         if inspect.isclass(self.toolbox):
-            return ToolSession(self.toolbox(task), self.tools)
+            own: Any = self.toolbox
+            return ToolSession(own(task), self.tools)
         return ToolSession(Toolset(task, self.toolbox, self._owners), self.tools)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -150,7 +151,7 @@ class ToolSession(Episode):
     """The calls of one episode, made on its toolbox."""
 
     calls_by_itself = True
-    """Each call of a tool has a deadline of its own."""
+    """Each call of a tool has a deadline of its own, and so has each toolbox that is opened or closed."""
 
     def __init__(self, toolbox: Any, tools: Mapping[str, Callable[..., Any]]) -> None:
         self._toolbox = toolbox
@@ -166,17 +167,24 @@ class ToolSession(Episode):
         if isinstance(self._toolbox, Toolset):
             self._toolbox.bind(call)
 
-    def open(self) -> Any:
+    async def open(self) -> None:
         """Open the toolbox."""
-        return self._toolbox.open() if self._is_episode else None
+        await self._called("open")
 
-    def outcome(self) -> Any:
+    async def outcome(self) -> Any:
         """Return the toolbox's outcome."""
-        return self._toolbox.outcome() if self._is_episode else None
+        return await self._called("outcome")
 
-    def close(self) -> Any:
+    async def close(self) -> None:
         """Close the toolbox."""
-        return self._toolbox.close() if self._is_episode else None
+        await self._called("close")
+
+    async def _called(self, name: str) -> Any:
+        if not self._is_episode:
+            return None
+        method = getattr(self._toolbox, name)
+        # Several toolboxes make a call for each of them.
+        return await (method() if isinstance(self._toolbox, Toolset) else self._call(method))
 
     async def reply(self, message: ModelMessage) -> Any:
         """Return the results of the message's calls. Without a call, return what the toolbox replies, if it does."""

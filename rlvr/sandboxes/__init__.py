@@ -47,7 +47,9 @@ _made: list[Sandbox] = []
 
 def made_sandbox(needs: Needs | None = None) -> Sandbox | None:
     """Return this process's sandbox that is known to have what programs need; None if there's none yet. Never waits."""
-    return next((one for one in tuple(_made) if needs is None or one.meets(needs)), None)
+    return next(
+        (sandbox for sandbox in tuple(_made) if needs is None or sandbox.meets(needs)), None
+    )
 
 
 def default_sandbox(needs: Needs | None = None) -> Sandbox:
@@ -63,26 +65,24 @@ def default_sandbox(needs: Needs | None = None) -> Sandbox:
     needs = needs or Needs()
     wanted = os.environ.get("RLVR_SANDBOX", "auto")
     with _lock:
-        for one in _made:
+        for sandbox in _made:
             try:
-                one.require(needs)
+                sandbox.require(needs)
             except LacksError:
                 if wanted != "auto":
                     raise
             else:
-                return one
+                return sandbox
         size = os.environ.get("RLVR_JAILS", "")
-        made = Sandbox(
-            wanted, int(size) if size.isascii() and size.isdigit() else None, needs=needs
-        )
+        new = Sandbox(wanted, int(size) if size.isascii() and size.isdigit() else None, needs=needs)
         try:
-            made.require(needs)
+            new.require(needs)
         except BaseException:
-            made.close()
+            new.close()
             raise
-        _made.append(made)
-        atexit.register(made.close)
-        return made
+        _made.append(new)
+        atexit.register(new.close)
+        return new
 
 
 def close() -> None:
@@ -90,9 +90,9 @@ def close() -> None:
     with _lock:
         sandboxes = _made.copy()
         _made.clear()
-    for one in sandboxes:
-        atexit.unregister(one.close)
-        one.close()
+    for sandbox in sandboxes:
+        atexit.unregister(sandbox.close)
+        sandbox.close()
 
 
 def _forked() -> None:

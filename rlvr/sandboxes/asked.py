@@ -77,8 +77,8 @@ class Asked:
 def asked_of(tests: FunctionTests) -> Asked:
     """Classify the names in tests. Tests that can't be parsed ask for nothing: the runner says what's wrong."""
     try:
-        beside = [_Source(each) for each in (tests.prelude, tests.setup, tests.check) if each]
-        asserts = [_Source(each) for each in tests.asserts]
+        beside = [_Source(source) for source in (tests.prelude, tests.setup, tests.check) if source]
+        asserts = [_Source(source) for source in tests.asserts]
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return Asked(refused=f"the tests can't be read: {error}")
     return _Reading(tests.entry_point, beside, asserts, bool(tests.check)).asked()
@@ -145,8 +145,8 @@ class _Reading:
 
     def asked(self) -> Asked:
         library = {name: place for name in self.used if (place := self._in_the_library(name))}
-        others = {n for n in self.used - set(library) if not hasattr(builtins, n)}
-        judged = {self.entry, *others} - {""}
+        unresolved = {n for n in self.used - set(library) if not hasattr(builtins, n)}
+        judged = {self.entry, *unresolved} - {""}
         alone = {name for name in library if library[name][1] and self._is_alone(name, judged)}
         names, refused = judged | alone, ""
         if not names and self.asserts:
@@ -160,7 +160,7 @@ class _Reading:
         return Asked(
             names=tuple(sorted(names)),
             imports={name: place for name, place in library.items() if name not in alone},
-            modules=tuple(sorted(name for name in others if self._is_module_like(name))),
+            modules=tuple(sorted(name for name in unresolved if self._is_module_like(name))),
             judges=soundness.judges() if soundness else {},
             own=tuple(sorted(soundness.plain_attributes())) if soundness else (),
             refused=refused,
@@ -174,11 +174,13 @@ class _Reading:
         if name in sys.stdlib_module_names:
             whole = name
         if whole is None or name in self.called:
-            made = getattr(sys.modules[within[0]], within[1]) if within else None
+            member = getattr(sys.modules[within[0]], within[1]) if within else None
             # `List()` isn't of `typing`, where nothing can be made of it.
-            return within if name not in self.called or isinstance(made, _CALLED) else None
+            return within if name not in self.called or isinstance(member, _CALLED) else None
         read = set[str]().union(*(source.read.get(name, ()) for source in self.sources))
-        if within and (not read or not all(hasattr(sys.modules[name], one) for one in read)):
+        if within and (
+            not read or not all(hasattr(sys.modules[name], attribute) for attribute in read)
+        ):
             return within  # `datetime.now()` is of the class, `datetime.date(…)` of the module
         return whole, ""
 
@@ -200,13 +202,13 @@ class _Reading:
         return Soundness(tree, {name, *judged}, name).gets_objects(name)
 
     def _named_like_built_ins(self) -> tuple[set[str], str]:
-        called = [{n for n in one.called if hasattr(builtins, n)} for one in self.asserts]
-        expecting = set[str]().union(*(calls_opposite(one.tree) for one in self.asserts))
+        called = [{n for n in source.called if hasattr(builtins, n)} for source in self.asserts]
+        expecting = set[str]().union(*(calls_opposite(source.tree) for source in self.asserts))
         common = set.intersection(*called)
         common = common - expecting if len(common) > 1 else common
         if len(common) == 1:
             return common, ""
-        if all(len(one) == 1 for one in called):
+        if all(len(names) == 1 for names in called):
             return set[str]().union(*called), ""
         if not any(called):
             return set(), ""
@@ -217,20 +219,20 @@ class _Reading:
 
     def _is_module_like(self, name: str) -> bool:
         """Say if a name of class 5 is used as a module is: `name.attribute`, and nothing else."""
-        return not name[:1].isupper() and not any(name in one.bare for one in self.sources)
+        return not name[:1].isupper() and not any(name in source.bare for source in self.sources)
 
     def _soundness(self, names: set[str]) -> Soundness | None:
-        """All of the tests, read as one; None where there's nothing to be found in them."""
+        """Return the analysis of all tests together; None if there is nothing to find in them."""
         plain = any(source.may_ask_plain_data for source in self.sources)
         if not names or (len(names) == 1 and not plain):
             return None  # as nearly always: nothing of the solution's but its one function
         entry = self.entry or self._common(names)
         # A variable's name in one assert says nothing of the same name in another.
-        given = Counter(name for source in self.asserts for name in source.defined)
+        definitions = Counter(name for source in self.asserts for name in source.defined)
         taken = Counter(name for source in self.asserts for name in source.defined | source.named)
         body = [node for source in self.beside for node in source.renamed(set())]
         for source in self.asserts:
-            own = {name for name in source.defined if given[name] == taken[name]}
+            own = {name for name in source.defined if definitions[name] == taken[name]}
             body += source.renamed(own)
         return Soundness(ast.Module(body, []), names, entry)
 
@@ -238,16 +240,16 @@ class _Reading:
         """Return the one name that every assert calls; of several the one function among classes."""
         common = set.intersection(names, *(source.called for source in self.asserts))
         functions = {name for name in common if not name[:1].isupper()}
-        found = functions or common
-        return found.pop() if len(found) == 1 else ""
+        candidates = functions or common
+        return candidates.pop() if len(candidates) == 1 else ""
 
 
 @functools.lru_cache(maxsize=1)
 def _library() -> dict[str, tuple[str, str]]:
     """Return the public names of the modules that are usually imported whole."""
-    found: dict[str, tuple[str, str]] = {}
+    places: dict[str, tuple[str, str]] = {}
     for module in map(importlib.import_module, _IMPORTED_WHOLE):
         for name in getattr(module, "__all__", dir(module)):
             if not name.startswith("_") and not isinstance(getattr(module, name), type(sys)):
-                found.setdefault(name, (module.__name__, name))
-    return found
+                places.setdefault(name, (module.__name__, name))
+    return places

@@ -74,16 +74,16 @@ class Limits:
                 raise OptionError(f"The limit {name} is at least 1, not {value!r:.40}.")
 
     @classmethod
-    def of(cls, given: Mapping[str, Any] | None, default: Limits | None = None) -> Limits:
-        """`default` with what `given` changes: `{"wall_s": 2, "memory_mb": 256}`. Raises `OptionError`."""
-        given = given or {}
-        if not isinstance(given, Mapping):
-            raise OptionError(f"Limits are names and numbers, not {given!r:.80}.")
-        known = [each.name for each in dataclasses.fields(cls)]
-        for name in given:
-            if name not in known:
-                raise OptionError(f"There's no limit {name!r:.40}. {nearest(str(name), known)}")
-        return dataclasses.replace(default or cls(), **given)
+    def of(cls, changes: Mapping[str, Any] | None, default: Limits | None = None) -> Limits:
+        """Return `default` with `changes` such as `{"wall_s": 2, "memory_mb": 256}`. Raises `OptionError`."""
+        changes = changes or {}
+        if not isinstance(changes, Mapping):
+            raise OptionError(f"Limits are names and numbers, not {changes!r:.80}.")
+        names = [limit.name for limit in dataclasses.fields(cls)]
+        for name in changes:
+            if name not in names:
+                raise OptionError(f"There's no limit {name!r:.40}. {nearest(str(name), names)}")
+        return dataclasses.replace(default or cls(), **changes)
 
 
 @dataclass(frozen=True, slots=True)

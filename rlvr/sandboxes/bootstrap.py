@@ -68,13 +68,13 @@ CODE = code("broker")
 def sources() -> bytes:
     """Return the runner's modules as the bootstrap reads them."""
     folder = resources.files("rlvr.sandboxes.runner")
-    found = {
-        "runner" if one.name == "__init__.py" else "runner." + one.name.removesuffix(".py"): one
-        for one in folder.iterdir()
-        if one.name.endswith(".py")
+    modules = {
+        "runner" if file.name == "__init__.py" else "runner." + file.name.removesuffix(".py"): file
+        for file in folder.iterdir()
+        if file.name.endswith(".py")
     }
 
     data = json.dumps(
-        {name: one.read_text("utf-8") for name, one in sorted(found.items())}
+        {name: file.read_text("utf-8") for name, file in sorted(modules.items())}
     ).encode()
     return struct.pack("<I", len(data)) + data

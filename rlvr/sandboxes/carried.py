@@ -162,30 +162,30 @@ def _objects(
 ) -> set[str]:
     """Return the classes of whose objects the tests use an attribute that no plain data have, or that they ask about."""
     flow = Flow(ast.Module([node for tree in trees for node in tree.body], []), set(names), entry)
-    found: set[str] = set()
+    classes: set[str] = set()
     for node in flow.nodes:
         if isinstance(node, ast.Attribute):
             if isinstance(node.value, ast.Name) and node.value.id in capitals:
-                found.add(node.value.id)
+                classes.add(node.value.id)
             elif node.attr not in _PLAIN:
-                found |= {made.root for made in flow.made(node.value) if made.is_object}
+                classes |= {origin.root for origin in flow.made(node.value) if origin.is_object}
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in (
             "isinstance",
             "issubclass",
         ):
-            found |= (
+            classes |= (
                 {part.id for part in ast.walk(node.args[-1]) if isinstance(part, ast.Name)}
                 if node.args
                 else set()
             )
         elif isinstance(node, ast.ClassDef):
-            found |= {base.id for base in node.bases if isinstance(base, ast.Name)}
-    return found & capitals & _operands(flow)
+            classes |= {base.id for base in node.bases if isinstance(base, ast.Name)}
+    return classes & capitals & _operands(flow)
 
 
 def _operands(flow: Flow) -> set[str]:
     """Return the classes of objects that operators are used on, by the tests or by a function that they call for it."""
-    found: set[str] = set()
+    classes: set[str] = set()
     for node in flow.nodes:
         if isinstance(node, ast.BinOp):
             operands: list[ast.AST] = [node.left, node.right]
@@ -198,10 +198,10 @@ def _operands(flow: Flow) -> set[str]:
         else:
             continue
         for operand in operands:
-            made = flow.made(operand)
-            if made and all(one.is_object for one in made):
-                found |= {one.root for one in made}
-    return found
+            origins = flow.made(operand)
+            if origins and all(origin.is_object for origin in origins):
+                classes |= {origin.root for origin in origins}
+    return classes
 
 
 _OPERATE = frozenset("divmod max min pow sorted sum".split())  # noqa: SIM905

@@ -40,7 +40,7 @@ def findings(sandbox: Sandbox) -> Iterator[CheckFinding]:
 
 
 def _attempted(sandbox: Sandbox, attempt: Attempt) -> CheckFinding:
-    run = sandbox.run(attempt.program, [attempt.given], attempt.limits)
+    run = sandbox.run(attempt.program, [attempt.run_input], attempt.limits)
     came = _said(run)
     held = bool(run.executions) and attempt.held(run.executions[0])
     left = sandbox.run(Program(CLEAN.encode()), [b""])
@@ -52,24 +52,24 @@ def _attempted(sandbox: Sandbox, attempt: Attempt) -> CheckFinding:
 
 
 def _said(run: ProgramRun) -> str:
-    """Return what came back, in one line."""
+    """Return the result of a run in one line."""
     if run.compile_error is not None:
         return "doesn't compile: " + run.compile_error.strip().splitlines()[-1][:80]
     done = run.executions[0]
     if done.limit is not None:
         return f"limit {done.limit}"
     lines = (done.stdout if done.ok else done.stderr).decode("utf-8", "replace").split("\n")
-    said = " ".join(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    output = " ".join(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if done.ok:
-        return said[:80] or "nothing printed"
+        return output[:80] or "nothing printed"
     return f"{done.ending} {lines[-2].strip()[:60] if len(lines) > 1 else ''}".strip()
 
 
-def _no_program(what: str, source: bytes) -> Callable[[Sandbox], CheckFinding]:
+def _no_program(label: str, source: bytes) -> Callable[[Sandbox], CheckFinding]:
     def check(sandbox: Sandbox) -> CheckFinding:
         run = sandbox.run(Program(source), [b""])
         held = run.compile_error is not None or not run.executions[0].ok
-        return CheckFinding(what, "an ordinary error", _said(run), held)
+        return CheckFinding(label, "an ordinary error", _said(run), held)
 
     return check
 
@@ -111,7 +111,7 @@ def _expected_output(sandbox: Sandbox) -> CheckFinding:
         asserts=(f"assert not look(1), '{MARK}'", f"assert look(2) != '{MARK}'"),
     )
     result: TestRun = sandbox.run_tests(_SEARCH.encode(), tests)
-    held = len(result.outcomes) == 2 and all(one.passed for one in result.outcomes)
+    held = len(result.outcomes) == 2 and all(outcome.passed for outcome in result.outcomes)
     came = "absent" if held else f"{result}"[:80]
     return CheckFinding("expected output, anywhere in the jail", "absent", came, held)
 
@@ -146,9 +146,9 @@ def _packages(sandbox: Sandbox) -> CheckFinding:
     declared = sorted(sandbox.inventory().packages)
     run = sandbox.run(Program(_INSTALLED.encode()), [b""], Limits(wall_s=60, cpu_s=60))
     held = run.executions[0].stdout.decode() == f"{declared} []\n"
-    said = f"{', '.join(declared) or 'none'} alone" if held else _said(run)
+    summary = f"{', '.join(declared) or 'none'} alone" if held else _said(run)
     return CheckFinding(
-        "packages and data sets of the machine's", "those declared alone", said, held
+        "packages and data sets of the machine's", "those declared alone", summary, held
     )
 
 
@@ -202,9 +202,9 @@ def _killed_client(sandbox: Sandbox) -> CheckFinding:
     return CheckFinding("kill -9 of the client", "its jail ends", came, ran and ended)
 
 
-def _within(seconds: float, what: Callable[[], bool]) -> bool:
+def _within(seconds: float, condition: Callable[[], bool]) -> bool:
     until = time.monotonic() + seconds
-    while not (done := what()) and time.monotonic() < until:
+    while not (done := condition()) and time.monotonic() < until:
         time.sleep(0.02)
     return done
 

@@ -88,20 +88,20 @@ def lacks(backend: Backend, needs: Needs) -> list[str]:
     if key not in _found:
         jail = Jail(backend, 1024)
         try:
-            found = jail.lacks(needs)
+            missing = jail.lacks(needs)
         finally:
             jail.close()
-        if found:
-            return found
-        _found[key] = found  # what is lacking may be built meanwhile
+        if missing:
+            return missing
+        _found[key] = missing  # what is lacking may be built meanwhile
     return _found[key]
 
 
 def explained(backend: str, missing: Sequence[str]) -> str:
     """Return a sentence that says what a backend lacks, and what to do about it."""
-    said = f"it lacks {', '.join(missing)}"
+    problem = f"it lacks {', '.join(missing)}"
     if backend == "docker":
-        return f"{said}: rebuild the image with `rlvr sandbox build` (--languages, --packages)."
-    if any("package" in one or "import" in one or "only" in one for one in missing):
-        return f"{said}: `rlvr sandbox build --packages NAME,…`, and install languages on this machine."
-    return f"{said}: install it on this machine."
+        return f"{problem}: rebuild the image with `rlvr sandbox build` (--languages, --packages)."
+    if any("package" in item or "import" in item or "only" in item for item in missing):
+        return f"{problem}: `rlvr sandbox build --packages NAME,…`, and install languages on this machine."
+    return f"{problem}: install it on this machine."

@@ -85,9 +85,14 @@ class Flow:
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 self.loads[node.id].append(node)
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                given = node.args
+                signature = node.args
                 arguments = [
-                    one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)
+                    parameter.arg
+                    for parameter in (
+                        *signature.posonlyargs,
+                        *signature.args,
+                        *signature.kwonlyargs,
+                    )
                 ]
                 self.functions[node.name] = arguments
                 for part in own_parts(node.body):
@@ -114,10 +119,10 @@ class Flow:
         elif isinstance(node, ast.Call):
             if isinstance(node.func, ast.Name) and node.func.id in self.functions:
                 parameters = self.functions[node.func.id]
-                given = [*zip(parameters, node.args)]  # noqa: B905
-                by_name = {plain_name(one): one for one in parameters}
-                given += [(by_name.get(k.arg or "", ""), k.value) for k in node.keywords]
-                for name, argument in given:
+                bindings = [*zip(parameters, node.args)]  # noqa: B905
+                by_name = {plain_name(parameter): parameter for parameter in parameters}
+                bindings += [(by_name.get(k.arg or "", ""), k.value) for k in node.keywords]
+                for name, argument in bindings:
                     self._give(ast.Name(name, ast.Store()), argument)
             elif isinstance(node.func, ast.Attribute):  # found.append(f(1))
                 name = base_name(node.func)
@@ -126,15 +131,15 @@ class Flow:
                         self.values[name] |= self.made(argument)
 
     def _give(self, target: ast.AST, value: ast.AST) -> None:
-        made, base = self.made(value), base_name(value)
+        origins, base = self.made(value), base_name(value)
         roots = {self.roots[base]} if base in self.roots else self.direct.get(base, set())
         for part in ast.walk(target):
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                self.values[part.id] |= made
-                if made:
+                self.values[part.id] |= origins
+                if origins:
                     self.direct[part.id] |= roots
         if isinstance(target, ast.Attribute | ast.Subscript) and base_name(target):
-            self.values[base_name(target)] |= made
+            self.values[base_name(target)] |= origins
 
     def _calls(self) -> Iterator[ast.Call]:
         return (node for node in self.nodes if isinstance(node, ast.Call))
@@ -169,9 +174,9 @@ class Flow:
                 itself = isinstance(node.func, ast.Name)
                 return {Made(root, itself and root[:1].isupper()) for root in roots}
             passed = {
-                Made(self.roots[one.id], False)
-                for one in node.args
-                if isinstance(one, ast.Name) and one.id in self.roots
+                Made(self.roots[argument.id], False)
+                for argument in node.args
+                if isinstance(argument, ast.Name) and argument.id in self.roots
             }  # map(f, x)
             return self._union([node.func, *arguments_of(node)]) | passed
         return self._union(ast.iter_child_nodes(node))

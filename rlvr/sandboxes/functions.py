@@ -23,13 +23,13 @@ _PREPARING, _TESTING, _DONE, _ANSWERED = (
 def request(
     solution: bytes, tests: FunctionTests, stop: bool
 ) -> tuple[dict[str, Any], list[bytes]]:
-    """Header and blobs: the tests, then the solution's files. The two go to different cells."""
-    told = _told(tests, stop)
+    """Return header and blobs: the tests, then the solution's files. The two go to different cells."""
+    message = _told(tests, stop)
     files = {"prelude.py": tests.prelude.encode(), "solution.py": solution}
     if not tests.prelude:
         del files["prelude.py"]
     header = {"do": "functions", "files": list(files), "simple": is_simple(tests)}
-    return header, [told, *files.values()]
+    return header, [message, *files.values()]
 
 
 @functools.lru_cache(maxsize=256)
@@ -56,19 +56,19 @@ def _result(
     stdout, stderr = output
     at, judge, solution = answer["at"], answer["judge"], answer["solution"]
     entries: list[dict[str, Any]] = answer["entries"]
-    told = {key: value for entry in entries for key, value in entry.items()}
+    notes = {key: value for entry in entries for key, value in entry.items()}
     outcomes = [_outcome(entry, solution) for entry in entries if "passed" in entry]
     limit = solution.get("limit") or judge["limit"]
-    broken = str(told.get("broken", ""))
-    compile_error, load_error = _text(told, "compile_error"), _text(told, "load_error")
+    broken = str(notes.get("broken", ""))
+    compile_error, load_error = _text(notes, "compile_error"), _text(notes, "load_error")
     # A solution that was waiting for its tests all that time is over its limit as well.
     idle = solution.get("limit") in (None, Limit.WALL)
     if not broken and idle and at[:1] != _DONE and _on_their_own(at):
         broken = f"the tests by themselves: {_ending(judge)}"
-    if limit is None and not outcomes and load_error is None and "gone" in told:
-        load_error = f"while it was loaded, the solution {_gone(told['gone'], solution)}"
+    if limit is None and not outcomes and load_error is None and "gone" in notes:
+        load_error = f"while it was loaded, the solution {_gone(notes['gone'], solution)}"
     explained = limit or broken or compile_error is not None or load_error is not None
-    if not explained and len(outcomes) < len(tests) and all(one.passed for one in outcomes):
+    if not explained and len(outcomes) < len(tests) and all(outcome.passed for outcome in outcomes):
         # The tests' process is gone, and the solution has had a part in it: so it's a test that failed.
         outcomes.append(TestOutcome(False, f"the test {_ending(judge)}"))
     return TestRun(
@@ -114,5 +114,5 @@ def _ending(process: dict[str, Any]) -> str:
     return "broke off"
 
 
-def _text(told: dict[str, Any], key: str) -> str | None:
-    return str(told[key]) if key in told else None
+def _text(notes: dict[str, Any], key: str) -> str | None:
+    return str(notes[key]) if key in notes else None

@@ -95,7 +95,7 @@ def _limits(memory_mb: int) -> dict[str, str]:
 
 def _parents() -> dict[str, Path]:
     """Return this process's own groups that it may make others in, by controller; "" for version 2."""
-    found: dict[str, Path] = {}
+    parents: dict[str, Path] = {}
     own = dict(_own())
     with open("/proc/self/mountinfo") as file:
         for line in file:
@@ -108,13 +108,13 @@ def _parents() -> dict[str, Path]:
                 if path is None or (name and name not in _FIRST_VERSION):
                     continue
                 if path == root or path.startswith(root.rstrip("/") + "/"):
-                    found[name] = Path(mounted) / os.path.relpath(path, root)
+                    parents[name] = Path(mounted) / os.path.relpath(path, root)
     # Where controllers are in version 1, version 2 has none of them.
-    if any(found):
-        found.pop("", None)
+    if any(parents):
+        parents.pop("", None)
     return {
         name: path
-        for name, path in found.items()
+        for name, path in parents.items()
         if os.access(path, os.W_OK) and _open_to_groups(name, path)
     }
 
@@ -149,6 +149,6 @@ def _started(pid: int) -> int:
 def _remove(folder: Path) -> None:
     """Remove a group and those in it. One that still has processes stays."""
     with contextlib.suppress(OSError):
-        for inner in [each for each in folder.iterdir() if each.is_dir()]:
+        for inner in [entry for entry in folder.iterdir() if entry.is_dir()]:
             _remove(inner)
         folder.rmdir()

@@ -24,12 +24,12 @@ def toolchains(names: Sequence[str]) -> dict[str, list[str]]:
 
     Node.js counts as such if its program is all there is of it.
     """
-    found = {}
+    own_tools = {}
     for name in names:
         tools = LANGUAGES[name].tools
         if tools and all(_is_own(tool) for tool in tools):
-            found[name] = list(dict.fromkeys(tools))
-    return found
+            own_tools[name] = list(dict.fromkeys(tools))
+    return own_tools
 
 
 def _is_own(tool: str) -> bool:
@@ -70,8 +70,8 @@ def copy_python(
     The system's own Python is there already. One that can't run there isn't kept: then the image has the system's
     Python, and no packages.
     """
-    if said := _within(root, ["true"]):
-        say(f"Nothing runs there, so no Python is copied: {said}")
+    if failure := _within(root, ["true"]):
+        say(f"Nothing runs there, so no Python is copied: {failure}")
         return Packages({}, {})
     local = python.prefix != Path("/usr")
     site = root / "usr/lib/python3/dist-packages"
@@ -108,12 +108,12 @@ def copy_python(
     if (root / "etc").is_dir():
         (root / "etc/localtime").unlink(missing_ok=True)
         (root / "etc/localtime").symlink_to("/usr/share/zoneinfo/Etc/UTC")
-    said = _within(root, ["ldconfig"]) or _within(root, ["python3", "-c", f"import {tried}"])
-    if said:
+    failure = _within(root, ["ldconfig"]) or _within(root, ["python3", "-c", f"import {tried}"])
+    if failure:
         for path in copied:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         say(
-            f"This machine's Python doesn't run there, so the system's is used, without packages: {said}"
+            f"This machine's Python doesn't run there, so the system's is used, without packages: {failure}"
         )
         return Packages({}, {})
     return packages
@@ -144,5 +144,5 @@ def _within(root: Path, command: Sequence[str]) -> str:
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    said = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()
-    return said[-1] if done.returncode != 0 else ""
+    lines = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()
+    return lines[-1] if done.returncode != 0 else ""

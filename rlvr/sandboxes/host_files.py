@@ -118,8 +118,8 @@ def _system() -> Iterator[Path]:
 
 
 def _parts(python: Interpreter) -> list[Path]:
-    found = [python.program, *python.library, *python.libraries]
-    return [path for path in found if path.exists()]
+    paths = [python.program, *python.library, *python.libraries]
+    return [path for path in paths if path.exists()]
 
 
 def toolchain(tool: str) -> tuple[Path | None, list[Path]]:

@@ -21,22 +21,24 @@ class Attempt:
     """One program that tries something.
 
     Attributes:
-        name: what it tries.
-        source: in Python.
-        wanted: what has to come back, in words.
-        held: whether that came back.
+        name: The attempt, in words.
+        source: The program, in Python.
+        wanted: The expected result, in words.
+        held: A function that returns True if an execution had that result.
+        run_input: The program's input.
+        limits: The program's limits.
     """
 
     name: str
     source: str
     wanted: str
     held: Callable[[Execution], bool]
-    given: Input = field(default_factory=lambda: Input(MARK.encode()))
+    run_input: Input = field(default_factory=lambda: Input(MARK.encode()))
     limits: Limits = _SMALL
 
     @property
     def program(self) -> Program:
-        """It, with the mark in it."""
+        """The program, which contains the mark."""
         return Program(f"{self.source}\nmark = '{MARK}'\n".encode("utf-8", "surrogatepass"))
 
 

@@ -99,13 +99,13 @@ def interpreter(python: str) -> Interpreter:
 
 def _foreign(folder: Path, modules: set[str]) -> list[Path]:
     """Return the entries of a standard library's folder that aren't its own."""
-    found = []
+    entries = []
     for path in sorted(folder.iterdir()):
         name = path.name.partition(".")[0]
         own = name in modules or name in _BESIDE or name.startswith(_BESIDE_BEGINS)
         if not own and not path.is_symlink():  # a link's target isn't shown
-            found.append(path)
-    return found
+            entries.append(path)
+    return entries
 
 
 def _libraries(program: Path, library: tuple[Path, ...], prefix: Path) -> tuple[Path, ...]:
@@ -127,9 +127,9 @@ def needed_libraries(objects: list[Path]) -> tuple[Path, ...]:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    found: dict[Path, None] = {}
+    libraries: dict[Path, None] = {}
     for line in done.stdout.splitlines():
         path = line.partition("=> ")[2].rpartition(" (")[0]
         if path.startswith("/") and not path.startswith(("/usr/lib", "/lib")):
-            found[Path(os.path.normpath(path))] = None
-    return tuple(found)
+            libraries[Path(os.path.normpath(path))] = None
+    return tuple(libraries)

@@ -54,7 +54,7 @@ class Jail:
         self._awaited = 0
         hello = {
             "do": "hello",
-            "tools": sorted({tool for each in LANGUAGES.values() for tool in each.tools}),
+            "tools": sorted({tool for language in LANGUAGES.values() for tool in language.tools}),
             "limits": programs.allowed(Limits(), LANGUAGES["python"]),
         }
         try:
@@ -81,12 +81,12 @@ class Jail:
 
     def lacks(self, needs: Needs) -> list[str]:
         """Return what programs need and this jail hasn't, in words; packages are imported to know it."""
-        found = self.inventory.lacks(needs)
+        missing = self.inventory.lacks(needs)
         names = list(declared(sorted(needs.packages)))
-        if names and not found:
+        if names and not missing:
             run = self.run(Program(IMPORTS), [Input(args=tuple(names))], _IMPORTING, None)
-            found = unusable(run.executions[0].stdout, names)
-        return found
+            missing = unusable(run.executions[0].stdout, names)
+        return missing
 
     def run(
         self, program: Program, inputs: Sequence[Input], limits: Limits, proceed: Proceed | None
@@ -96,20 +96,20 @@ class Jail:
         opening = programs.opening(program, language, limits)
         if programs.is_too_large(program, limits):
             return ProgramRun((), "its source doesn't fit into the limits disk_mb and files")
-        requests = [programs.request(one, language, limits) for one in inputs]
+        requests = [programs.request(run_input, language, limits) for run_input in inputs]
         seconds = _patience(limits.wall_s)
         # The first input goes along with the program, so that the jail doesn't wait for us.
         self._send(opening + b"".join(requests[:1]), 1 + len(requests[:1]), seconds)
         opened, _ = self._answer(_patience(limits.compile_s))
         executions: list[Execution] = []
-        for i, (given, request) in enumerate(zip(inputs, requests, strict=True)):
+        for i, (run_input, request) in enumerate(zip(inputs, requests, strict=True)):
             if i:
                 self._send(request, 1, seconds)
             answer, blobs = self._answer(seconds)
             error = opened.get("compile_error", answer.get("compile_error"))
             if error is not None:
                 return ProgramRun((), str(error))
-            execution = programs.execution(answer, blobs, given)
+            execution = programs.execution(answer, blobs, run_input)
             executions.append(execution)
             if proceed is not None and not proceed(i, execution):
                 break

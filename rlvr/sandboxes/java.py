@@ -69,7 +69,7 @@ def entry_of(source: bytes) -> Entry:
             package = "".join(token["package"][:_LONGEST_PACKAGE].split()).rstrip(".") + "."
         elif not braces:
             types.append(_Type(token["type"][:_LONGEST_NAME], "public" in modifiers, False))
-    public = next((each.name for each in types if each.is_public), "Main")
+    public = next((declared.name for declared in types if declared.is_public), "Main")
     ordered = sorted(types, key=lambda t: (not t.has_main, not t.is_public, t.name != "Main"))
     start = ordered[0].name if ordered else "Main"
     return Entry(f"{public}.java", package + start)

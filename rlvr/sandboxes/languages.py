@@ -50,8 +50,8 @@ class Language:
 _MAIN = "/box/main"
 
 LANGUAGES: dict[str, Language] = {
-    each.name: each
-    for each in (
+    language.name: language
+    for language in (
         Language("python", ("py", "python3", "py3", "pypy", "pypy3", "ipython", "cpython"), "main.py"),
         Language(
             "c",
@@ -125,15 +125,17 @@ def placed(language: Language, program: Program) -> Language:
     )
 
 
-_BY_NAME = {name: each for each in LANGUAGES.values() for name in (each.name, *each.aliases)}
+_BY_NAME = {
+    name: language for language in LANGUAGES.values() for name in (language.name, *language.aliases)
+}
 
 
 def language_of(name: str) -> Language:
     """Return the language of that name or alias, in any case. Raises `OptionError` naming the nearest."""
-    found = _BY_NAME.get(name.strip().lower()) if isinstance(name, str) else None
-    if found is None:
+    language = _BY_NAME.get(name.strip().lower()) if isinstance(name, str) else None
+    if language is None:
         raise OptionError(f"There's no language {name!r:.40}. {nearest(str(name), LANGUAGES)}")
-    return found
+    return language
 
 
 _VERSION = re.compile(
@@ -145,5 +147,5 @@ _VERSION = re.compile(
 def language_tagged(tag: str) -> str:
     """Return the name of the language that a fence's tag means, with or without a version; "" if none here does."""
     tag = tag.lower()
-    found = _BY_NAME.get(tag) or _BY_NAME.get(_VERSION.sub("", tag))
-    return found.name if found else ""
+    language = _BY_NAME.get(tag) or _BY_NAME.get(_VERSION.sub("", tag))
+    return language.name if language else ""

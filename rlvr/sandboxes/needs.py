@@ -58,7 +58,7 @@ class Inventory:
     @property
     def languages(self) -> tuple[str, ...]:
         """Return the languages in which programs can run."""
-        return tuple(name for name, each in LANGUAGES.items() if not self.missing_tools(name))
+        return tuple(name for name in LANGUAGES if not self.missing_tools(name))
 
     def missing_tools(self, language: str) -> list[str]:
         """Return the commands that a language needs and that aren't there."""
@@ -66,17 +66,17 @@ class Inventory:
 
     def lacks(self, needs: Needs) -> list[str]:
         """Return what is needed and isn't there, in words."""
-        found = []
+        missing = []
         for language in sorted(needs.languages):
             if tools := self.missing_tools(language):
-                found.append(f"{' and '.join(tools)} (for {language})")
+                missing.append(f"{' and '.join(tools)} (for {language})")
         for name, version in declared(sorted(needs.packages)).items():
             here = self.packages.get(name)
             if here is None:
-                found.append(f"the Python package {name}")
+                missing.append(f"the Python package {name}")
             elif version not in (None, here):
-                found.append(f"{name} {version}, only {here}")
-        return found
+                missing.append(f"{name} {version}, only {here}")
+        return missing
 
     def to_json(self) -> dict[str, object]:
         """Return it as a run records it."""

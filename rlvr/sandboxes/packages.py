@@ -55,15 +55,15 @@ def normal(name: str) -> str:
 
 def declared(names: Sequence[str]) -> dict[str, str | None]:
     """Read names such as "numpy" and "numpy==2.1.0"; return versions by name. Raises `OptionError`."""
-    found: dict[str, str | None] = {}
+    versions: dict[str, str | None] = {}
     for name in names:
         match = _REQUIREMENT.fullmatch(name.strip()) if isinstance(name, str) else None
         if match is None:
             raise OptionError(
                 f"A package is a name such as numpy, or numpy==2.1.0, not {name!r:.80}."
             )
-        found[normal(match[1])] = match[2]
-    return found
+        versions[normal(match[1])] = match[2]
+    return versions
 
 
 def of_jails(python: Interpreter) -> Packages:
@@ -87,8 +87,8 @@ def built_folder(python: Interpreter) -> Path:
 
 @functools.cache
 def _beside_us(tag: str) -> Packages:
-    """Return the default set from the Python that runs this, if its packages fit. Only what is of them."""
-    found = Packages({}, {})
+    """Return the packages of the default set that this process's Python has, with only their own files, if they fit."""
+    packages = Packages({}, {})
     for name in DEFAULT:
         with contextlib.suppress(metadata.PackageNotFoundError):
             distribution = metadata.distribution(name)
@@ -97,11 +97,13 @@ def _beside_us(tag: str) -> Packages:
             if tag == sys.implementation.cache_tag and any(
                 path.is_dir() for path in entries.values()
             ):
-                found.versions[name] = distribution.version
-                found.entries.update(entries)
-    objects = [path for source in found.entries.values() for path in source.rglob("*.so")]
-    libraries = () if any(e.endswith(".libs") for e in found.entries) else needed_libraries(objects)
-    return Packages(found.versions, found.entries, libraries)
+                packages.versions[name] = distribution.version
+                packages.entries.update(entries)
+    objects = [path for source in packages.entries.values() for path in source.rglob("*.so")]
+    libraries = (
+        () if any(e.endswith(".libs") for e in packages.entries) else needed_libraries(objects)
+    )
+    return Packages(packages.versions, packages.entries, libraries)
 
 
 def _entries(distribution: metadata.Distribution) -> dict[str, Path]:
@@ -125,9 +127,9 @@ def _files(distribution: metadata.Distribution) -> Iterator[Path]:
     for name in (distribution.read_text("top_level.txt") or distribution.metadata["Name"]).split():
         for path in (root / name, root / f"{name}.libs", root / f"{name}.py", own):
             if path.is_dir():
-                inside = (each for each in path.rglob("*") if each.is_file())
+                inside = (file for file in path.rglob("*") if file.is_file())
                 yield from (
-                    each.relative_to(root) for each in inside if "__pycache__" not in each.parts
+                    file.relative_to(root) for file in inside if "__pycache__" not in file.parts
                 )
             elif path.is_file():
                 yield path.relative_to(root)
@@ -161,10 +163,10 @@ def build(
         )
     folder = built_folder(python)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    new_folder = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        made.chmod(0o755)
-        place = made / "packages"
+        new_folder.chmod(0o755)
+        place = new_folder / "packages"
         place.mkdir(mode=0o755)
         if absent:
             say(f"installing {' '.join(names)} for Python {python.version}")
@@ -179,10 +181,10 @@ def build(
         command = [str(python.program), "-I", "-m", "compileall", "-q", "--invalidation-mode"]
         subprocess.run([*command, "unchecked-hash", str(place)], capture_output=True)
         versions = {normal(name): version for name, version in _installed(place)}
-        (made / "packages.json").write_text(json.dumps(versions, indent=1), "utf-8")
-        _swap(made, folder)
+        (new_folder / "packages.json").write_text(json.dumps(versions, indent=1), "utf-8")
+        _swap(new_folder, folder)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(new_folder, ignore_errors=True)
     return Packages(versions, {"": folder / "packages"})
 
 
@@ -190,17 +192,19 @@ def _absent(wanted: dict[str, str | None], python: Interpreter) -> list[str]:
     """Return those of a set that can't be copied from beside rlvr, or aren't complete there."""
     if python.tag != sys.implementation.cache_tag:
         return list(wanted)
-    found = []
+    absent = []
     for name, version in wanted.items():
         try:
             if version not in (None, metadata.version(name)):
-                found.append(f"{name}=={version}")
-            for each in _with_dependencies({name: None}):
-                if not any(file.suffix in (".py", ".so") for file in _files(each)):  # editable
-                    raise metadata.PackageNotFoundError(each.metadata["Name"])
+                absent.append(f"{name}=={version}")
+            for distribution in _with_dependencies({name: None}):
+                if not any(
+                    file.suffix in (".py", ".so") for file in _files(distribution)
+                ):  # editable
+                    raise metadata.PackageNotFoundError(distribution.metadata["Name"])
         except metadata.PackageNotFoundError as error:
-            found.append(name if str(error.name) == name else f"{error.name}, which {name} needs")
-    return found
+            absent.append(name if str(error.name) == name else f"{error.name}, which {name} needs")
+    return absent
 
 
 def _here(name: str) -> str | None:
@@ -213,16 +217,16 @@ def _here(name: str) -> str | None:
 
 def _with_dependencies(wanted: dict[str, str | None]) -> list[metadata.Distribution]:
     """Return distributions and what they require. Raises `PackageNotFoundError`."""
-    found: dict[str, metadata.Distribution] = {}
+    distributions: dict[str, metadata.Distribution] = {}
     left = list(wanted)
     while left:
         name = left.pop()
-        if name in found:
+        if name in distributions:
             continue
-        found[name] = metadata.distribution(name)
-        for requirement in found[name].requires or ():
-            said, _, marker = requirement.partition(";")
-            required = _REQUIRED.match(said.strip())
+        distributions[name] = metadata.distribution(name)
+        for requirement in distributions[name].requires or ():
+            specifier, _, marker = requirement.partition(";")
+            required = _REQUIRED.match(specifier.strip())
             if required is None or re.search(r"\bextra\b", marker):
                 continue
             try:
@@ -232,7 +236,7 @@ def _with_dependencies(wanted: dict[str, str | None]) -> list[metadata.Distribut
                     continue
                 raise
             left.append(normal(required[0]))
-    return [found[name] for name in sorted(found)]
+    return [distributions[name] for name in sorted(distributions)]
 
 
 def _copy(distribution: metadata.Distribution, place: Path) -> None:
@@ -278,14 +282,16 @@ def make_readable(place: Path) -> None:
 
 
 def _installed(place: Path) -> list[tuple[str, str]]:
-    found = metadata.distributions(path=[str(place)])
-    return sorted((each.metadata["Name"], each.version) for each in found)
+    distributions = metadata.distributions(path=[str(place)])
+    return sorted(
+        (distribution.metadata["Name"], distribution.version) for distribution in distributions
+    )
 
 
-def _swap(made: Path, folder: Path) -> None:
+def _swap(new: Path, folder: Path) -> None:
     """Put one folder in another's place. Jails that run keep what they have."""
-    old = made.with_name(f"{made.name}-old")
+    old = new.with_name(f"{new.name}-old")
     with contextlib.suppress(FileNotFoundError):
         folder.rename(old)
-    made.rename(folder)
+    new.rename(folder)
     shutil.rmtree(old, ignore_errors=True)

@@ -115,12 +115,12 @@ class Sandbox:
             limits: for each input.
             proceed: called with the number and the `Execution` of each; False ends it there.
 
-        Waits while all jails are busy. Raises `SandboxError` where the sandbox failed twice or lacks the
-        language, `OptionError` for a language there isn't or a file's name that isn't plain.
+        Waits while all jails are busy. Raises `SandboxError` if the sandbox failed twice or lacks the
+        language, `OptionError` for an unknown language or a file name that isn't plain.
         """
-        given = [Input(one) if isinstance(one, bytes) else one for one in inputs]
+        run_inputs = [Input(item) if isinstance(item, bytes) else item for item in inputs]
         limits = limits or Limits()
-        return self._tried_twice(lambda jail: jail.run(program, given, limits, proceed))
+        return self._tried_twice(lambda jail: jail.run(program, run_inputs, limits, proceed))
 
     def run_tests(
         self,

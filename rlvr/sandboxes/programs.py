@@ -55,22 +55,22 @@ def opening(program: Program, language: Language, limits: Limits) -> bytes:
 
 def _environment(language: Language, limits: Limits) -> dict[str, str]:
     """Return a program's own variables. Another Python that it starts reads its limit of digits there."""
-    found = dict(language.environment)
+    variables = dict(language.environment)
     if language.name == "python" and limits.int_digits != Limits().int_digits:
-        found["PYTHONINTMAXSTRDIGITS"] = str(max(640, int(limits.int_digits)))
-    return found
+        variables["PYTHONINTMAXSTRDIGITS"] = str(max(640, int(limits.int_digits)))
+    return variables
 
 
-def request(given: Input, language: Language, limits: Limits) -> bytes:
+def request(run_input: Input, language: Language, limits: Limits) -> bytes:
     """Return the request for one run of the program. Raises `OptionError`."""
-    files = _checked(given.files, "input")
+    files = _checked(run_input.files, "input")
     if not _fit(files, limits):
         raise OptionError("The input files don't fit into the limits disk_mb and files.")
-    _checked(dict.fromkeys(given.collect, b""), "collected")
-    for argument in given.args:
+    _checked(dict.fromkeys(run_input.collect, b""), "collected")
+    for argument in run_input.args:
         if "\0" in argument or _encoded(argument) is None:
             raise OptionError(f"The argument {argument!r:.80} can't stand in a command line.")
-    if sum(len(_encoded(argument) or b"") + 16 for argument in given.args) > _MOST_ARGUMENTS:
+    if sum(len(_encoded(argument) or b"") + 16 for argument in run_input.args) > _MOST_ARGUMENTS:
         raise OptionError("The arguments are too long for a command line: use standard input.")
     sizes = {"memory_mb": int(limits.memory_mb), "stack_kb": int(limits.memory_mb) << 8}
     command = [part.format(**sizes) for part in language.run]
@@ -78,20 +78,20 @@ def request(given: Input, language: Language, limits: Limits) -> bytes:
         "do": "run",
         "command": command or None,
         "file": language.file,
-        "args": list(given.args),
+        "args": list(run_input.args),
         "files": list(files),
-        "collect": list(given.collect),
+        "collect": list(run_input.collect),
         "limits": allowed(limits, language, PATIENCE),
     }
-    return frames.packed(header, [given.stdin, *files.values()])
+    return frames.packed(header, [run_input.stdin, *files.values()])
 
 
-def execution(answer: dict[str, Any], blobs: list[bytes], given: Input) -> Execution:
-    """Read one run's execution from the jail's answer. Raises `JailError` where it says nothing sensible."""
+def execution(answer: dict[str, Any], blobs: list[bytes], run_input: Input) -> Execution:
+    """Read one run's execution from the jail's answer. Raises `JailError` if the answer is invalid."""
     try:
         stdout, stderr, *collected = blobs
         refused: dict[str, str] = answer["refused"]
-        names = [name for name in given.collect if name not in refused]
+        names = [name for name in run_input.collect if name not in refused]
         limit = answer["limit"]
         if limit is None and "larger than its limit" in refused.values():
             limit = Limit.FILES
@@ -112,11 +112,11 @@ def execution(answer: dict[str, Any], blobs: list[bytes], given: Input) -> Execu
 
 @functools.lru_cache(maxsize=256)
 def allowed(limits: Limits, language: Language | None, patience: float = 1.0) -> dict[str, Any]:
-    """Return the limits as the runner takes them."""
-    found: dict[str, Any] = dataclasses.asdict(limits)
+    """Return the limits in the form that the runner reads."""
+    fields: dict[str, Any] = dataclasses.asdict(limits)
     # Twice over and some more: what is merely reserved shouldn't fail, what can't ever fit should.
     space = (2 * limits.memory_mb + 512) * _MIB if language and language.address_space else 0
-    return {**found, "address_space": int(space), "patience": patience}
+    return {**fields, "address_space": int(space), "patience": patience}
 
 
 def is_too_large(program: Program, limits: Limits) -> bool:
@@ -130,17 +130,17 @@ def _fit(files: Mapping[str, bytes], limits: Limits) -> bool:
     return size <= limits.disk_mb * _MIB and len(files) <= limits.files
 
 
-def _checked(files: Mapping[str, bytes], what: str) -> Mapping[str, bytes]:
+def _checked(files: Mapping[str, bytes], kind: str) -> Mapping[str, bytes]:
     """Raise `OptionError` if a name isn't a plain one, or there are too many."""
     for name in files:
         if not name or "/" in name or "\0" in name or name in (".", ".."):
-            raise OptionError(f"The {what} file {name!r:.80} needs a plain name, without a folder.")
+            raise OptionError(f"The {kind} file {name!r:.80} needs a plain name, without a folder.")
         encoded = _encoded(name)
         if encoded is None or len(encoded) > _MOST_NAME:
-            raise OptionError(f"The {what} file {name!r:.80} has a name that no file can have.")
+            raise OptionError(f"The {kind} file {name!r:.80} has a name that no file can have.")
     if len(files) > _MOST_FILES or len(json.dumps(list(files))) > _MOST_NAMES:
         raise OptionError(
-            f"There are {len(files)} {what} files; at most {_MOST_FILES} can be, with names of "
+            f"There are {len(files)} {kind} files; at most {_MOST_FILES} can be, with names of "
             f"{_MOST_NAMES} bytes together."
         )
     return files

@@ -61,24 +61,32 @@ def _rename(node: ast.AST, names: dict[str, str]) -> None:
             node.name = names.get(node.name, node.name)
             for outside in (*node.decorator_list, *([node.returns] if node.returns else [])):
                 _rename(outside, names)
-        given = node.args
-        for default in (*given.defaults, *given.kw_defaults):
+        signature = node.args
+        for default in (*signature.defaults, *signature.kw_defaults):
             if default is not None:
                 _rename(default, names)
         body = [node.body] if isinstance(node, ast.Lambda) else node.body
-        parameters = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+        parameters = [
+            *signature.posonlyargs,
+            *signature.args,
+            *signature.kwonlyargs,
+            signature.vararg,
+            signature.kwarg,
+        ]
         declared = {
             n for part in own_parts(body) if isinstance(part, ast.Global) for n in part.names
         }
         outer = {
             n for part in own_parts(body) if isinstance(part, ast.Nonlocal) for n in part.names
         }
-        local = {one.arg for one in parameters if one} | (_stored(body) - declared - outer)
+        local = {parameter.arg for parameter in parameters if parameter} | (
+            _stored(body) - declared - outer
+        )
         inside = {name: new for name, new in names.items() if name not in declared}
         inside |= _new(local)
-        for one in parameters:
-            if one:
-                one.arg = inside[one.arg]
+        for parameter in parameters:
+            if parameter:
+                parameter.arg = inside[parameter.arg]
         for part in body:
             _rename(part, inside)
     elif isinstance(node, _COMPREHENSIONS):
@@ -107,14 +115,14 @@ def own_parts(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
 
 def _stored(body: Iterable[ast.AST]) -> set[str]:
     """Return the names that a scope gives a value."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in own_parts(body):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
-            found.add(node.id)
+            names.add(node.id)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(node.name)
+            names.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ExceptHandler) and node.name:
-            found.add(node.name)
-    return found
+            names.add(node.name)
+    return names

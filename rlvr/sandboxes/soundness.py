@@ -52,9 +52,9 @@ class Soundness(Flow):
             before = sum(map(len, self._of_name.values()))
             for name, loads in self.loads.items():
                 results = [self.parents[load] for load in loads] if name in self.functions else []
-                calls = [one for one in results if isinstance(one, ast.Call)]
-                found = map(self.expected, [*loads, *calls])
-                self._of_name[name] = set[str]().union(*found)
+                calls = [parent for parent in results if isinstance(parent, ast.Call)]
+                expectations = map(self.expected, [*loads, *calls])
+                self._of_name[name] = set[str]().union(*expectations)
             if before == sum(map(len, self._of_name.values())):
                 break
 
@@ -71,7 +71,7 @@ class Soundness(Flow):
             return {_TRUE}
         if isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not):
             opposite = {_TRUE: _FALSE, _FALSE: _TRUE}
-            return {opposite.get(one, one) for one in self.expected(parent)}
+            return {opposite.get(expectation, expectation) for expectation in self.expected(parent)}
         if isinstance(parent, ast.Compare):
             return self._compared(node, parent)
         if isinstance(parent, ast.Call) and node is not parent.func:
@@ -92,8 +92,8 @@ class Soundness(Flow):
 
     def _is_last(self, call: ast.Call) -> bool:
         """Say if nothing else is done with the answers that a call gets."""
-        answers = [one for one in arguments_of(call) if self.made(one)]
-        names = [n.id for one in answers for n in ast.walk(one) if isinstance(n, ast.Name)]
+        answers = [argument for argument in arguments_of(call) if self.made(argument)]
+        names = [n.id for answer in answers for n in ast.walk(answer) if isinstance(n, ast.Name)]
         return all(len(self.loads[name]) == 1 for name in names if name in self.values)
 
     def _of_names(self, target: ast.AST) -> set[str]:
@@ -102,49 +102,52 @@ class Soundness(Flow):
 
     def _compared(self, node: ast.AST, compare: ast.Compare) -> set[str]:
         sides = [compare.left, *compare.comparators]
-        others = [side for side in sides if side is not node]
-        if any(self.made(other) for other in others):
+        other_sides = [side for side in sides if side is not node]
+        if any(self.made(other) for other in other_sides):
             return {_WEAK}  # the solution is on either side
         if not all(isinstance(op, _EQUAL) for op in compare.ops):
             return {_VALUE} if all(isinstance(op, ast.In) for op in compare.ops) else {_WEAK}
-        return {_text(other) for other in others}
+        return {_text(other) for other in other_sides}
 
     def _as_argument(self, node: ast.AST, call: ast.AST) -> set[str]:
         assert isinstance(call, ast.Call)
         if self._roots_called(call):
             return set()
         name = _callee(call).lower()
-        others = [one for one in (*call.args, *call.keywords) if one is not node]
+        other_arguments = [
+            argument for argument in (*call.args, *call.keywords) if argument is not node
+        ]
         if not name.startswith("assert"):
             wanted = self.expected(call)
             if isinstance(node, _COMPREHENSIONS) and name not in _KEEPING and wanted:
                 return wanted & _EMPTY or {_WEAK}  # sum(g(x) for …) == 3
-            if not others or not wanted <= _EMPTY | {_WEAK} or not wanted:
+            if not other_arguments or not wanted <= _EMPTY | {_WEAK} or not wanted:
                 return wanted
-        elif not others:
+        elif not other_arguments:
             return {_FALSE if name.endswith("false") else _TRUE}
-        if any(self.made(other) for other in others):
+        if any(self.made(other) for other in other_arguments):
             return {_WEAK}
-        return {_text(other) for other in others}  # isclose(g(1), 2), assertEqual(g(1), 2)
+        return {_text(other) for other in other_arguments}  # isclose(g(1), 2), assertEqual(g(1), 2)
 
     # ---------------------------------------------------------------- what is wrong with that
 
     def judging(self) -> Iterator[tuple[str, set[str]]]:
-        """Names of the solution's, other than the entry, that are called with its answers; what tests expect."""
+        """Yield the solution's functions, except the entry, that are called with its answers, and the values expected."""
         for call in self._calls():
             roots = self._roots_called(call)
             if not roots or self.entry in roots:
                 continue
             arguments = arguments_of(call)
             incoming = {
-                one.root
-                for one in self._union(arguments)
-                if not one.is_object or one.root == self.entry
+                origin.root
+                for origin in self._union(arguments)
+                if not origin.is_object or origin.root == self.entry
             }
             incoming |= {
                 self.entry
-                for one in arguments
-                if isinstance(one, ast.Name) and self.roots.get(one.id, "") == self.entry != ""
+                for argument in arguments
+                if isinstance(argument, ast.Name)
+                and self.roots.get(argument.id, "") == self.entry != ""
             }
             if incoming - roots:
                 for root in roots:
@@ -153,8 +156,10 @@ class Soundness(Flow):
     def gets_objects(self, name: str) -> bool:
         """Say if a name is called with the solution's objects and with no other answers of the solution's."""
         calls = [call for call in self._calls() if name in self._roots_called(call)]
-        made = [self._union(arguments_of(call)) for call in calls]
-        return bool(calls) and all(one and all(each.is_object for each in one) for one in made)
+        origins_of_calls = [self._union(arguments_of(call)) for call in calls]
+        return bool(calls) and all(
+            origins and all(origin.is_object for origin in origins) for origins in origins_of_calls
+        )
 
     def opposed(self) -> Iterator[str]:
         """Names of the solution's, other than the entry, that make what its answers are compared with."""
@@ -187,10 +192,10 @@ class Soundness(Flow):
         """Return the roots of a side, without objects that were handed to the solution and may come back."""
         if base_name(side) in self.inputs and not isinstance(side, ast.Call):
             return set()
-        return {one.root for one in self.made(side)}
+        return {origin.root for origin in self.made(side)}
 
     def asked_of_answers(self) -> Iterator[tuple[str, str, bool]]:
-        """Each attribute of an answer: the answer's root, the attribute, whether tests ask for its truth alone."""
+        """Yield each attribute of an answer: the answer's root, the attribute, and whether tests use only its truth."""
         for node in self.nodes:
             if isinstance(node, ast.Attribute):
                 value, name = node.value, node.attr
@@ -200,7 +205,7 @@ class Soundness(Flow):
                 value, name = node.args[0], LENGTH
             else:
                 continue
-            roots = {one.root for one in self.made(value) if not one.is_object}
+            roots = {origin.root for origin in self.made(value) if not origin.is_object}
             if roots:
                 is_truth = bool(self.expected(node) & (_EMPTY | {_WEAK}))
                 for root in roots:
@@ -220,11 +225,11 @@ class Soundness(Flow):
     # ---------------------------------------------------------------- all that was found out
 
     def judges(self) -> dict[str, str]:
-        """Names of the solution's that would judge its own answers, each with why."""
-        found: dict[str, str] = {}
+        """Return the solution's functions that would judge its own answers, each with the reason."""
+        reasons: dict[str, str] = {}
         wanted: dict[str, list[set[str]]] = defaultdict(list)
         for name in self.opposed():
-            found[name] = f"they compare the solution's answers with what its own `{name}` makes"
+            reasons[name] = f"they compare the solution's answers with what its own `{name}` makes"
         for name, expected in self.judging():
             if expected:
                 wanted[name].append(expected)
@@ -234,8 +239,10 @@ class Soundness(Flow):
             # One that says the same of every answer tells nothing of them.
             same = len(strong) < 2 and _VALUE not in strong
             if same and (_WEAK in texts or strong <= _EMPTY or len(several) > 1):
-                found[name] = f"they have the solution's own `{name}` say if its answers are right"
-        return found
+                reasons[name] = (
+                    f"they have the solution's own `{name}` say if its answers are right"
+                )
+        return reasons
 
     def plain_attributes(self) -> set[str]:
         """Attributes whose truth tests ask of answers that can only be plain data, or of a class of the author's.
@@ -255,15 +262,15 @@ class Soundness(Flow):
 
 def calls_opposite(tree: ast.Module) -> set[str]:
     """Return the functions that are called on more than one side of a comparison: `set(f(1)) == set([1])`."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
-            known: set[str] = set()
+            seen: set[str] = set()
             for side in (node.left, *node.comparators):
-                called = {_callee(one) for one in ast.walk(side) if isinstance(one, ast.Call)}
-                found |= known & called
-                known |= called
-    return found
+                called = {_callee(part) for part in ast.walk(side) if isinstance(part, ast.Call)}
+                names |= seen & called
+                seen |= called
+    return names
 
 
 def may_ask_plain_data(node: ast.AST) -> bool:

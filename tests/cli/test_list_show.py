@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import click
 import pytest
 
 import rlvr
+from rlvr import cli
 
 CommandLine: TypeAlias = Any  # the fixture of tests/conftest.py
 
@@ -140,3 +143,23 @@ def test_lines_in_a_pipe_are_not_wrapped(rlvr_cli: CommandLine) -> None:
     lines = rlvr_cli("list", environ={"COLUMNS": ""}).stdout.splitlines()
     assert max(map(len, lines)) > 120
     assert [line for line in lines if line.startswith(" ")] == []
+
+
+def options_of(command: click.Command, context: click.Context) -> Iterator[click.Option]:
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from options_of(inner, click.Context(inner, parent=context))
+    yield from (option for option in command.params if isinstance(option, click.Option))
+
+
+def test_each_option_is_explained_in_a_phrase() -> None:
+    options = list(options_of(cli.command, click.Context(cli.command)))
+    assert len(options) > 100
+    terse = [option.name for option in options if len((option.help or "").split()) < 3]
+    assert terse == []
+    open_ended = [
+        option.name for option in options if not (option.help or "").strip().endswith((".", ")"))
+    ]
+    assert open_ended == []

@@ -68,7 +68,7 @@ def test_a_mistake_is_a_line_and_status_2(
 def test_an_unknown_verb_is_a_line_and_status_2(rlvr_cli: CommandLine) -> None:
     done = rlvr_cli("scroe")
     assert done.returncode == 2
-    assert "scroe" in done.stderr
+    assert "There's no command 'scroe'. Did you mean 'score'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

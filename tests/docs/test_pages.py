@@ -93,3 +93,11 @@ def test_every_command_is_on_the_page_of_commands() -> None:
     page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"| `rlvr {command}" in page, command
+
+
+def test_the_orders_in_a_database_take_at_most_45_lines() -> None:
+    blocks = [
+        fence for fence in fences(ROOT / "docs/episode_state.md") if fence.language == "python"
+    ]
+    assert "sqlite3" in blocks[0].text
+    assert len(blocks[0].text.strip().splitlines()) <= 45

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import rlvr
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.envs.agents.code_agent import SubmittedCode
+from rlvr.policies.base import Request
+from rlvr.runs.run import read_rollouts
 from rlvr.sandboxes.bubblewrap import Bubblewrap
 from rlvr.sandboxes.workspace_jails import jails
 from rlvr.verifiers.code import Code
@@ -105,6 +107,31 @@ def test_another_kind_of_source_is_refused(source: str) -> None:
         rlvr.make("math_python", source=source)
 
 
+class Computes:
+    """A policy that has the source's expression computed, and repeats the last line of what came back."""
+
+    def respond(self, requests: Sequence[Request]) -> list[str]:
+        return [self._one(request) for request in requests]
+
+    def _one(self, request: Request) -> str:
+        last = str(request.prompt[-1]["content"])
+        if last.startswith("<tool_response>"):
+            return f"\\boxed{{{last.splitlines()[-2]}}}"
+        return call("python", code=last.split("What is ")[1].split("?")[0])
+
+
+def test_thirty_two_episodes_compute_at_once_and_a_run_is_resumed(tmp_path: Path) -> None:
+    env = rlvr.make("math_python", source="arithmetic", options={"level": 4})
+    first = rlvr.evaluate(env, Computes(), limit=8, run=tmp_path / "run")
+    assert (first.mean.value, first.scored) == (1.0, 8)
+    again = rlvr.evaluate(
+        env, Computes(), limit=32, concurrency=32, run=tmp_path / "run", resume=True
+    )
+    assert (again.mean.value, again.scored) == (1.0, 32)
+    rollouts = list(read_rollouts(tmp_path / "run"))
+    assert len({row["task"] for row in rollouts}) == len(rollouts) == 32
+
+
 # ------------------------------------------------------------------ code_agent
 
 
@@ -155,6 +182,12 @@ def test_the_oracle_earns_everything(rows: Path) -> None:
     right = env.verifier.demonstrate(env.tasks[0])
     assert right is not None
     assert reward(played(env, env.tasks[0], right)[1]) == 1.0
+
+
+def test_the_oracle_plays_thirty_two_tasks_at_once(data: Path, tmp_path: Path) -> None:
+    env = rlvr.make("code_agent", source="humaneval", data=str(data))
+    report = rlvr.evaluate(env, "oracle", limit=32, concurrency=32, run=tmp_path / "run")
+    assert (report.mean.value, report.scored) == (1.0, 32)
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_an_evaluation_on_a_full_disk_ends_clearly_and_goes_on_later(tmp_path: P
     )
     assert done.returncode == 2, done.stderr
     assert "File too large; the line that didn't fit was taken back" in done.stderr
+    assert f"to go on: rlvr eval --run {run} --resume" in done.stderr
     whole = list(read_rollouts(run))
     assert 0 < len(whole) < 30
     with Run.resume(run) as opened:

@@ -35,7 +35,9 @@ def run(sandbox: Sandbox, source: str, limits: Limits | None = None, language: s
 def test_an_attempt_comes_to_what_it_should_and_leaves_nothing(
     every_sandbox: Sandbox, attempt: Attempt
 ) -> None:
-    (execution,) = every_sandbox.run(attempt.program, [attempt.given], attempt.limits).executions
+    (execution,) = every_sandbox.run(
+        attempt.program, [attempt.run_input], attempt.limits
+    ).executions
     assert attempt.held(execution), (attempt.wanted, execution)
     after_it_all_is_clean(every_sandbox)
 
@@ -189,7 +191,7 @@ from rlvr.sandboxes.hostile import ATTEMPTS, CLEAN
 failed = []
 with Sandbox("bubblewrap", jails=1) as sandbox:
     for attempt in ATTEMPTS:
-        (execution,) = sandbox.run(attempt.program, [attempt.given], attempt.limits).executions
+        (execution,) = sandbox.run(attempt.program, [attempt.run_input], attempt.limits).executions
         if not attempt.held(execution): failed.append((attempt.name, attempt.wanted, execution))
         (after,) = sandbox.run(Program(CLEAN.encode())).executions
         if after.stdout != b"clean\\n": failed.append((attempt.name, "clean", after))

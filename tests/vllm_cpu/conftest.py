@@ -98,7 +98,9 @@ def serve(model: Path, log: Path, *flags: str) -> Server:
             command, env=os.environ | environment | {"PYTHONPATH": path}, stdout=out, stderr=out
         )
     server = Server(f"http://127.0.0.1:{port}", process)
-    deadline = time.monotonic() + 400
+    deadline = (
+        time.monotonic() + 1800
+    )  # of a machine with much else to do: importing vLLM takes minutes there
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if httpx.get(f"{server.url}/health", timeout=5).is_success:

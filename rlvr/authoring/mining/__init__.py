@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from rlvr.authoring.mining.mine import MinedTask, MiningReport, mine
+from rlvr.authoring.mining.folders import MinedTask
+from rlvr.authoring.mining.mine import MiningReport, mine
 
 __all__ = ["MinedTask", "MiningReport", "mine"]

@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -34,6 +34,7 @@ class MinedCommit:
         subject: the first line of its message.
         body: the rest.
         sources: the Python files that it changes or adds, except tests.
+        removed: the Python files that it removes.
         tests: the files of tests that it changes or adds.
     """
 
@@ -42,6 +43,7 @@ class MinedCommit:
     subject: str
     body: str
     sources: tuple[str, ...]
+    removed: tuple[str, ...]
     tests: tuple[str, ...]
 
 
@@ -56,19 +58,25 @@ class GitHistory:
         self._git("rev-parse", "--git-dir")
 
     def commits(
-        self, since: str | None = None, walk: int = 1000, most_tests: int = 3, most_sources: int = 8
+        self,
+        since: str | None = None,
+        walk: int = 1000,
+        only: Sequence[str] = (),
+        most_tests: int = 8,
+        most_sources: int = 40,
     ) -> Iterator[MinedCommit]:
         """Yield commits from the newest on that fix or add something, with their tests.
 
         Args:
             since: a date, as `git log` takes it.
             walk: the most commits to look at.
+            only: paths; commits that change nothing there are left out.
             most_tests: the most files of tests in a commit.
             most_sources: the most other Python files in it.
         """
         asked = ["log", "--no-merges", "--format=%H %P", f"--max-count={walk}"]
         asked += [f"--since={since}"] if since else []
-        for line in self._git(*asked).decode().splitlines():
+        for line in self._git(*asked, *(["--", *only] if only else [])).decode().splitlines():
             id, *parents = line.split()
             if len(parents) == 1 and (
                 commit := self._read(id, parents[0], most_tests, most_sources)
@@ -87,21 +95,23 @@ class GitHistory:
             id,
         )
         fields = self._git(*asked).decode("utf-8", "replace").split("\0")
-        sources, tests = [], []
+        sources: list[str] = []
+        removed: list[str] = []
+        tests: list[str] = []
         for status, path in zip(fields[::2], fields[1::2], strict=False):
             if is_test(path):
                 if status not in ("A", "M") or not _TEST.fullmatch(PurePosixPath(path).name):
                     return None  # a test that is removed, or files that tests use
                 tests.append(path)
             elif path.endswith(".py"):
-                if status not in ("A", "M"):
-                    return None
-                sources.append(path)
+                (removed if status == "D" else sources).append(path)
         if not 0 < len(tests) <= most_tests or not 0 < len(sources) <= most_sources:
             return None
         message = self._git("log", "-1", "--format=%B", id).decode("utf-8", "replace").strip()
         subject, _, body = message[:_MOST_MESSAGE].partition("\n")
-        return MinedCommit(id, parent, subject.strip(), body.strip(), tuple(sources), tuple(tests))
+        return MinedCommit(
+            id, parent, subject.strip(), body.strip(), tuple(sources), tuple(removed), tuple(tests)
+        )
 
     def files(self, commit: str) -> dict[str, bytes]:
         """Return the files of a commit by path, except links and large ones."""
@@ -127,7 +137,7 @@ class GitHistory:
             commit.parent,
             commit.id,
         )
-        return self._git(*asked, "--", *commit.sources).decode("utf-8", "replace")
+        return self._git(*asked, "--", *commit.sources, *commit.removed).decode("utf-8", "replace")
 
     def _git(self, *arguments: str) -> bytes:
         command = [

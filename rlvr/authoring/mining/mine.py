@@ -12,19 +12,24 @@ import asyncio
 import json
 import random
 import re
-import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from rlvr.authoring.mining.folders import (
+    ROOT,
+    MinedTask,
+    folder_name,
+    write_task,
+    written_task,
+)
 from rlvr.authoring.mining.history import GitHistory, MinedCommit
 from rlvr.authoring.mining.variants import found_tests, variants
 from rlvr.core.files import replacing
 from rlvr.envs.terminal.artifacts import Artifacts
 from rlvr.envs.terminal.controls import (
-    CONTROLS,
     Controls,
     TestFile,
     VariedTest,
@@ -35,9 +40,9 @@ from rlvr.envs.terminal.draft import packed
 from rlvr.envs.terminal.start import Start
 from rlvr.sandboxes.packages import declared, normal
 
-ROOT = "/app"
 _TIMES = 5
 _MOST_VARIANTS = 32
+_MOST_CHANGED = 12  # tests that are run for a commit
 _MOST_OTHERS = 3  # tests that pass before and after
 _MOST_DECISIVE = 12  # tests that get variants
 _Outcomes = Mapping[str, tuple[str, ...]]
@@ -45,27 +50,6 @@ _Outcomes = Mapping[str, tuple[str, ...]]
 
 class _RejectedError(Exception):
     """The commit makes no task; the message says why, in a few words."""
-
-
-@dataclass(frozen=True, slots=True)
-class MinedTask:
-    """A task that was made of a commit.
-
-    Attributes:
-        folder: where it is.
-        commit: the commit's hash.
-        subject: the first line of its message.
-        decisive: the number of tests that fail before and pass after.
-        guesses: the number of guesses of which one would be right, for code that forges the tests' results.
-        seconds: of one verification.
-    """
-
-    folder: Path
-    commit: str
-    subject: str
-    decisive: int
-    guesses: int
-    seconds: float
 
 
 @dataclass(slots=True)
@@ -90,6 +74,7 @@ def mine(
     most: int = 20,
     since: str | None = None,
     walk: int = 1000,
+    only: Sequence[str] = (),
     packages: Sequence[str] = ("pytest",),
     environment: Mapping[str, str] | None = None,
     timeout_s: float = 60.0,
@@ -108,6 +93,7 @@ def mine(
         most: the most tasks.
         since: only commits from this date on.
         walk: the most commits to look at, from the newest.
+        only: paths; commits that change nothing there are left out.
         packages: that the tests need; jails must have them (`rlvr sandbox build --packages`).
         environment: variables that the tests are run with.
         timeout_s: of one run of a commit's tests.
@@ -125,7 +111,7 @@ def mine(
     Path(output).mkdir(parents=True, exist_ok=True)
     blank = Controls(ROOT, {}, tuple(packages), dict(environment or {}))
     miner = _Miner(history, Path(output), blank, timeout_s, least_guesses, most_mb, most, progress)
-    return asyncio.run(miner.run(since, walk, jobs))
+    return asyncio.run(miner.run(history.commits(since, walk, only), jobs))
 
 
 class _Miner:
@@ -145,9 +131,8 @@ class _Miner:
         self._most, self._progress = most, progress
         self._report = MiningReport()
 
-    async def run(self, since: str | None, walk: int, jobs: int) -> MiningReport:
+    async def run(self, commits: Iterator[MinedCommit], jobs: int) -> MiningReport:
         """Try commits until there are enough tasks."""
-        commits = iter(self._history.commits(since, walk))
 
         async def work() -> None:
             for commit in commits:  # shared: the next free job takes the next commit
@@ -168,7 +153,7 @@ class _Miner:
     async def _try(self, commit: MinedCommit) -> None:
         self._report.walked += 1
         try:
-            task = _there(self._output, commit) or await self._made(commit)
+            task = written_task(self._output, commit) or await self._made(commit)
         except _RejectedError as error:
             reason = str(error)
             self._report.rejected[reason] = self._report.rejected.get(reason, 0) + 1
@@ -192,7 +177,8 @@ class _Miner:
                 {"files": {f"{ROOT}/{p}": packed(c) for p, c in before.items()}, "executable": []},
             ),
         )
-        fixed = Artifacts({f"{ROOT}/{path}": after[path] for path in commit.sources}, {})
+        gone = {f"{ROOT}/{path}": {"kind": "deleted"} for path in commit.removed}
+        fixed = Artifacts({f"{ROOT}/{path}": after[path] for path in commit.sources}, gone)
         sources = {path: after[path].decode("utf-8", "replace") for path in commit.tests}
         nodes = _nodes(sources, before)
         now = await self._outcomes(start, fixed, sources, nodes)
@@ -222,14 +208,14 @@ class _Miner:
             raise _RejectedError("too few assertions of its decisive tests can be varied")
         began = time.monotonic()
         for number in range(_TIMES):  # each in another order
-            marked = Artifacts({**fixed.files, f"{ROOT}/.order": b"%d" % number}, {})
+            marked = Artifacts({**fixed.files, f"{ROOT}/.order": b"%d" % number}, gone)
             if await controlled(controls, start, marked, self._timeout_s):
                 raise _RejectedError("the tests don't pass 5 of 5 times")
         seconds = (time.monotonic() - began) / _TIMES
         if not await controlled(controls, start, Artifacts(), self._timeout_s):
             raise _RejectedError("the tests pass without the change")
-        folder = self._output / _folder_name(commit)
-        _write(
+        folder = self._output / folder_name(commit)
+        write_task(
             folder, commit, self._history.patch(commit), before, controls, decisive, self._timeout_s
         )
         return MinedTask(
@@ -247,7 +233,7 @@ class _Miner:
         got = await run_tests(self._blank, start, artifacts, sources, nodes, self._timeout_s)
         if isinstance(got, str):
             if needed:
-                raise _RejectedError("its tests can't be run to their end in time")
+                raise _RejectedError(got)
             return {}
         if needed and not got:
             raise _RejectedError("none of its tests can be run")
@@ -316,11 +302,11 @@ class _Miner:
                     ]
                     if outcomes[0] != right or len(kept) < 2:
                         continue
-                    test = VariedTest(
+                    varied = VariedTest(
                         span, tuple(texts[i] for i in kept), tuple(outcomes[i] for i in kept)
                     )
-                    if best is None or len(test.variants) > len(best.variants):
-                        best = test
+                    if best is None or len(varied.variants) > len(best.variants):
+                        best = varied
                 if best is not None:
                     found.setdefault(path, {})[name] = best
         return found
@@ -331,7 +317,8 @@ def _nodes(sources: Mapping[str, str], before: Mapping[str, bytes]) -> list[str]
 
     Raises `_RejectedError` if it adds and changes none.
     """
-    changed, others = [], []
+    changed: list[str] = []
+    others: list[str] = []
     for path, text in sources.items():
         try:
             earlier = before.get(path, b"").decode("utf-8", "replace")
@@ -343,126 +330,6 @@ def _nodes(sources: Mapping[str, str], before: Mapping[str, bytes]) -> list[str]
             raise _RejectedError("its tests aren't Python that can be read") from None
     if not changed:
         raise _RejectedError("it changes no test's code")
-    return [*changed, *random.Random(changed[0]).sample(others, min(_MOST_OTHERS, len(others)))]
-
-
-def _there(output: Path, commit: MinedCommit) -> MinedTask | None:
-    """Return the task of a commit that an earlier run has written."""
-    folder = output / _folder_name(commit)
-    try:
-        about = json.loads((folder / "mined.json").read_text("utf-8"))
-        return MinedTask(
-            folder, commit.id, commit.subject, about["decisive"], about["guesses"], 0.0
-        )
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def _folder_name(commit: MinedCommit) -> str:
-    words = re.sub(r"[^a-z0-9]+", "-", commit.subject.lower()).strip("-")[:40].rstrip("-")
-    return f"{commit.id[:10]}-{words}"
-
-
-_TOML = """\
-schema_version = "1.4"
-artifacts = [{artifacts}]
-
-[task]
-name = "mined/{name}"
-
-[metadata]
-commit = "{commit}"
-decisive = {decisive}
-
-[verifier]
-timeout_sec = {timeout:.1f}
-environment_mode = "separate"
-
-[agent]
-timeout_sec = 1800.0
-
-[environment]
-network_mode = "no-network"
-cpus = 1
-memory_mb = 1024
-"""
-_SCRIPT = """\
-#!/bin/bash
-# rlvr judges by rlvr.json, whose tests can't be forged by the code under test; this is the plain form.
-cd {root} || exit 1
-cp -r /tests/files/. . || exit 1
-if python3 -m pytest -q -p no:cacheprovider -o addopts= {nodes}; then
-  echo '{{"reward": 1.0}}' > /logs/verifier/reward.json
-else
-  echo '{{"reward": 0.0}}' > /logs/verifier/reward.json
-fi
-"""
-
-
-def _write(
-    folder: Path,
-    commit: MinedCommit,
-    patch: str,
-    before: Mapping[str, bytes],
-    controls: Controls,
-    decisive: Sequence[str],
-    timeout_s: float,
-) -> None:
-    """Write a task's folder, whole or not at all."""
-    files: dict[str, bytes] = {
-        f"environment/repository/{path}": content for path, content in before.items()
-    }
-    tops = sorted({PurePosixPath(path).parts[0] for path in commit.sources})
-    subject = json.dumps(commit.subject)
-    installs = " ".join(sorted(controls.packages))
-    files["environment/Dockerfile"] = (
-        f"FROM python:3-slim\nWORKDIR {ROOT}\nRUN pip install --no-cache-dir {installs}\nCOPY repository/ {ROOT}/\n"
-    ).encode()
-    files["task.toml"] = _TOML.format(
-        artifacts=", ".join(json.dumps(f"{ROOT}/{top}") for top in tops),
-        name=folder.name,
-        commit=commit.id,
-        decisive=len(decisive),
-        timeout=timeout_s,
-    ).encode()
-    body = f"\n\n{commit.body}" if commit.body else ""
-    files["instruction.md"] = (
-        f"The Python repository in {ROOT} lacks a change that its history describes so:\n\n> {commit.subject}{_quoted(body)}\n\n"
-        f"Make this change in {' and '.join(f'`{top}`' for top in tops)}. Newer versions of {', '.join(f'`{path}`' for path in commit.tests)} "
-        f"than are here will be run on it, with pytest.\n"
-    ).encode()
-    for path, file in controls.files.items():
-        files[f"tests/files/{path}"] = file.source.encode()
-    names = [
-        f"{path}::{name}"
-        for path, file in controls.files.items()
-        for name in (*file.expected, *file.varied)
-    ]
-    files["tests/test.sh"] = _SCRIPT.format(
-        root=ROOT, nodes=" ".join(map(shlex.quote, sorted(names)))
-    ).encode()
-    files[f"tests/{CONTROLS}"] = json.dumps(controls.to_json(), indent=1).encode()
-    files["solution/change.patch"] = patch.encode("utf-8", "replace")
-    files["solution/solve.sh"] = (
-        f"#!/bin/bash\ncd {ROOT} && patch -p1 -s < /solution/change.patch\n".encode()
-    )
-    about = {
-        "commit": commit.id,
-        "subject": subject,
-        "decisive": len(decisive),
-        "guesses": controls.guesses,
-    }
-    for path, content in files.items():
-        place = folder / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
-        if path.endswith(".sh"):
-            place.chmod(0o755)
-    with replacing(
-        folder / "mined.json"
-    ) as about_file:  # last: without it the folder is made again
-        about_file.write(json.dumps(about).encode() + b"\n")
-
-
-def _quoted(body: str) -> str:
-    return "\n".join(f"> {line}" if line.strip() else (">" if number else "") for number, line in enumerate(body.split("\n"))) if body else ""  # fmt: skip
+    rng = random.Random(changed[0])
+    changed = rng.sample(changed, min(_MOST_CHANGED, len(changed)))
+    return [*changed, *rng.sample(others, min(_MOST_OTHERS, len(others)))]

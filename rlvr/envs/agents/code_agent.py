@@ -25,6 +25,7 @@ from rlvr.envs import code_repair
 from rlvr.envs.agents.derived import with_more_to_read
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
+from rlvr.envs.toolboxes.base import Part
 from rlvr.envs.toolboxes.workspace import WORKSPACE, EpisodeWorkspace, Files, Shell
 from rlvr.envs.tools import ToolEnv, describe
 from rlvr.scoring import ascore
@@ -181,7 +182,11 @@ def make(
     """
     if source not in PROMPTS:
         raise OptionError(f"source is one of {', '.join(PROMPTS)}, not {source!r:.80}.")
-    parts = [Shell(wall_s=wall_s, memory_mb=memory_mb), Files(wall_s=wall_s), Submission]
+    parts: list[Part] = [
+        Shell(wall_s=wall_s, memory_mb=memory_mb),
+        Files(wall_s=wall_s),
+        Submission,
+    ]
     template = Prompt.of(prompt or PROMPTS[source])
     load = code_repair.loader(
         source, split, dataset, config, data, "python", public, template, limits

@@ -31,8 +31,17 @@ CONTROLS = "rlvr.json"
 """The file of a task's `tests` that has them."""
 _NAME = "@NAME@"  # in a variant's source, in place of its test's name
 _RESULTS = "/tests/results.jsonl"
+_WANTED = "/tests/wanted.json"
 _PLUGIN = b"""\
 import json
+
+with open("/tests/wanted.json") as file:
+    WANTED = set(json.load(file))
+
+def pytest_collection_modifyitems(config, items):
+    chosen = [item for item in items if item.nodeid.partition("[")[0] in WANTED]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
 
 def pytest_runtest_logreport(report):
     if report.when == "call" or report.outcome != "passed":
@@ -234,12 +243,18 @@ async def run_tests(
         except WorkspaceFileError as error:
             return f"the files can't be put in place: {error}"
         tests = {f"{controls.root}/{path}": source.encode() for path, source in sources.items()}
-        await workspace.write({**tests, "/tests/plugin/rlvr_report.py": _PLUGIN})
-        chosen = " ".join(map(_quoted, nodes))
+        await workspace.write(
+            {
+                **tests,
+                "/tests/plugin/rlvr_report.py": _PLUGIN,
+                _WANTED: json.dumps(list(nodes)).encode(),
+            }
+        )
+        chosen = " ".join(map(_quoted, sources))
         command = (
             f"cd {_quoted(controls.root)} && PYTHONPATH=/tests/plugin PYTHONDONTWRITEBYTECODE=1 "
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python3 -m pytest -q --tb=no --no-header -p no:cacheprovider "
-            f"-p rlvr_report -o addopts= {chosen}"
+            f"-p rlvr_report -o addopts= --continue-on-collection-errors {chosen}"
         )
         done = await workspace.shell(command, wall_s=timeout_s)
         if done.limit is not None:

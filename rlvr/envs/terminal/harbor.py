@@ -25,7 +25,6 @@ from typing import Any
 
 from rlvr.core.errors import CannotScore, DataError
 from rlvr.core.task import Task
-from rlvr.core.tool_calls import MOST_CHARACTERS
 from rlvr.core.verdict import Cause
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.terminal.controls import CONTROLS, Controls, read_controls
@@ -35,7 +34,13 @@ from rlvr.envs.terminal.dockerfile import (
     read_image,
     start_of,
 )
-from rlvr.envs.terminal.draft import packed, unpacked, writing
+from rlvr.envs.terminal.harbor_files import (
+    SOLUTION,
+    plain_json,
+    solution_of,
+    text_of,
+    tree_of,
+)
 from rlvr.envs.terminal.start import Start
 
 _SCHEMA = re.compile(r"1\.[0-4]")
@@ -49,10 +54,9 @@ _TABLES: dict[str, frozenset[str]] = {
     "environment": frozenset("build_timeout_sec docker_image os cpus memory_mb storage_mb memory storage gpus gpu_types tpu mcp_servers env skills_dir healthcheck workdir network_mode allowed_hosts allow_internet".split()),  # noqa: SIM905
 }  # fmt: skip
 _UNAVAILABLE = ("gpus", "gpu_types", "tpu", "mcp_servers", "skills_dir", "healthcheck")
-TESTS, LOGS, SOLUTION = "/tests", "/logs", "/solution"
+TESTS, LOGS = "/tests", "/logs"
 MOST_KB = 8192
 """Most KiB of a task's artifacts."""
-_MOST_TESTS_MB = 16
 _MOST_SECONDS = 3600.0
 
 
@@ -138,7 +142,7 @@ def harbor_tasks(
         metadata = {
             "harbor": read.name,
             "unavailable": read.unavailable,
-            **_plain({"metadata": read.metadata}),
+            **plain_json({"metadata": read.metadata}),
         }
         tasks.append(Task(prompt.render(fields), reference, folder.resolve().name, metadata))
     if all(task.metadata["unavailable"] for task in tasks):
@@ -172,7 +176,7 @@ def read_task(folder: str, offline: bool = False) -> HarborTask:
     root = Path(folder)
     path = root / "task.toml"
     config = _config(path)
-    instruction = _text(root / "instruction.md").strip()
+    instruction = text_of(root / "instruction.md").strip()
     if not instruction:
         raise DataError(f"{root / 'instruction.md'} is empty.")
     verifier, own = config.get("verifier", {}), config.get("environment", {})
@@ -201,10 +205,10 @@ def read_task(folder: str, offline: bool = False) -> HarborTask:
             _string(each, "command", path, "verifier.collect")
             for each in verifier.get("collect", [])
         ),
-        tests=_tree(root / "tests", "test.sh"),
+        tests=tree_of(root / "tests", "test.sh"),
         timeout_s=_seconds(verifier, "timeout_sec", 600.0, path, "verifier"),
         environment=_strings(verifier.get("env", {}), path, "verifier.env"),
-        solution=tuple(_solution(root / "solution")),
+        solution=tuple(solution_of(root / "solution")),
         controls=read_controls(spec) if spec.is_file() else None,
         metadata=config.get("metadata", {}),
         unavailable=unavailable,
@@ -216,7 +220,7 @@ def read_task(folder: str, offline: bool = False) -> HarborTask:
 
 def _config(path: Path) -> dict[str, Any]:
     try:
-        config = tomllib.loads(_text(path))
+        config = tomllib.loads(text_of(path))
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"{path}: {error}.") from None
     _check_table(config, "", path)
@@ -358,55 +362,3 @@ def _string(table: Any, field: str, path: Path, name: str) -> str:
     if not isinstance(value, str):
         raise DataError(f"{path}: {name}.{field} is text, not {value!r:.40}.")
     return value
-
-
-# ------------------------------------------------------------------ files
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} can't be read: {error}.") from None
-
-
-def _tree(folder: Path, needed: str) -> dict[str, Any]:
-    """Return the files of a folder by their path in it. Raises `DataError` without the one that is needed."""
-    if not (folder / needed).is_file():
-        raise DataError(f"There's no {folder / needed}.")
-    files = {}
-    size = 0
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts:
-            content = path.read_bytes()
-            size += len(content)
-            files[path.relative_to(folder).as_posix()] = packed(content)
-    if size > _MOST_TESTS_MB << 20:
-        raise DataError(f"{folder} has more than {_MOST_TESTS_MB} MiB.")
-    return files
-
-
-def _solution(folder: Path) -> list[str]:
-    """Return commands that write a solution's files and run its `solve.sh`; none if a call can't hold them."""
-    if not (folder / "solve.sh").is_file():
-        return []
-    commands: list[str] = []
-    for name, content in _tree(folder, "solve.sh").items():
-        if not isinstance(content, str) or (
-            content and max(map(len, content.splitlines())) > MOST_CHARACTERS // 4
-        ):
-            return []
-        path = f"{SOLUTION}/{name}"
-        if "/" in name:
-            commands.append(f"mkdir -p {path.rpartition('/')[0]}")
-        commands += writing(path, unpacked(content).decode())
-    return [*commands, f"bash {SOLUTION}/solve.sh"]
-
-
-def _plain(value: Any) -> Any:
-    """Return what TOML gives as JSON data: dates become text."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, str | bool | int | float) else str(value)

@@ -72,7 +72,7 @@ async def program_failure(
     main = files.pop("main", b"") if source is None else source.encode()
     inputs = [_input(run) for run in runs]
     try:
-        used: Sandbox = sandbox or await asyncio.to_thread(default_sandbox, needs)
+        used = await asyncio.to_thread(default_sandbox, needs) if sandbox is None else sandbox
         await _require(used, tuple(check.get("needs", ())))
         failures: list[ProgramFailure] = []
 

@@ -30,25 +30,25 @@ class Archive:
 
 
 def archive(root: Path = Path("/")) -> Archive:
-    """Return the archive that the system under `root` is made of. Raises `SandboxError` where none is named."""
-    found = [each for each in _all(root) if _usable(each)]
+    """Return the archive from which the system under `root` is made. Raises `SandboxError` if apt's sources name none."""
+    sources = [source for source in _all(root) if _usable(source)]
     codename = _codename(root)
     # Further archives (a vendor's, a security update's) come with suites of their own names.
-    for each in found:
-        if each.suite == codename:
-            return each
-    if found:
-        return found[0]
+    for source in sources:
+        if source.suite == codename:
+            return source
+    if sources:
+        return sources[0]
     raise SandboxError(
         "apt's sources (/etc/apt/sources.list and sources.list.d) name no archive to take Debian's "
         "packages from. Build the image from a registry instead: rlvr sandbox build"
     )
 
 
-def _usable(found: Archive) -> bool:
+def _usable(source: Archive) -> bool:
     """Return whether debootstrap can start from it: not a mirror list, not an addition to another suite."""
-    fetchable = found.uri.startswith(("http://", "https://", "file:/"))
-    return fetchable and "main" in found.components and not found.suite.endswith(ADDITIONS)
+    fetchable = source.uri.startswith(("http://", "https://", "file:/"))
+    return fetchable and "main" in source.components and not source.suite.endswith(ADDITIONS)
 
 
 def _codename(root: Path) -> str:
@@ -82,7 +82,7 @@ def _one_line(text: str) -> Iterator[Archive]:
         rest = rest.strip()
         if rest.startswith("["):
             inside, _, rest = rest[1:].partition("]")
-            options = dict(each.split("=", 1) for each in inside.split() if "=" in each)
+            options = dict(option.split("=", 1) for option in inside.split() if "=" in option)
         words = rest.split()
         if kind == "deb" and len(words) >= 3:
             yield Archive(

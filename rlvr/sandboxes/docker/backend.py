@@ -78,14 +78,14 @@ class Docker:
                     return self._no_image()
                 except docker.errors.APIError as error:
                     return f"Docker refuses the image {self.image!r}: {explanation(error)}"
-                known = list(api.info().get("Runtimes") or {}) if self.runtime else []
+                runtimes = list(api.info().get("Runtimes") or {}) if self.runtime else []
         except (MissingExtraError, SandboxError) as error:
             return str(error)
         except docker.errors.APIError as error:
             return f"Docker's daemon fails: {explanation(error)}"
-        if self.runtime and self.runtime not in known:
+        if self.runtime and self.runtime not in runtimes:
             return (
-                f"Docker has no runtime {self.runtime!r}, only {', '.join(known)}: install it and name "
+                f"Docker has no runtime {self.runtime!r}, only {', '.join(runtimes)}: install it and name "
                 f"it in /etc/docker/daemon.json, under `runtimes`."
             )
         return None

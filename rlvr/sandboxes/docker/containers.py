@@ -116,21 +116,21 @@ def reap(timeout_s: float = 20.0) -> int:
         timeout_s: seconds that the daemon may be silent within a call.
 
     Returns:
-        How many there were.
+        The number of containers removed.
 
-    Raises `SandboxError` where the daemon doesn't answer, and `MissingExtraError`.
+    Raises `SandboxError` if the daemon doesn't answer, and `MissingExtraError`.
     """
-    found = 0
+    count = 0
     with client(timeout_s) as api:
-        for each in api.containers(all=True, filters={"label": [f"{LABEL}=1"]}):
-            name = each["Names"][0].lstrip("/") if each["Names"] else each["Id"]
-            owner = each["Labels"].get(OWNER, "")
+        for container in api.containers(all=True, filters={"label": [f"{LABEL}=1"]}):
+            name = container["Names"][0].lstrip("/") if container["Names"] else container["Id"]
+            owner = container["Labels"].get(OWNER, "")
             lost = owner == owners.me() and name not in _mine
-            ended = each["State"] in ("exited", "dead")
+            ended = container["State"] in ("exited", "dead")
             if lost or ended or owners.dead(owner):
-                found += 1
-                _removed(api, each["Id"])
-    return found
+                count += 1
+                _removed(api, container["Id"])
+    return count
 
 
 def _forked() -> None:

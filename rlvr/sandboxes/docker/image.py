@@ -53,22 +53,22 @@ def build(
     """Build an image for `Docker`, replacing one of that name, and run Python in it.
 
     Args:
-        image: its name.
-        from_host: make it of Debian packages from this machine's apt sources, without any registry, and of
+        image: Its name.
+        from_host: Make it of Debian packages from this machine's apt sources, without any registry, and of
             this machine's Python. Needs root and debootstrap, and takes a minute or more.
-        languages: those whose compilers or interpreters it gets; Python is always there. By default all,
-            except those that the machine's archive lacks, which are told by `say`.
-        base: the Debian-based image with Python that it's made from, by default python:X.Y-slim with this
-            Python's version; not with `from_host`.
-        say: gets the progress, line by line.
-        packages: that programs may import; by default those of bubblewrap's jails.
+        languages: The languages whose compilers or interpreters to install; Python is always installed. The default
+            is all, except those that the machine's archive lacks, which `say` is told.
+        base: The Debian-based image with Python to start from (default: python:X.Y-slim with this Python's version).
+            Not with `from_host`.
+        say: Called with each line of progress.
+        packages: The packages that programs may import (default: those of bubblewrap's jails).
 
     Returns:
-        The version of its Python.
+        The version of the image's Python.
 
     Raises `SandboxError` and `OptionError`, which say what to do, and `MissingExtraError`.
     """
-    names = list(dict.fromkeys(language_of(each).name for each in languages or LANGUAGES))
+    names = list(dict.fromkeys(language_of(name).name for name in languages or LANGUAGES))
     for name in names:
         if name not in PACKAGES:
             raise OptionError(f"No packages are known for {name}: build an image of your own.")
@@ -81,11 +81,11 @@ def build(
             try:
                 _from_host(image, names, packages, say)
             except MissingPackagesError as error:
-                left = [each for each in names if not set(PACKAGES[each]) & set(error.names)]
+                left = [name for name in names if not set(PACKAGES[name]) & set(error.names)]
                 if languages is not None or left == names:
                     raise
                 say(f"This machine's archive has no {', '.join(error.names)}: the image is made without "
-                    f"{', '.join(each for each in names if each not in left)}.")  # fmt: skip
+                    f"{', '.join(name for name in names if name not in left)}.")  # fmt: skip
                 _from_host(image, left, packages, say)
         else:
             base = base or f"python:{python.minor}-slim"
@@ -107,17 +107,17 @@ def is_current(image: str = IMAGE) -> bool:
 
 
 def _labels(names: Sequence[str], packages: Packages, built_from: str) -> dict[str, str]:
-    said = ",".join(f"{name}=={version}" for name, version in sorted(packages.versions.items()))
+    listing = ",".join(f"{name}=={version}" for name, version in sorted(packages.versions.items()))
     return {
         "rlvr.build": BUILD,
         "rlvr.languages": ",".join(dict.fromkeys(["python", *names])),
-        "rlvr.packages": said,
+        "rlvr.packages": listing,
         "rlvr.built-from": built_from,
     }
 
 
 def _debian(names: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(each for name in names for each in PACKAGES[name]))
+    return list(dict.fromkeys(package for name in names for package in PACKAGES[name]))
 
 
 def _from_registry(
@@ -213,13 +213,13 @@ def _check(image: str) -> str:
     link = Docker(image).launch(VERSION, memory_mb=128)
     try:
         deadline = time.monotonic() + CHECK_S
-        said = b""
-        while not said.endswith(b";"):
-            said += link.exchange(b"", 1, deadline)
+        answer = b""
+        while not answer.endswith(b";"):
+            answer += link.exchange(b"", 1, deadline)
     except SandboxError as error:
         raise SandboxError(
             f"The image {image!r} is built, but no jail runs in it: {error}"
         ) from error
     finally:
         link.close()
-    return said[:-1].decode("ascii", "replace")
+    return answer[:-1].decode("ascii", "replace")

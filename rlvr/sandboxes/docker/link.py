@@ -154,8 +154,8 @@ class DockerLink:
             raise JailError(f"The jail hung up{self._ended()}.{self._last_words()}")
 
     def _last_words(self) -> str:
-        said = bytes(self._frames.stderr).decode("utf-8", "replace").strip()
-        return f" Its last words: {said}" if said else ""
+        words = bytes(self._frames.stderr).decode("utf-8", "replace").strip()
+        return f" Its last words: {words}" if words else ""
 
     def close(self) -> None:
         """Hang up, and make sure that the container is gone; see `Link`."""

@@ -59,9 +59,9 @@ def empty_array(content: Any, imports: bool) -> Any:
         except ImportError:
             pass
     if numpy is None:
-        made = Array()
-        made.content = [kind, list(shape)]
-        return made
+        array = Array()
+        array.content = [kind, list(shape)]
+        return array
     if numpy.dtype(kind).kind not in "biufcSUmMO" or len(content) - 2 != numpy.prod(
         shape, dtype=object
     ):
@@ -69,19 +69,19 @@ def empty_array(content: Any, imports: bool) -> Any:
     return numpy.empty(shape, kind)
 
 
-def fill_array(made: Any, content: Any, read: Any) -> None:
+def fill_array(array: Any, content: Any, read: Any) -> None:
     """Give an array its items."""
     flat = [read(item) for item in content[2:]]
-    if type(made) is not Array:
-        if made.dtype.kind in "mM":
-            made.view("i8").reshape(-1)[:] = flat
+    if type(array) is not Array:
+        if array.dtype.kind in "mM":
+            array.view("i8").reshape(-1)[:] = flat
         else:
-            for i, item in enumerate(flat) if made.dtype.kind == "O" else ():
-                made.reshape(-1)[i] = item
-            if made.dtype.kind != "O":
-                made.reshape(-1)[:] = flat
+            for i, item in enumerate(flat) if array.dtype.kind == "O" else ():
+                array.reshape(-1)[i] = item
+            if array.dtype.kind != "O":
+                array.reshape(-1)[:] = flat
         return
     rows: list[Any] = flat
-    for size in made.content[1][:0:-1]:
+    for size in array.content[1][:0:-1]:
         rows = [rows[i : i + size] for i in range(0, len(rows), size)] if size else []
-    list.__setitem__(made, slice(None), rows)
+    list.__setitem__(array, slice(None), rows)

@@ -44,11 +44,11 @@ def bind(
     return any(map(remote.is_data, values.values()))
 
 
-def text(said: object) -> str:
+def text(value: object) -> str:
     """Return the solution's message if it is a text. Raises `Gone`."""
-    if not isinstance(said, str):
+    if not isinstance(value, str):
         raise Gone("no text")
-    return said
+    return value
 
 
 def is_built_in(name: str) -> bool:
@@ -58,11 +58,13 @@ def is_built_in(name: str) -> bool:
 
 def _imported(name: str, module: str, part: str) -> Any:
     try:
-        found = importlib.import_module(module)
-        return getattr(found, part) if part else found
+        imported = importlib.import_module(module)
+        return getattr(imported, part) if part else imported
     except Exception as error:
-        what = "%s of the module %s" % (part, module) if part else "the module %s" % module
-        raise Missing("they use %s, as %s, which can't be had: %s" % (what, name, error)) from None
+        target = "%s of the module %s" % (part, module) if part else "the module %s" % module
+        raise Missing(
+            "they use %s, as %s, which can't be had: %s" % (target, name, error)
+        ) from None
 
 
 def _is_module(name: str) -> bool:

@@ -40,13 +40,13 @@ _MOST_CAUSES = 4
 
 def specials(kind: type) -> list[str]:
     """Return the names of special methods that a class gives its objects, without their underscores."""
-    found: dict[str, Any] = {}
+    methods: dict[str, Any] = {}
     for base in kind.__mro__:
         if base is not object:
             for name, method in vars(base).items():
                 # Not `getattr`: a class is called and compared by its own class's methods.
-                found.setdefault(name, method)
-    return sorted(n for n in SPECIAL if found.get("__%s__" % n) is not None)
+                methods.setdefault(name, method)
+    return sorted(n for n in SPECIAL if methods.get("__%s__" % n) is not None)
 
 
 def written(kind: type) -> Any:
@@ -97,10 +97,10 @@ def text_of(error: BaseException) -> str:
 
 
 def parts_of(error: BaseException, alone: bool = False) -> list[Any]:
-    """Return what crosses of an exception: class, arguments, attributes, text and cause.
+    """Return the parts of an exception that are sent: class, arguments, attributes, text and cause.
 
     Args:
-        alone: without what it holds, which can't be sent.
+        alone: Leave out the values that it holds, which can't be sent.
     """
     args: Any = () if alone else tuple(error.args)
     if isinstance(error, OSError) and not alone:
@@ -116,10 +116,10 @@ def parts_of(error: BaseException, alone: bool = False) -> list[Any]:
     text = text_of(error)
     if len(text) == _MOST_TEXT or (len(args) == 1 and args[0] is text):
         args = (text,)  # cut: no solution can have its tests read megabytes of messages
-    told = (
+    sent_text = (
         None if len(args) == 1 and args[0] is text else text
     )  # most have their text as their one argument
-    return [type(error), list(args), state, told, None if cause or alone else error.__cause__]
+    return [type(error), list(args), state, sent_text, None if cause or alone else error.__cause__]
 
 
 def make_error(
@@ -131,26 +131,26 @@ def make_error(
         return RuntimeError(text)
     try:
         # The interpreter's own classes take their attributes from the arguments.
-        made = kind.__new__(kind, *args)
+        error = kind.__new__(kind, *args)
         python = next(base for base in kind.__mro__ if base.__module__ == "builtins")
-        python.__init__(made, *args)  # type: ignore[misc]
+        python.__init__(error, *args)  # type: ignore[misc]
     except Exception:
-        made = (
+        error = (
             kind(text, [Exception("which it held")])
             if issubclass(kind, _GROUP)
             else kind.__new__(kind)
         )
-        made.args = (text,)
+        error.args = (text,)
     for name, value in state.items():
         if not name.startswith("__"):
-            vars(made)[str(name)] = value
-    if isinstance(made, ImportError):
-        made.name = None  # a name says that the tests' own import failed
-    if isinstance(made, _Told):
-        made._rlvr_text = text
+            vars(error)[str(name)] = value
+    if isinstance(error, ImportError):
+        error.name = None  # a name says that the tests' own import failed
+    if isinstance(error, _Told):
+        error._rlvr_text = text
     if isinstance(cause, BaseException):
-        made.__cause__ = cause
-    return made
+        error.__cause__ = cause
+    return error
 
 
 class _Told(BaseException):
@@ -212,10 +212,10 @@ def by_import(value: Any) -> Any:
             module = value.__objclass__.__module__
         if not isinstance(module, str) or not isinstance(name, str):
             return None
-        found: Any = sys.modules.get(module)
+        resolved: Any = sys.modules.get(module)
         for part in name.split("."):
-            found = getattr(found, part, None)
-        if found is not value:
+            resolved = getattr(resolved, part, None)
+        if resolved is not value:
             return None
     top = module.partition(".")[0]
     return ["import", module, name] if top in sys.stdlib_module_names or top == "numpy" else None

@@ -151,7 +151,8 @@ def _below(top: str) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def _collected(paths: Iterator[str], message: dict[str, Any]) -> tuple[dict[str, Any], list[int]]:
-    files, copies = [], []
+    files: list[list[Any]] = []
+    copies: list[int] = []
     left, cut = int(message["most_mb"] * _MIB), False
     for path in paths:
         if len(files) >= message["most_files"]:

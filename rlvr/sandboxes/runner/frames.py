@@ -34,7 +34,7 @@ def needed(data: bytes | bytearray) -> int:
     """Return how many bytes the frame at the start of `data` has in all, as far as `data` tells: at least that many."""
     if len(data) < _START.size:
         return _START.size
-    header, blobs = (int(one) for one in _START.unpack_from(data))
+    header, blobs = (int(number) for number in _START.unpack_from(data))
     if header > MOST_HEADER or blobs > MOST_BLOBS:
         raise FrameError("not a frame")
     at = _START.size + blobs * _LENGTH.size
@@ -47,7 +47,7 @@ def needed(data: bytes | bytearray) -> int:
 
 
 def unpacked(data: bytes | bytearray) -> tuple[dict[str, Any], list[bytes]]:
-    """Header and blobs of the whole frame that `data` is."""
+    """Return the header and the blobs of a complete frame."""
     header, blobs = _START.unpack_from(data)
     at = _START.size + blobs * _LENGTH.size
     try:
@@ -57,11 +57,11 @@ def unpacked(data: bytes | bytearray) -> tuple[dict[str, Any], list[bytes]]:
     if not isinstance(fields, dict):
         raise FrameError("not a header")
     at += header
-    found = []
+    parts = []
     for length in _lengths(data, blobs):
-        found.append(bytes(data[at : at + length]))
+        parts.append(bytes(data[at : at + length]))
         at += length
-    return fields, found
+    return fields, parts
 
 
 def _lengths(data: bytes | bytearray, blobs: int) -> tuple[int, ...]:

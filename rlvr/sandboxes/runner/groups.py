@@ -34,8 +34,8 @@ class Groups:
     def controllers(self) -> list[str]:
         """Return what is counted by group: "cpu", "memory", "pids"."""
         if "" not in self._folders:
-            known = {"cpuacct": "cpu", "memory": "memory", "pids": "pids"}
-            return [known[name] for name in self._folders if name in known]
+            kinds = {"cpuacct": "cpu", "memory": "memory", "pids": "pids"}
+            return [kinds[name] for name in self._folders if name in kinds]
         enabled = _read(self._folders[""], "cgroup.subtree_control").split()
         return ["cpu", *(name for name in ("memory", "pids") if name in enabled)]
 

@@ -34,8 +34,8 @@ class RemoteType(type):
         remote = next((vars(base)["_is"][0] for base in bases if "_is" in vars(base)), None)
         if remote is None or "_is" in namespace:
             return type.__new__(mcs, name, bases, namespace)
-        made = remote.derive(name, bases, namespace)
-        return remote.derived(name, bases, namespace, made)
+        derived = remote.derive(name, bases, namespace)
+        return remote.derived(name, bases, namespace, derived)
 
     def __init__(cls, *arguments: Any) -> None:
         pass
@@ -134,10 +134,10 @@ def is_handle(value: Any) -> bool:
 
 
 def handle(kind: Any, remote: Any, number: int) -> Any:
-    """Make what stands for an object of a class."""
-    made = object.__new__(kind)
-    object.__setattr__(made, "_of", (remote, number, False))
-    return made
+    """Make the handle of an object of a class."""
+    instance = object.__new__(kind)
+    object.__setattr__(instance, "_of", (remote, number, False))
+    return instance
 
 
 def mirror(
@@ -160,10 +160,10 @@ def mirror(
         # Never one of the names by which Python, or this module, works: they'd answer in the place of what is below.
         if name == "__init__" or not name.startswith("_"):
             namespace[name] = _Method(name)
-    given = set(map(str, about["special"]))
-    for name in given & set(_SPECIAL):
+    specials = set(map(str, about["special"]))
+    for name in specials & set(_SPECIAL):
         namespace["__%s__" % name] = _SPECIAL[name]
-    if "len" in given:
+    if "len" in specials:
         namespace["__bool__"] = _SPECIAL["bool"]
     if python is not None:
         namespace["__class__"] = property(lambda self: python)
@@ -191,7 +191,9 @@ def is_subclass(kind: Any, kinds: Any) -> bool:
 
 def _has_base(kind: Any, kinds: Any) -> bool:
     return type(kind) is RemoteType and any(
-        issubclass(base, kinds) for one in kind.__mro__ for base in vars(one).get("_python", ())
+        issubclass(base, kinds)
+        for ancestor in kind.__mro__
+        for base in vars(ancestor).get("_python", ())
     )
 
 
@@ -239,18 +241,18 @@ def _may_be_asked(value: Any, other: Any, name: str) -> bool:
 def _operator(name: str) -> Any:
     special = "__%s__" % name
 
-    def operate(self: Any, *others: Any) -> Any:
+    def operate(self: Any, *operands: Any) -> Any:
         remote = self._of[0]
         if (
             self._of[2]
-            if not others or name == "round"
-            else all(_may_be_asked(self, other, name) for other in others)
+            if not operands or name == "round"
+            else all(_may_be_asked(self, other, name) for other in operands)
         ):
-            made = remote.ask("special", self, special, *others)
-            return remote.certify(made, type(self), *map(type, others))
+            result = remote.ask("special", self, special, *operands)
+            return remote.certify(result, type(self), *map(type, operands))
         if _is_plain(type(self)):
-            return _plainly(self, special, others)
-        return NotImplemented if others else _refused(name)
+            return _plainly(self, special, operands)
+        return NotImplemented if operands else _refused(name)
 
     operate.__name__ = special
     return operate
@@ -260,10 +262,10 @@ def _refused(name: str) -> Any:
     raise TypeError("%s: an object isn't asked, since numbers are expected here" % name)
 
 
-def _plainly(value: Any, special: str, others: tuple[Any, ...]) -> Any:
-    """Do it with the plain data that an object is made of."""
+def _plainly(value: Any, special: str, operands: tuple[Any, ...]) -> Any:
+    """Apply a special method to the plain data of an object."""
     method = getattr(plain_of(value), special, None)
-    return NotImplemented if method is None else method(*map(plain_of, others))
+    return NotImplemented if method is None else method(*map(plain_of, operands))
 
 
 def _is_plain(kind: Any) -> bool:
@@ -307,7 +309,7 @@ def _following(self: Any) -> Any:
 def _contains(self: Any, value: Any) -> bool:
     if self._of[2]:
         return bool(self._of[0].ask("in", self, value))
-    return any(one is value or one == value for one in self)
+    return any(item is value or item == value for item in self)
 
 
 def _hash(self: Any) -> int:
@@ -367,7 +369,7 @@ _SPECIAL: dict[str, Any] = {
 
 def _of_plain(name: str) -> Any:
     special = "__%s__" % name
-    return lambda self, *others: _plainly(self, special, others)
+    return lambda self, *operands: _plainly(self, special, operands)
 
 
 # Of a class that is made from a type of plain data, comparisons are those of the data.
@@ -382,9 +384,9 @@ _OF_PLAIN: dict[str, Any] = {
 _FLAGS = 0x2AF  # arguments of any number, generators, coroutines: `inspect.CO_…`, which takes long to import
 
 
-def _code(said: Any) -> Any:
+def _code(signature: Any) -> Any:
     """Return code with a function's signature and nothing else, for `inspect` to look at."""
-    counts, names, flags = said
+    counts, names, flags = signature
     return (lambda: None).__code__.replace(
         co_argcount=int(counts[0]),
         co_posonlyargcount=int(counts[1]),

@@ -318,16 +318,16 @@ class Heap:
 
     def _fill(self, table: list[Any]) -> None:
         """Make the new objects of a table, and give them and the others their content."""
-        made = set()
+        new = set()
         for number, kind, content in table:
             if number not in self._objects:
                 if type(number) is not int or number < 0 or number & 1 != self._theirs:
                     raise UnreadableValue("no number")
-                made.add(number)
+                new.add(number)
                 empty = self._empty(kind, content)
                 if empty is not None:
                     self._enter(number, empty, kind)
-            elif self._kinds[number] != kind or not self._is_mutable(number) or number in made:
+            elif self._kinds[number] != kind or not self._is_mutable(number) or number in new:
                 raise UnreadableValue("no change")
         for number, kind, content in table:
             if number not in self._objects:
@@ -372,26 +372,26 @@ def _not_imported(module: str, name: str) -> Any:
     raise UnreadableValue("nothing is imported at the other side's word")
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(left: Any, right: Any) -> bool:
     """Say if two contents are the same, 1 and True and 1.0 being different."""
-    if one is other:
+    if left is right:
         return True
-    if type(one) is not type(other) or one != other:
+    if type(left) is not type(right) or left != right:
         return False
-    if type(one) is list:
-        return list(map(type, one)) == list(map(type, other)) and all(
-            _same(a, b) for a, b in zip(one, other) if type(a) is list
+    if type(left) is list:
+        return list(map(type, left)) == list(map(type, right)) and all(
+            _same(a, b) for a, b in zip(left, right) if type(a) is list
         )
     return True
 
 
 def _numbers(content: Any) -> list[int]:
     """Return the numbers of the objects that a content refers to."""
-    found = []
+    numbers = []
     for part in content if type(content) is list else ():
         if type(part) is list:
             if len(part) == 1 and type(part[0]) is int:
-                found.append(part[0])
+                numbers.append(part[0])
             else:
-                found += _numbers(part)
-    return found
+                numbers += _numbers(part)
+    return numbers

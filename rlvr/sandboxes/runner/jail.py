@@ -165,19 +165,19 @@ def _overlay(place: str) -> None:
         raise OSError("no overlay for the name " + place)
     # What is mounted below would be covered, so it's put aside meanwhile.
     inner = [other for other, _ in mounts() if other.startswith(place + "/")]
-    inner = [each for each in inner if not any(each.startswith(other + "/") for other in inner)]
+    inner = [point for point in inner if not any(point.startswith(other + "/") for other in inner)]
     aside = []
-    for each in dict.fromkeys(inner):
-        kept = _place_for(each)
-        kernel.move(each, kept)
-        aside.append((kept, each))
+    for point in dict.fromkeys(inner):
+        kept = _place_for(point)
+        kernel.move(point, kept)
+        aside.append((kept, point))
     try:
         # Without a layer for changes it needs two for reading.
         options = "lowerdir=%s:%s" % (place, _empty())
         kernel.mount("overlay", place, _FLAGS | kernel.RDONLY, options)
     finally:
-        for kept, each in aside:
-            kernel.move(kept, each)
+        for kept, point in aside:
+            kernel.move(kept, point)
 
 
 def _bind_own(place: str, folders: dict[str, str]) -> None:
@@ -213,31 +213,31 @@ def _empty() -> str:
 
 def sources() -> dict[str, str]:
     """Return where in its own file system lies what is mounted at a place, by place; of several the first."""
-    found: dict[str, str] = {}
+    places: dict[str, str] = {}
     with open("/proc/self/mountinfo") as file:
         for line in file:
             source, place = line.split()[3:5]
-            found.setdefault(place.encode().decode("unicode_escape"), source)
-    return found
+            places.setdefault(place.encode().decode("unicode_escape"), source)
+    return places
 
 
 def mounts() -> list[tuple[str, str]]:
     """Return the places where file systems are mounted, and their kinds, in order."""
-    found = []
+    mounted = []
     with open("/proc/self/mountinfo") as file:
         for line in file:
             before, _, after = line.partition(" - ")
             place = before.split()[4]
-            found.append((place.encode().decode("unicode_escape"), after.split()[0]))
-    return found
+            mounted.append((place.encode().decode("unicode_escape"), after.split()[0]))
+    return mounted
 
 
 def packages(folders: list[str]) -> dict[str, str]:
-    """Return versions by name of what is installed in some folders, as their metadata is named.
+    """Return the versions of the packages in some folders by name, according to the names of their metadata.
 
     Not by `importlib.metadata`: every fork would carry it.
     """
-    found = {}
+    versions = {}
     for folder in folders:
         try:
             names = os.listdir(folder)
@@ -247,5 +247,5 @@ def packages(folders: list[str]) -> dict[str, str]:
             stem, _, kind = name.rpartition(".")
             if kind in ("dist-info", "egg-info") and "-" in stem:
                 parts = stem.split("-")
-                found[parts[0].lower().replace("_", "-").replace(".", "-")] = parts[1]
-    return found
+                versions[parts[0].lower().replace("_", "-").replace(".", "-")] = parts[1]
+    return versions

@@ -21,9 +21,9 @@ _held = ctypes.PyDLL(None, use_errno=True)
 
 def _function(name: str, *arguments: object, library: ctypes.CDLL = _libc) -> Any:
     # Looked up here, once: in a fork, the look-up and its memory cost as much as the fork itself.
-    found = getattr(library, name)
-    found.argtypes = arguments
-    return found
+    function = getattr(library, name)
+    function.argtypes = arguments
+    return function
 
 
 _word, _text = ctypes.c_ulong, ctypes.c_char_p

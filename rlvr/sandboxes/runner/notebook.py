@@ -106,10 +106,10 @@ def _execute(source: bytes, name: str, namespace: dict[str, Any]) -> bool:
     except Exception:
         pass  # then tracebacks have no lines
     try:
-        tree = compile(text, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        tree: Any = compile(text, name, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         last = None
         if tree.body and isinstance(tree.body[-1], ast.Expr):
-            last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
+            last = ast.Expression(tree.body.pop().value)
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         body = compile(tree, name, "exec", flags, dont_inherit=True)
         value = None if last is None else compile(last, name, "eval", flags, dont_inherit=True)

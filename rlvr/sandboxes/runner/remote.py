@@ -113,17 +113,17 @@ class Remote:
             return iter(iterator)
         return iterator if hasattr(type(iterator), "__next__") else _each(self, iterator)
 
-    def certify(self, made: Any, *kinds: Any) -> Any:
+    def certify(self, value: Any, *kinds: Any) -> Any:
         """Note that the tests made an object by calling its class, or of such objects of one of these classes."""
-        if is_handle(made) and (not kinds or type(made) in kinds):
-            remote, number, _ = made._of
-            object.__setattr__(made, "_of", (remote, number, True))
-        return made
+        if is_handle(value) and (not kinds or type(value) in kinds):
+            remote, number, _ = value._of
+            object.__setattr__(value, "_of", (remote, number, True))
+        return value
 
     def copied(self, value: Any, how: str) -> Any:
         """Return a copy of an object, which is as much the tests' making as the object is."""
-        made = self.ask(how, value)
-        return self.certify(made, type(value)) if value._of[2] else made
+        duplicate = self.ask(how, value)
+        return self.certify(duplicate, type(value)) if value._of[2] else duplicate
 
     def is_object(self, kind: Any) -> bool:
         """Say if the tests use what only objects of a class have."""
@@ -153,14 +153,14 @@ class Remote:
         return self.ask("derive", name, list(bases), kinds)
 
     def derived(
-        self, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], made: Any
+        self, name: str, bases: tuple[Any, ...], namespace: dict[str, Any], remote_class: Any
     ) -> Any:
         """Return the class of the tests' that stands for such a class."""
-        if type(made) is not RemoteType:
+        if type(remote_class) is not RemoteType:
             raise Gone("no class")
-        number = vars(made)["_is"][1]
-        known = {**namespace, "_is": (self, number), "__slots__": ()}
-        return self.peer.stand_for(number, type.__new__(RemoteType, name, bases, known))
+        number = vars(remote_class)["_is"][1]
+        members = {**namespace, "_is": (self, number), "__slots__": ()}
+        return self.peer.stand_for(number, type.__new__(RemoteType, name, bases, members))
 
     def _exchange(self, operation: str, arguments: Any) -> dict[str, Any]:
         """Return the reply as it came."""
@@ -202,21 +202,21 @@ class Remote:
         if "name" in about:
             bases = [value(base) for base in about["bases"]]
             if about.get("error"):
-                made = error_class(about, bases)
-                self._others[id(made)] = number
-                return made
+                stand_in = error_class(about, bases)
+                self._others[id(stand_in)] = number
+                return stand_in
             return mirror(self, number, about, bases)
         kind = value(about["type"])
         if kind is types.GeneratorType:
-            made = _generator(self, handle(self._of_python(kind), self, number))
+            stand_in = _generator(self, handle(self._of_python(kind), self, number))
         elif kind is types.CoroutineType:
-            made = _coroutine(self, handle(self._of_python(kind), self, number))
+            stand_in = _coroutine(self, handle(self._of_python(kind), self, number))
         elif kind is types.AsyncGeneratorType:
-            made = _later(self, handle(self._of_python(kind), self, number))
+            stand_in = _later(self, handle(self._of_python(kind), self, number))
         else:
             return handle(kind if type(kind) is RemoteType else self._of_python(kind), self, number)
-        self._others[id(made)] = number
-        return made
+        self._others[id(stand_in)] = number
+        return stand_in
 
     def _of_python(self, kind: Any) -> Any:
         """Return what stands for a class of Python's (functions, iterators) whose objects stay with the solution."""

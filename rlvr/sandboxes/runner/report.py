@@ -26,9 +26,9 @@ class TestReport:
         self._head = mmap.mmap(fd, HEAD)  # so that a note costs no system call
         self.state(PREPARING)
 
-    def state(self, what: bytes) -> None:
+    def state(self, value: bytes) -> None:
         """Write the state of the tests."""
-        self._head[0:1] = what
+        self._head[0:1] = value
 
     @property
     def is_preparing(self) -> bool:
@@ -48,8 +48,8 @@ class TestReport:
         """No more notes."""
         self._head.close()
 
-    def add(self, what: str, message: str, **more: bool) -> None:
+    def add(self, key: str, message: str, **more: bool) -> None:
         """Write an entry. Its message may be the solution's own and is cut, so that no solution can fill the file."""
-        said = message[:_MOST_SAID] if self._end < _MOST_BYTES else ""
-        line = json.dumps({**more, what: said}).encode() + b"\n"
+        shown = message[:_MOST_SAID] if self._end < _MOST_BYTES else ""
+        line = json.dumps({**more, key: shown}).encode() + b"\n"
         self._end += os.pwrite(self._fd, line, self._end)

@@ -38,15 +38,15 @@ class Session:
         self._remote.peer.hang_up()
 
     def run(self) -> None:
-        """Everything, in order. Raises `Broken`, and `Gone` where the solution can't even be asked."""
+        """Run all the tests, in order. Raises `Broken`, and `Gone` if the solution doesn't answer."""
         tests = types.ModuleType("tests")
         sys.modules["tests"] = tests
         namespace = tests.__dict__
         namespace.update(isinstance=is_instance, issubclass=is_subclass)
-        for what in ("prelude", "setup"):
-            if self._message[what]:
-                _execute(self._message[what], what, namespace)
-            if what == "prelude":
+        for name in ("prelude", "setup"):
+            if self._message[name]:
+                _execute(self._message[name], name, namespace)
+            if name == "prelude":
                 self._remote.share(namespace)
         check, entry = self._message["check"], self._message["entry_point"]
         statements = [
@@ -82,12 +82,12 @@ class Session:
             self._notes.add("compile_error", text(reply["compile_error"]))
             return False
         if "load_error" in reply:
-            name, said = reply["load_error"]
-            self._notes.add("load_error", "%s: %s" % (text(name), text(said)))
+            name, message = reply["load_error"]
+            self._notes.add("load_error", "%s: %s" % (text(name), text(message)))
             return False
         names = reply.get("names")
         offered = (
-            {one for one in names if isinstance(one, str)} if isinstance(names, list) else set()
+            {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
         )
         try:
             plain = bind(namespace, asked, entry, offered, self._remote)
@@ -122,20 +122,20 @@ class Session:
             self._notes.add("error", _said(wrong), passed=False)
 
 
-def _compiled(source: str, what: str) -> types.CodeType:
+def _compiled(source: str, label: str) -> types.CodeType:
     try:
-        return compile(source, "<%s>" % what, "exec", dont_inherit=True)
+        return compile(source, "<%s>" % label, "exec", dont_inherit=True)
     except Exception as error:
-        raise Broken("%s doesn't compile: %s" % (what, error)) from None
+        raise Broken("%s doesn't compile: %s" % (label, error)) from None
 
 
-def _execute(source: str, what: str, namespace: dict[str, Any]) -> None:
-    code = _compiled(source, what)
+def _execute(source: str, label: str, namespace: dict[str, Any]) -> None:
+    code = _compiled(source, label)
     try:
         exec(code, namespace)
     except BaseException as error:
-        said = "".join(traceback.format_exception_only(type(error), error)).strip()
-        raise Broken("%s raised %s" % (what, said)) from None
+        message = "".join(traceback.format_exception_only(type(error), error)).strip()
+        raise Broken("%s raised %s" % (label, message)) from None
 
 
 def _checked(candidate: Any, missing: Any, entry: str) -> Any:
@@ -145,5 +145,5 @@ def _checked(candidate: Any, missing: Any, entry: str) -> Any:
 
 
 def _said(error: BaseException) -> str:
-    name, said = type(error).__name__, text_of(error)
-    return "%s: %s" % (name, said) if said else name
+    name, message = type(error).__name__, text_of(error)
+    return "%s: %s" % (name, message) if message else name

@@ -20,7 +20,7 @@ _BASH = ["bash", "--noprofile", "--norc", "--noediting", "-i", "+m", "+H", "+o",
 _TELL = "{ builtin printf '%%d %%d\\0' %d %s >&9; } 2>/dev/null"  # whatever is traced then isn't the call's
 
 
-class Session:
+class LastingProgram:
     """One of them, while it lives.
 
     Attributes:
@@ -47,7 +47,8 @@ class Session:
                 null = os.open("/dev/null", os.O_RDONLY)
                 # Out of the way of those that they will be.
                 ends = (requests, status, output, told, null)
-                self._begin(*(fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in ends), folder)
+                high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in ends]
+                self._begin(high[0], high[1], high[2], high[3], high[4], folder)
             except BaseException as error:
                 os.write(told, repr(error).encode("utf-8", "replace")[:2000])
             finally:
@@ -121,7 +122,7 @@ class Session:
             os.close(fd)
 
 
-class Shell(Session):
+class BashSession(LastingProgram):
     """A bash that is fed through a pipe.
 
     It is interactive, so that an interrupt ends the command and not the shell; it has no terminal and no job control.
@@ -153,12 +154,12 @@ class Shell(Session):
         return line.encode("utf-8", "surrogateescape")
 
     def interrupted(self, number: int) -> None:
-        """See `Session`."""
+        """See `LastingProgram`."""
         self._left += ("__rlvr_status=130; %s\n" % (_TELL % (number, "130"))).encode()
         self.send_more()
 
 
-class Notebook(Session):
+class NotebookSession(LastingProgram):
     """A Python interpreter, a fork of the warm one."""
 
     name = "python"

@@ -70,11 +70,11 @@ class Shape:
             raise UnreadableValue("no %s" % kind.__name__)
         return self._python.__new__(kind)
 
-    def fill(self, made: Any, content: Any, read: Any) -> None:
+    def fill(self, instance: Any, content: Any, read: Any) -> None:
         """Give an object its attributes and its plain data."""
         if len(content) > 3 and content[3] in KINDS and KINDS[content[3]].make is not None:
-            KINDS[content[3]].fill(made, content[4], read)
-        self._set_state(made, dict(zip(map(str, content[1]), map(read, content[2]))))
+            KINDS[content[3]].fill(instance, content[4], read)
+        self._set_state(instance, dict(zip(map(str, content[1]), map(read, content[2]))))
 
     def constant(self, content: Any, read: Any) -> Any:
         """Make an object whose class is made from a type of data that can't change."""
@@ -82,9 +82,9 @@ class Shape:
         value = KINDS[base].fill(None, plain, read) if base else read(plain)
         if not issubclass(self._kind, type(value)) or type(value) is object:
             raise UnreadableValue("no %s" % self._kind.__name__)
-        made = self._python.__new__(self._kind, value)
-        self.fill(made, content, read)
-        return made
+        instance = self._python.__new__(self._kind, value)
+        self.fill(instance, content, read)
+        return instance
 
     def _set_state(self, value: Any, state: dict[str, Any]) -> None:
         """Give an object the attributes that the other side says it has, except those that its class defines.
@@ -95,11 +95,11 @@ class Shape:
         if own:
             for name in [name for name in own if name not in state]:
                 del own[name]
-        known = self._is_defined
+        defined = self._is_defined
         for name, part in state.items():
-            if name not in known:
-                known[name] = _is_defined(self._kind, name)
-            if not known[name]:
+            if name not in defined:
+                defined[name] = _is_defined(self._kind, name)
+            if not defined[name]:
                 object.__setattr__(value, name, part)
 
 

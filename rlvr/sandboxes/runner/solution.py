@@ -138,8 +138,8 @@ class _Side:
             "str": str, "repr": repr, "format": format, "bool": bool, "int": int, "index": operator.index, "float": float,
             "complex": complex, "bytes": bytes, "length_hint": operator.length_hint, "fspath": os.fspath, "hash": hash,
             "copy": copy.copy, "deepcopy": copy.deepcopy, "iter": iter, "reversed": reversed, "await": complete, "plain": self._plain,
-            "special": lambda value, name, *others: getattr(type(value), name)(value, *others),
-            "await special": lambda value, name, *others: complete(getattr(type(value), name)(value, *others)),
+            "special": lambda value, name, *operands: getattr(type(value), name)(value, *operands),
+            "await special": lambda value, name, *operands: complete(getattr(type(value), name)(value, *operands)),
             "close": lambda generator: generator.close(),
         }  # fmt: skip
         own = {
@@ -191,15 +191,15 @@ class _Side:
             kind = error_class(about, [self.peer.heap.value(base) for base in about["bases"]])
             self._others[id(kind)] = number
             return kind
-        made = _FORMS.get(about["form"], _Foreign)(self.peer, number)
+        stand_in = _FORMS.get(about["form"], _Foreign)(self.peer, number)
         for name in ("__name__", "__qualname__", "__doc__", "__module__"):
             if name in about:
-                made.__dict__[name] = about[name]
+                stand_in.__dict__[name] = about[name]
         if about["form"] == "coroutine":
-            coroutine = _coroutine(self.peer, made)
+            coroutine = _coroutine(self.peer, stand_in)
             self._others[id(coroutine)] = number
             return coroutine
-        return made
+        return stand_in
 
     def _define(self, definition: Any) -> None:
         """Make a class of the tests': its objects' attributes are here, and its methods are run there."""
@@ -223,10 +223,10 @@ class _Side:
 
 def _imported(module: str, name: str) -> Any:
     """Return a module that a test handed over, or a function of it."""
-    found: Any = importlib.import_module(module)
+    value: Any = importlib.import_module(module)
     for part in name.split(".") if name else ():
-        found = getattr(found, part)
-    return found
+        value = getattr(value, part)
+    return value
 
 
 # ---------------------------------------------------------------- operations
@@ -281,8 +281,8 @@ def _next_later(iterator: Any) -> Any:
 
 
 def _leave(manager: Any, name: str, error: Any) -> Any:
-    given = (None, None, None) if error is None else (type(error), error, error.__traceback__)
-    result = getattr(type(manager), name)(manager, *given)
+    details = (None, None, None) if error is None else (type(error), error, error.__traceback__)
+    result = getattr(type(manager), name)(manager, *details)
     return bool(complete(result) if name == "__aexit__" else result)
 
 

@@ -33,7 +33,7 @@ class OfTests:
         self._peer = peer
         self._used = used
         self._sent: dict[str, Any] = {}
-        self._files = Files() if "files" in used else None
+        self._files = SeenFiles() if "files" in used else None
         self._environment = dict(os.environ) if "environment" in used else {}
 
     def news(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class OfSolution:
             str, tuple[Any, Any]
         ] = {}  # the stream's name: what it was, and what it is now
         self._patched: dict[str, Any] = {}
-        self._files: Files | None = None
+        self._files: SeenFiles | None = None
 
     def hear(self, message: dict[str, Any]) -> None:
         """Make the surroundings like the tests'."""
@@ -157,7 +157,7 @@ class OfSolution:
             else:
                 os.environ[name] = value
         if "files" in message:
-            self._files = self._files or Files()
+            self._files = self._files or SeenFiles()
             self._files.apply(message["files"])
         if "folder" in message:
             os.chdir(message["folder"])
@@ -198,7 +198,7 @@ _HEARD = frozenset(
 )
 
 
-class Files:
+class SeenFiles:
     """The files and folders in `/tmp` as the other side last saw them."""
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ class Tests:
         limits = header["limits"]
         near, far = socket.socketpair()
         opened = [os.memfd_create("report"), near.detach(), far.detach(), memory(tests)]
-        report, ours, theirs, told = opened
+        report, ours, theirs, tests_fd = opened
         try:
             handed = [ours, *map(memory, sources)]
             opened += handed[1:]
@@ -54,14 +54,14 @@ class Tests:
             judged = self._by_the_bench if header["simple"] else self._by_itself
             hung_up = opened[1:3]
             opened[1:3] = []
-            verdict = judged((theirs, report, told), header["test_limits"], hung_up, solution)
+            verdict = judged((theirs, report, tests_fd), header["test_limits"], hung_up, solution)
             written = read(report)
             entries = [json.loads(line) for line in written[HEAD:].splitlines()]
             ended: dict[str, Any] = {}
             if verdict["limit"] or not all(entry.get("passed") for entry in entries):
                 # How the solution ended says which limit it hit, if any. Its tests have hung up.
-                ended, made = self._cells.last_word(solution, 1.0)
-                opened += made
+                ended, received = self._cells.last_word(solution, 1.0)
+                opened += received
             reply = {"judge": verdict, "solution": ended, "entries": entries}
             most = int(limits["output_kb"] * _KIB)
             printed = [read(fd, most) for fd in output]
@@ -75,11 +75,11 @@ class Tests:
     def _by_itself(
         self, fds: tuple[int, int, int], limits: dict[str, Any], hang_up: list[int], solution: Cell
     ) -> dict[str, Any]:
-        """Judge in a process of their own: how that ended."""
+        """Run the tests in a process of their own, and return how it ended."""
         self._judge = judge = self._cells.build(self._judge, {}, limits)
         judge.for_tests = True
         alone = {**limits, "wall_s": limits["wall_s"] * limits["patience"], "patience": 1.0}
-        made = judge.begin({"do": "judge", "limits": alone}, [b""], fds)
+        received = judge.begin({"do": "judge", "limits": alone}, [b""], fds)
         close(hang_up)
         try:
             if not self._is_over(judge.control, limits, solution):
@@ -88,7 +88,7 @@ class Tests:
                 return _TOO_LONG
             reply, more = self._cells.reply(judge, _GRACE_S)
         finally:
-            close(made)
+            close(received)
         close(more)
         return reply
 
@@ -108,17 +108,17 @@ class Tests:
             if not self._is_over(bench.line, limits, solution, bench.cell.control):
                 self._dismiss()
                 return _TOO_LONG
-            said = bench.line.recv(1)
-            if said == UPSET:
+            state = bench.line.recv(1)
+            if state == UPSET:
                 self._dismiss()
-            if said in (CALM, UPSET):
+            if state in (CALM, UPSET):
                 return {"limit": None, "status": 0, "signal": None}
         except OSError:
             pass
         # It has ended, by a limit or by the kernel's hand; or had ended before, which says nothing of these tests.
         try:
-            reply, made = self._cells.reply(bench.cell, _GRACE_S)
-            close(made)
+            reply, received = self._cells.reply(bench.cell, _GRACE_S)
+            close(received)
             if not read(fds[1]):
                 raise Fault("the tests' process ended before it had begun with them")
             return reply
@@ -130,14 +130,14 @@ class Tests:
         line: socket.socket,
         limits: dict[str, Any],
         solution: Cell,
-        *others: socket.socket,
+        *other_lines: socket.socket,
     ) -> bool:
         """Tell whether tests end in time, by `line` or the others.
 
         They have as long as the solution and a little more. It has more time where others kept it from a processor,
         which only its own cell knows: as long as that lets it run, the tests go on as well.
         """
-        ends = [line, *others]
+        ends = [line, *other_lines]
         if self._cells.wait(_polled(ends), limits["wall_s"]):
             return True
         more = (limits["patience"] - 1) * limits["wall_s"]

@@ -182,49 +182,49 @@ def _sorted(iterable: Any, inline: Any) -> list[Any]:
     return sorted(map(inline, iterable), key=lambda item: (type(item).__name__, repr(item)))
 
 
-def _fill_list(made: Any, data: Any, read: Any) -> Any:
-    list.__setitem__(made, slice(None), [read(item) for item in data])
-    return made
+def _fill_list(target: Any, data: Any, read: Any) -> Any:
+    list.__setitem__(target, slice(None), [read(item) for item in data])
+    return target
 
 
-def _fill_dict(made: Any, data: Any, read: Any) -> Any:
+def _fill_dict(target: Any, data: Any, read: Any) -> Any:
     pairs = [read(item) for item in data]
     # The base type's own methods: a class of the prelude's may override them.
-    base = collections.OrderedDict if isinstance(made, collections.OrderedDict) else dict
-    base.clear(made)
+    base = collections.OrderedDict if isinstance(target, collections.OrderedDict) else dict
+    base.clear(target)
     for key, value in zip(pairs[::2], pairs[1::2]):
-        base.__setitem__(made, key, value)
-    return made
+        base.__setitem__(target, key, value)
+    return target
 
 
-def _fill_set(made: Any, data: Any, read: Any) -> Any:
+def _fill_set(target: Any, data: Any, read: Any) -> Any:
     content = [read(item) for item in data]
-    set.clear(made)
-    set.update(made, content)
-    return made
+    set.clear(target)
+    set.update(target, content)
+    return target
 
 
-def _fill_deque(made: Any, data: Any, read: Any) -> Any:
+def _fill_deque(target: Any, data: Any, read: Any) -> Any:
     content = [read(item) for item in data[1:]]
-    collections.deque.clear(made)
-    collections.deque.extend(made, content)
-    return made
+    collections.deque.clear(target)
+    collections.deque.extend(target, content)
+    return target
 
 
-def _fill_bytes(made: Any, data: Any, read: Any) -> Any:
-    bytearray.__setitem__(made, slice(None), base64.b64decode(data))
-    return made
+def _fill_bytes(target: Any, data: Any, read: Any) -> Any:
+    bytearray.__setitem__(target, slice(None), base64.b64decode(data))
+    return target
 
 
-def _fill_default(made: Any, data: Any, read: Any) -> Any:
-    made.default_factory = read(data[0])
-    return _fill_dict(made, data[1:], read)
+def _fill_default(target: Any, data: Any, read: Any) -> Any:
+    target.default_factory = read(data[0])
+    return _fill_dict(target, data[1:], read)
 
 
-def _fill_namespace(made: Any, data: Any, read: Any) -> Any:
-    made.__dict__.clear()
-    made.__dict__.update(zip(data[::2], map(read, data[1::2])))
-    return made
+def _fill_namespace(target: Any, data: Any, read: Any) -> Any:
+    target.__dict__.clear()
+    target.__dict__.update(zip(data[::2], map(read, data[1::2])))
+    return target
 
 
 def _write_file(value: Any, inline: Any) -> Any:
@@ -234,26 +234,26 @@ def _write_file(value: Any, inline: Any) -> Any:
     return [content if isinstance(content, str) else _text(content), value.tell()]
 
 
-def _fill_file(made: Any, data: Any, read: Any) -> Any:
+def _fill_file(target: Any, data: Any, read: Any) -> Any:
     if data is None:
-        made.close()
-        return made
-    content = data[0] if hasattr(made, "newlines") else base64.b64decode(data[0])
-    made.seek(0)
-    made.truncate()
-    made.write(content)
-    made.seek(data[1])
-    return made
+        target.close()
+        return target
+    content = data[0] if hasattr(target, "newlines") else base64.b64decode(data[0])
+    target.seek(0)
+    target.truncate()
+    target.write(content)
+    target.seek(data[1])
+    return target
 
 
 def _write_array(value: Any, inline: Any) -> Any:
     return [value.typecode, _text(value.tobytes())]
 
 
-def _fill_array(made: Any, data: Any, read: Any) -> Any:
-    del made[:]
-    made.frombytes(base64.b64decode(data[1]))
-    return made
+def _fill_array(target: Any, data: Any, read: Any) -> Any:
+    del target[:]
+    target.frombytes(base64.b64decode(data[1]))
+    return target
 
 
 def _write_tuple(value: Any, inline: Any) -> Any:
@@ -263,7 +263,7 @@ def _write_tuple(value: Any, inline: Any) -> Any:
 def _views(view: str) -> Container:
     """Make the kind of a dict's keys, values or items: a view of a dict that has just these."""
 
-    def fill(made: Any, data: Any, read: Any) -> Any:
+    def fill(target: Any, data: Any, read: Any) -> Any:
         content = [read(item) for item in data]
         if view == "keys":
             return dict.fromkeys(content).keys()
@@ -294,10 +294,10 @@ CONTAINERS: dict[tuple[str, str], str] = {
 
 KINDS: dict[str, Container] = {
     "list": Container(lambda v, inline: items(v if type(v) is list else list(list.__iter__(v)), inline), lambda data: [], _fill_list),
-    "tuple": Container(_write_tuple, None, lambda made, data, read: tuple([read(item) for item in data])),
+    "tuple": Container(_write_tuple, None, lambda target, data, read: tuple([read(item) for item in data])),
     "dict": Container(lambda v, inline: _pairs(dict.items(v), inline), lambda data: {}, _fill_dict),
     "set": Container(lambda v, inline: _sorted(set.__iter__(v), inline), lambda data: set(), _fill_set),
-    "frozenset": Container(lambda v, inline: _sorted(frozenset.__iter__(v), inline), None, lambda made, data, read: frozenset([read(item) for item in data])),
+    "frozenset": Container(lambda v, inline: _sorted(frozenset.__iter__(v), inline), None, lambda target, data, read: frozenset([read(item) for item in data])),
     "bytearray": Container(lambda v, inline: _text(v), lambda data: bytearray(), _fill_bytes),
     "keys": _views("keys"),
     "values": _views("values"),

@@ -66,14 +66,14 @@ def warm_up() -> None:
     gc.collect()
 
 
-def _beside(mine: Callable[[int], None], others: Callable[[int], None]) -> None:
-    """Do one thing here, the other in a child."""
+def _beside(mine: Callable[[int], None], in_child: Callable[[int], None]) -> None:
+    """Call one function here and the other in a child process."""
     near, far = socket.socketpair()
     pid = os.fork()
     if pid == 0:
         try:
             near.close()
-            others(far.detach())
+            in_child(far.detach())
         finally:
             os._exit(0)
     far.close()

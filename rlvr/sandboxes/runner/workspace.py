@@ -20,13 +20,13 @@ from .cells import MOST_FDS, MOST_MESSAGE, close, memory
 from .files import read
 from .groups import Meters
 from .meter import FIRST_LOOK_S, SLOWEST_LOOK_S, CallMeter
-from .sessions import Notebook, Session, Shell
+from .sessions import BashSession, LastingProgram, NotebookSession
 
 _GRACE_S = 2.0  # from an interrupt to the end
 _START_S = 30.0  # of a session
 _KILL_S = 60.0  # until all that was killed is gone
 _MOST_ROUNDS = 20  # of killing all but one
-_SESSIONS: dict[str, type[Session]] = {"shell": Shell, "python": Notebook}
+_SESSIONS: dict[str, type[LastingProgram]] = {"shell": BashSession, "python": NotebookSession}
 
 
 def main(control: socket.socket, last_pid: int) -> None:
@@ -65,7 +65,7 @@ class _Workspace:
         self._where = "/"  # of the shell, when it was last seen
         self._kernel_before = 0
         self._number = 0
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, LastingProgram] = {}
 
     def act(self, message: dict[str, Any], fds: list[int], made: list[int]) -> dict[str, Any]:
         """Do one thing. Descriptors to send along go to `made`."""
@@ -104,7 +104,7 @@ class _Workspace:
                 place = deliveries.place_input(stdin[0], self._uid)
             except OSError as error:  # its folders are full
                 made += [
-                    memory(b"standard input: %s\n" % os.strerror(error.errno).encode()),
+                    memory(b"standard input: %s\n" % os.strerror(error.errno or 0).encode()),
                     memory(b""),
                 ]
                 return {
@@ -145,7 +145,7 @@ class _Workspace:
             self._look_where(session)
         return reply
 
-    def _started(self, what: str) -> Session:
+    def _started(self, what: str) -> LastingProgram:
         try:
             return self._start(what)
         except OSError:
@@ -153,7 +153,7 @@ class _Workspace:
             self._end_all(None)
             return self._start(what)
 
-    def _start(self, what: str) -> Session:
+    def _start(self, what: str) -> LastingProgram:
         kind = _SESSIONS[what]
         folder = self._where if what == "shell" and os.path.isdir(self._where) else self._folder
         session = kind(folder, {**self._limits, "spare": self._spare()}, self._uid)
@@ -179,7 +179,9 @@ class _Workspace:
         """Count the processes that are attributed to the model's user and aren't its own, if all workspaces share one."""
         return 0 if self._uid is not None else 4096
 
-    def _until_end(self, session: Session, meter: CallMeter) -> tuple[int | None, str | None, bool]:
+    def _until_end(
+        self, session: LastingProgram, meter: CallMeter
+    ) -> tuple[int | None, str | None, bool]:
         """Wait for the end of a call; returns its status, the limit that it went over and if it was interrupted."""
         poll = select.poll()
         poll.register(self._control, 0)
@@ -238,7 +240,7 @@ class _Workspace:
                 return None, limit, False
             look = now + pause
 
-    def _ending(self, session: Session) -> str:
+    def _ending(self, session: LastingProgram) -> str:
         """Return how a session ended, if it did, and forget it."""
         if session.code is None:
             return ""
@@ -247,19 +249,19 @@ class _Workspace:
             return "signal %d" % -session.code
         return "exit status %d" % session.code
 
-    def _bury(self, session: Session) -> list[str]:
+    def _bury(self, session: LastingProgram) -> list[str]:
         """Forget the other sessions that have ended; returns their names."""
         ended = [each for each in self._sessions.values() if each.code is not None]
         for each in ended:
             self._forget(each)
         return [each.name for each in ended if each is not session]
 
-    def _forget(self, session: Session) -> None:
+    def _forget(self, session: LastingProgram) -> None:
         if self._sessions.get(session.name) is session:
             del self._sessions[session.name]
             session.close()
 
-    def _end_all(self, session: Session | None) -> None:
+    def _end_all(self, session: LastingProgram | None) -> None:
         """Kill all processes, but the other session if only one is to blame."""
         kept = [each.pid for each in self._sessions.values() if session and each is not session]
         deadline = time.monotonic() + _KILL_S
@@ -298,7 +300,7 @@ class _Workspace:
                     each.code = os.waitstatus_to_exitcode(status)
                     found = True
 
-    def _look_where(self, session: Session) -> None:
+    def _look_where(self, session: LastingProgram) -> None:
         if session.code is None:
             try:
                 self._where = os.readlink("/proc/%d/cwd" % session.pid)

@@ -9,6 +9,7 @@ import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -136,12 +137,12 @@ class V1:
                 tq.kv_clear(partition_id=partition, keys=list(items))
 
 
-@pytest.fixture(scope="module")
-def v1(configured: Callable[..., Any], tokenizer: Any, data: Path) -> Iterator[V1]:
+@contextmanager
+def started(config: Any) -> Iterator[None]:
+    """Start Ray and verl's queue."""
     import ray
     import transfer_queue as tq
 
-    config = configured("grpo", *SMALL)
     # The storage needs several processors. Ray would start a worker on each at once, two seconds of imports.
     ray.init(
         num_cpus=16, include_dashboard=False, log_to_driver=False,
@@ -149,10 +150,17 @@ def v1(configured: Callable[..., Any], tokenizer: Any, data: Path) -> Iterator[V
     )  # fmt: skip
     try:
         tq.init(config.transfer_queue)
-        yield V1(config, tokenizer, data)
+        yield
         tq.close()
     finally:
         ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def v1(configured: Callable[..., Any], tokenizer: Any, data: Path) -> Iterator[V1]:
+    config = configured("grpo", *SMALL)
+    with started(config):
+        yield V1(config, tokenizer, data)
 
 
 @pytest.fixture(autouse=True)

@@ -66,7 +66,7 @@ def test_splits_share_no_prompt() -> None:
         for split in ("train", "dev", "test")
     ]
     assert all(len(each) == 150 for each in prompts)
-    assert not (prompts[0] & prompts[1] or prompts[0] & prompts[2] or prompts[1] & prompts[2])
+    assert len(prompts[0] | prompts[1] | prompts[2]) == 450
 
 
 def test_a_mixture_has_all_of_its_families() -> None:

@@ -132,7 +132,7 @@ def repair_links(rng: np.random.Generator, level: int) -> Draft:
 def nested_archive(rng: np.random.Generator, level: int) -> Draft:
     """Ask for the one file with a mark in archives within archives."""
     mark, answer = f"{pick(rng, WORDS)}{integer(rng, 1000, 9999)}", sentence(rng, 4)
-    depth, width = by_level(level, 1, 2, 3), by_level(level, 8, 5, 4)
+    depth, width = by_level(level, 1, 2, 3), by_level(level, 60, 9, 6)
     path = [integer(rng, 0, width - 1) for _ in range(depth)]
 
     def packed_at(at: list[int]) -> bytes:
