@@ -58,7 +58,7 @@ class Citations(TranscriptVerifier):
         path: the place of the retrieved ids in the episode's outcome, a list; by default results are read.
         support: the key of the reference with the ids that have to be cited: a list, of which each item is an id, or a
             list of ids of which one has to be. A reference without it asks for no particular source.
-        others: with `support`, the most ids that may be cited besides.
+        unneeded: with `support`, the most ids that may be cited besides.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Citations(TranscriptVerifier):
         words: int = 3,
         path: str | Sequence[str | int] = "",
         support: str = "",
-        others: int = 0,
+        unneeded: int = 0,
     ) -> None:
         if form not in get_args(CitationForm):
             raise OptionError(f"form is 'ids' or 'quotes', not {form!r:.40}.")
@@ -78,10 +78,10 @@ class Citations(TranscriptVerifier):
             raise OptionError("least is a whole number from 0 on, and words one from 1 on.")
         if form != "ids" and (path or support):
             raise OptionError("path and support are of ids; quotes come from results.")
-        if not is_count(others):
-            raise OptionError(f"others is a whole number from 0 on, not {others!r:.40}.")
+        if not is_count(unneeded):
+            raise OptionError(f"unneeded is a whole number from 0 on, not {unneeded!r:.40}.")
         self.form, self.least, self.field, self.words = form, least, field, words
-        self.path, self.support, self.others = path_of(path), support, others
+        self.path, self.support, self.unneeded = path_of(path), support, unneeded
         self.name = "citations" if form == "ids" else "quotes"
 
     def __repr__(self) -> str:
@@ -157,9 +157,9 @@ class Citations(TranscriptVerifier):
         missing = sum(group.isdisjoint(cited) for group in groups)
         if missing:
             return f"{missing} of {len(groups)} sources of the answer aren't cited"
-        unneeded = [id for id in cited if not any(id in group for group in groups)]
-        if groups and len(unneeded) > self.others:
-            return f"{unneeded[0][:100]!r} is cited, on which the answer doesn't rest"
+        extra = [id for id in cited if not any(id in group for group in groups)]
+        if groups and len(extra) > self.unneeded:
+            return f"{extra[0][:100]!r} is cited, on which the answer doesn't rest"
         return ""
 
     def _quotes(self, text: str) -> Iterator[str]:

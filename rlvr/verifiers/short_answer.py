@@ -64,16 +64,16 @@ class ShortAnswer(Verifier):
         working_on("reference")
         right = {plain_answer(answer) for answer in answers_of(task.reference)}
         working_on("response")
-        found = find_answer(response, self.mode)
-        if found.answer is None:
-            return refused(self.name, Status.UNPARSABLE, found.reason)
-        if len(found.answer) > MOST_CHARACTERS:
+        match = find_answer(response, self.mode)
+        if match.answer is None:
+            return refused(self.name, Status.UNPARSABLE, match.reason)
+        if len(match.answer) > MOST_CHARACTERS:
             feedback = f"the answer has over {MOST_CHARACTERS} characters"
             return refused(self.name, Status.INCORRECT, feedback)
-        if plain_answer(found.answer) in right:
-            return _with_answer(correct(self.name), found.answer)
-        feedback = f"{self.name}: got {found.answer[:100]!r}"
-        return _with_answer(refused(self.name, Status.INCORRECT, feedback), found.answer)
+        if plain_answer(match.answer) in right:
+            return _with_answer(correct(self.name), match.answer)
+        feedback = f"{self.name}: got {match.answer[:100]!r}"
+        return _with_answer(refused(self.name, Status.INCORRECT, feedback), match.answer)
 
     def demonstrate(self, task: Task) -> str | None:
         """Return the first right answer in its form; None if the reference has none."""

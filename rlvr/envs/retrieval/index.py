@@ -126,15 +126,15 @@ class PassageIndex:
 
     def _spans(self, words: Sequence[str]) -> list[tuple[int, int, float]]:
         """Return where the postings of each known word begin and end, and its largest amount; rare words first."""
-        known = self._postings
-        if not len(known.words):
+        postings = self._postings
+        if not len(postings.words):
             return []
         digests = np.array([digest_of(word) for word in words], dtype=np.uint64)
-        places = np.searchsorted(known.words, digests)
-        places[places == len(known.words)] = 0
-        places = places[known.words[places] == digests]
-        starts, ends = known.starts[places], known.starts[places + 1]
-        spans = zip(starts.tolist(), ends.tolist(), known.most[places].tolist(), strict=True)
+        places = np.searchsorted(postings.words, digests)
+        places[places == len(postings.words)] = 0
+        places = places[postings.words[places] == digests]
+        starts, ends = postings.starts[places], postings.starts[places + 1]
+        spans = zip(starts.tolist(), ends.tolist(), postings.most[places].tolist(), strict=True)
         return sorted(set(spans), key=lambda span: (span[1] - span[0], span[0]))
 
     def _scored(self, spans: Sequence[tuple[int, int, float]], count: int) -> tuple[Array, Array]:
@@ -217,11 +217,11 @@ class PassageIndex:
             scores = totals[candidates]
             if place == len(spans):
                 break
-            others = spans[place:]
-            rest = sum(most for *_, most in others) * _ROUNDING
+            later = spans[place:]
+            rest = sum(most for *_, most in later) * _ROUNDING
             if (
                 len(scores) < count
-                or (least := self._least(candidates, scores, others, count)) <= rest
+                or (least := self._least(candidates, scores, later, count)) <= rest
             ):
                 continue
             kept = scores >= np.float32(least - rest)

@@ -24,5 +24,5 @@ def words_in(text: str) -> list[str]:
         # NFKD gives at most 18 characters per character, and marks are dropped from them.
         decomposed = unicodedata.normalize("NFKD", text)
         text = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    found = _WORD.findall(text.casefold())
-    return [word[:_MOST_LETTERS] for word in found]
+    words = _WORD.findall(text.casefold())
+    return [word[:_MOST_LETTERS] for word in words]

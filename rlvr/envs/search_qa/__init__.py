@@ -144,8 +144,8 @@ def make(
             tools=tools,
         )
         tasks = generated(draw, split=split, size=size, seed=seed, name="search_qa")
-    others = 0 if data is None else _OTHERS
-    verifier = Citations(path="retrieved", support="support", others=others) >> ShortAnswer(mode)
+    besides = 0 if data is None else _OTHERS
+    verifier = Citations(path="retrieved", support="support", unneeded=besides) >> ShortAnswer(mode)
     fixtures = fixtures_of("search_qa", mode == "boxed" and max_turns > 3 and corpus is None)
     env = SearchQA(tasks, verifier, search, max_turns, calls=calls, fixtures=fixtures)
     env.search, env.mode = search, mode

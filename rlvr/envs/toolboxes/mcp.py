@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, ClassVar
 
-from rlvr.core.calls import CallTimeoutError, on_shared_loop
+from rlvr.core.calls import CallTimeoutError, shared_loop
 from rlvr.core.episode import Episode
 from rlvr.core.errors import CannotScore, MissingExtraError, OptionError, RlvrError, ToolError
 from rlvr.core.task import Task
@@ -185,12 +185,12 @@ class Mcp(Toolbox):
         set_(self, "start_s", float(start_s))
         set_(self, "call_s", float(call_s))
         set_(self, "varies", varies)
-        tools = read_tools(on_shared_loop(_listed(self)).result())
+        tools = read_tools(asyncio.run_coroutine_threadsafe(_listed(self), shared_loop()).result())
         if only is not None:
             missing = [name for name in only if name not in {tool.server_name for tool in tools}]
             if missing:
-                known = ", ".join(tool.server_name for tool in tools)
-                raise OptionError(f"{self} has no tool {missing[0]!r:.60}; it has: {known:.500}.")
+                names = ", ".join(tool.server_name for tool in tools)
+                raise OptionError(f"{self} has no tool {missing[0]!r:.60}; it has: {names:.500}.")
             tools = [tool for tool in tools if tool.server_name in only]
         if not tools:
             raise OptionError(f"{self} has no tools.")

@@ -90,8 +90,8 @@ def function_of(tool: McpTool) -> Tool:
     there = dict(tool.arguments)
 
     async def call(session: Any, **arguments: Any) -> str:
-        given = {there[name]: value for name, value in arguments.items()}
-        text: str = await session.call(tool.server_name, given)
+        values = {there[name]: value for name, value in arguments.items()}
+        text: str = await session.call(tool.server_name, values)
         return text
 
     parameters = [inspect.Parameter("session", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
