@@ -152,7 +152,7 @@ class Workspace:
         Raises `SandboxError` if there's no sandbox or the jail fails, `LacksError` if it lacks what's needed, `OptionError`
         for a folder that can't be.
         """
-        folders = [_checked_folder(each) for each in (folder, *also)]
+        folders = [_checked_folder(path) for path in (folder, *also)]
         backend = backend or os.environ.get("RLVR_SANDBOX", "auto")
         header = {
             "do": "open",
@@ -289,7 +289,7 @@ class Workspace:
     # ------------------------------------------------------------------ calls
 
     async def _run(
-        self, what: str, text: str, wall_s: float | None, blobs: Sequence[bytes]
+        self, action: str, text: str, wall_s: float | None, blobs: Sequence[bytes]
     ) -> CommandResult:
         if wall_s is not None and not 0 < wall_s <= 10**6:
             raise OptionError(f"wall_s is a number of seconds above 0, not {wall_s!r:.40}.")
@@ -298,16 +298,16 @@ class Workspace:
             why = "holds a NUL character" if "\0" in text else f"has over {_MOST_COMMAND} bytes"
             return CommandResult(f"[It was not run: it {why}.]", 2, None, 0.0)
         wall = float(self.limits.wall_s if wall_s is None else wall_s)
-        header = {"do": what, "wall_s": wall, "most_s": wall * PATIENCE}
+        header = {"do": action, "wall_s": wall, "most_s": wall * PATIENCE}
         reply, output = await self._answer(header, [data, *blobs])
-        return _result(what, reply, output, self.limits, wall)
+        return _result(action, reply, output, self.limits, wall)
 
-    async def _collected(self, what: str, paths: Sequence[str]) -> tuple[dict[str, bytes], bool]:
+    async def _collected(self, action: str, paths: Sequence[str]) -> tuple[dict[str, bytes], bool]:
         files: dict[str, bytes] = {}
         cut = False
         for lot in _lots([(_checked_path(path), b"") for path in paths]):
             header = {
-                "do": what,
+                "do": action,
                 "paths": [path for path, _ in lot],
                 "most_mb": self.limits.disk_mb,
                 "most_files": self.limits.files,
@@ -381,7 +381,7 @@ def _unpacked(reply: Mapping[str, Any], blobs: Sequence[bytes]) -> tuple[dict[st
 
 
 def _result(
-    what: str, reply: Mapping[str, Any], output: Sequence[bytes], limits: Limits, wall_s: float
+    action: str, reply: Mapping[str, Any], output: Sequence[bytes], limits: Limits, wall_s: float
 ) -> CommandResult:
     try:
         head, tail = (part.decode("utf-8", "replace") for part in output)
@@ -392,7 +392,7 @@ def _result(
         text += tail
         ended = str(reply["ended"])
         notes = _notes(
-            what, limit, reply["interrupted"], ended, reply["others_ended"], limits, wall_s
+            action, limit, reply["interrupted"], ended, reply["others_ended"], limits, wall_s
         )
         if notes and text and not text.endswith("\n"):
             text += "\n"
@@ -416,11 +416,11 @@ _LOST = {
 
 
 def _notes(
-    what: str,
+    action: str,
     limit: Limit | None,
     interrupted: bool,
     ended: str,
-    others: Sequence[str],
+    also_ended: Sequence[str],
     limits: Limits,
     wall_s: float,
 ) -> str:
@@ -430,10 +430,10 @@ def _notes(
         how = "interrupted" if interrupted else "ended"
         sentences.append(f"It was {how}: over its limit of {_said(limit, limits, wall_s)}.")
         if ended:
-            sentences.append(f"The {_NAMES[what]} was ended, too: {_LOST[what]}.")
+            sentences.append(f"The {_NAMES[action]} was ended, too: {_LOST[action]}.")
     elif ended:
-        sentences.append(f"The {_NAMES[what]} ended with {ended}: {_LOST[what]}.")
-    for name in others:
+        sentences.append(f"The {_NAMES[action]} ended with {ended}: {_LOST[action]}.")
+    for name in also_ended:
         sentences.append(f"The {_NAMES[name]} has ended, too: {_LOST[name]}.")
     return f"[{' '.join(sentences)}]" if sentences else ""
 

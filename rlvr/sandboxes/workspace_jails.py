@@ -61,7 +61,7 @@ class WorkspaceJail:
                 target=self._receive, name="rlvr-workspaces", daemon=True
             )
             self._thread.start()
-            tools = sorted({tool for each in LANGUAGES.values() for tool in each.tools})
+            tools = sorted({tool for language in LANGUAGES.values() for tool in language.tools})
             hello = self.call({"do": "hello", "tools": [*tools, "bash"]})
             answer, _ = hello.result(_START_S)
             if not answer["tools"].pop("bash"):
@@ -158,11 +158,11 @@ class WorkspaceJails:
             with starting:
                 jail, number = self._vacant(key)
                 if jail is None:
-                    made = WorkspaceJail(choice, _memory_mb())
+                    started = WorkspaceJail(choice, _memory_mb())
                     with self._lock:
-                        self._jails.append(made)
-                        jail, number = made, next(self._numbers)
-                        made.numbers.add(number)
+                        self._jails.append(started)
+                        jail, number = started, next(self._numbers)
+                        started.numbers.add(number)
         if missing := jail.inventory.lacks(needs):
             self.leave(jail, number)
             name = choice.backend.name
@@ -171,15 +171,13 @@ class WorkspaceJails:
 
     def leave(self, jail: WorkspaceJail, number: int) -> None:
         """Give up a workspace's place. Jails without workspaces are closed, except one."""
-        closed = []
         with self._lock:
             jail.numbers.discard(number)
-            idle = [each for each in self._jails if not each.numbers]
-            for each in [*(j for j in idle if j.dead), *[j for j in idle if not j.dead][1:]]:
-                self._jails.remove(each)
-                closed.append(each)
-        for each in closed:
-            each.close()
+            idle = [jail for jail in self._jails if not jail.numbers]
+            closed = [*(j for j in idle if j.dead), *[j for j in idle if not j.dead][1:]]
+            self._jails = [jail for jail in self._jails if jail not in closed]
+        for idle_jail in closed:
+            idle_jail.close()
 
     def close(self) -> None:
         """End all of them."""

@@ -90,7 +90,7 @@ def test_the_hostile_list_holds_and_the_workspace_lives_on(
 ) -> None:
     async def play(workspace: Workspace, other: Workspace) -> None:
         await workspace.write({"main.py": attempt.program.source})
-        done = await workspace.shell("python3 main.py", stdin=attempt.given.stdin)
+        done = await workspace.shell("python3 main.py", stdin=attempt.run_input.stdin)
         assert held(attempt, done), (attempt.wanted, done)
         assert (await workspace.shell("echo alive")).output.endswith("alive\n")
         assert (await workspace.python("40 + 2")).output.endswith("42\n")

@@ -191,10 +191,10 @@ def make(
     load = code_repair.loader(
         source, split, dataset, config, data, "python", public, template, limits
     )
-    told = _HOW + (f"\n\n{describe(parts)}" if calls == "text" else "")
+    instructions = _HOW + (f"\n\n{describe(parts)}" if calls == "text" else "")
 
     def tasks() -> list[Task]:
-        return [with_more_to_read(task, told) for task in load()]
+        return [with_more_to_read(task, instructions) for task in load()]
 
     verifier = SubmittedCode(Code(reward, limits=limits))
     fixtures = fixtures_of("code_agent", max_turns > 3)

@@ -53,17 +53,17 @@ def make(
         memory_mb: memory of the interpreter, in MiB.
         packages: that it needs beside the standard library, such as numpy.
     """
-    given = dict(options or {}) | ({} if split is None else {"split": split})
-    base = make_environment(source, **given)
+    source_options = dict(options or {}) | ({} if split is None else {"split": split})
+    base = make_environment(source, **source_options)
     if not isinstance(base, SingleTurn) or isinstance(base, MultiTurn):
         raise OptionError(f"source is an environment of one turn, and {source!r} has several.")
     if not base.judges_by_verifier or not isinstance(base.verifier, Math):
         raise OptionError(f"source is an environment that rlvr.Math judges, and {source!r} isn't.")
     toolbox = Python(wall_s=wall_s, memory_mb=memory_mb, packages=tuple(packages))
-    told = _WITH_TOOL + (f"\n\n{describe(toolbox)}" if calls == "text" else "")
+    instructions = _WITH_TOOL + (f"\n\n{describe(toolbox)}" if calls == "text" else "")
 
     def change(task: Task) -> Task:
-        return with_more_to_read(task, told)
+        return with_more_to_read(task, instructions)
 
     tasks = DerivedTasks(base.tasks, change, f"math_python of {base.tasks.name}")
     usual = base.verifier.mode == "boxed" and max_turns > 3

@@ -63,7 +63,7 @@ class Toolbox:
         """
         return self.session()
 
-    def check_beside(self, others: Sequence[Toolbox]) -> None:
+    def check_beside(self, beside: Sequence[Toolbox]) -> None:
         """Raise `OptionError` if it can't be in one environment with the others."""
 
     def notes(self) -> Mapping[str, str]:
@@ -158,10 +158,10 @@ class Toolset(Episode):
     def _start(self, part: Part) -> Any:
         if isinstance(part, Toolbox):
             return part.start(self.task, self.shared)
-        made = part(self.task)
-        if isinstance(made, Episode):
-            made.shared = self.shared
-        return made
+        tools_object = part(self.task)
+        if isinstance(tools_object, Episode):
+            tools_object.shared = self.shared
+        return tools_object
 
     def object_of(self, tool: str) -> Any:
         """Return the object that a tool is a method of."""
@@ -170,9 +170,9 @@ class Toolset(Episode):
     @property
     def replying(self) -> Episode | None:
         """The author's object, if it answers messages without a call."""
-        for made in self._objects:
-            if isinstance(made, Episode) and type(made).reply is not Episode.reply:
-                return made
+        for tools_object in self._objects:
+            if isinstance(tools_object, Episode) and type(tools_object).reply is not Episode.reply:
+                return tools_object
         return None
 
     def bind(self, call: Callable[..., Awaitable[Any]]) -> None:
@@ -181,18 +181,21 @@ class Toolset(Episode):
 
     async def open(self) -> None:
         """Open them in order."""
-        for made in self._objects:
+        for tools_object in self._objects:
             self._opened += 1
-            if isinstance(made, Episode):
-                made.conversation = self.conversation
-                await self._call(made.open)
+            if isinstance(tools_object, Episode):
+                tools_object.conversation = self.conversation
+                await self._call(tools_object.open)
 
     async def outcome(self) -> Any:
         """Return the outcome of the author's class if it has one, otherwise those of the toolboxes by name."""
         outcomes: dict[str, Any] = {}
-        for part, made in zip(self._parts, self._objects, strict=True):
-            if isinstance(made, Episode) and type(made).outcome is not Episode.outcome:
-                outcome = await self._call(made.outcome)
+        for part, tools_object in zip(self._parts, self._objects, strict=True):
+            if (
+                isinstance(tools_object, Episode)
+                and type(tools_object).outcome is not Episode.outcome
+            ):
+                outcome = await self._call(tools_object.outcome)
                 if not isinstance(part, Toolbox):
                     return outcome
                 outcomes[part.name] = outcome
@@ -205,10 +208,10 @@ class Toolset(Episode):
         first: BaseException | None = None
         while self._opened:
             self._opened -= 1
-            made = self._objects[self._opened]
+            tools_object = self._objects[self._opened]
             try:
-                if isinstance(made, Episode):
-                    await self._call(made.close)
+                if isinstance(tools_object, Episode):
+                    await self._call(tools_object.close)
             except BaseException as error:
                 first = first or error
         if first is not None:
@@ -223,8 +226,8 @@ def tools_of_parts(parts: Sequence[Part]) -> tuple[dict[str, Tool], dict[str, in
     tools: dict[str, Tool] = {}
     owners: dict[str, int] = {}
     toolboxes = [part for part in parts if isinstance(part, Toolbox)]
-    for each in toolboxes:
-        each.check_beside([other for other in toolboxes if other is not each])
+    for toolbox in toolboxes:
+        toolbox.check_beside([other for other in toolboxes if other is not toolbox])
     for number, part in enumerate(parts):
         own = part.tools() if isinstance(part, Toolbox) else public_methods(part)
         for name, function in own.items():

@@ -165,9 +165,9 @@ class WorkspaceToolbox(Toolbox):
         """The seconds that a call may take if it waits for a processor, and a jail for its start."""
         return self.wall_s * PATIENCE + _START_S
 
-    def check_beside(self, others: Sequence[Toolbox]) -> None:
+    def check_beside(self, beside: Sequence[Toolbox]) -> None:
         """Raise `OptionError` if they would share a workspace with two folders."""
-        for other in others:
+        for other in beside:
             if isinstance(other, WorkspaceToolbox) and other.folder != self.folder:
                 raise OptionError(
                     f"Toolboxes share one workspace, and its folder can't be {self.folder} and {other.folder}."

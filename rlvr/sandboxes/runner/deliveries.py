@@ -208,8 +208,8 @@ def _kind(mode: int) -> str:
 
 
 def _reason(error: OSError) -> str:
-    what = os.strerror(error.errno) if error.errno else str(error)
-    return "%s: %s" % (error.filename, what) if error.filename else what
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return "%s: %s" % (error.filename, reason) if error.filename else reason
 
 
 _ACTIONS = {"write": _write, "read": _read, "archive": _archive, "list": _list}

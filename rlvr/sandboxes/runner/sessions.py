@@ -38,7 +38,7 @@ class LastingProgram:
         requests, self._input = os.pipe()
         self.status, status = os.pipe()
         printed, output = os.pipe()
-        trouble, told = os.pipe()
+        trouble, trouble_end = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             try:
@@ -46,14 +46,14 @@ class LastingProgram:
                 seccomp.FOR_SESSIONS.install()
                 null = os.open("/dev/null", os.O_RDONLY)
                 # Out of the way of those that they will be.
-                ends = (requests, status, output, told, null)
+                ends = (requests, status, output, trouble_end, null)
                 high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in ends]
                 self._begin(high[0], high[1], high[2], high[3], high[4], folder)
             except BaseException as error:
-                os.write(told, repr(error).encode("utf-8", "replace")[:2000])
+                os.write(trouble_end, repr(error).encode("utf-8", "replace")[:2000])
             finally:
                 os._exit(supervise.FAULT)
-        for fd in (requests, status, output, told):
+        for fd in (requests, status, output, trouble_end):
             os.close(fd)
         # Its end is closed once the session has begun.
         wrong = os.read(trouble, 4096)
@@ -69,7 +69,7 @@ class LastingProgram:
             raise OSError("a session couldn't begin: " + wrong.decode("utf-8", "replace"))
 
     def _begin(
-        self, requests: int, status: int, output: int, told: int, null: int, folder: str
+        self, requests: int, status: int, output: int, trouble_end: int, null: int, folder: str
     ) -> None:
         raise NotImplementedError
 
@@ -131,12 +131,12 @@ class BashSession(LastingProgram):
     name = "shell"
 
     def _begin(
-        self, requests: int, status: int, output: int, told: int, null: int, folder: str
+        self, requests: int, status: int, output: int, trouble_end: int, null: int, folder: str
     ) -> None:
         _enter(folder)
         for fd, place in ((requests, 0), (output, 1), (output, 2), (status, _STATUS)):
             os.dup2(fd, place)
-        os.dup2(told, 30)
+        os.dup2(trouble_end, 30)
         keep_only([_STATUS, 30])
         os.set_inheritable(30, False)
         os.environ["PS1"] = os.environ["PS2"] = ""
@@ -165,7 +165,7 @@ class NotebookSession(LastingProgram):
     name = "python"
 
     def _begin(
-        self, requests: int, status: int, output: int, told: int, null: int, folder: str
+        self, requests: int, status: int, output: int, trouble_end: int, null: int, folder: str
     ) -> None:
         _enter(folder)
         for fd, place in (

@@ -46,13 +46,13 @@ def main(control: socket.socket, last_pid: int) -> None:
         data, fds, _, _ = socket.recv_fds(control, MOST_MESSAGE, MOST_FDS)
         if not data:
             os._exit(0)
-        made: list[int] = []
+        outgoing: list[int] = []
         try:
-            reply = workspace.act(json.loads(data), list(fds), made)
+            reply = workspace.act(json.loads(data), list(fds), outgoing)
         except Exception as error:
             reply = {"trouble": repr(error)[:2000]}
-        socket.send_fds(control, [json.dumps(reply).encode()], made)
-        close([*fds, *made])
+        socket.send_fds(control, [json.dumps(reply).encode()], outgoing)
+        close([*fds, *outgoing])
 
 
 class _Workspace:
@@ -67,16 +67,16 @@ class _Workspace:
         self._number = 0
         self._sessions: dict[str, LastingProgram] = {}
 
-    def act(self, message: dict[str, Any], fds: list[int], made: list[int]) -> dict[str, Any]:
-        """Do one thing. Descriptors to send along go to `made`."""
-        what = message["do"]
-        if what == "open":
+    def act(self, message: dict[str, Any], fds: list[int], outgoing: list[int]) -> dict[str, Any]:
+        """Do one thing. Descriptors to send along go to `outgoing`."""
+        name = message["do"]
+        if name == "open":
             self._open(message, fds)
             return {}
-        if what in _SESSIONS:
-            return self._call(what, message, fds, made)
+        if name in _SESSIONS:
+            return self._call(name, message, fds, outgoing)
         content = os.memfd_create("delivery")
-        made.append(content)
+        outgoing.append(content)
         return deliveries.act(message, fds, content, self._uid, self._folder)
 
     def _open(self, message: dict[str, Any], fds: list[int]) -> None:
@@ -93,7 +93,7 @@ class _Workspace:
     # ---------------------------------------------------------------- calls
 
     def _call(
-        self, what: str, message: dict[str, Any], fds: list[int], made: list[int]
+        self, name: str, message: dict[str, Any], fds: list[int], outgoing: list[int]
     ) -> dict[str, Any]:
         self._number += 1
         limits = {**self._limits, "wall_s": message["wall_s"]}
@@ -103,7 +103,7 @@ class _Workspace:
             try:
                 place = deliveries.place_input(stdin[0], self._uid)
             except OSError as error:  # its folders are full
-                made += [
+                outgoing += [
                     memory(b"standard input: %s\n" % os.strerror(error.errno or 0).encode()),
                     memory(b""),
                 ]
@@ -117,7 +117,7 @@ class _Workspace:
                     "others_ended": [],
                 }
         _signal_all(signal.SIGCONT)
-        session = self._sessions.get(what) or self._started(what)
+        session = self._sessions.get(name) or self._started(name)
         meter = CallMeter(limits, self._meters, self._kernel_before)
         session.ask(self._number, text, place)
         status, limit, interrupted = self._until_end(session, meter)
@@ -127,7 +127,7 @@ class _Workspace:
         session.output.drain(1 << 10)
         head, tail, cut = session.output.take()
         for text in (head, tail):
-            made.append(memory(text))
+            outgoing.append(memory(text))
         if stdin:
             deliveries.remove(place)
         if session.code is not None:
@@ -141,24 +141,24 @@ class _Workspace:
             "ended": self._ending(session),
             "others_ended": self._bury(session),
         }
-        if what == "shell":
+        if name == "shell":
             self._look_where(session)
         return reply
 
-    def _started(self, what: str) -> LastingProgram:
+    def _started(self, name: str) -> LastingProgram:
         try:
-            return self._start(what)
+            return self._start(name)
         except OSError:
             # What else runs here may have left no room: processes and memory are the workspace's.
             self._end_all(None)
-            return self._start(what)
+            return self._start(name)
 
-    def _start(self, what: str) -> LastingProgram:
-        kind = _SESSIONS[what]
-        folder = self._where if what == "shell" and os.path.isdir(self._where) else self._folder
+    def _start(self, name: str) -> LastingProgram:
+        kind = _SESSIONS[name]
+        folder = self._where if name == "shell" and os.path.isdir(self._where) else self._folder
         session = kind(folder, {**self._limits, "spare": self._spare()}, self._uid)
-        self._sessions[what] = session
-        if what == "shell":
+        self._sessions[name] = session
+        if name == "shell":
             # What it says at its start is nothing of the model's.
             session.ask(0, b"export -n PS1 PS2; __rlvr() { return ${1:-0}; }", "/dev/null")
             waiting = select.poll()
@@ -185,8 +185,8 @@ class _Workspace:
         """Wait for the end of a call; returns its status, the limit that it went over and if it was interrupted."""
         poll = select.poll()
         poll.register(self._control, 0)
-        for each in self._sessions.values():
-            poll.register(each.output.fd, select.POLLIN)
+        for program in self._sessions.values():
+            poll.register(program.output.fd, select.POLLIN)
         poll.register(session.status, select.POLLIN)
         poll.register(session.handle, select.POLLIN)
         limit, over = None, 0.0
@@ -203,11 +203,11 @@ class _Workspace:
             ready = dict(poll.poll(max(0.0, look - time.monotonic()) * 1000))
             if self._control.fileno() in ready:
                 os._exit(0)  # nobody waits for this any more
-            for each in self._sessions.values():
-                if each.output.fd in ready:
-                    each.output.drain()
-                    if not ready[each.output.fd] & select.POLLIN:
-                        poll.unregister(each.output.fd)
+            for program in self._sessions.values():
+                if program.output.fd in ready:
+                    program.output.drain()
+                    if not ready[program.output.fd] & select.POLLIN:
+                        poll.unregister(program.output.fd)
             if session.status in ready:
                 status = session.said(self._number)
                 if status is not None:
@@ -251,10 +251,10 @@ class _Workspace:
 
     def _bury(self, session: LastingProgram) -> list[str]:
         """Forget the other sessions that have ended; returns their names."""
-        ended = [each for each in self._sessions.values() if each.code is not None]
-        for each in ended:
-            self._forget(each)
-        return [each.name for each in ended if each is not session]
+        ended = [program for program in self._sessions.values() if program.code is not None]
+        for program in ended:
+            self._forget(program)
+        return [program.name for program in ended if program is not session]
 
     def _forget(self, session: LastingProgram) -> None:
         if self._sessions.get(session.name) is session:
@@ -263,7 +263,9 @@ class _Workspace:
 
     def _end_all(self, session: LastingProgram | None) -> None:
         """Kill all processes, but the other session if only one is to blame."""
-        kept = [each.pid for each in self._sessions.values() if session and each is not session]
+        kept = [
+            program.pid for program in self._sessions.values() if session and program is not session
+        ]
         deadline = time.monotonic() + _KILL_S
         rounds = 0
         while True:
@@ -287,18 +289,18 @@ class _Workspace:
 
     def _reap(self) -> bool:
         """Take note of the processes that have ended; returns whether a session is among them."""
-        found = False
+        session_ended = False
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return found
+                return session_ended
             if not pid:
-                return found
-            for each in self._sessions.values():
-                if each.pid == pid:
-                    each.code = os.waitstatus_to_exitcode(status)
-                    found = True
+                return session_ended
+            for program in self._sessions.values():
+                if program.pid == pid:
+                    program.code = os.waitstatus_to_exitcode(status)
+                    session_ended = True
 
     def _look_where(self, session: LastingProgram) -> None:
         if session.code is None:

@@ -113,8 +113,8 @@ class _Workspaces:
                 if fd in by_control:
                     self._reply(by_control[fd])
             now = time.monotonic()
-            for number, one in list(self._all.items()):
-                if one.call is not None and now > one.deadline:
+            for number, entry in list(self._all.items()):
+                if entry.call is not None and now > entry.deadline:
                     self._fail(number, "a workspace did not answer in time")
 
     def _receive(self) -> None:
@@ -128,32 +128,32 @@ class _Workspaces:
             self._do(header, blobs)
 
     def _do(self, header: dict[str, Any], blobs: list[bytes]) -> None:
-        what, call = header["do"], header["call"]
-        if what == "hello":
+        action, call = header["do"], header["call"]
+        if action == "hello":
             frames.send(self._out, {"call": call, **self._hello(header)})
             return
         number = header["workspace"]
-        one = self._all.get(number)
-        if what == "close":
-            if one is not None:
+        entry = self._all.get(number)
+        if action == "close":
+            if entry is not None:
                 self._fail(number, "the workspace was closed")
             frames.send(self._out, {"call": call})
             return
         try:
-            if what == "open":
-                one = self._open(number, header)
-            elif one is None:
+            if action == "open":
+                entry = self._open(number, header)
+            elif entry is None:
                 raise OSError("it has ended")
-            elif one.call is not None:
+            elif entry.call is not None:
                 raise OSError("it does something else")
         except OSError as error:
             frames.send(self._out, {"call": call, "fault": "no workspace: %s" % error})
             return
-        one.call = call
-        one.deadline = time.monotonic() + min(header.get("most_s", 0.0) + _GRACE_S, _LONGEST_S)
+        entry.call = call
+        entry.deadline = time.monotonic() + min(header.get("most_s", 0.0) + _GRACE_S, _LONGEST_S)
         fds = [memory(blob) for blob in blobs]
-        meters = one.group.meters if what == "open" and one.group else []
-        one.send(header, [*fds, *meters])
+        meters = entry.group.meters if action == "open" and entry.group else []
+        entry.send(header, [*fds, *meters])
         close(fds)
 
     def _hello(self, header: dict[str, Any]) -> dict[str, Any]:
@@ -184,7 +184,7 @@ class _Workspaces:
         except OSError:
             near.close()
             raise
-        one = _Workspace(near, pid, group)
+        entry = _Workspace(near, pid, group)
         limits = header["limits"]
         if group is not None:
             room = int((limits["memory_mb"] + limits["disk_mb"]) * (1 << 20))
@@ -201,14 +201,14 @@ class _Workspaces:
             "OPENBLAS_NUM_THREADS": "1",
             **header["environment"],
         }
-        self._all[number] = one
+        self._all[number] = entry
         self._poll.register(near, select.POLLIN)
-        return one
+        return entry
 
     def _reply(self, number: int) -> None:
-        one = self._all[number]
+        entry = self._all[number]
         try:
-            data, fds, _, _ = socket.recv_fds(one.control, MOST_MESSAGE, MOST_FDS)
+            data, fds, _, _ = socket.recv_fds(entry.control, MOST_MESSAGE, MOST_FDS)
         except OSError:
             data, fds = b"", []
         if not data:
@@ -217,8 +217,8 @@ class _Workspaces:
         reply = json.loads(data)
         blobs = [read(fd) for fd in fds]
         close(list(fds))
-        call, one.call = one.call, None
-        killed = one.oom_kill()
+        call, entry.call = entry.call, None
+        killed = entry.oom_kill()
         if "trouble" in reply:
             self._drop(number)
             reply = {"fault": "a workspace failed: %s" % reply["trouble"]}
@@ -236,6 +236,6 @@ class _Workspaces:
             frames.send(self._out, {"call": call, "fault": why})
 
     def _drop(self, number: int) -> None:
-        one = self._all.pop(number)
-        self._poll.unregister(one.control)
-        one.end()
+        entry = self._all.pop(number)
+        self._poll.unregister(entry.control)
+        entry.end()
