@@ -314,7 +314,10 @@ def _hurried(subject: Subject, pairs: Sequence[tuple[Task, str]]) -> list[Verdic
     code = next(iter(subject.leaves(Code)), None)
     tasks = [task if code is None else _hasty(task, code) for task, _ in pairs]
     limit = verifier.limit_s / _PART
-    return scoring.score(tasks, columns(pairs)[1], verifier, limit_s=limit)
+    seen = [
+        subject.judged(task, response) for task, response in pairs
+    ]  # an episode's, if it has one
+    return scoring.score(tasks, seen, verifier, limit_s=limit)
 
 
 def _hasty(task: Task, code: Code) -> Task:
