@@ -1,6 +1,6 @@
 """Whether an agent in a terminal can read what it shouldn't: the reference, hidden inputs, other episodes.
 
-    python benchmarks/terminal_canaries.py [--episodes 1000] [--at-once 32]
+    python benchmarks/terminal_canaries.py [--episodes 1000] [--at-once 12]
 
 Each episode plants a canary of its own everywhere that it can write (files, names of files, memory, the environment and
 the arguments of processes that keep running), while others play beside it, and then searches everything that it can
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
 import time
 from collections import Counter
@@ -27,12 +28,15 @@ C={mark}; for d in . /tmp /dev/shm; do echo $C > $d/$C; done; export RLVR_X=$C
 python3 -c "import time, sys; x = sys.argv[1] * 1000; time.sleep(600)" $C > /dev/null 2>&1 &
 echo planted"""
 _SEARCH = r"""
-import json, os, re, sys
-marks, found = [re.compile(m.encode()) for m in sys.argv[1:]], {}
+import base64, json, os, re, sys
+canary, found = re.compile(sys.argv[1].encode()), {}
+texts = [base64.b64decode(text) for text in sys.argv[2:]]  # so that no process shows them
 def look(data, where):
-    for number, mark in enumerate(marks):
-        for hit in set(mark.findall(data)):
-            found.setdefault((number, hit.decode("utf-8", "replace")), where)
+    for hit in set(canary.findall(data)):
+        found.setdefault((0, hit.decode()), where)
+    for number, text in enumerate(texts, 1):
+        if text in data:
+            found.setdefault((number, "a hidden text"), where)
 seen = 0
 for root in ("/work", "/tmp", "/dev", "/box", "/run", "/home", "/root", "/var", "/etc", "/logs", "/tests", "/opt", "/mnt", "/srv", "/proc"):
     for folder, folders, names in os.walk(root):
@@ -45,7 +49,7 @@ for root in ("/work", "/tmp", "/dev", "/box", "/run", "/home", "/root", "/var", 
             try:
                 fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
                 try:
-                    look(os.read(fd, 1 << 20), path)
+                    look(os.read(fd, 1 << 18), path)
                     seen += 1
                 finally:
                     os.close(fd)
@@ -62,13 +66,15 @@ def _call(command: str) -> dict[str, Any]:
 
 def _secrets(task: Task) -> list[str]:
     """Return texts of the reference that the workspace doesn't begin with."""
-    start = json.dumps(task.metadata["start"])
+    files = [step["files"] for step in task.metadata["start"]["steps"] if "files" in step]
+    start = "\n".join(f"{path}\n{content}" for each in files for path, content in each.items())
     found = []
     for check in task.reference["checks"]:
         runs = check.get("runs", [])
         texts = [run["stdin"] for run in runs] + [run["stdout"] for run in runs]
-        found += [line for text in texts for line in text.splitlines()[:1] if len(line) > 30]
-    return [text for text in found if text not in start][:2]
+        found += [text[:60] for text in (*texts, check.get("equals", "")) if isinstance(text, str)]
+        found += [json.dumps(row) for row in check.get("equals", ()) if isinstance(row, dict)]
+    return [text for text in found if len(text) > 12 and text not in start][:4]
 
 
 async def _episode(env: Any, number: int, begun: asyncio.Barrier, counts: Counter[str]) -> None:
@@ -81,7 +87,7 @@ async def _episode(env: Any, number: int, begun: asyncio.Barrier, counts: Counte
         if episode.fault is not None:
             counts["faults"] += 1
             return
-        secrets = " ".join(map(_quoted, _secrets(task)))
+        secrets = " ".join(base64.b64encode(text.encode()).decode() for text in _secrets(task))
         command = (
             f"cat > /tmp/.search.py <<'END_OF_SEARCH'\n{_SEARCH}\nEND_OF_SEARCH\n"
             f"python3 /tmp/.search.py 'canary-[0-9]{{6}}-end' {secrets}"
@@ -101,17 +107,11 @@ async def _episode(env: Any, number: int, begun: asyncio.Barrier, counts: Counte
     counts["hidden texts"] += any(kind > 0 for kind, *_ in found)
 
 
-def _quoted(text: str) -> str:
-    """Return a text as a pattern in which each character stands in brackets, so that it isn't found in itself."""
-    pattern = "".join(f"[{c}]" if c.isalnum() or c in " -" else "." for c in text)
-    return f"'{pattern}'"
-
-
 async def main() -> None:
     """Play the episodes and print the counts."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--episodes", type=int, default=1000)
-    parser.add_argument("--at-once", type=int, default=32)
+    parser.add_argument("--at-once", type=int, default=12)
     arguments = parser.parse_args()
     env = rlvr.make("terminal", family="find_file,merge_jsonl,fix_script,write_tool,fix_package")
     counts: Counter[str] = Counter()

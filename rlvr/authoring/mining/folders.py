@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -109,7 +110,7 @@ def write_task(
     subject = json.dumps(commit.subject)
     installs = " ".join(sorted(controls.packages))
     files["environment/Dockerfile"] = (
-        f"FROM python:3-slim\nWORKDIR {ROOT}\nRUN pip install --no-cache-dir {installs}\nCOPY repository/ {ROOT}/\n"
+        f"FROM python:{sys.version_info.major}.{sys.version_info.minor}-slim\nWORKDIR {ROOT}\nRUN pip install --no-cache-dir {installs}\nCOPY repository/ {ROOT}/\n"
     ).encode()
     files["task.toml"] = _TOML.format(
         artifacts=", ".join(json.dumps(f"{ROOT}/{top}") for top in tops),

@@ -38,6 +38,8 @@ from rlvr.envs.terminal.controls import (
 )
 from rlvr.envs.terminal.draft import packed
 from rlvr.envs.terminal.start import Start
+from rlvr.sandboxes import default_sandbox
+from rlvr.sandboxes.needs import Needs
 from rlvr.sandboxes.packages import declared, normal
 
 _TIMES = 5
@@ -106,12 +108,18 @@ def mine(
     """
     if not any(normal(re.split("==", name)[0]) == "pytest" for name in packages):
         packages = ("pytest", *packages)
-    declared(packages)
+    packages = _pinned(packages)
     history = GitHistory(repository)
     Path(output).mkdir(parents=True, exist_ok=True)
     blank = Controls(ROOT, {}, tuple(packages), dict(environment or {}))
     miner = _Miner(history, Path(output), blank, timeout_s, least_guesses, most_mb, most, progress)
     return asyncio.run(miner.run(history.commits(since, walk, only), jobs))
+
+
+def _pinned(packages: Sequence[str]) -> tuple[str, ...]:
+    """Return packages with the versions that jails have. Raises `SandboxError` if they lack one."""
+    inventory = default_sandbox(Needs.of(packages=packages)).inventory()
+    return tuple(f"{name}=={inventory.packages[name]}" for name in declared(packages))
 
 
 class _Miner:

@@ -16,6 +16,13 @@ from typing import TypeAlias
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _NAME = "@NAME@"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_LISTS = 2
+_OPPOSITES: dict[type[ast.cmpop], tuple[str, str]] = {
+    ast.Lt: (" < ", " >= "),
+    ast.GtE: (" >= ", " < "),
+    ast.Gt: (" > ", " <= "),
+    ast.LtE: (" <= ", " > "),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,9 @@ def found_tests(source: str) -> list[FoundTest]:
 
 
 def variants(source: str, test: FoundTest, most: int, rng: random.Random) -> list[list[str]]:
-    """Return lists of variants of a test, each of one place: the test itself first, then others that expect other values.
+    """Return lists of variants of a test: in each the test itself first, then others that expect something else.
+
+    A list changes some places, in all combinations, so that none of its texts is nearer to the others than the rest.
 
     Args:
         source: the file's.
@@ -58,28 +67,23 @@ def variants(source: str, test: FoundTest, most: int, rng: random.Random) -> lis
         rng: chooses what is changed.
     """
     lines = source.splitlines(keepends=True)
-    first, last = test.lines
+    slots = [slot for slot in _slots(test.node, most, rng) if slot is not None]
     found = []
-    for place in _places(test.node):
-        edits = [options for literal in place if (options := _options(literal, most, rng))]
-        rng.shuffle(edits)
-        edits.sort(key=lambda options: -len(options[1]))
-        chosen: list[tuple[ast.Constant, list[str]]] = []
+    for _ in range(_LISTS):
+        rng.shuffle(slots)
+        slots.sort(key=lambda slot: slot.flips)  # literals first: an operator tells more
+        chosen: list[_Slot] = []
         count = 1
-        for literal, texts in edits:
+        for slot in slots:
             if count < most:
-                chosen.append((literal, texts))
-                count *= len(texts)
+                chosen.append(slot)
+                count *= len(slot.texts)
         if count < 2:
-            continue
-        combinations = list(itertools.product(*(texts for _, texts in chosen)))
-        original, *others = combinations
+            break
+        original, *others = itertools.product(*(slot.texts for slot in chosen))
         rng.shuffle(others)
         written = [
-            _named(
-                _edited(lines, first, last, [literal for literal, _ in chosen], texts),
-                test.node.name,
-            )
+            _named(_edited(lines, test.lines, chosen, texts), test.node.name)
             for texts in [original, *others[: most - 1]]
         ]
         if None not in written:
@@ -87,24 +91,62 @@ def variants(source: str, test: FoundTest, most: int, rng: random.Random) -> lis
     return found
 
 
-def _places(node: Function) -> Iterator[list[ast.Constant]]:
-    """Yield the literals of what each assertion compares with; those of a parametrized test are in its decorator."""
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A place of a line and the texts that it may have, its own first; columns count bytes."""
+
+    line: int
+    start: int
+    end: int
+    texts: tuple[str, ...]
+    flips: bool = False
+
+
+def _slots(node: Function, most: int, rng: random.Random) -> Iterator[_Slot | None]:
+    """Yield the places of a test's assertions that may be changed; those of a parametrized one are in its decorator."""
     for each in ast.walk(node):
-        if isinstance(each, ast.Assert) and isinstance(each.test, ast.Compare):
+        if isinstance(each, ast.Assert) and each.test.lineno == each.test.end_lineno:
             compared = each.test
-            if len(compared.ops) == 1 and isinstance(compared.ops[0], ast.Eq):
-                for side in (compared.comparators[0], compared.left):
-                    if literals := list(_literals(side)):
-                        yield literals
-                        break
+            if isinstance(compared, ast.Compare) and len(compared.ops) == 1:
+                yield from _of_comparison(compared, most, rng)
+            elif isinstance(compared, ast.UnaryOp) and isinstance(compared.op, ast.Not):
+                end = compared.operand.col_offset
+                yield _Slot(compared.lineno, compared.col_offset, end, ("not ", ""), flips=True)
+            elif isinstance(compared, ast.Call | ast.Name | ast.Attribute | ast.Subscript):
+                yield _Slot(
+                    compared.lineno,
+                    compared.col_offset,
+                    compared.col_offset,
+                    ("", "not "),
+                    flips=True,
+                )
+        elif (
+            isinstance(each, ast.Assert)
+            and isinstance(each.test, ast.Compare)
+            and len(each.test.ops) == 1
+        ):
+            yield from _of_comparison(each.test, most, rng)
     for decorator in node.decorator_list:
         if isinstance(decorator, ast.Call) and ast.unparse(decorator.func).endswith("parametrize"):
             cases = decorator.args[1] if len(decorator.args) > 1 else None
             if isinstance(cases, ast.List | ast.Tuple):
                 for case in cases.elts:
                     last = case.elts[-1] if isinstance(case, ast.Tuple) and case.elts else None
-                    if last is not None and (literals := list(_literals(last))):
-                        yield literals
+                    if last is not None:
+                        yield from (_options(literal, most, rng) for literal in _literals(last))
+
+
+def _of_comparison(compared: ast.Compare, most: int, rng: random.Random) -> Iterator[_Slot | None]:
+    op, left, right = compared.ops[0], compared.left, compared.comparators[0]
+    if isinstance(op, ast.Eq | ast.Is):
+        for side in (right, left):
+            if literals := list(_literals(side)):
+                yield from (_options(literal, most, rng) for literal in literals)
+                return
+    elif type(op) in _OPPOSITES and left.end_lineno == right.lineno:
+        texts = _OPPOSITES[type(op)]
+        assert left.end_col_offset is not None
+        yield _Slot(right.lineno, left.end_col_offset, right.col_offset, texts, flips=True)
 
 
 def _literals(node: ast.expr) -> Iterator[ast.Constant]:
@@ -123,17 +165,15 @@ def _literals(node: ast.expr) -> Iterator[ast.Constant]:
             yield from _literals(argument)
 
 
-def _options(
-    literal: ast.Constant, most: int, rng: random.Random
-) -> tuple[ast.Constant, list[str]] | None:
-    """Return a literal's texts, its own first; None if it can't be changed."""
+def _options(literal: ast.Constant, most: int, rng: random.Random) -> _Slot | None:
+    """Return the texts that a literal may have, its own first; None if it can't be changed."""
     value = literal.value
     if isinstance(value, bool):
-        return literal, [repr(value), repr(not value)]
-    if isinstance(value, int):
+        texts = [repr(value), repr(not value)]
+    elif isinstance(value, int):
         low = 0 if 0 <= value < most else value - rng.randrange(most)
-        return literal, [repr(value), *(repr(n) for n in range(low, low + most) if n != value)]
-    if isinstance(value, str):
+        texts = [repr(value), *(repr(n) for n in range(low, low + most) if n != value)]
+    elif isinstance(value, str):
         places = [i for i, c in enumerate(value) if c.lower() in _LETTERS or c.isdecimal()]
         bits = max(1, (most - 1).bit_length())
         places = sorted(rng.sample(places, min(bits, len(places))))
@@ -146,8 +186,10 @@ def _options(
             for place, swap in zip(places, swapped, strict=True):
                 letters[place] = others[place] if swap else letters[place]
             texts.append(repr("".join(letters)))
-        return literal, texts
-    return None
+    else:
+        return None
+    assert literal.end_col_offset is not None
+    return _Slot(literal.lineno, literal.col_offset, literal.end_col_offset, tuple(texts))
 
 
 def _other(letter: str, rng: random.Random) -> str:
@@ -158,22 +200,14 @@ def _other(letter: str, rng: random.Random) -> str:
 
 
 def _edited(
-    lines: Sequence[str],
-    first: int,
-    last: int,
-    literals: Sequence[ast.Constant],
-    texts: Sequence[str],
+    lines: Sequence[str], span: tuple[int, int], slots: Sequence[_Slot], texts: Sequence[str]
 ) -> str:
-    """Return the lines of a test with other texts in the place of some literals."""
+    """Return the lines of a test with other texts in some places."""
     changed = list(lines)
-    order = sorted(zip(literals, texts, strict=True), key=lambda pair: -pair[0].col_offset)
-    for literal, text in order:
-        line = changed[literal.lineno - 1].encode()  # columns count bytes
-        assert literal.end_col_offset is not None
-        changed[literal.lineno - 1] = (
-            line[: literal.col_offset] + text.encode() + line[literal.end_col_offset :]
-        ).decode()
-    return "".join(changed[first - 1 : last])
+    for slot, text in sorted(zip(slots, texts, strict=True), key=lambda pair: -pair[0].start):
+        line = changed[slot.line - 1].encode()
+        changed[slot.line - 1] = (line[: slot.start] + text.encode() + line[slot.end :]).decode()
+    return "".join(changed[span[0] - 1 : span[1]])
 
 
 def _named(text: str, name: str) -> str | None:

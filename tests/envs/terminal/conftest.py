@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rlvr import sandboxes
 from rlvr.core.environment import Environment, judged_alone
 from rlvr.core.task import Task
 from rlvr.core.verdict import Verdict
@@ -39,6 +40,8 @@ def jails_with_pytest(_with_pytest: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(_with_pytest))
         patch.setenv("RLVR_SANDBOX", "bubblewrap")
-        jails.close()
+        for close in (jails.close, sandboxes.close):
+            close()
         yield
-        jails.close()
+        for close in (jails.close, sandboxes.close):
+            close()

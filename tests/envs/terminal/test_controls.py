@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import rlvr
 from rlvr.authoring.mining import mine
 from rlvr.authoring.mining.history import GitHistory
 from rlvr.authoring.mining.variants import found_tests, variants
-from rlvr.core.errors import DataError
+from rlvr.cli import main as command_line
+from rlvr.core.errors import DataError, SandboxError
 from rlvr.core.verdict import Scored
 from rlvr.envs.terminal.controls import controls_of, read_controls
 from tests.envs.terminal.conftest import Play
@@ -95,7 +97,7 @@ def test_a_number_may_have_any_place_among_its_variants() -> None:
     (test,) = found_tests(source)
     places = set()
     for seed in range(200):
-        (texts,) = variants(source, test, 8, random.Random(seed))
+        texts = variants(source, test, 8, random.Random(seed))[0]
         numbers = [int(text.rpartition("== ")[2]) for text in texts]
         places.add(sorted(numbers).index(1000))
     assert places == set(range(8))
@@ -212,6 +214,27 @@ def test_controls_that_can_not_be_read_are_refused(
     path.write_text(json.dumps(given))
     with pytest.raises(DataError, match=r"rlvr\.json"):
         read_controls(path)
+
+
+def test_the_command_writes_tasks_and_says_why_others_make_none(
+    repository: Path, tmp_path: Path, jails_with_pytest: None
+) -> None:
+    asked = ["data", "mine", str(repository), "-o", str(tmp_path / "out"), "--timeout", "30"]
+    done = CliRunner().invoke(command_line, asked)
+    assert done.exit_code == 0, done.output
+    assert "1 tasks of 1 commits" in done.output
+    assert (tmp_path / "out" / "tasks.jsonl").read_text().count("\n") == 1
+    done = CliRunner().invoke(command_line, [*asked[:-2], "--only", "README.py", "--env", "A=1"])
+    assert done.exit_code == 3
+    done = CliRunner().invoke(command_line, [*asked, "--env", "A"])
+    assert done.exit_code == 2
+
+
+def test_packages_that_jails_lack_are_named(
+    repository: Path, tmp_path: Path, jails_with_pytest: None
+) -> None:
+    with pytest.raises(SandboxError, match="no-such-package"):
+        mine(repository, tmp_path / "out", packages=["no-such-package"])
 
 
 def test_a_folder_without_a_repository_is_refused(tmp_path: Path) -> None:

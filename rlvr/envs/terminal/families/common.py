@@ -1,4 +1,4 @@
-"""What the generators of terminal tasks share: words, names, folders, random texts."""
+"""Words, names, folders and random texts for the generators of terminal tasks."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ HEADER = "Rows = list  # of rows [word, number]\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ProgramStep:
     """A step of a program.
 
     Attributes:
@@ -165,19 +165,19 @@ def every_nth_2(rows: Rows, n: int) -> Rows:
 
 
 FILTERS = (
-    Step("keep_from", "Keep the rows whose number is {n} or more", keep_from, (keep_from_1, keep_from_2)),
-    Step("drop_multiples", "Drop the rows whose number is a multiple of {n}", drop_multiples, (drop_multiples_1, drop_multiples_2)),
-    Step("short_words", "Keep the rows whose word has at most {n} letters", short_words, (short_words_1, short_words_2), 5, 6),
-    Step("every_nth", "Keep each {n}th row, the {n}th first", every_nth, (every_nth_1, every_nth_2), 2, 3),
+    ProgramStep("keep_from", "Keep the rows whose number is {n} or more", keep_from, (keep_from_1, keep_from_2)),
+    ProgramStep("drop_multiples", "Drop the rows whose number is a multiple of {n}", drop_multiples, (drop_multiples_1, drop_multiples_2)),
+    ProgramStep("short_words", "Keep the rows whose word has at most {n} letters", short_words, (short_words_1, short_words_2), 5, 6),
+    ProgramStep("every_nth", "Keep each {n}th row, the {n}th first", every_nth, (every_nth_1, every_nth_2), 2, 3),
 )  # fmt: skip
 CHANGES = (
-    Step("cap", "Replace numbers above 10 times {n} by 10 times {n}", cap, (cap_1, cap_2)),
-    Step("differences", "Subtract from each number {n} times the number of the row before, as it was (0 before the first)",
+    ProgramStep("cap", "Replace numbers above 10 times {n} by 10 times {n}", cap, (cap_1, cap_2)),
+    ProgramStep("differences", "Subtract from each number {n} times the number of the row before, as it was (0 before the first)",
          differences, (differences_1, differences_2)),
 )  # fmt: skip
 ENDS = (
-    Step("totals", "Add up {n} times the numbers of each word, and sort the rows by word", totals, (totals_1, totals_2)),
-    Step("largest", "Sort the rows by number, the largest first, and equal ones by word; keep the first {n}", largest, (largest_1, largest_2), 3, 6),
+    ProgramStep("totals", "Add up {n} times the numbers of each word, and sort the rows by word", totals, (totals_1, totals_2)),
+    ProgramStep("largest", "Sort the rows by number, the largest first, and equal ones by word; keep the first {n}", largest, (largest_1, largest_2), 3, 6),
 )  # fmt: skip
 
 
@@ -185,7 +185,7 @@ ENDS = (
 class Chosen:
     """A step with its parameter."""
 
-    step: Step
+    step: ProgramStep
     n: int
 
     @property
