@@ -116,14 +116,14 @@ class GitHistory:
     def files(self, commit: str) -> dict[str, bytes]:
         """Return the files of a commit by path, except links and large ones."""
         archive = self._git("archive", "--format=tar", commit)
-        found = {}
+        contents = {}
         with tarfile.open(fileobj=io.BytesIO(archive)) as members:
             for member in members:
                 if member.isfile() and member.size <= MOST_FILE_KB << 10:
                     content = members.extractfile(member)
                     assert content is not None
-                    found[member.name] = content.read()
-        return found
+                    contents[member.name] = content.read()
+        return contents
 
     def patch(self, commit: MinedCommit) -> str:
         """Return a commit's change of its sources, for `patch -p1`."""
@@ -161,8 +161,8 @@ class GitHistory:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise DataError(f"git can't be run: {error}.") from None
         if done.returncode != 0:
-            said = done.stderr.decode("utf-8", "replace").strip()
-            raise DataError(f"git can't read {self.path}: {said:.300}")
+            complaint = done.stderr.decode("utf-8", "replace").strip()
+            raise DataError(f"git can't read {self.path}: {complaint:.300}")
         return done.stdout
 
 

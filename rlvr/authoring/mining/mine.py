@@ -288,7 +288,7 @@ class _Miner:
                         for t, n in zip(texts, names, strict=True)
                     ]
                     prefix = f"{path}::{name.rpartition('::')[0]}" + ("::" if "::" in name else "")
-                    nodes += [prefix + each for each in names]
+                    nodes += [prefix + variant_name for variant_name in names]
                     expected.setdefault(f"{path}::{name}", []).append((prefix, names, texts))
                 lines[span[0] - 1 : span[1]] = parts
                 chosen.setdefault(path, {})[name] = span
@@ -296,12 +296,12 @@ class _Miner:
         if not chosen:
             return {}
         got = await self._outcomes(start, fixed, measured, nodes)
-        found: dict[str, dict[str, VariedTest]] = {}
+        varied_tests: dict[str, dict[str, VariedTest]] = {}
         for path, spans in chosen.items():
             for name, span in spans.items():
                 best: VariedTest | None = None
                 for prefix, names, texts in expected[f"{path}::{name}"]:
-                    outcomes = [got.get(prefix + each, ()) for each in names]
+                    outcomes = [got.get(prefix + variant_name, ()) for variant_name in names]
                     right = now[f"{path}::{name}"]
                     kept = [
                         i
@@ -316,8 +316,8 @@ class _Miner:
                     if best is None or len(varied.variants) > len(best.variants):
                         best = varied
                 if best is not None:
-                    found.setdefault(path, {})[name] = best
-        return found
+                    varied_tests.setdefault(path, {})[name] = best
+        return varied_tests
 
 
 def _nodes(sources: Mapping[str, str], before: Mapping[str, bytes]) -> list[str]:
@@ -326,18 +326,18 @@ def _nodes(sources: Mapping[str, str], before: Mapping[str, bytes]) -> list[str]
     Raises `_RejectedError` if it adds and changes none.
     """
     changed: list[str] = []
-    others: list[str] = []
+    unchanged: list[str] = []
     for path, text in sources.items():
         try:
             earlier = before.get(path, b"").decode("utf-8", "replace")
-            known = {test.name: ast.dump(test.node) for test in found_tests(earlier)}
+            dumps = {test.name: ast.dump(test.node) for test in found_tests(earlier)}
             for test in found_tests(text):
-                same = known.get(test.name) == ast.dump(test.node)
-                (others if same else changed).append(f"{path}::{test.name}")
+                same = dumps.get(test.name) == ast.dump(test.node)
+                (unchanged if same else changed).append(f"{path}::{test.name}")
         except SyntaxError:
             raise _RejectedError("its tests aren't Python that can be read") from None
     if not changed:
         raise _RejectedError("it changes no test's code")
     rng = random.Random(changed[0])
     changed = rng.sample(changed, min(_MOST_CHANGED, len(changed)))
-    return [*changed, *rng.sample(others, min(_MOST_OTHERS, len(others)))]
+    return [*changed, *rng.sample(unchanged, min(_MOST_OTHERS, len(unchanged)))]

@@ -42,17 +42,21 @@ class FoundTest:
 
 def found_tests(source: str) -> list[FoundTest]:
     """Return the tests of a file: functions at its top and methods of its classes. Raises `SyntaxError`."""
-    found = []
+    tests = []
     for node in ast.parse(source).body:
         inside = (
             node.body if isinstance(node, ast.ClassDef) and node.name.startswith("Test") else [node]
         )
         prefix = f"{node.name}::" if isinstance(node, ast.ClassDef) else ""
-        for each in inside:
-            if isinstance(each, Function) and each.name.startswith("test"):
-                first = min([each.lineno, *(d.lineno for d in each.decorator_list)])
-                found.append(FoundTest(prefix + each.name, (first, each.end_lineno or first), each))
-    return found
+        for function in inside:
+            if isinstance(function, Function) and function.name.startswith("test"):
+                first = min([function.lineno, *(d.lineno for d in function.decorator_list)])
+                tests.append(
+                    FoundTest(
+                        prefix + function.name, (first, function.end_lineno or first), function
+                    )
+                )
+    return tests
 
 
 def variants(source: str, test: FoundTest, most: int, rng: random.Random) -> list[list[str]]:
@@ -68,7 +72,7 @@ def variants(source: str, test: FoundTest, most: int, rng: random.Random) -> lis
     """
     lines = source.splitlines(keepends=True)
     slots = [slot for slot in _slots(test.node, most, rng) if slot is not None]
-    found = []
+    lists = []
     for _ in range(_LISTS):
         rng.shuffle(slots)
         slots.sort(key=lambda slot: slot.flips)  # literals first: an operator tells more
@@ -80,15 +84,15 @@ def variants(source: str, test: FoundTest, most: int, rng: random.Random) -> lis
                 count *= len(slot.texts)
         if count < 2:
             break
-        original, *others = itertools.product(*(slot.texts for slot in chosen))
-        rng.shuffle(others)
+        original, *alternatives = itertools.product(*(slot.texts for slot in chosen))
+        rng.shuffle(alternatives)
         written = [
             _named(_edited(lines, test.lines, chosen, texts), test.node.name)
-            for texts in [original, *others[: most - 1]]
+            for texts in [original, *alternatives[: most - 1]]
         ]
         if None not in written:
-            found.append([text for text in written if text is not None])
-    return found
+            lists.append([text for text in written if text is not None])
+    return lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +108,9 @@ class _Slot:
 
 def _slots(node: Function, most: int, rng: random.Random) -> Iterator[_Slot | None]:
     """Yield the places of a test's assertions that may be changed; those of a parametrized one are in its decorator."""
-    for each in ast.walk(node):
-        if isinstance(each, ast.Assert) and each.test.lineno == each.test.end_lineno:
-            compared = each.test
+    for part in ast.walk(node):
+        if isinstance(part, ast.Assert) and part.test.lineno == part.test.end_lineno:
+            compared = part.test
             if isinstance(compared, ast.Compare) and len(compared.ops) == 1:
                 yield from _of_comparison(compared, most, rng)
             elif isinstance(compared, ast.UnaryOp) and isinstance(compared.op, ast.Not):
@@ -121,11 +125,11 @@ def _slots(node: Function, most: int, rng: random.Random) -> Iterator[_Slot | No
                     flips=True,
                 )
         elif (
-            isinstance(each, ast.Assert)
-            and isinstance(each.test, ast.Compare)
-            and len(each.test.ops) == 1
+            isinstance(part, ast.Assert)
+            and isinstance(part.test, ast.Compare)
+            and len(part.test.ops) == 1
         ):
-            yield from _of_comparison(each.test, most, rng)
+            yield from _of_comparison(part.test, most, rng)
     for decorator in node.decorator_list:
         if isinstance(decorator, ast.Call) and ast.unparse(decorator.func).endswith("parametrize"):
             cases = decorator.args[1] if len(decorator.args) > 1 else None
@@ -179,12 +183,12 @@ def _options(literal: ast.Constant, most: int, rng: random.Random) -> _Slot | No
         places = sorted(rng.sample(places, min(bits, len(places))))
         if not places:
             return None
-        others = {place: _other(value[place], rng) for place in places}
+        replacements = {place: _other(value[place], rng) for place in places}
         texts = []
         for swapped in itertools.product((False, True), repeat=len(places)):
             letters = list(value)
             for place, swap in zip(places, swapped, strict=True):
-                letters[place] = others[place] if swap else letters[place]
+                letters[place] = replacements[place] if swap else letters[place]
             texts.append(repr("".join(letters)))
     else:
         return None

@@ -161,10 +161,10 @@ def read_controls(path: Path) -> Controls:
         raise DataError(f"{path} can't be read: {error!r:.200}.") from None
 
 
-def controls_of(given: Mapping[str, Any]) -> Controls:
+def controls_of(data: Mapping[str, Any]) -> Controls:
     """Return the controls that `to_json` wrote. Raises `KeyError`, `TypeError` or `ValueError`."""
     files = {}
-    for path, file in given["files"].items():
+    for path, file in data["files"].items():
         varied = {
             name: VariedTest(
                 (int(test["lines"][0]), int(test["lines"][1])),
@@ -182,13 +182,13 @@ def controls_of(given: Mapping[str, Any]) -> Controls:
         "passed" in cases for f in files.values() for t in f.varied.values() for cases in t.outcomes
     ):
         raise ValueError("no test is to pass")
-    packages = tuple(map(str, given.get("packages", ("pytest",))))
+    packages = tuple(map(str, data.get("packages", ("pytest",))))
     try:
         declared(packages)
     except OptionError as error:
         raise ValueError(str(error)) from None
-    environment = {str(key): str(value) for key, value in given.get("environment", {}).items()}
-    return Controls(str(given["root"]), files, packages, environment)
+    environment = {str(key): str(value) for key, value in data.get("environment", {}).items()}
+    return Controls(str(data["root"]), files, packages, environment)
 
 
 async def controlled(
@@ -266,15 +266,15 @@ async def run_tests(
 
 def _outcomes(data: bytes) -> dict[str, tuple[str, ...]]:
     """Read what the reporter wrote, or what somebody wrote in its place."""
-    found: dict[str, list[str]] = {}
+    outcomes: dict[str, list[str]] = {}
     for line in data.split(b"\n"):
         try:
             node, outcome = json.loads(line)
         except (ValueError, TypeError, RecursionError):
             continue
         if isinstance(node, str) and outcome in _OUTCOMES:
-            found.setdefault(node.partition("[")[0], []).append(outcome)
-    return {name: tuple(cases) for name, cases in found.items()}
+            outcomes.setdefault(node.partition("[")[0], []).append(outcome)
+    return {name: tuple(cases) for name, cases in outcomes.items()}
 
 
 def _quoted(text: str) -> str:

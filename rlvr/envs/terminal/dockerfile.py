@@ -177,8 +177,8 @@ def _apply(image: _Image, word: str, rest: str, context: Path, where: str) -> No
 
 
 def _filled(image: _Image, text: str) -> str:
-    known = {**image.arguments, **image.environment}
-    return _VARIABLE.sub(lambda match: known.get(match[1] or match[2], match[0]), text)
+    values = {**image.arguments, **image.environment}
+    return _VARIABLE.sub(lambda match: values.get(match[1] or match[2], match[0]), text)
 
 
 def _pairs(image: _Image, text: str, where: str, needs_value: bool) -> Iterator[tuple[str, str]]:
@@ -270,14 +270,14 @@ def _run(image: _Image, rest: str, where: str) -> None:
             raise DataError(f"{where}: {error}.") from None
     else:
         command = rest
-    installs, others = False, False
+    installs, changes_files = False, False
     for words in _simple_commands(command, where):
         name = words[0]
         if packages := _pip_packages(words, where):
             image.packages |= packages
             installs = True
             continue
-        others = True
+        changes_files = True
         if name in _INSTALLERS:
             raise ImageUnavailableError(
                 f"{where}: {name!r} installs or downloads something, and jails have no network. Packages for Python "
@@ -288,7 +288,7 @@ def _run(image: _Image, rest: str, where: str) -> None:
             raise ImageUnavailableError(
                 f"{where}: RUN with {' '.join(words[:2])!r:.60}; only commands that handle files can be had."
             )
-    if installs and others:
+    if installs and changes_files:
         raise ImageUnavailableError(
             f"{where}: pip install is in a RUN of its own, or can't be had."
         )

@@ -68,10 +68,10 @@ def is_task(folder: Path) -> bool:
 def harbor_folders(data: str | Path) -> list[Path]:
     """Return the task folders of a folder, which may be one itself. Raises `DataError` if there is none."""
     root = Path(data)
-    found = [root] if is_task(root) else sorted(path for path in root.glob("*") if is_task(path))
-    if not found:
+    folders = [root] if is_task(root) else sorted(path for path in root.glob("*") if is_task(path))
+    if not folders:
         raise DataError(f"{root} is no task of Harbor's and holds none: there's no task.toml.")
-    return found
+    return folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +162,14 @@ def task_at(reference: Mapping[str, Any]) -> HarborTask:
 
 def digest_of(folder: Path) -> str:
     """Return a digest of all files of a task's folder."""
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
-            found.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
-            found.update(path.read_bytes())
-    return found.hexdigest()
+            hasher.update(
+                f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode()
+            )
+            hasher.update(path.read_bytes())
+    return hasher.hexdigest()
 
 
 @functools.lru_cache(maxsize=64)
@@ -192,7 +194,7 @@ def read_task(folder: str, offline: bool = False) -> HarborTask:
     shared = judging is None and verifier.get("environment_mode", "shared") == "shared"
     declared = _artifacts(config, path, start.workdir or start.folder)
     spec = root / "tests" / CONTROLS
-    also = (*start.also, *(each for each in (LOGS, SOLUTION) if each not in start.also))
+    also = (*start.also, *(item for item in (LOGS, SOLUTION) if item not in start.also))
     return HarborTask(
         name=config.get("task", {}).get("name", root.name),
         instruction=instruction,
@@ -202,8 +204,8 @@ def read_task(folder: str, offline: bool = False) -> HarborTask:
         shared=shared,
         artifacts=(start.folder, *start.also) if shared else tuple(declared),
         collect=tuple(
-            _string(each, "command", path, "verifier.collect")
-            for each in verifier.get("collect", [])
+            _string(item, "command", path, "verifier.collect")
+            for item in verifier.get("collect", [])
         ),
         tests=tree_of(root / "tests", "test.sh"),
         timeout_s=_seconds(verifier, "timeout_sec", 600.0, path, "verifier"),
@@ -316,7 +318,7 @@ def _start(folder: Path, table: Mapping[str, Any], path: Path) -> Start:
 
 
 def _artifacts(config: Mapping[str, Any], path: Path, workdir: str) -> list[str]:
-    found = [f"{LOGS}/artifacts"]
+    sources = [f"{LOGS}/artifacts"]
     for entry in config.get("artifacts", []):
         table = {"source": entry} if isinstance(entry, str) else entry
         source = table.get("source") if isinstance(table, Mapping) else None
@@ -332,8 +334,8 @@ def _artifacts(config: Mapping[str, Any], path: Path, workdir: str) -> list[str]
             raise DataError(
                 f"{path}: artifacts has {source!r:.60}, where the verifier's own files are."
             )
-        found.append(source.rstrip("/"))
-    return found
+        sources.append(source.rstrip("/"))
+    return sources
 
 
 def _seconds(table: Mapping[str, Any], field: str, default: float, path: Path, name: str) -> float:

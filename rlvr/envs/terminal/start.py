@@ -43,15 +43,15 @@ class Start:
     packages: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Start:
+    def of(cls, data: Mapping[str, Any]) -> Start:
         """Read what `to_json` returned."""
         return cls(
-            given["folder"],
-            tuple(given.get("also", ())),
-            given.get("workdir", ""),
-            dict(given.get("environment", {})),
-            tuple(given.get("steps", ())),
-            tuple(given.get("packages", ())),
+            data["folder"],
+            tuple(data.get("also", ())),
+            data.get("workdir", ""),
+            dict(data.get("environment", {})),
+            tuple(data.get("steps", ())),
+            tuple(data.get("packages", ())),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def fix_package(rng: np.random.Generator, level: int) -> Draft:
             (step.step.name, rows, integer(rng, step.step.low, step.step.high)) for step in steps
         ]
         by_name = {step.step.name: step.step for step in steps}
-        results = [by_name[name].right([list(row) for row in given], n) for name, given, n in asked]
+        results = [by_name[name].right([list(row) for row in table], n) for name, table, n in asked]
         runs.append({"stdin": json.dumps(asked), "stdout": json.dumps(results)})
     repair: list[str] = []
     for place, step in zip(modules, steps, strict=True):
@@ -219,9 +219,9 @@ def write_makefile(rng: np.random.Generator, level: int) -> Draft:
             ]
             printed = [*printed, *([f"== all.{ending}", *everything])]
             printed = _sorted_parts(printed)
-        given = {"start": start, "out": out, "tool": tool, "tables": tables, "changed": changed, "convert": convert, "clean": level == 3}  # fmt: skip
+        settings = {"start": start, "out": out, "tool": tool, "tables": tables, "changed": changed, "convert": convert, "clean": level == 3}  # fmt: skip
         calls = [f"called {changed}"] if level < 3 else [f"called {name}" for name in tables]
-        runs.append({"stdin": json.dumps(given), "stdout": lines([*printed, "-- again", *calls, *(["-- clean", "gone"] if level == 3 else [])])})  # fmt: skip
+        runs.append({"stdin": json.dumps(settings), "stdout": lines([*printed, "-- again", *calls, *(["-- clean", "gone"] if level == 3 else [])])})  # fmt: skip
     return Draft(
         f"Write a `Makefile` in the working folder. {rules} `make` makes all of this; run again, it makes only what is "
         f"older than its source.",

@@ -29,7 +29,7 @@ def merge_jsonl(rng: np.random.Generator, level: int) -> Draft:
     names = [f"part-{i}.jsonl" for i in range(by_level(level, 2, 3, 5))]
     parts: dict[str, list[str]] = {name: [] for name in names}
     newest: dict[int, dict[str, Any]] = {}
-    for id in (int(each) for each in rng.permutation(900)[:count] + 100):
+    for id in (int(number) for number in rng.permutation(900)[:count] + 100):
         moments = sorted({moment(rng) for _ in range(integer(rng, 1, 4))})
         for when in moments:
             row: dict[str, Any] = {

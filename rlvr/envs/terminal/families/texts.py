@@ -73,16 +73,16 @@ def extract_ids(rng: np.random.Generator, level: int) -> Draft:
     notes: dict[str, list[str]] = {
         f"{folder}/notes-{i}.txt": [] for i in range(by_level(level, 1, 3, 6))
     }
-    for each in ids:
+    for identifier in ids:
         for _ in range(integer(rng, 1, 3)):
-            counts[each] += 1
+            counts[identifier] += 1
             place = pick(rng, tuple(notes))
             end = pick(rng, (".", ",", ")", ":", "", " now"))
             notes[place].append(
-                f"{pick(rng, WORDS)} {pick(rng, ('(', '', 'see '))}{each}{end} {pick(rng, WORDS)}"
+                f"{pick(rng, WORDS)} {pick(rng, ('(', '', 'see '))}{identifier}{end} {pick(rng, WORDS)}"
             )
-        digits = each[-4:]
-        decoys = (f"{prefix.lower()}-{digits}", f"X{each}", f"{each}{digits[0]}", f"{prefix}-{digits[:3]}",
+        digits = identifier[-4:]
+        decoys = (f"{prefix.lower()}-{digits}", f"X{identifier}", f"{identifier}{digits[0]}", f"{prefix}-{digits[:3]}",
                   f"{prefix}_{digits}", f"{prefix} {digits}")  # fmt: skip
         notes[pick(rng, tuple(notes))].append(
             f"{pick(rng, WORDS)} {pick(rng, decoys)} {pick(rng, WORDS)}"
@@ -97,8 +97,8 @@ def extract_ids(rng: np.random.Generator, level: int) -> Draft:
         tail = "sort -u > ids.txt"
     else:
         wanted = [
-            f"{each} {n}"
-            for each, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            f"{identifier} {n}"
+            for identifier, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         ]
         task = (
             "Write a line `ID COUNT` per id to `ids.txt`: the most frequent id first, and ids of one count in "
