@@ -201,6 +201,27 @@ def test_watches_and_times_tell_nothing_of_the_other(backend: Backend) -> None:
     in_two(backend, play)
 
 
+def test_nothing_of_the_jails_own_root_can_be_reached(backend: Backend) -> None:
+    kinds = """
+lines = [line.split(" - ") for line in open("/proc/self/mountinfo")]
+places = [before.split()[4] for before, _ in lines]
+kinds = {place: after.split()[0] for place, (_, after) in zip(places, lines)}
+print(sorted(p for p, kind in kinds.items() if kind not in ("overlay", "tmpfs", "proc") and not p.startswith("/dev/")))
+print([p for p in places if p.startswith(("/tmp/", "/run/apart", "/sys"))])
+import os
+for name in ("/..", "/proc/self/root/..", "/proc/self/cwd/../..", "/tmp/../.."):
+    assert sorted(os.listdir(name)) == sorted(os.listdir("/")), name
+for name in ("/proc/1/root", "/proc/1/cwd", "/proc/1/fd", "/tmp/root", "/tmp/upper", "/run/apart/0"):
+    try: print(name, os.listdir(name))
+    except OSError: pass
+"""
+
+    async def play(workspace: Workspace) -> None:
+        assert (await workspace.python(kinds)).output == "[]\n[]\n"
+
+    in_workspace(backend, play)
+
+
 def test_sockets_names_and_queues_are_each_ones_own(backend: Backend) -> None:
     cell = """
 import os, socket
