@@ -15,7 +15,7 @@ import rlvr
 from rlvr.authoring.mining import mine
 from rlvr.authoring.mining.history import GitHistory
 from rlvr.authoring.mining.variants import found_tests, variants
-from rlvr.cli import main as command_line
+from rlvr.cli import command as command_line
 from rlvr.core.errors import DataError, SandboxError
 from rlvr.core.verdict import Scored
 from rlvr.envs.terminal.controls import controls_of, read_controls

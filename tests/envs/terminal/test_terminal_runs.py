@@ -35,8 +35,9 @@ def test_a_lazy_policy_earns_nothing() -> None:
         def respond(self, requests: list[Request]) -> list[str]:
             return [naive(request.task) for request in requests]
 
-    report = rlvr.evaluate(rlvr.make("terminal", split="test"), Lazy(), limit=15)
-    assert (report.mean.value, report.scored) == (0.0, 15)
+    report = rlvr.evaluate(rlvr.make("terminal", split="test"), Lazy(), limit=30)
+    assert report.scored == 30
+    assert report.mean.value <= 0.05  # a guess among a hundred may be right once
 
 
 @pytest.mark.parametrize("calls", ["text", "native"])

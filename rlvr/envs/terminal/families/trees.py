@@ -188,13 +188,17 @@ walk(open("NAME", "rb").read())
 
 def first_bad_build(rng: np.random.Generator, level: int) -> Draft:
     """Ask for the first of many builds that a check refuses, as `git bisect` would."""
-    folder, count = slug(rng), by_level(level, 48, 96, 192)
+    folder, count = slug(rng), by_level(level, 100, 200, 400)
     first = integer(rng, 1, count - 1)
     salt = f"{pick(rng, WORDS)}{integer(rng, 100, 999)}"
     files: dict[str, str | bytes] = {f"{folder}/check.py": _CHECK.replace("SALT", salt)}
     for number in range(count):
         files[f"{folder}/build-{number:03}/data.txt"] = _build(rng, salt, number >= first)
-    script = f"for build in {folder}/build-*; do python3 {folder}/check.py $build || {{ echo ${{build##*/}}; break; }}; done"
+    script = (
+        f"low=0; high={count - 1}; while [ $low -lt $high ]; do middle=$(( (low + high) / 2 )); "
+        f"if python3 {folder}/check.py $(printf '{folder}/build-%03d' $middle); then low=$((middle + 1)); "
+        "else high=$middle; fi; done; printf 'build-%03d\\n' $low"
+    )
     return Draft(
         f"`python3 {folder}/check.py BUILD` exits with 0 if a build is good, and with 1 if it is bad. From some build of "
         f"`{folder}/build-000`, `{folder}/build-001` and so on, all are bad; all before are good. Write the name of the "
