@@ -173,6 +173,19 @@ def test_a_wedged_shell_costs_python_nothing(bubblewrap: Backend) -> None:
     in_workspace(bubblewrap, play)
 
 
+def test_a_shell_that_python_kills_is_replaced_before_it_is_asked(bubblewrap: Backend) -> None:
+    async def play(workspace: Workspace) -> None:
+        pid = (await workspace.shell("v=1; echo $$")).output.strip()
+        for _ in range(20):
+            killed = await workspace.python(f"import os; os.kill({pid}, 9)")
+            result = await workspace.shell("echo [$v] $$")
+            assert result.output.startswith("[] "), (killed, result)
+            assert "shell has ended" in killed.output + result.output
+            pid = result.output.split()[1]
+
+    in_workspace(bubblewrap, play)
+
+
 def test_of_a_long_output_the_head_and_the_tail_are_kept(bubblewrap: Backend) -> None:
     async def play(workspace: Workspace) -> None:
         result = await workspace.shell("seq 30000")

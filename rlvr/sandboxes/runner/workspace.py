@@ -116,6 +116,9 @@ class _Workspace:
                     "ended": "",
                     "others_ended": [],
                 }
+        # One that the last call killed is replaced before it is asked.
+        self._reap()
+        gone = self._bury(None)
         _signal_all(signal.SIGCONT)
         session = self._sessions.get(name) or self._started(name)
         meter = CallMeter(limits, self._meters, self._kernel_before)
@@ -130,6 +133,7 @@ class _Workspace:
             outgoing.append(memory(text))
         if stdin:
             deliveries.remove(place)
+        self._reap()
         if session.code is not None:
             status = session.code if session.code >= 0 else None
         reply = {
@@ -139,7 +143,7 @@ class _Workspace:
             "cut": cut,
             "interrupted": interrupted,
             "ended": self._ending(session),
-            "others_ended": self._bury(session),
+            "others_ended": gone + self._bury(session),
         }
         if name == "shell":
             self._look_where(session)
@@ -249,7 +253,7 @@ class _Workspace:
             return "signal %d" % -session.code
         return "exit status %d" % session.code
 
-    def _bury(self, session: LastingProgram) -> list[str]:
+    def _bury(self, session: LastingProgram | None) -> list[str]:
         """Forget the other sessions that have ended; returns their names."""
         ended = [program for program in self._sessions.values() if program.code is not None]
         for program in ended:
