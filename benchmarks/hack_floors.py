@@ -87,6 +87,7 @@ SEVERAL_TURNS: dict[str, dict[str, Any]] = {
     "if_rlvr": {"level": 3, "turns": 3},
     "shop": {},
     "sql_explore": {},
+    "terminal": {},
 }
 POLICIES = (
     "never-acts",
