@@ -90,6 +90,7 @@ SEVERAL_TURNS: dict[str, dict[str, Any]] = {
     "search_qa": {},
     "shop": {},
     "sql_explore": {},
+    "terminal": {},
 }
 POLICIES = (
     "never-acts",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import rlvr
+from rlvr.core.environment import judged_alone
 from rlvr.core.errors import SandboxError
 from rlvr.core.live_episode import LiveEpisode
 from rlvr.core.verdict import Cause, Scored, Unscored
@@ -82,8 +83,9 @@ def test_a_workspace_that_can_not_be_had_is_a_fault(monkeypatch: pytest.MonkeyPa
 
     env = rlvr.make("terminal", family="find_file")
     monkeypatch.setattr(Workspace, "open", refused)
-    report = rlvr.evaluate(env, "oracle", limit=2)
-    assert (report.scored, report.unscored) == (0, 2)
+    verdict = judged_alone(env, env.tasks[0], "done")
+    assert isinstance(verdict, Unscored)
+    assert verdict.cause is Cause.SANDBOX
 
 
 def test_an_outcome_that_is_none_is_a_fault() -> None:
