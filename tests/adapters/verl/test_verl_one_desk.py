@@ -59,11 +59,11 @@ def test_verl(fails: bool, config: Any, folder: Path) -> None:
         scored = {uid: reward for uid, (_, reward) in zip(uids, verdicts, strict=True)}
         there = [f"{uid}_0_0" for uid, reward in scored.items() if reward is not None]
         assert sorted(stored) == sorted([*uids, *there])
-        fields = ["rm_scores", "reward_extra_info"]
+        fields = ["rm_scores"]
         found = tq.kv_batch_get(keys=there, partition_id="train", select_fields=fields)
         rewards = [float(scores.sum()) for scores in found["rm_scores"]]
         assert rewards == pytest.approx([scored[key[:-4]] for key in there])
-        batch, metrics = v1.sample(EPISODES)
+        batch, metrics = v1.sample(EPISODES, n=1)
         assert len(batch.keys) == len(there)
         assert metrics["rlvr/unscored"] == pytest.approx(1 - len(there) / EPISODES)
         for status in ("correct", "partial", "unparsable"):

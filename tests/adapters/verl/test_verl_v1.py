@@ -94,7 +94,7 @@ class V1:
         self.loop.run_until_complete(all_rows())
         return uids
 
-    def sample(self, groups: int, least: int = 1) -> tuple[Any, dict[str, float]]:
+    def sample(self, groups: int, least: int = 1, n: int = 4) -> tuple[Any, dict[str, float]]:
         """Return the batch that the trainer's step gets from the replay buffer."""
         from rlvr.adapters.verl.replay_buffer import ReplayBuffer
 
@@ -103,7 +103,7 @@ class V1:
             trainer_config={},
             max_off_policy_threshold=8,
             max_off_policy_strategy="drop",
-            sampler_kwargs={"n": 4, "least": least},
+            sampler_kwargs={"n": n, "least": least},
             refill_fn=None,
         )
         batch, metrics = buffer.sample(1, "train", groups)
