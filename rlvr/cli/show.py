@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 
 import click
@@ -10,7 +11,7 @@ from rich.markup import escape
 
 from rlvr.cli.options import environment_options, make_environment
 from rlvr.core.environment import Environment, judged_alone
-from rlvr.core.fixtures import Fixture
+from rlvr.core.fixtures import Fixture, Turn
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Verdict
 from rlvr.testing.fixtures import judge_fixtures, task_of
@@ -45,15 +46,17 @@ def command(
         _as_it_is(console, message["content"])
     console.print("\n[dim]reference[/dim]")
     _as_it_is(console, str(chosen.reference))
-    if environment.verifier.demonstrate(chosen) is None:
+    if environment.demonstrate(chosen) is None:
         console.print(
             "\n[dim]the reference[/dim]  no right response is known: the verifier's demonstrate(task) makes none",
             soft_wrap=True,
         )
-    for name, response in _examples(environment, chosen).items():
-        verdict = judged_alone(environment, chosen, response)
+    for name, turns in _examples(environment, chosen).items():
+        verdict = judged_alone(environment, chosen, *turns)
         console.print(f"\n[dim]{name}[/dim]  {_earned(verdict)}", soft_wrap=True)
-        _as_it_is(console, response[:_SHOWN] or "(nothing)")
+        for turn in turns:
+            text = turn if isinstance(turn, str) else json.dumps(dict(turn), ensure_ascii=False)
+            _as_it_is(console, text[:_SHOWN] or "(nothing)")
     if environment.fixtures:
         _show_fixtures(console, environment)
 
@@ -102,19 +105,19 @@ def _as_it_is(console: Console, text: str) -> None:
     console.print(whole, markup=False, highlight=False, soft_wrap=True)
 
 
-def _examples(env: Environment, task: Task) -> dict[str, str]:
-    """Return a right response if one is known, another task's right response, the prompt, and an empty response."""
-    examples = {}
-    right = env.verifier.demonstrate(task)
+def _examples(env: Environment, task: Task) -> dict[str, tuple[Turn, ...]]:
+    """Return the messages of a right episode if one is known, of another task's, the prompt, and an empty response."""
+    examples: dict[str, tuple[Turn, ...]] = {}
+    right = env.demonstrate(task)
     if right is not None:
         examples["the reference"] = right
     for i in range(min(len(env.tasks), 50)):
         other = env.tasks[i]
-        wrong = env.verifier.demonstrate(other)
+        wrong = env.demonstrate(other)
         if wrong is not None and other.reference != task.reference:
             examples["another task's reference"] = wrong
             break
-    return examples | {"the prompt itself": task.text, "an empty response": ""}
+    return examples | {"the prompt itself": (task.text,), "an empty response": ("",)}
 
 
 def _earned(verdict: Verdict) -> str:

@@ -270,19 +270,22 @@ def judged(env: Environment, episode: LiveEpisode) -> Verdict:
     return ended.with_step_rewards(verdict.result() if isinstance(verdict, Future) else verdict)
 
 
-def judged_alone(env: Environment, task: Task, response: str) -> Verdict:
-    """Return the verdict on an episode in which the model says this alone.
+def judged_alone(env: Environment, task: Task, *turns: Turn) -> Verdict:
+    """Return the verdict on an episode in which the model says these messages alone.
 
-    It is played only if the verifier sees whole episodes: they have an outcome, and a bare response has none.
+    One message is played only if the verifier sees whole episodes: they have an outcome, and a bare response has none.
     """
-    if env.verifier.sees != "transcript" or not env.is_interactive:
+    response = turns[-1]
+    is_seen = env.verifier.sees == "transcript" and env.is_interactive
+    if len(turns) == 1 and isinstance(response, str) and not is_seen:
         verdict = env.submit(task, Transcript.of(task, response))
         return verdict.result() if isinstance(verdict, Future) else verdict
     episode = env.episode(task)
     try:
         episode.begin_open().result()
-        if not episode.over:
-            episode.begin_respond(response).result()
+        for turn in turns:
+            if not episode.over:
+                episode.begin_respond(turn).result()
         if not episode.over:
             episode.cut("turns")
         return judged(env, episode)

@@ -50,6 +50,15 @@ def test_show_tells_what_right_and_wrong_answers_earn(rlvr_cli: CommandLine) -> 
     assert earned["an empty response"].startswith("0 unparsable")
 
 
+def test_show_plays_an_episode_of_several_messages(rlvr_cli: CommandLine) -> None:
+    done = rlvr_cli("show", "search_qa", "--task", "1")
+    assert done.returncode == 0
+    assert "no right response is known" not in done.stdout
+    lines = done.stdout.splitlines()
+    assert "the reference  1 correct" in lines
+    assert any(line.startswith("another task's reference  0 incorrect") for line in lines)
+
+
 def test_show_leaves_a_prompt_as_it_is(rlvr_cli: CommandLine) -> None:
     prompt = "[bold]{expression}[/bold] " + "as it is " * 30 + "\\boxed{}"
     done = rlvr_cli("show", "arithmetic", "--env", f"prompt={prompt}", environ={"COLUMNS": "80"})
