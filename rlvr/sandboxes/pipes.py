@@ -151,8 +151,10 @@ class PipeLink:
         for pipe in (self._process.stdin, self._process.stdout, self._stderr):
             assert pipe is not None
             pipe.close()
-        with contextlib.suppress(OSError):
-            os.close(self._told)
+        # Once: another file may have its number by the time at which a fork abandons what is closed already.
+        told, self._told = self._told, -1
+        if told >= 0:
+            os.close(told)
         self._process.returncode = self._process.returncode or 0  # a fork isn't its parent
 
     def _kill(self) -> None:

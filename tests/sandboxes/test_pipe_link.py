@@ -49,3 +49,17 @@ def test_a_jail_that_is_being_made_ends_with_its_link(
     assert is_there(pid)
     link.close()
     until(lambda: not is_there(pid))
+
+
+def test_a_fork_abandons_no_file_that_has_the_number_of_a_closed_one(tmp_path: Path) -> None:
+    program = tmp_path / "bwrap"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    link = PipeLink([str(program)])
+    numbers = {link._in, link._out, link._told}
+    link.close()
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(16)]
+    assert numbers & set(files)  # they have been given away
+    link.abandon()
+    for fd in files:
+        os.close(fd)  # raises if it was closed
