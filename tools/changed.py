@@ -29,6 +29,7 @@ LAZY = {
     "rlvr/authoring/__init__.py": "imports the home of a name when the name is used",
     "rlvr/cli/__init__.py": "imports a command when it runs",
     "rlvr/envs/__init__.py": "names the modules of environments, which make() imports",
+    "rlvr/envs/toolboxes/__init__.py": "imports the home of a name when the name is used",
     "rlvr/verifiers/kinds.py": "imports a kind of verifier when it is named",
     "rlvr/testing/__init__.py": "imports the home of a name when the name is used",
     "rlvr/scoring/template.py": "imports SymPy's readers early and ignores errors; verifiers import them again",

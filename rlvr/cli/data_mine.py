@@ -16,7 +16,11 @@ from rlvr.runs.rendering import printable
     help="Folder for one folder per task, in Harbor's format. Tasks that are there are kept.",
 )  # fmt: skip
 @click.option(
-    "--most", default=20, show_default=True, type=click.IntRange(min=1), help="The most tasks to make."
+    "--most",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="The most tasks to make.",
 )
 @click.option("--since", metavar="DATE", help="Only commits from this date on (default: all).")
 @click.option("--walk", default=1000, show_default=True, type=click.IntRange(min=1),

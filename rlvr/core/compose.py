@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from rlvr.core import author_context
-from rlvr.core.errors import OptionError
+from rlvr.core.errors import CannotScore, OptionError
 from rlvr.core.task import Task
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Scored, Status, Unscored, Verdict
@@ -85,7 +85,7 @@ class Composite(Verifier):
         if any(leaf.is_async for leaf in leaves(self)):
             return next(iter(responses), None)
         with author_context.context():  # the parts' prints are a verifier's, wherever it is judged
-            return next((r for r in responses if _is_correct(_verify_now(self, task, r))), None)
+            return next((r for r in responses if _earns_full_reward(self, task, r)), None)
 
     def configure(self, **options: Any) -> Verifier:
         """Return a copy in which each option is set on every part that has it."""
@@ -302,6 +302,13 @@ def _verify_now(part: Verifier, task: Task, response: str | Transcript) -> Verdi
 
 def _is_correct(verdict: Verdict) -> bool:
     return isinstance(verdict, Scored) and verdict.status is Status.CORRECT
+
+
+def _earns_full_reward(verifier: Verifier, task: Task, response: str) -> bool:
+    try:
+        return _is_correct(_verify_now(verifier, task, response))
+    except CannotScore:  # a part judges the outcome of an episode, which a bare response lacks
+        return False
 
 
 def _failure(verdict: Verdict) -> Status:

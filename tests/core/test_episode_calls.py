@@ -260,6 +260,8 @@ def test_whatever_ends_at_the_same_moment_each_episode_is_closed_once() -> None:
         played = [pool.submit(play, live, [dice.uniform(0.0, 0.01)]) for live in episodes]
         for future in played:
             future.result(2 * LONG_S)
-    until(lambda: len(Random.closed) >= count)  # a close whose deadline passes goes on in its thread
+    until(
+        lambda: len(Random.closed) >= count
+    )  # a close whose deadline passes goes on in its thread
     assert sorted(Random.closed, key=int) == [task.id for task in tasks]
     assert not calls._watch._calls

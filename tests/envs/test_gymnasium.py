@@ -72,11 +72,12 @@ def _seeds(id: str, wanted: int) -> list[int]:
     found = []
     for seed in range(100):
         _, info = env.reset(seed=seed)
-        if env.verifier.demonstrate(env.tasks.find(info["task_id"])) is not None:
+        turns = env.demonstrate(env.tasks.find(info["task_id"]))
+        if turns is not None and len(turns) == 1:
             found.append(seed)
         if len(found) == wanted:
             return found
-    raise AssertionError(f"{id}: the verifier shows no answer")
+    pytest.skip(f"{id}: no single message is a right answer; test_search_qa plays its episodes")
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_an_episode_through_gymnasiums_wrappers(id: str, strict: None) -> None:
     observation, reward, terminated, truncated, info = env.step(right)
     assert (observation, reward, terminated, truncated) == ("", 1.0, True, False)
     assert info["verdict"].status == "correct"
-    assert info["messages"][-1] == {"role": "assistant", "content": right}
+    assert {"role": "assistant", "content": right} in info["messages"]
     rendered = env.render()
     assert isinstance(rendered, str)
     assert right in rendered

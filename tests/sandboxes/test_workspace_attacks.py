@@ -83,7 +83,7 @@ def held(attempt: Attempt, done: CommandResult) -> bool:
     return attempt.held(Execution(status, signal, done.limit, text, text, done.wall_s, 0.0, 0.0))
 
 
-@pytest.mark.sweep(gate=12)
+@pytest.mark.sweep(gate=5)
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda each: each.name)
 def test_the_hostile_list_holds_and_the_workspace_lives_on(
     backend: Backend, attempt: Attempt

@@ -85,7 +85,11 @@ class Subject:
             {"role": "tool", "tool_call_id": "a", "content": part},
             {"role": "assistant", "content": text},
         ]
-        return rlvr.Transcript(messages, {"text": text}, (), len(self.task.prompt))
+        outcome = {
+            "text": text,
+            "retrieved": [part[:100]],
+        }  # as the outcomes of rlvr's toolboxes have it
+        return rlvr.Transcript(messages, outcome, (), len(self.task.prompt))
 
 
 def subjects(seed: int, members: bool = False) -> Iterator[Subject]:
@@ -216,6 +220,10 @@ def _verifiers_of(kind: type[Verifier]) -> list[Verifier]:
         return [rlvr.Outcome("Rivers flow.", "text")]
     if name == "Turns":
         return [rlvr.Turns(2)]
+    if name == "Change":
+        return []  # it runs statements on a copy of a database; `Sql`'s queries have subjects
+    if name in ("FinalState", "SubmittedCode", "TerminalVerifier", "HarborVerifier"):
+        return []  # they judge outcomes, which a response doesn't write
     if name == "Citations":
         return [rlvr.Citations(), rlvr.Citations("quotes")]
     if name in ("FunctionVerifier", "ReasoningGym", "Weighted", "Gate", "AllOf", "AnyOf"):

@@ -148,6 +148,7 @@ BODIES = {
 }
 
 
+@pytest.mark.sweep(gate=2)
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_code_that_forges_its_tests_earns_nothing(
     forgery: str, repository: Path, tmp_path: Path, jails_with_pytest: None, play: Play
