@@ -305,7 +305,9 @@ class FileTools(_InWorkspace):
 class Python(WorkspaceToolbox):
     """A tool `python`: an interpreter in a jail, which keeps its variables for the episode::
 
-    env = rlvr.ToolEnv(tasks, rlvr.Math(), rlvr.tools.Python(wall_s=10, packages=("numpy",)))
+        env = rlvr.ToolEnv(tasks, rlvr.Math(), rlvr.tools.Python(wall_s=10, packages=("numpy",)))
+
+    The model reads its limits in the description of the tool.
     """
 
     name: str = "python"
@@ -320,7 +322,9 @@ class Python(WorkspaceToolbox):
 class Shell(WorkspaceToolbox):
     """A tool `shell`: a bash in a jail, which keeps its folder and variables for the episode::
 
-    env = rlvr.ToolEnv(tasks, verifier, [rlvr.tools.Shell(), rlvr.tools.Files()])
+        env = rlvr.ToolEnv(tasks, verifier, [rlvr.tools.Shell(), rlvr.tools.Files()])
+
+    The model reads its limits in the description of the tool.
     """
 
     name: str = "shell"
