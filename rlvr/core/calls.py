@@ -294,7 +294,9 @@ class _Watch:
         """Stop the calls that are late, and return the next deadline of the others."""
         now = time.monotonic()
         for call in list(self._calls):
-            if call.until <= now:
+            if call.over:  # it ended while somebody stopped it, which put it back
+                self._calls.discard(call)
+            elif call.until <= now:
                 assert call.calls is not None
                 call.calls.stop(call, CallTimeoutError())
         return min((call.until for call in list(self._calls)), default=math.inf)

@@ -264,4 +264,4 @@ def test_whatever_ends_at_the_same_moment_each_episode_is_closed_once() -> None:
         lambda: len(Random.closed) >= count
     )  # a close whose deadline passes goes on in its thread
     assert sorted(Random.closed, key=int) == [task.id for task in tasks]
-    assert not calls._watch._calls
+    until(lambda: all(call.over for call in list(calls._watch._calls)))
