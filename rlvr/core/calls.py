@@ -227,6 +227,10 @@ class _Task:
         self._loop.call_soon_threadsafe(self._put, None)
 
     def _put(self, call: MethodCall | None) -> None:
+        if self._next.done():  # the task hasn't taken the one before, or is over
+            if self._task is not None and not self._task.done():
+                self._loop.call_soon(self._put, call)
+            return
         self._next.set_result(call)
         if self._task is None:
             self._task = self._loop.create_task(self._work())
