@@ -1,4 +1,4 @@
-"""Whether an agent in a terminal can read what it shouldn't: the reference, hidden inputs, other episodes.
+"""Search, as an agent in a terminal, for data that it must not read: the reference, hidden inputs, other episodes.
 
     python benchmarks/terminal_canaries.py [--episodes 1000] [--at-once 12]
 

@@ -94,7 +94,7 @@ class Episode:
     """The task of the episode. It is there before `__init__` runs, which needn't set it."""
 
     shared: Mapping[str, Any] = MappingProxyType({})
-    """What the toolboxes of the episode share, by name, if there are several: the `workspace` of `rlvr.tools.Python`."""
+    """The objects that several toolboxes of an episode share, by name, such as the `workspace` of `rlvr.tools.Python`."""
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """Make the object, with its task."""

@@ -1,4 +1,4 @@
-"""What programs try in a workspace: the hostile list, its own protocol, and other workspaces of the same jail."""
+"""Attacks from within a workspace: the hostile list, its own protocol, and other workspaces of the same jail."""
 
 from __future__ import annotations
 

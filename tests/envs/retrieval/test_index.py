@@ -60,7 +60,7 @@ def by_definition(corpus: list[Passage], queries: list[str]) -> list[list[tuple[
 
 
 def test_scores_are_bm25s(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether words are added up or bounds leave passages out, whenever that begins."""
+    """Compare the scores with BM25's definition, also if bounds leave passages out early or late."""
     corpus = passages(150)
     index = PassageIndex.of(corpus)
     rng = random.Random(1)

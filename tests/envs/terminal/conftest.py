@@ -1,4 +1,4 @@
-"""What the tests of the terminal share: playing commands to a verdict, and a jail that has pytest."""
+"""Fixtures of the terminal's tests: playing commands to a verdict, and a jail that has pytest."""
 
 from __future__ import annotations
 
