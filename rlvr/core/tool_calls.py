@@ -50,6 +50,11 @@ def calls_of(message: Mapping[str, Any]) -> list[ToolCall]:
     return [_written(text) for text in texts_of_calls(content_text(message))]
 
 
+def written_call(name: str, **arguments: Any) -> str:
+    """Return a call as text, in the form that `calls_of` reads."""
+    return f"{_OPENS}\n{json.dumps({'name': name, 'arguments': arguments})}\n{_CLOSES}"
+
+
 def openai_call(call: Any, id: str) -> dict[str, Any]:
     """Return a call in OpenAI's form, with an id and arguments as text, whatever a server left out."""
     call = call if isinstance(call, Mapping) else {}
@@ -241,6 +246,9 @@ def _arguments(text: str) -> Any:
     except (ValueError, RecursionError):
         return text
 
+
+MOST_CALLS = 16
+"""Calls of a message that are made; the others are answered with an error."""
 
 MOST_CHARACTERS = 4000
 """Most characters of a result."""

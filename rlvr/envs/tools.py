@@ -28,6 +28,7 @@ from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
 from rlvr.core.tool_calls import (
     MOST_CALL,
+    MOST_CALLS,
     MOST_CHARACTERS,
     ToolCall,
     encodable,
@@ -41,7 +42,6 @@ from rlvr.envs.toolboxes.base import Part, Toolbox, Toolset, parts_of, tools_of_
 from rlvr.envs.turns import MultiTurn
 
 Calls = Literal["text", "native"]
-_MOST_CALLS = 16  # per message
 _MOST_HUNG = 3  # per episode
 _RESERVED = ("reset", "get_reward")  # methods that TRL doesn't offer as tools
 _OUT_OF_ORDER = "error: the tools are out of order"
@@ -192,16 +192,16 @@ class ToolSession(Episode):
         if not calls:
             replying = self._replying()
             return None if replying is None else await self._call(replying.reply, message)
-        results = [await self.result(call) for call in calls[:_MOST_CALLS]]
+        results = [await self.result(call) for call in calls[:MOST_CALLS]]
         texts = [str(result.content) for result in results]
         reward = sum(result.reward for result in results)
         over = any(result.over for result in results)
-        late = f"error: only the first {_MOST_CALLS} calls of a message are done"
+        late = f"error: only the first {MOST_CALLS} calls of a message are done"
         if calls[0].id:
             texts += [late] * (len(calls) - len(texts))
             messages = [tool_message(call, text) for call, text in zip(calls, texts, strict=True)]
         else:
-            messages = [results_message(texts + [late] * (len(calls) > _MOST_CALLS))]
+            messages = [results_message(texts + [late] * (len(calls) > MOST_CALLS))]
         return Reply("(over)" if over else "", reward, over, messages)
 
     def _replying(self) -> Episode | None:

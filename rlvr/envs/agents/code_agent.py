@@ -8,7 +8,6 @@ workspace, and nothing that is done to the workspace counts.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from rlvr.core.errors import CannotScore, OptionError, ToolError
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import TaskSet
+from rlvr.core.tool_calls import written_call
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Status, Unscored, Verdict, refused
 from rlvr.core.verifier import Verifier
@@ -138,11 +138,7 @@ class SubmittedCode(Verifier):
         if self.code.demonstrate(task) is None or not isinstance(task.reference, Mapping):
             return None
         text = str(task.reference["solution"])
-        calls = [
-            {"name": "write_file", "arguments": {"path": FILE, "text": text}},
-            {"name": "submit", "arguments": {}},
-        ]
-        return "\n".join(f"<tool_call>\n{json.dumps(call)}\n</tool_call>" for call in calls)
+        return f"{written_call('write_file', path=FILE, text=text)}\n{written_call('submit')}"
 
 
 @environment("code_agent", gym_name="CodeAgent")

@@ -12,7 +12,6 @@ others are.
 from __future__ import annotations
 
 import functools
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +21,7 @@ from rlvr.core.fixtures import Turn
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import SPLITS, TaskSet, generated
+from rlvr.core.tool_calls import written_call
 from rlvr.core.verdict import Cause
 from rlvr.envs.data import read_file
 from rlvr.envs.fixtures import fixtures_of
@@ -71,16 +71,16 @@ class SearchQA(ToolEnv):
             for group in task.reference.get("support") or ()
         ]
         ids = ids or [hit.passage.id for hit in index.search(asked, 1)]
-        looked_up = [_call("open", id=id) for id in dict.fromkeys(ids)]
+        looked_up = [written_call("open", id=id) for id in dict.fromkeys(ids)]
         opened = [
-            f"I open them.\n{''.join(looked_up[i : i + 8])}" for i in range(0, len(looked_up), 8)
+            "\n".join(["I open them.", *looked_up[i : i + 8]]) for i in range(0, len(looked_up), 8)
         ]
         cited = " ".join(f"[{id}]" for id in dict.fromkeys(ids))
-        return (f"I search.\n{_call('search', query=asked[:1000])}", *opened, f"{answer} {cited}")
-
-
-def _call(name: str, **arguments: str) -> str:
-    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>\n"
+        return (
+            f"I search.\n{written_call('search', query=asked[:1000])}",
+            *opened,
+            f"{answer} {cited}",
+        )
 
 
 @environment("search_qa", gym_name="SearchQA")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from rlvr.core.errors import CannotScore
 from rlvr.core.task import Task
+from rlvr.core.tool_calls import MOST_CALLS, written_call
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Status, Unscored, Verdict, correct, refused
 from rlvr.core.verifier import Verifier
 from rlvr.envs.terminal.artifacts import Artifacts
 from rlvr.envs.terminal.checks import failure
 from rlvr.envs.terminal.programs import program_failure
-
-_MOST_CALLS = 16  # of one message; see `rlvr.envs.tools`
 
 
 class TerminalVerifier(Verifier):
@@ -77,11 +74,8 @@ def calling(commands: Iterable[str]) -> str:
     Commands are joined if there are more of them than a message may have calls.
     """
     commands = list(commands)
-    while len(commands) >= _MOST_CALLS:
+    while len(commands) >= MOST_CALLS:
         place = min(range(len(commands) - 1), key=lambda i: len(commands[i]) + len(commands[i + 1]))
         commands[place : place + 2] = ["\n".join(commands[place : place + 2])]
-    calls: list[dict[str, Any]] = [
-        {"name": "shell", "arguments": {"command": command}} for command in commands
-    ]
-    calls.append({"name": "submit", "arguments": {}})
-    return "\n".join(f"<tool_call>\n{json.dumps(call)}\n</tool_call>" for call in calls)
+    calls = [written_call("shell", command=command) for command in commands]
+    return "\n".join([*calls, written_call("submit")])
