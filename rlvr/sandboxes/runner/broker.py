@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import sys
 from typing import Any
 
-from . import frames, jail, kernel, zygote
+from . import frames, jail, zygote
 from .cells import Cell, Cells, Fault, close
 from .files import read
 from .groups import Groups
@@ -26,19 +25,8 @@ _KIB = 1 << 10
 
 def main() -> None:
     """Serve the host on descriptors 0 and 1 until it hangs up; then everything in the jail ends."""
-    kernel.dumpable(False)
-    link_in, link_out = os.dup(0), os.dup(1)
-    null = os.open("/dev/null", os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
     last_pid = jail.last_pid()
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if os.fork() == 0:
-        ours.close()
-        os.close(link_in)
-        os.close(link_out)
-        zygote.main(theirs, last_pid)
-    theirs.close()
+    link_in, link_out, cells = zygote.start(last_pid)
     if last_pid >= 0:
         os.close(last_pid)
     groups = Groups()
@@ -48,7 +36,7 @@ def main() -> None:
         "not counted because": groups.missing,
         "files shared because": jail.furnish(),
     }
-    broker = _Broker(Cells(ours, link_in, groups), about)
+    broker = _Broker(Cells(cells, link_in, groups), about)
     while True:
         frame = frames.receive(link_in)
         if frame is None:

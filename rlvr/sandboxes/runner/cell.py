@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import sys
 from typing import Any
@@ -35,11 +34,7 @@ def main(control: socket.socket, last_pid: int) -> None:
     Args:
         last_pid: the file that sets the namespace's last pid; -1 if there is none.
     """
-    for number in range(1, signal.NSIG):
-        # A pid 1 is deaf to all signals from its own namespace for which it has no handler.
-        if signal.getsignal(number) not in (signal.SIG_DFL, None):
-            signal.signal(number, signal.SIG_DFL)
-    kernel.dumpable(False)
+    kernel.become_deaf()
     cell = _Cell(last_pid)
     while True:
         data, fds, _, _ = socket.recv_fds(control, MOST_MESSAGE, MOST_FDS)

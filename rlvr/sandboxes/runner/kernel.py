@@ -89,6 +89,15 @@ def change_root(new: str) -> None:
     os.chdir("/")
 
 
+def become_deaf() -> None:
+    """Have a pid 1 hear no signal of its own namespace, and let none of its processes look into it."""
+    for number in range(1, signal.NSIG):
+        # It is deaf to all signals for which it has no handler.
+        if signal.getsignal(number) not in (signal.SIG_DFL, None):
+            signal.signal(number, signal.SIG_DFL)
+    dumpable(False)
+
+
 def dumpable(yes: bool) -> None:
     """Say if users without privilege may look into this process: its memory, its files, its environment."""
     prctl(_SET_DUMPABLE, int(yes), 0, 0, 0)

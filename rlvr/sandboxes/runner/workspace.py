@@ -36,11 +36,7 @@ def main(control: socket.socket, last_pid: int) -> None:
         control: the socket to it.
         last_pid: unused: a workspace's pids go on.
     """
-    for number in range(1, signal.NSIG):
-        # A pid 1 is deaf to all signals from its own namespace for which it has no handler.
-        if signal.getsignal(number) not in (signal.SIG_DFL, None):
-            signal.signal(number, signal.SIG_DFL)
-    kernel.dumpable(False)
+    kernel.become_deaf()
     workspace = _Workspace(control)
     while True:
         data, fds, _, _ = socket.recv_fds(control, MOST_MESSAGE, MOST_FDS)

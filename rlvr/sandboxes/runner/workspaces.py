@@ -27,21 +27,10 @@ _CHUNK = 1 << 20
 
 def main() -> None:
     """Serve the host on descriptors 0 and 1 until it hangs up; then everything in the jail ends."""
-    kernel.dumpable(False)
-    link_in, link_out = os.dup(0), os.dup(1)
-    null = os.open("/dev/null", os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if os.fork() == 0:
-        ours.close()
-        os.close(link_in)
-        os.close(link_out)
-        zygote.main(theirs, -1, workspace.main, _NAMESPACES)
-    theirs.close()
+    link_in, link_out, cells = zygote.start(-1, workspace.main, _NAMESPACES)
     groups = Groups()
     jail.furnish(files=False)
-    _Workspaces(ours, link_in, link_out, groups).serve()
+    _Workspaces(cells, link_in, link_out, groups).serve()
 
 
 class _Workspace:

@@ -20,6 +20,31 @@ from .warm import warm_up
 NEW = kernel.NEWPID | kernel.NEWNS | kernel.NEWIPC
 
 
+def start(
+    last_pid: int,
+    live: Callable[[socket.socket, int], None] = cell.main,
+    namespaces: int = NEW,
+) -> tuple[int, int, socket.socket]:
+    """Make this process a broker, and start its zygote. The arguments are those of `main`.
+
+    Returns:
+        The descriptors on which the host speaks and listens, and the socket to the zygote.
+    """
+    kernel.dumpable(False)
+    link_in, link_out = os.dup(0), os.dup(1)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork() == 0:
+        ours.close()
+        os.close(link_in)
+        os.close(link_out)
+        main(theirs, last_pid, live, namespaces)
+    theirs.close()
+    return link_in, link_out, ours
+
+
 def main(
     broker: socket.socket,
     last_pid: int,
