@@ -22,6 +22,7 @@ _MIB = 1 << 20
 _MOST_FILES = 256
 _FEW_SOCKETS = 32  # more than an ordinary program has open
 _SOCKET = 2 * 212_992  # bytes: the default size of its buffer, twice for what the kernel adds
+_EXITING = 4  # among a process's flags
 FAULT = 250  # the child's exit status where it never got as far as the program
 
 
@@ -243,6 +244,16 @@ class _Watch:
         if left > self._processes or (code != 0 and 4 * left >= 3 * self._processes > 6):
             return "processes"
         return None
+
+
+def is_dying(pid: int) -> bool:
+    """Return whether a process has been killed, though it may not have ended yet."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return True
+    return bool(int(fields[6]) & _EXITING or int(fields[28]) & 1 << (signal.SIGKILL - 1))
 
 
 def others() -> list[str]:

@@ -112,7 +112,12 @@ class _Workspace:
                     "ended": "",
                     "others_ended": [],
                 }
-        # One that the last call killed is replaced before it is asked.
+        # One that the last call killed is replaced before it is asked, also if it hasn't ended yet.
+        for program in self._sessions.values():
+            if supervise.is_dying(program.pid):
+                poll = select.poll()
+                poll.register(program.handle, select.POLLIN)
+                poll.poll(_KILL_S * 1000)
         self._reap()
         gone = self._bury(None)
         _signal_all(signal.SIGCONT)
