@@ -29,6 +29,7 @@ from rlvr.core.errors import (
     ToolError,
     TrainingError,
     UnknownEnvironmentError,
+    WorkspaceFileError,
 )
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     "ToolError",
     "TrainingError",
     "UnknownEnvironmentError",
+    "WorkspaceFileError",
 ]

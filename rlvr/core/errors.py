@@ -125,6 +125,10 @@ class JailError(SandboxError):
     """A jail hung up, died or didn't answer in time. The pool replaces it and tries again once."""
 
 
+class WorkspaceFileError(RlvrError):
+    """A file of a workspace can't be written, and the model's code may be the reason: no room, a folder in its place."""
+
+
 class CannotScore(RlvrError, RuntimeError):
     """Raised inside a verifier that can't reach a verdict; becomes `Unscored(cause, message)`.
 

@@ -5,7 +5,7 @@
         done = await workspace.shell("wc -l < data.csv")
         done = await workspace.python("rows = open('data.csv').read().split()\\nlen(rows)")
 
-What the model's code does is a `CommandResult`, also where it goes over a limit. A `SandboxError` is a fault of ours.
+What the model's code does is a `CommandResult`, also if it goes over a limit. A `SandboxError` is a fault of ours.
 """
 
 from __future__ import annotations
@@ -17,94 +17,27 @@ import os
 import posixpath
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from rlvr.core.errors import JailError, OptionError, RlvrError
-from rlvr.sandboxes.base import Limit, Limits
+from rlvr.core.errors import JailError, OptionError, WorkspaceFileError
+from rlvr.sandboxes.base import Limits
 from rlvr.sandboxes.link import Backend
 from rlvr.sandboxes.needs import Needs
 from rlvr.sandboxes.programs import PATIENCE
 from rlvr.sandboxes.workspace_jails import Answer, WorkspaceJail, jails
-
-Kind = Literal["file", "folder", "link", "other"]
+from rlvr.sandboxes.workspace_results import CommandResult, FileEntry, command_result
 
 LIMITS = Limits(wall_s=30, cpu_s=30, memory_mb=512, output_kb=1024, processes=64, disk_mb=128)
 """The limits of a workspace if none are given: of each call, and of all its processes and files."""
 
 _LENGTH = struct.Struct("<I")
-_MIB = 1 << 20
 _MOST_COMMAND = 1 << 20  # bytes
 _MOST_AT_ONCE = 200  # files of one message
 _MOST_NAMES = 60_000  # bytes of their names
 _MOST_LISTED = 2000
 _SMALL = 1 << 16  # bytes that a link takes in at once
 # Folders of the jail's own, over which none of a workspace's can be laid.
-_TAKEN = (
-    "bin",
-    "box",
-    "dev",
-    "etc",
-    "lib",
-    "lib32",
-    "lib64",
-    "libx32",
-    "proc",
-    "sbin",
-    "sys",
-    "usr",
-)
-
-
-class WorkspaceFileError(RlvrError):
-    """A file of a workspace can't be written, and the model's code may be the reason: no room, a folder in its place."""
-
-    __module__ = "rlvr.core.errors"
-
-
-@dataclass(frozen=True, slots=True)
-class CommandResult:
-    """The result of a command or a cell.
-
-    Attributes:
-        output: stdout and stderr as they came, as text. Of a long output the head and the tail are kept, and a line
-            between them says how much was left out. If the call was ended, or its shell or interpreter is a new one now, the
-            last line says so.
-        status: the exit status; None if a signal or a limit ended it. Of a Python cell: 1 if it raised.
-        limit: the limit that ended it.
-        wall_s: seconds on the clock.
-        lost: True if the shell or the interpreter ended: its variables are gone, the files are there.
-    """
-
-    output: str
-    status: int | None
-    limit: Limit | None
-    wall_s: float
-    lost: bool = False
-
-    @property
-    def ok(self) -> bool:
-        """Return whether it ended with status 0, within all limits."""
-        return self.status == 0 and self.limit is None
-
-
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """A file or a folder of a workspace.
-
-    Attributes:
-        path: relative to the workspace's folder if that was listed.
-        bytes: its size.
-        kind: "file", "folder", "link", or "other" for pipes and the like.
-        mode: its permissions, such as 0o644.
-        target: of a link; otherwise "".
-    """
-
-    path: str
-    bytes: int
-    kind: Kind
-    mode: int = 0
-    target: str = ""
+_TAKEN = frozenset("bin box dev etc lib lib32 lib64 libx32 proc sbin sys usr".split())  # noqa: SIM905
 
 
 class Workspace:
@@ -220,10 +153,10 @@ class Workspace:
         Raises `WorkspaceFileError` if one can't be written, `OptionError` for a path that no file can have.
         """
         items = [(_checked_path(path), data) for path, data in files.items()]
-        for lot in _lots(items):
-            index = [[path, path in executable] for path, _ in lot]
+        for chunk in _chunks(items):
+            index = [[path, path in executable] for path, _ in chunk]
             header = {"do": "write", "files": index}
-            _unpacked(*await self._answer(header, [data for _, data in lot]))
+            _unpacked(*await self._answer(header, [data for _, data in chunk]))
 
     async def read(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Return the contents of plain files by path. Those that aren't there, links and pipes are left out.
@@ -300,15 +233,15 @@ class Workspace:
         wall = float(self.limits.wall_s if wall_s is None else wall_s)
         header = {"do": action, "wall_s": wall, "most_s": wall * PATIENCE}
         reply, output = await self._answer(header, [data, *blobs])
-        return _result(action, reply, output, self.limits, wall)
+        return command_result(action, reply, output, self.limits, wall)
 
     async def _collected(self, action: str, paths: Sequence[str]) -> tuple[dict[str, bytes], bool]:
         files: dict[str, bytes] = {}
         cut = False
-        for lot in _lots([(_checked_path(path), b"") for path in paths]):
+        for chunk in _chunks([(_checked_path(path), b"") for path in paths]):
             header = {
                 "do": action,
-                "paths": [path for path, _ in lot],
+                "paths": [path for path, _ in chunk],
                 "most_mb": self.limits.disk_mb,
                 "most_files": self.limits.files,
             }
@@ -352,17 +285,17 @@ def _leave(entering: asyncio.Future[tuple[WorkspaceJail, int]]) -> None:
         jails.leave(*entering.result())
 
 
-def _lots(items: Sequence[tuple[str, bytes]]) -> list[list[tuple[str, bytes]]]:
+def _chunks(items: Sequence[tuple[str, bytes]]) -> list[list[tuple[str, bytes]]]:
     """Split files into as many messages as they need."""
-    lots: list[list[tuple[str, bytes]]] = []
+    chunks: list[list[tuple[str, bytes]]] = []
     names = 0
     for path, data in items:
         names += len(json.dumps(path)) + 16
-        if not lots or len(lots[-1]) >= _MOST_AT_ONCE or names > _MOST_NAMES:
-            lots.append([])
+        if not chunks or len(chunks[-1]) >= _MOST_AT_ONCE or names > _MOST_NAMES:
+            chunks.append([])
             names = len(json.dumps(path)) + 16
-        lots[-1].append((path, data))
-    return lots
+        chunks[-1].append((path, data))
+    return chunks
 
 
 def _unpacked(reply: Mapping[str, Any], blobs: Sequence[bytes]) -> tuple[dict[str, Any], bytes]:
@@ -378,75 +311,6 @@ def _unpacked(reply: Mapping[str, Any], blobs: Sequence[bytes]) -> tuple[dict[st
     if "error" in index:
         raise WorkspaceFileError(str(index["error"]))
     return index, data[_LENGTH.size + length :]
-
-
-def _result(
-    action: str, reply: Mapping[str, Any], output: Sequence[bytes], limits: Limits, wall_s: float
-) -> CommandResult:
-    try:
-        head, tail = (part.decode("utf-8", "replace") for part in output)
-        limit = None if reply["limit"] is None else Limit(reply["limit"])
-        text = head
-        if reply["cut"]:
-            text += f"\n… ({reply['cut']} bytes cut) …\n"
-        text += tail
-        ended = str(reply["ended"])
-        notes = _notes(
-            action, limit, reply["interrupted"], ended, reply["others_ended"], limits, wall_s
-        )
-        if notes and text and not text.endswith("\n"):
-            text += "\n"
-        status = reply["status"]
-        return CommandResult(
-            text + notes,
-            None if status is None else int(status),
-            limit,
-            float(reply["wall"]),
-            bool(ended),
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise JailError(f"The jail answered nonsense: {error!r}.") from None
-
-
-_NAMES = {"shell": "shell", "python": "interpreter"}
-_LOST = {
-    "shell": "a new one is in the same folder; variables, functions and background jobs are gone",
-    "python": "a new one takes its place; its variables are gone",
-}
-
-
-def _notes(
-    action: str,
-    limit: Limit | None,
-    interrupted: bool,
-    ended: str,
-    also_ended: Sequence[str],
-    limits: Limits,
-    wall_s: float,
-) -> str:
-    """Say to the model how its call ended, if not as usual."""
-    sentences = []
-    if limit is not None:
-        how = "interrupted" if interrupted else "ended"
-        sentences.append(f"It was {how}: over its limit of {_said(limit, limits, wall_s)}.")
-        if ended:
-            sentences.append(f"The {_NAMES[action]} was ended, too: {_LOST[action]}.")
-    elif ended:
-        sentences.append(f"The {_NAMES[action]} ended with {ended}: {_LOST[action]}.")
-    for name in also_ended:
-        sentences.append(f"The {_NAMES[name]} has ended, too: {_LOST[name]}.")
-    return f"[{' '.join(sentences)}]" if sentences else ""
-
-
-def _said(limit: Limit, limits: Limits, wall_s: float) -> str:
-    amounts = {
-        Limit.WALL: f"{wall_s:g} s",
-        Limit.CPU: f"{limits.cpu_s:g} s of processor time",
-        Limit.MEMORY: f"{limits.memory_mb} MiB of memory",
-        Limit.PROCESSES: f"{limits.processes} processes",
-        Limit.OUTPUT: f"{limits.output_kb} KiB of output",
-    }
-    return amounts.get(limit, str(limit))
 
 
 def _checked_folder(folder: str) -> str:

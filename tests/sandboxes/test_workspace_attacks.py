@@ -10,11 +10,13 @@ import pytest
 from jail_processes import children
 from workspace_help import in_two, in_workspace
 
+from rlvr.core.errors import WorkspaceFileError
 from rlvr.sandboxes.base import Execution, Limit
 from rlvr.sandboxes.hostile import ATTEMPTS, MARK, Attempt
 from rlvr.sandboxes.link import Backend
-from rlvr.sandboxes.workspace import CommandResult, Workspace, WorkspaceFileError
+from rlvr.sandboxes.workspace import Workspace
 from rlvr.sandboxes.workspace_jails import jails
+from rlvr.sandboxes.workspace_results import CommandResult
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -14,11 +14,12 @@ import pytest
 from jail_processes import adopt_orphans, children, descendants
 from workspace_help import LIMITS, in_two, in_workspace
 
-from rlvr.core.errors import JailError, OptionError
+from rlvr.core.errors import JailError, OptionError, WorkspaceFileError
 from rlvr.sandboxes.base import Limit, Limits
 from rlvr.sandboxes.link import Backend
-from rlvr.sandboxes.workspace import CommandResult, Workspace, WorkspaceFileError
+from rlvr.sandboxes.workspace import Workspace
 from rlvr.sandboxes.workspace_jails import jails
+from rlvr.sandboxes.workspace_results import CommandResult
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -20,12 +20,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rlvr.core.errors import DataError, OptionError
+from rlvr.core.errors import DataError, OptionError, WorkspaceFileError
 from rlvr.envs.terminal.artifacts import Artifacts
 from rlvr.envs.terminal.start import Start
 from rlvr.sandboxes.base import Limits
 from rlvr.sandboxes.packages import declared
-from rlvr.sandboxes.workspace import WorkspaceFileError
 
 CONTROLS = "rlvr.json"
 """The file of a task's `tests` that has them."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from rlvr.core.errors import CannotScore, SandboxError
+from rlvr.core.errors import CannotScore, SandboxError, WorkspaceFileError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Scored, Status, Verdict, refused, status_of
 from rlvr.envs.terminal.artifacts import Artifacts
@@ -20,7 +20,7 @@ from rlvr.envs.terminal.harbor import LOGS, MOST_KB, TESTS, HarborTask, task_at
 from rlvr.envs.terminal.start import Start, gathered
 from rlvr.envs.terminal.verifier import TerminalVerifier, calling
 from rlvr.sandboxes.base import Limits
-from rlvr.sandboxes.workspace import Workspace, WorkspaceFileError
+from rlvr.sandboxes.workspace import Workspace
 
 _JSON, _TEXT = f"{LOGS}/verifier/reward.json", f"{LOGS}/verifier/reward.txt"
 _PLANTED = (

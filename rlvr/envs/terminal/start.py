@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlvr.core.errors import CannotScore, SandboxError
+from rlvr.core.errors import CannotScore, SandboxError, WorkspaceFileError
 from rlvr.core.verdict import Cause
 from rlvr.envs.terminal.artifacts import MOST_FILES, MOST_KB, Artifacts, too_large
 from rlvr.envs.terminal.draft import unpacked
 from rlvr.sandboxes.base import Limits
 from rlvr.sandboxes.needs import Needs
-from rlvr.sandboxes.workspace import CommandResult, Workspace, WorkspaceFileError
+from rlvr.sandboxes.workspace import Workspace
+from rlvr.sandboxes.workspace_results import CommandResult
 
 LIMITS = Limits(wall_s=30.0, cpu_s=60.0, memory_mb=512, processes=64, disk_mb=64)
 """The limits of an agent's workspace; `wall_s` and `cpu_s` are a command's."""

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from rlvr.core.episode import Episode
-from rlvr.core.errors import CannotScore, OptionError, SandboxError, ToolError
+from rlvr.core.errors import CannotScore, OptionError, SandboxError, ToolError, WorkspaceFileError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause
 from rlvr.envs.toolboxes.base import Toolbox
 from rlvr.sandboxes.base import Limits
 from rlvr.sandboxes.needs import Needs
 from rlvr.sandboxes.programs import PATIENCE
-from rlvr.sandboxes.workspace import CommandResult, FileEntry, Workspace, WorkspaceFileError
+from rlvr.sandboxes.workspace import Workspace
+from rlvr.sandboxes.workspace_results import CommandResult, FileEntry
 
 Result = TypeVar("Result")
 

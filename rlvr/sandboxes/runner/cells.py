@@ -7,7 +7,7 @@ import os
 import select
 import socket
 import struct
-from typing import Any
+from typing import Any, Self
 
 from .groups import Groups, ProcessGroup, machine_oom_kills
 
@@ -21,7 +21,61 @@ class Fault(Exception):
     """The jail failed, not the program in it."""
 
 
-class Cell:
+class CellProcess:
+    """A cell's process, from the broker's side: a clone of the zygote in namespaces of its own.
+
+    Attributes:
+        control: the socket to it.
+        pid: its pid in the jail.
+        group: its control group, if the jail makes any.
+    """
+
+    def __init__(self, control: socket.socket, pid: int, group: ProcessGroup | None) -> None:
+        self.control = control
+        self.pid = pid
+        self.group = group
+
+    @classmethod
+    def start(cls, zygote: socket.socket, groups: Groups) -> Self:
+        """Have the zygote clone itself. Raises `OSError`."""
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        answer = b""
+        try:
+            socket.send_fds(zygote, [b"+"], [far.fileno()])
+            answer = zygote.recv(PID.size)
+        except OSError:
+            pass
+        far.close()
+        pid = PID.unpack(answer)[0] if answer else 0
+        try:
+            if pid <= 0:
+                raise OSError(os.strerror(-pid) if pid else "the zygote ended")
+            return cls(near, pid, groups.make(pid))
+        except OSError:
+            near.close()
+            raise
+
+    def send(self, message: dict[str, Any], fds: list[int]) -> bool:
+        """Send a message, with descriptors. Returns False if it has ended, which is found when its reply is read."""
+        try:
+            socket.send_fds(self.control, [json.dumps(message).encode()], fds)
+        except OSError:
+            return False
+        return True
+
+    def end(self) -> None:
+        """Kill it, and with it all that is in its namespaces. The zygote reaps it later, so the pid is still its own."""
+        if self.group is not None:
+            self.group.end()
+            self.group = None
+        self.control.close()
+        try:
+            os.kill(self.pid, 9)
+        except ProcessLookupError:
+            pass
+
+
+class Cell(CellProcess):
     """One cell.
 
     Attributes:
@@ -30,12 +84,10 @@ class Cell:
     """
 
     def __init__(self, control: socket.socket, pid: int, group: ProcessGroup | None) -> None:
-        self.control = control
+        super().__init__(control, pid, group)
         self.awaited = 0  # replies
         self.usable = True
         self.for_tests = False
-        self._pid = pid
-        self._group = group
         self._kills = 0
         self._machine_kills = machine_oom_kills()
         self._disk = 0
@@ -56,20 +108,18 @@ class Cell:
         """Have it put a program's files in place."""
         # Each of the three folders that a program may fill, and the files that are brought back.
         self._disk = 4 * int(message["disk_mb"]) << 20
-        meters = self._group.meters if self._group else []
+        meters = self.group.meters if self.group else []
         self.send({**message, "meters": len(meters)}, [*fds, *meters])
 
     def _allow(self, limits: dict[str, Any]) -> None:
-        if self._group is not None:
+        if self.group is not None:
             memory = int(limits["memory_mb"] * (1 << 20) + 2 * limits["output_kb"] * 1024)
-            self._group.allow(memory + self._disk, 2 * int(limits["processes"]) + 16)
+            self.group.allow(memory + self._disk, 2 * int(limits["processes"]) + 16)
 
-    def send(self, message: dict[str, Any], fds: list[int]) -> None:
-        """Send a message, with descriptors."""
-        try:
-            socket.send_fds(self.control, [json.dumps(message).encode()], fds)
-        except OSError:
-            self.usable = False  # it has ended, which is found when its reply is read
+    def send(self, message: dict[str, Any], fds: list[int]) -> bool:
+        """See `CellProcess`."""
+        self.usable = super().send(message, fds) and self.usable
+        return self.usable
 
     def receive(self) -> tuple[dict[str, Any], list[int]]:
         """Return a reply and the descriptors that came along. Raises `Fault`."""
@@ -93,7 +143,7 @@ class Cell:
 
     def _see_who_killed(self, message: dict[str, Any]) -> None:
         """Tell a program that used up its memory from one that pays for others. Raises `Fault` for the latter."""
-        kills, full = self._group.oom_kills() if self._group else (0, False)
+        kills, full = self.group.oom_kills() if self.group else (0, False)
         killed, self._kills = kills > self._kills, kills
         machine_kills = machine_oom_kills()
         elsewhere, self._machine_kills = (
@@ -108,17 +158,6 @@ class Cell:
         elif self.for_tests:
             self.usable = False
             raise Fault("something outside killed the tests")
-
-    def end(self) -> None:
-        """Kill it, and with it all that is in its namespaces. The zygote reaps it later, so the pid is still its own."""
-        if self._group is not None:
-            self._group.end()
-            self._group = None
-        self.control.close()
-        try:
-            os.kill(self._pid, 9)
-        except ProcessLookupError:
-            pass
 
 
 class Cells:
@@ -152,10 +191,7 @@ class Cells:
             kept = self._new()
         message = {
             "do": "build",
-            # Far from any real user, and not in an order that would count programs.
-            "uid": 1_000_000 + int.from_bytes(os.urandom(4), "little") % 2_000_000_000
-            if self._many_users
-            else None,
+            "uid": new_uid() if self._many_users else None,
             "environment": {
                 "PATH": self._path,
                 "HOME": "/tmp",
@@ -211,23 +247,15 @@ class Cells:
         return cell.usable
 
     def _new(self) -> Cell:
-        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        said = b""
         try:
-            socket.send_fds(self._zygote, [b"+"], [far.fileno()])
-            said = self._zygote.recv(PID.size)
-        except OSError:
-            pass
-        far.close()
-        pid = PID.unpack(said)[0] if said else 0
-        if pid <= 0:
-            near.close()
-            raise Fault("no new cell: %s" % (os.strerror(-pid) if pid else "the zygote ended"))
-        try:
-            return Cell(near, pid, self._groups.make(pid))
+            return Cell.start(self._zygote, self._groups)
         except OSError as error:
-            near.close()
-            raise Fault("no control group for a cell: %s" % error) from None
+            raise Fault("no new cell: %s" % error) from None
+
+
+def new_uid() -> int:
+    """Return a user id far from any real user's, and in no order that would count programs."""
+    return 1_000_000 + int.from_bytes(os.urandom(4), "little") % 2_000_000_000
 
 
 def memory(data: bytes) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import kernel, supervise
-from .files import copy_out
+from .files import copy_out, send
 
 _LENGTH = struct.Struct("<I")
 _MIB = 1 << 20
@@ -84,13 +84,7 @@ def _answer(content: int, index: dict[str, Any], sources: list[int]) -> None:
     while data:
         data = data[os.write(content, data) :]
     for fd in sources:
-        size = os.fstat(fd).st_size
-        done = 0
-        while done < size:
-            sent = os.sendfile(content, fd, done, size - done)
-            if not sent:
-                break
-            done += sent
+        send(content, fd, os.fstat(fd).st_size)
 
 
 def _write(message: dict[str, Any], fds: list[int]) -> tuple[dict[str, Any], list[int]]:

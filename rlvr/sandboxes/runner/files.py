@@ -11,7 +11,7 @@ def copy_in(path: str, fd: int, mode: int) -> None:
     target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         os.fchmod(target, mode)
-        _send(target, fd, os.fstat(fd).st_size)
+        send(target, fd, os.fstat(fd).st_size)
     finally:
         os.close(target)
 
@@ -39,7 +39,7 @@ def copy_out(path: str, copy: int, most: int, links: bool = False) -> str:
             return "it has more than one name"
         if about.st_size > most:
             return "larger than its limit"
-        _send(copy, fd, about.st_size)
+        send(copy, fd, about.st_size)
         return ""
     finally:
         os.close(fd)
@@ -63,7 +63,8 @@ def keep_only(fds: list[int]) -> None:
     os.closerange(first, 1 << 20)
 
 
-def _send(target: int, source: int, size: int) -> None:
+def send(target: int, source: int, size: int) -> None:
+    """Copy a file's first bytes to another within the kernel."""
     done = 0
     while done < size:
         sent = os.sendfile(target, source, done, size - done)

@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from . import frames, jail, kernel, workspace, zygote
-from .cells import MOST_FDS, MOST_MESSAGE, PID, close, has_many_users, memory
+from .cells import MOST_FDS, MOST_MESSAGE, CellProcess, close, has_many_users, memory, new_uid
 from .files import read
 from .groups import Groups, ProcessGroup, machine_oom_kills
 
@@ -33,22 +33,14 @@ def main() -> None:
     _Workspaces(cells, link_in, link_out, groups).serve()
 
 
-class _Workspace:
+class _Workspace(CellProcess):
     """One workspace, from the broker's side."""
 
     def __init__(self, control: socket.socket, pid: int, group: ProcessGroup | None) -> None:
-        self.control = control
-        self.pid = pid
-        self.group = group
+        super().__init__(control, pid, group)
         self.call: int | None = None  # the one that is under way
         self.deadline = 0.0
         self.kills = 0
-
-    def send(self, message: dict[str, Any], fds: list[int]) -> None:
-        try:
-            socket.send_fds(self.control, [json.dumps(message).encode()], fds)
-        except OSError:
-            pass  # it has ended, which is found when its reply is read
 
     def oom_kill(self) -> str:
         """Return who used up the memory if the kernel has killed something since the last call: "itself", "others"."""
@@ -59,16 +51,6 @@ class _Workspace:
         if not killed:
             return ""
         return "itself" if full else "others"
-
-    def end(self) -> None:
-        """Kill it, and with it all that is in its namespaces. The zygote reaps it later, so the pid is still its own."""
-        if self.group is not None:
-            self.group.end()
-        self.control.close()
-        try:
-            os.kill(self.pid, 9)
-        except ProcessLookupError:
-            pass
 
 
 class _Workspaces:
@@ -157,30 +139,12 @@ class _Workspaces:
         }
 
     def _open(self, number: int, header: dict[str, Any]) -> _Workspace:
-        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        answer = b""
-        try:
-            socket.send_fds(self._zygote, [b"+"], [far.fileno()])
-            answer = self._zygote.recv(PID.size)
-        finally:
-            far.close()
-        pid = PID.unpack(answer)[0] if answer else 0
-        if pid <= 0:
-            near.close()
-            raise OSError(os.strerror(-pid) if pid else "the zygote ended")
-        try:
-            group = self._groups.make(pid)
-        except OSError:
-            near.close()
-            raise
-        entry = _Workspace(near, pid, group)
+        entry = _Workspace.start(self._zygote, self._groups)
         limits = header["limits"]
-        if group is not None:
+        if entry.group is not None:
             room = int((limits["memory_mb"] + limits["disk_mb"]) * (1 << 20))
-            group.allow(room, 2 * int(limits["processes"]) + 32)
-        # Far from any real user, and not in an order that would count workspaces.
-        uid = 1_000_000 + int.from_bytes(os.urandom(4), "little") % 2_000_000_000
-        header["uid"] = uid if self._many_users else None
+            entry.group.allow(room, 2 * int(limits["processes"]) + 32)
+        header["uid"] = new_uid() if self._many_users else None
         header["environment"] = {
             "PATH": self._path,
             "HOME": header["folders"][0],
@@ -191,7 +155,7 @@ class _Workspaces:
             **header["environment"],
         }
         self._all[number] = entry
-        self._poll.register(near, select.POLLIN)
+        self._poll.register(entry.control, select.POLLIN)
         return entry
 
     def _reply(self, number: int) -> None:
