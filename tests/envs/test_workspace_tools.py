@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import pickle
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +15,14 @@ import rlvr
 from rlvr.authoring import describe
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
+from rlvr.core.tool_calls import written_call
 from rlvr.envs.toolboxes import Files, Python, Shell
 from rlvr.envs.tools import ToolEnv
-from rlvr.sandboxes.bubblewrap import Bubblewrap
 from rlvr.sandboxes.workspace_jails import jails
 
+pytestmark = pytest.mark.usefixtures("workspaces_of_bubblewrap")
+
 TASK = Task("What is 6 × 7?", "42", "t")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _jails() -> Iterator[None]:
-    if Bubblewrap().why_not() and not os.environ.get("CI"):
-        pytest.skip("bubblewrap isn't here")
-    os.environ["RLVR_SANDBOX"] = "bubblewrap"
-    yield
-    del os.environ["RLVR_SANDBOX"]
-    jails.close()
-
-
-def call(name: str, **arguments: Any) -> str:
-    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
 
 
 def played(env: ToolEnv, *messages: str) -> tuple[list[str], rlvr.Verdict]:
@@ -58,15 +44,15 @@ def test_several_share_one_workspace() -> None:
     env = ToolEnv([TASK], rlvr.Math(), [Python(), Shell(), Files()], max_turns=20)
     results, verdict = played(
         env,
-        call("write_file", path="a/data.txt", text="6 7\n8 9\n10 11\n"),
-        call("python", code="rows = [l.split() for l in open('a/data.txt')]\nlen(rows)"),
-        call("shell", command="cd a; head -1 data.txt; false"),
-        call("shell", command="pwd"),
-        call("read_file", path="a/data.txt", first_line=2, lines=1),
-        call("edit_file", path="a/data.txt", old="8 9", new="8 0"),
-        call("edit_file", path="a/data.txt", old="nowhere", new=""),
-        call("list_files"),
-        call("python", code="int(rows[0][0]) * int(rows[0][1])"),
+        written_call("write_file", path="a/data.txt", text="6 7\n8 9\n10 11\n"),
+        written_call("python", code="rows = [l.split() for l in open('a/data.txt')]\nlen(rows)"),
+        written_call("shell", command="cd a; head -1 data.txt; false"),
+        written_call("shell", command="pwd"),
+        written_call("read_file", path="a/data.txt", first_line=2, lines=1),
+        written_call("edit_file", path="a/data.txt", old="8 9", new="8 0"),
+        written_call("edit_file", path="a/data.txt", old="nowhere", new=""),
+        written_call("list_files"),
+        written_call("python", code="int(rows[0][0]) * int(rows[0][1])"),
         "\\boxed{42}",
     )
     assert results == [
@@ -86,7 +72,7 @@ def test_several_share_one_workspace() -> None:
 
 def test_an_answer_that_only_a_tool_gave_earns_nothing() -> None:
     env = ToolEnv([TASK], rlvr.Answered() >> rlvr.Math(), Python(), max_turns=2)
-    printed = call("python", code="print('\\\\boxed{42}')")
+    printed = written_call("python", code="print('\\\\boxed{42}')")
     for messages in ((printed, "It has said it."), (printed, printed)):
         _, verdict = played(env, *messages)
         assert isinstance(verdict, rlvr.Scored)
@@ -97,14 +83,14 @@ def test_what_cannot_be_done_is_an_error_that_the_model_reads() -> None:
     env = ToolEnv([TASK], rlvr.Math(), Files(), max_turns=20)
     results, verdict = played(
         env,
-        call("read_file", path="nowhere"),
-        call("read_file", path="a\0b"),
-        call("read_file", path="\ud800"),
-        call("write_file", path="/etc/passwd", text=""),
-        call("write_file", path="/work", text="x"),
-        call("list_files", path="/nowhere"),
-        call("write_file", path="\ud800.txt", text="\ud800"),
-        call("write_file", path="x" * 300, text=""),
+        written_call("read_file", path="nowhere"),
+        written_call("read_file", path="a\0b"),
+        written_call("read_file", path="\ud800"),
+        written_call("write_file", path="/etc/passwd", text=""),
+        written_call("write_file", path="/work", text="x"),
+        written_call("list_files", path="/nowhere"),
+        written_call("write_file", path="\ud800.txt", text="\ud800"),
+        written_call("write_file", path="x" * 300, text=""),
         "\\boxed{42}",
     )
     assert all(result.startswith("error: ") for result in results), results
@@ -112,7 +98,9 @@ def test_what_cannot_be_done_is_an_error_that_the_model_reads() -> None:
 
 
 def test_a_long_result_keeps_its_head_and_its_tail() -> None:
-    results, _ = played(ToolEnv([TASK], rlvr.Math(), Shell()), call("shell", command="seq 5000"))
+    results, _ = played(
+        ToolEnv([TASK], rlvr.Math(), Shell()), written_call("shell", command="seq 5000")
+    )
     assert results[0].startswith("1\n2\n")
     assert results[0].endswith("\n5000")
     assert "characters cut" in results[0]
@@ -124,9 +112,9 @@ def test_limits_are_told_and_hold() -> None:
     assert "A call may take 1 s, 128 MiB of memory" in describe(box)
     results, verdict = played(
         ToolEnv([TASK], rlvr.Math(), box),
-        call("python", code="import time; time.sleep(1000)"),
-        call("python", code="x = bytearray(300 << 20); x[::4096] = b'1' * len(x[::4096])"),
-        call("python", code="'alive'"),
+        written_call("python", code="import time; time.sleep(1000)"),
+        written_call("python", code="x = bytearray(300 << 20); x[::4096] = b'1' * len(x[::4096])"),
+        written_call("python", code="'alive'"),
         "\\boxed{42}",
     )
     assert "over its limit of 1 s" in results[0]
@@ -140,12 +128,12 @@ def test_a_dead_jail_leaves_the_episode_unscored() -> None:
 
     async def play() -> rlvr.Verdict:
         async with env.episode(TASK) as episode:
-            await episode.respond(call("shell", command="echo on"))
+            await episode.respond(written_call("shell", command="echo on"))
             for jail in jails._jails:
                 pid = jail._link._process.pid  # type: ignore[attr-defined]
                 (broker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
                 os.kill(int(broker), signal.SIGKILL)
-            await episode.respond(call("shell", command="echo on"))
+            await episode.respond(written_call("shell", command="echo on"))
             return await episode.verdict()
 
     verdict = asyncio.run(play())
@@ -158,7 +146,12 @@ def test_a_workspace_is_opened_when_it_is_needed_and_closed_with_the_episode() -
     jails.close()
     played(env, "\\boxed{42}")
     assert not jails._jails
-    played(env, call("python", code="1"), call("shell", command="sleep 1000 &"), "\\boxed{42}")
+    played(
+        env,
+        written_call("python", code="1"),
+        written_call("shell", command="sleep 1000 &"),
+        "\\boxed{42}",
+    )
     assert [jail.numbers for jail in jails._jails] == [set()]
 
 
@@ -178,9 +171,11 @@ def test_an_authors_class_finds_the_workspace_beside_the_toolboxes() -> None:
 
     async def play() -> Any:
         async with env.episode(TASK) as episode:
-            (reply,) = await episode.respond(call("shell", command="cat input.txt; touch made"))
+            (reply,) = await episode.respond(
+                written_call("shell", command="cat input.txt; touch made")
+            )
             assert "from the author" in reply["content"]
-            await episode.respond(call("give_up"))
+            await episode.respond(written_call("give_up"))
             ended = await episode.end()
             assert isinstance(ended, rlvr.Transcript)
             return ended.outcome
@@ -210,11 +205,13 @@ def test_many_episodes_at_once_are_apart() -> None:
 
     async def one(number: int) -> str:
         async with env.episode(TASK) as episode:
-            await episode.respond(call("python", code=f"mine = {number}"))
-            await episode.respond(call("shell", command=f"mine={number}; echo {number} > mine"))
+            await episode.respond(written_call("python", code=f"mine = {number}"))
+            await episode.respond(
+                written_call("shell", command=f"mine={number}; echo {number} > mine")
+            )
             seen = await episode.respond(
-                call("python", code="print(mine, open('mine').read().strip())")
-                + call("shell", command="echo $mine; ls /work; ls /proc | grep -c '^[0-9]'")
+                written_call("python", code="print(mine, open('mine').read().strip())")
+                + written_call("shell", command="echo $mine; ls /work; ls /proc | grep -c '^[0-9]'")
             )
             return str(seen[0]["content"])
 

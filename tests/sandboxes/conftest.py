@@ -12,12 +12,14 @@ from rlvr.sandboxes import Sandbox
 from rlvr.sandboxes.bubblewrap import Bubblewrap
 from rlvr.sandboxes.docker import Docker
 from rlvr.sandboxes.link import Backend
+from rlvr.sandboxes.workspace_jails import jails
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_other_jails() -> None:
-    """What other tests left running would be counted here."""
+    """End the jails that other modules' tests left running: they would be counted."""
     sandboxes.close()
+    jails.close()
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +61,11 @@ def every_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     backend: Backend = request.getfixturevalue(request.param)
     with Sandbox(backend, jails=1) as one:
         yield one
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", "docker"])
+def workspaces(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """Each backend that the machine has; the jails of workspaces end with the module."""
+    backend: Backend = request.getfixturevalue(request.param)
+    yield backend
+    jails.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -15,21 +15,7 @@ from rlvr.sandboxes.base import Execution, Limit
 from rlvr.sandboxes.hostile import ATTEMPTS, MARK, Attempt
 from rlvr.sandboxes.link import Backend
 from rlvr.sandboxes.workspace import Workspace
-from rlvr.sandboxes.workspace_jails import jails
 from rlvr.sandboxes.workspace_results import CommandResult
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _jails_end() -> Iterator[None]:
-    yield
-    jails.close()
-
-
-@pytest.fixture(scope="module", params=["bubblewrap", "docker"])
-def backend(request: pytest.FixtureRequest) -> Backend:
-    found: Backend = request.getfixturevalue(request.param)
-    return found
-
 
 # Attempts whose outcome is another in a terminal, and what it is there.
 OTHERWISE: dict[str, Callable[[CommandResult], bool]] = {
@@ -88,7 +74,7 @@ def held(attempt: Attempt, done: CommandResult) -> bool:
 @pytest.mark.sweep(gate=5)
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda each: each.name)
 def test_the_hostile_list_holds_and_the_workspace_lives_on(
-    backend: Backend, attempt: Attempt
+    workspaces: Backend, attempt: Attempt
 ) -> None:
     async def play(workspace: Workspace, other: Workspace) -> None:
         await workspace.write({"main.py": attempt.program.source})
@@ -102,8 +88,8 @@ def test_the_hostile_list_holds_and_the_workspace_lives_on(
         assert (await workspace.python(CLEAN)).output == "'clean'\n"
 
     limits = replace(attempt.limits, processes=max(attempt.limits.processes, 8))
-    in_two(backend, play, limits=limits)
-    in_workspace(backend, nothing_is_left)
+    in_two(workspaces, play, limits=limits)
+    in_workspace(workspaces, nothing_is_left)
 
 
 def test_the_clean_cell_finds_what_is_there(bubblewrap: Backend) -> None:
@@ -175,7 +161,7 @@ TIMES = (
 )
 
 
-def test_locks_of_one_are_not_seen_by_the_other(backend: Backend) -> None:
+def test_locks_of_one_are_not_seen_by_the_other(workspaces: Backend) -> None:
     # An ordinary user may make no devices, so the machine's are there for all; docs/threat_model.md says so.
     shared = [] if os.geteuid() == 0 else ["/dev/null", "/dev/urandom"]
 
@@ -183,10 +169,10 @@ def test_locks_of_one_are_not_seen_by_the_other(backend: Backend) -> None:
         assert (await first.python(LOCK)).output == "[]\n"
         assert (await second.python(LOCK)).output == f"{[(p, 'flock', 11) for p in shared]}\n"
 
-    in_two(backend, play)
+    in_two(workspaces, play)
 
 
-def test_watches_and_times_tell_nothing_of_the_other(backend: Backend) -> None:
+def test_watches_and_times_tell_nothing_of_the_other(workspaces: Backend) -> None:
     async def play(first: Workspace, second: Workspace) -> None:
         await first.python(WATCH)
         await first.python("events(); None")
@@ -200,10 +186,10 @@ def test_watches_and_times_tell_nothing_of_the_other(backend: Backend) -> None:
         await first.python("os.close(opened('/etc/passwd'))")
         assert (await first.python("len(events()) > 0")).output == "True\n"
 
-    in_two(backend, play)
+    in_two(workspaces, play)
 
 
-def test_nothing_of_the_jails_own_root_can_be_reached(backend: Backend) -> None:
+def test_nothing_of_the_jails_own_root_can_be_reached(workspaces: Backend) -> None:
     kinds = """
 lines = [line.split(" - ") for line in open("/proc/self/mountinfo")]
 places = [before.split()[4] for before, _ in lines]
@@ -222,10 +208,10 @@ for name in ("/proc/1/root", "/proc/1/cwd", "/proc/1/fd", "/tmp/root", "/tmp/upp
     async def play(workspace: Workspace) -> None:
         assert (await workspace.python(kinds)).output == "[]\n[]\n"
 
-    in_workspace(backend, play)
+    in_workspace(workspaces, play)
 
 
-def test_sockets_names_and_queues_are_each_ones_own(backend: Backend) -> None:
+def test_sockets_names_and_queues_are_each_ones_own(workspaces: Backend) -> None:
     cell = """
 import os, socket
 pairs = [socket.socketpair() for _ in range(20)]
@@ -245,10 +231,10 @@ for kind in (socket.AF_UNIX, socket.AF_INET, socket.AF_NETLINK):
         after = await second.python("len(open('/proc/self/net/unix').read().splitlines())")
         assert after.output == before == "1\n"
 
-    in_two(backend, play)
+    in_two(workspaces, play)
 
 
-def test_processes_and_users_are_apart(backend: Backend) -> None:
+def test_processes_and_users_are_apart(workspaces: Backend) -> None:
     async def play(first: Workspace, second: Workspace) -> None:
         await first.shell("sleep 1000 & echo secret > /work/secret; echo secret > /dev/shm/s")
         await first.python("secret = 'in memory'")
@@ -266,7 +252,7 @@ def test_processes_and_users_are_apart(backend: Backend) -> None:
         mine, theirs = [(await each.shell("id -u")).output for each in (first, second)]
         assert (mine != theirs) is (os.geteuid() == 0)  # an ordinary user has one id for all
 
-    in_two(backend, play)
+    in_two(workspaces, play)
 
 
 def test_one_that_fills_everything_takes_nothing_from_the_other(bubblewrap: Backend) -> None:
@@ -387,7 +373,7 @@ def test_a_python_that_takes_all_processes_leaves_a_shell_to_be_started(
     in_workspace(bubblewrap, play)
 
 
-def test_no_files_make_a_delivery_fail(backend: Backend) -> None:
+def test_no_files_make_a_delivery_fail(workspaces: Backend) -> None:
     make = """
 import os
 os.chdir("/work")
@@ -420,7 +406,7 @@ os.truncate(os.open("sparse", os.O_CREAT | os.O_RDWR), 1 << 23)
             await workspace.archive(["."])
         assert (await workspace.shell("echo alive")).output == "alive\n"
 
-    in_workspace(backend, play)
+    in_workspace(workspaces, play)
 
 
 WAKES = """
@@ -485,7 +471,7 @@ def test_descriptors_of_sessions_are_closed(bubblewrap: Backend) -> None:
     in_workspace(bubblewrap, play)
 
 
-def test_nothing_of_one_is_planted_in_the_next(backend: Backend) -> None:
+def test_nothing_of_one_is_planted_in_the_next(workspaces: Backend) -> None:
     async def plant(workspace: Workspace) -> None:
         await workspace.shell(
             "for d in /work /tmp /dev/shm /box /run /etc /usr/lib /root / $(python3 -c 'import sys; print(*sys.path)'); do "
@@ -502,5 +488,5 @@ def test_nothing_of_one_is_planted_in_the_next(backend: Backend) -> None:
         assert "conftest" not in found.output
         assert "late" not in found.output
 
-    in_workspace(backend, plant)
-    in_workspace(backend, look)
+    in_workspace(workspaces, plant)
+    in_workspace(workspaces, look)

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,19 +21,7 @@ from rlvr.sandboxes.workspace_jails import jails
 from rlvr.sandboxes.workspace_results import CommandResult
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _jails_end() -> Iterator[None]:
-    yield
-    jails.close()
-
-
-@pytest.fixture(scope="module", params=["bubblewrap", "docker"])
-def backend(request: pytest.FixtureRequest) -> Backend:
-    found: Backend = request.getfixturevalue(request.param)
-    return found
-
-
-def test_a_shell_keeps_its_folder_variables_functions_and_status(backend: Backend) -> None:
+def test_a_shell_keeps_its_folder_variables_functions_and_status(workspaces: Backend) -> None:
     async def play(workspace: Workspace) -> list[CommandResult]:
         commands = (
             "pwd; mkdir a; cd a; x=5; export Y=6; f() { echo f$1; }; false",
@@ -46,7 +33,7 @@ def test_a_shell_keeps_its_folder_variables_functions_and_status(backend: Backen
         )
         return [await workspace.shell(command) for command in commands]
 
-    results = in_workspace(backend, play)
+    results = in_workspace(workspaces, play)
     assert [result.status for result in results] == [1, 0, 2, 2, 0, 0]
     assert results[0].output == "/work\n"
     assert results[1].output == "1\n/work/a\n5 6\nf7\n"
@@ -57,7 +44,7 @@ def test_a_shell_keeps_its_folder_variables_functions_and_status(backend: Backen
     assert not any(result.limit or result.lost for result in results)
 
 
-def test_python_keeps_its_variables_and_shows_the_last_value(backend: Backend) -> None:
+def test_python_keeps_its_variables_and_shows_the_last_value(workspaces: Backend) -> None:
     async def play(workspace: Workspace) -> list[CommandResult]:
         cells = (
             "x = 20\nx + 1",
@@ -70,7 +57,7 @@ def test_python_keeps_its_variables_and_shows_the_last_value(backend: Backend) -
         )
         return [await workspace.python(cell) for cell in cells]
 
-    results = in_workspace(backend, play)
+    results = in_workspace(workspaces, play)
     assert [result.status for result in results] == [0, 0, 1, 1, 0, 0, 0]
     assert results[0].output == "21\n"
     assert results[1].output == "20\nof a child\n0\n"
@@ -223,7 +210,7 @@ def test_a_background_job_prints_into_the_next_call(bubblewrap: Backend) -> None
     in_workspace(bubblewrap, play)
 
 
-def test_files_go_in_and_come_out(backend: Backend) -> None:
+def test_files_go_in_and_come_out(workspaces: Backend) -> None:
     async def play(workspace: Workspace) -> None:
         await workspace.write(
             {"a/b.txt": b"text", "/tmp/c": bytes(range(256)), "run.sh": b"#!/bin/bash\necho ran"},
@@ -252,10 +239,10 @@ def test_files_go_in_and_come_out(backend: Backend) -> None:
         with pytest.raises(WorkspaceFileError, match="nowhere"):
             await workspace.list("nowhere")
 
-    in_workspace(backend, play)
+    in_workspace(workspaces, play)
 
 
-def test_files_are_handled_with_the_rights_of_the_model(backend: Backend) -> None:
+def test_files_are_handled_with_the_rights_of_the_model(workspaces: Backend) -> None:
     async def play(workspace: Workspace) -> None:
         links = "ln -s /etc e; ln -s /proc/1 p; mkfifo pipe; mkdir d; ln -s /dev/full full"
         assert (await workspace.shell(links)).ok
@@ -271,7 +258,7 @@ def test_files_are_handled_with_the_rights_of_the_model(backend: Backend) -> Non
         with pytest.raises(OptionError):
             await workspace.read(["a\0b"])
 
-    in_workspace(backend, play)
+    in_workspace(workspaces, play)
 
 
 def test_standard_input(bubblewrap: Backend) -> None:
