@@ -125,7 +125,7 @@ class JailError(SandboxError):
     """A jail hung up, died or didn't answer in time. The pool replaces it and tries again once."""
 
 
-class WorkspaceFileError(RlvrError):
+class WorkspaceFileError(RlvrError, RuntimeError):
     """A file of a workspace can't be written, and the model's code may be the reason: no room, a folder in its place."""
 
 

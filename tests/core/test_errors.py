@@ -28,6 +28,7 @@ STANDARD = {
     "LacksError": RuntimeError,
     "TrainingError": RuntimeError,
     "JailError": RuntimeError,
+    "WorkspaceFileError": RuntimeError,
     "CannotScore": RuntimeError,
 }
 CLASSES = [

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -237,21 +237,21 @@ async def run_tests(
     try:
         try:
             if gone := [p for p, entry in artifacts.entries.items() if entry["kind"] == "deleted"]:
-                await workspace.shell("rm -f -- " + " ".join(map(_quoted, gone)))
+                await workspace.shell("rm -f -- " + " ".join(map(shlex.quote, gone)))
             await workspace.write(dict(artifacts.files))
-        except WorkspaceFileError as error:
+            tests = {f"{controls.root}/{path}": source.encode() for path, source in sources.items()}
+            await workspace.write(
+                {
+                    **tests,
+                    "/tests/plugin/rlvr_report.py": _PLUGIN,
+                    _WANTED: json.dumps(list(nodes)).encode(),
+                }
+            )
+        except WorkspaceFileError as error:  # the agent's may also be in the tests' way
             return f"the files can't be put in place: {error}"
-        tests = {f"{controls.root}/{path}": source.encode() for path, source in sources.items()}
-        await workspace.write(
-            {
-                **tests,
-                "/tests/plugin/rlvr_report.py": _PLUGIN,
-                _WANTED: json.dumps(list(nodes)).encode(),
-            }
-        )
-        chosen = " ".join(map(_quoted, sources))
+        chosen = " ".join(map(shlex.quote, sources))
         command = (
-            f"cd {_quoted(controls.root)} && PYTHONPATH=/tests/plugin PYTHONDONTWRITEBYTECODE=1 "
+            f"cd {shlex.quote(controls.root)} && PYTHONPATH=/tests/plugin PYTHONDONTWRITEBYTECODE=1 "
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 python3 -m pytest -q --tb=no --no-header -p no:cacheprovider "
             f"-p rlvr_report -o addopts= --continue-on-collection-errors {chosen}"
         )
@@ -274,7 +274,3 @@ def _outcomes(data: bytes) -> dict[str, tuple[str, ...]]:
         if isinstance(node, str) and outcome in _OUTCOMES:
             outcomes.setdefault(node.partition("[")[0], []).append(outcome)
     return {name: tuple(cases) for name, cases in outcomes.items()}
-
-
-def _quoted(text: str) -> str:
-    return "'" + re.sub("'", "'\\''", text) + "'"

@@ -7,13 +7,12 @@ from typing import Any
 from rlvr.core.episode import Episode, Reply
 from rlvr.core.errors import CannotScore, SandboxError
 from rlvr.core.task import Task
-from rlvr.core.tool_calls import MOST_CHARACTERS
 from rlvr.core.verdict import Cause
 from rlvr.envs.terminal.artifacts import Artifacts
-from rlvr.envs.terminal.start import Start, gathered, said
+from rlvr.envs.terminal.start import Start, gathered
+from rlvr.envs.toolboxes.workspace import shell_text
 from rlvr.sandboxes.workspace import Workspace
-
-_ROOM = 60  # characters between the head and the tail of a long output
+from rlvr.sandboxes.workspace_results import CommandResult
 
 
 class Terminal(Episode):
@@ -33,7 +32,7 @@ class Terminal(Episode):
         Args:
             command: one or more lines, such as "ls -l". Folder and variables last until the next call.
         """
-        return _shortened(said(await self._run(command)))
+        return shell_text(await self._run(command))
 
     def submit(self) -> Reply:
         """Hand in the work as it is. This ends the episode."""
@@ -60,17 +59,9 @@ class Terminal(Episode):
         """Return the declared artifacts. Raises `SandboxError`."""
         return await gathered(workspace, self.task.metadata["artifacts"])
 
-    async def _run(self, command: str) -> Any:
+    async def _run(self, command: str) -> CommandResult:
         assert self._workspace is not None
         try:
             return await self._workspace.shell(command)
         except SandboxError as error:
             raise CannotScore(Cause.SANDBOX, str(error)) from error
-
-
-def _shortened(text: str) -> str:
-    """Return a long output's head and tail: errors are at its end, and a result is cut there otherwise."""
-    if len(text) <= MOST_CHARACTERS:
-        return text
-    half = (MOST_CHARACTERS - _ROOM) // 2
-    return f"{text[:half]}\n… ({len(text) - 2 * half} characters cut) …\n{text[-half:]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import posixpath
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -179,14 +180,14 @@ async def _reward(read: HarborTask, artifacts: Artifacts) -> float | None:
         try:
             gone = [p for p, entry in kept.entries.items() if entry["kind"] == "deleted"]
             if gone and read.shared:
-                await workspace.shell("rm -f -- " + " ".join(map(_quoted, gone)))
+                await workspace.shell("rm -f -- " + " ".join(map(shlex.quote, gone)))
             await workspace.write(dict(kept.files), executable=programs)
+            tests = {f"{TESTS}/{name}": unpacked(content) for name, content in read.tests.items()}
+            await workspace.write({**tests, f"{LOGS}/verifier/.rlvr": b""}, executable=[*tests])
         except WorkspaceFileError:
-            return 0.0  # a file in place of a folder
-        tests = {f"{TESTS}/{name}": unpacked(content) for name, content in read.tests.items()}
-        await workspace.write({**tests, f"{LOGS}/verifier/.rlvr": b""}, executable=[*tests])
+            return 0.0  # a file in place of a folder, or a folder in place of one of the tests
         exports = "".join(
-            f"export {name}={_quoted(value)}\n" for name, value in read.environment.items()
+            f"export {name}={shlex.quote(value)}\n" for name, value in read.environment.items()
         )
         await workspace.shell(f"{exports}bash {TESTS}/test.sh", wall_s=read.timeout_s)
         return _read_reward(await workspace.read([_JSON, _TEXT]))
@@ -233,7 +234,3 @@ def _image_files(start: Start) -> frozenset[str]:
         for step in start.steps
         for path in step.get("files", ())
     )
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"

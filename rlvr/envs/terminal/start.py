@@ -14,7 +14,6 @@ from rlvr.envs.terminal.draft import unpacked
 from rlvr.sandboxes.base import Limits
 from rlvr.sandboxes.needs import Needs
 from rlvr.sandboxes.workspace import Workspace
-from rlvr.sandboxes.workspace_results import CommandResult
 
 LIMITS = Limits(wall_s=30.0, cpu_s=60.0, memory_mb=512, processes=64, disk_mb=64)
 """The limits of an agent's workspace; `wall_s` and `cpu_s` are a command's."""
@@ -101,7 +100,7 @@ async def _ran(workspace: Workspace, command: str) -> None:
     if result.status != 0:
         raise CannotScore(
             Cause.SANDBOX,
-            f"The task's workspace can't be made: {command!r:.160} says {said(result)!r:.200}.",
+            f"The task's workspace can't be made: {command!r:.160} says {result.output!r:.200}.",
         )
 
 
@@ -134,17 +133,3 @@ async def gathered(
             return Artifacts(excess=f"the files at {path} can't be gathered: {error}")
     excess = too_large(files, list(entries), most_kb, most_files)
     return Artifacts(excess=excess) if excess else Artifacts(files, entries)
-
-
-def said(result: CommandResult) -> str:
-    """Return a command's result as the model reads it."""
-    output = result.output.rstrip("\n")
-    if result.limit is not None:
-        ending = "" if result.output.endswith("]") else f"(ended by its limit: {result.limit})"
-    elif result.status is None:
-        ending = "(ended by a signal)"
-    elif result.status != 0:
-        ending = f"(exit status {result.status})"
-    else:
-        ending = "" if output else "(no output)"
-    return "\n".join(part for part in (output, ending) if part)

@@ -216,11 +216,7 @@ class ShellTools(_InWorkspace):
         Args:
             command: the command, of one or more lines.
         """
-        result = await self._workspace.shell(command, self._wall_s)
-        text = _shown(result)
-        if result.status and not result.lost:
-            text += f"\n[exit status {result.status}]"
-        return text
+        return shell_text(await self._workspace.shell(command, self._wall_s))
 
 
 class FileTools(_InWorkspace):
@@ -347,6 +343,14 @@ class Files(WorkspaceToolbox):
         """Say where paths begin."""
         note = f"Paths are relative to {self.folder}, or absolute."
         return {"read_file": note, "write_file": note, "list_files": note}
+
+
+def shell_text(result: CommandResult) -> str:
+    """Return a command's output as the model reads it, with its exit status if that isn't 0."""
+    text = _shown(result)
+    if result.status and not result.lost:
+        text += f"\n[exit status {result.status}]"
+    return text
 
 
 def _shown(result: CommandResult) -> str:

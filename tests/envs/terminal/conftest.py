@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,8 @@ def play() -> Play:
 
 
 @pytest.fixture(scope="session")
-def _with_pytest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def with_pytest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a data folder whose jails have pytest."""
     folder = tmp_path_factory.mktemp("data")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(folder))
@@ -34,14 +36,21 @@ def _with_pytest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def jails_with_pytest(_with_pytest: Path) -> Iterator[None]:
-    """Let jails have pytest."""
+@contextmanager
+def jails_of(data: Path) -> Iterator[None]:
+    """Let jails have the packages of a data folder."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_DATA_HOME", str(_with_pytest))
+        patch.setenv("XDG_DATA_HOME", str(data))
         patch.setenv("RLVR_SANDBOX", "bubblewrap")
         for close in (jails.close, sandboxes.close):
             close()
         yield
         for close in (jails.close, sandboxes.close):
             close()
+
+
+@pytest.fixture
+def jails_with_pytest(with_pytest: Path) -> Iterator[None]:
+    """Let jails have pytest."""
+    with jails_of(with_pytest):
+        yield

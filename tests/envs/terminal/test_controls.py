@@ -19,7 +19,7 @@ from rlvr.cli import command as command_line
 from rlvr.core.errors import DataError, SandboxError
 from rlvr.core.verdict import Scored
 from rlvr.envs.terminal.controls import controls_of, read_controls
-from tests.envs.terminal.conftest import Play
+from tests.envs.terminal.conftest import Play, jails_of
 
 WRONG = "def area(a, b):\n    return a + b\n\n\ndef name(a):\n    return 'rect'\n"
 RIGHT = "def area(a, b):\n    return a * b\n\n\ndef name(a):\n    return 'square' if a == 4 else 'rectangle'\n"
@@ -48,10 +48,10 @@ def test_that_passed_before():
 """
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a repository whose last commit fixes something, with tests."""
-    path = tmp_path / "repository"
+    path = tmp_path_factory.mktemp("repository")
     (path / "shapes").mkdir(parents=True)
     (path / "tests").mkdir()
 
@@ -69,6 +69,15 @@ def repository(tmp_path: Path) -> Path:
     commit("Say something else", README_py="")
     commit("Multiply in area and name squares\n\nIt added.", shapes__rect_py=RIGHT, tests__test_rect_py=TESTS)  # fmt: skip
     return path
+
+
+@pytest.fixture(scope="module")
+def mined(repository: Path, with_pytest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the task that is mined from the repository."""
+    folder = tmp_path_factory.mktemp("mined")
+    with jails_of(with_pytest):
+        assert mine(repository, folder, timeout_s=30).tasks
+    return folder
 
 
 def test_variants_are_the_test_with_other_values() -> None:
@@ -151,11 +160,9 @@ BODIES = {
 @pytest.mark.sweep(gate=2)
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_code_that_forges_its_tests_earns_nothing(
-    forgery: str, repository: Path, tmp_path: Path, jails_with_pytest: None, play: Play
+    forgery: str, mined: Path, jails_with_pytest: None, play: Play
 ) -> None:
-    folder = tmp_path / "mined"
-    mine(repository, folder, timeout_s=30)
-    env = rlvr.make("terminal", data=str(folder))
+    env = rlvr.make("terminal", data=str(mined))
     source = FORGERIES[forgery] + BODIES.get(forgery, WRONG)
     verdict = play(env, env.tasks[0], [_write(source)])
     assert isinstance(verdict, Scored), verdict
@@ -163,10 +170,9 @@ def test_code_that_forges_its_tests_earns_nothing(
 
 
 def test_what_is_planted_beside_the_package_is_not_the_verifier_s(
-    repository: Path, tmp_path: Path, jails_with_pytest: None, play: Play
+    mined: Path, jails_with_pytest: None, play: Play
 ) -> None:
-    mine(repository, tmp_path / "mined", timeout_s=30)
-    env = rlvr.make("terminal", data=str(tmp_path / "mined"))
+    env = rlvr.make("terminal", data=str(mined))
     plant = "for p in . shapes tests; do for f in conftest.py sitecustomize.py pytest.py pytest.ini; do printf 'import os; os._exit(0)' > $p/$f; done; done; rm -f tests/test_rect.py"
     verdict = play(env, env.tasks[0], [plant, _write(RIGHT)])
     assert isinstance(verdict, Scored)
@@ -176,11 +182,19 @@ def test_what_is_planted_beside_the_package_is_not_the_verifier_s(
     assert verdict.reward == 0.0
 
 
-def test_the_same_tests_are_shuffled_alike_for_the_same_work(
-    repository: Path, tmp_path: Path, jails_with_pytest: None
+@pytest.mark.parametrize("plant", ["mkdir tests/test_rect.py; touch tests/test_rect.py/x", "mkdir -p /tests/plugin/rlvr_report.py/x", "rm -r tests; touch tests"])  # fmt: skip
+def test_files_in_the_tests_way_are_not_a_fault(
+    plant: str, mined: Path, jails_with_pytest: None, play: Play
 ) -> None:
-    (task,) = mine(repository, tmp_path / "mined", timeout_s=30).tasks
-    controls = read_controls(task.folder / "tests" / "rlvr.json")
+    env = rlvr.make("terminal", data=str(mined))
+    verdict = play(env, env.tasks[0], [f"rm -f tests/test_rect.py; {plant}"])
+    assert isinstance(verdict, Scored), verdict
+    assert verdict.reward == 0.0
+
+
+def test_the_same_tests_are_shuffled_alike_for_the_same_work(mined: Path) -> None:
+    (path,) = mined.glob("*/tests/rlvr.json")
+    controls = read_controls(path)
     assert controls_of(controls.to_json()) == controls
     (file,) = controls.files.values()
     one, other = (file.shuffled(random.Random(seed)) for seed in (1, 1))

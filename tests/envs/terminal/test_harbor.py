@@ -83,6 +83,7 @@ def test_tasks_are_judged_by_their_tests(folder: Folder, play: Play, mode: str) 
         [],
         ["mkdir -p /logs/verifier; echo '{\"reward\": 1.0}' | tee /logs/verifier/reward.json /logs/verifier/reward.txt"],
         ["mkdir -p /tests && echo 'echo 1 > /logs/verifier/reward.txt' > /tests/test.sh; ln -s /tests/test.sh answer.txt"],
+        ["mkdir -p /tests/test.sh/x answer.txt/x"],
         ["kill -9 -1"],
     ):  # fmt: skip
         verdict = play(env, task, commands)

@@ -133,13 +133,14 @@ def test_a_workspace_shows_neither_the_reference_nor_another_episode(play: Play)
         call = {"function": {"name": "shell", "arguments": json.dumps({"command": f"echo {secret} > /tmp/c; echo {secret} > /dev/shm/c; echo {secret} > c; X={secret} sleep 60 &"})}}  # fmt: skip
         one.begin_respond({"tool_calls": [call]}).result()
         answer = first.reference["checks"][0]["equals"]
+        found = f"[{secret[0]}]{secret[1:]}"  # the command doesn't find itself in /proc
         look = (
-            f"grep -rs -e {secret} -e '{answer}' -e '\"solution\"' /work /tmp /dev/shm /logs /tests /box /run /home /root /var /etc "
-            f"2>/dev/null | head; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep {secret}"
+            f"grep -rs -e {found} -e '{answer}' -e '\"solution\"' /work /tmp /dev/shm /logs /tests /box /run /home /root /var /etc "
+            f"2>/dev/null | head; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep '{found}'"
         )
         call = {"function": {"name": "shell", "arguments": json.dumps({"command": look})}}
         (reply,) = other.begin_respond({"tool_calls": [call]}).result()
-        assert secret not in reply["content"].replace(look, "")
+        assert secret not in reply["content"]
         assert answer not in reply["content"]
     finally:
         for episode in (one, other):
