@@ -41,18 +41,6 @@ PLACEHOLDERS = frozenset(
     )
 )
 """Names of variables that don't say what the value is; the field's nouns do: `task`, `verdict`, `matches`."""
-WITH_PLACEHOLDERS = frozenset(
-    (
-        "rlvr/sandboxes/bubblewrap.py",
-        "rlvr/sandboxes/pipes.py",
-        "rlvr/sandboxes/runner/broker.py",
-        "rlvr/sandboxes/runner/cell.py",
-        "rlvr/sandboxes/runner/cells.py",
-        "rlvr/sandboxes/runner/python.py",
-        "rlvr/sandboxes/runner/supervise.py",
-    )
-)
-"""Files that still bind such names. Take a file out once it is clean; put none in."""
 
 
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:
@@ -110,19 +98,12 @@ def placeholders(source: str) -> list[tuple[int, str]]:
 
 
 def test_variables_have_names_that_say_what_they_hold() -> None:
-    bound = {
-        str(path.relative_to(ROOT)): placeholders(path.read_text(encoding="utf-8"))
-        for path in MODULES
-    }
     wrong = [
-        f"{path}:{line}: {name}"
-        for path, names in bound.items()
-        if path not in WITH_PLACEHOLDERS
-        for line, name in names
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in MODULES
+        for line, name in placeholders(path.read_text(encoding="utf-8"))
     ]
     assert not wrong, f"{len(wrong)} placeholders:\n" + "\n".join(wrong)
-    clean = sorted(path for path in WITH_PLACEHOLDERS if not bound.get(path))
-    assert not clean, f"take out of WITH_PLACEHOLDERS: {', '.join(clean)}"
 
 
 def test_placeholders_are_found_wherever_a_name_is_bound() -> None:

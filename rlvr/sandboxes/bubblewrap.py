@@ -78,61 +78,61 @@ class Bubblewrap:
 @functools.lru_cache(maxsize=8)
 def _machine(python: str) -> tuple[View, Path, Path]:
     """Return what jails show, their Python and its folder for packages. Looked up once."""
-    found = interpreter(python)
-    return *view(found), site(found)
+    settings = interpreter(python)
+    return *view(settings), site(settings)
 
 
 def _command(python: str, groups: Mapping[str, Path]) -> list[str]:
     """bwrap's command line up to the interpreter's own arguments."""
-    found = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts"]
-    found += ["--hostname", "jail", "--as-pid-1", "--new-session"]
+    arguments = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts"]
+    arguments += ["--hostname", "jail", "--as-pid-1", "--new-session"]
     # In version 2, a process may not be moved out of the group that is its namespace's root, as cells are.
     if groups and "" not in groups:
-        found += ["--unshare-cgroup-try"]
+        arguments += ["--unshare-cgroup-try"]
     if os.geteuid() == 0:
-        found += ["--cap-drop", "ALL"]
+        arguments += ["--cap-drop", "ALL"]
         for capability in _CAPABILITIES:
-            found += ["--cap-add", capability]
+            arguments += ["--cap-add", capability]
     else:
-        found += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-add", "ALL"]
+        arguments += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-add", "ALL"]
     seen, program, packages = _machine(python)
     places = [*seen.shown, *seen.links, packages]
     # Folders that bwrap makes on the way to another are closed to programs, so each is made by name.
     on_the_way = {str(parent) for place in places for parent in place.parents} - {"/"}
     for folder in sorted({*on_the_way, "/etc"}):
         if not any(place == Path(folder) or place in Path(folder).parents for place in seen.shown):
-            found += ["--perms", "0755", "--dir", folder]
+            arguments += ["--perms", "0755", "--dir", folder]
     for place, source in seen.shown.items():
-        found += ["--ro-bind", str(source), str(place)]
+        arguments += ["--ro-bind", str(source), str(place)]
     files = [source.resolve() for source in seen.shown.values() if source.is_file()]
     # An overlay is of folders: that of a file lies beside until the jail has made its own of it.
     for i, parent in enumerate(dict.fromkeys(file.parent for file in files)):
-        found += ["--ro-bind", str(parent), f"/run/apart/{i}"]
+        arguments += ["--ro-bind", str(parent), f"/run/apart/{i}"]
     for place, is_folder in seen.hidden.items():
         if place != packages:
-            found += _covered(place, is_folder)
-    found += _with_packages(packages, of_jails(interpreter(python)), seen)
+            arguments += _covered(place, is_folder)
+    arguments += _with_packages(packages, of_jails(interpreter(python)), seen)
     for place, target in seen.links.items():
-        found += ["--symlink", target, str(place)]
-    for name in (*_ETC, *(each.name for each in Path("/etc").glob("java-*"))):
-        found += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+        arguments += ["--symlink", target, str(place)]
+    for name in (*_ETC, *(entry.name for entry in Path("/etc").glob("java-*"))):
+        arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     # A program is judged alike in every time zone.
-    found += ["--symlink", "/usr/share/zoneinfo/Etc/UTC", "/etc/localtime"]
-    found += ["--proc", "/proc", "--tmpfs", "/dev"]
+    arguments += ["--symlink", "/usr/share/zoneinfo/Etc/UTC", "/etc/localtime"]
+    arguments += ["--proc", "/proc", "--tmpfs", "/dev"]
     for device in _DEVICES:
-        found += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
+        arguments += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     for link in ("fd", "stdin", "stdout", "stderr"):
         number = {"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"}[link]
-        found += ["--symlink", f"/proc/self/fd{number}", f"/dev/{link}"]
-    found += ["--dir", "/dev/shm", "--remount-ro", "/dev"]
+        arguments += ["--symlink", f"/proc/self/fd{number}", f"/dev/{link}"]
+    arguments += ["--dir", "/dev/shm", "--remount-ro", "/dev"]
     for folder in ("/box", "/tmp", "/sys"):
-        found += ["--dir", folder]
+        arguments += ["--dir", folder]
     for controller, path in groups.items():
-        found += ["--bind", str(path), f"/sys/fs/cgroup/{controller}".rstrip("/")]
-    found += ["--remount-ro", "/", "--chdir", "/", "--clearenv"]
+        arguments += ["--bind", str(path), f"/sys/fs/cgroup/{controller}".rstrip("/")]
+    arguments += ["--remount-ro", "/", "--chdir", "/", "--clearenv"]
     for name, value in ENVIRONMENT.items():
-        found += ["--setenv", name, value]
-    return [*found, str(program)]
+        arguments += ["--setenv", name, value]
+    return [*arguments, str(program)]
 
 
 def _covered(place: Path, is_folder: bool) -> list[str]:
@@ -146,15 +146,15 @@ def _with_packages(place: Path, packages: Packages, seen: View) -> list[str]:
     """Show packages in the folder where the jail's Python looks for them, and nothing else there."""
     if "" in packages.entries:
         return ["--ro-bind", str(packages.entries[""]), str(place)]
-    found = []
+    arguments = []
     if any(shown in place.parents for shown in seen.shown):
-        found += ["--tmpfs", str(place)]
+        arguments += ["--tmpfs", str(place)]
     for name, source in packages.entries.items():
-        found += ["--ro-bind", str(source), str(place / name)]
+        arguments += ["--ro-bind", str(source), str(place / name)]
     for library in packages.libraries:
         if not any(shown == library or shown in library.parents for shown in seen.shown):
-            found += ["--ro-bind", str(library), str(library)]
-    return [*found, "--remount-ro", str(place)] if "--tmpfs" in found else found
+            arguments += ["--ro-bind", str(library), str(library)]
+    return [*arguments, "--remount-ro", str(place)] if "--tmpfs" in arguments else arguments
 
 
 @functools.cache

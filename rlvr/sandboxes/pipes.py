@@ -42,8 +42,8 @@ class PipeLink:
         self._gone = gone
         fill_standard_descriptors()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the link)
-        told, tell = os.pipe()
-        self._told = told
+        info, tell = os.pipe()
+        self._info = info
         self._lock = threading.Lock()
         self._in_use = threading.Lock()  # the pipes, or the one from the jail
         self._sending = threading.Lock()  # the pipe to the jail, if another thread receives
@@ -61,7 +61,7 @@ class PipeLink:
                 start_new_session=True,
             )
         except BaseException:
-            os.close(told)
+            os.close(info)
             self._stderr.close()
             raise
         finally:
@@ -152,9 +152,9 @@ class PipeLink:
             assert pipe is not None
             pipe.close()
         # Once: another file may have its number by the time at which a fork abandons what is closed already.
-        told, self._told = self._told, -1
-        if told >= 0:
-            os.close(told)
+        info, self._info = self._info, -1
+        if info >= 0:
+            os.close(info)
         self._process.returncode = self._process.returncode or 0  # a fork isn't its parent
 
     def _kill(self) -> None:
@@ -162,8 +162,8 @@ class PipeLink:
         pid = self._process.pid  # its own, dead or alive, until it is waited for
         if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                os.set_blocking(self._told, False)
-                os.kill(int(json.loads(os.read(self._told, 4096))["child-pid"]), signal.SIGKILL)
+                os.set_blocking(self._info, False)
+                os.kill(int(json.loads(os.read(self._info, 4096))["child-pid"]), signal.SIGKILL)
                 return
         # Until it leaves this group, pid 1 waits for a word of bwrap's, for ever if bwrap was killed before.
         with contextlib.suppress(ProcessLookupError):
@@ -191,5 +191,5 @@ class PipeLink:
     def _said(self) -> str:
         """Return the end of what it wrote on standard error."""
         size = os.fstat(self._stderr.fileno()).st_size
-        said = os.pread(self._stderr.fileno(), _MOST_STDERR, max(0, size - _MOST_STDERR))
-        return said.decode("utf-8", "replace").strip()
+        end = os.pread(self._stderr.fileno(), _MOST_STDERR, max(0, size - _MOST_STDERR))
+        return end.decode("utf-8", "replace").strip()

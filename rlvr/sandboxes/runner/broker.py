@@ -60,17 +60,17 @@ class _Broker:
         self, header: dict[str, Any], blobs: list[bytes]
     ) -> tuple[dict[str, Any], list[bytes]]:
         """Do what a frame asks for."""
-        what = header.pop("do")
-        if what == "hello":
+        request = header.pop("do")
+        if request == "hello":
             return self._hello(header), []
-        if what == "open":
+        if request == "open":
             return self._open(header, blobs), []
-        if what == "run":
+        if request == "run":
             return self._run(header, blobs)
-        if what == "functions":
+        if request == "functions":
             self._cell = self._cells.build(self._cell, {}, header["limits"])
             return self._tests.run(self._cell, header, blobs)
-        raise Fault("no such request: %r" % what)
+        raise Fault("no such request: %r" % request)
 
     def _hello(self, header: dict[str, Any]) -> dict[str, Any]:
         tools = {tool: shutil.which(tool) is not None for tool in header["tools"]}
@@ -78,8 +78,8 @@ class _Broker:
         # What fails here would fail every program.
         self._cell = self._cells.build(None, {}, limits)
         trial = {"do": "run", "command": ["true"], "limits": limits}
-        reply, made = self._act(self._cell, trial, [b"", b"[]"])
-        close(made)
+        reply, descriptors = self._act(self._cell, trial, [b"", b"[]"])
+        close(descriptors)
         if reply["status"] != 0:
             raise Fault("a trial run ended with %s" % reply)
         self._tests.warm_up(limits)
@@ -98,8 +98,8 @@ class _Broker:
         output = cell.begin(message, blobs)
         limits = message["limits"]
         seconds = limits["wall_s"] * limits["patience"] + _GRACE_S
-        reply, made = self._cells.reply(cell, seconds)
-        return reply, [*output, *made]
+        reply, descriptors = self._cells.reply(cell, seconds)
+        return reply, [*output, *descriptors]
 
     # ---------------------------------------------------------------- programs with standard input
 
@@ -113,11 +113,11 @@ class _Broker:
         )
         if compiler:
             message = {"do": "compile", "command": compiler, "limits": header["compile_limits"]}
-            reply, made = self._act(self._cell, message, [b""])
-            said = b"\n".join(read(fd, _MOST_MESSAGE) for fd in (made[1], made[0]))
-            close(made)
+            reply, descriptors = self._act(self._cell, message, [b""])
+            printed = b"\n".join(read(fd, _MOST_MESSAGE) for fd in (descriptors[1], descriptors[0]))
+            close(descriptors)
             if reply["status"] != 0 or reply["limit"] is not None:
-                return {"compile_error": _compile_error(reply, said)}
+                return {"compile_error": _compile_error(reply, printed)}
         self._compiles = True
         return {}
 
@@ -130,19 +130,21 @@ class _Broker:
         limits, args = header["limits"], header.pop("args")
         stdin, *files = blobs
         message = {**header, "do": "run"}
-        reply, made = self._act(self._cell, message, [stdin, json.dumps(args).encode(), *files])
-        stdout, stderr, *others = made
+        reply, descriptors = self._act(
+            self._cell, message, [stdin, json.dumps(args).encode(), *files]
+        )
+        stdout, stderr, *files_back = descriptors
         if reply.pop("compile_error", False):
-            message_of = read(others[-1], _MOST_MESSAGE)[1:]
-            reply, others = {"compile_error": message_of.decode("utf-8", "replace")}, []
+            message_of = read(files_back[-1], _MOST_MESSAGE)[1:]
+            reply, files_back = {"compile_error": message_of.decode("utf-8", "replace")}, []
         most = int(limits["output_kb"] * _KIB)
-        found = [read(stdout, most), read(stderr, most), *map(read, others)]
-        close(made)
-        return reply, found
+        output = [read(stdout, most), read(stderr, most), *map(read, files_back)]
+        close(descriptors)
+        return reply, output
 
 
-def _compile_error(reply: dict[str, Any], said: bytes) -> str:
-    text = said.decode("utf-8", "replace").strip()
+def _compile_error(reply: dict[str, Any], printed: bytes) -> str:
+    text = printed.decode("utf-8", "replace").strip()
     if reply["limit"]:
         return "compiling went over its limit of %s\n%s" % (reply["limit"], text)
     return text or "the compiler ended with %s" % (reply["status"] or reply["signal"])

@@ -44,10 +44,10 @@ def main(control: socket.socket, last_pid: int) -> None:
         if message["do"] == "build":
             cell.build(message, list(fds))
         else:
-            made: list[int] = []
-            reply = cell.act(message, list(fds), made)
-            socket.send_fds(control, [json.dumps(reply).encode()], made)
-            fds = [*fds, *made]
+            collected: list[int] = []
+            reply = cell.act(message, list(fds), collected)
+            socket.send_fds(control, [json.dumps(reply).encode()], collected)
+            fds = [*fds, *collected]
         for fd in fds:
             os.close(fd)
 
@@ -88,26 +88,28 @@ class _Cell:
             os.environ.update(self._environment)
         os.chdir(SCRATCH)
 
-    def act(self, message: dict[str, Any], fds: list[int], made: list[int]) -> dict[str, Any]:
+    def act(self, message: dict[str, Any], fds: list[int], collected: list[int]) -> dict[str, Any]:
         """Compile, run, serve calls or judge; returns how that ended. Descriptors to send along go to `made`."""
         self._begin_anew()
         limits = message["limits"]
         limits["spare"] = self._spare(message["do"], limits)
-        stdin, stdout, stderr, *others = fds
-        for name, fd in zip(message.get("files", ()), others[1:]):
+        stdin, stdout, stderr, *extra = fds
+        for name, fd in zip(message.get("files", ()), extra[1:]):
             copy_in(os.path.join(SCRATCH, name), fd, 0o666)
-        trouble, told = os.pipe()
+        trouble, trouble_end = os.pipe()
 
         def begin() -> None:
             os.dup2(stdin, 0)
             os.dup2(stdout, 1)
             os.dup2(stderr, 2)
-            self._begin(message, others, told)
+            self._begin(message, extra, trouble_end)
 
         if message["do"] == "compile":
             os.chmod(PROGRAM, 0o777)
-        ending = supervise.run(begin, limits, self._uid, [stdout, stderr], told, self._meters)
-        os.close(told)
+        ending = supervise.run(
+            begin, limits, self._uid, [stdout, stderr], trouble_end, self._meters
+        )
+        os.close(trouble_end)
         wrong = os.read(trouble, 4096)
         os.close(trouble)
         reply = {**vars(ending), "pids_go_on": self._last_pid < 0}
@@ -116,48 +118,48 @@ class _Cell:
         if message["do"] == "compile":
             os.chmod(PROGRAM, 0o755)
             self._seal()
-        reply["refused"] = self._collect(message.get("collect", ()), limits, made)
+        reply["refused"] = self._collect(message.get("collect", ()), limits, collected)
         if os.pread(self._compiled, 1, 0) == python.FAILED:
             reply["compile_error"] = True
-            made.append(os.dup(self._compiled))
+            collected.append(os.dup(self._compiled))
         self._sweep()
         return reply
 
-    def _begin(self, message: dict[str, Any], fds: list[int], told: int) -> None:
-        """In the child, locked down: become the program. `told` is for what goes wrong before that."""
-        what = message["do"]
+    def _begin(self, message: dict[str, Any], fds: list[int], trouble: int) -> None:
+        """In the child, locked down: become the program. `trouble` is for what goes wrong before that."""
+        action = message["do"]
         # Tests are their author's, and may need to write whatever they expect.
         digits = max(_FEWEST_DIGITS, int(message["limits"]["int_digits"]))
-        sys.set_int_max_str_digits(0 if what.startswith("judge") else digits)
-        if what == "compile":
-            self._exec(message["command"], PROGRAM, told)
-        elif what == "run":
+        sys.set_int_max_str_digits(0 if action.startswith("judge") else digits)
+        if action == "compile":
+            self._exec(message["command"], PROGRAM, trouble)
+        elif action == "run":
             args = json.loads(read(fds[0]))
             if message["command"] is None:
                 python.run(os.path.join(PROGRAM, message["file"]), args, self._compiled)
-            self._exec([*message["command"], *args], SCRATCH, told)
-        elif what == "serve":
+            self._exec([*message["command"], *args], SCRATCH, trouble)
+        elif action == "serve":
             serve(fds[0], [(name, read(fd)) for name, fd in zip(message["sources"], fds[1:])])
-        elif what == "judge":
+        elif action == "judge":
             judge(*fds)
-        elif what == "judge many":
+        elif action == "judge many":
             judge_many(fds[0])
 
-    def _exec(self, command: list[str], where: str, told: int) -> None:
+    def _exec(self, command: list[str], where: str, trouble: int) -> None:
         os.chdir(where)
-        keep_only([told])
-        os.set_inheritable(told, False)
+        keep_only([trouble])
+        os.set_inheritable(trouble, False)
         try:
             os.execvp(command[0], command)
         except OSError as error:  # what it compiled to can't be run: the program's own fault
             os.write(2, ("%s: %s\n" % (command[0], error.strerror)).encode())
             os._exit(126)
 
-    def _spare(self, what: str, limits: dict[str, Any]) -> int:
+    def _spare(self, action: str, limits: dict[str, Any]) -> int:
         """Count the processes that are attributed to the program and aren't its own, if it shares the runner's user id."""
         if self._uid is not None:
             return 0
-        return 8 if what == "run" else 8 + int(limits["processes"])
+        return 8 if action == "run" else 8 + int(limits["processes"])
 
     # ---------------------------------------------------------------- file systems
 
@@ -219,7 +221,9 @@ class _Cell:
             os.utime(where)
             self._untouched[where] = _state(where)
 
-    def _collect(self, names: list[str], limits: dict[str, Any], made: list[int]) -> dict[str, Any]:
+    def _collect(
+        self, names: list[str], limits: dict[str, Any], collected: list[int]
+    ) -> dict[str, Any]:
         """Bring back plain files as descriptors; say of the others why not."""
         refused = {}
         # What a file has as holes takes no space until it's copied, so the copies are counted.
@@ -233,7 +237,7 @@ class _Cell:
                 os.close(copy)
             else:
                 left -= os.fstat(copy).st_size
-                made.append(copy)
+                collected.append(copy)
         return refused
 
     def _sweep(self) -> None:

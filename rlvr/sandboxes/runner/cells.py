@@ -238,8 +238,8 @@ class Cells:
         """Return whether all it was told to do is done, and nothing of it went over a limit."""
         try:
             while cell.usable and cell.awaited:
-                message, made = self.last_word(cell, 0.2)
-                close(made)
+                message, descriptors = self.last_word(cell, 0.2)
+                close(descriptors)
                 if not message:
                     return False
         except Fault:

@@ -74,8 +74,8 @@ def make_streams() -> None:
         raw.name = name
         stream: Any = io.TextIOWrapper(file, encoding="utf-8", errors=errors, **more)
         stream.mode = mode
-        made: io.TextIOWrapper = stream
-        return made
+        text: io.TextIOWrapper = stream
+        return text
 
     _streams.append(opened(0, "<stdin>", "r", "surrogateescape"))
     _streams.append(opened(1, "<stdout>", "w", "surrogateescape"))

@@ -86,14 +86,14 @@ def lock_down(limits: dict[str, Any], uid: int | None) -> None:
     os.setpgid(0, 0)
     _raise_oom_score()
     cpu = int(limits["cpu_s"]) + 1
-    for what, soft, hard in [*_rlimits(limits), (resource.RLIMIT_CPU, cpu, cpu + 1)]:
-        most = resource.getrlimit(what)[1]  # not to be raised, as an ordinary user
+    for number, soft, hard in [*_rlimits(limits), (resource.RLIMIT_CPU, cpu, cpu + 1)]:
+        most = resource.getrlimit(number)[1]  # not to be raised, as an ordinary user
         if most != resource.RLIM_INFINITY:
             soft, hard = (
                 most if limit == resource.RLIM_INFINITY else min(limit, most)
                 for limit in (soft, hard)
             )
-        resource.setrlimit(what, (soft, hard))
+        resource.setrlimit(number, (soft, hard))
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
@@ -124,7 +124,7 @@ def _rlimits(limits: dict[str, Any]) -> list[tuple[int, int, int]]:
     ]
     if limits["address_space"]:
         wanted.append((resource.RLIMIT_AS, limits["address_space"]))
-    return [(what, most, most) for what, most in wanted]
+    return [(number, most, most) for number, most in wanted]
 
 
 def _raise_oom_score() -> None:
@@ -340,15 +340,15 @@ def _reap(main: int) -> tuple[int, float, int, int]:
     Returns `main`'s exit code, processor time in seconds, peak memory in bytes, and how many others
     there were.
     """
-    code, cpu, peak, others = -signal.SIGKILL, 0.0, 0, 0
+    code, cpu, peak, orphans = -signal.SIGKILL, 0.0, 0, 0
     while True:
         try:
             pid, status, usage = os.wait4(-1, 0)
         except ChildProcessError:
-            return code, cpu, peak, others
+            return code, cpu, peak, orphans
         cpu += usage.ru_utime + usage.ru_stime
         peak = max(peak, usage.ru_maxrss * 1024)
         if pid == main:
             code = os.waitstatus_to_exitcode(status)
         else:
-            others += 1
+            orphans += 1
