@@ -25,7 +25,7 @@ from rlvr.envs.retrieval.corpus import (
 )
 from rlvr.envs.retrieval.index import PassageIndex
 
-_FORMAT = 1  # raise it if words, amounts or files change
+_FORMAT = 2  # raise it if words, amounts or files change
 
 
 def folder_of_indexes() -> Path:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,15 @@ _SOME = (
 _FEW = 16  # candidates that are looked up more quickly than they are made fewer
 _SPARE = 4
 _ROUNDING = 1.001  # sums of float32 may be larger than their bound
+
+
+class _Span(NamedTuple):
+    """A word: the place of its postings, its largest amount, and its row if it is common, or -1."""
+
+    start: int
+    end: int
+    most: float
+    row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +134,8 @@ class PassageIndex:
         ranked = sorted(zip((-scores).tolist(), numbers.tolist(), strict=True))[:count]
         return [(number, -score) for score, number in ranked]
 
-    def _spans(self, words: Sequence[str]) -> list[tuple[int, int, float]]:
-        """Return where the postings of each known word begin and end, and its largest amount; rare words first."""
+    def _spans(self, words: Sequence[str]) -> list[_Span]:
+        """Return the postings of each known word; rare words first."""
         postings = self._postings
         if not len(postings.words):
             return []
@@ -134,10 +144,11 @@ class PassageIndex:
         places[places == len(postings.words)] = 0
         places = places[postings.words[places] == digests]
         starts, ends = postings.starts[places], postings.starts[places + 1]
-        spans = zip(starts.tolist(), ends.tolist(), postings.most[places].tolist(), strict=True)
-        return sorted(set(spans), key=lambda span: (span[1] - span[0], span[0]))
+        columns = (starts, ends, postings.most[places], postings.places[places])
+        spans = set(map(_Span._make, zip(*(column.tolist() for column in columns), strict=True)))
+        return sorted(spans, key=lambda span: (span.end - span.start, span.start))
 
-    def _scored(self, spans: Sequence[tuple[int, int, float]], count: int) -> tuple[Array, Array]:
+    def _scored(self, spans: Sequence[_Span], count: int) -> tuple[Array, Array]:
         """Return passages with their scores, among which are the best `count`.
 
         The rare words come first. Once `count` passages have more than all other words can add to a passage that has
@@ -146,18 +157,21 @@ class PassageIndex:
         the same order.
         """
         place, candidates, scores, least = self._added_up(spans, count)
-        rest = sum(most for *_, most in spans[place:])
+        rest = sum(span.most for span in spans[place:])
         for span in spans[place:]:
             if len(candidates) > _FEW:
                 kept = scores >= np.float32(least - rest * _ROUNDING)
                 candidates, scores = candidates[kept], scores[kept]
-            rest -= span[2]
+            rest -= span.most
             self._look_up(span, candidates, scores)
         return candidates, scores
 
-    def _look_up(self, span: tuple[int, int, float], candidates: Array, scores: Array) -> None:
+    def _look_up(self, span: _Span, candidates: Array, scores: Array) -> None:
         """Add a word's amounts to the scores of passages, which are in order."""
-        start, end, _ = span
+        start, end, _, row = span
+        if row >= 0:
+            scores += self._postings.rows[row].take(candidates)
+            return
         numbers = self._postings.passages[start:end]
         at = numbers.searchsorted(candidates)
         has = numbers.take(at, mode="clip") == candidates
@@ -167,7 +181,7 @@ class PassageIndex:
         self,
         candidates: Array,
         scores: Array,
-        spans: Sequence[tuple[int, int, float]],
+        spans: Sequence[_Span],
         count: int,
     ) -> float:
         """Return a score that `count` passages reach: those that lead now are looked up in all other words' postings."""
@@ -181,9 +195,7 @@ class PassageIndex:
             self._look_up(span, candidates, scores)
         return _last_of_best(scores, count)
 
-    def _added_up(
-        self, spans: Sequence[tuple[int, int, float]], count: int
-    ) -> tuple[int, Array, Array, float]:
+    def _added_up(self, spans: Sequence[_Span], count: int) -> tuple[int, Array, Array, float]:
         """Add up the first words, until only passages that have one of them can be among the best.
 
         Returns:
@@ -200,15 +212,15 @@ class PassageIndex:
         while True:
             begin = place
             while place < len(spans):
-                length = spans[place][1] - spans[place][0]
+                length = spans[place].end - spans[place].start
                 if place > begin and length > max(_SOME, size // 2):
                     break
                 size += length
                 place += 1
             parts = spans[begin:place]
             # numpy indexes by its own whole numbers twice as fast
-            ids = _joined([passages[start:end] for start, end, _ in parts]).astype(np.intp)
-            np.add.at(totals, ids, _joined([amounts[start:end] for start, end, _ in parts]))
+            ids = _joined([passages[start:end] for start, end, *_ in parts]).astype(np.intp)
+            np.add.at(totals, ids, _joined([amounts[start:end] for start, end, *_ in parts]))
             together.append(ids)
             ids = _joined(together)
             order = np.arange(len(ids), dtype=np.int32)
@@ -218,7 +230,7 @@ class PassageIndex:
             if place == len(spans):
                 break
             later = spans[place:]
-            rest = sum(most for *_, most in later) * _ROUNDING
+            rest = sum(span.most for span in later) * _ROUNDING
             if (
                 len(scores) < count
                 or (least := self._least(candidates, scores, later, count)) <= rest

@@ -15,6 +15,7 @@ import pytest
 
 from rlvr.core.errors import DataError
 from rlvr.envs.retrieval import Passage, PassageIndex, indexed, open_index, read_passages
+from rlvr.envs.retrieval import build as build_module
 from rlvr.envs.retrieval import cache as cache_module
 from rlvr.envs.retrieval import index as index_module
 from rlvr.envs.retrieval.words import words_in
@@ -62,7 +63,10 @@ def by_definition(corpus: list[Passage], queries: list[str]) -> list[list[tuple[
 def test_scores_are_bm25s(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compare the scores with BM25's definition, also if bounds leave passages out early or late."""
     corpus = passages(150)
-    index = PassageIndex.of(corpus)
+    plain = PassageIndex.of(corpus)
+    monkeypatch.setattr(build_module, "_SHORT", 0)
+    with_rows = PassageIndex.of(corpus)
+    assert len(with_rows._postings.rows) > 5 > len(plain._postings.rows)
     rng = random.Random(1)
     drawn = [
         " ".join(f"w{int(1000 * rng.random() ** 3)}" for _ in range(rng.randint(1, 12)))
@@ -76,9 +80,10 @@ def test_scores_are_bm25s(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(index_module, "_FEW", few)
             for query, right in zip(queries, rankings, strict=True):
                 for count in (1, 10, 1000):
-                    hits = index.search(query, count)
+                    hits = plain.search(query, count)
                     scores = [score for _, score in right[:count]]
                     assert [hit.score for hit in hits] == pytest.approx(scores, abs=1e-4)
+                    assert with_rows.search(query, count) == hits
                 assert {hit.passage.id for hit in hits} == {id for id, _ in right}
 
 
