@@ -96,6 +96,7 @@ def learned(trainer_name: str, episode: type[LookUp], seed: int, steps: int) -> 
     """Train, and return the share of held-out episodes that are right throughout."""
     with quiet(), tempfile.TemporaryDirectory() as folder:
         import trl
+        from transformers.trainer_callback import PrinterCallback
 
         from rlvr.training.ppo import PPOConfig, PPOTrainer
         from rlvr.training.turns import ReturnsFromTurns
@@ -119,6 +120,7 @@ def learned(trainer_name: str, episode: type[LookUp], seed: int, steps: int) -> 
             reward_funcs=rlvr.trl.reward(env), rollout_func=rlvr.trl.rollout(env),
             processing_class=tokenizer,
         )  # fmt: skip
+        trainer.remove_callback(PrinterCallback)
         trainer.train()
         held_out = env_of(LookUpWithoutSteps, "held-out")
         policy = TransformersPolicy(model, tokenizer, max_new_tokens=4, batch_size=100)

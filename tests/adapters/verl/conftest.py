@@ -6,7 +6,7 @@ import copy
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +66,23 @@ def configured(
 
     # A test may change its own; verl takes two seconds to read one.
     return lambda recipe, *more: copy.deepcopy(parsed(recipe, *more))
+
+
+@pytest.fixture(scope="session")
+def queue(configured: Callable[..., Any]) -> Iterator[None]:
+    """Start Ray and verl's queue, once: their processes' imports take most of the time."""
+    import ray
+    import transfer_queue as tq
+
+    config = configured("grpo", "transfer_queue.backend.SimpleStorage.num_data_storage_units=1")
+    # The storage needs several processors. Ray would start a worker on each at once, two seconds of imports.
+    ray.init(
+        num_cpus=16, include_dashboard=False, log_to_driver=False,
+        _system_config={"prestart_worker_first_driver": False},
+    )  # fmt: skip
+    try:
+        tq.init(config.transfer_queue)
+        yield
+        tq.close()
+    finally:
+        ray.shutdown()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk import EPISODES, TEMPLATE, brief, expected, says
-from test_verl_v1 import V1, started
+from test_verl_v1 import V1
 
 import rlvr
 from tests.policies.families import tokenizer_of
@@ -18,7 +18,6 @@ ROOMY = (
     "data.max_prompt_length=1000",
     "data.max_response_length=4000",
     "actor_rollout_ref.rollout.n=1",
-    "transfer_queue.backend.SimpleStorage.num_data_storage_units=1",
 )
 
 
@@ -40,10 +39,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def config(configured: Callable[..., Any], folder: Path) -> Iterator[Any]:
-    config = configured("grpo", *ROOMY, f"actor_rollout_ref.model.path={folder}")
-    with started(config):
-        yield config
+def config(configured: Callable[..., Any], queue: None, folder: Path) -> Any:
+    return configured("grpo", *ROOMY, f"actor_rollout_ref.model.path={folder}")
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -17,22 +17,14 @@ ROOM = ("data.max_prompt_length=96", "data.max_response_length=96")
 
 
 @pytest.fixture(scope="module")
-def v1(configured: Callable[..., Any], real_model: Path, data: Path) -> Iterator[V1]:
-    import ray
-    import transfer_queue as tq
+def v1(configured: Callable[..., Any], queue: None, real_model: Path, data: Path) -> Iterator[V1]:
     from transformers import AutoTokenizer
 
     folder = real_model / "float32"
-    one_unit = "transfer_queue.backend.SimpleStorage.num_data_storage_units=1"
-    given = (*ROOM, "actor_rollout_ref.rollout.n=4", one_unit)
-    config = configured("grpo", *given, f"actor_rollout_ref.model.path={folder}")
-    ray.init(num_cpus=16, include_dashboard=False, log_to_driver=False)
-    try:
-        tq.init(config.transfer_queue)
-        yield V1(config, AutoTokenizer.from_pretrained(folder), data)
-        tq.close()
-    finally:
-        ray.shutdown()
+    more = ("actor_rollout_ref.rollout.n=4", f"actor_rollout_ref.model.path={folder}")
+    v1 = V1(configured("grpo", *ROOM, *more), AutoTokenizer.from_pretrained(folder), data)
+    yield v1
+    v1.clear()
 
 
 def test_a_conversation_is_what_the_template_renders(v1: V1) -> None:

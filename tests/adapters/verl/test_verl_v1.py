@@ -9,7 +9,6 @@ import asyncio
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +22,6 @@ SMALL = (
     "data.max_prompt_length=12",
     "data.max_response_length=24",
     "actor_rollout_ref.rollout.n=4",
-    "transfer_queue.backend.SimpleStorage.num_data_storage_units=1",
 )
 
 
@@ -137,30 +135,9 @@ class V1:
                 tq.kv_clear(partition_id=partition, keys=list(items))
 
 
-@contextmanager
-def started(config: Any) -> Iterator[None]:
-    """Start Ray and verl's queue."""
-    import ray
-    import transfer_queue as tq
-
-    # The storage needs several processors. Ray would start a worker on each at once, two seconds of imports.
-    ray.init(
-        num_cpus=16, include_dashboard=False, log_to_driver=False,
-        _system_config={"prestart_worker_first_driver": False},
-    )  # fmt: skip
-    try:
-        tq.init(config.transfer_queue)
-        yield
-        tq.close()
-    finally:
-        ray.shutdown()
-
-
 @pytest.fixture(scope="module")
-def v1(configured: Callable[..., Any], tokenizer: Any, data: Path) -> Iterator[V1]:
-    config = configured("grpo", *SMALL)
-    with started(config):
-        yield V1(config, tokenizer, data)
+def v1(configured: Callable[..., Any], queue: None, tokenizer: Any, data: Path) -> V1:
+    return V1(configured("grpo", *SMALL), tokenizer, data)
 
 
 @pytest.fixture(autouse=True)
