@@ -19,6 +19,7 @@ def graph() -> Graph:
     return Graph(extra=["rlvr/verifiers/sql/new.py"])
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize(
     ("changed", "affected", "unaffected"),
     [

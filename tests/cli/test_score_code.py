@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import pytest
+
 CommandLine: TypeAlias = Any  # the fixture of tests/conftest.py
 
 CANARY = "c4n4ry"
@@ -89,6 +91,7 @@ def test_hidden_tests_never_show(rlvr_cli: CommandLine, tmp_path: Path) -> None:
     assert CANARY not in json.dumps(verdicts)
 
 
+@pytest.mark.sweep
 def test_by_the_name_of_an_environment(rlvr_cli: CommandLine, tmp_path: Path) -> None:
     for env in ("humaneval", "mbpp", "code", "code_repair"):
         status, verdicts = run(rlvr_cli, tmp_path, env, line(1, CHECK, FUNCTION))

@@ -91,6 +91,7 @@ def test_a_version_other_than_the_codes_is_refused_with_the_mend(site: Site) -> 
     assert "name the entry point 'anagram-v1'" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize(
     ("code", "says"),
     [
@@ -121,6 +122,7 @@ def test_a_missing_extra_is_not_called_broken(site: Site) -> None:
     assert done.stderr.splitlines()[-1].endswith("MissingExtraError: pip install x")
 
 
+@pytest.mark.sweep(gate=2)
 @pytest.mark.parametrize(
     "name", ["Anagram", "an-agram", "my-very-own", "anagram-v", "anagram-vx", "100%d"]
 )
@@ -184,6 +186,7 @@ def test_malformed_packages_are_warned_about_once_each_and_harm_no_other(site: S
     assert "unrelated" not in done.stderr
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("distribution", ["code", "rlvr", "rlvr-other"])
 def test_no_package_takes_over_a_built_in_whatever_it_is_called(
     site: Site, distribution: str
@@ -208,6 +211,7 @@ def make(): ...
 """
 
 
+@pytest.mark.sweep(gate=2)
 @pytest.mark.parametrize(
     "code",
     [

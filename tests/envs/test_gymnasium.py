@@ -88,14 +88,14 @@ def strict() -> Iterator[None]:
         yield
 
 
-@pytest.mark.sweep(gate=12)
+@pytest.mark.sweep(gate=8)
 @pytest.mark.parametrize("id", IDS)
 def test_gymnasiums_checker_has_nothing_to_say(id: str, strict: None) -> None:
     env = gymnasium.make(id, render_mode="ansi", disable_env_checker=True)
     check_env(env.unwrapped)
 
 
-@pytest.mark.sweep(gate=12)
+@pytest.mark.sweep(gate=8)
 @pytest.mark.parametrize("id", IDS)
 def test_an_episode_through_gymnasiums_wrappers(id: str, strict: None) -> None:
     env = gymnasium.make(id, render_mode="ansi")

@@ -56,6 +56,7 @@ def test_ifbenchs_rows(data: Path) -> None:
     )
 
 
+@pytest.mark.sweep(gate=("ifbench",))
 @pytest.mark.parametrize("name", ["ifeval", "ifbench"])
 def test_every_row_can_be_scored(data: Path, name: str, sample: Sample) -> None:
     env = rlvr.make(name, data=str(data), mode="loose")

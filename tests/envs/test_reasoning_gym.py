@@ -154,6 +154,7 @@ def test_what_the_library_pays_in_full_and_strict_scoring_does_not(name: str, pa
     assert sum(sum(earned(strict, task, answer)) for task, answer in pairs) == 0
 
 
+@pytest.mark.sweep
 @needs_library
 def test_splits_are_disjoint_and_neighbouring_seeds_share_nothing() -> None:
     for name in ("leg_counting", "caesar_cipher", "number_format"):
@@ -166,6 +167,7 @@ def test_splits_are_disjoint_and_neighbouring_seeds_share_nothing() -> None:
         assert len(prompts[0] & prompts[3]) <= 1
 
 
+@pytest.mark.sweep
 @needs_library
 def test_tasks_are_the_same_in_every_process() -> None:
     some = ["bf", "word_sorting", "list_functions", "arc_1d"]

@@ -137,6 +137,7 @@ def test_a_seed_draws_the_same_examples_and_another_others() -> None:
     assert first(0) != first(1)
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("form", ["turns", "text"])
 def test_no_task_of_train_is_its_own_example(form: str) -> None:
     env = rlvr.make("gsm8k", split="train", shots=4, shots_as=form)

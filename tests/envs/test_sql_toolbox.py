@@ -102,6 +102,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("changes", [False, True])
 def test_hostile_statements_do_nothing(changes: bool, shop: Path) -> None:
     before = shop.read_bytes()
@@ -205,7 +206,7 @@ def test_episodes_have_copies_of_their_own(shop: Path) -> None:
             return seen["content"], episode.outcome["log"]
 
     async def play() -> list[Any]:
-        return list(await asyncio.gather(*(one(number) for number in range(32))))
+        return list(await asyncio.gather(*(one(number) for number in range(8))))
 
     for number, (seen, log) in enumerate(asyncio.run(play())):
         assert seen == f"<tool_response>\nentry\n{number}\n</tool_response>"

@@ -100,6 +100,7 @@ def test_a_daemon_away_for_longer_than_close_waits(
     assert all_containers() == []
 
 
+@pytest.mark.sweep
 def test_a_batch_whose_daemon_is_killed_and_restarted(own_daemon: Path) -> None:
     program = Program(b"import time\ntime.sleep(0.05)\nprint(int(input()) + 1)")
     with Sandbox("docker", jails=2) as sandbox, ThreadPoolExecutor(4) as threads:

@@ -110,6 +110,7 @@ def python(request: pytest.FixtureRequest) -> Iterator[Path]:
     shutil.rmtree(root)
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("python", ["/var/tmp", "/tmp"], indirect=True)
 def test_a_python_of_ones_own_shows_its_library_alone(python: Path) -> None:
     with Sandbox(Bubblewrap(str(python)), jails=1) as sandbox:

@@ -55,6 +55,7 @@ def works(pool: Sandbox) -> bool:
 # ---------------------------------------------------------------- many at once
 
 
+@pytest.mark.sweep
 def test_many_threads_each_get_their_own(pool: Sandbox) -> None:
     def one(n: int) -> bool:
         if n % 3:
@@ -131,6 +132,7 @@ PARTS: dict[str, Callable[[Jail], int]] = {
 }
 
 
+@pytest.mark.sweep(gate=2)
 @pytest.mark.parametrize("part", PARTS)
 def test_what_is_killed_while_it_runs_is_run_again(bubblewrap: Bubblewrap, part: str) -> None:
     before = descendants(os.getpid())
@@ -141,6 +143,7 @@ def test_what_is_killed_while_it_runs_is_run_again(bubblewrap: Bubblewrap, part:
     assert none_left_but(before)
 
 
+@pytest.mark.sweep(gate=2)
 @pytest.mark.parametrize("part", PARTS)
 def test_what_is_killed_while_it_waits_is_replaced(bubblewrap: Bubblewrap, part: str) -> None:
     before = descendants(os.getpid())
@@ -332,6 +335,7 @@ def test_a_fork_has_jails_of_its_own(bubblewrap: Bubblewrap) -> None:
     assert none_left_but(before)
 
 
+@pytest.mark.sweep
 def test_a_fork_while_another_thread_is_in_a_jail(bubblewrap: Bubblewrap) -> None:
     before = descendants(os.getpid())
     client = script(
@@ -352,6 +356,7 @@ def test_a_fork_while_another_thread_is_in_a_jail(bubblewrap: Bubblewrap) -> Non
     assert none_left_but(before)
 
 
+@pytest.mark.sweep(gate=1)
 @pytest.mark.parametrize("busy", [True, False])
 def test_a_client_that_is_killed_takes_its_jails_along(bubblewrap: Bubblewrap, busy: bool) -> None:
     before = descendants(os.getpid())
@@ -370,6 +375,7 @@ def test_a_client_that_is_killed_takes_its_jails_along(bubblewrap: Bubblewrap, b
     assert none_left_but(before)
 
 
+@pytest.mark.sweep
 def test_a_client_that_is_killed_while_its_jail_compiles(bubblewrap: Bubblewrap) -> None:
     before = descendants(os.getpid())
     client = script(
@@ -400,6 +406,7 @@ def test_ctrl_c_ends_client_and_jails(bubblewrap: Bubblewrap) -> None:
     assert none_left_but(before)
 
 
+@pytest.mark.sweep
 def test_after_ctrl_c_the_sandbox_goes_on(bubblewrap: Bubblewrap) -> None:
     client = script(
         "echo('x')",

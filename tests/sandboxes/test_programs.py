@@ -78,6 +78,7 @@ def test_compiled_once_and_run_on_many_inputs(sandbox: Sandbox, language: str) -
     assert all(one.signal is one.limit is None for one in result.executions)
 
 
+@pytest.mark.sweep(gate=2)
 def test_what_does_not_compile_says_why(sandbox: Sandbox, language: str) -> None:
     source, message = WRONG[language]
     result = sandbox.run(Program(source.encode(), language), [b"1 2", b"3 4"], ROOMY)
@@ -87,7 +88,7 @@ def test_what_does_not_compile_says_why(sandbox: Sandbox, language: str) -> None
     assert "runner" not in result.compile_error  # nothing of what is none of the program's business
 
 
-@pytest.mark.sweep(gate=3)
+@pytest.mark.sweep(gate=2)
 def test_it_ends_where_proceed_says_no(sandbox: Sandbox, language: str) -> None:
     seen: list[tuple[int, bytes]] = []
 
@@ -100,6 +101,7 @@ def test_it_ends_where_proceed_says_no(sandbox: Sandbox, language: str) -> None:
     assert seen == [(0, b"3\n"), (1, b"3\n")]
 
 
+@pytest.mark.sweep(gate=2)
 def test_runtimes_stay_within_the_memory_that_programs_get(sandbox: Sandbox, language: str) -> None:
     """Nothing is taken for a program's that its runtime needs to start."""
     execution = run(sandbox, SUM[language], b"1 2", language=language, limits=Limits(compile_s=60))
@@ -116,6 +118,7 @@ ALLOCATES = {
 }
 
 
+@pytest.mark.sweep(gate=2)
 def test_a_program_that_takes_ever_more_memory_ends(sandbox: Sandbox, language: str) -> None:
     if language not in ALLOCATES:
         pytest.skip("it's said of the others")

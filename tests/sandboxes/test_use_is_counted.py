@@ -96,6 +96,7 @@ with Sandbox("bubblewrap", jails=1) as sandbox:
 """
 
 
+@pytest.mark.sweep
 def test_one_who_pays_for_others_memory_is_not_wrong() -> None:
     """It was allowed what the machine didn't have: nobody's wrong answer."""
     parent = Path("/sys/fs/cgroup/memory")

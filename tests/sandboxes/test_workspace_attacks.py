@@ -275,6 +275,7 @@ def test_one_that_fills_everything_takes_nothing_from_the_other(bubblewrap: Back
 # ------------------------------------------------------------------ its own protocol
 
 
+@pytest.mark.sweep(gate=3)
 @pytest.mark.parametrize(
     "text",
     [
@@ -316,6 +317,7 @@ def test_what_a_shell_does_to_itself_ends_at_itself(bubblewrap: Backend, text: s
     in_two(bubblewrap, play)
 
 
+@pytest.mark.sweep(gate=3)
 @pytest.mark.parametrize(
     "text",
     [
@@ -359,6 +361,7 @@ def test_what_an_interpreter_does_to_itself_ends_at_itself(bubblewrap: Backend, 
     in_two(bubblewrap, play)
 
 
+@pytest.mark.sweep
 def test_a_python_that_takes_all_processes_leaves_a_shell_to_be_started(
     bubblewrap: Backend,
 ) -> None:

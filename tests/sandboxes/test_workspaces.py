@@ -74,6 +74,7 @@ def test_python_keeps_its_variables_and_shows_the_last_value(workspaces: Backend
     assert results[6].output == ""
 
 
+@pytest.mark.sweep(gate=3)
 @pytest.mark.parametrize(
     ("what", "text", "ending"),
     [
@@ -114,6 +115,7 @@ LOOP = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:
 MANY = "x = [b'x' * (1 << 20) + bytes([i % 251]) for i in range(4000)]"
 
 
+@pytest.mark.sweep(gate=4)
 @pytest.mark.parametrize(
     ("what", "text", "limit", "lost"),
     [

@@ -233,6 +233,7 @@ def test_measured_as_by_hand(models: Path, tmp_path: Path) -> None:
     assert found.domains == {}
 
 
+@pytest.mark.sweep
 def test_the_further_model_is_further_and_the_same_seed_gives_the_same(models: Path) -> None:
     from rlvr.training.kl.measure import measure
     from rlvr.training.kl.prompts import MeasureConfig

@@ -18,10 +18,12 @@ def test_the_rollout_worker_rewards_in_its_own_process(server: Server, warmed: P
         warnings.simplefilter("ignore")
         from trl.experimental.async_grpo.async_rollout_worker import AsyncRolloutWorker
 
+    from accelerate import PartialState
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(warmed)
     env = rlvr.make("arithmetic", **OPTIONS)
+    PartialState()  # its log asks for the process that the trainer would make
     worker = AsyncRolloutWorker(
         model_name=NAME,
         dataset=rlvr.trl.dataset(env, limit=8),

@@ -83,6 +83,7 @@ def tool_server(caller: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     stop(server)
 
 
+@pytest.mark.sweep
 def test_a_server_s_parser_gives_the_verdicts_of_text(tool_server: Server, tmp_path: Path) -> None:
     """Also for parallel, unknown and malformed calls; those that the parser leaves in the text count as text."""
     expected = verdicts(shop("text", 2, SIZE), Clerk("text"), tmp_path / "text", SIZE)

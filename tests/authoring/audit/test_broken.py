@@ -42,7 +42,7 @@ def test_the_healthy_one_passes(healthy: Audit) -> None:
     assert healthy.hack_floor <= 0.06
 
 
-@pytest.mark.sweep(gate=20)
+@pytest.mark.sweep(gate=14)
 @pytest.mark.parametrize("name", BROKEN)
 def test_each_is_caught_by_name(name: str) -> None:
     probe = BROKEN[name]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 import rlvr
 from rlvr.authoring.mining import mine
@@ -72,12 +72,25 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def mined(repository: Path, with_pytest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the task that is mined from the repository."""
+def mining(
+    repository: Path, with_pytest: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    """Return the folder of the task that the command mines from the repository, and what it says."""
     folder = tmp_path_factory.mktemp("mined")
     with jails_of(with_pytest):
-        assert mine(repository, folder, timeout_s=30).tasks
-    return folder
+        done = mined_by_command(repository, folder)
+    assert done.exit_code == 0, done.output
+    return folder, done.output
+
+
+@pytest.fixture(scope="module")
+def mined(mining: tuple[Path, str]) -> Path:
+    return mining[0]
+
+
+def mined_by_command(repository: Path, folder: Path, *more: str) -> Result:
+    arguments = ["data", "mine", str(repository), "-o", str(folder), "--timeout", "30", *more]
+    return CliRunner().invoke(command_line, arguments)
 
 
 def test_variants_are_the_test_with_other_values() -> None:
@@ -113,19 +126,18 @@ def test_a_number_may_have_any_place_among_its_variants() -> None:
 
 
 def test_a_repository_s_fix_becomes_a_task(
-    repository: Path, tmp_path: Path, jails_with_pytest: None, play: Play
+    repository: Path, mined: Path, jails_with_pytest: None, play: Play
 ) -> None:
     lines: list[str] = []
-    report = mine(repository, tmp_path / "mined", timeout_s=30, progress=lines.append)
+    report = mine(repository, mined, timeout_s=30, progress=lines.append)  # what is there is read
     (task,) = report.tasks
     assert report.walked == 1
+    assert task.folder.parent == mined
     assert task.decisive == 3
     assert task.guesses >= 20
     assert "Multiply in area" in lines[-1]
-    again = mine(repository, tmp_path / "mined", timeout_s=30)
-    assert [each.folder for each in again.tasks] == [task.folder]
 
-    env = rlvr.make("terminal", data=str(tmp_path / "mined"))
+    env = rlvr.make("terminal", data=str(mined))
     assert "Multiply in area" in env.tasks[0].text
     assert "a * b" not in json.dumps(env.tasks[0].to_json())
     solution = env.verifier.demonstrate(env.tasks[0])
@@ -232,17 +244,14 @@ def test_controls_that_can_not_be_read_are_refused(
 
 
 def test_the_command_writes_tasks_and_says_why_others_make_none(
-    repository: Path, tmp_path: Path, jails_with_pytest: None
+    repository: Path, mining: tuple[Path, str], tmp_path: Path, jails_with_pytest: None
 ) -> None:
-    asked = ["data", "mine", str(repository), "-o", str(tmp_path / "out"), "--timeout", "30"]
-    done = CliRunner().invoke(command_line, asked)
-    assert done.exit_code == 0, done.output
-    assert "1 tasks of 1 commits" in done.output
-    assert (tmp_path / "out" / "tasks.jsonl").read_text().count("\n") == 1
-    done = CliRunner().invoke(command_line, [*asked[:-2], "--only", "README.py", "--env", "A=1"])
-    assert done.exit_code == 3
-    done = CliRunner().invoke(command_line, [*asked, "--env", "A"])
-    assert done.exit_code == 2
+    folder, printed = mining
+    assert "1 tasks of 1 commits" in printed
+    assert (folder / "tasks.jsonl").read_text().count("\n") == 1
+    none = mined_by_command(repository, tmp_path, "--only", "README.py", "--env", "A=1")
+    assert none.exit_code == 3
+    assert mined_by_command(repository, tmp_path, "--env", "A").exit_code == 2
 
 
 def test_packages_that_jails_lack_are_named(

@@ -31,6 +31,7 @@ def test_thirty_two_episodes_are_played_at_once_and_a_run_is_resumed(tmp_path: P
     assert len({row["task"] for row in rollouts}) == len(rollouts) == 32
 
 
+@pytest.mark.sweep
 def test_a_lazy_policy_earns_nothing() -> None:
     class Lazy:
         def respond(self, requests: list[Request]) -> list[str]:

@@ -308,6 +308,7 @@ def test_no_question_hinders_a_right_answer(question: str) -> None:
     assert reward(question, "(x-1)(x+1)", "(x+1)(x-1)") == 1.0
 
 
+@pytest.mark.sweep
 def test_the_formulas_of_maths_questions_earn_next_to_nothing(data: Path) -> None:
     """Of MATH-500's questions one in 25 was paid for its own formula."""
     env = rlvr.make("math500", data=str(data))
