@@ -26,8 +26,8 @@ _SOME = (
     1000  # passages of a word that are added up more quickly than it is found out if they must be
 )
 _FEW = 16  # candidates that are looked up more quickly than they are made fewer
-_SPARE = 4
-_ROUNDING = 1.001  # sums of float32 may be larger than their bound
+_DENSE = 16  # for more than one posting to so many passages, a sum for each passage is quicker
+_ROUNDING = 1e-6  # what is compared are sums of float64 in two orders
 
 
 class _Span(NamedTuple):
@@ -62,8 +62,6 @@ class PassageIndex:
         self._postings = postings
         self._texts = texts
         self._offsets = offsets
-        # Arrays with a number per passage, for searches side by side: the first has zeros.
-        self._spare: list[tuple[Array, Array]] = []
 
     @classmethod
     def of(cls, passages: Iterable[Passage]) -> PassageIndex:
@@ -129,7 +127,7 @@ class PassageIndex:
             return []
         numbers, scores = self._scored(spans, count)
         if len(numbers) > max(count, 2 * _FEW):
-            kept = scores >= np.float32(_last_of_best(scores, count))  # with all equals of the last
+            kept = scores >= _last_of_best(scores, count)  # with all equals of the last
             numbers, scores = numbers[kept], scores[kept]
         ranked = sorted(zip((-scores).tolist(), numbers.tolist(), strict=True))[:count]
         return [(number, -score) for score, number in ranked]
@@ -153,14 +151,14 @@ class PassageIndex:
 
         The rare words come first. Once `count` passages have more than all other words can add to a passage that has
         none of the rare ones, only passages that have some of them are looked up in the other words' postings (MaxScore,
-        Turtle and Flood 1995). Common words such as "the" then cost little. It is exact: each sum has the same terms in
-        the same order.
+        Turtle and Flood 1995). Common words such as "the" then cost little. It is exact: sums of so few float32 fit into
+        a float64, in whatever order they are made.
         """
         place, candidates, scores, least = self._added_up(spans, count)
         rest = sum(span.most for span in spans[place:])
         for span in spans[place:]:
             if len(candidates) > _FEW:
-                kept = scores >= np.float32(least - rest * _ROUNDING)
+                kept = scores >= least - rest
                 candidates, scores = candidates[kept], scores[kept]
             rest -= span.most
             self._look_up(span, candidates, scores)
@@ -177,24 +175,6 @@ class PassageIndex:
         has = numbers.take(at, mode="clip") == candidates
         scores += self._postings.amounts[start:end].take(at, mode="clip") * has
 
-    def _least(
-        self,
-        candidates: Array,
-        scores: Array,
-        spans: Sequence[_Span],
-        count: int,
-    ) -> float:
-        """Return a score that `count` passages reach: those that lead now are looked up in all other words' postings."""
-        some = max(count, _FEW)
-        if len(scores) > some:
-            lead = np.argpartition(scores, len(scores) - some)[len(scores) - some :]
-            candidates, scores = candidates[lead], scores[lead]
-        order = np.argsort(candidates)
-        candidates, scores = candidates[order].astype(np.int32), scores[order]
-        for span in spans:
-            self._look_up(span, candidates, scores)
-        return _last_of_best(scores, count)
-
     def _added_up(self, spans: Sequence[_Span], count: int) -> tuple[int, Array, Array, float]:
         """Add up the first words, until only passages that have one of them can be among the best.
 
@@ -202,13 +182,7 @@ class PassageIndex:
             The number of words that were added up, the passages in order, their scores, and a score that `count` passages
             reach in the end.
         """
-        try:
-            totals, marks = self._spare.pop()
-        except IndexError:
-            totals, marks = np.zeros(len(self), np.float32), np.empty(len(self), np.int32)
-        passages, amounts = self._postings.passages, self._postings.amounts
         place = size = 0
-        together: list[Array] = []
         while True:
             begin = place
             while place < len(spans):
@@ -217,39 +191,61 @@ class PassageIndex:
                     break
                 size += length
                 place += 1
-            parts = spans[begin:place]
-            # numpy indexes by its own whole numbers twice as fast
-            ids = _joined([passages[start:end] for start, end, *_ in parts]).astype(np.intp)
-            np.add.at(totals, ids, _joined([amounts[start:end] for start, end, *_ in parts]))
-            together.append(ids)
-            ids = _joined(together)
-            order = np.arange(len(ids), dtype=np.int32)
-            marks[ids] = order
-            candidates = ids[marks[ids] == order]  # each passage once
-            scores = totals[candidates]
-            if place == len(spans):
-                break
+            candidates, scores = self._sums(spans[:place], size)
             later = spans[place:]
-            rest = sum(span.most for span in later) * _ROUNDING
-            if (
-                len(scores) < count
-                or (least := self._least(candidates, scores, later, count)) <= rest
-            ):
+            if not later:
+                return place, candidates, scores, 0.0
+            if len(scores) < count:
                 continue
-            kept = scores >= np.float32(least - rest)
-            totals[candidates] = 0.0
-            candidates, scores = candidates[kept].astype(np.int32), scores[kept]
-            by_number = np.argsort(candidates)
-            self._keep(totals, marks)
-            return place, candidates[by_number], scores[by_number], least
-        totals[candidates] = 0.0
-        self._keep(totals, marks)
-        return place, candidates, scores, 0.0
+            rest = sum(span.most for span in later) + _ROUNDING
+            least = self._least(candidates, scores, later, count)
+            if least > rest:
+                kept = scores >= least - rest
+                return place, candidates[kept], scores[kept], least
 
-    def _keep(self, totals: Array, marks: Array) -> None:
-        """Keep a search's arrays for another. After an exception they aren't: the totals are no zeros then."""
-        if len(self._spare) < _SPARE:
-            self._spare.append((totals, marks))
+    def _sums(self, spans: Sequence[_Span], size: int) -> tuple[Array, Array]:
+        """Return the passages that have one of the words, in order, and the sums of their amounts.
+
+        Args:
+            spans: the words.
+            size: the number of their postings.
+        """
+        passages, amounts, rows = (
+            self._postings.passages, self._postings.amounts, self._postings.rows
+        )  # fmt: skip
+        if size > len(self) // _DENSE:
+            totals = np.zeros(len(self))
+            for start, end, _, row in spans:
+                if row >= 0:
+                    totals += rows[row]
+                else:
+                    totals[passages[start:end]] += amounts[start:end]
+            candidates = totals.nonzero()[0]
+            return candidates, totals[candidates]
+        # A passage's number above, the posting's place below: sorted, a passage's postings stand together.
+        keys = np.concatenate([passages[start:end] for start, end, *_ in spans]).astype(np.int64)
+        keys <<= 32
+        keys |= np.arange(len(keys))
+        keys.sort()
+        numbers = keys >> 32
+        first = np.empty(len(keys), dtype=bool)
+        first[:1] = True
+        np.not_equal(numbers[1:], numbers[:-1], out=first[1:])
+        starts = first.nonzero()[0]
+        added = np.concatenate([amounts[start:end] for start, end, *_ in spans], dtype=np.float64)
+        return numbers[starts], np.add.reduceat(added[keys & 0xFFFFFFFF], starts)
+
+    def _least(self, candidates: Array, scores: Array, spans: Sequence[_Span], count: int) -> float:
+        """Return a score that `count` passages reach: those that lead now are looked up in all other words' postings."""
+        some = max(count, _FEW)
+        if len(scores) > some:
+            lead = np.argpartition(scores, len(scores) - some)[len(scores) - some :]
+            candidates, scores = candidates[lead], scores[lead]
+        else:
+            scores = scores.copy()
+        for span in spans:
+            self._look_up(span, candidates, scores)
+        return _last_of_best(scores, count)
 
     def _read(self, number: int) -> Passage:
         start, end = self._offsets[number : number + 2].tolist()
@@ -258,11 +254,6 @@ class PassageIndex:
 
 def _last_of_best(scores: Array, count: int) -> float:
     return float(np.partition(scores, len(scores) - count)[len(scores) - count])
-
-
-def _joined(arrays: Sequence[Array]) -> Array:
-    joined: Array = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-    return joined
 
 
 def _mapped(path: Path) -> Array:
