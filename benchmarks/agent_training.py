@@ -61,7 +61,7 @@ async def trained(name: str, options: dict[str, Any], steps: int, folder: Path) 
     ]
     tokenizer = make_text_tokenizer(texts)
     model = make_text_model(tokenizer, positions=8192)
-    memorise(model, tokenizer, [*examples, *examples, *wrong], steps=150)
+    memorise(model, tokenizer, [*examples, *examples, *wrong], steps=120, batch_size=8)
     model.save_pretrained(folder / "model")
     tokenizer.save_pretrained(folder / "model")
     longest = max(len(tokenizer(turn)["input_ids"]) for _, turn in examples)

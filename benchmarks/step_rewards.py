@@ -106,7 +106,7 @@ def learned(trainer_name: str, episode: type[LookUp], seed: int, steps: int) -> 
         options: dict[str, Any] = {
             "output_dir": folder, "use_cpu": True, "bf16": False, "max_steps": steps, "seed": seed,
             "per_device_train_batch_size": EPISODES, "max_completion_length": 40,
-            "learning_rate": 5e-4, "lr_scheduler_type": "constant_with_warmup", "warmup_steps": 2, "report_to": [], "save_strategy": "no",
+            "learning_rate": 1e-3, "lr_scheduler_type": "constant_with_warmup", "warmup_steps": 2, "report_to": [], "save_strategy": "no",
             "logging_steps": steps, "disable_tqdm": True,
         }  # fmt: skip
         if trainer_name == "ppo":
@@ -114,7 +114,7 @@ def learned(trainer_name: str, episode: type[LookUp], seed: int, steps: int) -> 
             arguments: Any = PPOConfig(**options, gamma=1.0, lam=0.95, value_learning_rate=1e-3)
         else:
             kind = type("TurnGRPOTrainer", (ReturnsFromTurns, trl.GRPOTrainer), {})
-            arguments = trl.GRPOConfig(**options, num_generations=8)
+            arguments = trl.GRPOConfig(**options, num_generations=16)
         trainer = kind(
             model=model, args=arguments, train_dataset=rlvr.trl.dataset(env),
             reward_funcs=rlvr.trl.reward(env), rollout_func=rlvr.trl.rollout(env),
