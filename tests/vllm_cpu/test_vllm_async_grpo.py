@@ -22,6 +22,13 @@ def test_the_rollout_worker_rewards_in_its_own_process(server: Server, warmed: P
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(warmed)
+    # The worker knows the templates of published models, and asks others how they end a message.
+    content = {"close_pattern": "<eos>", "content": "text"}
+    tokenizer.response_template = {
+        "defaults": {"role": "assistant"},
+        "start_anchor": "<bot>",
+        "fields": {"content": content},
+    }
     env = rlvr.make("arithmetic", **OPTIONS)
     PartialState()  # its log asks for the process that the trainer would make
     worker = AsyncRolloutWorker(
