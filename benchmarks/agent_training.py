@@ -51,6 +51,7 @@ async def right_messages(env: rlvr.Environment, task: rlvr.Task) -> list[tuple[l
 async def trained(name: str, options: dict[str, Any], steps: int, folder: Path) -> str:
     """Make a model, train it, and return a line about it."""
     from recipes._text_model import make_text_model, make_text_tokenizer, memorise
+    from rlvr.policies.template import Template
 
     env = rlvr.make(name, **options)
     tasks = list(env.tasks[:TASKS])
@@ -64,14 +65,16 @@ async def trained(name: str, options: dict[str, Any], steps: int, folder: Path) 
     memorise(model, tokenizer, [*examples, *examples, *wrong], steps=120, batch_size=8)
     model.save_pretrained(folder / "model")
     tokenizer.save_pretrained(folder / "model")
-    longest = max(len(tokenizer(turn)["input_ids"]) for _, turn in examples)
+    prompts = [len(Template(tokenizer).prompt(prompt)) for prompt, _ in examples]
+    turns = [len(tokenizer(turn)["input_ids"]) for _, turn in examples]
+    longest = max(prompts) + max(turns) - min(prompts)  # with what the environment says in between
     config = rlvr.TrainConfig(
         str(folder / "model"),
         rlvr.Source(name, options=options, limit=TASKS),
         steps=steps,
         batch=BATCH,
         group=GROUP,
-        max_tokens=(longest + 8) * options["max_turns"] * 2,
+        max_tokens=2 * longest,
         learning_rate=1e-4,
         measure_every=steps,
         save_every=1000,
