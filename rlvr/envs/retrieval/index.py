@@ -155,25 +155,26 @@ class PassageIndex:
         a float64, in whatever order they are made.
         """
         place, candidates, scores, least = self._added_up(spans, count)
-        rest = sum(span.most for span in spans[place:])
-        for span in spans[place:]:
-            if len(candidates) > _FEW:
-                kept = scores >= least - rest
-                candidates, scores = candidates[kept], scores[kept]
-            rest -= span.most
-            self._look_up(span, candidates, scores)
+        while len(candidates) > _FEW and place < len(spans):
+            self._look_up(spans[place : place + 1], candidates, scores)
+            place += 1
+            kept = scores >= least - _rest(spans[place:])
+            candidates, scores = candidates[kept], scores[kept]
+        self._look_up(spans[place:], candidates, scores)
         return candidates, scores
 
-    def _look_up(self, span: _Span, candidates: Array, scores: Array) -> None:
-        """Add a word's amounts to the scores of passages, which are in order."""
-        start, end, _, row = span
-        if row >= 0:
-            scores += self._postings.rows[row].take(candidates)
-            return
-        numbers = self._postings.passages[start:end]
-        at = numbers.searchsorted(candidates)
-        has = numbers.take(at, mode="clip") == candidates
-        scores += self._postings.amounts[start:end].take(at, mode="clip") * has
+    def _look_up(self, spans: Sequence[_Span], candidates: Array, scores: Array) -> None:
+        """Add words' amounts to the scores of passages."""
+        common = [span.row for span in spans if span.row >= 0]
+        if common:
+            amounts = self._postings.rows[np.array(common)[:, None], candidates]
+            scores += amounts.sum(axis=0, dtype=np.float64)
+        for start, end, _, row in spans:
+            if row < 0:
+                numbers = self._postings.passages[start:end]
+                at = numbers.searchsorted(candidates.astype(np.int32))
+                has = numbers.take(at, mode="clip") == candidates
+                scores += self._postings.amounts[start:end].take(at, mode="clip") * has
 
     def _added_up(self, spans: Sequence[_Span], count: int) -> tuple[int, Array, Array, float]:
         """Add up the first words, until only passages that have one of them can be among the best.
@@ -183,6 +184,7 @@ class PassageIndex:
             reach in the end.
         """
         place = size = 0
+        least = 0.0
         while True:
             begin = place
             while place < len(spans):
@@ -191,24 +193,24 @@ class PassageIndex:
                     break
                 size += length
                 place += 1
-            candidates, scores = self._sums(spans[:place], size)
             later = spans[place:]
+            rest = _rest(later)
+            candidates, scores = self._sums(spans[:place], size, least - rest)
             if not later:
-                return place, candidates, scores, 0.0
-            if len(scores) < count:
-                continue
-            rest = sum(span.most for span in later) + _ROUNDING
-            least = self._least(candidates, scores, later, count)
-            if least > rest:
-                kept = scores >= least - rest
-                return place, candidates[kept], scores[kept], least
+                return place, candidates, scores, least
+            if len(scores) >= count:
+                least = max(least, self._least(candidates, scores, later, count))
+                if least > rest:
+                    kept = scores >= least - rest
+                    return place, candidates[kept], scores[kept], least
 
-    def _sums(self, spans: Sequence[_Span], size: int) -> tuple[Array, Array]:
+    def _sums(self, spans: Sequence[_Span], size: int, bound: float) -> tuple[Array, Array]:
         """Return the passages that have one of the words, in order, and the sums of their amounts.
 
         Args:
             spans: the words.
             size: the number of their postings.
+            bound: the passages with smaller sums may be left out.
         """
         passages, amounts, rows = (
             self._postings.passages, self._postings.amounts, self._postings.rows
@@ -220,7 +222,7 @@ class PassageIndex:
                     totals += rows[row]
                 else:
                     totals[passages[start:end]] += amounts[start:end]
-            candidates = totals.nonzero()[0]
+            candidates = (totals >= bound if bound > 0 else totals > 0).nonzero()[0]
             return candidates, totals[candidates]
         # A passage's number above, the posting's place below: sorted, a passage's postings stand together.
         keys = np.concatenate([passages[start:end] for start, end, *_ in spans]).astype(np.int64)
@@ -243,13 +245,17 @@ class PassageIndex:
             candidates, scores = candidates[lead], scores[lead]
         else:
             scores = scores.copy()
-        for span in spans:
-            self._look_up(span, candidates, scores)
+        self._look_up(spans, candidates, scores)
         return _last_of_best(scores, count)
 
     def _read(self, number: int) -> Passage:
         start, end = self._offsets[number : number + 2].tolist()
         return Passage.from_json(self._texts[start:end].decode())
+
+
+def _rest(spans: Sequence[_Span]) -> float:
+    """Return the most that words can add to a passage's score."""
+    return sum(span.most for span in spans) + _ROUNDING
 
 
 def _last_of_best(scores: Array, count: int) -> float:
