@@ -56,7 +56,7 @@ def test_a_fork_abandons_no_file_that_has_the_number_of_a_closed_one(tmp_path: P
     program.write_text("#!/bin/sh\nexec sleep 60\n")
     program.chmod(0o755)
     link = PipeLink([str(program)])
-    numbers = {link._in, link._out, link._told}
+    numbers = {link._in, link._out, link._info}
     link.close()
     files = [os.open(os.devnull, os.O_RDONLY) for _ in range(16)]
     assert numbers & set(files)  # they have been given away
