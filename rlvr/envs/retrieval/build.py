@@ -9,7 +9,6 @@ so it is computed here, once, and a search only adds such amounts ("eager scorin
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import itertools
 from collections import Counter
@@ -26,8 +25,8 @@ from rlvr.envs.retrieval.words import words_in
 
 K1, B = 1.2, 0.75
 MOST_PASSAGES = 2**31 - 1
-_COMMON = 8
-"""A word of more than one in so many passages has a row, which takes at most four times the bytes of its postings."""
+_COMMON = 32
+"""A word of more than one in so many passages has a row, which takes at most sixteen times the bytes of its postings."""
 _SHORT = 1000  # postings that are looked up quickly without one
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -60,7 +59,6 @@ class Postings:
     numbers: Array
 
 
-@functools.lru_cache(maxsize=1 << 15)  # the words of questions are often the same
 def digest_of(text: str) -> int:
     """Return a number of 64 bits that stands for a text."""
     encoded = text.encode("utf-8", "surrogatepass")
@@ -139,7 +137,7 @@ def _counted(passages: Iterable[Passage]) -> tuple[list[str], Array, Array, Arra
 
 def _digests(texts: Sequence[str]) -> Array:
     """Return the digests of texts. Raises `DataError` if two texts have one, which no corpus has come near."""
-    digests = np.array([digest_of.__wrapped__(text) for text in texts], dtype=np.uint64)
+    digests = np.array([digest_of(text) for text in texts], dtype=np.uint64)
     if len(np.unique(digests)) < len(texts):
         raise DataError("Two words or ids of the corpus can't be told apart: change one of them.")
     return digests

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import mmap
 import os
 from collections.abc import Iterable, Sequence
@@ -22,11 +23,13 @@ MOST_WORDS = 64
 """Different words of a query that count: the first ones."""
 
 _TEXTS, _OFFSETS = "passages.jsonl", "offsets.npy"
-_SOME = (
-    1000  # passages of a word that are added up more quickly than it is found out if they must be
-)
+# Passages of a word that are added up more quickly than it is found out if they must be.
+_SOME = 2000
 _FEW = 16  # candidates that are looked up more quickly than they are made fewer
-_DENSE = 16  # for more than one posting to so many passages, a sum for each passage is quicker
+_DENSE = 4  # for more than one posting to so many passages, a sum for each passage is quicker
+_REMEMBERED = (
+    1 << 16
+)  # words whose postings need not be looked for again: questions' words are often the same
 _ROUNDING = 1e-6  # what is compared are sums of float64 in two orders
 
 
@@ -62,6 +65,7 @@ class PassageIndex:
         self._postings = postings
         self._texts = texts
         self._offsets = offsets
+        self._span = functools.lru_cache(maxsize=_REMEMBERED)(self._span_of)
 
     @classmethod
     def of(cls, passages: Iterable[Passage]) -> PassageIndex:
@@ -122,7 +126,8 @@ class PassageIndex:
     def best(self, query: str, count: int) -> list[tuple[int, float]]:
         """Return the numbers of the best passages with their scores, the best first."""
         words = list(dict.fromkeys(words_in(query[:MOST_QUERY])))[:MOST_WORDS]
-        spans = self._spans(words)
+        known = {span for word in words if (span := self._span(word)) is not None}
+        spans = sorted(known, key=lambda span: (span.end - span.start, span.start))
         if not spans or count < 1:
             return []
         numbers, scores = self._scored(spans, count)
@@ -132,19 +137,15 @@ class PassageIndex:
         ranked = sorted(zip((-scores).tolist(), numbers.tolist(), strict=True))[:count]
         return [(number, -score) for score, number in ranked]
 
-    def _spans(self, words: Sequence[str]) -> list[_Span]:
-        """Return the postings of each known word; rare words first."""
+    def _span_of(self, word: str) -> _Span | None:
+        """Return the postings of a word, or None if it doesn't occur."""
         postings = self._postings
-        if not len(postings.words):
-            return []
-        digests = np.array([digest_of(word) for word in words], dtype=np.uint64)
-        places = np.searchsorted(postings.words, digests)
-        places[places == len(postings.words)] = 0
-        places = places[postings.words[places] == digests]
-        starts, ends = postings.starts[places], postings.starts[places + 1]
-        columns = (starts, ends, postings.most[places], postings.places[places])
-        spans = set(map(_Span._make, zip(*(column.tolist() for column in columns), strict=True)))
-        return sorted(spans, key=lambda span: (span.end - span.start, span.start))
+        digest = np.uint64(digest_of(word))
+        place = int(postings.words.searchsorted(digest))
+        if place == len(postings.words) or postings.words[place] != digest:
+            return None
+        start, end = postings.starts[place : place + 2].tolist()
+        return _Span(start, end, float(postings.most[place]), int(postings.places[place]))
 
     def _scored(self, spans: Sequence[_Span], count: int) -> tuple[Array, Array]:
         """Return passages with their scores, among which are the best `count`.
@@ -165,10 +166,12 @@ class PassageIndex:
 
     def _look_up(self, spans: Sequence[_Span], candidates: Array, scores: Array) -> None:
         """Add words' amounts to the scores of passages."""
+        rows = self._postings.rows
         common = [span.row for span in spans if span.row >= 0]
-        if common:
-            amounts = self._postings.rows[np.array(common)[:, None], candidates]
-            scores += amounts.sum(axis=0, dtype=np.float64)
+        if len(common) > 1:
+            scores += rows[np.array(common)[:, None], candidates].sum(axis=0, dtype=np.float64)
+        elif common:
+            scores += rows[common[0]].take(candidates)
         for start, end, _, row in spans:
             if row < 0:
                 numbers = self._postings.passages[start:end]
@@ -224,18 +227,18 @@ class PassageIndex:
                     totals[passages[start:end]] += amounts[start:end]
             candidates = (totals >= bound if bound > 0 else totals > 0).nonzero()[0]
             return candidates, totals[candidates]
-        # A passage's number above, the posting's place below: sorted, a passage's postings stand together.
-        keys = np.concatenate([passages[start:end] for start, end, *_ in spans]).astype(np.int64)
+        # A passage's number above, the bits of the amount below: sorted, a passage's postings stand together.
+        keys = np.concatenate([passages[start:end] for start, end, *_ in spans], dtype=np.int64)
         keys <<= 32
-        keys |= np.arange(len(keys))
+        keys |= np.concatenate([amounts[start:end] for start, end, *_ in spans]).view(np.int32)
         keys.sort()
         numbers = keys >> 32
         first = np.empty(len(keys), dtype=bool)
         first[:1] = True
         np.not_equal(numbers[1:], numbers[:-1], out=first[1:])
         starts = first.nonzero()[0]
-        added = np.concatenate([amounts[start:end] for start, end, *_ in spans], dtype=np.float64)
-        return numbers[starts], np.add.reduceat(added[keys & 0xFFFFFFFF], starts)
+        added = keys.astype(np.uint32).view(np.float32)
+        return numbers[starts], np.add.reduceat(added, starts, dtype=np.float64)
 
     def _least(self, candidates: Array, scores: Array, spans: Sequence[_Span], count: int) -> float:
         """Return a score that `count` passages reach: those that lead now are looked up in all other words' postings."""
