@@ -53,7 +53,7 @@ def messages_of(rubric: str, task: Task, answer: str, scored: bool) -> list[Mess
     if task.reference is not None:
         parts["reference"] = _text(task.reference)
     parts["response"] = answer
-    parts = {name: _harmless(text) for name, text in parts.items()}
+    parts = {name: harmless(text) for name, text in parts.items()}
     nonce = secrets.token_hex(8)
     form = _SCORE if scored else _PASS
     fenced = [f"{nonce} {name}\n{text}\n{nonce} end of {name}" for name, text in parts.items()]
@@ -93,6 +93,6 @@ def _text(reference: Any) -> str:
     return json.dumps(reference, ensure_ascii=False, indent=1, default=str)
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Make a text valid UTF-8 and break up the markers of chat templates."""
     return _MARKS.sub(lambda mark: mark.group() + " ", text.encode("utf-8", "replace").decode())
