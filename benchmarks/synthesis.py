@@ -30,9 +30,44 @@ from rlvr.authoring.rows import RowSource
 from rlvr.authoring.synthesis import Synthesis, synthesise
 from rlvr.policies import Request
 
-NAMES = ("Ana", "Ben", "Chloe", "Dmitri", "Elif", "Farid", "Grace", "Hiro", "Ines", "Jamal", "Kofi", "Lena")
-THINGS = ("apples", "marbles", "stamps", "candles", "notebooks", "ribbons", "kites", "bricks", "shells", "lanterns")
-PLACES = ("market", "harbour", "library", "bakery", "station", "workshop", "garden", "museum", "factory", "theatre")
+NAMES = (
+    "Ana",
+    "Ben",
+    "Chloe",
+    "Dmitri",
+    "Elif",
+    "Farid",
+    "Grace",
+    "Hiro",
+    "Ines",
+    "Jamal",
+    "Kofi",
+    "Lena",
+)
+THINGS = (
+    "apples",
+    "marbles",
+    "stamps",
+    "candles",
+    "notebooks",
+    "ribbons",
+    "kites",
+    "bricks",
+    "shells",
+    "lanterns",
+)
+PLACES = (
+    "market",
+    "harbour",
+    "library",
+    "bakery",
+    "station",
+    "workshop",
+    "garden",
+    "museum",
+    "factory",
+    "theatre",
+)
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 Compute = Callable[[int, int, int], int]
 TEMPLATES: tuple[tuple[str, Compute], ...] = (
@@ -53,9 +88,8 @@ TEMPLATES: tuple[tuple[str, Compute], ...] = (
     ("{a} collected {x} {t} in spring, {y} times as many in summer, and lost {z} near the {p} one {d}. How large is the collection of summer after the loss?",
      lambda x, y, z: x * y - z),
 )  # fmt: skip
-_WORDS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-          "seventeen eighteen nineteen").split()  # fmt: skip
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]  # fmt: skip
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 SHARES = {
     "wrong": 0.10,
     "copied": 0.10,
@@ -165,12 +199,16 @@ class Proposer:
         elif kind == "told":
             item = row(f"{question} (Hint: the answer is {answer}.)", answer)
         elif kind == "hostile":
-            item = row(question, rng.choice(("9**9**9**9", "\\frac{1}{0}", "", "x" * 3000, "((((((" * 200)))
+            item = row(
+                question, rng.choice(("9**9**9**9", "\\frac{1}{0}", "", "x" * 3000, "((((((" * 200))
+            )
         elif kind == "invisible":
             at = question.index(" ")
             item = row(question[:at] + "\u200b" + question[at:], answer)
         elif kind == "malformed":
-            item = rng.choice((question, {"question": question}, {"question": [1], "answer": 3}, 7, None))
+            item = rng.choice(
+                (question, {"question": question}, {"question": [1], "answer": 3}, 7, None)
+            )
         elif kind != "good":
             kind = "good"  # nothing to repeat yet
         if isinstance(item, dict) and isinstance(item.get("question"), str):
@@ -230,8 +268,17 @@ def written(rows: Sequence[dict[str, Any]], path: Path) -> Path:
 def make_inputs(folder: Path, seed: int) -> tuple[Path, Path, list[dict[str, str]]]:
     """Write 70 examples and 300 rows of an evaluation set, and return both files and the latter's rows."""
     rng = random.Random(f"inputs {seed}")
-    rows = list({question: row(question, answer) for question, answer in (problem(rng) for _ in range(400))}.values())
-    return written(rows[:70], folder / "70.jsonl"), written(rows[70:370], folder / "eval.jsonl"), rows[70:370]
+    rows = list(
+        {
+            question: row(question, answer)
+            for question, answer in (problem(rng) for _ in range(400))
+        }.values()
+    )
+    return (
+        written(rows[:70], folder / "70.jsonl"),
+        written(rows[70:370], folder / "eval.jsonl"),
+        rows[70:370],
+    )
 
 
 def closest_pair(texts: Sequence[str], threshold: float) -> tuple[float, str, str]:
@@ -249,7 +296,9 @@ def closest_pair(texts: Sequence[str], threshold: float) -> tuple[float, str, st
     return best
 
 
-def faults_of(made: Synthesis, examples: Path, evaluation: Path, folder: Path, near: float) -> list[str]:
+def faults_of(
+    made: Synthesis, examples: Path, evaluation: Path, folder: Path, near: float
+) -> list[str]:
     """Return what is wrong with the kept rows, found by other code than that which kept them."""
     faults = []
     for kept in made.rows:
@@ -259,7 +308,9 @@ def faults_of(made: Synthesis, examples: Path, evaluation: Path, folder: Path, n
     path = written(made.rows, folder / "kept.jsonl")
     env = rlvr.make("gsm8k", split="train", data=str(path))
     answers = [f"\\boxed{{{solution(kept['question'])}}}" for kept in made.rows]
-    for task, verdict in zip(env.tasks, rlvr.score(list(env.tasks), answers, env.verifier), strict=True):
+    for task, verdict in zip(
+        env.tasks, rlvr.score(list(env.tasks), answers, env.verifier), strict=True
+    ):
         if not verdict.scored or verdict.reward < 1:
             faults.append(f"{task.id}: the verifier doesn't confirm it")
     questions = [kept["question"] for kept in [*rows_in(examples), *made.rows]]
@@ -272,14 +323,16 @@ def faults_of(made: Synthesis, examples: Path, evaluation: Path, folder: Path, n
     return faults
 
 
-def rows_in(path: Path) -> list[dict[str, Any]]:  # noqa: N802
+def rows_in(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a JSONL file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def main() -> int:
     """Print the figures; the exit status is 1 if a kept row is at fault."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path)
@@ -295,7 +348,9 @@ def main() -> int:
         )  # fmt: skip
         seconds = time.monotonic() - began
         print("\n".join(made.report.lines()))
-        print(f"{seconds:.1f} s, {time.process_time() - cpu:.1f} s of this process's processor time")
+        print(
+            f"{seconds:.1f} s, {time.process_time() - cpu:.1f} s of this process's processor time"
+        )
         proposed = Counter(proposer.kinds.values())
         kept = Counter(proposer.kinds[kept["question"].strip()] for kept in made.rows)
         print("kind          proposed  kept")

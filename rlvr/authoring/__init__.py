@@ -5,7 +5,7 @@
 Reading: `read_file` the rows of a data file, `read_fixtures` responses with known verdicts. Responses: `find_answer`,
 `find_query` and `after_thinking`. Prompts: `describe` for tools, `schema_text` for databases, `public_part` for programs,
 `Constraint` for instructions. `Look` runs a policy's own queries. Findings of a probe: `ok`, `note`, `fail`,
-`nothing`.
+`nothing`. Tasks from a few examples: `synthesise`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ _HOME = {
     "read_file": "rlvr.envs.data",
     "read_fixtures": "rlvr.core.fixtures",
     "schema_text": "rlvr.envs.schema_text",
+    "synthesise": "rlvr.authoring.synthesis",
 }
 
 if TYPE_CHECKING:
     from rlvr.authoring.audit import Audit, Finding, ProbeOutcome, fail, note, nothing, ok
+    from rlvr.authoring.synthesis import synthesise
     from rlvr.core.fixtures import read_fixtures
     from rlvr.core.thinking import after_thinking
     from rlvr.envs.data import read_file
@@ -65,6 +67,7 @@ __all__ = [
     "read_file",
     "read_fixtures",
     "schema_text",
+    "synthesise",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOME)

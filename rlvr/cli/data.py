@@ -14,6 +14,7 @@ from rlvr.cli import (
     data_mine,
     data_neighbours,
     data_split,
+    data_synthesise,
     data_weakest,
 )
 
@@ -30,6 +31,7 @@ for _module in (
     data_mine,
     data_neighbours,
     data_split,
+    data_synthesise,
     data_weakest,
 ):
     command.add_command(_module.command)

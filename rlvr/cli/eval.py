@@ -14,6 +14,7 @@ from rich.console import Console
 
 from rlvr.cli.figures import UNSCORED, print_report
 from rlvr.cli.options import environment_options, named_values
+from rlvr.cli.policies import model_policy
 from rlvr.cli.progress import Live
 from rlvr.cli.rescore import print_modes, print_rescored
 from rlvr.cli.suite import read_suite
@@ -26,7 +27,6 @@ from rlvr.evaluation.evaluation import Evaluation, Part
 from rlvr.evaluation.preflight import check_sampling, check_server, make_to_evaluate
 from rlvr.policies.base import Request
 from rlvr.policies.decoding import template_digest
-from rlvr.policies.openai import OpenAIPolicy
 from rlvr.policies.scripted import NAMES, scripted
 from rlvr.runs.cache import VerdictCache
 from rlvr.runs.reading import read_records
@@ -240,27 +240,7 @@ def _policy(flags: dict[str, Any], parts: list[Part]) -> AnyPolicy:
                 f"--policy {flags['policy']} answers for one environment: evaluate them one by one."
             )
         return scripted(flags["policy"], parts[0].env)
-    if flags["base_url"] is None and flags["api"] is not None:
-        raise click.UsageError("--api is of a server: name it with --base-url.")
-    sampling = {
-        "temperature": flags["temperature"],
-        "stop": _stop(flags, parts),
-        "thinking_tokens": flags["thinking_tokens"],
-        "template": flags["template"],
-    }
-    if flags["base_url"] is not None:
-        return OpenAIPolicy(
-            flags["model"],
-            flags["base_url"],
-            api=flags["api"],
-            max_tokens=flags["max_tokens"],
-            concurrency=flags["concurrency"],
-            api_key_env=flags["api_key_env"],
-            **sampling,
-        )
-    from rlvr.policies.transformers import TransformersPolicy
-
-    return TransformersPolicy(flags["model"], max_new_tokens=flags["max_tokens"], **sampling)
+    return model_policy(flags, _stop(flags, parts))
 
 
 def _stop(flags: dict[str, Any], parts: list[Part]) -> tuple[str, ...]:

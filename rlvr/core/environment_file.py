@@ -37,7 +37,7 @@ def find_in_file(path: Path, name: str | None, specs: Iterable[EnvironmentSpec])
     path = path.resolve()
     if not path.is_file():
         raise UnknownEnvironmentError(f"There's no file {str(path)!r}.")
-    module = _imported(path)
+    module = imported(path)
     own = [(spec, spec.target) for spec in specs if not isinstance(spec.target, str)]
     own = [(spec, factory) for spec, factory in own if factory.__module__ == module]
     if not own:
@@ -61,8 +61,11 @@ def find_in_file(path: Path, name: str | None, specs: Iterable[EnvironmentSpec])
     )
 
 
-def _imported(path: Path) -> str:
-    """Import a file, if it isn't imported yet, and return the name of its module."""
+def imported(path: Path) -> str:
+    """Import a file, if it isn't imported yet, and return the name of its module.
+
+    Raises `UnknownEnvironmentError` if it can't be imported under its name, `BrokenEnvironmentError` if it raises.
+    """
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if file is not None and name != "__main__" and Path(file) == path:

@@ -5,8 +5,8 @@ problem of an evaluation set, its reference is valid for the verifier, another p
 agrees with it, and its pass rate is in the range that is asked for. docs/synthesis.md has the whole flow.
 """
 
+from rlvr.authoring.synthesis.flow import Synthesis, synthesise
 from rlvr.authoring.synthesis.options import SynthesisOptions
 from rlvr.authoring.synthesis.report import SynthesisReport
-from rlvr.authoring.synthesis.synthesise import Synthesis, synthesise
 
 __all__ = ["Synthesis", "SynthesisOptions", "SynthesisReport", "synthesise"]

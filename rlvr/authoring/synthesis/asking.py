@@ -170,7 +170,9 @@ class Asker:
                 responses = await policy.generate(request, len(samples))
                 self._put_all([(question.key, i) for i in samples], responses)
 
-        workers = [asyncio.create_task(serve()) for _ in range(min(self._concurrency, len(questions)))]
+        workers = [
+            asyncio.create_task(serve()) for _ in range(min(self._concurrency, len(questions)))
+        ]
         try:
             await asyncio.gather(*workers)
         finally:
@@ -181,7 +183,9 @@ class Asker:
     def _ask_batches(self, questions: Sequence[Question]) -> None:
         places = [(q, i) for q in questions for i in self._missing(q)]
         while places:
-            size = getattr(self._policy, "window", None) or getattr(self._policy, "batch_size", None)
+            size = getattr(self._policy, "window", None) or getattr(
+                self._policy, "batch_size", None
+            )
             batch, places = places[: size or _BATCH], places[size or _BATCH :]
             requests = [_with_seed(question, i) for question, i in batch]
             keys = [(question.key, i) for question, i in batch]

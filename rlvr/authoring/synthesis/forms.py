@@ -74,9 +74,7 @@ class RowForm:
         if not self.examples:
             id, why = next(iter(self.unusable.items()))
             raise DataError(f"None of the {len(rows)} examples can be used. Example {id}: {why}")
-        tasks = [
-            Task(task.prompt, task.reference, id) for id, (_, task) in self.examples.items()
-        ]
+        tasks = [Task(task.prompt, task.reference, id) for id, (_, task) in self.examples.items()]
         whole = copy.copy(env)
         whole.tasks = TaskSet(tasks, env.name)
         self.question = question_of(whole)
@@ -215,8 +213,8 @@ class _FileRows:
                 self._tasks = list(self.env.tasks)
             except DataError as error:
                 # A row that was left out is said in a warning.
-                said = "; ".join(str(warning.message) for warning in caught)
-                raise DataError(said.replace(str(path), "the file") or str(error)) from None
+                warned = "; ".join(str(warning.message) for warning in caught)
+                raise DataError(warned.replace(str(path), "the file") or str(error)) from None
 
     def only(self) -> Task:
         """Return the only row's task. Raises `DataError` if there isn't exactly one."""

@@ -62,9 +62,7 @@ class SynthesisOptions:
         low, high = self.difficulty
         if not 0 <= low <= high <= 1:
             raise OptionError(f"difficulty is an interval of [0, 1], not {low},{high}.")
-        if not any(
-            low <= solved / self.of <= high for solved in range(self.agree, self.of + 1)
-        ):
+        if not any(low <= solved / self.of <= high for solved in range(self.agree, self.of + 1)):
             raise OptionError(
                 f"No task can be kept: with {self.agree} to {self.of} agreeing responses of {self.of}, no pass "
                 f"rate is in {low:g} to {high:g}. Ask for more responses (of), or fewer that agree (agree)."

@@ -30,7 +30,7 @@ def read_items(reply: str) -> list[Any]:
         raise DataError(f"the reply has {len(text)} characters")
     if not text.strip():
         raise DataError("the reply is empty")
-    for part in [match[1] for match in _FENCE.finditer(text)][:_STARTS] + [text]:
+    for part in [*[match[1] for match in _FENCE.finditer(text)][:_STARTS], text]:
         items = _items_in(part)
         if items:
             return items

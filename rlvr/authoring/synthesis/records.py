@@ -13,10 +13,15 @@ from typing import Any
 from rlvr.authoring.synthesis.asking import Answers
 from rlvr.authoring.synthesis.report import SynthesisReport
 from rlvr.core.errors import DataError
-from rlvr.core.files import Appender, drop_torn_end, read_lines, replacing, dumped
+from rlvr.core.files import Appender, drop_torn_end, dumped, read_lines, replacing
 from rlvr.runs.run import Run, about
 
-TASKS, REJECTED, ANSWERS, PERSONAS = "tasks.jsonl", "rejected.jsonl", "answers.jsonl", "personas.jsonl"
+TASKS, REJECTED, ANSWERS, PERSONAS = (
+    "tasks.jsonl",
+    "rejected.jsonl",
+    "answers.jsonl",
+    "personas.jsonl",
+)
 _MAY_DIFFER = ("count", "replies", "patience")
 """Options that a resumed synthesis may change: they decide when it ends, and nothing else."""
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
-from rlvr.authoring.synthesis.candidate import Candidate
+from rlvr.authoring.synthesis.proposal import Proposal
 from rlvr.core.compose import leaves
 from rlvr.core.environment import Environment
 from rlvr.core.task import Task
@@ -22,7 +22,9 @@ from rlvr.policies.base import seed_of
 from rlvr.verifiers.code import Code
 from rlvr.verifiers.fences import fenced
 
-_OFTEN = 0.2  # share of the examples that pay a probe, from which on it says nothing about a candidate
+_OFTEN = (
+    0.2  # share of the examples that pay a probe, from which on it says nothing about a candidate
+)
 _FOREIGN = 2  # other tasks' answers per candidate
 _SPOILT = 6  # spoilt programs per candidate
 _NUMBER = re.compile(r"(?<![\w.])\d{1,9}(?![\w.])")
@@ -67,9 +69,9 @@ class ReferenceChecks:
         self._answers: list[tuple[Task, str]] = []
         self._calibrate(examples)
 
-    def check(self, candidates: Sequence[Candidate]) -> None:
+    def check(self, candidates: Sequence[Proposal]) -> None:
         """Reject the candidates whose reference is invalid, or whose verifier pays without a solution."""
-        plays: list[tuple[Candidate, str, str]] = []
+        plays: list[tuple[Proposal, str, str]] = []
         for candidate in candidates:
             assert candidate.task is not None
             plays += [
@@ -83,7 +85,7 @@ class ReferenceChecks:
         for candidate in candidates:
             self._decide(candidate, of.get(candidate.id, []))
 
-    def _decide(self, candidate: Candidate, verdicts: Sequence[tuple[str, Verdict]]) -> None:
+    def _decide(self, candidate: Proposal, verdicts: Sequence[tuple[str, Verdict]]) -> None:
         by_name: dict[str, list[Verdict]] = {}
         for name, verdict in verdicts:
             by_name.setdefault(name, []).append(verdict)
@@ -103,7 +105,9 @@ class ReferenceChecks:
             candidate.reject("reference", "the verifier refuses the reference itself", feedback)
         for name in ("empty", "echo"):
             if any(map(is_right, by_name.get(name, []))):
-                candidate.reject("reference", f"the verifier pays a response without content ({name})")
+                candidate.reject(
+                    "reference", f"the verifier pays a response without content ({name})"
+                )
         foreign = by_name.get("foreign", [])
         if len(foreign) == _FOREIGN and all(map(is_right, foreign)):
             candidate.reject("reference", "the verifier pays answers to other tasks")
@@ -121,9 +125,9 @@ class ReferenceChecks:
             if name not in self.left_out:
                 yield name, text
         rng = random.Random(seed_of(self._seed, "checks", id))
-        others = [text for other, text in self._answers if text != answer]
-        if "foreign" not in self.left_out and len(others) >= _FOREIGN:
-            for text in rng.sample(others, _FOREIGN):
+        foreign = [text for _, text in self._answers if text != answer]
+        if "foreign" not in self.left_out and len(foreign) >= _FOREIGN:
+            for text in rng.sample(foreign, _FOREIGN):
                 yield "foreign", text
         if self._runs_programs and answer is not None and isinstance(task.reference, dict):
             solution = str(task.reference.get("solution") or "")
@@ -164,12 +168,10 @@ class ReferenceChecks:
         usable = [task for id, task in examples.items() if id not in self.unusable]
         plays = [(task, *play) for task in usable for play in self._content_free(task)]
         for at, (task, answer) in enumerate(self._answers):
-            others = [text for other, text in self._answers if text != answer]
-            if others:
-                plays.append((task, "foreign", others[at % len(others)]))
-        verdicts = judge(
-            self.env, [task for task, _, _ in plays], [text for _, _, text in plays]
-        )
+            foreign = [text for _, text in self._answers if text != answer]
+            if foreign:
+                plays.append((task, "foreign", foreign[at % len(foreign)]))
+        verdicts = judge(self.env, [task for task, _, _ in plays], [text for _, _, text in plays])
         for name in ("empty", "echo", "foreign"):
             paid = [
                 is_right(v) for (_, kind, _), v in zip(plays, verdicts, strict=True) if kind == name

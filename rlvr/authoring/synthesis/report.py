@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from rlvr.authoring.synthesis.candidate import STAGES
+from rlvr.authoring.synthesis.proposal import STAGES
 
 
 @dataclass
@@ -69,7 +69,9 @@ class SynthesisReport:
             stage: {
                 "count": count,
                 "reasons": {
-                    reason: times for (of, reason), times in self.rejected.most_common() if of == stage
+                    reason: times
+                    for (of, reason), times in self.rejected.most_common()
+                    if of == stage
                 },
             }
             for stage, count in self.stages().items()

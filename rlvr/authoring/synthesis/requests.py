@@ -121,4 +121,3 @@ def _fences(nonce: str, noun: str, texts: Sequence[str]) -> str:
 
 def _fence(nonce: str, name: str, text: str) -> str:
     return f"{nonce} {name}\n{harmless(text)}\n{nonce} end of {name}"
-

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rlvr.authoring.synthesis.asking import Asker, Question
-from rlvr.authoring.synthesis.candidate import Candidate
 from rlvr.authoring.synthesis.options import SynthesisOptions
+from rlvr.authoring.synthesis.proposal import Proposal
 from rlvr.authoring.synthesis.references import is_right, judge
 from rlvr.authoring.synthesis.requests import answer_request
 from rlvr.core.environment import Environment
@@ -17,7 +17,7 @@ from rlvr.runs.rollouts import answer_of
 
 
 def confirm(
-    candidates: Sequence[Candidate], env: Environment, solver: Asker, options: SynthesisOptions
+    candidates: Sequence[Proposal], env: Environment, solver: Asker, options: SynthesisOptions
 ) -> None:
     """Reject the candidates whose references the solver doesn't confirm, or whose pass rate isn't asked for."""
     tasks = [candidate.task for candidate in candidates if candidate.task is not None]
@@ -40,7 +40,7 @@ def confirm(
 
 
 def _decide(
-    candidate: Candidate, verdicts: Sequence[Verdict], failed: int, options: SynthesisOptions
+    candidate: Proposal, verdicts: Sequence[Verdict], failed: int, options: SynthesisOptions
 ) -> None:
     scored = [verdict for verdict in verdicts if isinstance(verdict, Scored)]
     solved = sum(map(is_right, scored))
@@ -62,7 +62,11 @@ def _decide(
     other, votes = counts.most_common(1)[0] if counts else ("", 0)
     detail = f"{solved} of {len(scored)} responses agree"
     if votes > 1 and votes >= solved:
-        candidate.reject("agreement", "the solver agrees on another answer", f"{detail}; {votes} say {other:.200}")
+        candidate.reject(
+            "agreement",
+            "the solver agrees on another answer",
+            f"{detail}; {votes} say {other:.200}",
+        )
     elif solved < options.agree:
         candidate.reject("agreement", "too few of the solver's responses agree", detail)
     elif not low <= solved / len(scored) <= high:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from rlvr.authoring.synthesis.candidate import Candidate
+from rlvr.authoring.synthesis.proposal import Proposal
 from rlvr.authoring.synthesis.similar import is_invisible, plain
 from rlvr.core.task import Task
 from rlvr.verifiers.judge.prompt import harmless
@@ -20,7 +20,7 @@ _TELLING = r"(?:\b(?:answers?|solutions?|results?|references?|hint|gold|correct)
 _BOXED = re.compile(r"\\boxed\s*\{\s*\}")
 
 
-def check_text(candidate: Candidate, answers_in_questions: bool) -> None:
+def check_text(candidate: Proposal, answers_in_questions: bool) -> None:
     """Reject a candidate whose text hides something or tells its answer.
 
     Args:

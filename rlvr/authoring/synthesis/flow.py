@@ -14,9 +14,9 @@ from typing import Any
 from rlvr.authoring.decontamination import Index, Instance, read_instances
 from rlvr.authoring.split import prompt_group
 from rlvr.authoring.synthesis.asking import Asker, Question
-from rlvr.authoring.synthesis.candidate import Candidate
 from rlvr.authoring.synthesis.forms import RowForm, read_examples
 from rlvr.authoring.synthesis.options import SynthesisOptions
+from rlvr.authoring.synthesis.proposal import Proposal
 from rlvr.authoring.synthesis.reading import check_plain, read_items
 from rlvr.authoring.synthesis.records import SynthesisFolder
 from rlvr.authoring.synthesis.references import ReferenceChecks
@@ -72,6 +72,7 @@ def synthesise(
     resume: bool = False,
     env_options: Mapping[str, Any] | None = None,
     concurrency: int | None = None,
+    sampling: Mapping[str, Any] | None = None,
     progress: Callable[[SynthesisReport], None] = lambda report: None,
     **options: Any,
 ) -> Synthesis:
@@ -92,6 +93,7 @@ def synthesise(
         resume: go on with the synthesis in `folder`; no answer that is there is asked for again.
         env_options: options of the environment, if `env` is a name.
         concurrency: requests at a time of an asynchronous policy.
+        sampling: further facts for the record, such as the temperature, which a resumed synthesis must have again.
         progress: called with the figures after each group of candidates.
         options: further fields of `SynthesisOptions`.
 
@@ -121,6 +123,7 @@ def synthesise(
         "examples": _digest(rows),
         "policy": name_of(policy),
         "solver": name_of(policy if solver is None else solver),
+        "sampling": dict(sampling or {}),
         **chosen.to_json(),
     }
     records = SynthesisFolder(None if folder is None else Path(folder), config, resume)
@@ -188,20 +191,20 @@ class _Flow:
         most = self.options.most_replies
         while self._wanted and not self._is_fruitless:
             if asked >= most:
-                self.report.stopped = f"{most} replies were asked for, the most that --replies allows"
+                self.report.stopped = (
+                    f"{most} replies were asked for, the most that --replies allows"
+                )
                 break
             count = min(_ROUND, ceil(self._wanted / self.options.per_reply), most - asked)
             questions = [self._question(number) for number in range(asked, asked + count)]
             answers = self.asker.ask(questions)
-            candidates: list[Candidate] = []
+            candidates: list[Proposal] = []
             for number, (answer,) in enumerate(answers, asked):
                 candidates += self._read(number, answer)
             asked += count
             self._decide_all(candidates)
         if self._wanted and self._is_fruitless:
-            self.report.stopped = (
-                f"none of the last {self._fruitless} candidates was kept, the most that --patience allows"
-            )
+            self.report.stopped = f"none of the last {self._fruitless} candidates was kept, the most that --patience allows"
         self._count_tokens()
         self.records.finish(self.report)
         return Synthesis(
@@ -291,7 +294,7 @@ class _Flow:
         )
         return Question(key, request)
 
-    def _read(self, number: int, answer: Generation) -> list[Candidate]:
+    def _read(self, number: int, answer: Generation) -> list[Proposal]:
         """Return the candidates in a reply."""
         self.report.replies += 1
         if answer.stop == "error":
@@ -314,7 +317,7 @@ class _Flow:
         try:
             items = read_items(answer.text)
         except DataError as error:
-            reply = Candidate(id, 0, answer.text[:2000], origin)
+            reply = Proposal(id, 0, answer.text[:2000], origin)
             reply.reject("reply", "it has no tasks that can be read", str(error))
             self._record_rejection(reply)
             return []
@@ -322,10 +325,10 @@ class _Flow:
         # More than was asked for is a reply that runs on.
         for place, item in enumerate(items[: 2 * self.options.per_reply]):
             self._number += 1
-            candidates.append(Candidate(f"{id}-{place}", self._number, item, dict(origin)))
+            candidates.append(Proposal(f"{id}-{place}", self._number, item, dict(origin)))
         return candidates
 
-    def _decide_all(self, candidates: list[Candidate]) -> None:
+    def _decide_all(self, candidates: list[Proposal]) -> None:
         while candidates and self._wanted and not self._is_fruitless:
             size = max(_LEAST_CHUNK, min(_CHUNK, self._wanted))
             chunk, candidates = candidates[:size], candidates[size:]
@@ -334,7 +337,7 @@ class _Flow:
             self.progress(self.report)
         self.report.undecided += len(candidates)
 
-    def _decide(self, chunk: Sequence[Candidate]) -> None:
+    def _decide(self, chunk: Sequence[Proposal]) -> None:
         """Decide candidates, the cheap checks first. Those that a resumed folder has keep their outcome."""
         new = [c for c in chunk if self.records.outcome(c.id) is None]
         for candidate in chunk:
@@ -355,7 +358,7 @@ class _Flow:
                 self._check_repeats(candidate)
             self._record(candidate, before)
 
-    def _make_task(self, candidate: Candidate) -> None:
+    def _make_task(self, candidate: Proposal) -> None:
         try:
             candidate.row = self.form.row(candidate.item)
         except (DataError, RecursionError) as error:
@@ -367,17 +370,17 @@ class _Flow:
         except (DataError, RecursionError) as error:
             candidate.reject("row", "the environment can't read it", str(error))
 
-    def _check_repeats(self, candidate: Candidate) -> None:
+    def _check_repeats(self, candidate: Proposal) -> None:
         match = self._similar.find(candidate.question)
         if match is not None:
             name, similarity = match
-            what = "an example" if name.startswith("example ") else "a kept task"
+            noun = "an example" if name.startswith("example ") else "a kept task"
             kind = "the words of" if similarity == 1.0 else "a near-duplicate of"
-            candidate.reject("duplicate", f"{kind} {what}", f"{name}, {similarity:.2f}")
+            candidate.reject("duplicate", f"{kind} {noun}", f"{name}, {similarity:.2f}")
         elif prompt_group(plain(candidate.question)) in self._tried:
             candidate.reject("duplicate", "the same question was rejected after it was solved")
 
-    def _check_contamination(self, candidate: Candidate) -> None:
+    def _check_contamination(self, candidate: Proposal) -> None:
         assert candidate.task is not None
         match = self._contamination(candidate.task, candidate.question)
         if match is not None:
@@ -393,7 +396,7 @@ class _Flow:
                 return f"{instance.set} {instance.id} ({match.method} {match.score:.2f})"
         return None
 
-    def _record(self, candidate: Candidate, before: dict[str, Any] | None) -> None:
+    def _record(self, candidate: Proposal, before: dict[str, Any] | None) -> None:
         """Write a candidate's outcome and count it; `before` is the outcome in a resumed folder."""
         self.report.candidates += 1
         if before is not None and "stage" in before:
@@ -401,7 +404,11 @@ class _Flow:
         elif before is None and not candidate.is_open:
             self._record_rejection(candidate)
         else:
-            assert candidate.row is not None and candidate.task is not None
+            if candidate.row is None or candidate.task is None:
+                raise DataError(
+                    f"The kept task {candidate.id} can't be read again: {candidate.rejection}. Have the "
+                    f"environment's options or data changed?"
+                )
             facts = dict(candidate.facts)
             if before is None:
                 row = self.form.kept(candidate.row, candidate.id, candidate.number)
@@ -416,7 +423,7 @@ class _Flow:
             self.report.solved[facts["solved"]] += 1
             self._fruitless = 0
 
-    def _record_rejection(self, candidate: Candidate) -> None:
+    def _record_rejection(self, candidate: Proposal) -> None:
         line = self.records.outcome(candidate.id)
         if line is None:
             line = candidate.to_json()
@@ -440,7 +447,7 @@ class _Flow:
         self.report.completion_tokens = self.records.answers.completion_tokens
 
 
-def _open(candidates: Sequence[Candidate]) -> list[Candidate]:
+def _open(candidates: Sequence[Proposal]) -> list[Proposal]:
     return [candidate for candidate in candidates if candidate.is_open]
 
 

@@ -1,4 +1,4 @@
-"""`Candidate`: a proposed task on its way through the checks, and the record of where it ended."""
+"""`Proposal`: a proposed task on its way through the checks, and the record of where it ended."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Rejection:
 
 
 @dataclass
-class Candidate:
+class Proposal:
     """One proposed task.
 
     Attributes:
