@@ -60,6 +60,12 @@ FAMILIES = (
         "The tasks of an environment with one value of a key: slice/math:metadata.type=Algebra",
     ),
     Family(
+        "tasks",
+        "rlvr.envs.task_rows",
+        "Tasks",
+        "Any environment with the tasks of a file: tasks/arithmetic, with data=FILE",
+    ),
+    Family(
         "reasoning_gym",
         "rlvr.envs.reasoning_gym",
         "ReasoningGym",

@@ -22,7 +22,7 @@ from rlvr.authoring.synthesis.records import SynthesisFolder
 from rlvr.authoring.synthesis.references import ReferenceChecks
 from rlvr.authoring.synthesis.report import SynthesisReport
 from rlvr.authoring.synthesis.requests import personas_request, tasks_request
-from rlvr.authoring.synthesis.similar import SimilarTexts, plain
+from rlvr.authoring.synthesis.similar import SimilarTasks, SimilarTexts, plain
 from rlvr.authoring.synthesis.solving import confirm
 from rlvr.authoring.synthesis.texts import answers_stand_in, check_text
 from rlvr.core.environment import Environment
@@ -180,9 +180,10 @@ class _Flow:
         self.report.left_out = list(self.checks.left_out)
         if self._inside:
             self.report.left_out.append("the answer stands in the question")
-        self._similar = SimilarTexts(options.near, options.templates, list(questions.values()))
-        for id, question in questions.items():
-            self._similar.add(f"example {id}", question)
+        form_texts = [(questions[id], task.text) for id, task in usable.items()]
+        self._similar = SimilarTasks(options.near, options.templates, form_texts)
+        for id, (question, prompt) in zip(usable, form_texts, strict=True):
+            self._similar.add(f"example {id}", question, prompt)
 
     def run(self) -> Synthesis:
         """Make the tasks."""
@@ -371,7 +372,8 @@ class _Flow:
             candidate.reject("row", "the environment can't read it", str(error))
 
     def _check_repeats(self, candidate: Proposal) -> None:
-        match = self._similar.find(candidate.question)
+        assert candidate.task is not None
+        match = self._similar.find(candidate.question, candidate.task.text)
         if match is not None:
             name, similarity = match
             noun = "an example" if name.startswith("example ") else "a kept task"
@@ -417,7 +419,7 @@ class _Flow:
             else:
                 facts = before["metadata"]["origin"]
                 self.records.rows.append(before)
-            self._similar.add(candidate.id, candidate.question)
+            self._similar.add(candidate.id, candidate.question, candidate.task.text)
             self.tasks.append(candidate.task)
             self.report.kept += 1
             self.report.solved[facts["solved"]] += 1

@@ -25,6 +25,7 @@ from rlvr.verifiers.fences import fenced
 _OFTEN = (
     0.2  # share of the examples that pay a probe, from which on it says nothing about a candidate
 )
+_CALIBRATED = 100  # examples at most
 _FOREIGN = 2  # other tasks' answers per candidate
 _SPOILT = 6  # spoilt programs per candidate
 _NUMBER = re.compile(r"(?<![\w.])\d{1,9}(?![\w.])")
@@ -153,21 +154,19 @@ class ReferenceChecks:
 
     def _calibrate(self, examples: dict[str, Task]) -> None:
         answers = {id: self._answer(task) for id, task in examples.items()}
-        demonstrated = [id for id, answer in answers.items() if answer is not None]
         verdicts = judge(
-            self.env,
-            [examples[id] for id in demonstrated],
-            [answers[id] or "" for id in demonstrated],
+            self.env, list(examples.values()), [answer or "" for answer in answers.values()]
         )
-        for id, verdict in zip(demonstrated, verdicts, strict=True):
-            if is_right(verdict):
-                self._answers.append((examples[id], answers[id] or ""))
-                continue
-            why = verdict.message if isinstance(verdict, Unscored) else verdict.feedback
-            self.unusable[id] = f"the verifier doesn't pay its reference: {why}"
-        usable = [task for id, task in examples.items() if id not in self.unusable]
+        for (id, answer), verdict in zip(answers.items(), verdicts, strict=True):
+            if isinstance(verdict, Unscored):
+                self.unusable[id] = f"the verifier can't use its reference: {verdict.message}"
+            elif answer is not None and not is_right(verdict):
+                self.unusable[id] = f"the verifier doesn't pay its reference: {verdict.feedback}"
+            elif answer is not None:
+                self._answers.append((examples[id], answer))
+        usable = [task for id, task in examples.items() if id not in self.unusable][:_CALIBRATED]
         plays = [(task, *play) for task in usable for play in self._content_free(task)]
-        for at, (task, answer) in enumerate(self._answers):
+        for at, (task, answer) in enumerate(self._answers[:_CALIBRATED]):
             foreign = [text for _, text in self._answers if text != answer]
             if foreign:
                 plays.append((task, "foreign", foreign[at % len(foreign)]))

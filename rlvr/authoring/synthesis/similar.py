@@ -111,6 +111,33 @@ class SimilarTexts:
         return Sketch.of(tokens(text)).less(self._common)
 
 
+class SimilarTasks:
+    """An index of tasks, each by its question and by its whole prompt.
+
+    A candidate that changes the environment's own text around a question is compared by its prompt.
+
+    Args:
+        threshold, any_numbers: as for `SimilarTexts`.
+        form: pairs of question and prompt, whose common words are their form.
+    """
+
+    def __init__(
+        self, threshold: float, any_numbers: bool, form: Sequence[tuple[str, str]]
+    ) -> None:
+        questions, prompts = ([pair[i] for pair in form] for i in (0, 1))
+        self._questions = SimilarTexts(threshold, any_numbers, questions)
+        self._prompts = SimilarTexts(threshold, any_numbers, prompts)
+
+    def add(self, name: str, question: str, prompt: str) -> None:
+        """Add a task."""
+        self._questions.add(name, question)
+        self._prompts.add(name, prompt)
+
+    def find(self, question: str, prompt: str) -> tuple[str, float] | None:
+        """Return the name of a similar task and the similarity (1 for the same words); None if there's none."""
+        return self._questions.find(question) or self._prompts.find(prompt)
+
+
 def common_shingles(sketches: Iterable[Sketch], count: int) -> frozenset[str]:
     """Return the words and pairs of words that more than half of `count` texts have."""
     counts = Counter(shingle for sketch in sketches for shingle in sketch.shingles)

@@ -13,7 +13,7 @@ from rlvr.authoring.synthesis.requests import answer_request
 from rlvr.core.environment import Environment
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Unscored, Verdict
-from rlvr.runs.rollouts import answer_of
+from rlvr.runs.rollouts import answer_of, text_of
 
 
 def confirm(
@@ -57,7 +57,7 @@ def _decide(
     counts = Counter(
         answer
         for verdict in scored
-        if not is_right(verdict) and (answer := answer_of(verdict)) is not None
+        if not is_right(verdict) and (answer := _answer(verdict)) is not None
     )
     other, votes = counts.most_common(1)[0] if counts else ("", 0)
     detail = f"{solved} of {len(scored)} responses agree"
@@ -72,3 +72,14 @@ def _decide(
     elif not low <= solved / len(scored) <= high:
         kind = "easy" if solved / len(scored) > high else "hard"
         candidate.reject("difficulty", f"too {kind} for the solver", detail)
+
+
+def _answer(verdict: Scored) -> str | None:
+    """Return the answer that was found in a response, by the verifier or by a part of it."""
+    answer = answer_of(verdict)
+    parts = verdict.detail.get("parts")
+    if answer is None and isinstance(parts, dict):
+        details = [part.get("detail") for part in parts.values() if isinstance(part, dict)]
+        answers = [detail.get("answer") for detail in details if isinstance(detail, dict)]
+        answer = next((text_of(value) for value in answers if value is not None), None)
+    return answer
