@@ -126,6 +126,9 @@ def synthesise(
         "sampling": dict(sampling or {}),
         **chosen.to_json(),
     }
+    flow = _Flow(
+        form, chosen, progress
+    )  # before the folder is made: examples or sets may be unusable
     records = SynthesisFolder(None if folder is None else Path(folder), config, resume)
     askers: list[Asker] = []
     try:
@@ -133,8 +136,7 @@ def synthesise(
         askers.append(asker)
         if solver is not None:
             askers.append(Asker(solver, records.answers, concurrency))
-        flow = _Flow(form, records, asker, askers[-1], chosen, progress)
-        return flow.run()
+        return flow.run(records, asker, askers[-1])
     finally:
         for asked in askers:
             asked.close()
@@ -147,14 +149,13 @@ class _Flow:
     def __init__(
         self,
         form: RowForm,
-        records: SynthesisFolder,
-        asker: Asker,
-        solver: Asker,
         options: SynthesisOptions,
         progress: Callable[[SynthesisReport], None],
     ) -> None:
-        self.form, self.records, self.options = form, records, options
-        self.asker, self.solver, self.progress = asker, solver, progress
+        self.form, self.options, self.progress = form, options, progress
+        self.records: SynthesisFolder
+        self.asker: Asker
+        self.solver: Asker
         self.report = SynthesisReport(wanted=options.count)
         self.personas: list[dict[str, Any]] = []
         self.tasks: list[Task] = []
@@ -185,8 +186,9 @@ class _Flow:
         for id, (question, prompt) in zip(usable, form_texts, strict=True):
             self._similar.add(f"example {id}", question, prompt)
 
-    def run(self) -> Synthesis:
+    def run(self, records: SynthesisFolder, asker: Asker, solver: Asker) -> Synthesis:
         """Make the tasks."""
+        self.records, self.asker, self.solver = records, asker, solver
         self._make_personas()
         asked = 0
         most = self.options.most_replies

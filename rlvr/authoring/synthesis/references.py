@@ -113,8 +113,9 @@ class ReferenceChecks:
         if len(foreign) == _FOREIGN and all(map(is_right, foreign)):
             candidate.reject("reference", "the verifier pays answers to other tasks")
         spoilt = by_name.get("spoilt", [])
-        if spoilt and all(map(is_right, spoilt)):
-            candidate.reject("reference", "its tests pass spoilt solutions")
+        if spoilt and sum(map(is_right, spoilt)) > len(spoilt) / 2:
+            # Some changes make no difference to a program, but not most.
+            candidate.reject("reference", "its tests pass most spoilt solutions")
         candidate.facts["demonstrated"] = bool(right)
 
     def _plays(self, task: Task, id: str) -> Iterator[tuple[str, str]]:
