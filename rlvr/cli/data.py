@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from rlvr.cli import (
+    data_critiques,
     data_decontaminate,
     data_dedupe,
     data_difficulty,
@@ -25,6 +26,7 @@ def command() -> None:
 
 
 for _module in (
+    data_critiques,
     data_decontaminate,
     data_dedupe,
     data_difficulty,

@@ -63,6 +63,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.sweep
 def test_a_killed_command_goes_on(rlvr_cli: Any, folder: Path) -> None:
     """The second process has the rows of one that wasn't killed, and asks for nothing that is there."""
     arguments = [
@@ -154,6 +155,7 @@ def test_fewer_tasks_are_exit_status_three(rlvr_cli: Any, folder: Path) -> None:
     assert json.loads((folder / "out/report.json").read_text())["complete"] is False
 
 
+@pytest.mark.sweep(gate=4)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

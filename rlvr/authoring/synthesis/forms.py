@@ -102,7 +102,7 @@ class RowForm:
         made_with.pop("data", None)
         if name is not None and _has_option(name, "data"):
             try:
-                return cls(_FileRows(name, made_with, rows).env, rows, reads_file=True)
+                return cls(_FileRows(name, made_with, rows).env, rows, True)
             except OptionError:
                 raise
             except Exception as error:
@@ -173,6 +173,8 @@ class RowForm:
         return [row for row, _ in self.examples.values()]
 
     def _read_examples(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        # If a row was left out, each is read alone, and says why.
+        tasks = list(self.env.tasks) if self.reads_file and len(self.env.tasks) == len(rows) else []
         for number, row in enumerate(rows, 1):
             given_id = next((row[name] for name in _IDS if row.get(name) is not None), number)
             id = str(given_id)
@@ -184,7 +186,11 @@ class RowForm:
                 bare = {name: row[name] for name in self.columns if row.get(name) is not None}
                 if not self.reads_file:
                     bare = {"prompt": row["prompt"], "reference": row["reference"]}
-                self.examples[id] = dict(row), self.task(bare, id, number)
+                task = tasks[number - 1] if tasks else self.task(bare, id, number)
+                self.examples[id] = (
+                    dict(row),
+                    Task(task.prompt, task.reference, id, task.metadata),
+                )
             except DataError as error:
                 self.unusable[id] = str(error)
 
@@ -199,18 +205,23 @@ class RowForm:
 
 
 class _FileRows:
-    """Rows as an environment reads them from a file."""
+    """Rows as an environment reads them from a file.
+
+    Attributes:
+        env: the environment.
+        tasks: its tasks.
+    """
 
     def __init__(self, name: str, options: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]):
-        self._folder = tempfile.TemporaryDirectory(prefix="rlvr-rows-")
-        path = Path(self._folder.name) / "rows.jsonl"
-        with self._folder, warnings.catch_warnings(record=True) as caught:
+        folder = tempfile.TemporaryDirectory(prefix="rlvr-rows-")
+        path = Path(folder.name) / "rows.jsonl"
+        with folder, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
             options = {key: value for key, value in options.items() if key != "data"}
             self.env = make(name, data=str(path), **options)
             try:
-                self._tasks = list(self.env.tasks)
+                self.tasks = list(self.env.tasks)
             except DataError as error:
                 # A row that was left out is said in a warning.
                 warned = "; ".join(str(warning.message) for warning in caught)
@@ -218,9 +229,9 @@ class _FileRows:
 
     def only(self) -> Task:
         """Return the only row's task. Raises `DataError` if there isn't exactly one."""
-        if len(self._tasks) != 1:
-            raise DataError(f"it makes {len(self._tasks)} tasks")
-        return self._tasks[0]
+        if len(self.tasks) != 1:
+            raise DataError(f"it makes {len(self.tasks)} tasks")
+        return self.tasks[0]
 
 
 def read_examples(source: str | Path) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from rlvr.core.errors import DataError, MissingExtraError
 from rlvr.core.files import replacing
 
 # Of each column its type: "string", "int64", "double" and "bool" as in Arrow, "messages" (role and
-# content), "components" (name and value), or "lists of …".
+# content), "components" (name and value), "strings", or "lists of …".
 Columns: TypeAlias = dict[str, str]
 
 _ROWS, _BYTES = 1000, 32 << 20  # of a row group, at most; whichever comes first
@@ -99,6 +99,7 @@ def _arrow_types(pa: Any) -> dict[str, Any]:
         "int64": pa.int64(),
         "double": number,
         "bool": pa.bool_(),
+        "strings": pa.list_(text),
         "messages": pa.list_(pa.struct([("role", text), ("content", text)])),
         "components": pa.list_(pa.struct([("name", text), ("value", number)])),
         "lists of int64": pa.list_(pa.list_(pa.int64())),
