@@ -1,11 +1,12 @@
 """Tasks made of 70 examples by a script that also proposes wrong, repeated, contaminated and hostile ones.
 
-    python benchmarks/synthesis.py [--count 1000] [--seed 0] [--folder FOLDER]
+    python benchmarks/synthesis.py [--count 1000] [--seed 0] [--agree 3] [--of 4] [--folder FOLDER]
 
 The examples and an evaluation set of 300 are word problems of a grammar in GSM8K's form. The script writes further ones,
-and with stated shares rows that must not be kept. A second script solves problems by the grammar. Afterwards each kept
-row is checked without the code that kept it: the reference by the grammar and a fresh verifier, near-duplicates by
-comparing all pairs, and the evaluation set by `rlvr data decontaminate`.
+and with stated shares rows that must not be kept. A second script solves problems by the grammar; 4% of its answers are
+wrong by one, as some of the wrong references are, so that with fewer agreeing responses they confirm each other now and
+then. Afterwards each kept row is checked without the code that kept it: the reference by the grammar and a fresh verifier,
+near-duplicates by comparing all pairs, and the evaluation set by `rlvr data decontaminate`.
 """
 
 from __future__ import annotations
@@ -335,6 +336,8 @@ def main() -> int:
     )
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--agree", type=int, default=3)
+    parser.add_argument("--of", type=int, default=4)
     parser.add_argument("--folder", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -344,7 +347,7 @@ def main() -> int:
         began, cpu = time.monotonic(), time.process_time()
         made = synthesise(
             "gsm8k", examples, proposer, asked.count, solver=Solver(), against=[str(evaluation)],
-            personas=10, seed=asked.seed, folder=asked.folder, env_options={"split": "train"},
+            personas=10, agree=asked.agree, of=asked.of, seed=asked.seed, folder=asked.folder, env_options={"split": "train"},
         )  # fmt: skip
         seconds = time.monotonic() - began
         print("\n".join(made.report.lines()))

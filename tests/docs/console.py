@@ -17,6 +17,10 @@ RUN_AS: dict[str, dict[str, str]] = {
         "rlvr view runs/eval-… runs/eval-…": "rlvr view runs/a runs/b --no-open",
     },
     "docs/commands.md": {
+        "rlvr data synthesise gsm8k --from 70.jsonl -o made --count 1000 --model Qwen/Qwen3-32B "
+        "--base-url http://localhost:8000/v1":
+            "rlvr data synthesise gsm8k --from 70.jsonl -o made --count 5 --policy "
+            "writer.py:Problems --solver writer.py:Answers",
         "rlvr eval gsm8k --split test --model ./my-model":
             "rlvr eval gsm8k --split test --policy oracle --limit 2 --run runs/a",
         "rlvr view runs/eval-…": "rlvr view runs/b --no-open",
@@ -56,6 +60,12 @@ RUN_AS: dict[str, dict[str, str]] = {
         "rlvr data neighbours queries.jsonl -o neighbours --databases databases -n 10 --seed 0":
             "rlvr data neighbours queries.jsonl -o neighbours --databases databases -n 10 --seed 0 "
             "--workers 1",
+    },
+    "docs/synthesis.md": {
+        "rlvr data synthesise gsm8k --from 70.jsonl -o made --count 1000 --personas 50 --model "
+        "Qwen/Qwen3-32B --base-url http://localhost:8000/v1 --against gsm8k:test":
+            "rlvr data synthesise gsm8k --from 70.jsonl -o made --count 5 --personas 2 --policy "
+            "writer.py:Problems --solver writer.py:Answers --against gsm8k:test",
     },
     "docs/training.md": {
         "rlvr train gsm8k --model Qwen/Qwen3-1.7B --vllm colocate --steps 200 --run runs/mine":

@@ -141,6 +141,46 @@ def _problems(_: Path) -> None:
     _lines("rows.jsonl", *({"question": f"{n} + 7?", "answer": str(n + 7)} for n in range(30)))
 
 
+def _synthesis(data: Path) -> None:
+    """Write examples, critiques, and the guide's policies with those of the benchmark in one file."""
+    from benchmarks.synthesis import make_inputs
+
+    make_inputs(Path(), 0)
+    block = in_languages("python")["docs/synthesis.md"][0].text.partition("\nexamples = ")[0]
+    more = """
+from pathlib import Path
+from benchmarks.synthesis import Proposer, Solver as Answers, rows_in
+
+def Problems():
+    return Proposer(rows_in(Path("eval.jsonl")))
+"""
+    sys.modules.pop("writer", None)
+    Path("writer.py").write_text(block + more)
+    sums = [(n, n + 3) for n in range(30, 100)]
+    _lines(
+        "sums.jsonl",
+        *(
+            {"prompt": f"What is {a} + {b}? Use \\boxed{{}}.", "reference": str(a + b)}
+            for a, b in sums
+        ),
+    )
+    _lines(
+        "critiques.jsonl",
+        {
+            "prompt": "What is 6 times 7?",
+            "reference": "42",
+            "response": "\\boxed{36}",
+            "critique": "That is 6 times 6.",
+            "rewrite": "\\boxed{42}",
+        },
+    )
+
+
+def _commands(data: Path) -> None:
+    _readme(data)
+    _synthesis(data)
+
+
 def _anagram(data: Path) -> None:
     """Write the guide's first example as a file, as a reader does."""
     sys.modules.pop("anagram", None)
@@ -149,11 +189,12 @@ def _anagram(data: Path) -> None:
 
 FILES: dict[str, Callable[[Path], None]] = {
     "README.md": _readme,
-    "docs/commands.md": _readme,
+    "docs/commands.md": _commands,
     "docs/authors.md": _anagram,
     "docs/data.md": _rows_to_split,
     "docs/kl.md": _kl,
     "docs/new.md": _problems,
     "docs/sql.md": lambda data: _queries("queries.jsonl", data),
+    "docs/synthesis.md": _synthesis,
 }
 """Makes what a page's commands read, in the working directory; called with the data sets' folder."""
