@@ -221,12 +221,12 @@ def _as_record(row: dict[str, Any]) -> dict[str, Any]:
         fields = {new: row.get(old) for old, new in names.items()}
     elif kind in ("sft", "revisions"):
         messages = row.get("messages")
-        ends = [row.get("prompt_messages"), row.get("rewrite_messages")]
-        if not isinstance(messages, list) or not all(type(end) is int and end > 0 for end in ends):
+        start, end = row.get("prompt_messages"), row.get("rewrite_messages")
+        if not isinstance(messages, list) or type(start) is not int or type(end) is not int:
             raise DataError("its 'messages', 'prompt_messages' or 'rewrite_messages' is missing")
         fields = {
-            "prompt": messages[: ends[0]],
-            "rewrite": messages[-ends[1] :],
+            "prompt": messages[: max(0, start)],
+            "rewrite": messages[len(messages) - max(0, end) :],
             "response": row.get("response"),
             "response_reward": row.get("response_reward"),
             "rewrite_reward": row.get("reward"),

@@ -509,6 +509,10 @@ def test_injections_in_examples_stay_data() -> None:
         ("", None),
         ("no tasks today", None),
         ("x" * 500_000, None),
+        ("x```\n" * 79_000, None),
+        ("```json\n[" * 40_000, None),
+        ("{" * 390_000, None),
+        ('[{"a": ' + "1" * 5000 + "}]", None),
     ],
 )  # fmt: skip
 def test_replies_are_read_or_refused(reply: str, items: list[Item] | None) -> None:

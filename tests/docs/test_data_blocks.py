@@ -16,6 +16,7 @@ from rlvr.cli.lines import verdict_lines
 from rlvr.cli.suite import read_suite
 from rlvr.core.fixtures import read_fixtures
 from rlvr.core.registry import GROUP
+from rlvr.evaluation.critiques import read_critiques
 from rlvr.runs.rollouts import Rollout
 from tests.docs.fences import ALL, ROOT, in_languages
 from tests.docs.shell import parse
@@ -64,6 +65,11 @@ def _entry_point(text: str, folder: Path) -> None:
     assert group == GROUP
 
 
+def _critiques(text: str, folder: Path) -> None:
+    (folder / "critiques.jsonl").write_text(text, encoding="utf-8")
+    assert len(list(read_critiques(folder / "critiques.jsonl"))) == len(text.splitlines())
+
+
 READS: dict[tuple[str, str], Callable[[str, Path], None]] = {
     ("docs/authors.md", "json"): _fixtures,
     ("docs/authors.md", "toml"): _entry_point,
@@ -71,6 +77,7 @@ READS: dict[tuple[str, str], Callable[[str, Path], None]] = {
     ("docs/evaluators.md", "toml"): _suite,
     ("docs/faults.md", "json"): _score,
     ("docs/judging_episodes.md", "json"): _fixtures,
+    ("docs/synthesis.md", "json"): _critiques,
     ("docs/training.md", "toml"): _training,
 }
 """What reads a page's blocks in a language."""

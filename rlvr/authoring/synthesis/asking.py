@@ -110,6 +110,7 @@ class Asker:
         own: int = getattr(policy, "concurrency", 1)
         self._concurrency = concurrency or own
         self._loop: _Loop | None = None
+        self._started = False
         self._errors = 0  # in a row
 
     def ask(self, questions: Sequence[Question]) -> list[list[Generation]]:
@@ -161,6 +162,10 @@ class Asker:
 
     async def _ask_all(self, questions: Sequence[Question]) -> None:
         policy = cast(AsyncPolicy, self._policy)
+        start = getattr(policy, "start", None)
+        if not self._started and start is not None:
+            await start()  # raises if there's no server, before anything is asked
+        self._started = True
         waiting = iter(questions)
 
         async def serve() -> None:

@@ -134,7 +134,7 @@ def synthesise(
     try:
         asker = Asker(policy, records.answers, concurrency)
         askers.append(asker)
-        if solver is not None:
+        if solver is not None and solver is not policy:
             askers.append(Asker(solver, records.answers, concurrency))
         return flow.run(records, asker, askers[-1])
     finally:

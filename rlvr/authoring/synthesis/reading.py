@@ -8,12 +8,12 @@ from typing import Any, NoReturn
 
 from rlvr.core.errors import DataError
 from rlvr.core.thinking import after_thinking
+from rlvr.verifiers.fences import fenced_blocks
 
 _LONGEST = 400_000
 """The longest reply in characters that is read."""
 _STARTS = 16  # places of a reply at which JSON is looked for
 _DEEPEST = 12  # of a row's lists and objects
-_FENCE = re.compile(r"```[A-Za-z]*[ \t]*\n(.*?)\n[ \t]*```", re.DOTALL)
 _LISTS = ("tasks", "personas", "rows", "items", "problems", "data")
 
 
@@ -30,7 +30,7 @@ def read_items(reply: str) -> list[Any]:
         raise DataError(f"the reply has {len(text)} characters")
     if not text.strip():
         raise DataError("the reply is empty")
-    for part in [*[match[1] for match in _FENCE.finditer(text)][:_STARTS], text]:
+    for part in [*(block.text for block in fenced_blocks(text)[:_STARTS]), text]:
         items = _items_in(part)
         if items:
             return items

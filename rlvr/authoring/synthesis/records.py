@@ -14,6 +14,7 @@ from rlvr.authoring.synthesis.asking import Answers
 from rlvr.authoring.synthesis.report import SynthesisReport
 from rlvr.core.errors import DataError
 from rlvr.core.files import Appender, drop_torn_end, dumped, read_lines, replacing
+from rlvr.core.secrets import scrubbed_options
 from rlvr.runs.run import Run, about
 
 TASKS, REJECTED, ANSWERS, PERSONAS = (
@@ -121,7 +122,7 @@ def _check_same(path: Path, config: dict[str, Any]) -> None:
     before = about(path)
     if before.get("kind") != "synthesis" or not isinstance(before.get("config"), dict):
         raise DataError(f"{str(path)!r} has a run, and no synthesis.")
-    for name, value in config.items():
+    for name, value in scrubbed_options(config).items():
         old = before["config"].get(name)
         if name not in _MAY_DIFFER and old != value:
             raise DataError(

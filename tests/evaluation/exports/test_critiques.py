@@ -240,6 +240,17 @@ def test_the_rubric_judges_response_and_rewrite(tmp_path: Path) -> None:
         ({**PLAIN, "rewrite": "\ud800"}, "surrogate"),
         ({**PLAIN, "metadata_json": "{"}, "metadata_json"),
         ({"format": "sft", "rewrite_messages": 0, "messages": [], "critique": ""}, "'messages'"),
+        (
+            {
+                "format": "sft",
+                "rewrite_messages": -1,
+                "prompt_messages": 9,
+                "messages": [],
+                "critique": "",
+                "response": "a",
+            },
+            "its 'prompt'",
+        ),
         ([PLAIN], "isn't a JSON object"),
     ],
 )
