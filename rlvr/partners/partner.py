@@ -7,9 +7,11 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, cast
 
+from rlvr.core.environment import Environment
 from rlvr.core.episode import Child, Episode
 from rlvr.core.errors import CannotScore, OptionError
-from rlvr.core.task import Message, as_message
+from rlvr.core.live_episode import LiveEpisode
+from rlvr.core.task import Message, Task, as_message
 from rlvr.core.verdict import Cause
 from rlvr.policies.base import (
     AsyncPolicy,
@@ -111,6 +113,36 @@ class Partner:
         episode.children.append(child)
         return Talk(self, episode, child, len(episode.children))
 
+    async def play(self, episode: Episode, env: Environment, task: Task) -> LiveEpisode:
+        """Play a whole episode of an environment, as a sub-agent does, and record it as a child of another.
+
+        It isn't judged: its messages and its `outcome` are what the caller gets. A fault in it is one of `episode`, too.
+
+        Args:
+            episode: the episode within which it is played.
+            env: the environment.
+            task: the task of the episode that is played.
+        """
+        live = env.episode(task)
+        live.policy = episode.policy
+        child = Child(self.role, self._name, live.messages, children=live.children)
+        episode.children.append(child)
+        tools = tuple(env.tool_schemas or ())
+        async with live:
+            while not live.over:
+                seed = seed_of(task.id, self.role, live.turns)
+                request = Request(tuple(live.messages), task, seed, tools)
+                generation = await self.answer(request, episode)
+                _count(child, generation)
+                if generation.overflow:
+                    live.cut("length")
+                else:
+                    await live.respond(generation.message, generation.stop)
+            await live.end()
+        if live.fault is not None:
+            raise CannotScore(live.fault.cause, f"a {self.role}: {live.fault.message}")
+        return live
+
     async def answer(self, request: Request, episode: Episode) -> Generation:
         """Return the policy's response. Raises `CannotScore` if there is none, unless the prompt was too long for it."""
         try:
@@ -185,8 +217,12 @@ class Talk:
         request = Request(tuple(child.messages), task, seed, tuple(tools))
         generation = await self._partner.answer(request, self._episode)
         self._turns += 1
-        child.sent_tokens += generation.prompt_tokens or 0
-        child.completion_tokens += generation.completion_tokens or 0
+        _count(child, generation)
         if not generation.overflow:
             child.messages.append(generation.message)
         return generation
+
+
+def _count(child: Child, generation: Generation) -> None:
+    child.sent_tokens += generation.prompt_tokens or 0
+    child.completion_tokens += generation.completion_tokens or 0
