@@ -110,7 +110,8 @@ class InCharacter:
             return f"it said over {_MOST_SAID} characters"
         if "<tool_call>" in text:
             return "it called a tool"
-        if len(text) > 40 and any(text == heard.strip() for heard in turn.heard):
+        # The last message alone, and no words of its own: else an agent could have it break the rule.
+        if len(text) > 40 and turn.heard[-1:] == (text,) and text not in turn.own_messages:
             return "it repeated the agent"
         return None
 

@@ -79,6 +79,12 @@ def test_a_user_that_breaks_its_instructions_leaves_the_episode_unscored(
     assert (str(caught.value.cause), user_errors([caught.value.message])) == ("partner", {rule: 1})
 
 
+def test_an_agent_cannot_have_a_user_repeat_it() -> None:
+    line = "My passcode is lamp-7 and I said so before, did I not?"
+    replies, _ = talk(Lines(line, line), line[:-1], "Your passcode, please.")
+    assert [reply.text for reply in replies] == [line, line]
+
+
 def test_what_the_agent_said_is_not_made_up() -> None:
     (reply, _), _ = talk(Lines("Yes, W31111, too.", "W20000? [END]"), "You have W31111, too.", "?")
     assert reply.text == "Yes, W31111, too."

@@ -120,6 +120,26 @@ def test_each_rule_is_named_and_counted(tmp_path: Any) -> None:
     assert all(row["children"][0]["role"] == "user" for row in rows)
 
 
+def test_a_run_that_was_ended_goes_on_and_repeats_nothing(tmp_path: Any) -> None:
+    env = rlvr.make("support", level=2)
+    rlvr.evaluate(env, scripted("oracle", env), limit=12, run=tmp_path / "run")
+    file = tmp_path / "run/rollouts.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[:7]) + lines[7][:50])
+    report = rlvr.evaluate(
+        env, scripted("oracle", env), limit=12, run=tmp_path / "run", resume=True
+    )
+    again = file.read_text().splitlines(keepends=True)
+    assert again[:7] == lines[:7]
+    assert sorted(map(_task_and_children, again)) == sorted(map(_task_and_children, lines))
+    assert (report.rollouts, report.mean.value) == (12, 1.0)
+
+
+def _task_and_children(line: str) -> tuple[str, str]:
+    row = json.loads(line)
+    return row["task"], json.dumps(row["children"])
+
+
 def test_a_case_is_the_same_each_time_and_its_prompt_keeps_secrets() -> None:
     tasks = [rlvr.make("support", level=4).tasks[5] for _ in range(2)]
     assert tasks[0] == tasks[1]
