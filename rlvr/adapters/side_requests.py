@@ -1,4 +1,4 @@
-"""What an episode asks of a trainer's policy beside its own turns, such as the messages of a sub-agent.
+"""Requests of an episode to a trainer's policy beside its own turns, such as for the messages of a sub-agent.
 
 The answers aren't trained on: they are the environment's.
 """

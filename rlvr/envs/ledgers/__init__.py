@@ -54,7 +54,7 @@ LEVELS = {
 }
 
 
-class Archive:
+class LedgerShelf:
     """The ledgers of one task, as a sub-agent reads them."""
 
     def __init__(self, task: Task) -> None:
@@ -147,7 +147,7 @@ def make(
     policy: Any = Clerk() if is_scripted else agents
     # The clerk writes its calls as text.
     delegating = SubAgents(
-        policy, (Archive,), calls="text" if is_scripted else calls, varies=not is_scripted
+        policy, (LedgerShelf,), calls="text" if is_scripted else calls, varies=not is_scripted
     )
     tasks = generated(
         problem,
