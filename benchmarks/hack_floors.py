@@ -86,10 +86,12 @@ SEVERAL_TURNS: dict[str, dict[str, Any]] = {
     "code_agent": {},
     "code_repair": {},
     "if_rlvr": {"level": 3, "turns": 3},
+    "ledgers": {},
     "math_python": {},
     "search_qa": {},
     "shop": {},
     "sql_explore": {},
+    "support": {},
     "terminal": {},
 }
 POLICIES = (

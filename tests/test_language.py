@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -43,8 +44,14 @@ PLACEHOLDERS = frozenset(
 """Names of variables that don't say what the value is; the field's nouns do: `task`, `verdict`, `matches`."""
 
 
-def docstrings(path: Path) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@functools.lru_cache(maxsize=1)
+def trees() -> tuple[tuple[Path, ast.Module], ...]:
+    """Every module, parsed once for all tests of this file that one process runs."""
+    return tuple((path, ast.parse(path.read_text(encoding="utf-8"))) for path in MODULES)
+
+
+def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
             if text:
@@ -54,8 +61,8 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
 def test_no_docstring_opens_with_a_question_word() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line}: {text.splitlines()[0]}"
-        for path in MODULES
-        for line, text in docstrings(path)
+        for path, tree in trees()
+        for line, text in docstrings(tree)
         if OPENINGS.match(text)
     ]
     assert not wrong, "\n".join(wrong)
@@ -63,8 +70,8 @@ def test_no_docstring_opens_with_a_question_word() -> None:
 
 def test_each_class_name_is_used_once() -> None:
     places = defaultdict(list)
-    for path in MODULES:
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for path, tree in trees():
+        for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
     shared = {name: where for name, where in places.items() if len(where) > 1}
@@ -84,10 +91,10 @@ def test_some_words_are_not_used(kind: str) -> None:
     assert not wrong, f"{len(wrong)} lines:\n" + "\n".join(wrong[:60])
 
 
-def placeholders(source: str) -> list[tuple[int, str]]:
+def placeholders(tree: ast.Module) -> list[tuple[int, str]]:
     """Return the lines and names at which a placeholder is bound: variables, arguments, a class's annotations."""
     bound = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             bound.append((node.lineno, node.id))
         elif isinstance(node, ast.arg):
@@ -100,8 +107,8 @@ def placeholders(source: str) -> list[tuple[int, str]]:
 def test_variables_have_names_that_say_what_they_hold() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line}: {name}"
-        for path in MODULES
-        for line, name in placeholders(path.read_text(encoding="utf-8"))
+        for path, tree in trees()
+        for line, name in placeholders(tree)
     ]
     assert not wrong, f"{len(wrong)} placeholders:\n" + "\n".join(wrong)
 
@@ -122,7 +129,7 @@ def f(one, *found, said=1, **known):
         case [one, *found]:
             pass
 """
-    assert placeholders(source) == [
+    assert placeholders(ast.parse(source)) == [
         (2, "found"), (2, "known"), (2, "one"), (2, "said"), (3, "made"), (4, "given"), (4, "told"),
         (5, "each"), (5, "what"), (6, "others"), (6, "them"), (9, "one"), (10, "those"), (13, "found"), (13, "one"),
     ]  # fmt: skip

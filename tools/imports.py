@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -44,9 +45,15 @@ def imports_of(path: Path, root: Path = HOUSE) -> Iterator[Import]:
     return imports_in(ast.parse(path.read_text(encoding="utf-8")), relative.as_posix(), package)
 
 
+@functools.cache
 def all_imports() -> list[Import]:
     """Return the imports of all modules of rlvr."""
     return [item for path in sorted(HOUSE.rglob("*.py")) for item in imports_of(path)]
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    names = (getattr(node, "id", getattr(node, "attr", None)) for node in ast.walk(test))
+    return "TYPE_CHECKING" in names
 
 
 def imports_in(tree: ast.AST, file: str, package: tuple[str, ...]) -> Iterator[Import]:
@@ -64,9 +71,7 @@ def imports_in(tree: ast.AST, file: str, package: tuple[str, ...]) -> Iterator[I
                 target = f"rlvr.{alias.name}" if inner else module
                 yield Import(file, node.lineno, target, alias.name, deferred, typing)
         elif not isinstance(node, ast.expr):  # no expression holds a statement
-            typing = typing or (
-                isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-            )
+            typing = typing or (isinstance(node, ast.If) and _is_type_checking(node.test))
             function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             for child in ast.iter_child_nodes(node):
                 yield from walk(child, deferred or function or typing, typing)

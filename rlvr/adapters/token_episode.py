@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from rlvr.adapters.side_requests import asking
 from rlvr.core.environment import Environment
 from rlvr.core.live_episode import LiveEpisode
 from rlvr.core.task import Message, Task
@@ -97,7 +98,13 @@ async def play(
 
     Exceptions of `generate` are the trainer's, and pass through.
     """
-    async with env.episode(task, deadline_s=deadline_s) as live:
+    live = env.episode(task, deadline_s=deadline_s)
+
+    async def more(ids: list[int], left: int) -> Sequence[int]:
+        return (await generate(ids, left)).token_ids
+
+    live.policy = asking(template, more, len(prompt) + max_tokens)
+    async with live:
         episode = TokenEpisode(list(prompt), live.messages, step_rewards=live.step_rewards)
         while not live.over:
             left = max_tokens - len(episode.response)

@@ -12,6 +12,7 @@ import pytest
 import rlvr
 from rlvr import Cause, Scored, Unscored
 from rlvr.adapters.token_episode import Generated, TokenEpisode, play
+from rlvr.partners import Partner
 from rlvr.policies.template import Template
 
 Said = Sequence[str]
@@ -147,3 +148,31 @@ def test_an_authors_mistake_is_unscored(tokenizer: Any, reply: Any, judge: Any, 
     episode, _ = played(tokenizer, Own(reply, judge), ["1"])
     assert isinstance(episode.verdict, Unscored)
     assert said in episode.verdict.message
+
+
+class SideEnv(rlvr.MultiTurn):
+    """Asks the policy itself for the reply, as a partner of its own."""
+
+    def begin(self, task: rlvr.Task) -> Any:
+        return Side(task)
+
+
+class Side(rlvr.Episode):
+    """An episode whose other side is the same policy."""
+
+    async def reply(self, message: Any) -> Any:
+        if len(self.conversation) > 3:
+            return None
+        talk = Partner("self", "guest").talk(self)
+        generation = await talk.ask("1+1=" if message.content == "1" else "1+1=" * 40)
+        return "+1" if generation.overflow else f"+{generation.text}"
+
+
+@pytest.mark.parametrize(("first", "shown"), [("1", "+2"), ("2", "+1")])
+def test_the_policy_also_plays_its_partner_within_its_context(
+    tokenizer: Any, first: str, shown: str
+) -> None:
+    env = SideEnv(rlvr.make("test_sums").tasks, rlvr.Math(), Side, max_turns=3)
+    said = [first, "2", "3"] if first == "1" else [first, "3"]
+    episode, _ = played(tokenizer, env, said)
+    assert [m["content"] for m in episode.messages] == ["2+1=", first, shown, "3"]

@@ -25,6 +25,7 @@ import rlvr
 from rlvr import Cause, Unscored
 from rlvr.core.errors import DataError, OptionError
 from rlvr.core.task import Message
+from rlvr.partners import Partner
 
 torch = pytest.importorskip("torch")
 trl = pytest.importorskip("trl")
@@ -448,3 +449,32 @@ def test_options_that_are_none_are_refused() -> None:
         OptionError, match=r"str has no _generate_single_turn.*RLOOTrainer takes no"
     ):
         rlvr.trl.rollout(env)([rlvr.trl.dataset(env)[0]["prompt"]], "a trainer")
+
+
+class Pair(rlvr.Episode):
+    """An episode whose other side is the same policy, which is asked at its beginning, too."""
+
+    async def open(self) -> None:
+        self.talk = Partner("self", "guest").talk(self)
+        self.first = (await self.talk.ask("1+1=")).text
+
+    async def reply(self, message: Any) -> Any:
+        if len(self.conversation) > 3:
+            return None
+        return "+1" if (await self.talk.ask("+1")).overflow else "+2"
+
+
+def test_the_policy_plays_its_partners_by_the_trainers_generation(
+    train: Callable[..., Any],
+) -> None:
+    env = rlvr.MultiTurn(tasks("pair"), digits, Pair, max_turns=3)
+    book = Book()
+    train(env, record=book, rollout=rlvr.trl.rollout(env, chunks=2)).train()
+    assert len(book) == 8
+    for one in book:
+        assert one.verdict is not None
+        (child,) = one.children
+        roles = [message["role"] for message in child.messages]
+        assert roles == ["user", "assistant"] * (len(roles) // 2)
+        assert child.completion_tokens > 0
+        assert (child.role, child.policy) == ("guest", "self")

@@ -104,6 +104,24 @@ def test_texts_come_back_whole_and_cannot_leave_their_block(tmp_path: Path) -> N
     assert len(re.findall("<script>", page)) == 1
 
 
+def test_partners_and_the_outcome_are_among_a_rollouts_notes(tmp_path: Path) -> None:
+    words = [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Bye."}]
+    child = {
+        "role": "user",
+        "policy": "control",
+        "messages": words,
+        "tokens": {"sent": 1, "completion": 2},
+    }
+    child["children"] = [child | {"role": "sub-agent"}]
+    row = rollout("t", 0, CORRECT) | {"children": [child], "outcome": {"paid": 7}}
+    notes = dict(
+        blocks(write_view([write_run(tmp_path / "run", [row])]).path)["texts-0-0"][0]["notes"]
+    )
+    assert notes["user, played by control"] == "[user]\nHello?\n\n[assistant]\nBye."
+    assert notes["sub-agent, played by control"] == notes["user, played by control"]
+    assert json.loads(notes["outcome"]) == {"paid": 7}
+
+
 def test_every_rollout_is_in_one_block(tmp_path: Path) -> None:
     rows = [rollout(f"t{i}", 0, CORRECT, "x" * (i % 7) * 1000) for i in range(1500)]
     found = blocks(write_view([write_run(tmp_path / "run", rows)]).path)

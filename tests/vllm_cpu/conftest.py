@@ -83,11 +83,11 @@ def warmed(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
     return folder
 
 
-def serve(model: Path, log: Path, *flags: str) -> Server:
+def serve(model: Path, log: Path, *flags: str, port: int = 0) -> Server:
     """Start a server of `model` that takes weights."""
     from tests.vllm_cpu.weights import server_command
 
-    port = free_port()
+    port = port or free_port()
     command, environment = server_command(
         str(model), port, "--served-model-name", NAME, "--max-model-len", str(CONTEXT), *flags
     )

@@ -6,10 +6,11 @@ weight sync and log-probabilities stay TRL's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
+from rlvr.adapters.side_requests import SidePolicy
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Message
 from rlvr.policies import transformers as policies
@@ -93,6 +94,16 @@ class TrlBackend:
         with self._at_most(self.widest(max_tokens)):
             ids, logprobs = self._trainer._generate_single_turn(filled, None, {}, 1)
         return ids[: len(prompts)], None if logprobs is None else logprobs[: len(prompts)]
+
+    def side_policy(self) -> SidePolicy | None:
+        """Return the policy for what episodes ask beside their turns; None if several processes generate together."""
+        if self._trainer.accelerator.num_processes > 1:
+            return None
+
+        def generate(prompts: list[list[int]], limits: list[int]) -> Sequence[Sequence[int]]:
+            return self.generate(prompts, max(limits))[0]
+
+        return SidePolicy(self.template, generate, self.context, self.budget, self.stop_token_ids)
 
     @contextmanager
     def _at_most(self, new_tokens: int) -> Iterator[None]:

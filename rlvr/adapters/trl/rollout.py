@@ -7,12 +7,14 @@ generated and during TRL's own forward passes.
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, as_completed, wait
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import cloudpickle
 
@@ -25,12 +27,14 @@ from rlvr.core.task import Message
 from rlvr.core.verdict import Cause, Unscored
 from rlvr.envs.mixture import Environments, Mixture, a_mixture
 from rlvr.evaluation.judge import EpisodeJudge
+from rlvr.policies.batching import Batcher
 from rlvr.scoring import default_pool
 from rlvr.scoring.prints import aside
 
 if TYPE_CHECKING:
     from rlvr.adapters.trl.trainer_types import TrlTrainer
 
+T = TypeVar("T")
 RolloutFunction: TypeAlias = Callable[[Sequence[Any], "TrlTrainer"], dict[str, Any]]
 
 
@@ -120,6 +124,8 @@ class _BatchPlayer:
         self._backend = backend
         self._judges = judges
         self._max_turns = max_turns
+        # Futures that are done, and what the policy is asked beside the turns: both are seen to in this thread.
+        self._events: SimpleQueue[Future[Any] | Callable[[], None]] = SimpleQueue()
 
     def play(self, episodes: list[TrlEpisode], chunks: int) -> None:
         """Play until all episodes are over, in all processes."""
@@ -128,7 +134,15 @@ class _BatchPlayer:
             (chunk, dict[Future[list[Message]], TrlEpisode]())
             for chunk in (episodes[i : i + size] for i in range(0, len(episodes), size))
         )
-        wait([live_of(episode).begin_open() for episode in episodes])
+        side = self._backend.side_policy()
+        if side is not None:
+            batcher = Batcher(side, self._events.put)
+            for episode in episodes:
+                live_of(episode).policy = lambda request: asyncio.wrap_future(
+                    batcher.submit(request)
+                )
+        for _ in self._finished([live_of(episode).begin_open() for episode in episodes]):
+            pass
         for episode in episodes:
             live = live_of(episode)
             if len(episode.prompt_ids) >= self._backend.context:
@@ -169,7 +183,7 @@ class _BatchPlayer:
 
     def _take(self, replies: dict[Future[list[Message]], TrlEpisode]) -> None:
         """Continue each episode by its environment's reply."""
-        for future in as_completed(replies):
+        for future in self._finished(replies):
             # An environment without `reply` is a mistake of its author, and ends the training.
             new = future.result()
             episode = replies[future]
@@ -184,6 +198,19 @@ class _BatchPlayer:
                     episode.add_reply(ids)
             if live.over:
                 self._end(episode)
+
+    def _finished(self, futures: Iterable[Future[T]]) -> Iterator[Future[T]]:
+        """Yield futures as they are done, and generate what their episodes ask of the policy meanwhile."""
+        left = set(futures)
+        for future in left:
+            future.add_done_callback(self._events.put)
+        while left:
+            event = self._events.get()
+            if isinstance(event, Future):
+                left.discard(event)
+                yield event
+            else:
+                event()
 
     def _tokens_left(self, episode: TrlEpisode) -> int:
         """Return the number of tokens that the episode may still have."""

@@ -23,6 +23,7 @@ _HOME = {
     "PassageIndex": "rlvr.envs.retrieval.index",
     "Search": "rlvr.envs.toolboxes.search",
     "Sql": "rlvr.envs.toolboxes.sql",
+    "SubAgents": "rlvr.envs.toolboxes.sub_agents",
     "Toolbox": "rlvr.envs.toolboxes.base",
 }
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from rlvr.envs.toolboxes.mcp import Mcp
     from rlvr.envs.toolboxes.search import Search
     from rlvr.envs.toolboxes.sql import Sql
+    from rlvr.envs.toolboxes.sub_agents import SubAgents
     from rlvr.envs.toolboxes.workspace import Files, Python, Shell
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "Search",
     "Shell",
     "Sql",
+    "SubAgents",
     "Toolbox",
 ]
 

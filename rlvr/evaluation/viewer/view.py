@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from rlvr.core.episode import all_children
 from rlvr.core.errors import OptionError
 from rlvr.core.files import naming, replacing
+from rlvr.core.task import content_text
 from rlvr.core.verdict import Scored, Unscored
 from rlvr.envs.slices import By, labeller
 from rlvr.evaluation.compare import RunComparison, compare_tallies, corrected
@@ -202,6 +204,11 @@ def _texts(record: Record) -> dict[str, Any]:
     shown = {name: value for name, value in verdict.detail.items() if name != "parts" or not parts}
     notes = [(f"detail: {name}", _text(value)) for name, value in shown.items()]
     notes += [(name, _text(value)) for name, value in record.labels.items()]
+    for child in all_children(rollout.children):
+        turns = [f"[{message['role']}]\n{content_text(message)}" for message in child.messages]
+        notes.append((f"{child.role}, played by {child.policy}", "\n\n".join(turns)))
+    if rollout.outcome is not None:
+        notes.append(("outcome", _text(rollout.outcome)))
     if rollout.task.metadata:
         notes.append(("metadata", _text(rollout.task.metadata)))
     for name, value in (("token_ids", rollout.token_ids), ("logprobs", rollout.logprobs)):
