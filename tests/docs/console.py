@@ -107,6 +107,7 @@ ONLY_PARSED: dict[str, str] = {
     "rlvr view runs/quickstart": "of a run that isn't made here; this page's other view is run",
     "rlvr bench": _TESTED.format("tests/cli/test_bench.py"),
     "rlvr bench math pool": _TESTED.format("tests/cli/test_bench.py"),
+    "rlvr data mine repository -o tasks": _TESTED.format("tests/envs/terminal/test_controls.py"),
     "rlvr sandbox build": _TESTED.format("tests/sandboxes/test_image.py"),
     "rlvr sandbox build --packages numpy,pandas": _TESTED.format("tests/sandboxes/test_packages.py"),
     "rlvr sandbox build --backend bubblewrap --packages ''": "it would be other tests' packages, too",
