@@ -65,13 +65,18 @@ CODE = code("broker")
 
 
 @functools.cache
-def sources() -> bytes:
-    """Return the runner's modules as the bootstrap reads them."""
+def sources(names: tuple[str, ...] = ()) -> bytes:
+    """Return the runner's modules as the bootstrap reads them.
+
+    Args:
+        names: of modules, if not all are needed; to compile all takes longer than a browser needs to start.
+    """
     folder = resources.files("rlvr.sandboxes.runner")
     modules = {
         "runner" if file.name == "__init__.py" else "runner." + file.name.removesuffix(".py"): file
         for file in folder.iterdir()
         if file.name.endswith(".py")
+        and (not names or file.name.removesuffix(".py") in ("__init__", *names))
     }
 
     data = json.dumps(
