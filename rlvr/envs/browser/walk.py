@@ -130,7 +130,7 @@ class Walk:
         kind, target = step[0], step[1]
         if kind == "open":
             self._read(target)
-            return written_call("open", path=target), True
+            return written_call("goto", path=target), True
         number = self._number(kind, target)
         element = self.shown[number - 1]
         if kind == "type":

@@ -50,7 +50,7 @@ class BrowserSession(Episode):
         self._closed = False
         self._text = ""
 
-    async def open(self, path: str = "/") -> str:
+    async def goto(self, path: str = "/") -> str:
         """Open a page of the site.
 
         Args:
@@ -59,12 +59,13 @@ class BrowserSession(Episode):
         return await self._page({"do": "open", "path": _checked_path(path)})
 
     async def click(self, element: int) -> str:
-        """Click a link, a button, a checkbox or a radio button. Return the page that is there then.
+        """Click a link, a button, a checkbox or a radio button. Return the page that a link or a button leads to.
 
         Args:
             element: its number in the last page.
         """
-        return await self._page({"do": "click", "element": _checked(element)})
+        answer = await self._act({"do": "click", "element": _checked(element)})
+        return _line_of(answer) if "line" in answer else self._page_of(answer)
 
     async def type(self, element: int, text: str) -> str:
         """Type a text into a field, in place of what is there. Dates are written like 2026-03-09, times like 09:30.
@@ -128,7 +129,9 @@ class BrowserSession(Episode):
                 await asyncio.shield(asyncio.wrap_future(_pool().submit(jail.close)))
 
     async def _page(self, action: Mapping[str, Any], part: int = 1) -> str:
-        answer = await self._act(action)
+        return self._page_of(await self._act(action), part)
+
+    def _page_of(self, answer: Mapping[str, Any], part: int = 1) -> str:
         page = answer["page"]
         text = str(page["text"]) or "(the page is empty)"
         parts = max(1, -(-len(text) // _MOST_SHOWN))
@@ -140,8 +143,7 @@ class BrowserSession(Episode):
         return f"{_noted(answer)}{head}\n{shown}{more}"
 
     async def _line(self, action: Mapping[str, Any]) -> str:
-        answer = await self._act(action)
-        return f"{_noted(answer)}{answer['line']}"
+        return _line_of(await self._act(action))
 
     async def _act(self, action: Mapping[str, Any]) -> dict[str, Any]:
         async with self._lock:
@@ -188,6 +190,11 @@ def _unused_state(source: str, state: Any) -> Any:
         return jail.state()
 
 
+def _line_of(answer: Mapping[str, Any]) -> str:
+    """Return the element that has been filled in."""
+    return f"{_noted(answer)}{answer['line']}"
+
+
 def _noted(answer: Mapping[str, Any]) -> str:
     return "".join(f"({note[:_MOST_NOTES]})\n" for note in answer["notes"][:5])
 
@@ -214,7 +221,7 @@ def _checked_path(path: str) -> str:
 
 @dataclass(frozen=True)
 class Browser(Toolbox):
-    """Tools `open`, `click`, `type`, `select`, `press`, `back` and `read`: a site in a headless Chromium, as text::
+    """Tools `goto`, `click`, `type`, `select`, `press`, `back` and `read`: a site in a headless Chromium, as text::
 
         site = rlvr.tools.Browser("shop_site.py", state="site")
         env = rlvr.ToolEnv(tasks, rlvr.Outcome(path="orders"), site)

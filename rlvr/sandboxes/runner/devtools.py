@@ -81,7 +81,9 @@ class Tab:
         elif name == "press":
             self._press(message["key"])
         elif name == "click":
-            self._script("click(%d)" % message["element"])
+            clicked = self._script("click(%d)" % message["element"])
+            if "line" in clicked:
+                return self._filled(clicked["line"])
         elif name == "select":
             line = self._script("select(%d, %s)" % (message["element"], json.dumps(message["option"])))
             return self._filled(line)

@@ -101,7 +101,7 @@ globalThis.rlvr ??= (() => {
     for (const it of [el, form]) if (it && it.hasAttribute("target")) it.removeAttribute("target");
     el.focus();
     el.click();
-    return {};
+    return ["checkbox", "radio"].includes(role(el)) ? {line: line(el, n)} : {};
   };
   const select = (n, option) => {
     const el = element(n);
