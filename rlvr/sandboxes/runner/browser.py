@@ -106,7 +106,7 @@ class _Session:
         os.close(to_browser[0])
         os.close(from_browser[1])
         _confine(users[2])
-        self.tab = Tab(from_browser[0], to_browser[1], site.ORIGIN, header["start_s"])
+        self.tab = Tab(from_browser[0], to_browser[1], site.ORIGIN, header["start_s"], link[0])
 
     def act(self, message: dict[str, Any]) -> dict[str, Any]:
         """Do one thing for the host and return the answer."""

@@ -41,13 +41,14 @@ class Tab:
         write: the descriptor that it reads from.
         origin: the site's, the only one that may be asked for anything.
         start_s: seconds until the browser has started.
+        owner: the descriptor of the host's requests. If it hangs up during an action, everything ends.
 
     Raises `BrowserError` if it doesn't.
     """
 
-    def __init__(self, read: int, write: int, origin: str, start_s: float) -> None:
+    def __init__(self, read: int, write: int, origin: str, start_s: float, owner: int) -> None:
         self.origin = origin
-        self._read, self._write = read, write
+        self._read, self._write, self._owner = read, write, owner
         self._data = bytearray()
         self._number = 0
         self._session = ""
@@ -243,7 +244,10 @@ class Tab:
         """Take in one message if one comes before the deadline."""
         while (end := self._data.find(b"\0")) < 0:
             left = max(0.0, deadline - time.monotonic())
-            if not select.select([self._read], [], [], left)[0]:
+            ready = select.select([self._read, self._owner], [], [], left)[0]
+            if self._owner in ready:  # it sends nothing before it is answered
+                os._exit(0)
+            if not ready:
                 return False
             data = os.read(self._read, 1 << 18)
             if not data:
