@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -81,6 +82,8 @@ class BrowserDraft:
         }
         fields = {"instruction": self.instruction, "title": self.app["title"], "tools": tools}
         metadata = {"family": family, "level": level, "site": state}
+        # As it is after a file: lists for tuples.
+        reference, metadata = json.loads(json.dumps([reference, metadata]))
         return Task(prompt.render(fields), reference, None, metadata)
 
 
