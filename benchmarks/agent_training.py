@@ -1,6 +1,6 @@
 """Train on each environment for agents for 20 steps, on the CPU, with a small model made on the spot.
 
-    python benchmarks/agent_training.py [--steps 20] [math_python code_agent search_qa terminal]
+    python benchmarks/agent_training.py [--steps 20] [math_python code_agent search_qa terminal browser]
 
 The model has memorised the messages of right episodes of a few tasks, and wrong ones, so that there is a reward to learn
 from. Printed per environment: the steps, the share of unscored rollouts, the mean reward of the first and the last five
@@ -29,6 +29,7 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "code_agent": {"source": "mbpp", "max_turns": 3},
     "search_qa": {"level": 1, "max_turns": 4},
     "terminal": {"family": "fix_script", "max_turns": 3},
+    "browser": {"family": "permissions", "max_turns": 4},
 }
 TASKS, BATCH, GROUP = 4, 16, 8
 

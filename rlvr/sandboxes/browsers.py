@@ -14,7 +14,6 @@ import contextlib
 import functools
 import json
 import os
-import shutil
 import threading
 import time
 import weakref

@@ -98,7 +98,9 @@ def _command(python: str, groups: Mapping[str, Path], also: Sequence[Path] = ())
     else:
         arguments += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-add", "ALL"]
     seen, program, packages = _machine(python)
-    also = [path for path in also if not any(place in (path, *path.parents) for place in seen.shown)]
+    also = [
+        path for path in also if not any(place in (path, *path.parents) for place in seen.shown)
+    ]
     places = [*seen.shown, *seen.links, packages, *also]
     # Folders that bwrap makes on the way to another are closed to programs, so each is made by name.
     on_the_way = {str(parent) for place in places for parent in place.parents} - {"/"}

@@ -124,7 +124,10 @@ def test_each_other_change_is_paid_nothing(family: str) -> None:
 
 
 def test_rows_are_compared_by_what_they_hold() -> None:
-    site = {"app": {}, "tables": {"rows": [{"id": 1, "n": 1, "on": False}, {"id": 2, "n": 2, "on": False}]}}
+    site = {
+        "app": {},
+        "tables": {"rows": [{"id": 1, "n": 1, "on": False}, {"id": 2, "n": 2, "on": False}]},
+    }
     reference = {
         "changed": {"rows": {"1": {"on": True}}},
         "removed": {"rows": [2]},
@@ -132,7 +135,11 @@ def test_rows_are_compared_by_what_they_hold() -> None:
     }
     task = rlvr.Task("do it", reference, metadata={"site": site})
     first = {"id": 1, "n": 1, "on": True}
-    new = [{"id": 7, "n": 4, "on": False}, {"id": 8, "n": 3, "on": False}, {"id": 3, "n": 3, "on": False}]
+    new = [
+        {"id": 7, "n": 4, "on": False},
+        {"id": 8, "n": 3, "on": False},
+        {"id": 3, "n": 3, "on": False},
+    ]
 
     def reward(*rows: dict[str, Any]) -> float:
         return judged(task, {"tables": {"rows": list(rows)}}).reward
@@ -193,12 +200,22 @@ def test_no_response_is_a_fault_or_a_reward() -> None:
         call("type", element=3, text=note) + call("type", element=4, text=note * 40),
         call("click", element=5),
         call("read"),
-        *(call("goto", path=path) for path in ("/t/pages/99999999999999", "/t/none", "/t/pages/1/do/x", "/t/pages?page=-1")),
+        *(
+            call("goto", path=path)
+            for path in (
+                "/t/pages/99999999999999",
+                "/t/none",
+                "/t/pages/1/do/x",
+                "/t/pages?page=-1",
+            )
+        ),
         call("goto", path="/t/pages?q=%ff%00&page=9999999999999999999999999"),
         *(call("click", element=n) for n in (1, 2, 3, 10**6)),
         *(call("press", key=key) for key in ("Tab", "Enter", "Space", "Backspace", "Escape")),
         "\n".join(call("back") for _ in range(16)),
-        call("read", part=7) + call("select", element=1, option=note) + call("type", element=1, text="\ud800"),
+        call("read", part=7)
+        + call("select", element=1, option=note)
+        + call("type", element=1, text="\ud800"),
     ]
     verdict, text = played(env, task, *hostile, "done")
     assert isinstance(verdict, Scored), verdict
@@ -277,12 +294,16 @@ def test_options_are_checked(tmp_path: Path) -> None:
 
 
 def test_the_site_needs_the_standard_library_alone() -> None:
-    assert "rlvr" not in [line.split()[1].partition(".")[0] for line in SITE.read_text().splitlines() if line.startswith(("import ", "from "))]
+    assert "rlvr" not in [
+        line.split()[1].partition(".")[0]
+        for line in SITE.read_text().splitlines()
+        if line.startswith(("import ", "from "))
+    ]
 
 
 def test_no_task_is_in_two_splits() -> None:
-    prompts = [
-        {rlvr.make("browser", split=split).tasks[i].text for i in range(60)}
-        for split in ("train", "dev", "test")
-    ]
-    assert not prompts[0] & prompts[1] and not prompts[0] & prompts[2] and not prompts[1] & prompts[2]
+    sets = [rlvr.make("browser", split=split).tasks for split in ("train", "dev", "test")]
+    prompts = [{tasks[i].text for i in range(60)} for tasks in sets]
+    assert (
+        not prompts[0] & prompts[1] and not prompts[0] & prompts[2] and not prompts[1] & prompts[2]
+    )

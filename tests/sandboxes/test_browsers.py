@@ -34,7 +34,12 @@ LINKS = (
     "http://127.0.0.1:8000@example.com/",
     "http:\\\\\\\\example.com/",
 )
-REDIRECTS = ("https://example.com/", "http://127.0.0.1:{port}/", "file:///etc/passwd", "chrome://version")
+REDIRECTS = (
+    "https://example.com/",
+    "http://127.0.0.1:{port}/",
+    "file:///etc/passwd",
+    "chrome://version",
+)
 SITE = '''
 import html, os, socket
 LINKS = %r

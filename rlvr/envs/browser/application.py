@@ -112,7 +112,9 @@ class _Table:
         rows = self.rows
         controls = ""
         if schema.get("find"):
-            controls += _label("Search", f'<input name="q" value="{_text(query.get("q", [""])[0])}">')
+            controls += _label(
+                "Search", f'<input name="q" value="{_text(query.get("q", [""])[0])}">'
+            )
             if sought:
                 rows = [
                     row
@@ -147,7 +149,9 @@ class _Table:
             )
             out.append(f"<tr>{cells}</tr>")
         out.append("</table>")
-        out.append(f"<p>{len(rows)} {_text(schema['label'].lower())}, page {page} of {pages}</p><p>")
+        out.append(
+            f"<p>{len(rows)} {_text(schema['label'].lower())}, page {page} of {pages}</p><p>"
+        )
         for label, other in (("Previous", page - 1), ("Next", page + 1)):
             if 1 <= other <= pages:
                 out.append(f'<a href="{self.path}?{_query(query, other)}">{label}</a> ')
@@ -187,7 +191,9 @@ class _Table:
         if "delete" in can:
             confirm = f"Delete this {self.schema['one']}?"
             out.append(_form(f"{self.path}/{row['id']}/delete", "", "Delete", confirm))
-        out.append(f'<p><a href="{self.path}">Back to {_text(self.schema["label"].lower())}</a></p>')
+        out.append(
+            f'<p><a href="{self.path}">Back to {_text(self.schema["label"].lower())}</a></p>'
+        )
         return "".join(out)
 
     def _edit(self, row: dict[str, Any], sent: dict[str, list[str]] | None) -> Answer:
@@ -251,9 +257,7 @@ class _Table:
         self.rows.append({"id": id, **{name: values[name] for name in self.fields}})
         return _to(f"{self.path}/{id}")
 
-    def _action(
-        self, row: dict[str, Any], name: str, sent: dict[str, list[str]] | None
-    ) -> Answer:
+    def _action(self, row: dict[str, Any], name: str, sent: dict[str, list[str]] | None) -> Answer:
         action = next((a for a in self.schema.get("actions", ()) if a["name"] == name), None)
         if action is None or not _holds(row, action.get("when")):
             raise _Missing
@@ -299,7 +303,10 @@ class _Table:
                 return _page(self.state, "Saved", "<h1>Saved</h1><p>Your changes are saved.</p>")
         title = self.schema["title"]
         heads = "".join(f"<th>{_text(self.fields[name]['label'])}</th>" for name in names)
-        out = [_errors(errors), f"<table><tr><th>{_text(self.fields[title]['label'])}</th>{heads}</tr>"]
+        out = [
+            _errors(errors),
+            f"<table><tr><th>{_text(self.fields[title]['label'])}</th>{heads}</tr>",
+        ]
         for row in self.rows:
             prefix, called = f"{row['id']}.", f"{row[title]}: "
             cells = "".join(
@@ -481,5 +488,3 @@ def _page(state: dict[str, Any], title: str, body: str, status: int = 200) -> An
     nav = f'<nav><a href="/">Home</a> {links}</nav>'
     script = '<script src="/app.js" defer></script>'
     return status, {}, f"{head}<body>{nav}{body}{script}</body></html>"
-
-

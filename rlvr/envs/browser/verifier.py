@@ -67,7 +67,9 @@ def _count(reference: Mapping[str, Any]) -> int:
 
 def _differences(first: _Tables, last: _Tables, reference: Mapping[str, Any]) -> tuple[int, int]:
     """Return how many rows aren't as asked, and how many others have changed."""
-    changed, added, removed = (reference.get(kind) or {} for kind in ("changed", "added", "removed"))
+    changed, added, removed = (
+        reference.get(kind) or {} for kind in ("changed", "added", "removed")
+    )
     missing = others = 0
     for table in first.keys() | last.keys():
         before, after = first.get(table, {}), last.get(table, {})

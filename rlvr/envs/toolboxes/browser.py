@@ -138,7 +138,11 @@ class BrowserSession(Episode):
             raise ToolError(f"the page has {parts} part{'s' * (parts > 1)}")
         shown = text[(part - 1) * _MOST_SHOWN : part * _MOST_SHOWN]
         head = f"{page['title'][:200]} ({page['path'][:200]})"
-        more = f"\n(part {part} of {parts}; read(part={part % parts + 1}) shows another)" if parts > 1 else ""
+        more = (
+            f"\n(part {part} of {parts}; read(part={part % parts + 1}) shows another)"
+            if parts > 1
+            else ""
+        )
         return f"{_noted(answer)}{head}\n{shown}{more}"
 
     async def _line(self, action: Mapping[str, Any]) -> str:
@@ -213,7 +217,9 @@ def _checked_path(path: str) -> str:
     """Return a path of the site. Raises `ToolError` for all else that an address line would take."""
     path = path.strip()
     if not path.startswith("/") or path.startswith("//") or len(path) > _MOST_PATH:
-        raise ToolError(f"only pages of this site can be opened, by a path such as /, not {path!r:.80}")
+        raise ToolError(
+            f"only pages of this site can be opened, by a path such as /, not {path!r:.80}"
+        )
     if not path.isprintable() or "\\" in path:
         raise ToolError("a path has no such characters")
     try:
@@ -258,7 +264,9 @@ class Browser(Toolbox):
     def __post_init__(self) -> None:
         object.__setattr__(self, "site", os.path.abspath(os.fspath(self.site)))
         if type(self.memory_mb) is not int or self.memory_mb < 256:
-            raise OptionError(f"memory_mb is a whole number from 256 on, not {self.memory_mb!r:.40}.")
+            raise OptionError(
+                f"memory_mb is a whole number from 256 on, not {self.memory_mb!r:.40}."
+            )
         try:
             compile(self._source(), str(self.site), "exec")
         except (OSError, ValueError, SyntaxError) as error:

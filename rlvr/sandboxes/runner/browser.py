@@ -64,9 +64,7 @@ def main() -> None:
 
 
 class _Session:
-    def __init__(
-        self, header: dict[str, Any], blobs: list[bytes], link: tuple[int, int]
-    ) -> None:
+    def __init__(self, header: dict[str, Any], blobs: list[bytes], link: tuple[int, int]) -> None:
         kernel.dumpable(False)
         jail.furnish(files=False)
         options = "size=%dm,nr_inodes=20000,mode=1777" % header["disk_mb"]

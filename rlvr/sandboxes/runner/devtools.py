@@ -86,7 +86,9 @@ class Tab:
             if "line" in clicked:
                 return self._filled(clicked["line"])
         elif name == "select":
-            line = self._script("select(%d, %s)" % (message["element"], json.dumps(message["option"])))
+            line = self._script(
+                "select(%d, %s)" % (message["element"], json.dumps(message["option"]))
+            )
             return self._filled(line)
         elif name == "type":
             return self._filled(self._type(message["element"], message["text"]))
@@ -159,7 +161,11 @@ class Tab:
         """Wait until what an action has begun has loaded."""
         # A click's default action may be queued behind the click, so its tasks are let pass first.
         for _ in range(2):
-            self._ask("Runtime.evaluate", expression="new Promise(f => setTimeout(f, 0))", awaitPromise=True)
+            self._ask(
+                "Runtime.evaluate",
+                expression="new Promise(f => setTimeout(f, 0))",
+                awaitPromise=True,
+            )
         begin = time.monotonic() + _BEGIN_S
         while self._asked and not self._loading and time.monotonic() < begin:
             self._receive(begin)
@@ -281,7 +287,9 @@ class Tab:
         elif name in ("Page.frameRequestedNavigation", "Page.frameScheduledNavigation"):
             self._asked = self._asked or about["frameId"] == self._frame
         elif name in ("Page.frameStartedLoading", "Page.frameStartedNavigating"):
-            if about["frameId"] == self._frame and "ameDocument" not in about.get("navigationType", ""):
+            if about["frameId"] == self._frame and "ameDocument" not in about.get(
+                "navigationType", ""
+            ):
                 self._loading, self._context = True, 0
         elif name in ("Page.frameStoppedLoading", "Page.navigatedWithinDocument"):
             if about["frameId"] == self._frame:

@@ -120,7 +120,9 @@ def _handler(pages: _Pages) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             try:
                 fields = parse_qs(
-                    body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS
+                    body.decode("utf-8", "replace"),
+                    keep_blank_values=True,
+                    max_num_fields=_MOST_FIELDS,
                 )
                 query = parse_qs(parts.query, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
             except ValueError:

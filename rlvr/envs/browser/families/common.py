@@ -32,7 +32,14 @@ _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
 )  # fmt: skip
-STREETS = ("Mill Lane", "High Street", "Station Road", "Church Hill", "Park Avenue", "Bridge Street")
+STREETS = (
+    "Mill Lane",
+    "High Street",
+    "Station Road",
+    "Church Hill",
+    "Park Avenue",
+    "Bridge Street",
+)
 WORDS = (
     "amber", "anchor", "basin", "beacon", "birch", "bridge", "candle", "canyon", "cedar", "copper", "coral", "cotton",
     "delta", "ember", "falcon", "flint", "garnet", "glacier", "granite", "hazel", "heron", "indigo", "island", "ivory",

@@ -11,7 +11,6 @@ from rlvr.envs.browser.families.common import (
     address,
     by_level,
     day,
-    listed,
     numbered,
     people,
     phrase,
@@ -30,7 +29,9 @@ _PLANS = ("Basic", "Plus", "Family")
 _MOST_ARCHIVED = 4
 _LABELS = ("None", "Later", "Urgent", "Waiting")
 _ROOMS = ("Ash", "Elm", "Fir", "Yew")
-_HALF_HOURS = [f"{minutes // 60:02}:{minutes % 60:02}" for minutes in range(9 * 60, 17 * 60 + 1, 30)]
+_HALF_HOURS = [
+    f"{minutes // 60:02}:{minutes % 60:02}" for minutes in range(9 * 60, 17 * 60 + 1, 30)
+]
 
 
 def shop_order(rng: np.random.Generator, level: int) -> BrowserDraft:
@@ -52,14 +53,18 @@ def shop_order(rng: np.random.Generator, level: int) -> BrowserDraft:
         ]
     )
     wanted = sample(
-        rng, sorted({(row["material"], row["kind"]) for row in rows if row["stock"] > 1}), min(level, 2)
+        rng,
+        sorted({(row["material"], row["kind"]) for row in rows if row["stock"] > 1}),
+        min(level, 2),
     )
     added: list[Row] = []
     sentences, steps = [], []
     for material, kind in wanted:
         matching = [row for row in rows if (row["material"], row["kind"]) == (material, kind)]
         quantity = integer(rng, 2, max(row["stock"] for row in matching))
-        row = min((row for row in matching if row["stock"] >= quantity), key=lambda row: row["price"])
+        row = min(
+            (row for row in matching if row["stock"] >= quantity), key=lambda row: row["price"]
+        )
         order = {
             "product": row["name"],
             "quantity": quantity,
@@ -75,7 +80,10 @@ def shop_order(rng: np.random.Generator, level: int) -> BrowserDraft:
             f"{'as a gift' if order['gift'] else 'not as a gift'}, to be sent to: {order['address']}."
         )
         steps += [
-            ["open", f"/t/products?material={material}&kind={kind}&sort=price&q={row['name'].replace(' ', '+')}"],
+            [
+                "open",
+                f"/t/products?material={material}&kind={kind}&sort=price&q={row['name'].replace(' ', '+')}",
+            ],
             ["click", row["name"]],
             ["click", "Order"],
             ["type", "Quantity", str(quantity)],
@@ -118,7 +126,9 @@ def shop_order(rng: np.random.Generator, level: int) -> BrowserDraft:
             "title": "product",
             "fields": [
                 schema_field("product", "Product", fixed=True),
-                schema_field("quantity", "Quantity", "number", min=1, max=20, required=True, default=1),
+                schema_field(
+                    "quantity", "Quantity", "number", min=1, max=20, required=True, default=1
+                ),
                 schema_field("size", "Size", "choice", options=("S", "M", "L"), required=True),
                 schema_field("colour", "Colour", "radio", options=_COLOURS, required=True),
                 schema_field("gift", "As a gift", "flag", default=False),
@@ -143,7 +153,11 @@ def shop_order(rng: np.random.Generator, level: int) -> BrowserDraft:
     )
     app = {"title": "House and home", "tables": tables}
     return BrowserDraft(
-        " ".join(sentences), app, {"products": rows, "orders": orders}, steps, added={"orders": added}
+        " ".join(sentences),
+        app,
+        {"products": rows, "orders": orders},
+        steps,
+        added={"orders": added},
     )
 
 
@@ -163,7 +177,8 @@ def todo(rng: np.random.Generator, level: int) -> BrowserDraft:
     )
     chosen, cleared = sample(rng, _LISTS, 2)
     mine = sorted(
-        (row for row in rows if row["list"] == chosen and not row["done"]), key=lambda row: row["due"]
+        (row for row in rows if row["list"] == chosen and not row["done"]),
+        key=lambda row: row["due"],
     )
     if not mine:
         rows[0] |= {"list": chosen, "done": False}
@@ -183,7 +198,12 @@ def todo(rng: np.random.Generator, level: int) -> BrowserDraft:
     removed: list[int] = []
     if level > 1:
         added.append(
-            {"what": title_phrase(rng, 4), "list": pick(rng, _LISTS), "due": day(rng), "done": False}
+            {
+                "what": title_phrase(rng, 4),
+                "list": pick(rng, _LISTS),
+                "due": day(rng),
+                "done": False,
+            }
         )
         sentences.append(
             f"Add the task “{added[0]['what']}” to the list {added[0]['list']}, due on {spoken(added[0]['due'])}."
@@ -219,7 +239,12 @@ def todo(rng: np.random.Generator, level: int) -> BrowserDraft:
         "per_page": 8,
         "can": ["add", "edit", "delete"],
         "actions": [
-            {"name": "done", "label": "Mark as done", "when": {"done": False}, "set": {"done": True}}
+            {
+                "name": "done",
+                "label": "Mark as done",
+                "when": {"done": False},
+                "set": {"done": True},
+            }
         ],
     }
     return BrowserDraft(
@@ -279,7 +304,11 @@ def registration(rng: np.random.Generator, level: int) -> BrowserDraft:
         "fields": [
             schema_field("name", "Name", required=True),
             schema_field(
-                "email", "E-mail", required=True, pattern=r"[a-z0-9.]+@[a-z0-9.]+\.[a-z]+", says="E-mail is no address."
+                "email",
+                "E-mail",
+                required=True,
+                pattern=r"[a-z0-9.]+@[a-z0-9.]+\.[a-z]+",
+                says="E-mail is no address.",
             ),
             schema_field(
                 "phone",
@@ -290,7 +319,11 @@ def registration(rng: np.random.Generator, level: int) -> BrowserDraft:
             ),
             schema_field("born", "Born", "date", required=True),
             schema_field(
-                "postcode", "Postcode", required=True, pattern="[0-9]{5}", says="Postcode has five digits."
+                "postcode",
+                "Postcode",
+                required=True,
+                pattern="[0-9]{5}",
+                says="Postcode has five digits.",
             ),
             schema_field("plan", "Plan", "radio", options=_PLANS, required=True),
             schema_field("news", "Newsletter", "flag", default=False),
@@ -382,15 +415,30 @@ def inbox(rng: np.random.Generator, level: int) -> BrowserDraft:
             schema_field("to", "To", fixed=True),
             schema_field("subject", "Subject", fixed=True),
             schema_field("body", "Text", "long", required=True, fixed=True),
-            schema_field("folder", "Folder", "choice", options=("Inbox", "Archive", "Sent"), fixed=True),
-            schema_field("label", "Label", "choice", options=_LABELS, required=True, fixed=True, default="None"),
+            schema_field(
+                "folder", "Folder", "choice", options=("Inbox", "Archive", "Sent"), fixed=True
+            ),
+            schema_field(
+                "label",
+                "Label",
+                "choice",
+                options=_LABELS,
+                required=True,
+                fixed=True,
+                default="None",
+            ),
         ],
         "list": ["sender", "subject", "folder", "label"],
         "find": ["sender", "subject"],
         "filters": ["folder", "label"],
         "per_page": 8,
         "actions": [
-            {"name": "archive", "label": "Archive", "when": {"folder": "Inbox"}, "set": {"folder": "Archive"}},
+            {
+                "name": "archive",
+                "label": "Archive",
+                "when": {"folder": "Inbox"},
+                "set": {"folder": "Archive"},
+            },
             {"name": "label", "label": "Label", "ask": ["label"]},
             {
                 "name": "reply",
@@ -510,7 +558,11 @@ def booking(rng: np.random.Generator, level: int) -> BrowserDraft:
     order = sample(rng, rows, len(rows))
     return BrowserDraft(
         " ".join(sentences),
-        {"title": "Meeting rooms", "about": "Rooms are open from 09:00 to 17:00.", "tables": {"bookings": table}},
+        {
+            "title": "Meeting rooms",
+            "about": "Rooms are open from 09:00 to 17:00.",
+            "tables": {"bookings": table},
+        },
         {"bookings": numbered(order)},
         steps,
         added={"bookings": added},
@@ -577,7 +629,11 @@ def travel_request(rng: np.random.Generator, level: int) -> BrowserDraft:
             "fields": [
                 schema_field("traveller", "Traveller", required=True),
                 schema_field(
-                    "centre", "Cost centre", required=True, pattern="CC-[0-9]{3}", says="A cost centre is like CC-123."
+                    "centre",
+                    "Cost centre",
+                    required=True,
+                    pattern="CC-[0-9]{3}",
+                    says="A cost centre is like CC-123.",
                 ),
                 schema_field("destination", "Destination", "choice", options=TOWNS, required=True),
                 schema_field("leave", "Leaves on", "date", required=True),

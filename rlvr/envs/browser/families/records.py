@@ -59,7 +59,10 @@ def staff_records(rng: np.random.Generator, level: int) -> BrowserDraft:
             f"{row['name']} of {row['department']} moves to the office in {office} and gets the extension {extension}."
         )
         steps += [
-            ["open", f"/t/employees?q={row['name'].replace(' ', '+')}&department={row['department']}"],
+            [
+                "open",
+                f"/t/employees?q={row['name'].replace(' ', '+')}&department={row['department']}",
+            ],
             ["click", row["name"]],
             ["click", "Edit"],
             ["select", "Office", office],
@@ -92,8 +95,12 @@ def staff_records(rng: np.random.Generator, level: int) -> BrowserDraft:
 def settings(rng: np.random.Generator, level: int) -> BrowserDraft:
     """Ask for some of many settings to be changed."""
     fields = [
-        schema_field("language", "Language", "choice", options=("Dutch", "English", "French", "German")),
-        schema_field("zone", "Time zone", "choice", options=("Berlin", "Lisbon", "London", "New York")),
+        schema_field(
+            "language", "Language", "choice", options=("Dutch", "English", "French", "German")
+        ),
+        schema_field(
+            "zone", "Time zone", "choice", options=("Berlin", "Lisbon", "London", "New York")
+        ),
         schema_field("theme", "Theme", "radio", options=("Light", "Dark", "System")),
         schema_field("rows", "Rows per page", "number", min=5, max=200, required=True),
         schema_field("signature", "Signature", "long"),
@@ -103,7 +110,9 @@ def settings(rng: np.random.Generator, level: int) -> BrowserDraft:
         schema_field("public", "Show my profile to everyone", "flag"),
         schema_field("history", "Keep my search history", "flag"),
         schema_field("minutes", "Sign out after minutes", "number", min=1, max=600, required=True),
-        schema_field("visible", "Who sees my address", "radio", options=("Nobody", "Friends", "Everyone")),
+        schema_field(
+            "visible", "Who sees my address", "radio", options=("Nobody", "Friends", "Everyone")
+        ),
     ]
     row: Row = {"id": 1}
     changes: Row = {}
@@ -357,9 +366,7 @@ def tickets(rng: np.random.Generator, level: int) -> BrowserDraft:
     if level > 2:
         taken = (first["id"], second["id"])
         theirs = [
-            row
-            for row in opened
-            if row["customer"] == third["customer"] and row["id"] not in taken
+            row for row in opened if row["customer"] == third["customer"] and row["id"] not in taken
         ]
         if len(theirs) > 4 or third["customer"] in (first["customer"], second["customer"]):
             theirs = []  # too many, or it would be unclear what the first sentences say of them
@@ -382,9 +389,15 @@ def tickets(rng: np.random.Generator, level: int) -> BrowserDraft:
             "fields": [
                 schema_field("subject", "Subject", fixed=True),
                 schema_field("customer", "Customer", fixed=True),
-                schema_field("status", "Status", "choice", options=("Open", "Waiting", "Closed"), fixed=True),
-                schema_field("priority", "Priority", "choice", options=_PRIORITIES, required=True, fixed=True),
-                schema_field("agent", "Agent", "choice", options=_AGENTS, required=True, fixed=True),
+                schema_field(
+                    "status", "Status", "choice", options=("Open", "Waiting", "Closed"), fixed=True
+                ),
+                schema_field(
+                    "priority", "Priority", "choice", options=_PRIORITIES, required=True, fixed=True
+                ),
+                schema_field(
+                    "agent", "Agent", "choice", options=_AGENTS, required=True, fixed=True
+                ),
             ],
             "list": ["subject", "customer", "status", "agent"],
             "find": ["subject", "customer"],
@@ -421,7 +434,10 @@ def tickets(rng: np.random.Generator, level: int) -> BrowserDraft:
         },
     }
     comments = numbered(
-        [{"ticket": str(pick(rng, rows)["id"]), "author": "Leo", "text": phrase(rng, 4)} for _ in range(3)]
+        [
+            {"ticket": str(pick(rng, rows)["id"]), "author": "Leo", "text": phrase(rng, 4)}
+            for _ in range(3)
+        ]
     )
     return BrowserDraft(
         " ".join(sentences),
