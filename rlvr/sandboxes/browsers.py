@@ -48,7 +48,7 @@ _jails: weakref.WeakSet[BrowserJail] = weakref.WeakSet()
 
 
 class ActionRefusedError(RlvrError):
-    """An action that can't be done on the page, with the reason for whoever asked for it."""
+    """An action that can't be done on the page, with the reason."""
 
 
 def program() -> Path | None:

@@ -221,7 +221,7 @@ def test_no_response_is_a_fault_or_a_reward() -> None:
     assert isinstance(verdict, Scored), verdict
     assert verdict.reward == 0.0
     assert "<script>location=" in text  # shown as text
-    assert verdict.detail["others"] == 1  # the new page, and no page was deleted
+    assert verdict.detail["collateral"] == 1  # the new page, and no page was deleted
 
 
 @pytest.mark.usefixtures("chromium")
@@ -304,6 +304,4 @@ def test_the_site_needs_the_standard_library_alone() -> None:
 def test_no_task_is_in_two_splits() -> None:
     sets = [rlvr.make("browser", split=split).tasks for split in ("train", "dev", "test")]
     prompts = [{tasks[i].text for i in range(60)} for tasks in sets]
-    assert (
-        not prompts[0] & prompts[1] and not prompts[0] & prompts[2] and not prompts[1] & prompts[2]
-    )
+    assert len(set.union(*prompts)) == sum(map(len, prompts))

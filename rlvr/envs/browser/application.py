@@ -199,7 +199,8 @@ class _Table:
     def _edit(self, row: dict[str, Any], sent: dict[str, list[str]] | None) -> Answer:
         fields = [field for field in self.fields.values() if not field.get("fixed")]
         title = f"Edit {self.schema['one']}"
-        values, errors = dict(row), []
+        values: dict[str, Any] = dict(row)
+        errors: list[str] = []
         if sent is not None:
             values, errors = self._read(fields, sent)
             errors = errors or self._apart({**row, **values})
@@ -264,7 +265,8 @@ class _Table:
         target = _Table(self.state, action["add"]["table"]) if "add" in action else self
         asked = [target.fields[field] for field in action.get("ask", ())]
         current = row if target is self else {f["name"]: f.get("default", "") for f in asked}
-        values, errors = {field["name"]: current[field["name"]] for field in asked}, []
+        values: dict[str, Any] = {field["name"]: current[field["name"]] for field in asked}
+        errors: list[str] = []
         if sent is not None:
             values, errors = target._read(asked, sent)
             if not errors and "set" in action:

@@ -42,11 +42,13 @@ class SiteState(Verifier):
         last = _tables(response.outcome)
         if last is None:
             return Unscored(Cause.INPUT, f"{self.name}: the outcome can't be read")
-        missing, others = _differences(first, last, reference)
-        if not missing and not others:
+        missing, collateral = _differences(first, last, reference)
+        if not missing and not collateral:
             return correct(self.name, changes=_count(reference))
-        feedback = f"{missing} of the rows that were to change are not as asked; {others} other rows have changed"
-        return refused(self.name, Status.INCORRECT, feedback, missing=missing, others=others)
+        feedback = f"{missing} of the rows that were to change are not as asked; {collateral} other rows have changed"
+        return refused(
+            self.name, Status.INCORRECT, feedback, missing=missing, collateral=collateral
+        )
 
 
 def _tables(state: Any) -> _Tables | None:
@@ -70,7 +72,7 @@ def _differences(first: _Tables, last: _Tables, reference: Mapping[str, Any]) ->
     changed, added, removed = (
         reference.get(kind) or {} for kind in ("changed", "added", "removed")
     )
-    missing = others = 0
+    missing = collateral = 0
     for table in first.keys() | last.keys():
         before, after = first.get(table, {}), last.get(table, {})
         gone = {str(id) for id in removed.get(table, ())}
@@ -81,12 +83,12 @@ def _differences(first: _Tables, last: _Tables, reference: Mapping[str, Any]) ->
                 if id in gone or id in asked:
                     missing += 1
                 else:
-                    others += 1
+                    collateral += 1
         wanted = Counter(_plain(row) for row in added.get(table, ()))
         new = Counter(_plain(row) for id, row in after.items() if id not in before)
         missing += (wanted - new).total()
-        others += (new - wanted).total()
-    return missing, others
+        collateral += (new - wanted).total()
+    return missing, collateral
 
 
 def _plain(row: Mapping[str, Any] | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from rlvr.envs.browser.families.common import (
@@ -47,8 +49,8 @@ def staff_records(rng: np.random.Generator, level: int) -> BrowserDraft:
         ]
     )
     for twin in sample(rng, rows, level):
-        others = [name for name in _DEPARTMENTS if name != twin["department"]]
-        rows.append({**twin, "id": len(rows) + 1, "department": pick(rng, others)})
+        elsewhere = [name for name in _DEPARTMENTS if name != twin["department"]]
+        rows.append({**twin, "id": len(rows) + 1, "department": pick(rng, elsewhere)})
     changed: dict[int, Row] = {}
     sentences, steps = [], []
     for row in sample(rng, rows, by_level(level, 1, 2, 3)):
@@ -120,6 +122,7 @@ def settings(rng: np.random.Generator, level: int) -> BrowserDraft:
     sentences, steps = [], [["open", "/"], ["click", "Settings"]]
     for field in fields:
         name, label, kind = field["name"], field["label"], field["kind"]
+        new: Any
         if kind == "flag":
             row[name] = bool(rng.random() < 0.5)
             new = not row[name]
