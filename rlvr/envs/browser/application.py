@@ -149,9 +149,7 @@ class _Table:
             )
             out.append(f"<tr>{cells}</tr>")
         out.append("</table>")
-        out.append(
-            f"<p>{len(rows)} {_text(schema['label'].lower())}, page {page} of {pages}</p><p>"
-        )
+        out.append(f"<p>{_text(schema['label'])}: {len(rows)}, page {page} of {pages}</p><p>")
         for label, other in (("Previous", page - 1), ("Next", page + 1)):
             if 1 <= other <= pages:
                 out.append(f'<a href="{self.path}?{_query(query, other)}">{label}</a> ')
