@@ -269,7 +269,8 @@ def test_a_cancelled_start_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     asyncio.run(play())
     from rlvr.envs.toolboxes import browser
 
-    browser._pool().shutdown(wait=True)
+    for work in ("start", "act"):
+        browser._pool(work).shutdown(wait=True)
     browser._threads.clear()
     assert all(jail._closed for jail in jails)
 

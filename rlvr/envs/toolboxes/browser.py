@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from rlvr.core.episode import Episode
 from rlvr.core.errors import CannotScore, OptionError, SandboxError, ToolError
@@ -25,17 +25,19 @@ MOST_TEXT = 4000
 _MOST_PATH = 2000
 _MOST_SHOWN = 3400  # characters of a page in one result
 _MOST_NOTES = 300
-_QUEUE = 64  # episodes, each with a browser that starts before theirs
-_threads: dict[int, ThreadPoolExecutor] = {}
+_MOST_WAITING = 64  # calls at a time; others wait for a thread
+_threads: dict[str, ThreadPoolExecutor] = {}
 
 
-def _pool() -> ThreadPoolExecutor:
-    """Return this process's threads that wait for browsers."""
-    pid = os.getpid()
-    if pid not in _threads:
-        _threads.clear()  # those of the process that forked this one
-        _threads[pid] = ThreadPoolExecutor(_QUEUE, "rlvr-browser")
-    return _threads[pid]
+def _pool(work: Literal["start", "act"]) -> ThreadPoolExecutor:
+    """Return this process's threads that wait for browsers to start, or for their answers: neither holds up the other."""
+    if work not in _threads:
+        _threads[work] = ThreadPoolExecutor(_MOST_WAITING, f"rlvr-browser-{work}")
+    return _threads[work]
+
+
+# The threads of the process that forked this one aren't here.
+os.register_at_fork(after_in_child=_threads.clear)
 
 
 class BrowserSession(Episode):
@@ -125,7 +127,7 @@ class BrowserSession(Episode):
         self._closed = True  # one that is starting is closed as soon as it has started
         jail, self._jail = self._jail, None
         if jail is not None:
-            await asyncio.shield(asyncio.wrap_future(_pool().submit(jail.close)))
+            await asyncio.shield(asyncio.wrap_future(_pool("act").submit(jail.close)))
 
     async def _page(self, action: Mapping[str, Any], part: int = 1) -> str:
         return self._page_of(await self._act(action), part)
@@ -162,7 +164,7 @@ class BrowserSession(Episode):
             return answer
 
     async def _start(self) -> None:
-        starting = _pool().submit(
+        starting = _pool("start").submit(
             BrowserJail.launch, self._source, self._state, memory_mb=self._toolbox.memory_mb
         )
         try:
@@ -176,7 +178,7 @@ class BrowserSession(Episode):
         self._jail = jail
 
     async def _in_thread(self, call: Any, *arguments: Any) -> Any:
-        return await self._in_sandbox(asyncio.wrap_future(_pool().submit(call, *arguments)))
+        return await self._in_sandbox(asyncio.wrap_future(_pool("act").submit(call, *arguments)))
 
     async def _in_sandbox(self, call: Any) -> Any:
         try:
@@ -188,7 +190,7 @@ class BrowserSession(Episode):
 def _end(starting: Any) -> None:
     """Close a browser that nobody waits for any more, as soon as it has started."""
     if not starting.cancelled() and starting.exception() is None:
-        _pool().submit(starting.result().close)
+        _pool("act").submit(starting.result().close)
 
 
 def _unused_state(source: str, state: Any) -> Any:
