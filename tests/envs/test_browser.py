@@ -287,7 +287,7 @@ def test_options_are_checked(tmp_path: Path) -> None:
         rlvr.tools.Browser(broken)
     env = rlvr.make("browser", calls="native")
     assert {schema["function"]["name"] for schema in env.tool_schemas or ()} == {
-        "goto", "click", "type", "select", "press", "back", "read",
+        "goto", "click", "type", "select", "press", "back", "read", "finish",
     }  # fmt: skip
     again = pickle.loads(pickle.dumps(env))
     assert again.tasks[3] == env.tasks[3]

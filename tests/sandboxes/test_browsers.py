@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.server
 import os
+import shutil
 import signal
+import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import rlvr
 from rlvr.core.errors import SandboxError
 from rlvr.sandboxes import browsers
 from rlvr.sandboxes.browsers import ActionRefusedError, BrowserJail
@@ -287,3 +291,46 @@ def test_no_chromium_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> No
     assert "apt-get install chromium" in reason
     with pytest.raises(SandboxError, match="apt-get install chromium"):
         BrowserJail.launch("", {}, backend="bubblewrap")
+
+
+AS_USER = """
+import os
+from rlvr.sandboxes.browsers import BrowserJail
+site = "def answer(state, request):\\n    state['n'] += 1\\n    return 200, {}, '<a href=https://example.com>out</a>'"
+with BrowserJail.launch(site, {"n": 1}, backend="bubblewrap") as jail:
+    print(jail.act({"do": "open", "path": "/"})["page"]["text"], jail.state()["n"] > 1)
+"""
+
+
+@pytest.mark.sweep
+def test_an_ordinary_user_has_browsers_too() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("it's an ordinary user that runs all these tests")
+    python = shutil.which("python3", path="/usr/bin:/bin")
+    asked = [python or "false", "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    if browsers.why_not("bubblewrap") or subprocess.run(asked).returncode != 0:
+        pytest.skip("needs Chromium, and a Python from 3.11 on that every user may run")
+    package = Path(rlvr.__file__).parent
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "rlvr")
+        shutil.copytree(package / "sandboxes", copy / "sandboxes")
+        (copy / "core").mkdir()
+        for name in ("__init__.py", "core/__init__.py"):
+            (copy / name).touch()
+        for name in ("errors.py", "files.py", "lazy.py", "secrets.py"):
+            shutil.copy(package / "core" / name, copy / "core")
+        stand_in = "class error:\n    class ResetNeeded(Exception): pass\n"
+        Path(folder, "gymnasium.py").write_text(stand_in)  # for a base class of one error
+        Path(folder).chmod(0o755)
+        done = subprocess.run(
+            [*asked[:1], "-c", AS_USER],
+            env={"PYTHONPATH": folder, "PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+            cwd="/",
+            user=12345,
+            group=12345,
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    assert (done.stdout, done.stderr) == ('[1] link "out" True\n', "")

@@ -30,7 +30,7 @@ from rlvr.envs.tools import ToolEnv, describe
 
 PROMPT = Prompt(
     "{instruction}\n\nDo this in the web application “{title}”, which is open in a browser; its first page is /. Change "
-    "nothing else: only the state that you leave it in counts. When it is done, say so in a message without a call.{tools}"
+    "nothing else: only the state that you leave it in counts. When it is done, call `finish`.{tools}"
 )
 SITE = Path(__file__).with_name("application.py")
 """The module of the site."""
@@ -89,7 +89,7 @@ def make(
         level=level,
         tools=f"\n\n{describe(browser)}" if calls == "text" else "",
     )
-    fixtures = fixtures_of("browser", max_turns > 9)
+    fixtures = fixtures_of("browser", max_turns > 2)
     return BrowserEnv(tasks, SiteState(), browser, max_turns, calls=calls, fixtures=fixtures)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from rlvr.core.errors import RlvrError
-from rlvr.core.tool_calls import written_call
+from rlvr.core.tool_calls import MOST_CALLS, written_call
 from rlvr.envs.browser import application
 
 Step = list[str]
@@ -125,28 +125,27 @@ class Walk:
         self.path = "/"
         self._read("/")
 
-    def take(self, step: Step) -> tuple[str, bool]:
-        """Take a step; return it as a call, and whether it leads to another page. Raises `WalkError`."""
+    def take(self, step: Step) -> str:
+        """Take a step; return it as a call. Raises `WalkError`."""
         kind, target = step[0], step[1]
         if kind == "open":
             self._read(target)
-            return written_call("goto", path=target), True
+            return written_call("goto", path=target)
         number = self._number(kind, target)
         element = self.shown[number - 1]
         if kind == "type":
             element.value = step[2]
-            return written_call("type", element=number, text=step[2]), False
+            return written_call("type", element=number, text=step[2])
         if kind == "select":
             element.value = next(value for label, value in element.options if label == step[2])
-            return written_call("select", element=number, option=step[2]), False
-        leads = element.tag in ("a", "button")
-        if not leads:
-            self._check(element)
-        elif element.tag == "a":
+            return written_call("select", element=number, option=step[2])
+        if element.tag == "a":
             self._read(urljoin(self.path, element.attributes["href"]))
-        else:
+        elif element.tag == "button":
             self._send(element)
-        return written_call("click", element=number), leads
+        else:
+            self._check(element)
+        return written_call("click", element=number)
 
     @property
     def shown(self) -> list[Element]:
@@ -217,14 +216,12 @@ class Walk:
 
 
 def messages_of(state: dict[str, Any], steps: list[Step]) -> tuple[str, ...]:
-    """Return the messages of an episode that takes steps: one per page. Raises `WalkError`."""
+    """Return the messages of an episode that takes steps and finishes: as many calls in each as there may be.
+
+    Raises `WalkError`.
+    """
     walk = Walk(state)
-    messages: list[str] = []
-    calls: list[str] = []
-    for step in steps:
-        call, leads = walk.take(step)
-        calls.append(call)
-        if leads:
-            messages.append("\n".join(calls))
-            calls = []
-    return (*messages, *(["\n".join(calls)] if calls else []), "It is done.")
+    calls = [walk.take(step) for step in steps] + [written_call("finish")]
+    return tuple(
+        "\n".join(calls[first : first + MOST_CALLS]) for first in range(0, len(calls), MOST_CALLS)
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from rlvr.core.episode import Episode
+from rlvr.core.episode import Episode, Reply
 from rlvr.core.errors import CannotScore, OptionError, SandboxError, ToolError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause
@@ -113,6 +113,10 @@ class BrowserSession(Episode):
             part: the number of the part.
         """
         return await self._page({"do": "read"}, part)
+
+    def finish(self) -> Reply:
+        """End the work. Nothing can be changed after that."""
+        return Reply("finished", over=True)
 
     # ---------------------------------------------------------------- Episode
 
@@ -233,7 +237,7 @@ def _checked_path(path: str) -> str:
 
 @dataclass(frozen=True)
 class Browser(Toolbox):
-    """Tools `goto`, `click`, `type`, `select`, `press`, `back` and `read`: a site in a headless Chromium, as text::
+    """Tools `goto`, `click`, `type`, `select`, `press`, `back`, `read` and `finish`: a site in a headless Chromium, as text::
 
         site = rlvr.tools.Browser("shop_site.py", state="site")
         env = rlvr.ToolEnv(tasks, rlvr.Outcome(path="orders"), site)
