@@ -20,8 +20,7 @@ from rlvr.core.task import Task
 from rlvr.core.tasks import generated
 from rlvr.envs.browser.families import BROWSER_FAMILIES, chosen
 from rlvr.envs.browser.families.common import by_level
-from rlvr.envs.browser.verifier import SiteState
-from rlvr.envs.browser.walk import WalkError, messages_of
+from rlvr.envs.browser.verifier import SiteState, right_messages
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.prompt import Prompt
 from rlvr.envs.puzzles.common import pick
@@ -41,13 +40,7 @@ class BrowserEnv(ToolEnv):
 
     def demonstrate(self, task: Task) -> tuple[Turn, ...] | None:
         """Return the messages of an episode that takes the reference's steps; None if there are none."""
-        steps = task.reference.get("steps") if isinstance(task.reference, dict) else None
-        if not steps:
-            return None
-        try:
-            return messages_of(task.metadata["site"], steps)
-        except (WalkError, KeyError, LookupError):
-            return None
+        return right_messages(task)
 
 
 @environment("browser", gym_name="Browser")

@@ -12,6 +12,7 @@ from rlvr.core.task import Task
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Status, Unscored, Verdict, correct, refused
 from rlvr.core.verifier import Verifier
+from rlvr.envs.browser.walk import WalkError, messages_of
 
 _Tables = dict[str, dict[str, dict[str, Any]]]
 
@@ -49,6 +50,22 @@ class SiteState(Verifier):
         return refused(
             self.name, Status.INCORRECT, feedback, missing=missing, collateral=collateral
         )
+
+    def demonstrate(self, task: Task) -> str | None:
+        """Return a message whose calls make the reference's changes; None if one message can't hold them all."""
+        messages = right_messages(task)
+        return messages[0] if messages and len(messages) == 1 else None
+
+
+def right_messages(task: Task) -> tuple[str, ...] | None:
+    """Return the messages of an episode that takes the reference's steps; None if there are none, or they don't fit."""
+    steps = task.reference.get("steps") if isinstance(task.reference, Mapping) else None
+    if not steps:
+        return None
+    try:
+        return messages_of(task.metadata["site"], steps)
+    except (WalkError, LookupError, TypeError, ValueError):
+        return None
 
 
 def _tables(state: Any) -> _Tables | None:
