@@ -64,19 +64,25 @@ def code(entry: str) -> str:
 CODE = code("broker")
 
 
+_OF_BROWSERS = ("browser", "devtools", "page_script", "site")
+
+
+def _is_needed(module: str, names: tuple[str, ...]) -> bool:
+    return module in ("__init__", *names) if names else module not in _OF_BROWSERS
+
+
 @functools.cache
 def sources(names: tuple[str, ...] = ()) -> bytes:
     """Return the runner's modules as the bootstrap reads them.
 
     Args:
-        names: of modules, if not all are needed; to compile all takes longer than a browser needs to start.
+        names: of the modules that are needed (default: all but those of browsers' jails). Each is compiled at each start.
     """
     folder = resources.files("rlvr.sandboxes.runner")
     modules = {
         "runner" if file.name == "__init__.py" else "runner." + file.name.removesuffix(".py"): file
         for file in folder.iterdir()
-        if file.name.endswith(".py")
-        and (not names or file.name.removesuffix(".py") in ("__init__", *names))
+        if file.name.endswith(".py") and _is_needed(file.name.removesuffix(".py"), names)
     }
 
     data = json.dumps(

@@ -81,8 +81,7 @@ CASES = [(family, level) for family in BROWSER_FAMILIES for level in (1, 2, 3)]
 def test_the_oracle_earns_full_reward(family: str, level: int) -> None:
     """In the real browser, whose elements have the numbers that the walk has found."""
     env = rlvr.make("browser", family=family, level=level)
-    for index in range(2):
-        task = env.tasks[index]
+    for task in env.tasks[:1]:
         turns = env.demonstrate(task)
         assert turns is not None
         assert len(turns) <= env.max_turns

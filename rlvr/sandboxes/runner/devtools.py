@@ -14,7 +14,7 @@ from typing import Any
 from .page_script import SCRIPT
 
 _ACTION_S = 60.0  # for an action and the pages that it loads, on a busy machine
-_BEGIN_S = 1.0  # until a navigation that was asked for begins
+_BEGIN_S = 5.0  # until a navigation that was asked for begins
 _MOST_MESSAGE = 1 << 26  # bytes
 _MOST_REDIRECTS = 30
 _MOST_DIALOGS = 20
