@@ -32,6 +32,7 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "support": {"level": 1, "max_turns": 4},
     "ledgers": {"level": 1, "max_turns": 3},
     "ledgers (self)": {"level": 1, "max_turns": 3, "agents": "self"},
+    "browser": {"family": "permissions", "max_turns": 4},
 }
 TASKS, BATCH, GROUP = 4, 16, 8
 

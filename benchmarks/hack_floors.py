@@ -83,6 +83,7 @@ def table(names: Iterable[str]) -> list[str]:
 
 
 SEVERAL_TURNS: dict[str, dict[str, Any]] = {
+    "browser": {},
     "code_agent": {},
     "code_repair": {},
     "if_rlvr": {"level": 3, "turns": 3},

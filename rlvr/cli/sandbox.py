@@ -114,6 +114,9 @@ def _held_by(about: Mapping[str, Any]) -> Iterator[str]:
 @click.option(
     "--base", help="The Debian-based image with Python to build on (default python:X.Y-slim)."
 )
+@click.option(
+    "--browser", is_flag=True, help="Put Chromium into Docker's image, for rlvr.tools.Browser."
+)
 def build_command(
     backend: str,
     packages: str,
@@ -121,6 +124,7 @@ def build_command(
     from_host: bool,
     image: str,
     base: str | None,
+    browser: bool,
 ) -> None:
     """Build the contents of jails: the packages that programs can import, and for Docker the image with the languages."""
     from rlvr.core.errors import MissingExtraError, SandboxError
@@ -147,7 +151,7 @@ def build_command(
     began = time.monotonic()
     names = None if languages is None else _names(languages)
     try:
-        version = build(image, from_host, names, base, click.echo, built)
+        version = build(image, from_host, names, base, click.echo, built, browser)
     except (AwayError, MissingExtraError) as error:
         if backend == "docker" or reason is not None:
             raise

@@ -24,6 +24,9 @@ def _puzzle(name: str, summary: str) -> EnvironmentSpec:
 BUILT_IN = (
     _built_in("arithmetic", "Arithmetic", "Sums, differences and products in five levels"),
     _built_in("aime", "AIME", "The American Invitational Mathematics Examination, 2024 and 2025"),
+    _built_in(
+        "browser", "Browser", "Work in web applications, judged by the state they are left in"
+    ),
     _built_in("code", "Code", "Any problems for programs with tests; Codeforces by default"),
     _agent("code_agent", "CodeAgent", "Programs that are run and tested before they are submitted"),
     _built_in("code_repair", "CodeRepair", "Programs in several attempts, with public tests' say"),

@@ -64,14 +64,25 @@ def code(entry: str) -> str:
 CODE = code("broker")
 
 
+_OF_BROWSERS = ("browser", "devtools", "page_script", "site")
+
+
+def _is_needed(module: str, names: tuple[str, ...]) -> bool:
+    return module in ("__init__", *names) if names else module not in _OF_BROWSERS
+
+
 @functools.cache
-def sources() -> bytes:
-    """Return the runner's modules as the bootstrap reads them."""
+def sources(names: tuple[str, ...] = ()) -> bytes:
+    """Return the runner's modules as the bootstrap reads them.
+
+    Args:
+        names: of the modules that are needed (default: all but those of browsers' jails). Each is compiled at each start.
+    """
     folder = resources.files("rlvr.sandboxes.runner")
     modules = {
         "runner" if file.name == "__init__.py" else "runner." + file.name.removesuffix(".py"): file
         for file in folder.iterdir()
-        if file.name.endswith(".py")
+        if file.name.endswith(".py") and _is_needed(file.name.removesuffix(".py"), names)
     }
 
     data = json.dumps(

@@ -12,7 +12,7 @@ import functools
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rlvr.core.errors import SandboxError
@@ -43,17 +43,19 @@ class Bubblewrap:
     Args:
         python: the interpreter of the jail; by default the one that runs this, without its
             virtual environment. Programs may import the packages that `rlvr.sandboxes.packages` names.
+        also: further files and folders of this machine that its jails show, at their own places.
     """
 
     name = "bubblewrap"
 
-    def __init__(self, python: str | None = None) -> None:
+    def __init__(self, python: str | None = None, also: Sequence[Path] = ()) -> None:
         self._python = python or base_python()
+        self._also = tuple(also)
 
     @property
     def key(self) -> str:
         """Two with one key have the same in their jails."""
-        return f"bubblewrap {self._python}"
+        return " ".join(["bubblewrap", self._python, *map(str, self._also)])
 
     def why_not(self) -> str | None:
         """Return the reason why no jail can be made on this machine; None if one can."""
@@ -68,7 +70,7 @@ class Bubblewrap:
         group = JailGroup(memory_mb) if os.geteuid() == 0 else None
         folders = group.folders if group else {}
         prefix = group.enter() if group and folders else delegated(memory_mb)
-        command = [*_command(self._python, folders), *PYTHON_FLAGS, "-c", code]
+        command = [*_command(self._python, folders, self._also), *PYTHON_FLAGS, "-c", code]
         try:
             return PipeLink(command, prefix, group.close if group else None)
         except OSError as error:
@@ -82,7 +84,7 @@ def _machine(python: str) -> tuple[View, Path, Path]:
     return *view(settings), site(settings)
 
 
-def _command(python: str, groups: Mapping[str, Path]) -> list[str]:
+def _command(python: str, groups: Mapping[str, Path], also: Sequence[Path] = ()) -> list[str]:
     """bwrap's command line up to the interpreter's own arguments."""
     arguments = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts"]
     arguments += ["--hostname", "jail", "--as-pid-1", "--new-session"]
@@ -96,7 +98,10 @@ def _command(python: str, groups: Mapping[str, Path]) -> list[str]:
     else:
         arguments += ["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-add", "ALL"]
     seen, program, packages = _machine(python)
-    places = [*seen.shown, *seen.links, packages]
+    also = [
+        path for path in also if not any(place in (path, *path.parents) for place in seen.shown)
+    ]
+    places = [*seen.shown, *seen.links, packages, *also]
     # Folders that bwrap makes on the way to another are closed to programs, so each is made by name.
     on_the_way = {str(parent) for place in places for parent in place.parents} - {"/"}
     for folder in sorted({*on_the_way, "/etc"}):
@@ -104,6 +109,8 @@ def _command(python: str, groups: Mapping[str, Path]) -> list[str]:
             arguments += ["--perms", "0755", "--dir", folder]
     for place, source in seen.shown.items():
         arguments += ["--ro-bind", str(source), str(place)]
+    for path in also:
+        arguments += ["--ro-bind", str(path), str(path)]
     files = [source.resolve() for source in seen.shown.values() if source.is_file()]
     # An overlay is of folders: that of a file lies beside until the jail has made its own of it.
     for i, parent in enumerate(dict.fromkeys(file.parent for file in files)):

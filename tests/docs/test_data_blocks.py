@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import rlvr
@@ -17,7 +18,11 @@ from rlvr.cli.suite import read_suite
 from rlvr.core.fixtures import read_fixtures
 from rlvr.core.registry import GROUP
 from rlvr.evaluation.critiques import read_critiques
+from rlvr.envs.browser import SITE
+from rlvr.envs.browser.families import BROWSER_FAMILIES
 from rlvr.runs.rollouts import Rollout
+from rlvr.sandboxes import browsers
+from rlvr.sandboxes.browsers import BrowserJail
 from tests.docs.fences import ALL, ROOT, in_languages
 from tests.docs.shell import parse
 
@@ -128,7 +133,21 @@ def _command_and_output(text: str) -> None:
     parse(text.splitlines()[0].removeprefix("$ "))
 
 
+def _page_of_browser(text: str) -> None:
+    """Check a page of the browser, with one employee, in Chromium or else without a browser."""
+    draft = BROWSER_FAMILIES["staff_records"](np.random.default_rng(0), 1)
+    row = {"name": "Ada Keller", "department": "Legal", "office": "Cork", "remote": False}
+    state = {"app": draft.app, "tables": {"employees": [{"id": 1, "extension": 4100, **row}]}}
+    if browsers.why_not() is not None:
+        assert "Employees: 1, page 1 of 1" in text
+        return
+    with BrowserJail.launch(SITE.read_text(), state) as jail:
+        page = jail.act({"do": "open", "path": "/t/employees?q=Ada"})["page"]
+    assert f"{page['title']} ({page['path']})\n{page['text']}".strip() == text.strip()
+
+
 SHOWN: dict[str, Callable[[str], None]] = {
+    "docs/browser.md": _page_of_browser,
     "docs/evaluators.md": _command_and_output,
     "docs/guards.md": _alarm,
     "docs/openrlhf.md": _filter_flags,

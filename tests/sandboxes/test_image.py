@@ -20,7 +20,7 @@ from rlvr.core.errors import OptionError, SandboxError
 from rlvr.sandboxes import Needs, Sandbox
 from rlvr.sandboxes.docker import Docker, debootstrap
 from rlvr.sandboxes.docker.client import client
-from rlvr.sandboxes.docker.image import _dockerfile, build, is_current
+from rlvr.sandboxes.docker.image import BROWSER, _dockerfile, build, is_current
 from rlvr.sandboxes.interpreter import base_python, interpreter
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="debootstrap is for root")
@@ -173,6 +173,8 @@ def test_from_a_base_that_isnt_to_be_had(docker: Docker) -> None:
 def test_the_languages_and_packages_of_a_base() -> None:
     assert "apt-get" not in _dockerfile([], "python:3.12-slim", {})
     assert "pip install" not in _dockerfile([], "python:3.12-slim", {})
+    assert "chromium" not in _dockerfile(["cpp"], "python:3.12-slim", {})
+    assert " ".join(BROWSER) in _dockerfile([], "python:3.12-slim", {}, BROWSER)
     file = _dockerfile(["cpp", "rust"], "python:3.12-slim", {"numpy": "2.1.0"})
     assert "install -y --no-install-recommends g++ libc6-dev rustc &&" in file
     assert "pip install --no-cache-dir numpy==2.1.0\n" in file

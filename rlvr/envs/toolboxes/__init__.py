@@ -17,6 +17,7 @@ _HOME = {
     "Files": "rlvr.envs.toolboxes.workspace",
     "Python": "rlvr.envs.toolboxes.workspace",
     "Shell": "rlvr.envs.toolboxes.workspace",
+    "Browser": "rlvr.envs.toolboxes.browser",
     "Calculator": "rlvr.envs.toolboxes.calculator",
     "Mcp": "rlvr.envs.toolboxes.mcp",
     "Passage": "rlvr.envs.retrieval.corpus",
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from rlvr.envs.retrieval.corpus import Passage
     from rlvr.envs.retrieval.index import PassageIndex
     from rlvr.envs.toolboxes.base import Toolbox
+    from rlvr.envs.toolboxes.browser import Browser
     from rlvr.envs.toolboxes.calculator import Calculator
     from rlvr.envs.toolboxes.mcp import Mcp
     from rlvr.envs.toolboxes.search import Search
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from rlvr.envs.toolboxes.workspace import Files, Python, Shell
 
 __all__ = [
+    "Browser",
     "Calculator",
     "Files",
     "Mcp",

@@ -34,6 +34,8 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "javascript": ("nodejs",),
     "rust": ("rustc",),
 }
+BROWSER = ("chromium", "fonts-dejavu-core")
+"""Debian's packages for the jails of browsers."""
 BUILD = "2"
 """Labels images by what `build` puts into them; older ones lack something."""
 SILENCE_S = 900.0  # a compiler's package may take minutes to install, and says nothing meanwhile
@@ -49,6 +51,7 @@ def build(
     base: str | None = None,
     say: Callable[[str], None] = lambda line: None,
     packages: Packages | None = None,
+    browser: bool = False,
 ) -> str:
     """Build an image for `Docker`, replacing one of that name, and run Python in it.
 
@@ -62,6 +65,7 @@ def build(
             Not with `from_host`.
         say: Called with each line of progress.
         packages: The packages that programs may import (default: those of bubblewrap's jails).
+        browser: Install Chromium, which `rlvr.tools.Browser` needs.
 
     Returns:
         The version of the image's Python.
@@ -72,6 +76,7 @@ def build(
     for name in names:
         if name not in PACKAGES:
             raise OptionError(f"No packages are known for {name}: build an image of your own.")
+    more = BROWSER if browser else ()
     python = interpreter(base_python())
     packages = packages or of_jails(python)
     with client(5.0) as api:  # before half a minute's work, not after
@@ -79,17 +84,17 @@ def build(
     try:
         if from_host:
             try:
-                _from_host(image, names, packages, say)
+                _from_host(image, names, packages, say, more)
             except MissingPackagesError as error:
                 left = [name for name in names if not set(PACKAGES[name]) & set(error.names)]
-                if languages is not None or left == names:
+                if languages is not None or left == names or set(more) & set(error.names):
                     raise
                 say(f"This machine's archive has no {', '.join(error.names)}: the image is made without "
                     f"{', '.join(name for name in names if name not in left)}.")  # fmt: skip
-                _from_host(image, left, packages, say)
+                _from_host(image, left, packages, say, more)
         else:
             base = base or f"python:{python.minor}-slim"
-            _from_registry(image, names, packages, base, say)
+            _from_registry(image, names, packages, base, say, more)
     except package().errors.APIError as error:
         raise SandboxError(f"Docker can't build the image: {explanation(error)}") from error
     return _check(image)
@@ -126,8 +131,9 @@ def _from_registry(
     packages: Packages,
     base: str,
     say: Callable[[str], None],
+    more: Sequence[str],
 ) -> None:
-    file = _dockerfile(names, base, packages.versions).encode()
+    file = _dockerfile(names, base, packages.versions, more).encode()
     labels = _labels(names, packages, base)
     with client(SILENCE_S) as api:
         steps = api.build(
@@ -152,7 +158,9 @@ _INSTALLED = (
 _LAST = "RUN mkdir -p /box && ln -sf /usr/share/zoneinfo/Etc/UTC /etc/localtime"
 
 
-def _dockerfile(names: Sequence[str], base: str, versions: Mapping[str, str]) -> str:
+def _dockerfile(
+    names: Sequence[str], base: str, versions: Mapping[str, str], more: Sequence[str] = ()
+) -> str:
     lines = [f"FROM {base}"]
     if debian := _debian(names):
         tools = [tool for name in names for tool in LANGUAGES[name].tools]
@@ -160,6 +168,11 @@ def _dockerfile(names: Sequence[str], base: str, versions: Mapping[str, str]) ->
         lines.append(
             f"RUN ({there}) > /dev/null || (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get "
             f"install -y --no-install-recommends {' '.join(debian)} && rm -rf /var/lib/apt/lists/*)"
+        )
+    if more:
+        lines.append(
+            f"RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y "
+            f"--no-install-recommends {' '.join(more)} && rm -rf /var/lib/apt/lists/*"
         )
     if versions:
         wanted = " ".join(f"{name}=={version}" for name, version in sorted(versions.items()))
@@ -172,11 +185,15 @@ def _dockerfile(names: Sequence[str], base: str, versions: Mapping[str, str]) ->
 
 
 def _from_host(
-    image: str, names: Sequence[str], packages: Packages, say: Callable[[str], None]
+    image: str,
+    names: Sequence[str],
+    packages: Packages,
+    say: Callable[[str], None],
+    more: Sequence[str],
 ) -> None:
     repository, tag = package().utils.parse_repository_tag(image)
     copied = host_copies.toolchains(names)
-    debian = _debian([name for name in names if name not in copied])
+    debian = [*_debian([name for name in names if name not in copied]), *more]
     with bootstrapped(debian, say) as (root, source):
         for name, tools in copied.items():
             say(f"copying this machine's {name}")

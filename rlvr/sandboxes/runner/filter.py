@@ -206,3 +206,19 @@ _NEEDED = ["mount", "umount2", "chroot", "pidfd_open", "memfd_create"]
 FOR_ALL = Filter([name for name in _DENIED if name not in _NEEDED], _for_all())
 FOR_PROGRAMS = Filter(_NEEDED, _for_programs())
 FOR_SESSIONS = Filter([], _for_sessions())
+
+# What a browser and a server on loopback need, in a jail whose network is loopback alone.
+_NETWORK = ("socket", "bind", "connect", "listen", "accept", "accept4", "memfd_create", "setsid")
+_FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK; AF_VSOCK has no namespaces
+
+
+def for_browsers() -> Filter:
+    """Return the whole filter of a browser's jail; see `browser`."""
+    tests = [_step(_EQUAL, family, len(_FAMILIES) - i) for i, family in enumerate(_FAMILIES)]
+    checks = [
+        *_absent(),
+        # A jump per family leads over the return that fails the call.
+        *_argument((41, 198), 0, *tests, error=errno.EAFNOSUPPORT),
+        *_argument((56, 220), 0, _any_bit(_NEW_NAMESPACE)),
+    ]
+    return Filter([name for name in _DENIED if name not in _NETWORK], checks)
