@@ -38,6 +38,12 @@ RUN_AS: dict[str, dict[str, str]] = {
         "rlvr train --config mixture.toml --model ./my-model":
             f"rlvr train --config mixture.toml --model model {_TINY} --run runs/weakest",
     },
+    "docs/evaluators.md": {
+        "rlvr eval gsm8k --env prompt=gsm8k_cot --model my-base-model --template plain "
+        "--max-tokens 256":
+            "rlvr eval gsm8k --env prompt=gsm8k_cot --env shots=1 --model model --template plain "
+            "--max-tokens 4 --limit 2",
+    },
     "docs/kl.md": {
         "rlvr eval gsm8k --model START -k 32 --temperature 1 --run runs/start":
             "rlvr eval gsm8k --model START -k 4 --temperature 1 --run runs/start --limit 2 "
@@ -108,6 +114,12 @@ ONLY_PARSED: dict[str, str] = {
     "rlvr bench": _TESTED.format("tests/cli/test_bench.py"),
     "rlvr bench math pool": _TESTED.format("tests/cli/test_bench.py"),
     "rlvr data mine repository -o tasks": _TESTED.format("tests/envs/terminal/test_controls.py"),
+    "rlvr data mine repository -o tasks --packages pytest,numpy --most 20":
+        _TESTED.format("tests/envs/terminal/test_controls.py"),
+    "rlvr eval terminal --data tasks --model ./my-model": "of tasks that were mined before",
+    "rlvr eval support --env level=3 --env 'user={\"model\": \"Qwen/Qwen3-4B\", \"base_url\": "
+    "\"http://localhost:8000/v1\"}' --model M --base-url http://localhost:8001/v1":
+        "its two models are servers; tests/envs/support plays other users",
     "rlvr sandbox build": _TESTED.format("tests/sandboxes/test_image.py"),
     "rlvr sandbox build --packages numpy,pandas": _TESTED.format("tests/sandboxes/test_packages.py"),
     "rlvr sandbox build --backend bubblewrap --packages ''": "it would be other tests' packages, too",

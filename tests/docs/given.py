@@ -179,6 +179,11 @@ def Problems():
 def _commands(data: Path) -> None:
     _readme(data)
     _synthesis(data)
+    Path("repository").mkdir()
+
+
+def _repository(_: Path) -> None:
+    Path("repository").mkdir()
 
 
 def _anagram(data: Path) -> None:
@@ -188,6 +193,7 @@ def _anagram(data: Path) -> None:
 
 
 FILES: dict[str, Callable[[Path], None]] = {
+    "docs/terminal.md": _repository,
     "README.md": _readme,
     "docs/commands.md": _commands,
     "docs/authors.md": _anagram,

@@ -17,9 +17,9 @@ from rlvr.cli.lines import verdict_lines
 from rlvr.cli.suite import read_suite
 from rlvr.core.fixtures import read_fixtures
 from rlvr.core.registry import GROUP
-from rlvr.evaluation.critiques import read_critiques
 from rlvr.envs.browser import SITE
 from rlvr.envs.browser.families import BROWSER_FAMILIES
+from rlvr.evaluation.critiques import read_critiques
 from rlvr.runs.rollouts import Rollout
 from rlvr.sandboxes import browsers
 from rlvr.sandboxes.browsers import BrowserJail
