@@ -84,6 +84,7 @@ _MODULES = {
     "authoring": "rlvr.authoring",
     "errors": "rlvr.errors",
     "openrlhf": "rlvr.adapters.openrlhf",
+    "partners": "rlvr.partners",
     "policies": "rlvr.policies",
     "testing": "rlvr.testing",
     "tools": "rlvr.envs.toolboxes",
@@ -92,7 +93,7 @@ _MODULES = {
 }
 
 if TYPE_CHECKING:
-    from rlvr import authoring, errors, policies, testing
+    from rlvr import authoring, errors, partners, policies, testing
     from rlvr.adapters import openrlhf, trl, verl
     from rlvr.authoring.audit import audit, probe
     from rlvr.core.blame import working_on
@@ -180,6 +181,7 @@ __all__ = [
     "instruction",
     "make",
     "openrlhf",
+    "partners",
     "policies",
     "probe",
     "score",

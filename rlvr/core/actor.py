@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from typing import Any, TypeAlias
 
 from rlvr.core.calls import Baton, Calls, MethodCall
+from rlvr.core.episode import Episode
 
 _CLOSE_S = 10.0
 """Most seconds of a `close`, and of all of them together at the end of the process."""
@@ -47,12 +48,12 @@ class Actor:
 
     # ------------------------------------------------------------------ in a command
 
-    async def make(self, factory: Callable[[], Any], messages: list[Any]) -> None:
-        """Make the author's object, which reads the conversation in `messages`."""
+    async def make(self, factory: Callable[[], Any], kept: Episode) -> None:
+        """Make the author's object, with what `kept` has: the conversation, the children and the policy."""
         _open.add(self)
         _watch_sigterm()
         self.played = await self._call(factory)
-        self.played.conversation = messages
+        kept.lend(self.played)
         if hasattr(self.played, "bind"):
             self.played.bind(self._call)
 

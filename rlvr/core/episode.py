@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from rlvr.core.task import Message, Task, as_message
 from rlvr.core.tool_calls import ToolCall
@@ -61,6 +61,68 @@ class Reply:
         return [as_message({"role": "user", "content": self.content})]
 
 
+@dataclass(slots=True)
+class Child:
+    """The conversation of another policy within an episode: of a user, an opponent or a sub-agent.
+
+    Attributes:
+        role: what it is in the episode, such as `user`.
+        policy: the name of the policy that plays it.
+        messages: its conversation, as that policy sees it.
+        sent_tokens: tokens of all its prompts together.
+        completion_tokens: tokens of all its responses together.
+        reward: what it earned; None if nothing judges it.
+        children: those within its own conversation.
+    """
+
+    role: str
+    policy: str
+    messages: list[Message] = field(default_factory=list)
+    sent_tokens: int = 0
+    completion_tokens: int = 0
+    reward: float | None = None
+    children: list[Child] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a rollout's row has it."""
+        row: dict[str, Any] = {
+            "role": self.role,
+            "policy": self.policy,
+            "messages": self.messages,
+            "tokens": {"sent": self.sent_tokens, "completion": self.completion_tokens},
+        }
+        if self.reward is not None:
+            row["reward"] = self.reward
+        if self.children:
+            row["children"] = [child.to_json() for child in self.children]
+        return row
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Child:
+        """Read what `to_json` wrote. Raises `KeyError`, `TypeError` or `TaskError` for something else."""
+        tokens = row["tokens"]
+        return cls(
+            row["role"],
+            row["policy"],
+            [as_message(message) for message in row["messages"]],
+            tokens["sent"],
+            tokens["completion"],
+            row.get("reward"),
+            [cls.from_json(child) for child in row.get("children") or ()],
+        )
+
+
+def all_children(children: Sequence[Child]) -> Iterator[Child]:
+    """Yield children and theirs."""
+    for child in children:
+        yield child
+        yield from all_children(child.children)
+
+
+AskPolicy: TypeAlias = Callable[[Any], Awaitable[Any]]
+"""Takes an `rlvr.policies.Request` and returns a `Generation` of the policy that plays the episode."""
+
+
 class Episode:
     """The environment's side of one episode. Subclass it and write `reply`; each episode has an object of its own::
 
@@ -93,18 +155,31 @@ class Episode:
     task: Task
     """The task of the episode. It is there before `__init__` runs, which needn't set it."""
 
+    children: list[Child]
+    """The conversations of other policies in this episode; they are written with its rollout."""
+
+    policy: AskPolicy | None = None
+    """Asks the policy that plays the episode for more, such as a sub-agent's messages; None if its driver can't."""
+
     shared: Mapping[str, Any] = MappingProxyType({})
     """The objects that several toolboxes of an episode share, by name, such as the `workspace` of `rlvr.tools.Python`."""
 
     def __new__(cls, *arguments: Any, **options: Any) -> Self:
         """Make the object, with its task."""
         episode = super().__new__(cls)
+        episode.children = []
         if arguments and isinstance(arguments[0], Task):
             episode.task = arguments[0]
         return episode
 
     def __init__(self, task: Task) -> None:
         self.task = task
+
+    def lend(self, part: Episode) -> None:
+        """Give an object that is a part of this one what rlvr keeps: the conversation, the children, the policy."""
+        part.conversation, part.children, part.policy = (
+            self.conversation, self.children, self.policy
+        )  # fmt: skip
 
     def open(self) -> Any:
         """Start what the episode needs: a jail, a connection, a partner. Called before the first message."""

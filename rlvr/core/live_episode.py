@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from rlvr.core import errors
 from rlvr.core.actor import Actor
 from rlvr.core.calls import CallTimeoutError
-from rlvr.core.episode import ModelMessage, Reply
+from rlvr.core.episode import AskPolicy, Child, Episode, ModelMessage, Reply
 from rlvr.core.errors import ResponseError, TaskError
 from rlvr.core.faults import raised
 from rlvr.core.task import Message, Task, as_message, content_text
@@ -53,6 +53,9 @@ class LiveEpisode:
         step_rewards: one per turn.
         outcome: what the author's `outcome` returned, after the end.
         fault: the unscored verdict of an episode in which an author's method failed.
+        children: the conversations of other policies in it: of users, opponents, sub-agents.
+        policy: asks the policy that plays the episode for a sub-agent's messages. A driver that can sets it before
+            `begin_open`.
     """
 
     def __init__(self, env: Environment, task: Task, deadline_s: float | None = None) -> None:
@@ -64,6 +67,8 @@ class LiveEpisode:
         self.step_rewards: list[float] = []
         self.outcome: Any = None
         self.fault: Unscored | None = None
+        self.children: list[Child] = []
+        self.policy: AskPolicy | None = None
         self._env = env
         self._ended: Transcript | None = None
         self._actor: Actor | None = None
@@ -76,7 +81,13 @@ class LiveEpisode:
     async def _open(self) -> None:
         assert self._actor is not None
         try:
-            await self._actor.make(functools.partial(self._env.begin, self.task), self.messages)
+            kept = Episode(self.task)
+            kept.conversation, kept.children, kept.policy = (
+                self.messages,
+                self.children,
+                self.policy,
+            )
+            await self._actor.make(functools.partial(self._env.begin, self.task), kept)
             await self._actor.open()
         except BaseException as error:
             self._failed("the beginning", error)

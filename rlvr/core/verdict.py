@@ -51,6 +51,8 @@ class Cause(StrEnum):
     """The reference itself can't be read or fails its own check."""
     JUDGE = "judge"
     """A judge model didn't answer, or answered nonsense."""
+    PARTNER = "partner"
+    """A user, an opponent or a sub-agent in the episode didn't answer, or broke its instructions."""
     TIMEOUT = "timeout"
     """The scorer's own deadline passed before the response was judged."""
     INPUT = "input"
@@ -60,7 +62,9 @@ class Cause(StrEnum):
 
 
 StatusName: TypeAlias = Literal["correct", "incorrect", "partial", "unparsable", "limit"]
-CauseName: TypeAlias = Literal["sandbox", "gold", "judge", "timeout", "input", "internal"]
+CauseName: TypeAlias = Literal[
+    "sandbox", "gold", "judge", "partner", "timeout", "input", "internal"
+]
 
 
 @dataclass(frozen=True, slots=True)

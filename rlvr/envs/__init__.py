@@ -47,6 +47,7 @@ BUILT_IN = (
     _built_in("spider", "Spider", "Questions over databases of many domains (Yu et al. 2018)"),
     _built_in("terminal", "Terminal", "Work in a shell, judged by the files that it leaves"),
     _built_in("shop", "Shop", "Orders whose prices must be asked for with tools, in five levels"),
+    _built_in("support", "Support", "A support desk: rules, tools, and a customer who answers"),
     _built_in("sql", "SQL", "Any questions with a gold query and an SQLite database"),
     _built_in("sql_explore", "SQLExplore", "Questions over a database that may be looked at first"),
     _built_in(

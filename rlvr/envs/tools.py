@@ -163,7 +163,7 @@ class ToolSession(Episode):
         """Take the function that runs author's methods."""
         self._call = call
         if self._is_episode:
-            self._toolbox.conversation = self.conversation
+            self.lend(self._toolbox)
         if isinstance(self._toolbox, Toolset):
             self._toolbox.bind(call)
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from rlvr.core.environment import Environment
+from rlvr.core.episode import AskPolicy
 from rlvr.core.live_episode import LiveEpisode
 from rlvr.core.task import Task
 from rlvr.core.verdict import Cause, Unscored, Verdict
@@ -20,11 +20,17 @@ from rlvr.policies.base import (
     AsyncPolicy,
     Generation,
     Policy,
-    PolicyError,
     Request,
-    StreamPolicy,
     name_of,
     seed_of,
+)
+from rlvr.policies.batching import (
+    Batcher,
+    as_generation,
+    check_responses,
+    generation_of,
+    stream_of,
+    window_of,
 )
 from rlvr.runs.cache import VerdictCache
 from rlvr.runs.rollouts import Rollout
@@ -32,7 +38,6 @@ from rlvr.runs.rollouts import Rollout
 AnyPolicy: TypeAlias = Policy | AsyncPolicy
 
 _WAITING = 1024  # episodes that are over and not judged yet; with more, generation waits
-_BATCH = 64
 
 
 @dataclass(slots=True)
@@ -147,13 +152,20 @@ class Driver:
 
     async def _serve(self, units: Iterator[TaskSamples]) -> None:
         policy = cast(AsyncPolicy, self._policy)
+        loop = asyncio.get_running_loop()
+
+        def ask(request: Request) -> Awaitable[Generation]:
+            # Episodes run on a loop of their own.
+            answer = asyncio.run_coroutine_threadsafe(generation_of(policy, request), loop)
+            return asyncio.wrap_future(answer)
+
         for unit in units:  # shared with the other workers
             plays = unit.plays()
             if not unit.env.is_interactive:
                 await self._ask(policy, plays)
                 continue
             for play in plays:
-                await self._begin(play)
+                await self._begin(play, ask)
                 while not play.episode.over:
                     await self._ask(policy, [play])
 
@@ -162,8 +174,8 @@ class Driver:
         began = time.monotonic()
         responses = await policy.generate(plays[0].request(self._seed), len(plays))
         seconds = time.monotonic() - began
-        _check(name_of(policy), responses, len(plays))
-        generations = list(map(_generation, responses))
+        check_responses(name_of(policy), responses, len(plays))
+        generations = list(map(as_generation, responses))
         # One prompt, however many samples.
         plays[0].rollout.sent_tokens += generations[0].prompt_tokens or 0
         for play, generation in zip(plays, generations, strict=True):
@@ -171,9 +183,10 @@ class Driver:
             if await play.take(generation):
                 await self._close(play)
 
-    async def _begin(self, play: _Play) -> None:
-        """Open an episode; one that can't be opened is over."""
+    async def _begin(self, play: _Play, ask: AskPolicy) -> None:
+        """Open an episode, whose sub-agents the policy plays, too; one that can't be opened is over."""
         self._live.add(play.episode)
+        play.episode.policy = ask
         await play.open()
         if play.episode.over:
             await self._close(play)
@@ -184,11 +197,16 @@ class Driver:
         active: list[_Play] = []
         # A thread for the policy alone, so that judging goes on while it generates.
         with ThreadPoolExecutor(1, "rlvr-policy") as thread:
+            batcher = Batcher(policy, thread.submit)
+
+            def ask(request: Request) -> Awaitable[Generation]:
+                return asyncio.wrap_future(batcher.submit(request))
+
             while True:
                 # Episodes that are over make room for new ones: batches stay full to the end.
-                new = list(itertools.islice(waiting, max(0, _window(policy) - len(active))))
+                new = list(itertools.islice(waiting, max(0, window_of(policy) - len(active))))
                 await asyncio.gather(
-                    *(self._begin(play) for play in new if play.env.is_interactive)
+                    *(self._begin(play, ask) for play in new if play.env.is_interactive)
                 )
                 active += [play for play in new if not play.episode.over]
                 if not active:
@@ -213,7 +231,7 @@ class Driver:
         While the caller sees to some of them, the policy goes on with the next.
         """
         requests = [play.request(self._seed) for play in active]
-        stream = iter(_stream(policy, requests))
+        stream = iter(stream_of(policy, requests))
         loop = asyncio.get_running_loop()
         began = time.monotonic()
         batch = await loop.run_in_executor(thread, next, stream, None)
@@ -238,6 +256,7 @@ class Driver:
         self._live.discard(episode)
         rollout.stop = episode.stop or rollout.stop
         rollout.step_rewards = episode.step_rewards
+        rollout.children = episode.children
         if isinstance(ended, Unscored):
             rollout.verdict = ended
             self._record(rollout)
@@ -266,72 +285,6 @@ class Driver:
             self._broken = error
         finally:
             self._slots.release()
-
-
-def _generation(response: str | Generation) -> Generation:
-    return response if isinstance(response, Generation) else Generation(response)
-
-
-def _stream(policy: Policy, requests: Sequence[Request]) -> Iterator[list[tuple[int, Generation]]]:
-    """Yield a policy's answers with the places of their requests."""
-    if _streams(policy):
-        left = set(range(len(requests)))
-        for batch in cast(StreamPolicy, policy).stream(requests):
-            _check(name_of(policy), [answer for _, answer in batch], len(batch))
-            for place, _ in batch:
-                if place not in left:
-                    raise PolicyError(
-                        f"The policy {name_of(policy)!r} answered request {place} of {len(requests)}, which isn't "
-                        f"there or had an answer."
-                    )
-                left.remove(place)
-            yield [(place, _generation(answer)) for place, answer in batch]
-        if left:
-            raise PolicyError(
-                f"The policy {name_of(policy)!r} left {len(left)} requests unanswered."
-            )
-        return
-    responses = policy.respond(requests)
-    if inspect.isawaitable(responses):  # `async def respond`: this is the policy's own thread
-        responses = asyncio.run(_awaited(responses))
-    _check(name_of(policy), responses, len(requests))
-    yield list(enumerate(map(_generation, responses)))
-
-
-async def _awaited(responses: Awaitable[Sequence[str | Generation]]) -> Sequence[str | Generation]:
-    return await responses
-
-
-def _streams(policy: Policy) -> bool:
-    """Return True if it has a `stream` of its own: not where a subclass has another `respond`, nor by delegation."""
-    for cls in type(policy).__mro__:
-        if "respond" in vars(cls) or "stream" in vars(cls):
-            return "stream" in vars(cls)
-    return False
-
-
-def _window(policy: Policy) -> int:
-    """Return how many requests a policy gets at once; asked each time, since it may change its mind."""
-    size: int = getattr(policy, "window", None) or getattr(policy, "batch_size", None) or _BATCH
-    return size
-
-
-def _check(name: str, responses: Sequence[str | Generation], asked: int) -> None:
-    if isinstance(responses, str | Generation) or not hasattr(responses, "__len__"):
-        raise PolicyError(
-            f"The policy {name!r} gave a {type(responses).__name__} for {asked} requests: it returns a list with a "
-            f"response for each."
-        )
-    if len(responses) != asked:
-        raise PolicyError(
-            f"The policy {name!r} gave {len(responses)} responses for {asked} requests."
-        )
-    for response in responses:
-        if not isinstance(response, str | Generation):
-            raise PolicyError(
-                f"The policy {name!r} gave a {type(response).__name__}; a response is a str or a "
-                f"rlvr.policies.base.Generation."
-            )
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

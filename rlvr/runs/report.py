@@ -55,7 +55,9 @@ class Report:
         unparsable: the share of scored rollouts in which no answer was found.
         tokens: `prompt` (the last prompts), `completion`, and `sent` (all prompts, as a provider counts
             them), each summed over rollouts; None if the policy did not say.
-        cost: the price of the tokens sent and received; None without a price or without tokens.
+            With partners in the episodes, also their `partners_sent` and `partners_completion`.
+        cost: the price of the tokens sent and received, those of partners included; None without a price or without
+            tokens.
         seconds: the time in each stage, summed over rollouts that ran side by side.
         slices: the reports of the slices, by name, if some were asked for.
     """
@@ -147,11 +149,16 @@ class Report:
                 "prompt": tally.prompt_tokens if has_tokens else None,
                 "completion": tally.completion_tokens if has_tokens else None,
                 "sent": tally.sent_tokens if has_tokens else None,
-            },
+            }
+            | _partners(tally),
             seconds={"generate": round(tally.generate_s, 3), "verify": round(tally.verify_s, 3)},
             cost=None
             if price is None or not has_tokens
-            else (tally.sent_tokens * price[0] + tally.completion_tokens * price[1]) / 1e6,
+            else (
+                (tally.sent_tokens + tally.partner_sent_tokens) * price[0]
+                + (tally.completion_tokens + tally.partner_completion_tokens) * price[1]
+            )
+            / 1e6,
             missing=None if asked is None else int(missing_T.sum()),
             bounds=_bounds(sums, lost_T, missing_T, votes_T, most),
             examples=dict(tally.examples),
@@ -179,6 +186,12 @@ class Report:
         row["asked"] = self.asked
         row["slices"] = {name: report.to_json() for name, report in self.slices.items()}
         return row
+
+
+def _partners(tally: Tally) -> dict[str, int | None]:
+    """Return the tokens of users, opponents and sub-agents, if there were any."""
+    sent, completion = tally.partner_sent_tokens, tally.partner_completion_tokens
+    return {"partners_sent": sent, "partners_completion": completion} if sent or completion else {}
 
 
 def _missing(samples_T: Floats, asked: EvaluationSize | None) -> Floats:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from rlvr.core.episode import Child
 from rlvr.core.errors import TaskError
 from rlvr.core.task import Message, Task, as_message, content_text
 from rlvr.core.transcript import Transcript
@@ -31,6 +32,7 @@ class Rollout:
             several samples counts for the first of them alone.
         outcome: what the episode's `outcome` returned.
         step_rewards: the step rewards, one per turn; empty if there are none.
+        children: the conversations of other policies in it: of users, opponents, sub-agents.
         generate_s: seconds until the responses were there; for a batch, a rollout's share of it.
         verify_s: seconds from the last response to the verdict.
     """
@@ -51,6 +53,7 @@ class Rollout:
     sent_tokens: int = 0
     outcome: Any = None
     step_rewards: list[float] = field(default_factory=list)
+    children: list[Child] = field(default_factory=list)
 
     @property
     def transcript(self) -> Transcript:
@@ -122,6 +125,8 @@ class Rollout:
             row["outcome"] = self.outcome
         if any(self.step_rewards):
             row["step_rewards"] = self.step_rewards
+        if self.children:
+            row["children"] = [child.to_json() for child in self.children]
         if self.task.metadata:
             row["metadata"] = self.task.metadata
         if self.logprobs is not None:
@@ -170,6 +175,7 @@ class Rollout:
             tokens.get("sent", prompt_tokens or 0),
             row.get("outcome"),
             row.get("step_rewards") or [],
+            [Child.from_json(child) for child in row.get("children") or ()],
         )
 
 

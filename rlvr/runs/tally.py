@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from rlvr.core.episode import all_children
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 from rlvr.core.verdict import Scored, Status, Verdict
@@ -55,6 +56,8 @@ class Tally:
         self.prompt_tokens = 0
         self.completion_tokens = 0
         self.sent_tokens = 0
+        self.partner_sent_tokens = 0
+        self.partner_completion_tokens = 0
         self.with_tokens = 0
         self.generate_s = 0.0
         self.verify_s = 0.0
@@ -106,6 +109,9 @@ class Tally:
             self.completion_tokens += rollout.completion_tokens
             self.prompt_tokens += rollout.prompt_tokens or 0
             self.sent_tokens += rollout.sent_tokens
+        for child in all_children(rollout.children):
+            self.partner_completion_tokens += child.completion_tokens
+            self.partner_sent_tokens += child.sent_tokens
         self.generate_s += rollout.generate_s
         self.verify_s += rollout.verify_s
 

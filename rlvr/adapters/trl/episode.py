@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlvr.core.environment import Environment
+from rlvr.core.episode import Child
 from rlvr.core.live_episode import LiveEpisode
 from rlvr.core.task import Message, Task
 from rlvr.core.transcript import Transcript
@@ -54,6 +55,7 @@ class TrlEpisode:
     live: LiveEpisode | None = field(default=None, repr=False)
     outcome: Any = None
     step_rewards: Sequence[float] = ()
+    children: list[Child] = field(default_factory=list, repr=False)
 
     @classmethod
     def of(cls, env: Environment, name: str, task: Task, sample: int) -> TrlEpisode:
@@ -107,6 +109,7 @@ class TrlEpisode:
             self.generate_s,
             outcome=self.outcome if self.live is None else self.live.outcome,
             step_rewards=list(self.step_rewards),
+            children=self.children if self.live is None else self.live.children,
         )
 
     def _append(self, ids: list[int], mask: int, logprobs: list[float]) -> None:

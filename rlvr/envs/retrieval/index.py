@@ -126,8 +126,8 @@ class PassageIndex:
     def best(self, query: str, count: int) -> list[tuple[int, float]]:
         """Return the numbers of the best passages with their scores, the best first."""
         words = list(dict.fromkeys(words_in(query[:MOST_QUERY])))[:MOST_WORDS]
-        known = {span for word in words if (span := self._span(word)) is not None}
-        spans = sorted(known, key=lambda span: (span.end - span.start, span.start))
+        occurring = {span for word in words if (span := self._span(word)) is not None}
+        spans = sorted(occurring, key=lambda span: (span.end - span.start, span.start))
         if not spans or count < 1:
             return []
         numbers, scores = self._scored(spans, count)

@@ -89,7 +89,11 @@ Part: TypeAlias = type[Any] | Toolbox
 
 def public_methods(session: type[Any]) -> dict[str, Tool]:
     """Return the public methods of a class, except those of `Episode`, in the order of their definition."""
-    own = vars(Episode) if issubclass(session, Episode) else {}
+    own = (
+        set(dict(inspect.getmembers(Episode, inspect.isfunction)))
+        if issubclass(session, Episode)
+        else set()
+    )
     methods = {
         name: function
         for name, function in inspect.getmembers(session, inspect.isfunction)
@@ -184,7 +188,7 @@ class Toolset(Episode):
         for tools_object in self._objects:
             self._opened += 1
             if isinstance(tools_object, Episode):
-                tools_object.conversation = self.conversation
+                self.lend(tools_object)
                 await self._call(tools_object.open)
 
     async def outcome(self) -> Any:
