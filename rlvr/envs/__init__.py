@@ -54,6 +54,7 @@ BUILT_IN = (
         "search_qa", "SearchQA", "Questions answered by search, with citations, in five levels"
     ),
     _game("connect_four", "ConnectFour", "Connect four against an opponent, in five levels"),
+    _game("negotiation", "Negotiation", "Dividing a pool with another player, in five levels"),
     _built_in("mbpp", "MBPP", "Small Python functions, the sanitized part (Austin et al. 2021)"),
     *(_puzzle(name, summary) for name, summary in PUZZLES.items()),
 )

@@ -26,7 +26,7 @@ from rlvr.core.environment import Environment
 from rlvr.core.errors import OptionError
 from rlvr.core.registry import environment
 from rlvr.core.task import Task
-from rlvr.core.tasks import generated
+from rlvr.core.tasks import SPLITS, generated, share_of
 from rlvr.envs.fixtures import fixtures_of
 from rlvr.envs.games.discs import Board, Search
 from rlvr.envs.games.game import Game, IllegalMoveError, random_move
@@ -254,6 +254,7 @@ def make(
         name="connect_four",
         board=board,
         wins_in=wins_in,
+        part=SPLITS.get(split, (0.0, 1.0)) if isinstance(split, str) else (0.0, 1.0),
     )
     tasks = SeatedTasks(
         setups, ConnectFour, functools.partial(_seated, won=bool(wins_in)), mode, retries, size
@@ -270,8 +271,14 @@ def make(
     )
 
 
-def position(rng: np.random.Generator, board: Board, wins_in: int) -> Task:
-    """Draw a position: one that the player to move can force a win in, in so many moves and no fewer, or an opening."""
+def position(
+    rng: np.random.Generator, board: Board, wins_in: int, part: tuple[float, float]
+) -> Task:
+    """Draw a position: one that the player to move can force a win in, in so many moves and no fewer, or an opening.
+
+    Args:
+        part: the split's share of positions. The others aren't searched, which takes longer than drawing them.
+    """
     script = random.Random(int(rng.integers(2**63)))
     base = {"rows": board.rows, "columns": board.columns, "connect": board.connect}
     while True:
@@ -290,9 +297,12 @@ def position(rng: np.random.Generator, board: Board, wins_in: int) -> Task:
         # Only the last positions of a game are won in a few moves, and the early ones take longest to search.
         deep = Search(board)
         for length in reversed(range(max(0, len(played) - 2 * wins_in - 2), len(played))):
+            task = _setup(base, played[:length])
+            if not part[0] <= share_of(task.text) < part[1]:
+                continue
             moves, columns = deep.shortest(*positions[length], wins_in)
             if moves == wins_in and len(columns) == 1:
-                return _setup(base, played[:length])
+                return task
 
 
 def _setup(base: Mapping[str, Any], played: list[str]) -> Task:

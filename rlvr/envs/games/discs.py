@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -43,17 +44,41 @@ class Board:
                 return True
         return False
 
-    def from_center(self) -> list[int]:
-        """Return the columns, those in the middle first."""
-        return sorted(range(self.columns), key=lambda column: abs(2 * column - self.columns + 1))
-
     def drops(self, taken: int) -> list[tuple[int, int]]:
-        """Return the columns that aren't full, each with the bit of its lowest empty cell."""
-        return [(c, bit) for c in self.from_center() if (bit := self.drop(c, taken))]
+        """Return the columns that aren't full, each with the bit of its lowest empty cell; those in the middle come first."""
+        drops = []
+        for column, bottom, mask in _columns(self.rows, self.columns):
+            # Adding the bottom cell carries through all the discs of a column, to its lowest empty cell.
+            bit = (taken + bottom) & mask
+            if bit:
+                drops.append((column, bit & -bit))
+        return drops
+
+    def completing(self, discs: int) -> int:
+        """Return the cells, taken or not, with which these discs would have a line that wins."""
+        cells = 0
+        for step in (1, self.rows, self.rows + 1, self.rows + 2):
+            # The discs below a cell, by length, and those above it: a line may be completed in any of its places.
+            below, above = [-1], [-1]
+            for distance in range(1, self.connect):
+                below.append(below[-1] & (discs << (distance * step)))
+                above.append(above[-1] & (discs >> (distance * step)))
+            for place in range(self.connect):
+                cells |= below[place] & above[self.connect - 1 - place]
+        return cells
 
     def wins_at(self, own: int, other: int) -> list[int]:
         """Return the columns that complete a line of the player to move."""
-        return [c for c, bit in self.drops(own | other) if self.has_line(own | bit)]
+        cells = self.completing(own)
+        return [c for c, bit in self.drops(own | other) if bit & cells]
+
+
+@functools.lru_cache(maxsize=64)
+def _columns(rows: int, columns: int) -> tuple[tuple[int, int, int], ...]:
+    """Return each column with the bit of its bottom cell and those of all its cells; those in the middle come first."""
+    cells = (1 << rows) - 1
+    order = sorted(range(columns), key=lambda column: abs(2 * column - columns + 1))
+    return tuple((c, 1 << c * (rows + 1), cells << c * (rows + 1)) for c in order)
 
 
 class Search:
@@ -85,8 +110,8 @@ class Search:
 
     def _answers(self, own: int, other: int) -> Iterable[tuple[int, int]]:
         """Return the drops of the player to move that don't lose at once; all if the other threatens nothing."""
-        drops = self.board.drops(own | other)
-        threats = [(c, bit) for c, bit in drops if self.board.has_line(other | bit)]
+        drops, cells = self.board.drops(own | other), self.board.completing(other)
+        threats = [(c, bit) for c, bit in drops if bit & cells]
         return threats if len(threats) == 1 else () if threats else drops
 
     def _is_won(self, own: int, other: int, moves: int) -> bool:
@@ -106,9 +131,11 @@ class Search:
         """Return whether the other player wins within so many own moves, if this one is to move."""
         board = self.board
         drops = board.drops(own | other)
-        if not drops or any(board.has_line(own | bit) for _, bit in drops):
+        at_once = board.completing(own)
+        if not drops or any(bit & at_once for _, bit in drops):
             return False
-        threats = [(c, bit) for c, bit in drops if board.has_line(other | bit)]
+        cells = board.completing(other)
+        threats = [(c, bit) for c, bit in drops if bit & cells]
         if len(threats) > 1:
             return True
         if not threats and moves == 1:

@@ -13,6 +13,7 @@ from rlvr.verifiers.extraction import Mode
 
 READY = "ready"
 """The message of a policy that doesn't move first: any text will do."""
+YOUR_MOVE = "It's your move."
 _FORMS = {
     "boxed": "Put your move alone in \\boxed{}.",
     "whole": "Your message is your move and nothing else.",
@@ -116,7 +117,7 @@ class SeatedTasks(GeneratedTaskSet):
         state = _setup(setup, self._seated, seat)
         game = self._game(state)
         try:
-            prompt = _prompt(game, seat, self._mode, self._retries)
+            prompt = game_prompt(game, seat, self._mode, self._retries)
             name = game.seats[seat]
         finally:
             game.close()
@@ -155,13 +156,14 @@ def _setup(
     return setup if seated is None else seated(setup, seat)
 
 
-def _prompt(game: Game, seat: int, mode: Mode, retries: int) -> str:
+def game_prompt(game: Game, seat: int, mode: Mode, retries: int) -> str:
+    """Return a seat's first message: the rules, how a move is written, and what the seat sees."""
     form = _FORMS.get(mode, "Say your move at the end of your message.")
     times = _TIMES[retries] if retries < len(_TIMES) else f"{retries} times"
     again = f"you may try again {times} in the same turn, and then" if retries else "then"
     who = "" if len(game.seats) == 1 else f"You are the {game.seats[seat]} player.\n\n"
     begins = (
-        "It's your move."
+        YOUR_MOVE
         if game.turn == seat
         else f"The other player begins: answer with \"{READY}\" to hear the first move."
     )

@@ -15,8 +15,9 @@ from rlvr.core.tasks import TaskSet
 from rlvr.core.transcript import Transcript
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict, status_of
 from rlvr.envs.games.game import Game, IllegalMoveError, Player
-from rlvr.envs.games.seated import READY
+from rlvr.envs.games.seated import READY, YOUR_MOVE, game_prompt
 from rlvr.envs.turns import MultiTurn
+from rlvr.partners.partner import Partner, Talk
 from rlvr.verifiers.extraction import MODES, Mode, find_answer, in_form
 from rlvr.verifiers.transcript import TranscriptVerifier
 
@@ -130,7 +131,7 @@ class SeatEpisode(Episode):
             return None
         own = self.game.seats[self.seat]
         told = [self.game.told(self.seat, m) for name, m in self.moves[before:] if name != own]
-        return "\n\n".join([*told, self.game.view(self.seat), "It's your move."])
+        return "\n\n".join([*told, self.game.view(self.seat), YOUR_MOVE])
 
     def results(self) -> tuple[dict[str, float], str, str]:
         """Return the rewards by seat, the kind of forfeit ("" if there is none), and a sentence about the end."""
@@ -167,6 +168,76 @@ class SeatEpisode(Episode):
     def close(self) -> None:
         """Close the game."""
         self.game.close()
+
+
+class PartnerSeatEpisode(SeatEpisode):
+    """A game in which another policy has the other seat, in a conversation of its own.
+
+    Args:
+        partner: the policy.
+
+    The other arguments are `SeatEpisode`'s.
+    """
+
+    varies = True
+
+    def __init__(
+        self, task: Task, game: Game, seat: int, partner: Partner, retries: int, mode: Mode
+    ) -> None:
+        super().__init__(task, game, seat, None, retries, mode)
+        self.partner = partner
+        self._talk: Talk | None = None
+        self._read = 0  # moves that the partner has seen
+
+    async def open(self) -> None:
+        """Connect to the partner's server."""
+        await self.partner.open()
+
+    async def reply(self, message: ModelMessage) -> Any:
+        """Make the policy's move, and the partner's, and return what the policy sees next; None at the end."""
+        refusal = self.take(message)
+        if refusal is not None:
+            return refusal
+        before = len(self.moves)
+        while not self.is_over and self.game.turn != self.seat:
+            await self._ask()
+        return self.turn_text(before)
+
+    async def _ask(self) -> None:
+        """Ask the partner for a move until it is legal. Raises `CannotScore` if there's no answer."""
+        game, seat = self.game, self.game.turn
+        own = game.seats[seat]
+        if self._talk is None:
+            self._talk = self.partner.talk(self)
+            prompt = game_prompt(game, seat, self.mode, self.retries)
+        else:
+            told = [game.told(seat, m) for name, m in self.moves[self._read :] if name != own]
+            prompt = "\n\n".join([*told, game.view(seat), YOUR_MOVE])
+        self._read = len(self.moves)
+        left = self.retries
+        while True:
+            generation = await self._talk.ask(prompt)
+            move, reason = move_in(generation.text, self.mode)
+            kind = "unreadable"
+            if move is not None:
+                try:
+                    self.move(move)
+                    return
+                except IllegalMoveError as error:
+                    reason, kind = str(error), "illegal"
+            if not left or generation.overflow:
+                self.forfeit(seat, kind, reason)
+                return
+            prompt = refusal_text(reason, left)
+            left -= 1
+
+    def outcome(self) -> dict[str, Any]:
+        """Return the outcome, and record what the partner earned."""
+        outcome = super().outcome()
+        if self._talk is not None:
+            other = self.game.seats[1 - self.seat]
+            self._talk.child.reward = outcome["rewards"][other]
+        return outcome
 
 
 class TwoSeats(MultiTurn):
@@ -237,6 +308,8 @@ class TwoSeats(MultiTurn):
         """Make an episode, in the episode's thread."""
         game = self.game(dict(task.metadata["game"]))
         seat = game.seats.index(task.metadata["seat"])
+        if self.partner is not None and len(game.seats) == 2:
+            return PartnerSeatEpisode(task, game, seat, self.partner, self.retries, self.mode)
         return SeatEpisode(task, game, seat, self.player, self.retries, self.mode)
 
     def demonstrate(self, task: Task) -> tuple[Turn, ...] | None:
@@ -288,7 +361,7 @@ def refusal_text(reason: str, attempts: int) -> str:
     return f"{reason} It's still your move; you have {left} left."
 
 
-def _opponent(game: GameFactory, opponent: Opponent) -> tuple[Player | None, Any]:
+def _opponent(game: GameFactory, opponent: Opponent) -> tuple[Player | None, Partner | None]:
     """Return the script of the other seat, or the partner. Raises `OptionError` if it is neither."""
     players: Mapping[str, Player] = getattr(game, "players", Game.players)
     if opponent is None:
@@ -301,4 +374,4 @@ def _opponent(game: GameFactory, opponent: Opponent) -> tuple[Player | None, Any
         return players[opponent], None
     if callable(opponent) and not hasattr(opponent, "respond") and not hasattr(opponent, "generate"):
         return opponent, None
-    raise OptionError(f"An opponent is a script or a policy, not {opponent!r:.60}.")
+    return None, opponent if isinstance(opponent, Partner) else Partner(opponent, "opponent")
