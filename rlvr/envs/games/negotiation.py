@@ -63,10 +63,9 @@ class Negotiation(Game):
         """True if a proposal was accepted or no messages are left."""
         return self.deal is not None or len(self.proposals) >= 2 * self.rounds
 
-    @property
-    def total(self) -> int:
-        """The value of the whole pool, which is the same for both seats."""
-        return self.value(0, tuple(self.pool.values()))
+    def total(self, seat: int) -> int:
+        """Return the value of the whole pool to a seat; in a fair game it is the same for both."""
+        return self.value(seat, tuple(self.pool.values()))
 
     def value(self, seat: int, part: Sequence[int]) -> int:
         """Return the value of a part of the pool to a seat."""
@@ -99,7 +98,7 @@ class Negotiation(Game):
         left = self.rounds - own
         lines = [
             f"The pool: {self.text_of(tuple(self.pool.values()))}.",
-            f"To you, {worth}; all of it is worth {self.total}.",
+            f"To you, {worth}; all of it is worth {self.total(seat)}.",
             f"You have {left} message{'' if left == 1 else 's'} left.",
         ]
         if self.proposals and self.proposals[-1][0] != seat:
@@ -163,7 +162,7 @@ class Negotiation(Game):
         """Return each seat's value as a share of its total; 0 without a deal."""
         parts = [self.part_of(seat) for seat in (0, 1)]
         return tuple(
-            0.0 if part is None else self.value(seat, part) / self.total
+            0.0 if part is None else self.value(seat, part) / self.total(seat)
             for seat, part in enumerate(parts)
         )
 
@@ -173,7 +172,7 @@ class Negotiation(Game):
 
     def best(self, seat: int) -> int:
         """Return the most that a seat can have while the other has at least half of its own total."""
-        least = _LEAST * self.total
+        least = _LEAST * self.total(1 - seat)
         return max(
             self.value(seat, part)
             for part in self.parts()
@@ -182,7 +181,7 @@ class Negotiation(Game):
 
     def scale(self, seat: int) -> float:
         """Return the share of its total that a seat can have if the other one has half of its own."""
-        return self.best(seat) / self.total
+        return self.best(seat) / self.total(seat)
 
     def told(self, seat: int, move: str) -> str:
         """Return the other's move; `view` has a proposal in full."""
@@ -193,7 +192,7 @@ class Negotiation(Game):
         part = self.part_of(seat)
         if part is None:
             return "There is no deal."
-        return f"You got {self.text_of(part)}, worth {self.value(seat, part)} of {self.total}."
+        return f"You got {self.text_of(part)}, worth {self.value(seat, part)} of {self.total(seat)}."
 
 
 def conceder(game: Negotiation, rng: random.Random) -> str:
@@ -205,7 +204,7 @@ def conceder(game: Negotiation, rng: random.Random) -> str:
     seat = game.turn
     turn = sum(1 for proposer, _ in game.proposals if proposer == seat)
     patience = turn / max(1, game.rounds - 1)
-    claim = game.total * (1 - (1 - _LEAST) * patience)
+    claim = game.total(seat) * (1 - (1 - _LEAST) * patience)
     last = game.proposals[-1] if game.proposals else None
     if last is not None and last[0] != seat and game.value(seat, game.rest(last[1])) >= claim:
         return ACCEPT
@@ -226,7 +225,7 @@ def haggler(game: Negotiation, rng: random.Random) -> str:
     if own < game.rounds - (1 if seat == 0 else 2):
         return game.text_of(tuple(game.pool.values()))
     best = game.best(seat)
-    least = _LEAST * game.total
+    least = _LEAST * game.total(1 - seat)
     parts = [
         part
         for part in game.parts()
