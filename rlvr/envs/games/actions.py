@@ -48,7 +48,9 @@ class Actions:
     def legal(self, mask: Any = None) -> list[str]:
         """Return the words of all actions that a mask allows. Raises `OptionError` for texts, which can't be listed."""
         if self.names is None:
-            raise OptionError("Texts can't be listed, so an opponent of such a game is a policy or a script.")
+            raise OptionError(
+                "Texts can't be listed, so an opponent of such a game is a policy or a script."
+            )
         first = int(self.space.start)
         return [w for w, a in self.names.items() if mask is None or bool(mask[a - first])]
 
@@ -81,7 +83,9 @@ def observation_text(observation: Any) -> str:
         return observation
     if isinstance(observation, np.ndarray):
         if observation.ndim == 3 and observation.shape[2] == 2 and _are_planes(observation):
-            marks = np.where(observation[..., 0] != 0, "X", np.where(observation[..., 1] != 0, "O", "."))
+            marks = np.where(
+                observation[..., 0] != 0, "X", np.where(observation[..., 1] != 0, "O", ".")
+            )
             return "\n".join(" ".join(row) for row in marks)
         return np.array2string(observation, threshold=10_000, max_line_width=10_000)
     return str(observation)

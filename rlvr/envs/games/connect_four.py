@@ -16,9 +16,10 @@ from __future__ import annotations
 import functools
 import random
 import re
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -35,8 +36,8 @@ from rlvr.envs.games.two_seats import Opponent, TwoSeats
 from rlvr.verifiers.extraction import Mode
 
 DISCS = "XO"
-_COLUMNS = "abcdefghijkl"
-_CELL = re.compile(r"([a-l])([1-9][0-9]?)\Z")
+_LETTERS = string.ascii_lowercase
+_CELL = re.compile(r"([a-z])([1-9][0-9]?)\Z")
 _DEPTH = 4  # own moves in which a forced win is looked for, in whole games
 
 
@@ -45,7 +46,7 @@ class ConnectFour(Game):
 
     Args:
         setup: `rows`, `columns`, `connect`, and `played`: the moves so far as cells, by turns. `turn` is the seat that
-            made the first of them (default 0).
+            made the first of them (default 0), and `left` the place of the first column's letter (default 0, an a).
     """
 
     name = "connect_four"
@@ -53,6 +54,8 @@ class ConnectFour(Game):
 
     def __init__(self, setup: Mapping[str, Any]) -> None:
         self.board = Board(int(setup["rows"]), int(setup["columns"]), int(setup["connect"]))
+        left = int(setup.get("left", 0))
+        self.letters = _LETTERS[left : left + self.board.columns]
         self.discs = [0, 0]
         self.turn = int(setup.get("turn", 0))
         self._over = False
@@ -86,10 +89,11 @@ class ConnectFour(Game):
         board = self.board
         width = len(str(board.rows))
         lines = [
-            f"{row + 1:>{width}} " + " ".join(self._cell(column, row) for column in range(board.columns))
+            f"{row + 1:>{width}} "
+            + " ".join(self._cell(column, row) for column in range(board.columns))
             for row in reversed(range(board.rows))
         ]
-        return "\n".join([*lines, f"{'':>{width}} {' '.join(_COLUMNS[: board.columns])}"])
+        return "\n".join([*lines, f"{'':>{width}} {' '.join(self.letters)}"])
 
     def moves(self) -> list[str]:
         """Return the lowest empty cell of each column that isn't full."""
@@ -97,14 +101,14 @@ class ConnectFour(Game):
 
     def cell(self, column: int) -> str:
         """Return the lowest empty cell of a column as text."""
-        return f"{_COLUMNS[column]}{self.board.height(column, self.taken) + 1}"
+        return f"{self.letters[column]}{self.board.height(column, self.taken) + 1}"
 
     def play(self, move: str) -> str:
         """Drop a disc. Raises `IllegalMoveError` unless the cell is the lowest empty one of its column."""
         text = move.strip().lower()
         match = _CELL.match(text)
-        column = _COLUMNS.index(match[1]) if match else 0
-        if match is None or column >= self.board.columns or int(match[2]) > self.board.rows:
+        column = self.letters.find(match[1]) if match else -1
+        if match is None or column < 0 or int(match[2]) > self.board.rows:
             raise IllegalMoveError(f"{move!r:.40} isn't a cell of the board.")
         bit = self.board.drop(column, self.taken)
         if not bit:
@@ -242,7 +246,9 @@ def make(
         )
     )
     if board.connect > max(board.rows, board.columns):
-        raise OptionError(f"No line of {board.connect} fits on {board.rows} × {board.columns} cells.")
+        raise OptionError(
+            f"No line of {board.connect} fits on {board.rows} × {board.columns} cells."
+        )
     is_scripted = isinstance(opponent, str) and opponent in ConnectFour.players
     start = start or ("won" if chosen.wins_in and is_scripted else "opening")
     wins_in = (chosen.wins_in or 2) if start == "won" else 0
@@ -287,7 +293,7 @@ def position(
             for _ in range(script.randrange(_OPENING + 1)):
                 played.append(game.play(random_move(game, script)))
             if not game.over:
-                return _setup(base, played)
+                return _setup(base, played, script)
             continue
         positions = []
         while not game.over:
@@ -297,7 +303,7 @@ def position(
         # Only the last positions of a game are won in a few moves, and the early ones take longest to search.
         deep = Search(board)
         for length in reversed(range(max(0, len(played) - 2 * wins_in - 2), len(played))):
-            task = _setup(base, played[:length])
+            task = _setup(base, played[:length], script)
             if not part[0] <= share_of(task.text) < part[1]:
                 continue
             moves, columns = deep.shortest(*positions[length], wins_in)
@@ -305,11 +311,15 @@ def position(
                 return task
 
 
-def _setup(base: Mapping[str, Any], played: list[str]) -> Task:
+def _setup(base: Mapping[str, Any], played: list[str], script: random.Random) -> Task:
     # Splits are kept apart by this text; a position and its mirror image are the same problem.
-    flipped = [f"{_COLUMNS[base['columns'] - 1 - _COLUMNS.index(m[0])]}{m[1:]}" for m in played]
-    names = min((sorted(side[::2]), sorted(side[1::2])) for side in (played, flipped))
-    return Task(f"{names}", {}, None, {"game": {**base, "played": played}})
+    columns = int(base["columns"])
+    flipped = [f"{_LETTERS[columns - 1 - _LETTERS.index(move[0])]}{move[1:]}" for move in played]
+    key = min((sorted(side[::2]), sorted(side[1::2])) for side in (played, flipped))
+    # Columns begin with any letter: otherwise a few cells in the middle are the answers to many tasks.
+    left = script.randrange(len(_LETTERS) - columns + 1)
+    moves = [f"{_LETTERS[left + _LETTERS.index(move[0])]}{move[1:]}" for move in played]
+    return Task(f"{key}", {}, None, {"game": {**base, "left": left, "played": moves}})
 
 
 def _seated(setup: dict[str, Any], seat: int, won: bool) -> dict[str, Any]:
@@ -326,5 +336,3 @@ def _size(label: str, value: Any, default: int) -> int:
     if type(value) is not int or not low <= value <= high:
         raise OptionError(f"{label} is a whole number from {low} to {high}, not {value!r:.40}.")
     return value
-
-

@@ -25,9 +25,7 @@ class Board:
 
     def height(self, column: int, taken: int) -> int:
         """Return the number of discs in a column."""
-        return (
-            (taken >> (column * (self.rows + 1))) & ((1 << (self.rows + 1)) - 1)
-        ).bit_length()
+        return ((taken >> (column * (self.rows + 1))) & ((1 << (self.rows + 1)) - 1)).bit_length()
 
     def drop(self, column: int, taken: int) -> int:
         """Return the bit of the lowest empty cell of a column; 0 if the column is full."""

@@ -16,7 +16,6 @@ from rlvr.envs.games.seated import both_seats
 from rlvr.envs.games.two_seats import TwoSeats
 from rlvr.verifiers.extraction import Mode
 
-
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 _HIGHLIGHTED = re.compile(r"\x1b\[[0-9;]+m([^\x1b\n]+)\x1b\[0m")
 

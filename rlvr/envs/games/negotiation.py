@@ -192,7 +192,9 @@ class Negotiation(Game):
         part = self.part_of(seat)
         if part is None:
             return "There is no deal."
-        return f"You got {self.text_of(part)}, worth {self.value(seat, part)} of {self.total(seat)}."
+        return (
+            f"You got {self.text_of(part)}, worth {self.value(seat, part)} of {self.total(seat)}."
+        )
 
 
 def conceder(game: Negotiation, rng: random.Random) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from rlvr.core.errors import DataError
+from rlvr.core.errors import DataError, OptionError
 from rlvr.core.task import Task
 from rlvr.core.tasks import GeneratedTaskSet, TaskSet
 from rlvr.envs.games.game import Game
@@ -30,7 +30,7 @@ class SeatedTasks(GeneratedTaskSet):
         [task.id for task in tasks]                     # ['21-first', '21-second']
 
     Args:
-        setups: tasks whose metadata have the setup as `game`; their ids, splits and references are kept.
+        setups: tasks whose metadata have the setup as `game`; their ids and splits are kept.
         game: makes the game from its setup.
         seated: returns the setup for a policy in a seat (default: the same for both).
         mode: where the move is looked for; the prompt says so.
@@ -47,6 +47,8 @@ class SeatedTasks(GeneratedTaskSet):
         retries: int = 2,
         size: int | None = None,
     ) -> None:
+        if size is not None and (type(size) is not int or size < 1):
+            raise OptionError(f"size is a whole number of at least 1, not {size!r:.40}.")
         self.name, self.version = setups.name, setups.version
         self.split = str(getattr(setups, "split", ""))
         self._setups, self._game, self._seated = setups, game, seated
@@ -55,6 +57,7 @@ class SeatedTasks(GeneratedTaskSet):
         self._size = size
         self._chosen: range | None = None
         self._kept: dict[int, Task] = {}
+        self._places: dict[str, int] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": {}}
@@ -94,9 +97,17 @@ class SeatedTasks(GeneratedTaskSet):
         setup, _, name = id.rpartition("-")
         if name in self.seats:
             task = self._seat(self._setups.find(setup), self.seats.index(name))
-            if self._chosen is None or any(self._task(i).id == task.id for i in self._range):
+            if self._place_of(setup) * len(self.seats) + self.seats.index(name) in self._range:
                 return task
         raise DataError(f"{self.name!r} has no task with the id {id!r}.")
+
+    def _place_of(self, setup: str) -> int:
+        """Return a setup's index, which is there."""
+        if isinstance(self._setups, GeneratedTaskSet):
+            return int(setup.rpartition("-")[2])
+        if self._places is None:
+            self._places = {task.id: i for i, task in enumerate(self._setups)}
+        return self._places[setup]
 
     @property
     def _range(self) -> range:
@@ -107,7 +118,9 @@ class SeatedTasks(GeneratedTaskSet):
 
     def _task(self, index: int) -> Task:
         place, seat = divmod(index, len(self.seats))
-        if place not in self._kept:  # a generated setup may take a while, and is wanted once per seat
+        if (
+            place not in self._kept
+        ):  # a generated setup may take a while, and is wanted once per seat
             if len(self._kept) >= _KEPT:
                 self._kept.clear()
             self._kept[place] = self._setups[place]
@@ -122,7 +135,7 @@ class SeatedTasks(GeneratedTaskSet):
         finally:
             game.close()
         metadata = {**setup.metadata, "game": state, "seat": name}
-        return Task(prompt, setup.reference, f"{setup.id}-{name}", metadata)
+        return Task(prompt, {"seat": name}, f"{setup.id}-{name}", metadata)
 
 
 def both_seats(
@@ -165,7 +178,7 @@ def game_prompt(game: Game, seat: int, mode: Mode, retries: int) -> str:
     begins = (
         YOUR_MOVE
         if game.turn == seat
-        else f"The other player begins: answer with \"{READY}\" to hear the first move."
+        else f'The other player begins: answer with "{READY}" to hear the first move.'
     )
     return (
         f"{game.rules(seat)} {form} If a move isn't possible, {again} the game is lost.\n\n"

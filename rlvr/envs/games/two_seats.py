@@ -47,7 +47,7 @@ class SeatReward(TranscriptVerifier):
         except (TypeError, KeyError, ValueError, AttributeError):
             return Unscored(
                 Cause.INTERNAL,
-                "game: the episode has no outcome of a game; a line of `rlvr score` needs an \"outcome\" with "
+                'game: the episode has no outcome of a game; a line of `rlvr score` needs an "outcome" with '
                 '"rewards", "share", "forfeit" and "ending".',
             )
         components = {self.name: share, **{f"seat:{seat}": r for seat, r in rewards.items()}}
@@ -372,6 +372,10 @@ def _opponent(game: GameFactory, opponent: Opponent) -> tuple[Player | None, Par
                 f"There's no opponent {opponent!r:.60}. {nearest(opponent, [*players, 'self'])}"
             )
         return players[opponent], None
-    if callable(opponent) and not hasattr(opponent, "respond") and not hasattr(opponent, "generate"):
+    if (
+        callable(opponent)
+        and not hasattr(opponent, "respond")
+        and not hasattr(opponent, "generate")
+    ):
         return opponent, None
     return None, opponent if isinstance(opponent, Partner) else Partner(opponent, "opponent")

@@ -103,8 +103,7 @@ def test_forced_wins_are_those_of_a_plain_search() -> None:
             plain = [
                 c
                 for c, bit in board.drops(own | other)
-                if board.has_line(own | bit)
-                or (moves > 1 and loses(other, own | bit, moves - 1))
+                if board.has_line(own | bit) or (moves > 1 and loses(other, own | bit, moves - 1))
             ]
             found = Search(board).winning(own, other, moves)
             at_once = board.wins_at(own, other)
@@ -145,7 +144,9 @@ def test_a_negotiations_rewards_never_exceed_what_the_pool_allows() -> None:
         game = Negotiation(task.metadata["game"])
         totals = [game.value(seat, tuple(game.pool.values())) for seat in (0, 1)]
         assert totals[0] == totals[1] == game.total(0)
-        most = sum(max(game.values[0][item], game.values[1][item]) * n for item, n in game.pool.items())
+        most = sum(
+            max(game.values[0][item], game.values[1][item]) * n for item, n in game.pool.items()
+        )
         rng = random.Random(number)
         while not game.over:
             accepts = game.proposals and rng.random() < 0.3
@@ -186,7 +187,10 @@ def test_values_of_the_other_seat_are_never_in_view() -> None:
     ["", "accept", "I accept", "9 hats", "-1 hats", "1.5 hats", "1 hats 1 hats", "1 hat, 2 hats", "1 gold", "hats", "0x1 hats", "² hats", "all", "1 hat,", "1" * 500 + " hats"],
 )  # fmt: skip
 def test_an_impossible_proposal_changes_nothing(move: str) -> None:
-    setup = {"pool": {"hat": 3, "ball": 1}, "values": [{"hat": 2, "ball": 4}, {"hat": 1, "ball": 7}]}
+    setup = {
+        "pool": {"hat": 3, "ball": 1},
+        "values": [{"hat": 2, "ball": 4}, {"hat": 1, "ball": 7}],
+    }
     game = Negotiation({**setup, "rounds": 2})
     with pytest.raises(IllegalMoveError):
         game.play(move)
@@ -194,26 +198,33 @@ def test_an_impossible_proposal_changes_nothing(move: str) -> None:
 
 
 def test_proposals_are_read_in_several_forms() -> None:
-    setup = {"pool": {"hat": 3, "ball": 1}, "values": [{"hat": 2, "ball": 4}, {"hat": 1, "ball": 7}]}
+    setup = {
+        "pool": {"hat": 3, "ball": 1},
+        "values": [{"hat": 2, "ball": 4}, {"hat": 1, "ball": 7}],
+    }
     for text in ("2 hats, 1 ball", "1 BALL and 2 hats.", " 2 hat,  1 balls", "1 ball, and 2 hats"):
         assert Negotiation({**setup, "rounds": 2}).play(text) == "2 hats, 1 ball"
     assert Negotiation({**setup, "rounds": 2}).play("0 hats") == "nothing"
 
 
-def test_scripts_play_by_the_rules_and_better_than_chance() -> None:
-    wins = dict.fromkeys(("lookahead", "search"), 0.0)
-    base = {"rows": 6, "columns": 7, "connect": 4}
-    for name, (better, worse, count) in {
-        "lookahead": (lookahead, random_move, 60),
-        "search": (search, lookahead, 20),
-    }.items():
-        for number in range(count):
-            game, rng = ConnectFour(base), random.Random(number)
-            while not game.over:
-                game.play((better if game.turn == number % 2 else worse)(game, rng))
-            wins[name] += game.rewards()[number % 2] / count
-    assert wins["lookahead"] > 0.85
-    assert wins["search"] > 0.55
+@pytest.mark.sweep(gate=("lookahead",))
+@pytest.mark.parametrize(
+    ("better", "worse", "games", "least"),
+    [
+        pytest.param(lookahead, random_move, 30, 0.8, id="lookahead"),
+        pytest.param(search, lookahead, 40, 0.6, id="search"),
+    ],
+)
+def test_scripts_play_better_than_the_lesser_ones(
+    better: Any, worse: Any, games: int, least: float
+) -> None:
+    earned = 0.0
+    for number in range(games):
+        game, rng = ConnectFour({"rows": 6, "columns": 7, "connect": 4}), random.Random(number)
+        while not game.over:
+            game.play((better if game.turn == number % 2 else worse)(game, rng))
+        earned += game.rewards()[number % 2]
+    assert earned / games > least
 
 
 def test_the_conceder_never_takes_less_than_half() -> None:
