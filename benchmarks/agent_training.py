@@ -1,6 +1,6 @@
 """Train on each environment for agents for 20 steps, on the CPU, with a small model made on the spot.
 
-    python benchmarks/agent_training.py [--steps 20] [math_python code_agent search_qa terminal]
+    python benchmarks/agent_training.py [--steps 20] [math_python code_agent search_qa connect_four negotiation terminal]
 
 The model has memorised the messages of right episodes of a few tasks, and wrong ones, so that there is a reward to learn
 from. Printed per environment: the steps, the share of unscored rollouts, the mean reward of the first and the last five
@@ -28,6 +28,8 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "math_python": {"source": "arithmetic", "max_turns": 3},
     "code_agent": {"source": "mbpp", "max_turns": 3},
     "search_qa": {"level": 1, "max_turns": 4},
+    "connect_four": {"level": 1, "retries": 0},
+    "negotiation": {"level": 1, "retries": 0},
     "terminal": {"family": "fix_script", "max_turns": 3},
 }
 TASKS, BATCH, GROUP = 4, 16, 8

@@ -87,6 +87,8 @@ SEVERAL_TURNS: dict[str, dict[str, Any]] = {
     "code_repair": {},
     "if_rlvr": {"level": 3, "turns": 3},
     "math_python": {},
+    "connect_four": {},
+    "negotiation": {},
     "search_qa": {},
     "shop": {},
     "sql_explore": {},
