@@ -25,7 +25,7 @@ from rlvr.training.quickstart.additions import quiet
 from rlvr.training.quickstart.model import make_model, make_tokenizer
 
 ROWS, COLUMNS, CONNECT = 3, 4, 3
-EPISODES, GROUP, REFRESH = 128, 16, 5
+EPISODES, GROUP, REFRESH = 64, 8, 5
 
 
 class TinyConnect(ConnectFour):
@@ -61,7 +61,9 @@ class TinySeats(rlvr.games.TwoSeats):
     def begin(self, task: rlvr.Task) -> Any:
         """Make an episode whose replies are the view."""
         episode = super().begin(task)
-        episode.turn_text = lambda before: None if episode.is_over else episode.game.view(episode.seat)
+        episode.turn_text = lambda before: (
+            None if episode.is_over else episode.game.view(episode.seat)
+        )
         return episode
 
 
@@ -81,7 +83,11 @@ def openings(seed: str, count: int) -> list[rlvr.Task]:
                 break
         setup = {**base, "cells": played}
         name = game.seats[seat]
-        tasks.append(rlvr.Task(game.view(seat), {"seat": name}, f"{seed}-{number}", {"game": setup, "seat": name}))
+        tasks.append(
+            rlvr.Task(
+                game.view(seat), {"seat": name}, f"{seed}-{number}", {"game": setup, "seat": name}
+            )
+        )
     return tasks
 
 
@@ -113,7 +119,11 @@ class Copy:
         from rlvr.policies.base import Request
 
         views = [
-            Request(({"role": "user", "content": r.prompt[-1]["content"].split("\n")[-3]},), r.task, r.seed)
+            Request(
+                ({"role": "user", "content": r.prompt[-1]["content"].split("\n")[-3]},),
+                r.task,
+                r.seed,
+            )
             for r in requests
         ]
         return self.inner.respond(views)
@@ -197,7 +207,9 @@ def played_itself(seed: int, steps: int, games: int) -> tuple[str, int]:
         trainer.remove_callback(PrinterCallback)
         trainer.train()
         against = TinySeats(openings("held-out", games), game_of, start, name="tiny", **settings)
-        policy = TransformersPolicy(model, tokenizer, max_new_tokens=2, temperature=1.0, batch_size=EPISODES)
+        policy = TransformersPolicy(
+            model, tokenizer, max_new_tokens=2, temperature=1.0, batch_size=EPISODES
+        )
         report = rlvr.evaluate(against, policy, run=f"{folder}/run")
         assert not report.unscored
         from rlvr.runs.run import read_rollouts

@@ -29,7 +29,7 @@ from rlvr.core.registry import environment
 from rlvr.core.task import Task
 from rlvr.core.tasks import SPLITS, generated, share_of
 from rlvr.envs.fixtures import fixtures_of
-from rlvr.envs.games.discs import Board, Search
+from rlvr.envs.games.discs import Board, WinSearch
 from rlvr.envs.games.game import Game, IllegalMoveError, random_move
 from rlvr.envs.games.seated import SeatedTasks
 from rlvr.envs.games.two_seats import Opponent, TwoSeats
@@ -161,7 +161,7 @@ def lookahead(game: ConnectFour, rng: random.Random) -> str:
 def search(game: ConnectFour, rng: random.Random) -> str:
     """Return a move that forces a win within four own moves, if there is one; otherwise a careful one."""
     own, other = game.discs[game.turn], game.discs[1 - game.turn]
-    deep = Search(game.board)
+    deep = WinSearch(game.board)
     _, columns = deep.shortest(own, other, _DEPTH)
     if columns:
         return game.cell(columns[0])
@@ -301,7 +301,7 @@ def position(
             player = lookahead if script.random() < _CAREFUL else random_move
             played.append(game.play(player(game, script)))
         # Only the last positions of a game are won in a few moves, and the early ones take longest to search.
-        deep = Search(board)
+        deep = WinSearch(board)
         for length in reversed(range(max(0, len(played) - 2 * wins_in - 2), len(played))):
             task = _setup(base, played[:length], script)
             if not part[0] <= share_of(task.text) < part[1]:

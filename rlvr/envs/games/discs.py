@@ -79,7 +79,7 @@ def _columns(rows: int, columns: int) -> tuple[tuple[int, int, int], ...]:
     return tuple((c, 1 << c * (rows + 1), cells << c * (rows + 1)) for c in order)
 
 
-class Search:
+class WinSearch:
     """Forced wins on a board, each position looked at once."""
 
     def __init__(self, board: Board) -> None:

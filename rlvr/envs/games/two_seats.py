@@ -130,8 +130,8 @@ class SeatEpisode(Episode):
         if self.is_over:
             return None
         own = self.game.seats[self.seat]
-        told = [self.game.told(self.seat, m) for name, m in self.moves[before:] if name != own]
-        return "\n\n".join([*told, self.game.view(self.seat), YOUR_MOVE])
+        lines = [self.game.told(self.seat, m) for name, m in self.moves[before:] if name != own]
+        return "\n\n".join([*lines, self.game.view(self.seat), YOUR_MOVE])
 
     def results(self) -> tuple[dict[str, float], str, str]:
         """Return the rewards by seat, the kind of forfeit ("" if there is none), and a sentence about the end."""
@@ -211,8 +211,8 @@ class PartnerSeatEpisode(SeatEpisode):
             self._talk = self.partner.talk(self)
             prompt = game_prompt(game, seat, self.mode, self.retries)
         else:
-            told = [game.told(seat, m) for name, m in self.moves[self._read :] if name != own]
-            prompt = "\n\n".join([*told, game.view(seat), YOUR_MOVE])
+            lines = [game.told(seat, m) for name, m in self.moves[self._read :] if name != own]
+            prompt = "\n\n".join([*lines, game.view(seat), YOUR_MOVE])
         self._read = len(self.moves)
         left = self.retries
         while True:

@@ -10,7 +10,7 @@ import pytest
 
 import rlvr
 from rlvr.envs.games.connect_four import LEVELS, ConnectFour, lookahead, search
-from rlvr.envs.games.discs import Board, Search
+from rlvr.envs.games.discs import Board, WinSearch
 from rlvr.envs.games.game import IllegalMoveError, random_move
 from rlvr.envs.games.negotiation import Negotiation, conceder
 
@@ -105,7 +105,7 @@ def test_forced_wins_are_those_of_a_plain_search() -> None:
                 for c, bit in board.drops(own | other)
                 if board.has_line(own | bit) or (moves > 1 and loses(other, own | bit, moves - 1))
             ]
-            found = Search(board).winning(own, other, moves)
+            found = WinSearch(board).winning(own, other, moves)
             at_once = board.wins_at(own, other)
             assert found == (at_once or plain)
             checked += bool(found)
@@ -245,5 +245,5 @@ def test_levels_are_won_in_as_many_moves_as_they_say() -> None:
             game = ConnectFour(task.metadata["game"])
             assert game.seats[game.turn] == task.metadata["seat"]
             own, other = game.discs[game.turn], game.discs[1 - game.turn]
-            moves, columns = Search(game.board).shortest(own, other, chosen.wins_in)
+            moves, columns = WinSearch(game.board).shortest(own, other, chosen.wins_in)
             assert (moves, len(columns)) == (chosen.wins_in, 1)
