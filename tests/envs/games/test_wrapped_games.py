@@ -68,10 +68,12 @@ def test_pettingzoo_is_named_if_it_is_missing() -> None:
             rlvr.games.pettingzoo_game("classic/tictactoe_v3")
 
 
+@pytest.mark.skipif(
+    not (importlib.util.find_spec("pettingzoo") and importlib.util.find_spec("pygame")),
+    reason="needs pettingzoo and pygame-ce",
+)
 @pytest.mark.parametrize("seat", [0, 1])
 def test_a_game_of_pettingzoo_is_played(seat: int) -> None:
-    pytest.importorskip("pettingzoo")
-    pytest.importorskip("pygame")
     env = rlvr.games.pettingzoo_game(
         "classic/tictactoe_v3", opponent=lambda game, rng: game.moves()[0], tasks=2
     )
