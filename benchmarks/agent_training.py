@@ -28,6 +28,8 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "math_python": {"source": "arithmetic", "max_turns": 3},
     "code_agent": {"source": "mbpp", "max_turns": 3},
     "search_qa": {"level": 1, "max_turns": 4},
+    "connect_four": {"level": 1, "retries": 0},
+    "negotiation": {"level": 1, "retries": 0},
     "terminal": {"family": "fix_script", "max_turns": 3},
     "support": {"level": 1, "max_turns": 4},
     "ledgers": {"level": 1, "max_turns": 3},

@@ -89,6 +89,8 @@ SEVERAL_TURNS: dict[str, dict[str, Any]] = {
     "if_rlvr": {"level": 3, "turns": 3},
     "ledgers": {},
     "math_python": {},
+    "connect_four": {},
+    "negotiation": {},
     "search_qa": {},
     "shop": {},
     "sql_explore": {},

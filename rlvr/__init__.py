@@ -11,7 +11,7 @@ the trainers that people use::
 
 Importing it registers every environment with Gymnasium as `rlvr/Name-v0` and loads nothing heavy: other
 modules, Gymnasium among them, are imported when first used. Beside the names here there are the modules `rlvr.errors`,
-`rlvr.policies`, `rlvr.authoring`, `rlvr.testing`, `rlvr.tools`, and `rlvr.trl`, `rlvr.verl`, `rlvr.openrlhf` for those trainers.
+`rlvr.policies`, `rlvr.authoring`, `rlvr.testing`, `rlvr.tools`, `rlvr.games`, and `rlvr.trl`, `rlvr.verl`, `rlvr.openrlhf` for those trainers.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ _HOME = {
 _MODULES = {
     "authoring": "rlvr.authoring",
     "errors": "rlvr.errors",
+    "games": "rlvr.envs.games",
     "openrlhf": "rlvr.adapters.openrlhf",
     "partners": "rlvr.partners",
     "policies": "rlvr.policies",
@@ -108,6 +109,7 @@ if TYPE_CHECKING:
     from rlvr.core.transcript import Transcript
     from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
     from rlvr.core.verifier import Verifier
+    from rlvr.envs import games
     from rlvr.envs import toolboxes as tools
     from rlvr.envs.mixture import Mixture
     from rlvr.envs.prompt import Prompt
@@ -177,6 +179,7 @@ __all__ = [
     "environments",
     "errors",
     "evaluate",
+    "games",
     "generated",
     "instruction",
     "make",

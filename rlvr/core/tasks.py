@@ -184,7 +184,7 @@ class GeneratedTaskSet(TaskSet):
                 raise TaskError(
                     f"The generator of {self.name!r} returned {task!r:.100}; it returns an rlvr.Task."
                 )
-            if low <= _share(task.text) < high:
+            if low <= share_of(task.text) < high:
                 return Task(task.prompt, task.reference, f"{self.split}-{i}", task.metadata)
         raise DataError(
             f"{self.name!r} found no problem for its {self.split} split in {self._tries} draws: "
@@ -196,8 +196,8 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def _share(text: str) -> float:
-    """Return a number in [0, 1) that depends on the text alone."""
+def share_of(text: str) -> float:
+    """Return a number in [0, 1) that depends on the text alone, which decides a generated prompt's split; see `SPLITS`."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest()
     return float(int.from_bytes(digest, "big") / 2**48)
 

@@ -16,6 +16,10 @@ def _agent(name: str, gym_name: str, summary: str) -> EnvironmentSpec:
     return EnvironmentSpec(name, f"rlvr.envs.agents.{name}:make", gym_name, 0, summary, "rlvr")
 
 
+def _game(name: str, gym_name: str, summary: str) -> EnvironmentSpec:
+    return EnvironmentSpec(name, f"rlvr.envs.games.{name}:make", gym_name, 0, summary, "rlvr")
+
+
 def _puzzle(name: str, summary: str) -> EnvironmentSpec:
     gym_name = "".join(word.capitalize() for word in name.split("_"))
     return EnvironmentSpec(name, f"rlvr.envs.puzzles.{name}:make", gym_name, 0, summary, "rlvr")
@@ -53,6 +57,8 @@ BUILT_IN = (
     _built_in(
         "search_qa", "SearchQA", "Questions answered by search, with citations, in five levels"
     ),
+    _game("connect_four", "ConnectFour", "Connect four against an opponent, in five levels"),
+    _game("negotiation", "Negotiation", "Dividing a pool with another player, in five levels"),
     _built_in("mbpp", "MBPP", "Small Python functions, the sanitized part (Austin et al. 2021)"),
     *(_puzzle(name, summary) for name, summary in PUZZLES.items()),
 )
