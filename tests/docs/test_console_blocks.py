@@ -51,6 +51,7 @@ def test_commands(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))  # a file's folder stays there otherwise
     if page in given.FILES:
         given.FILES[page](data)
     stand_ins = console.RUN_AS.get(page, {})
