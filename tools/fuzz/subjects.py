@@ -21,6 +21,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import rlvr
 from rlvr.core import registry
 from rlvr.core.compose import leaves
+from rlvr.core.episode import ModelMessage
 from rlvr.core.errors import MissingExtraError, OptionError
 from rlvr.core.families import families
 from rlvr.core.tool_calls import MOST_CHARACTERS, calls_of, results_message
@@ -162,9 +163,12 @@ def _replying(subject: Subject, env: Any, name: str) -> Subject:
                 with contextlib.suppress(rlvr.ToolError):
                     read_call(env.tools, call)
             return None
-        return env.reply(
-            subject.task, [*subject.task.prompt, {"role": "assistant", "content": message}]
-        )
+        episode = env.begin(subject.task)
+        episode.conversation = [*subject.task.prompt, {"role": "assistant", "content": message}]
+        try:
+            return episode.reply(ModelMessage(message))
+        finally:
+            episode.close()
 
     return Subject(f"reply {name}", subject.verifier, subject.task, subject.known, False, reply)
 
