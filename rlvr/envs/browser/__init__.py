@@ -34,6 +34,10 @@ PROMPT = Prompt(
 SITE = Path(__file__).with_name("application.py")
 """The module of the site."""
 
+KNOWN_FINDINGS = {
+    "seconds-per-verification": "each episode starts a browser of its own, which takes a second of a processor",
+}
+
 
 class BrowserEnv(ToolEnv):
     """Generated tasks in a web application; see the module."""
@@ -83,7 +87,15 @@ def make(
         tools=f"\n\n{describe(browser)}" if calls == "text" else "",
     )
     fixtures = fixtures_of("browser", max_turns > 2)
-    return BrowserEnv(tasks, SiteState(), browser, max_turns, calls=calls, fixtures=fixtures)
+    return BrowserEnv(
+        tasks,
+        SiteState(),
+        browser,
+        max_turns,
+        calls=calls,
+        fixtures=fixtures,
+        known_findings=KNOWN_FINDINGS,
+    )
 
 
 def problem(
