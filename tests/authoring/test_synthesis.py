@@ -338,7 +338,7 @@ def test_a_verifier_that_hangs_on_a_reference_is_ended() -> None:
 
 
 def test_a_verifier_that_pays_anything_keeps_nothing() -> None:
-    """Where the examples don't do so: a reference that makes every response right is no reference."""
+    """Refuse a reference that makes every response right, if no example has such a one."""
 
     @rlvr.verifier(demonstrate=lambda task: f"\\boxed{{{task.reference}}}")
     def begins(task: rlvr.Task, answer: str) -> bool:

@@ -1,4 +1,4 @@
-"""What becomes of each command line: run as it stands, run with a stand-in, or parsed alone, and then why."""
+"""The fate of each command line: run as it stands, run with a stand-in, or parsed alone, and then why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages take as given, and what stands in for what can't be had here.
+"""Values that pages take as given, and stand-ins for those that can't be had here.
 
 A page says `model`, `config`, `trainer` of the reader's own script; here they are real ones, small. A
 model of the Hub is a Llama of a few thousand parameters, 200 steps are one.

@@ -1,4 +1,4 @@
-"""Where the answer is in a response."""
+"""The place of the answer in a response."""
 
 import random
 import re

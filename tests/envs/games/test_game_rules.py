@@ -163,7 +163,7 @@ def test_a_negotiations_rewards_never_exceed_what_the_pool_allows() -> None:
 
 
 def test_values_of_the_other_seat_are_never_in_view() -> None:
-    """What a seat reads is the same whatever the other's values are."""
+    """Show a seat the same text, whatever the other's values are."""
     for task in rlvr.make("negotiation", level=4).tasks[:30]:
         setup = task.metadata["game"]
         for seat in (0, 1):

@@ -98,7 +98,7 @@ def test_tool_calls_survive_in_json_alone(to: str, tmp_path: Path) -> None:
 
 
 def test_forms_have_the_columns_of_the_others(tmp_path: Path) -> None:
-    """What reads `rlvr export --to preferences` and `--to sft` reads these."""
+    """Read these by the readers of `rlvr export --to preferences` and `--to sft`."""
     record = CritiqueRecord.from_json({**PLAIN, "id": "t1", "metadata": {"model": "m"}})
     (pair,) = lines(export_critiques([record], "preferences", tmp_path / "p.jsonl").paths[0])
     assert list(pair)[: len(preferences.COLUMNS)] == list(preferences.COLUMNS)
