@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from rlvr.core.errors import OptionError, nearest
-from rlvr.envs.browser.families import flows, records
+from rlvr.envs.browser.families import forms, office, records
 from rlvr.envs.browser.families.common import BrowserDraft
 
 BROWSER_FAMILIES: Mapping[str, Callable[[np.random.Generator, int], BrowserDraft]] = {
-    "shop_order": flows.shop_order,
-    "todo": flows.todo,
-    "registration": flows.registration,
+    "shop_order": forms.shop_order,
+    "todo": forms.todo,
+    "registration": forms.registration,
     "settings": records.settings,
     "staff_records": records.staff_records,
-    "inbox": flows.inbox,
-    "booking": flows.booking,
+    "inbox": office.inbox,
+    "booking": office.booking,
     "inventory": records.inventory,
-    "travel_request": flows.travel_request,
+    "travel_request": office.travel_request,
     "permissions": records.permissions,
     "wiki": records.wiki,
     "tickets": records.tickets,
