@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from typing import Any, TypeAlias
 
 from rlvr.core.calls import Baton, Calls, MethodCall
-from rlvr.core.episode import Episode
+from rlvr.core.episode import Episode, share
 
 _CLOSE_S = 10.0
 """Most seconds of a `close`, and of all of them together at the end of the process."""
@@ -53,7 +53,7 @@ class Actor:
         _open.add(self)
         _watch_sigterm()
         self.played = await self._call(factory)
-        kept.lend(self.played)
+        share(kept, self.played)
         if hasattr(self.played, "bind"):
             self.played.bind(self._call)
 

@@ -175,12 +175,6 @@ class Episode:
     def __init__(self, task: Task) -> None:
         self.task = task
 
-    def lend(self, part: Episode) -> None:
-        """Give an object that is a part of this one what rlvr keeps: the conversation, the children, the policy."""
-        part.conversation, part.children, part.policy = (
-            self.conversation, self.children, self.policy
-        )  # fmt: skip
-
     def open(self) -> Any:
         """Start what the episode needs: a jail, a connection, a partner. Called before the first message."""
 
@@ -194,3 +188,13 @@ class Episode:
 
     def close(self) -> Any:
         """End what `open` started. Called once and in any case: after the end, a fault, a cancel, at exit."""
+
+
+def share(episode: Episode, part: Episode) -> None:
+    """Give an object that is a part of an episode what rlvr keeps: the conversation, the children and the policy.
+
+    It is no method of `Episode`, whose methods' names no tool can have.
+    """
+    part.conversation, part.children, part.policy = (
+        episode.conversation, episode.children, episode.policy
+    )  # fmt: skip

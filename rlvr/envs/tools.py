@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args, get_type_hints
 
 from rlvr.core.calls import CallTimeoutError
-from rlvr.core.episode import Episode, ModelMessage, Reply
+from rlvr.core.episode import Episode, ModelMessage, Reply, share
 from rlvr.core.errors import CannotScore, OptionError, ToolError
 from rlvr.core.fixtures import Fixture
 from rlvr.core.task import Task
@@ -163,7 +163,7 @@ class ToolSession(Episode):
         """Take the function that runs author's methods."""
         self._call = call
         if self._is_episode:
-            self.lend(self._toolbox)
+            share(self, self._toolbox)
         if isinstance(self._toolbox, Toolset):
             self._toolbox.bind(call)
 

@@ -191,8 +191,20 @@ def test_a_tool_may_have_a_name_that_an_episode_has() -> None:
             """
             return f"no {topic}"
 
+        def lend(self, book: str) -> str:
+            """Lend a book.
+
+            Args:
+                book: its title.
+            """
+            return f"here is {book}"
+
+        def children(self) -> int:
+            """Return the number of children."""
+            return 2
+
     env = rlvr.ToolEnv([rlvr.Task("?", "1")], rlvr.Math(), Desk)
-    assert list(env.tools) == ["policy"]
+    assert list(env.tools) == ["policy", "lend", "children"]
     env.reset(options={"task": 0})
     call = '<tool_call>\n{"name": "policy", "arguments": {"topic": "returns"}}\n</tool_call>'
     assert "no returns" in env.step(call)[0]

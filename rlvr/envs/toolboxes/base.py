@@ -25,7 +25,7 @@ import types
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
-from rlvr.core.episode import Episode
+from rlvr.core.episode import Episode, share
 from rlvr.core.errors import OptionError
 from rlvr.core.task import Task
 
@@ -188,7 +188,7 @@ class Toolset(Episode):
         for tools_object in self._objects:
             self._opened += 1
             if isinstance(tools_object, Episode):
-                self.lend(tools_object)
+                share(self, tools_object)
                 await self._call(tools_object.open)
 
     async def outcome(self) -> Any:
