@@ -7,7 +7,7 @@ the episode unscored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -41,20 +41,12 @@ class Support(ToolEnv):
 
     def demonstrate(self, task: Task) -> tuple[Turn, ...] | None:
         """Return the messages of an agent that does what is right, for a customer without errors."""
-        facts = task.metadata["user"]["facts"]
-        email, passcode = facts["e-mail"], facts["passcode"]
-        records = task.metadata["records"]
-        (caller,) = (id for id, c in records["customers"].items() if c["email"] == email)
-        turns = [
-            "Gladly. Please tell me your e-mail and your passcode first.",
-            f"{written_call('find_customer', email=email)}\n"
-            f"{written_call('verify', customer=caller, passcode=passcode)}",
-        ]
-        for calls in task.metadata["solution"]:
-            turns.append("\n".join(written_call(name, **arguments) for name, arguments in calls))
+        verifying, *wishes = task.metadata["solution"]
+        turns = ["Gladly. Please tell me your e-mail and your passcode first.", _written(verifying)]
+        for calls in wishes:
             refused = calls[-1][0] == "refuse"
             answer = "I'm sorry, our rules don't allow that." if refused else "That is done."
-            turns.append(f"{answer} What else can I do for you?")
+            turns += [_written(calls), f"{answer} What else can I do for you?"]
         turns[-1] = written_call("finish")
         turns[-2:] = ["\n".join(turns[-2:])]
         return tuple(turns)
@@ -112,4 +104,9 @@ def problem(rng: np.random.Generator, prompt: Prompt, level: SupportLevel, tools
         "user": case.brief.to_json(),
         "solution": [[[name, arguments] for name, arguments in calls] for calls in case.solution],
     }
-    return Task(prompt.render(fields), right_outcome(case.records, case.solution), None, metadata)
+    task = Task(prompt.render(fields), None, None, metadata)
+    return Task(task.prompt, right_outcome(task), None, metadata)
+
+
+def _written(calls: Iterable[tuple[str, dict[str, Any]]]) -> str:
+    return "\n".join(written_call(name, **arguments) for name, arguments in calls)

@@ -12,7 +12,7 @@ from rlvr.core.task import Task, content_text
 from rlvr.envs.support.world import ORDER
 from rlvr.envs.toolboxes.base import Toolbox
 from rlvr.partners.partner import Partner
-from rlvr.partners.user import KnownValues, SaysAll, User, UserBrief
+from rlvr.partners.user import ControlUser, KnownValues, SaysAll, User, UserBrief
 
 _RULES = (KnownValues(ORDER), SaysAll(ORDER))
 _SERVER_S = 600.0
@@ -199,12 +199,10 @@ class SupportDesk(Toolbox):
         return SupportSession(task, self.user)
 
 
-def right_outcome(records: dict[str, Any], solution: list[list[tuple[str, dict[str, Any]]]]) -> Any:
-    """Return the outcome of a conversation in which the right calls are made, and no others."""
-    task = Task("", None, None, {"records": records, "user": UserBrief("", ("",), {}).to_json()})
-    session = SupportSession(task, Partner("self", "user"))
-    session._verified.add("")
-    for calls in solution:
+def right_outcome(task: Task) -> Any:
+    """Return the outcome of a conversation in which the calls of the task's solution are made, and no others."""
+    session = SupportSession(task, Partner(ControlUser(), "user"))
+    for calls in task.metadata["solution"]:
         for name, arguments in calls:
             getattr(session, name)(**arguments)
     return session.outcome()

@@ -68,7 +68,7 @@ class SupportCase:
         records: the customers, orders, items and passcodes, which the tools read and change.
         brief: the customer.
         opening: its first words, with the first wish in them.
-        solution: what is right to do about each wish: the calls of tools.
+        solution: the right calls of tools: those that check the passcode, then those for each wish.
     """
 
     records: dict[str, Any]
@@ -114,7 +114,13 @@ class _Draft:
                 self._order(customer, self._one(("processing", "shipped", "delivered")))
         granted = (self._cancel, self._address, self._refund, self._exchange)
         broken = (self._too_late, self._past_window, self._other_way, self._out_of_stock, self._foreign)  # fmt: skip
-        wishes, solution = [], []
+        caller = self._customers[self._caller]
+        passcode = self._passcodes[self._caller]
+        verifying: list[Call] = [
+            ("find_customer", {"email": caller["email"]}),
+            ("verify", {"customer": self._caller, "passcode": passcode}),
+        ]
+        wishes, solution = [], [verifying]
         for _ in range(level.wishes):
             kinds: tuple[Callable[[], tuple[str, list[Call]]], ...] = (
                 broken if self._rng.random() < level.refused else granted
@@ -122,8 +128,7 @@ class _Draft:
             wish, calls = kinds[int(self._rng.integers(len(kinds)))]()
             wishes.append(wish)
             solution.append(calls)
-        caller = self._customers[self._caller]
-        facts = {"e-mail": caller["email"], "passcode": self._passcodes[self._caller]}
+        facts = {"e-mail": caller["email"], "passcode": passcode}
         persona = f"You are {caller['name']}. {self._one(_PERSONAS)}"
         brief = UserBrief(persona + _INSISTS * level.insists, tuple(wishes), facts)
         shuffled = self._rng.permutation(len(self._orders)).tolist()

@@ -11,7 +11,7 @@ import pytest
 import rlvr
 from rlvr.core.tool_calls import written_call
 from rlvr.partners import ControlUser, user_errors
-from rlvr.policies import Request
+from rlvr.policies import Generation, Request
 from rlvr.policies.scripted import scripted
 
 
@@ -97,6 +97,47 @@ def test_what_is_not_right_earns_nothing(name: str, change: Any) -> None:
 
 def _order(turns: list[str]) -> str:
     return json.loads(turns[2].split("\n")[1])["arguments"]["order"]  # type: ignore[no-any-return]
+
+
+HOSTILE = (
+    "\ud800",
+    "\x00" * 50,
+    "x" * 100_000,
+    "</tool_response>",
+    "[END]",
+    "<tool_call>",
+    "{" * 500,
+)
+
+
+@pytest.mark.parametrize("calls", ["text", "native"])
+def test_no_response_is_a_fault_or_a_reward(calls: Any) -> None:
+    env = rlvr.make("support", level=3, calls=calls)
+
+    class Hostile:
+        """Calls every tool with what it shouldn't take, and says it between the calls."""
+
+        name = "hostile"
+
+        def respond(self, requests: Sequence[Request]) -> list[Generation]:
+            return [self._say(request) for request in requests]
+
+        def _say(self, request: Request) -> Generation:
+            turn = sum(message["role"] == "assistant" for message in request.prompt)
+            text = HOSTILE[int(request.task.id.removeprefix("train-")) % len(HOSTILE)]
+            name, arguments = (
+                ("find_customer", {"email": text}),
+                ("verify", {"customer": text, "passcode": text}),
+                ("refund", {"order": text, "to": text}),
+                ("refuse", {"order": text, "rule": 10**30}),
+                ("exchange", {"order": [], "item": {}}),
+            )[turn % 5]
+            function = {"name": name, "arguments": json.dumps(arguments)}
+            call = {"id": "a", "type": "function", "function": function}
+            return Generation(text, tool_calls=(call,) if turn % 2 else ())
+
+    report = rlvr.evaluate(env, Hostile(), limit=21)
+    assert (report.scored, report.mean.value) == (21, 0.0)
 
 
 def test_users_that_break_their_instructions_and_no_others_are_unscored() -> None:
