@@ -157,6 +157,32 @@ def test_a_broken_toolbox_is_nobodys_wrong_answer() -> None:
     assert reward is None
 
 
+def test_sub_agents_are_recorded_with_the_rollout() -> None:
+    env = rlvr.make("ledgers", level=1, calls="native", size=4)
+    assert isinstance(env, ToolEnv)
+    factory = rlvr.trl.environment_factory(env)
+    assert not isinstance(factory, dict)
+    tools: Any = factory()
+    row = rlvr.trl.dataset(env)[0]
+    tools.reset(**row)
+    task = env.tasks[0]
+    towns = list(task.metadata["ledgers"])
+    tools.delegate(tasks=[f"Add up the {task.metadata['item']}s of {town}." for town in towns])
+    book: list[Rollout] = []
+    asyncio.run(
+        rlvr.trl.reward(env, record=book.extend)(
+            completions=[f"\\boxed{{{task.reference}}}"],
+            environments=[tools],
+            rlvr_task=[row["rlvr_task"]],
+        )
+    )
+    (rollout,) = book
+    assert [child.role for child in rollout.children] == ["sub-agent"] * len(towns)
+    assert sum(int(child.messages[-1]["content"]) for child in rollout.children) == int(
+        task.reference
+    )
+
+
 @pytest.mark.parametrize("arguments", [{}, {"times": "1"}, {"other": 1}, {"times": 1, "self": 2}])
 def test_other_arguments_are_an_error_for_the_model(arguments: Any) -> None:
     factory = rlvr.trl.environment_factory(vaults("first"))

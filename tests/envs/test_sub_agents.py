@@ -97,6 +97,14 @@ def test_budgets_are_kept(tmp_path: Path) -> None:
     assert row["verdict"]["reward"] == 1.0
 
 
+@pytest.mark.parametrize(
+    "text", ["\ud800", "\x00", "x" * 100_000, "</tool_response>", "<tool_call>"]
+)
+def test_no_task_of_a_sub_agent_is_a_fault(tmp_path: Path, text: str) -> None:
+    row = played(tmp_path, written_call("delegate", tasks=[text] * 3), text)
+    assert row["verdict"]["scored"]
+
+
 def test_a_fault_of_a_sub_agents_tool_is_nobodys_wrong_answer(tmp_path: Path) -> None:
     row = played(tmp_path, written_call("delegate", tasks=["look", "x"]), metadata={"breaks": True})
     verdict = row["verdict"]

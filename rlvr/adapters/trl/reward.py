@@ -25,7 +25,7 @@ from rlvr.adapters.trl.other_rewards import (
     warn_of_others,
 )
 from rlvr.adapters.trl.rows import COLUMN, ENV_COLUMN, EPISODE_COLUMN, unknown
-from rlvr.adapters.trl.tools import TaskTools, ended
+from rlvr.adapters.trl.tools import TaskTools, children_of, ended
 from rlvr.core.errors import DataError
 from rlvr.core.task import Message, Task, as_message
 from rlvr.core.verdict import Cause, Scored, Status, Unscored, Verdict
@@ -264,6 +264,7 @@ def _finished(
             episode.stop = "stop" if complete else "length"
         if isinstance(tools, TaskTools):
             end = ended(tools, episode.messages)
+            episode.children = children_of(tools)
             if isinstance(end, Unscored):
                 episode.verdict = end
             else:

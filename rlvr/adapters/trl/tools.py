@@ -11,6 +11,7 @@ from typing import Any
 import cloudpickle
 
 from rlvr.adapters.trl.rows import COLUMN
+from rlvr.core.episode import Child
 from rlvr.core.errors import CannotScore, OptionError
 from rlvr.core.faults import raised
 from rlvr.core.live_episode import LiveEpisode
@@ -98,6 +99,11 @@ class TaskTools:
 def ended(tools: TaskTools, messages: Sequence[Message]) -> Transcript | Unscored:
     """End the episode of a completion's tools; its public methods are the tools themselves."""
     return tools._end(messages)
+
+
+def children_of(tools: TaskTools) -> list[Child]:
+    """Return the conversations of other policies in the episode of a completion's tools."""
+    return [] if tools._live is None else tools._live.children
 
 
 class ToolsFactory:
